@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { Capture, Evidence, PolicyAction, Role } from "./events.js";
+import * as limit from "./limits.js";
+import { Plan } from "./spec.js";
+import { Verdict } from "./verdict.js";
+
+/** Who asks, proved by a credential that the ledger issued. A name alone proves nothing. */
+export const Caller = z.strictObject({
+  name: z.string().min(1),
+  role: Role,
+  sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+  /** An executor is bound to one run, and may be bound to one step and attempt of it. */
+  runId: z.string().optional(),
+  stepId: z.string().optional(),
+  attempt: z.int().optional(),
+});
+export type Caller = z.infer<typeof Caller>;
+
+const reason = z.string().trim().min(1, "must say why").max(limit.REASON_CHARS);
+const optionalReason = z.string().trim().max(limit.REASON_CHARS);
+const stepId = z.string().min(1);
+
+/** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
+export const Command = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("create_run"),
+    runId: z.string().min(1),
+    goal: z.string().trim().min(1).max(limit.GOAL_CHARS),
+    originalRequest: z.string().trim().min(1).max(limit.REQUEST_CHARS),
+    workspaceIsolation: z.boolean(),
+    base: z.string().nullable(),
+    /** Without a plan the run stays in `planning` until attach_plan. */
+    plan: Plan.optional(),
+  }),
+  z.strictObject({ type: z.literal("attach_plan"), plan: Plan }),
+  z.strictObject({ type: z.literal("start_step"), stepId, base: z.string().nullable() }),
+  z.strictObject({
+    type: z.literal("propose_step_result"),
+    stepId,
+    result: z.string().max(limit.RESULT_CHARS),
+    evidence: z
+      .array(Evidence.extend({ content: z.string().max(limit.EVIDENCE_CHARS) }))
+      .max(limit.EVIDENCE_ITEMS),
+    capture: Capture,
+  }),
+  z.strictObject({
+    type: z.literal("interrupt_step"),
+    stepId,
+    attempt: z.int(),
+    reason,
+    /** Last bytes of what the agent said. */
+    tail: z.string(),
+  }),
+  z.strictObject({ type: z.literal("record_verdict"), stepId, verdict: Verdict }),
+  z.strictObject({ type: z.literal("record_criterion_verdict"), index: z.int().min(0), verdict: Verdict }),
+  z.strictObject({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
+  z.strictObject({ type: z.literal("approve_step"), stepId, reason: optionalReason }),
+  z.strictObject({ type: z.literal("reject_step"), stepId, reason }),
+  z.strictObject({
+    type: z.literal("write_note"),
+    key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
+    value: z.string().max(limit.NOTE_VALUE_CHARS),
+  }),
+  z.strictObject({ type: z.literal("pause_run"), reason }),
+  z.strictObject({
+    type: z.literal("resume_run"),
+    reason: optionalReason,
+    /** A person may resume a run that waited longer than `staleTtl`, by saying so. */
+    overrideStale: z.boolean(),
+  }),
+  z.strictObject({ type: z.literal("cancel_run"), reason }),
+  z.strictObject({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
+]);
+export type Command = z.infer<typeof Command>;
+export type CommandType = Command["type"];
+export type CommandOf<T extends CommandType> = Extract<Command, { type: T }>;
+
+/** Every command, for tables and tests. */
+export const commandTypes: readonly CommandType[] = Command.options.map((option) => option.shape.type.value);

@@ -1,0 +1,103 @@
+/** What went wrong, in the eyes of a program: the kind decides exit codes and whether to try again. */
+export type ErrorKind = "usage" | "refused" | "not_found" | "conflict" | "environment" | "corrupt";
+
+/** Every code RunLedger can answer with. Closed: a new one does not compile until it is listed here. */
+export const errorKinds = {
+  // what came in cannot be understood
+  parse_failed: "usage",
+  validation_failed: "usage",
+  invalid_input: "usage",
+  settings_invalid: "usage",
+  unknown_key: "usage",
+  // not allowed, to this caller or now
+  access_denied: "refused",
+  session_mismatch: "refused",
+  run_terminal: "refused",
+  run_not_running: "refused",
+  run_not_paused: "refused",
+  run_not_planning: "refused",
+  run_stale: "refused",
+  step_not_ready: "refused",
+  step_not_pending: "refused",
+  step_not_in_progress: "refused",
+  step_not_waiting: "refused",
+  step_not_yours: "refused",
+  no_policy_request: "refused",
+  retries_exhausted: "refused",
+  criteria_not_due: "refused",
+  verdict_mismatch: "refused",
+  limit_exceeded: "refused",
+  // not there
+  run_not_found: "not_found",
+  step_not_found: "not_found",
+  criterion_not_found: "not_found",
+  blob_not_found: "not_found",
+  file_not_found: "not_found",
+  agent_not_found: "not_found",
+  // somebody else was faster
+  run_exists: "conflict",
+  seq_conflict: "conflict",
+  lease_held: "conflict",
+  lease_lost: "conflict",
+  idempotency_key_reused: "conflict",
+  apply_conflict: "conflict",
+  // the machine or the project is not as it must be
+  not_a_repository: "environment",
+  no_commits: "environment",
+  dirty_checkout: "environment",
+  unsupported_repository: "environment",
+  workspace_unfit: "environment",
+  toolchain_missing: "environment",
+  git_failed: "environment",
+  provision_failed: "environment",
+  store_unavailable: "environment",
+  // the record itself is not as it was written
+  journal_tampered: "corrupt",
+  event_unreadable: "corrupt",
+  store_version: "corrupt",
+  blob_corrupt: "corrupt",
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+export type ErrorOptions = {
+  /** One sentence that mends it. */
+  readonly hint?: string;
+  /** Facts for programs: defects, paths, ids. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+};
+
+/** The only error RunLedger throws on purpose: a code for programs, a sentence for people, a hint that mends. */
+export class LedgerError extends Error {
+  override readonly name = "LedgerError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+
+  get kind(): ErrorKind {
+    return errorKinds[this.code];
+  }
+
+  toJSON(): { code: ErrorCode; message: string; hint?: string; details?: Readonly<Record<string, unknown>> } {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(Object.keys(this.details).length === 0 ? {} : { details: this.details }),
+    };
+  }
+}
+
+/** Recognises our errors across bundles, where instanceof would not. */
+export const isLedgerError = (error: unknown, code?: ErrorCode): error is LedgerError =>
+  error instanceof Error &&
+  error.name === "LedgerError" &&
+  (code === undefined || (error as LedgerError).code === code);

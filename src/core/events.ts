@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
+import { Verdict } from "./verdict.js";
+
+/** Who speaks. People and the engine are roles of their own, so that no agent can pass for them. */
+export const Role = z.enum(["orchestrator", "executor", "human", "engine"]);
+export type Role = z.infer<typeof Role>;
+
+export const Actor = z.strictObject({ name: z.string(), role: Role });
+export type Actor = z.infer<typeof Actor>;
+
+/** The seven answers to a policy request (seed 002). */
+export const PolicyActionType = z.enum([
+  "retry",
+  "decompose",
+  "change_agent",
+  "change_validator",
+  "skip",
+  "abort",
+  "escalate",
+]);
+export type PolicyActionType = z.infer<typeof PolicyActionType>;
+
+export const PolicyAction = z.discriminatedUnion("action", [
+  z.strictObject({ action: z.literal("retry"), fresh: z.boolean() }),
+  z.strictObject({ action: z.literal("decompose"), newSteps: z.array(StepSpec) }),
+  z.strictObject({ action: z.literal("change_agent"), newAgent: z.string() }),
+  z.strictObject({ action: z.literal("change_validator"), newValidator: ValidatorSpec }),
+  z.strictObject({ action: z.literal("skip") }),
+  z.strictObject({ action: z.literal("abort") }),
+  z.strictObject({ action: z.literal("escalate") }),
+]);
+export type PolicyAction = z.infer<typeof PolicyAction>;
+
+export const Evidence = z.strictObject({ type: z.string(), content: z.string() });
+export type Evidence = z.infer<typeof Evidence>;
+
+/** What was captured from the workspace. All null without workspace isolation: then the project folder itself is judged. */
+export const Capture = z.strictObject({
+  base: z.string().nullable(),
+  tree: z.string().nullable(),
+  commit: z.string().nullable(),
+  /** Blob of the patch from base to tree. */
+  patch: z.string().nullable(),
+  filesChanged: z.int().min(0).nullable(),
+});
+export type Capture = z.infer<typeof Capture>;
+
+/** Why a run stopped to wait. `requested` ages (`staleTtl`); the others wait for a person and do not. */
+export const PauseReason = z.enum(["requested", "escalated", "verification_errored", "unmet_criteria"]);
+export type PauseReason = z.infer<typeof PauseReason>;
+
+export const FailureReason = z.enum(["aborted", "cancelled", "unmet_criteria"]);
+export type FailureReason = z.infer<typeof FailureReason>;
+
+/** Something that made a run less than fully verified; its receipt says so. */
+export const Waiver = z.strictObject({
+  stepId: z.string(),
+  kind: z.enum(["skipped", "decomposed", "validator_changed"]),
+  reason: z.string(),
+  by: Actor,
+});
+export type Waiver = z.infer<typeof Waiver>;
+
+const event = <T extends string, P extends z.ZodType>(type: T, payload: P) =>
+  z.strictObject({ type: z.literal(type), version: z.literal(1), payload });
+
+/** Events that belong to one try at a step carry its number. */
+const attemptEvent = <T extends string, P extends z.ZodType>(type: T, payload: P) =>
+  z.strictObject({ type: z.literal(type), version: z.literal(1), attempt: z.int().min(0), payload });
+
+const stepId = z.string();
+
+/** What can have happened (seed 002, section "Journal Events"; ledger design, section 3). */
+export const EventBody = z.discriminatedUnion("type", [
+  event(
+    "run_created",
+    z.strictObject({
+      goal: z.string(),
+      originalRequest: z.string(),
+      /** False: agents and validators share the project folder, as seed 002 runs without workspaces. */
+      workspaceIsolation: z.boolean(),
+      /** The commit everything starts from; null without workspace isolation. */
+      base: z.string().nullable(),
+    }),
+  ),
+  event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() })),
+  event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
+  attemptEvent("step_started", z.strictObject({ stepId, agent: z.string(), base: z.string().nullable() })),
+  attemptEvent(
+    "step_result_proposed",
+    z.strictObject({ stepId, result: z.string(), evidence: z.array(Evidence), capture: Capture }),
+  ),
+  attemptEvent("step_validation_passed", z.strictObject({ stepId, verdict: Verdict })),
+  attemptEvent("step_validation_failed", z.strictObject({ stepId, verdict: Verdict })),
+  attemptEvent("step_validation_errored", z.strictObject({ stepId, verdict: Verdict })),
+  attemptEvent("step_interrupted", z.strictObject({ stepId, reason: z.string(), tail: z.string() })),
+  attemptEvent(
+    "approval_received",
+    z.strictObject({ stepId, decision: z.enum(["approve", "deny"]), reason: z.string() }),
+  ),
+  attemptEvent(
+    "policy_decision_applied",
+    z.strictObject({
+      stepId,
+      decision: PolicyAction,
+      reason: z.string(),
+      /** Digests of the judge before and after; they differ only for change_validator. */
+      validatorBefore: z.string(),
+      validatorAfter: z.string(),
+    }),
+  ),
+  event(
+    "criterion_met",
+    z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
+  ),
+  event(
+    "criterion_unmet",
+    z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
+  ),
+  event(
+    "run_paused",
+    z.strictObject({ reason: PauseReason, message: z.string(), stepId: stepId.nullable() }),
+  ),
+  event("run_resumed", z.strictObject({ message: z.string() })),
+  event("run_completed", z.strictObject({ summary: z.string(), waivers: z.array(Waiver) })),
+  event(
+    "run_failed",
+    z.strictObject({ reason: FailureReason, message: z.string(), unmet: z.array(z.string()) }),
+  ),
+  event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
+]);
+export type EventBody = z.infer<typeof EventBody>;
+export type EventType = EventBody["type"];
+
+/** The event types, in the order of the union. */
+export const eventTypes: readonly EventType[] = EventBody.options.map((option) => option.shape.type.value);
+
+/** An event as rules see it: what happened, plus who, when and where in the run. */
+export type JournalEvent = EventBody & {
+  readonly runId: string;
+  /** Dense per run, from 1. */
+  readonly seq: number;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly at: string;
+  readonly actor: Actor;
+  readonly sessionKey: string;
+};
+
+/** An event as the journal keeps it. */
+export type StoredEvent = JournalEvent & {
+  /** Order over all runs of the ledger. */
+  readonly position: number;
+  readonly prevHash: string;
+  /** SHA-256 over the canonical header (prevHash included) and the payload's bytes as stored. */
+  readonly hash: string;
+};

@@ -1,0 +1,43 @@
+/** Bounds on everything a model, a person or a program may hand to the ledger. Each has its reason. */
+
+/** A plan longer than this is a queue, not a plan; 1,000 is what one run is tested with. */
+export const STEPS_PER_PLAN = 1_000;
+/** Criteria are judged one after the other in rooms of their own; more would never finish. */
+export const CRITERIA_PER_PLAN = 200;
+/** Globs are matched against every changed path. */
+export const GLOBS_PER_LIST = 200;
+/** A step id becomes part of a branch name and of folder names. */
+export const ID_CHARS = 64;
+/** Goals and descriptions are shown in prompts and lists. */
+export const GOAL_CHARS = 10_000;
+/** The request as the user wrote it, attachments excluded. */
+export const REQUEST_CHARS = 100_000;
+/** Targets end up in an argument list; Linux refuses a single argument above 128 KiB. */
+export const TARGET_CHARS = 20_000;
+/** A planner's whole text: about 250,000 tokens, far above any model's answer. */
+export const PLAN_TEXT_CHARS = 1_000_000;
+/** What an agent claims about its work; whole logs belong into evidence blobs, not into the claim. */
+export const RESULT_CHARS = 100_000;
+/** Pieces of evidence per proposal, and the size of each. */
+export const EVIDENCE_ITEMS = 50;
+export const EVIDENCE_CHARS = 100_000;
+/** A note is a scratchpad entry, read back whole in every snapshot. */
+export const NOTE_KEY_CHARS = 200;
+export const NOTE_VALUE_CHARS = 20_000;
+export const NOTES_PER_RUN = 1_000;
+/** Reasons are sentences. */
+export const REASON_CHARS = 10_000;
+/** How often one step may be retried by plan; people may go on by hand. */
+export const RETRIES_MAX = 20;
+/** A day: longer than any validator or agent that is still making progress. */
+export const TIMEOUT_MAX_MS = 86_400_000;
+/** A verifier that could not run is tried this often for one proposal before a person is asked. */
+export const VERIFY_ERRORS_MAX = 3;
+/** A session key names a conversation; it is compared, stored and shown. */
+export const SESSION_KEY_CHARS = 200;
+/** Client keys that make a command repeatable. */
+export const IDEMPOTENCY_KEY_CHARS = 200;
+/** Bytes of validator or agent output that stay readable in the verdict; the whole log is a blob. */
+export const TAIL_BYTES = 8_192;
+/** Paths listed in a verdict or a refusal; the count is always told. */
+export const PATHS_LISTED = 50;

@@ -1,0 +1,161 @@
+import type { Actor, Capture, Evidence, FailureReason, PauseReason, PolicyAction, Waiver } from "./events.js";
+import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { Verdict } from "./verdict.js";
+
+/** An executor's claim. What is judged later is exactly `capture.tree`. */
+export type Proposal = {
+  readonly seq: number;
+  readonly at: string;
+  readonly result: string;
+  readonly evidence: readonly Evidence[];
+  readonly capture: Capture;
+};
+
+/** A person's or orchestrator's word on a proposal whose validator is orchestrator_approval. */
+export type Approval = { readonly by: Actor; readonly at: string; readonly reason: string };
+
+/** How a step came to be completed. Only the first two say that somebody judged the work. */
+export type CompletedHow = "verified" | "approved" | "skipped" | "decomposed";
+
+/** What the last attempt left behind for the next one; in the agent's prompt as feedback. */
+export type Feedback =
+  | { readonly kind: "verdict"; readonly attempt: number; readonly verdict: Verdict }
+  | {
+      readonly kind: "interrupted";
+      readonly attempt: number;
+      readonly reason: string;
+      readonly tail: string;
+    };
+
+export type StepState =
+  /** Waits for its dependencies and then for `start_step`. */
+  | { readonly status: "pending" }
+  /** An agent works on it; its own proposal moves it on, or an interruption. A crash of the worker does not. */
+  | { readonly status: "in_progress"; readonly startedAt: string }
+  /**
+   * Proposed, not yet judged. The PEV engine moves it to completed or failed; its own agent never can.
+   * With orchestrator_approval it waits here for `approval`. `errors` counts judges that could not run.
+   */
+  | {
+      readonly status: "verify_pending";
+      readonly proposal: Proposal;
+      readonly approval: Approval | null;
+      readonly errors: number;
+      readonly lastError: Verdict | null;
+    }
+  /** Nothing moves it any more. */
+  | {
+      readonly status: "completed";
+      readonly how: CompletedHow;
+      readonly completedAt: string;
+      readonly proposal: Proposal | null;
+      readonly verdict: Verdict | null;
+    }
+  /** Judged and refused. Only a policy action moves it on. */
+  | { readonly status: "failed"; readonly proposal: Proposal; readonly verdict: Verdict }
+  /** Its agent failed before it proposed. Only a policy action moves it on. */
+  | { readonly status: "interrupted"; readonly reason: string; readonly tail: string };
+
+export type StepStatus = StepState["status"];
+
+export type Step = {
+  readonly spec: StepSpec;
+  /** Number of the current or last attempt; 0 before the first. A crash continues an attempt. */
+  readonly attempt: number;
+  readonly retryCount: number;
+  /** The commit the current workspace started from. */
+  readonly base: string | null;
+  /** Outcome of the last attempt that did not complete the step. */
+  readonly feedback: Feedback | null;
+  /** The next attempt starts from a clean clone instead of going on in the old workspace. */
+  readonly fresh: boolean;
+  /** The last policy decision and the attempt it answered: the same one again changes nothing. */
+  readonly lastDecision: {
+    readonly decision: PolicyAction;
+    readonly reason: string;
+    readonly attempt: number;
+  } | null;
+  readonly state: StepState;
+};
+
+export type CriterionState =
+  | { readonly status: "unchecked"; readonly errors: number }
+  | { readonly status: "met"; readonly at: string; readonly verdict: Verdict }
+  | { readonly status: "unmet"; readonly at: string; readonly verdict: Verdict };
+
+export type Criterion = { readonly spec: CriterionSpec; readonly state: CriterionState };
+
+export type RunState =
+  /** No plan yet; `attach_plan` moves it on. */
+  | { readonly status: "planning" }
+  /** Whoever holds its lease works on what `nextActions` names. */
+  | { readonly status: "running" }
+  /** Nothing new starts until `resume_run`. */
+  | {
+      readonly status: "paused";
+      readonly reason: PauseReason;
+      readonly message: string;
+      readonly stepId: string | null;
+      readonly since: string;
+      readonly by: Actor;
+    }
+  | { readonly status: "completed"; readonly at: string; readonly summary: string }
+  | {
+      readonly status: "failed";
+      readonly at: string;
+      readonly reason: FailureReason;
+      readonly message: string;
+      readonly unmet: readonly string[];
+    };
+
+export type RunStatus = RunState["status"];
+
+/** Everything the ledger knows about a run: the fold of its journal (`core/evolve.ts`). */
+export type Run = {
+  readonly runId: string;
+  /** The last event folded in. */
+  readonly seq: number;
+  readonly goal: string;
+  readonly originalRequest: string;
+  readonly sessionKey: string;
+  readonly createdBy: Actor;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly workspaceIsolation: boolean;
+  /** The commit everything started from. */
+  readonly base: string | null;
+  /** The last verified commit; starts as `base`. */
+  readonly head: string | null;
+  readonly planDigest: string | null;
+  readonly protect: readonly string[];
+  readonly steps: readonly Step[];
+  readonly criteria: readonly Criterion[];
+  readonly notes: Readonly<Record<string, string>>;
+  readonly waivers: readonly Waiver[];
+  /** How often a worker was lost and another took over. */
+  readonly workersLost: number;
+  readonly state: RunState;
+};
+
+export const isTerminal = (run: Run): boolean =>
+  run.state.status === "completed" || run.state.status === "failed";
+
+export const findStep = (run: Run, stepId: string): Step | undefined =>
+  run.steps.find((step) => step.spec.id === stepId);
+
+/** Pending, and everything it depends on is completed. */
+export const isReady = (run: Run, step: Step): boolean =>
+  step.state.status === "pending" &&
+  step.spec.dependsOn.every((id) => findStep(run, id)?.state.status === "completed");
+
+/** Judged by a person or orchestrator, and not yet answered. */
+export const awaitsApproval = (step: Step): boolean =>
+  step.state.status === "verify_pending" &&
+  step.spec.validator.type === "orchestrator_approval" &&
+  step.state.approval === null;
+
+/** A refused, errored or interrupted step asks what to do next. */
+export const hasPolicyRequest = (step: Step): boolean =>
+  step.state.status === "failed" ||
+  step.state.status === "interrupted" ||
+  (step.state.status === "verify_pending" && step.state.errors > 0);

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { ValidatorType } from "./spec.js";
+
+/** Errored means that the judge could not run: not a failed claim, it costs no retry and says what to do. */
+export const Outcome = z.enum(["passed", "failed", "errored"]);
+export type Outcome = z.infer<typeof Outcome>;
+
+/** Why, in one word that programs can branch on. */
+export const VerdictReason = z.enum([
+  // passed
+  "ok",
+  "approved",
+  // failed
+  "check_failed",
+  "zero_tests",
+  "too_few_tests",
+  "tests_lost",
+  "tests_skipped",
+  "report_missing",
+  "report_contradicts",
+  "nothing_changed",
+  "no_match",
+  "artifact_missing",
+  "artifact_unfit",
+  "conflict",
+  "protected",
+  "outside_may_change",
+  "timed_out",
+  "killed",
+  "rejected",
+  "awaiting_approval",
+  // errored
+  "toolchain_missing",
+  "toolchain_unknown",
+  "provision_failed",
+  "room_failed",
+  "no_space",
+  "validator_crashed",
+]);
+export type VerdictReason = z.infer<typeof VerdictReason>;
+
+export const TestCounts = z.strictObject({
+  passed: z.int().min(0),
+  failed: z.int().min(0),
+  skipped: z.int().min(0),
+});
+export type TestCounts = z.infer<typeof TestCounts>;
+
+/** What a validator says of the room it was shown. It knows nothing of runs, steps or commits. */
+export const Judgement = z.strictObject({
+  outcome: Outcome,
+  reason: VerdictReason,
+  /** One sentence for people and models. */
+  message: z.string(),
+  /** What would mend it; always given when errored. */
+  hint: z.string().optional(),
+  /** The command that decided, as argv; null when none ran. */
+  command: z.array(z.string()).nullable(),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  /** By the runner's own report; null when the runner's report cannot be read. */
+  counts: TestCounts.nullable(),
+  /** Paths, tests or targets that were looked for and not found. */
+  missing: z.array(z.string()),
+  /** Last bytes of the output, valid UTF-8. */
+  tail: z.string(),
+  /** Blob (hex SHA-256) of the whole log, when there was any output. */
+  log: z.string().nullable(),
+});
+export type Judgement = z.infer<typeof Judgement>;
+
+/** 0 none · 1 scrubbed environment, caps, clean room. */
+export const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
+export type IsolationLevel = z.infer<typeof IsolationLevel>;
+
+export const Conflict = z.strictObject({
+  path: z.string(),
+  /** The step whose verified commit touched the same path, when one did. */
+  stepId: z.string().nullable(),
+});
+export type Conflict = z.infer<typeof Conflict>;
+
+/** One thing done to make the room usable, before the judge. */
+export const ProvisionRecord = z.strictObject({
+  what: z.string(),
+  outcome: z.enum(["done", "failed"]),
+  durationMs: z.int().min(0),
+});
+export type ProvisionRecord = z.infer<typeof ProvisionRecord>;
+
+/** A judgement bound to exactly what was judged. Commits and trees are git object ids, null at isolation level 0. */
+export const Verdict = Judgement.extend({
+  /** The journal seq of the proposal that was judged; null for an acceptance criterion. */
+  proposalSeq: z.int().nullable(),
+  /** The commit the workspace started from. */
+  base: z.string().nullable(),
+  /** The run's head that the proposal was merged onto. */
+  head: z.string().nullable(),
+  /** What was judged: the merged commit and its tree. A passed verdict makes this commit the head. */
+  commit: z.string().nullable(),
+  tree: z.string().nullable(),
+  validator: z.strictObject({ type: ValidatorType, target: z.string(), digest: z.string() }),
+  isolationLevel: IsolationLevel,
+  /** Protected paths that the proposal touched without leave. */
+  protectedPaths: z.array(z.string()),
+  conflicts: z.array(Conflict),
+  provision: z.array(ProvisionRecord),
+  durationMs: z.int().min(0),
+});
+export type Verdict = z.infer<typeof Verdict>;

@@ -1,0 +1,138 @@
+import type { Actor, EventType } from "../core/events.js";
+import type { RunStatus } from "../core/run.js";
+
+/**
+ * Where rows and bytes live. A store keeps and fences; it decides nothing and knows no rule beyond these:
+ * sequences are dense, the first event of a run is `run_created`, an append names the seq it expects, an append with a
+ * lease epoch is refused when that lease is not the current one by the store's own clock, and a client key is used once.
+ */
+export interface Store {
+  /** Made when the store was made; part of nothing secret. */
+  readonly ledgerId: string;
+  /**
+   * All events of the batch, the list row, the key and the snapshot in one transaction, durable when it resolves.
+   * Throws LedgerError: `seq_conflict` (somebody appended first), `lease_lost`, `run_exists`, `run_not_found`,
+   * `idempotency_key_reused`. Appends that arrive together share one transaction and one sync; one refused batch
+   * does not harm the others.
+   */
+  append(batch: AppendBatch): Promise<readonly EventRow[]>;
+  /** Events of one run with a seq above `afterSeq`, in order, at most `limit`. */
+  read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
+  /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
+  feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** Newest first (by creation), filtered before limited. */
+  list(query: ListQuery): Promise<readonly RunRow[]>;
+  runRow(runId: string): Promise<RunRow | undefined>;
+  /** What a client key led to, if it was used. */
+  findKey(scope: string, key: string): Promise<KeyRow | undefined>;
+
+  /** The lease, when nobody else holds a live one; undefined otherwise. `breaking` names an owner known to be dead. */
+  claim(request: ClaimRequest): Promise<Lease | undefined>;
+  /** Longer, if it is still the current lease. */
+  renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;
+  release(lease: Lease): Promise<void>;
+  /** The live lease of a run, by the store's clock; an expired one is returned with `live: false`. */
+  leaseOf(runId: string): Promise<(Lease & { readonly live: boolean }) | undefined>;
+
+  readSnapshot(runId: string): Promise<SnapshotRow | undefined>;
+  /** Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. */
+  putBlob(bytes: Uint8Array): Promise<string>;
+  /** Verified against its hash; throws `blob_corrupt` when it does not match. */
+  getBlob(hash: string): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
+/** An event as bytes: the journal makes and reads them, the store only keeps them. */
+export type NewEventRow = {
+  readonly seq: number;
+  readonly type: EventType;
+  readonly version: number;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly at: string;
+  readonly actor: Actor;
+  readonly sessionKey: string;
+  readonly attempt: number | null;
+  /** JSON text, hashed and stored as it is. */
+  readonly payload: string;
+  readonly prevHash: string;
+  readonly hash: string;
+};
+export type EventRow = NewEventRow & { readonly runId: string; readonly position: number };
+
+/** What lists show of a run; replaced with every append, in the same transaction. */
+export type RunProjection = {
+  readonly status: RunStatus;
+  readonly goal: string;
+  readonly sessionKey: string;
+  readonly stepsTotal: number;
+  readonly stepsCompleted: number;
+  /** One sentence on what it waits for; null when it waits for nothing. */
+  readonly blocker: string | null;
+  /** Something can be done for it now without a person. */
+  readonly runnable: boolean;
+};
+export type RunRow = RunProjection & {
+  readonly runId: string;
+  readonly lastSeq: number;
+  readonly lastHash: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+export type SnapshotRow = {
+  readonly seq: number;
+  /** Hash of the event at `seq`: a snapshot belongs to one history. */
+  readonly hash: string;
+  /** Shape of the body; another shape is ignored and folded again. */
+  readonly shape: number;
+  /** The Run as JSON text. */
+  readonly body: string;
+};
+
+export type KeyRow = {
+  readonly runId: string;
+  /** Digest of the command that used the key. */
+  readonly digest: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+};
+
+export type AppendBatch = {
+  readonly runId: string;
+  /** Last seq the caller has seen; 0 for a new run. */
+  readonly expectedSeq: number;
+  readonly events: readonly NewEventRow[];
+  readonly projection: RunProjection;
+  /** Epoch of the speaker's lease; absent when people or tools speak. */
+  readonly epoch?: number;
+  readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
+  readonly snapshot?: SnapshotRow;
+};
+
+export type ListQuery = {
+  readonly statuses?: readonly RunStatus[];
+  readonly sessionKey?: string;
+  /** Only runs for which something can be done now and that nobody holds a live lease on. */
+  readonly claimable?: boolean;
+  readonly limit: number;
+  /** Continue after this run of an earlier answer. */
+  readonly afterRunId?: string;
+};
+
+export type ClaimRequest = {
+  readonly runId: string;
+  /** `host:pid:start`, so that others on the machine can see whether it lives. */
+  readonly owner: string;
+  readonly ttlMs: number;
+  /** Take it over although not expired, when it is still held by this owner and epoch. */
+  readonly breaking?: { readonly owner: string; readonly epoch: number };
+};
+
+/** Who may work on a run now. The epoch only grows, so a late write of a former holder can be told apart. */
+export type Lease = {
+  readonly runId: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** By the store's clock, milliseconds since 1970. */
+  readonly expiresAt: number;
+};

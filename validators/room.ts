@@ -1,0 +1,67 @@
+import type { Judgement } from "../src/core/verdict.js";
+
+/** How one command in the room ended. */
+export type Execution = {
+  readonly argv: readonly string[];
+  /** Null when it was killed or never started. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The wall-clock limit was reached; everything it started is gone. */
+  readonly timedOut: boolean;
+  /** The program could not be started: it is not on the path, or not executable. */
+  readonly notFound: boolean;
+  readonly durationMs: number;
+  /** Last bytes of stdout and stderr together, valid UTF-8. */
+  readonly tail: string;
+  /** Standard output alone, up to `stdoutBytesMax`; for reports that a tool prints. */
+  readonly stdout: string;
+  /** Blob (hex SHA-256) of the whole output; null when there was none. */
+  readonly log: string | null;
+};
+
+export type ExecOptions = {
+  /** Added to the scrubbed environment of the room. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Keep so many bytes of standard output (0 when not given). */
+  readonly stdoutBytesMax?: number;
+};
+
+export type ChangedFile = {
+  readonly path: string;
+  readonly change: "added" | "modified" | "deleted" | "renamed";
+  /** The old path of a rename. */
+  readonly from?: string;
+};
+
+export type FileStat = { readonly kind: "file" | "folder" | "link" | "other"; readonly bytes: number };
+
+/**
+ * All a validator can see and touch: the tree it judges, unpacked in a private folder. Paths are relative to the root of
+ * that tree, with forward slashes; anything that leaves the tree, or passes through a link, is answered as absent.
+ * Every command shares one wall-clock limit, that of the validator.
+ */
+export interface Room {
+  /** Runs argv in the root of the tree with a scrubbed environment, closed stdin and its own process group. */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<Execution>;
+  /** What differs between the base and the tree, by path. */
+  changedFiles(): Promise<readonly ChangedFile[]>;
+  /** Does not follow links. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** At most `bytesMax` bytes of a regular file. */
+  read(path: string, bytesMax: number): Promise<Buffer | undefined>;
+  /** Entry names of a folder, sorted; empty when it is none. */
+  list(path: string): Promise<readonly string[]>;
+  /** Absolute path of a private folder outside the tree, for reports and caches. */
+  readonly scratch: string;
+  /** Reads a file below `scratch`, for reports; undefined when absent or larger than `bytesMax`. */
+  readScratch(path: string, bytesMax: number): Promise<string | undefined>;
+  /** Entry names below `scratch`, sorted. */
+  listScratch(path: string): Promise<readonly string[]>;
+  /** The same room at the base, before the proposal; undefined when there is no base to compare with. */
+  atBase(): Promise<Room | undefined>;
+  /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once. */
+  cachedAtBase(compute: (base: Room) => Promise<unknown>): Promise<unknown>;
+}
+
+/** One of the six judges. It never throws for a bad proposal: that is a failed judgement. */
+export type Validator<Spec> = (spec: Spec, room: Room) => Promise<Judgement>;
