@@ -19,12 +19,13 @@ export type Caller = z.infer<typeof Caller>;
 const reason = z.string().trim().min(1, "must say why").max(limit.REASON_CHARS);
 const optionalReason = z.string().trim().max(limit.REASON_CHARS);
 const stepId = z.string().min(1);
+/** How many errored verdicts there were when judging began: tells a repeated record from a second failure to judge. */
+const round = z.int().min(0);
 
 /** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
 export const Command = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("create_run"),
-    runId: z.string().min(1),
     goal: z.string().trim().min(1).max(limit.GOAL_CHARS),
     originalRequest: z.string().trim().min(1).max(limit.REQUEST_CHARS),
     workspaceIsolation: z.boolean(),
@@ -51,8 +52,13 @@ export const Command = z.discriminatedUnion("type", [
     /** Last bytes of what the agent said. */
     tail: z.string(),
   }),
-  z.strictObject({ type: z.literal("record_verdict"), stepId, verdict: Verdict }),
-  z.strictObject({ type: z.literal("record_criterion_verdict"), index: z.int().min(0), verdict: Verdict }),
+  z.strictObject({ type: z.literal("record_verdict"), stepId, verdict: Verdict, round }),
+  z.strictObject({
+    type: z.literal("record_criterion_verdict"),
+    index: z.int().min(0),
+    verdict: Verdict,
+    round,
+  }),
   z.strictObject({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
   z.strictObject({ type: z.literal("approve_step"), stepId, reason: optionalReason }),
   z.strictObject({ type: z.literal("reject_step"), stepId, reason }),

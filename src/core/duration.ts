@@ -30,3 +30,9 @@ export const formatDuration = (ms: number): string => {
     .map(([count, unit]) => `${count}${unit}`)
     .join("");
 };
+
+/** Like `formatDuration`, but never shortened: what `parseDuration` reads back is the same to the millisecond. */
+export const exactDuration = (ms: number): string => {
+  const text = formatDuration(ms);
+  return parseDuration(text) === ms ? text : `${ms}ms`;
+};

@@ -39,5 +39,7 @@ export const SESSION_KEY_CHARS = 200;
 export const IDEMPOTENCY_KEY_CHARS = 200;
 /** Bytes of validator or agent output that stay readable in the verdict; the whole log is a blob. */
 export const TAIL_BYTES = 8_192;
+/** The whole log of one command; beyond it both ends are kept. Held in memory while the command runs. */
+export const LOG_BYTES = 8 * 1024 * 1024;
 /** Paths listed in a verdict or a refusal; the count is always told. */
 export const PATHS_LISTED = 50;

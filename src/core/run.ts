@@ -134,6 +134,8 @@ export type Run = {
   readonly waivers: readonly Waiver[];
   /** How often a worker was lost and another took over. */
   readonly workersLost: number;
+  /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
+  readonly lastLostEpoch: number;
   readonly state: RunState;
 };
 

@@ -1,0 +1,3 @@
+export const invoice = () => {
+  throw new Error("not written yet");
+};

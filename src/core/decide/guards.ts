@@ -1,0 +1,118 @@
+import type { Caller, CommandOf, CommandType } from "../commands.js";
+import { LedgerError } from "../errors.js";
+import type { EventBody, Role } from "../events.js";
+import { findStep, isTerminal, type Run, type Step, type StepState, type StepStatus } from "../run.js";
+
+/** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
+export type Rules = {
+  /** How long a run that was paused on request stays resumable without a person's override. */
+  readonly staleTtlMs: number;
+  readonly onUnmetCriteria: "fail" | "pause";
+  /** Who may replace a judge. */
+  readonly changeValidator: "orchestrator" | "human";
+  /** Agents that exist; null when the host does not say. */
+  readonly agents: readonly string[] | null;
+};
+
+export type DecideContext = {
+  readonly caller: Caller;
+  /** ISO 8601, UTC: the time of the command and of its events. */
+  readonly at: string;
+  readonly rules: Rules;
+};
+
+/** Which events may follow a command, or a LedgerError. Pure. Only create_run may find no run. */
+export type Decider<T extends CommandType> = (
+  command: CommandOf<T>,
+  run: T extends "create_run" ? Run | undefined : Run,
+  context: DecideContext,
+) => readonly EventBody[];
+
+/** Nothing to add: the command's events are already there. */
+export const alreadyDone: readonly EventBody[] = [];
+
+export const existing = (run: Run | undefined, runId: string): Run => {
+  if (run !== undefined) return run;
+  throw new LedgerError("run_not_found", `There is no run "${runId}".`, {
+    hint: "`runledger list` shows the runs of this project.",
+  });
+};
+
+export const requireRole = (caller: Caller, act: string, ...roles: readonly Role[]): void => {
+  if (roles.includes(caller.role)) return;
+  throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) may not ${act}.`, {
+    hint: `Only these roles may: ${roles.join(", ")}.`,
+  });
+};
+
+/** A credential that is bound to one run opens no other, and creates none. */
+export const requireBound = (runId: string, caller: Caller): void => {
+  if (caller.runId === undefined || caller.runId === runId) return;
+  throw new LedgerError("access_denied", `This credential is bound to run "${caller.runId}".`);
+};
+
+/** Runs belong to the session that created them; people and the engine serve all sessions. */
+export const requireSession = (run: Run, caller: Caller): void => {
+  requireBound(run.runId, caller);
+  if (caller.role === "human" || caller.role === "engine" || caller.sessionKey === run.sessionKey) return;
+  throw new LedgerError("session_mismatch", `Run "${run.runId}" belongs to another session.`, {
+    hint: "Only the session that created a run, or a person, may read or drive it.",
+  });
+};
+
+export const requireLive = (run: Run): void => {
+  if (!isTerminal(run)) return;
+  throw new LedgerError("run_terminal", `Run "${run.runId}" is ${run.state.status}; nothing can change it.`, {
+    hint: "Start a new run.",
+  });
+};
+
+export const requireRunning = (run: Run): void => {
+  requireLive(run);
+  if (run.state.status === "running") return;
+  throw new LedgerError("run_not_running", `Run "${run.runId}" is ${run.state.status}, not running.`, {
+    hint: run.state.status === "paused" ? `Resume it: runledger resume ${run.runId}` : "Attach a plan first.",
+  });
+};
+
+export const requireStep = (run: Run, caller: Caller, stepId: string): Step => {
+  const step = findStep(run, stepId);
+  if (step === undefined)
+    throw new LedgerError("step_not_found", `Run "${run.runId}" has no step "${stepId}".`, {
+      hint: `Its steps: ${run.steps
+        .slice(0, 20)
+        .map((one) => one.spec.id)
+        .join(", ")}.`,
+    });
+  if (caller.stepId !== undefined && caller.stepId !== stepId)
+    throw new LedgerError("access_denied", `This credential is bound to step "${caller.stepId}".`);
+  return step;
+};
+
+/** The owner agent of a step, with a credential that is not of another attempt than the one it speaks of. */
+export const requireOwner = (step: Step, caller: Caller, attempt: number): void => {
+  if (caller.role === "engine") return;
+  const { id, ownerAgent } = step.spec;
+  if (caller.name !== ownerAgent)
+    throw new LedgerError(
+      "step_not_yours",
+      `Step "${id}" belongs to "${ownerAgent}", not to "${caller.name}".`,
+      {
+        hint: `The orchestrator can hand it over: run_apply_policy with action "change_agent".`,
+      },
+    );
+  if (caller.attempt !== undefined && caller.attempt !== attempt)
+    throw new LedgerError(
+      "step_not_yours",
+      `This credential is of attempt ${caller.attempt}, not of attempt ${attempt} of step "${id}".`,
+    );
+};
+
+export const requireState = <T extends StepStatus>(
+  step: Step,
+  status: T,
+  code: "step_not_pending" | "step_not_in_progress" | "step_not_waiting",
+): Extract<StepState, { status: T }> => {
+  if (step.state.status === status) return step.state as Extract<StepState, { status: T }>;
+  throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}, not ${status}.`);
+};

@@ -1,0 +1,79 @@
+import type { Command, CommandOf, CommandType } from "../commands.js";
+import { completion } from "../completion.js";
+import type { EventBody, JournalEvent } from "../events.js";
+import { evolve } from "../evolve.js";
+import type { Run } from "../run.js";
+import { recordCriterionVerdict } from "./criteria.js";
+import { type DecideContext, type Decider, existing, requireBound } from "./guards.js";
+import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
+import { applyPolicy } from "./policy-action.js";
+import {
+  approveStep,
+  interruptStep,
+  proposeStepResult,
+  recordVerdict,
+  rejectStep,
+  startStep,
+} from "./step.js";
+
+export type Decision = {
+  /** Ready to be appended: seq, time and actor are set. Empty when the command was carried out before. */
+  readonly events: readonly JournalEvent[];
+  readonly run: Run;
+};
+
+// The one place where it is decided what may happen; every face, tool and engine gets the same refusals.
+export const decide = (
+  command: Command,
+  run: Run | undefined,
+  context: DecideContext,
+  runId: string,
+): Decision => {
+  requireBound(runId, context.caller);
+  const bodies =
+    command.type === "create_run"
+      ? createRun(command, run, context)
+      : deciding(command, existing(run, runId), context);
+  const direct = stamped(bodies, run, context, runId);
+  const after = existing(direct.reduce<Run | undefined>(evolve, run), runId);
+  if (direct.length === 0) return { events: [], run: after };
+  const final = stamped(completion(after, context.rules.onUnmetCriteria), after, context, runId);
+  return { events: [...direct, ...final], run: final.reduce(evolve, after) };
+};
+
+type LaterType = Exclude<CommandType, "create_run">;
+
+const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly EventBody[] =>
+  (deciders[command.type] as Decider<LaterType>)(command, run, context);
+
+const deciders: { readonly [T in LaterType]: Decider<T> } = {
+  attach_plan: attachPlan,
+  start_step: startStep,
+  propose_step_result: proposeStepResult,
+  interrupt_step: interruptStep,
+  record_verdict: recordVerdict,
+  record_criterion_verdict: recordCriterionVerdict,
+  apply_policy: applyPolicy,
+  approve_step: approveStep,
+  reject_step: rejectStep,
+  write_note: writeNote,
+  pause_run: pauseRun,
+  resume_run: resumeRun,
+  cancel_run: cancelRun,
+  worker_lost: workerLost,
+};
+
+const stamped = (
+  bodies: readonly EventBody[],
+  run: Run | undefined,
+  { caller, at }: DecideContext,
+  runId: string,
+): readonly JournalEvent[] =>
+  bodies.map((body, index) => ({
+    ...body,
+    runId,
+    seq: (run?.seq ?? 0) + index + 1,
+    at,
+    actor: { name: caller.name, role: caller.role },
+    sessionKey: caller.sessionKey,
+  }));

@@ -1,0 +1,141 @@
+import type { CommandOf } from "../commands.js";
+import { formatDuration } from "../duration.js";
+import { LedgerError } from "../errors.js";
+import type { EventBody } from "../events.js";
+import * as limit from "../limits.js";
+import { readPlan } from "../plan.js";
+import { planWire } from "../plan-wire.js";
+import type { Run } from "../run.js";
+import { type Plan, planDigest } from "../spec.js";
+import {
+  alreadyDone,
+  type DecideContext,
+  type Decider,
+  type Rules,
+  requireLive,
+  requireRole,
+  requireRunning,
+  requireSession,
+} from "./guards.js";
+
+// A run with a plan is born in one append, so no half-made run exists.
+export const createRun: Decider<"create_run"> = (command, run, { caller, rules }) => {
+  requireRole(caller, "create a run", "orchestrator", "human");
+  const { goal, originalRequest, workspaceIsolation, base, plan } = command;
+  if (run !== undefined) {
+    const same =
+      run.originalRequest === originalRequest &&
+      run.goal === (plan?.goal ?? goal) &&
+      run.planDigest === (plan ? planDigest(plan) : null);
+    if (same && run.sessionKey === caller.sessionKey) return alreadyDone;
+    throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`);
+  }
+  if (plan !== undefined) requirePlan(plan, rules);
+  return [
+    {
+      type: "run_created",
+      version: 1,
+      payload: { goal: plan?.goal ?? goal, originalRequest, workspaceIsolation, base },
+    },
+    ...(plan === undefined ? [] : [planAttached(plan)]),
+  ];
+};
+
+export const attachPlan: Decider<"attach_plan"> = (command, run, { caller, rules }) => {
+  requireRole(caller, "attach a plan", "orchestrator", "human");
+  requireSession(run, caller);
+  if (run.planDigest === planDigest(command.plan)) return alreadyDone;
+  requireLive(run);
+  if (run.state.status !== "planning")
+    throw new LedgerError("run_not_planning", `Run "${run.runId}" has a plan already.`, {
+      hint: "Change steps by policy actions, or start a new run.",
+    });
+  requirePlan(command.plan, rules);
+  return [planAttached(command.plan)];
+};
+
+// A host may hand in a plan that no planner wrote: one without steps, or with a circle, would never end.
+const requirePlan = (plan: Plan, { agents }: Rules): void => {
+  readPlan(planWire(plan), agents ? { agents } : {});
+};
+
+const planAttached = (plan: Plan): EventBody => ({
+  type: "plan_attached",
+  version: 1,
+  payload: { plan, digest: planDigest(plan) },
+});
+
+export const writeNote: Decider<"write_note"> = (command, run, { caller }) => {
+  requireSession(run, caller);
+  const { key, value } = command;
+  const known = Object.hasOwn(run.notes, key);
+  if (known && run.notes[key] === value) return alreadyDone;
+  if (caller.role !== "human") requireLive(run);
+  if (!known && Object.keys(run.notes).length >= limit.NOTES_PER_RUN)
+    throw new LedgerError("limit_exceeded", `A run holds at most ${limit.NOTES_PER_RUN} notes.`, {
+      hint: "Overwrite one that exists.",
+    });
+  return [{ type: "note_written", version: 1, payload: { key, value } }];
+};
+
+export const pauseRun: Decider<"pause_run"> = (command, run, { caller }) => {
+  requireRole(caller, "pause a run", "orchestrator", "human");
+  requireSession(run, caller);
+  if (run.state.status === "paused") return alreadyDone;
+  requireRunning(run);
+  return [
+    {
+      type: "run_paused",
+      version: 1,
+      payload: { reason: "requested", message: command.reason, stepId: null },
+    },
+  ];
+};
+
+// Never automatic: somebody of the same session, or a person, asks for it (seed 002, "Resume").
+export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
+  requireRole(context.caller, "resume a run", "orchestrator", "human");
+  requireSession(run, context.caller);
+  requireLive(run);
+  if (run.state.status !== "paused")
+    throw new LedgerError("run_not_paused", `Run "${run.runId}" is ${run.state.status}, not paused.`);
+  requireFresh(run, command, context);
+  return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
+};
+
+// Only a pause on request ages; time spent waiting for a person does not count.
+const requireFresh = (
+  run: Run,
+  command: CommandOf<"resume_run">,
+  { caller, at, rules }: DecideContext,
+): void => {
+  if (run.state.status !== "paused" || run.state.reason !== "requested") return;
+  const ageMs = Date.parse(at) - Date.parse(run.state.since);
+  if (ageMs <= rules.staleTtlMs || (caller.role === "human" && command.overrideStale)) return;
+  throw new LedgerError(
+    "run_stale",
+    `Run "${run.runId}" has been paused for ${formatDuration(ageMs)}; staleTtl is ${formatDuration(rules.staleTtlMs)}.`,
+    { hint: `A person may go on anyway: runledger resume ${run.runId} --stale` },
+  );
+};
+
+export const cancelRun: Decider<"cancel_run"> = (command, run, { caller }) => {
+  requireRole(caller, "cancel a run", "orchestrator", "human");
+  requireSession(run, caller);
+  if (run.state.status === "failed" && run.state.reason === "cancelled") return alreadyDone;
+  requireLive(run);
+  return [
+    {
+      type: "run_failed",
+      version: 1,
+      payload: { reason: "cancelled", message: command.reason, unmet: [] },
+    },
+  ];
+};
+
+export const workerLost: Decider<"worker_lost"> = (command, run, { caller }) => {
+  requireRole(caller, "report a lost worker", "engine");
+  if (command.epoch <= run.lastLostEpoch) return alreadyDone;
+  requireLive(run);
+  return [{ type: "worker_lost", version: 1, payload: { owner: command.owner, epoch: command.epoch } }];
+};

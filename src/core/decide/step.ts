@@ -1,0 +1,273 @@
+import type { CommandOf } from "../commands.js";
+import { LedgerError } from "../errors.js";
+import type { EventBody } from "../events.js";
+import * as limit from "../limits.js";
+import { awaitsApproval, findStep, isReady, type Run, type Step, type StepState } from "../run.js";
+import { validatorDigest } from "../spec.js";
+import type { Verdict } from "../verdict.js";
+import {
+  alreadyDone,
+  type DecideContext,
+  type Decider,
+  requireLive,
+  requireOwner,
+  requireRole,
+  requireRunning,
+  requireSession,
+  requireState,
+  requireStep,
+} from "./guards.js";
+
+export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
+  requireRole(caller, "start a step", "executor", "engine");
+  requireSession(run, caller);
+  const step = requireStep(run, caller, command.stepId);
+  requireRunning(run);
+  const attempt = step.state.status === "pending" ? step.attempt + 1 : step.attempt;
+  requireOwner(step, caller, attempt);
+  if (step.state.status === "in_progress") return alreadyDone;
+  requireState(step, "pending", "step_not_pending");
+  requireReady(run, step);
+  const { id, ownerAgent } = step.spec;
+  return [
+    {
+      type: "step_started",
+      version: 1,
+      attempt,
+      payload: { stepId: id, agent: ownerAgent, base: command.base },
+    },
+  ];
+};
+
+const requireReady = (run: Run, step: Step): void => {
+  const { id, dependsOn } = step.spec;
+  if (!isReady(run, step)) {
+    const open = dependsOn.filter((need) => findStep(run, need)?.state.status !== "completed");
+    throw new LedgerError("step_not_ready", `Step "${id}" waits for: ${open.join(", ")}.`);
+  }
+  if (run.workspaceIsolation) return;
+  const busy = run.steps.find(
+    ({ state }) => state.status === "in_progress" || state.status === "verify_pending",
+  );
+  if (busy !== undefined)
+    throw new LedgerError(
+      "step_not_ready",
+      `Without workspace isolation one step runs at a time: "${busy.spec.id}".`,
+    );
+};
+
+export const proposeStepResult: Decider<"propose_step_result"> = (command, run, { caller }) => {
+  requireRole(caller, "propose a result", "executor");
+  requireSession(run, caller);
+  const step = requireStep(run, caller, command.stepId);
+  requireLive(run);
+  requireOwner(step, caller, step.attempt);
+  const { result, evidence, capture } = command;
+  if (step.state.status === "verify_pending" && isSameProposal(step.state, command)) return alreadyDone;
+  requireState(step, "in_progress", "step_not_in_progress");
+  if (capture.base !== step.base)
+    throw new LedgerError(
+      "verdict_mismatch",
+      `The capture starts from ${capture.base}, the step from ${step.base}.`,
+    );
+  if (run.workspaceIsolation && capture.tree === null)
+    throw new LedgerError("invalid_input", `Nothing was captured from the workspace of "${step.spec.id}".`);
+  return [
+    {
+      type: "step_result_proposed",
+      version: 1,
+      attempt: step.attempt,
+      payload: { stepId: step.spec.id, result, evidence, capture },
+    },
+  ];
+};
+
+const isSameProposal = (
+  { proposal }: Extract<StepState, { status: "verify_pending" }>,
+  command: CommandOf<"propose_step_result">,
+): boolean => proposal.result === command.result && proposal.capture.tree === command.capture.tree;
+
+export const interruptStep: Decider<"interrupt_step"> = (command, run, { caller }) => {
+  requireRole(caller, "interrupt a step", "engine");
+  const step = requireStep(run, caller, command.stepId);
+  requireLive(run);
+  const { attempt, reason, tail } = command;
+  if (step.state.status === "interrupted" && step.attempt === attempt) return alreadyDone;
+  requireState(step, "in_progress", "step_not_in_progress");
+  if (step.attempt !== attempt)
+    throw new LedgerError(
+      "step_not_in_progress",
+      `Step "${step.spec.id}" is at attempt ${step.attempt}, not ${attempt}.`,
+    );
+  return [{ type: "step_interrupted", version: 1, attempt, payload: { stepId: step.spec.id, reason, tail } }];
+};
+
+// Nobody certifies their own work: only the PEV engine speaks here, and only about exactly what was proposed.
+export const recordVerdict: Decider<"record_verdict"> = (command, run, { caller }) => {
+  requireRole(caller, "record a verdict", "engine");
+  const step = requireStep(run, caller, command.stepId);
+  const { verdict, round } = command;
+  if (isRecorded(step, verdict, round)) return alreadyDone;
+  requireLive(run);
+  const state = requireState(step, "verify_pending", "step_not_waiting");
+  requireMatch(run, step, state, verdict);
+  const { id } = step.spec;
+  const { attempt } = step;
+  const payload = { stepId: id, verdict };
+  if (verdict.outcome === "passed") return [{ type: "step_validation_passed", version: 1, attempt, payload }];
+  if (verdict.outcome === "failed") return [{ type: "step_validation_failed", version: 1, attempt, payload }];
+  const errored: EventBody = { type: "step_validation_errored", version: 1, attempt, payload };
+  requireRound(step, state.errors, round);
+  const last = state.errors + 1 >= limit.VERIFY_ERRORS_MAX && run.state.status === "running";
+  return last ? [errored, pausedByErrors(id, verdict)] : [errored];
+};
+
+// A judge that began before the run was resumed has nothing to say about what came after.
+const requireRound = ({ spec }: Step, errors: number, round: number): void => {
+  if (round === errors) return;
+  throw new LedgerError(
+    "verdict_mismatch",
+    `The errored verdict on "${spec.id}" is of round ${round}, not ${errors}.`,
+    { hint: "Verify the proposal again." },
+  );
+};
+
+const isRecorded = (step: Step, verdict: Verdict, round: number): boolean => {
+  const { state } = step;
+  if (verdict.outcome === "errored")
+    return (
+      state.status === "verify_pending" && state.proposal.seq === verdict.proposalSeq && state.errors > round
+    );
+  return (
+    (state.status === "completed" || state.status === "failed") &&
+    state.verdict?.proposalSeq === verdict.proposalSeq &&
+    state.verdict?.outcome === verdict.outcome &&
+    state.verdict?.commit === verdict.commit
+  );
+};
+
+const requireMatch = (
+  run: Run,
+  step: Step,
+  state: Extract<StepState, { status: "verify_pending" }>,
+  verdict: Verdict,
+): void => {
+  const { spec } = step;
+  if (awaitsApproval(step))
+    throw new LedgerError("step_not_waiting", `Step "${spec.id}" waits for approval, not for a verdict.`);
+  const pairs = [
+    ["proposal", verdict.proposalSeq, state.proposal.seq],
+    ["base", verdict.base, state.proposal.capture.base],
+    ["head", verdict.head, run.head],
+    ["validator", verdict.validator.digest, validatorDigest(spec.validator)],
+    ["approval", verdict.reason === "approved", verdict.outcome === "passed" && state.approval !== null],
+  ] as const;
+  for (const [what, judged, actual] of pairs)
+    if (judged !== actual)
+      throw new LedgerError(
+        "verdict_mismatch",
+        `The verdict on "${spec.id}" names ${what} ${judged}, not ${actual}.`,
+        {
+          hint: "Verify the proposal again.",
+        },
+      );
+  if (verdict.outcome === "passed" && run.workspaceIsolation && verdict.commit === null)
+    throw new LedgerError(
+      "verdict_mismatch",
+      `A passed verdict on "${spec.id}" must name the commit it judged.`,
+    );
+};
+
+const pausedByErrors = (stepId: string, verdict: Verdict): EventBody => ({
+  type: "run_paused",
+  version: 1,
+  payload: {
+    reason: "verification_errored",
+    message: `The validator of "${stepId}" could not run: ${verdict.message}`,
+    stepId,
+  },
+});
+
+export const approveStep: Decider<"approve_step"> = (command, run, { caller }) => {
+  const step = requireApprover(run, command.stepId, caller);
+  const { state } = step;
+  if (state.status === "completed" && state.how === "approved") return alreadyDone;
+  requireLive(run);
+  const waiting = requireState(step, "verify_pending", "step_not_waiting");
+  if (waiting.approval !== null) return alreadyDone;
+  const reason = command.reason || "approved";
+  return [approvalReceived(step, "approve", reason)];
+};
+
+export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => {
+  const step = requireApprover(run, command.stepId, caller);
+  const { state } = step;
+  if (state.status === "failed" && state.verdict.reason === "rejected") return alreadyDone;
+  requireLive(run);
+  const waiting = requireState(step, "verify_pending", "step_not_waiting");
+  if (waiting.approval !== null)
+    throw new LedgerError("step_not_waiting", `Step "${step.spec.id}" is approved already.`);
+  return [
+    approvalReceived(step, "deny", command.reason),
+    {
+      type: "step_validation_failed",
+      version: 1,
+      attempt: step.attempt,
+      payload: { stepId: step.spec.id, verdict: rejection(run, step, waiting, command.reason) },
+    },
+  ];
+};
+
+const requireApprover = (run: Run, stepId: string, caller: DecideContext["caller"]): Step => {
+  requireRole(caller, "approve or reject a step", "orchestrator", "human");
+  requireSession(run, caller);
+  const step = requireStep(run, caller, stepId);
+  if (caller.name === step.spec.ownerAgent)
+    throw new LedgerError("access_denied", `"${caller.name}" proposed this and may not approve it.`);
+  if (step.spec.validator.type === "orchestrator_approval") return step;
+  throw new LedgerError(
+    "access_denied",
+    `Step "${stepId}" is judged by ${step.spec.validator.type}; nobody can approve it.`,
+    { hint: 'Only a step whose validator is "orchestrator_approval" waits for approval.' },
+  );
+};
+
+const approvalReceived = (step: Step, decision: "approve" | "deny", reason: string): EventBody => ({
+  type: "approval_received",
+  version: 1,
+  attempt: step.attempt,
+  payload: { stepId: step.spec.id, decision, reason },
+});
+
+const rejection = (
+  run: Run,
+  { spec }: Step,
+  { proposal }: Extract<StepState, { status: "verify_pending" }>,
+  reason: string,
+): Verdict => ({
+  outcome: "failed",
+  reason: "rejected",
+  message: reason,
+  command: null,
+  exitCode: null,
+  signal: null,
+  counts: null,
+  missing: [],
+  tail: "",
+  log: null,
+  proposalSeq: proposal.seq,
+  base: proposal.capture.base,
+  head: run.head,
+  commit: null,
+  tree: proposal.capture.tree,
+  validator: {
+    type: spec.validator.type,
+    target: spec.validator.target,
+    digest: validatorDigest(spec.validator),
+  },
+  isolationLevel: run.workspaceIsolation ? 1 : 0,
+  protectedPaths: [],
+  conflicts: [],
+  provision: [],
+  durationMs: 0,
+});

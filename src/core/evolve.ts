@@ -1,0 +1,279 @@
+import type { EventBody, EventType, JournalEvent } from "./events.js";
+import type { Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { findStep } from "./run.js";
+import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { Verdict } from "./verdict.js";
+
+type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
+type Evolvers = { readonly [T in EventType]: (run: Run, event: EventOf<T>) => Run };
+
+// One step of the fold: what we know after one more fact. Deciding what may happen is not its business.
+export const evolve = (run: Run | undefined, event: JournalEvent): Run => {
+  const before = event.type === "run_created" ? created(event) : run;
+  if (before === undefined) throw new Error(`event ${event.seq} of ${event.runId} comes before run_created`);
+  const evolver = evolvers[event.type] as (run: Run, event: JournalEvent) => Run;
+  return { ...evolver(before, event), seq: event.seq, updatedAt: event.at };
+};
+
+/** The run after all of its events; undefined when there are none. */
+export const fold = (events: Iterable<JournalEvent>, start?: Run): Run | undefined => {
+  let run = start;
+  for (const event of events) run = evolve(run, event);
+  return run;
+};
+
+const created = (event: EventOf<"run_created">): Run => ({
+  runId: event.runId,
+  seq: event.seq,
+  goal: event.payload.goal,
+  originalRequest: event.payload.originalRequest,
+  sessionKey: event.sessionKey,
+  createdBy: event.actor,
+  createdAt: event.at,
+  updatedAt: event.at,
+  workspaceIsolation: event.payload.workspaceIsolation,
+  base: event.payload.base,
+  head: event.payload.base,
+  planDigest: null,
+  protect: [],
+  steps: [],
+  criteria: [],
+  notes: {},
+  waivers: [],
+  workersLost: 0,
+  lastLostEpoch: 0,
+  state: { status: "planning" },
+});
+
+const newStep = (spec: StepSpec): Step => ({
+  spec,
+  attempt: 0,
+  retryCount: 0,
+  base: null,
+  feedback: null,
+  fresh: false,
+  lastDecision: null,
+  state: { status: "pending" },
+});
+
+const newCriterion = (spec: CriterionSpec): Criterion => ({
+  spec,
+  state: { status: "unchecked", errors: 0 },
+});
+
+const evolvers: Evolvers = {
+  run_created: (run) => run,
+  plan_attached: (run, { payload }) => ({
+    ...run,
+    goal: payload.plan.goal,
+    planDigest: payload.digest,
+    protect: payload.plan.protect,
+    steps: payload.plan.steps.map(newStep),
+    criteria: payload.plan.acceptanceCriteria.map(newCriterion),
+    state: { status: "running" },
+  }),
+  note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
+  step_started: (run, { payload, attempt, at }) =>
+    withStep(run, payload.stepId, (step) => ({
+      ...step,
+      attempt,
+      base: payload.base,
+      fresh: false,
+      state: { status: "in_progress", startedAt: at },
+    })),
+  step_result_proposed: (run, { payload, seq, at }) =>
+    withState(run, payload.stepId, () => ({
+      status: "verify_pending",
+      proposal: { seq, at, result: payload.result, evidence: payload.evidence, capture: payload.capture },
+      approval: null,
+      errors: 0,
+      lastError: null,
+    })),
+  approval_received: (run, { payload, actor, at }) =>
+    withState(run, payload.stepId, (state) =>
+      payload.decision === "approve" && state.status === "verify_pending"
+        ? { ...state, approval: { by: actor, at, reason: payload.reason } }
+        : state,
+    ),
+  step_validation_passed: (run, event) => passed(run, event),
+  step_validation_failed: (run, event) => failed(run, event),
+  step_validation_errored: (run, { payload }) =>
+    withState(run, payload.stepId, (state) =>
+      state.status === "verify_pending"
+        ? { ...state, errors: state.errors + 1, lastError: payload.verdict }
+        : state,
+    ),
+  step_interrupted: (run, { payload, attempt }) =>
+    withStep(run, payload.stepId, (step) => ({
+      ...step,
+      feedback: { kind: "interrupted", attempt, reason: payload.reason, tail: payload.tail },
+      state: { status: "interrupted", reason: payload.reason, tail: payload.tail },
+    })),
+  policy_decision_applied: (run, event) => decided(run, event),
+  criterion_met: (run, { payload, at }) =>
+    withCriterion(run, payload.index, () => ({ status: "met", at, verdict: payload.verdict })),
+  criterion_unmet: (run, { payload, at }) =>
+    withCriterion(run, payload.index, (state) =>
+      payload.verdict.outcome === "errored" && state.status === "unchecked"
+        ? { status: "unchecked", errors: state.errors + 1 }
+        : { status: "unmet", at, verdict: payload.verdict },
+    ),
+  run_paused: (run, { payload, at, actor }) => ({
+    ...run,
+    state: { status: "paused", ...payload, since: at, by: actor },
+  }),
+  run_resumed: (run) => ({ ...askedAgain(run), state: { status: "running" } }),
+  run_completed: (run, { payload, at }) => ({
+    ...run,
+    state: { status: "completed", at, summary: payload.summary },
+  }),
+  run_failed: (run, { payload, at }) => ({ ...run, state: { status: "failed", at, ...payload } }),
+  worker_lost: (run, { payload }) => ({
+    ...run,
+    workersLost: run.workersLost + 1,
+    lastLostEpoch: payload.epoch,
+  }),
+};
+
+const passed = (run: Run, { payload, at }: EventOf<"step_validation_passed">): Run => {
+  const { verdict } = payload;
+  const judged = withState(run, payload.stepId, (state) => ({
+    status: "completed",
+    how: verdict.reason === "approved" ? "approved" : "verified",
+    completedAt: at,
+    proposal: state.status === "verify_pending" ? state.proposal : null,
+    verdict,
+  }));
+  return { ...judged, head: verdict.commit ?? judged.head };
+};
+
+const failed = (run: Run, { payload, attempt }: EventOf<"step_validation_failed">): Run =>
+  withStep(run, payload.stepId, (step) => {
+    if (step.state.status !== "verify_pending") return step;
+    const { verdict } = payload;
+    return {
+      ...step,
+      feedback: { kind: "verdict", attempt, verdict },
+      state: { status: "failed", proposal: step.state.proposal, verdict },
+    };
+  });
+
+// The seven policy actions; abort and escalate change the run by an event of their own that follows.
+const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
+  const { stepId, decision, reason } = event.payload;
+  const noted = withStep(run, stepId, (step) => ({
+    ...step,
+    lastDecision: { decision, reason, attempt: event.attempt },
+  }));
+  const again = (change: (step: Step) => Partial<Step>): Run =>
+    withStep(noted, stepId, (step) => ({
+      ...step,
+      feedback: feedbackOf(step) ?? step.feedback,
+      ...change(step),
+      state: { status: "pending" },
+    }));
+  switch (decision.action) {
+    case "retry":
+      return again((step) => ({ retryCount: step.retryCount + 1, fresh: decision.fresh }));
+    case "change_agent":
+      return again((step) => ({ spec: { ...step.spec, ownerAgent: decision.newAgent }, fresh: true }));
+    case "change_validator":
+      return waived(
+        again((step) => ({ spec: { ...step.spec, validator: decision.newValidator } })),
+        event,
+        "validator_changed",
+      );
+    case "skip":
+      return waived(closed(noted, event, "skipped"), event, "skipped");
+    case "decompose":
+      return waived(
+        replaced(closed(noted, event, "decomposed"), stepId, decision.newSteps),
+        event,
+        "decomposed",
+      );
+    case "abort":
+    case "escalate":
+      return noted;
+  }
+};
+
+/** What a refused or errored attempt teaches the next one, also when the policy action found it still verify_pending. */
+const feedbackOf = (step: Step): Feedback | null =>
+  step.state.status === "verify_pending" && step.state.lastError !== null
+    ? { kind: "verdict", attempt: step.attempt, verdict: step.state.lastError }
+    : null;
+
+const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
+  withState(run, event.payload.stepId, (state) => ({
+    status: "completed",
+    how,
+    completedAt: event.at,
+    proposal: proposalOf(state),
+    verdict: verdictOf(state),
+  }));
+
+const proposalOf = (state: StepState) =>
+  state.status === "failed" || state.status === "verify_pending" ? state.proposal : null;
+
+const verdictOf = (state: StepState): Verdict | null => (state.status === "failed" ? state.verdict : null);
+
+const waived = (
+  run: Run,
+  event: EventOf<"policy_decision_applied">,
+  kind: "skipped" | "decomposed" | "validator_changed",
+): Run => {
+  const { stepId, reason } = event.payload;
+  return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
+};
+
+// New steps stand right behind the one they replace, inherit what it waited for, and whoever waited for it waits for their last.
+const replaced = (run: Run, stepId: string, newSteps: readonly StepSpec[]): Run => {
+  const parent = findStep(run, stepId);
+  if (parent === undefined) return run;
+  const needed = new Set(newSteps.flatMap((spec) => spec.dependsOn));
+  const last = newSteps.filter((spec) => !needed.has(spec.id)).map((spec) => spec.id);
+  const steps = run.steps.flatMap((step) => {
+    if (step.spec.id === stepId) return [step, ...newSteps.map((spec) => newStep(inheriting(spec, parent)))];
+    return [rewired(step, stepId, last)];
+  });
+  return { ...run, steps };
+};
+
+const inheriting = (spec: StepSpec, parent: Step): StepSpec =>
+  spec.dependsOn.length === 0 ? { ...spec, dependsOn: parent.spec.dependsOn } : spec;
+
+const rewired = (step: Step, from: string, to: readonly string[]): Step =>
+  step.spec.dependsOn.includes(from)
+    ? {
+        ...step,
+        spec: { ...step.spec, dependsOn: step.spec.dependsOn.flatMap((id) => (id === from ? to : [id])) },
+      }
+    : step;
+
+// A resumed run asks its verifiers again: what they could not judge may be mended now.
+const askedAgain = (run: Run): Run => ({
+  ...run,
+  steps: run.steps.map((step) =>
+    step.state.status === "verify_pending" ? { ...step, state: { ...step.state, errors: 0 } } : step,
+  ),
+  criteria: run.criteria.map((criterion) =>
+    criterion.state.status === "met"
+      ? criterion
+      : { ...criterion, state: { status: "unchecked", errors: 0 } as const },
+  ),
+});
+
+const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
+  ...run,
+  steps: run.steps.map((step) => (step.spec.id === stepId ? change(step) : step)),
+});
+
+const withState = (run: Run, stepId: string, change: (state: StepState) => StepState): Run =>
+  withStep(run, stepId, (step) => ({ ...step, state: change(step.state) }));
+
+const withCriterion = (run: Run, index: number, change: (state: CriterionState) => CriterionState): Run => ({
+  ...run,
+  criteria: run.criteria.map((criterion, at) =>
+    at === index ? { ...criterion, state: change(criterion.state) } : criterion,
+  ),
+});

@@ -1,0 +1,40 @@
+import type { z } from "zod";
+import * as limit from "./limits.js";
+import { textUpTo } from "./wire.js";
+
+/** A path or glob inside the project. */
+export const ProjectPath = textUpTo(limit.TARGET_CHARS).superRefine((path, context) =>
+  tell(context, notNegated(path) ?? problemOf(path)),
+);
+
+/** What a toolchain is told to build or test; empty means its default. */
+export const Selector = textUpTo(limit.TARGET_CHARS).superRefine((path, context) =>
+  tell(context, path === "" ? undefined : (notNegated(path) ?? problemOf(path))),
+);
+
+/** A glob over changed paths; a leading `!` turns it round. */
+export const ChangedGlob = textUpTo(limit.TARGET_CHARS).superRefine((glob, context) =>
+  tell(context, problemOf(glob.replace(/^!+/, ""))),
+);
+
+const notNegated = (path: string): string | undefined =>
+  path.startsWith("!") ? `no leading "!"` : undefined;
+
+/** What a program gets as an argument must neither leave the tree it works in nor be taken for a flag. */
+const problemOf = (path: string): string | undefined =>
+  RULES.find(({ broken }) => broken.test(path))?.expected;
+
+const RULES: readonly { readonly broken: RegExp; readonly expected: string }[] = [
+  { broken: /^\s*$/, expected: "text that is not blank" },
+  { broken: /^\s*-/, expected: `no leading "-", which a program takes for a flag` },
+  { broken: /^\//, expected: "a path relative to the project" },
+  { broken: /^~(\/|$)/, expected: "a path relative to the project" },
+  // `a::b` selects a test in Rust; `a:b` would be a file on drive a.
+  { broken: /^[A-Za-z]:(?!:)/, expected: "a path relative to the project" },
+  { broken: /\\/, expected: "forward slashes" },
+  { broken: /(^|\/)\.\.(\/|$)/, expected: `no ".." segment` },
+];
+
+const tell = (context: z.core.$RefinementCtx, message: string | undefined): void => {
+  if (message !== undefined) context.addIssue({ code: "custom", message });
+};

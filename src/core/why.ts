@@ -1,0 +1,112 @@
+import { nextActions } from "./next.js";
+import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
+
+export type Waiting = {
+  /** nothing: it is done. work: it can go on by itself. person: somebody must answer. worker: nobody drives it. */
+  readonly for: "nothing" | "work" | "person" | "worker";
+  /** One sentence. */
+  readonly sentence: string;
+  /** What to type, when something must be typed. */
+  readonly hint: string | null;
+  readonly stepId: string | null;
+};
+
+// The question people ask most of an orchestrator: what does this run wait for?
+export const whyRun = (run: Run, hasWorker: boolean): Waiting => {
+  const { state, runId } = run;
+  switch (state.status) {
+    case "planning":
+      return person("It waits for a plan.", null);
+    case "completed":
+      return nothing(`It is completed: ${state.summary}.`);
+    case "failed":
+      return nothing(`It failed (${state.reason}): ${state.message}`);
+    case "paused":
+      return pausedWhy(run, state.message, state.reason, state.stepId);
+    case "running":
+      break;
+  }
+  const actions = nextActions(run);
+  const [action] = actions;
+  if (action === undefined) return blockedWhy(run);
+  if (!hasWorker)
+    return {
+      for: "worker",
+      sentence: `It is interrupted: ${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`,
+      hint: `runledger resume ${runId}`,
+      stepId: "stepId" in action ? action.stepId : null,
+    };
+  return {
+    for: "work",
+    sentence: workSentence(run),
+    hint: null,
+    stepId: "stepId" in action ? action.stepId : null,
+  };
+};
+
+const nothing = (sentence: string): Waiting => ({ for: "nothing", sentence, hint: null, stepId: null });
+
+const person = (sentence: string, hint: string | null, stepId: string | null = null): Waiting => ({
+  for: "person",
+  sentence,
+  hint,
+  stepId,
+});
+
+const pausedWhy = (run: Run, message: string, reason: string, stepId: string | null): Waiting => {
+  const asking = run.steps.find((step) =>
+    stepId === null ? hasPolicyRequest(step) : step.spec.id === stepId,
+  );
+  if (reason === "escalated" && asking !== undefined && hasPolicyRequest(asking))
+    return person(
+      `It is paused because step "${asking.spec.id}" was refused ${asking.attempt} ${asking.attempt === 1 ? "time" : "times"} (${lastWord(asking)}) and waits for a person.`,
+      `runledger policy ${run.runId} ${asking.spec.id} retry|skip|change_agent|abort --reason "…", then: runledger resume ${run.runId}`,
+      asking.spec.id,
+    );
+  return person(`It is paused (${reason}): ${message}`, `runledger resume ${run.runId}`, stepId);
+};
+
+const blockedWhy = (run: Run): Waiting => {
+  const waiting = run.steps.find(awaitsApproval);
+  if (waiting !== undefined)
+    return person(
+      `Step "${waiting.spec.id}" waits for approval.`,
+      `runledger approve ${run.runId} ${waiting.spec.id}`,
+      waiting.spec.id,
+    );
+  return { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
+};
+
+const workSentence = (run: Run): string => {
+  const parts = [
+    ["agents work on", run.steps.filter(({ state }) => state.status === "in_progress")],
+    ["being verified:", run.steps.filter((step) => isJudged(step))],
+    ["waiting for approval:", run.steps.filter(awaitsApproval)],
+    ["waiting for a policy decision:", run.steps.filter(isRefused)],
+  ] as const;
+  const told = parts
+    .filter(([, steps]) => steps.length > 0)
+    .map(([what, steps]) => `${what} ${someOf(steps)}`);
+  if (told.length > 0) return `It is at work: ${told.join("; ")}.`;
+  const done = run.steps.filter(({ state }) => state.status === "completed").length;
+  return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
+};
+
+const isJudged = (step: Step): boolean => step.state.status === "verify_pending" && !awaitsApproval(step);
+
+const isRefused = ({ state }: Step): boolean => state.status === "failed" || state.status === "interrupted";
+
+const NAMES_SHOWN = 5;
+
+const someOf = (steps: readonly Step[]): string => {
+  const names = steps.slice(0, NAMES_SHOWN).map(({ spec }) => spec.id);
+  const more = steps.length - names.length;
+  return names.join(", ") + (more > 0 ? ` and ${more} more` : "");
+};
+
+const lastWord = ({ state, feedback }: Step): string => {
+  if (state.status === "failed") return state.verdict.message;
+  if (state.status === "interrupted") return state.reason;
+  if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
+  return feedback?.kind === "verdict" ? feedback.verdict.message : "no verdict";
+};

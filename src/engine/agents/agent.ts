@@ -1,0 +1,39 @@
+import type { Evidence } from "../../core/events.js";
+import type { Feedback } from "../../core/run.js";
+
+/** Everything one attempt of an agent is told. */
+export type AgentTask = {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly agent: string;
+  readonly goal: string;
+  /** The goal of the whole run. */
+  readonly runGoal: string;
+  /** How the last attempt ended; null on the first. */
+  readonly feedback: Feedback | null;
+  /** How it will be judged. */
+  readonly judgedBy: { readonly type: string; readonly target: string };
+  /** Globs it may change although they are protected; with `only`, the only ones. */
+  readonly mayChange: { readonly paths: readonly string[]; readonly only: boolean };
+  readonly notes: Readonly<Record<string, string>>;
+  /** The private folder it works in. */
+  readonly workspace: string;
+  /** A private folder around it, for what it is told. */
+  readonly place: string;
+  readonly timeoutMs: number;
+  /** Aborts when the work is not wanted any more. */
+  readonly signal: AbortSignal;
+};
+
+export type AgentOutcome =
+  /** "I am done": a claim, nothing more. */
+  | { readonly kind: "done"; readonly result: string; readonly evidence: readonly Evidence[] }
+  | { readonly kind: "failed"; readonly reason: string; readonly tail: string }
+  /** It was stopped from outside; nothing is recorded and the attempt goes on later. */
+  | { readonly kind: "stopped" };
+
+/** Whoever works on steps: a program, a function. It can claim; it cannot complete. */
+export interface Agent {
+  work(task: AgentTask): Promise<AgentOutcome>;
+}

@@ -1,0 +1,124 @@
+import { createWriteStream, existsSync, statSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Places } from "../../pev/places.js";
+import { runProcess } from "../../pev/sandbox.js";
+import type { Agent, AgentTask } from "./agent.js";
+
+export type CommandAgentOptions = {
+  /** argv; a relative program resolves against the project, see `resolveProgram`. */
+  readonly run: readonly string[];
+  /** Names of environment variables that it may see besides PATH, HOME and RUNLEDGER_*. */
+  readonly passEnv: readonly string[];
+  readonly projectDir: string;
+  readonly places: Places;
+  /** The orchestrator's own environment, from which only named variables are taken. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where the live log of an attempt goes. */
+  readonly logFile: (runId: string, stepId: string, attempt: number) => string;
+};
+
+/** A chatty agent cannot fill the disk: so many bytes of its log are kept as it speaks. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+
+// Any program can be an agent: its exit code 0 is a claim to be verified, any other an interruption.
+export const commandAgent = (options: CommandAgentOptions): Agent => ({
+  work: async (task) => {
+    const argv = resolveProgram(options.run, options.projectDir);
+    const log = await openLog(options.logFile(task.runId, task.stepId, task.attempt));
+    try {
+      const result = await runProcess({
+        argv,
+        cwd: task.workspace,
+        env: await environmentOf(options, task),
+        timeoutMs: task.timeoutMs,
+        signal: task.signal,
+        onOutput: log.write,
+        place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
+      });
+      if (result.cancelled) return { kind: "stopped" };
+      if (result.exitCode === 0 && !result.timedOut)
+        return { kind: "done", result: result.tail.trim() || "(no output)", evidence: [] };
+      return { kind: "failed", reason: endOf(argv, result), tail: result.tail };
+    } finally {
+      await log.close();
+    }
+  },
+});
+
+type Ended = {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  readonly notFound: boolean;
+  readonly durationMs: number;
+};
+
+const endOf = ([program = ""]: readonly string[], ended: Ended): string => {
+  if (ended.notFound) return `The agent's program "${program}" could not be started.`;
+  if (ended.timedOut)
+    return `The agent was stopped after ${Math.round(ended.durationMs / 1_000)} s (its time limit).`;
+  if (ended.signal !== null) return `The agent was killed by ${ended.signal}.`;
+  return `The agent ended with exit code ${ended.exitCode}.`;
+};
+
+/**
+ * The working folder of an agent is its workspace, so what belongs to the project must be named absolutely: the program
+ * itself when its name has a slash, and the first argument that is no option when it is a file of the project
+ * (`[node, agent.mjs]`). Everything else stays as it is.
+ */
+export const resolveProgram = (run: readonly string[], projectDir: string): readonly string[] => {
+  const script = run.findIndex((word, at) => at > 0 && !word.startsWith("-"));
+  return run.map((word, at) => {
+    if (isAbsolute(word)) return word;
+    if (at === 0) return word.includes("/") ? resolve(projectDir, word) : word;
+    return at === script && isFile(join(projectDir, word)) ? join(projectDir, word) : word;
+  });
+};
+
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+
+// Exactly what the contract names; nothing secret comes along by accident.
+const environmentOf = async (
+  { environment, passEnv }: CommandAgentOptions,
+  task: AgentTask,
+): Promise<Record<string, string>> => {
+  const taskFile = join(task.place, "task.json");
+  const { signal: _signal, place: _place, ...told } = task;
+  await writeFile(taskFile, `${JSON.stringify(told, null, 2)}\n`);
+  const passed = ["PATH", "HOME", ...passEnv].flatMap((name) => {
+    const value = environment[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...Object.fromEntries(passed),
+    RUNLEDGER_RUN_ID: task.runId,
+    RUNLEDGER_STEP_ID: task.stepId,
+    RUNLEDGER_ATTEMPT: String(task.attempt),
+    RUNLEDGER_GOAL: task.goal,
+    RUNLEDGER_FEEDBACK: feedbackText(task.feedback),
+    RUNLEDGER_TASK: taskFile,
+  };
+};
+
+// The last verdict as it stands in the journal; an attempt that ended before one has an outcome of its own.
+const feedbackText = (feedback: AgentTask["feedback"]): string => {
+  if (feedback === null) return "";
+  return feedback.kind === "verdict"
+    ? JSON.stringify(feedback.verdict)
+    : JSON.stringify({ outcome: "interrupted", message: feedback.reason, tail: feedback.tail });
+};
+
+const openLog = async (file: string) => {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const stream = createWriteStream(file, { flags: "a" });
+  let room = LOG_BYTES_MAX;
+  return {
+    write: (chunk: Buffer): void => {
+      if (room <= 0) return;
+      stream.write(chunk.subarray(0, room));
+      room -= chunk.length;
+    },
+    close: () => new Promise<void>((done) => stream.end(() => done())),
+  };
+};

@@ -1,0 +1,91 @@
+import { isLedgerError } from "../../core/errors.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import type { RunRow } from "../../stores/store.js";
+import type { Driven } from "../executor.js";
+import { findAbandoned } from "./watchdog.js";
+
+export type WorkerOptions = {
+  readonly ledger: Ledger;
+  readonly drive: (runId: string, signal: AbortSignal) => Promise<Driven>;
+  /** Runs driven at the same time. */
+  readonly maxRuns: number;
+  readonly onTrouble: (runId: string, error: unknown) => void;
+};
+
+export interface Worker {
+  /** One look: claims what is free, within the limit, and returns without waiting for it. */
+  tick(): Promise<void>;
+  /** Ticks until the signal aborts, then waits for what is under way to stop. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Ticks until nothing is runnable and nothing is under way. */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+/** How often a worker looks for work that appeared in other processes. */
+const TICK_MS = 500;
+/** A run that could not be driven is left alone for so long, so that one sick run does not keep a worker busy. */
+const TROUBLE_PAUSE_MS = 10_000;
+
+/** Left alone until its journal grows, or until then: what is due for it may be another worker's or an agent's to do. */
+type Rest = { readonly seq: number; readonly untilMs: number };
+
+// Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
+export const createWorker = (options: WorkerOptions): Worker => {
+  const { ledger, drive, maxRuns, onTrouble } = options;
+  const driving = new Map<string, Promise<void>>();
+  const resting = new Map<string, Rest>();
+  let stop = new AbortController().signal;
+
+  const take = ({ runId, lastSeq }: RunRow): void => {
+    const done = drive(runId, stop)
+      .then(
+        (driven) => {
+          resting.set(runId, { seq: driven.run.seq, untilMs: Number.POSITIVE_INFINITY });
+        },
+        (error: unknown) => {
+          resting.set(runId, { seq: lastSeq, untilMs: Date.now() + TROUBLE_PAUSE_MS });
+          if (!isLedgerError(error, "lease_held")) onTrouble(runId, error);
+        },
+      )
+      .finally(() => driving.delete(runId));
+    driving.set(runId, done);
+  };
+
+  const isResting = ({ runId, lastSeq }: RunRow): boolean => {
+    const rest = resting.get(runId);
+    return rest !== undefined && rest.seq === lastSeq && Date.now() < rest.untilMs;
+  };
+
+  const tick = async (): Promise<void> => {
+    for (const row of await findAbandoned(ledger)) {
+      if (driving.size >= maxRuns) return;
+      if (!driving.has(row.runId) && !isResting(row)) take(row);
+    }
+  };
+
+  const pause = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, TICK_MS);
+      signal.addEventListener("abort", () => [clearTimeout(timer), resolve()], { once: true });
+    });
+
+  return {
+    tick,
+    run: async (signal) => {
+      stop = signal;
+      while (!signal.aborted) {
+        await tick();
+        await pause(signal);
+      }
+      await Promise.all(driving.values());
+    },
+    drain: async (signal) => {
+      stop = signal;
+      for (;;) {
+        if (!signal.aborted) await tick();
+        if (driving.size === 0) return;
+        await Promise.race(driving.values());
+      }
+    },
+  };
+};

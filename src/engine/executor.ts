@@ -1,0 +1,280 @@
+import type { Caller } from "../core/commands.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { type Action, nextActions } from "../core/next.js";
+import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
+import { type HeldLease, holdLease } from "../ledger/lease.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { Pev } from "../pev/engine.js";
+import type { StepWorkspace } from "../pev/workspaces.js";
+import type { Agent, AgentOutcome } from "./agents/agent.js";
+import { staticPolicy } from "./static-policy.js";
+
+export type ExecutorOptions = {
+  readonly ledger: Ledger;
+  readonly pev: Pev;
+  /** The engine's own credential. */
+  readonly engine: Caller;
+  readonly agents: ReadonlyMap<string, Agent>;
+  readonly maxParallelSteps: number;
+  /** Bounds an agent whose step sets no limit of its own. */
+  readonly agentTimeoutMs: (agent: string) => number;
+  readonly leaseTtlMs: number;
+};
+
+/** How driving ended: nothing is due any more (`idle`), it was asked to stop, or another worker has the run. */
+export type DriveEnd = "idle" | "stopped" | "lease_lost";
+export type Driven = { readonly run: Run; readonly end: DriveEnd };
+
+/** Changes by people in other processes are noticed at the latest after this long. */
+const LOOK_MS = 1_000;
+
+// Performs what nextActions names until nothing is due: the only impure quarter of the circle.
+export const driveRun = async (
+  options: ExecutorOptions,
+  runId: string,
+  signal: AbortSignal,
+): Promise<Driven> => {
+  const { ledger, engine, leaseTtlMs } = options;
+  const lease = await holdLease(ledger.store, runId, leaseTtlMs);
+  if (lease === undefined) throw await heldElsewhere(ledger, runId);
+  try {
+    if (lease.takenFrom !== null && !isTerminal(await ledger.load(runId)))
+      await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch: lease.epoch });
+    return await driveHolding(options, runId, lease, signal);
+  } finally {
+    await lease.release();
+  }
+};
+
+const heldElsewhere = async (ledger: Ledger, runId: string): Promise<LedgerError> => {
+  await ledger.load(runId);
+  const lease = await ledger.store.leaseOf(runId);
+  return new LedgerError(
+    "lease_held",
+    `Run "${runId}" is driven by another worker (${lease?.owner ?? "unknown"}).`,
+    {
+      hint: "Watch it with `runledger show`, or stop that worker first.",
+    },
+  );
+};
+
+type Flight = { readonly done: Promise<void>; readonly stop: AbortController };
+
+const driveHolding = async (
+  options: ExecutorOptions,
+  runId: string,
+  lease: HeldLease,
+  signal: AbortSignal,
+): Promise<Driven> => {
+  const { ledger } = options;
+  const flights = new Map<string, Flight>();
+  const failures: unknown[] = [];
+  const launch = (action: Action): void => {
+    const stop = new AbortController();
+    const done = perform(options, runId, action, lease, stop.signal)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => flights.delete(keyOf(action)));
+    flights.set(keyOf(action), { done, stop });
+  };
+  const landAll = async (): Promise<void> => {
+    for (const { stop } of flights.values()) stop.abort();
+    await Promise.all([...flights.values()].map(({ done }) => done));
+  };
+  const stopping = AbortSignal.any([signal, lease.lost]);
+  for (;;) {
+    const run = await ledger.load(runId);
+    if (stopping.aborted || failures.length > 0 || isTerminal(run)) await landAll();
+    if (lease.lost.aborted || failures.some((error) => isLedgerError(error, "lease_lost")))
+      return { run, end: "lease_lost" };
+    if (failures.length > 0) throw failures[0];
+    if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
+    for (const action of dueNow(options, run, flights)) launch(action);
+    if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq) return { run, end: "idle" };
+    await somethingHappened(ledger, run, flights, stopping);
+  }
+};
+
+const keyOf = (action: Action): string =>
+  action.kind === "verify_criterion"
+    ? "verify"
+    : action.kind === "verify"
+      ? "verify"
+      : `${action.kind} ${action.stepId}`;
+
+/** Actions that are not under way, within the limits: so many agents at once, one verdict at a time. */
+const dueNow = (
+  { agents, maxParallelSteps }: ExecutorOptions,
+  run: Run,
+  flights: ReadonlyMap<string, Flight>,
+): readonly Action[] => {
+  let working = [...flights.keys()].filter((key) => key.startsWith("work ")).length;
+  return nextActions(run).filter((action) => {
+    if (flights.has(keyOf(action))) return false;
+    if (action.kind !== "work") return true;
+    const owner = findStep(run, action.stepId)?.spec.ownerAgent ?? "";
+    if (!agents.has(owner) || working >= maxParallelSteps) return false;
+    working += 1;
+    return true;
+  });
+};
+
+const somethingHappened = async (
+  ledger: Ledger,
+  run: Run,
+  flights: ReadonlyMap<string, Flight>,
+  stopping: AbortSignal,
+): Promise<void> => {
+  const waiting = new AbortController();
+  const signal = AbortSignal.any([waiting.signal, stopping]);
+  await Promise.race([
+    ledger.changed(run.runId, run.seq, LOOK_MS, signal),
+    ...[...flights.values()].map(({ done }) => done),
+  ]);
+  waiting.abort();
+};
+
+const perform = async (
+  options: ExecutorOptions,
+  runId: string,
+  action: Action,
+  lease: HeldLease,
+  signal: AbortSignal,
+): Promise<void> => {
+  switch (action.kind) {
+    case "work":
+      return work(options, runId, action.stepId, lease, signal);
+    case "verify":
+      return void (await options.pev.verify(runId, action.stepId, lease.epoch));
+    case "verify_criterion":
+      return void (await options.pev.verifyCriterion(runId, action.index, lease.epoch));
+    case "decide_policy":
+      return decidePolicy(options, runId, action.stepId, lease);
+  }
+};
+
+const decidePolicy = async (
+  { ledger }: ExecutorOptions,
+  runId: string,
+  stepId: string,
+  { epoch }: HeldLease,
+): Promise<void> => {
+  const run = await ledger.load(runId);
+  const step = findStep(run, stepId);
+  if (step === undefined) return;
+  const system = ledger.issue({ name: "system", role: "orchestrator", sessionKey: run.sessionKey });
+  await unlessOvertaken(() =>
+    ledger.submit(runId, { type: "apply_policy", stepId, ...staticPolicy(step) }, system, { epoch }),
+  );
+};
+
+// One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
+const work = async (
+  options: ExecutorOptions,
+  runId: string,
+  stepId: string,
+  { epoch }: HeldLease,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { ledger, pev, engine } = options;
+  const { run, step, workspace } = await begin(options, runId, stepId, epoch);
+  if (workspace === null) return;
+  const outcome = await askAgent(options, run, step, workspace, signal);
+  if (outcome.kind === "stopped") return;
+  const interrupt = (reason: string, tail: string) =>
+    unlessOvertaken(() =>
+      ledger.submit(runId, { type: "interrupt_step", stepId, attempt: step.attempt, reason, tail }, engine, {
+        epoch,
+      }),
+    );
+  if (outcome.kind === "failed") return interrupt(outcome.reason, outcome.tail);
+  try {
+    const capture = await pev.capture(run, step);
+    const caller = ledger.issue({
+      name: step.spec.ownerAgent,
+      role: "executor",
+      sessionKey: run.sessionKey,
+      runId,
+      stepId,
+      attempt: step.attempt,
+    });
+    const { result, evidence } = outcome;
+    await unlessOvertaken(() =>
+      ledger.submit(
+        runId,
+        { type: "propose_step_result", stepId, result, evidence: [...evidence], capture },
+        caller,
+        { epoch },
+      ),
+    );
+  } catch (error) {
+    if (!isLedgerError(error, "workspace_unfit")) throw error;
+    await interrupt(error.message, error.hint ?? "");
+  }
+};
+
+type Begun = { readonly run: Run; readonly step: Step; readonly workspace: StepWorkspace | null };
+
+// The workspace exists before the journal says that the step started; a crash in between finds it again.
+const begin = async (
+  { ledger, pev, engine }: ExecutorOptions,
+  runId: string,
+  stepId: string,
+  epoch: number,
+): Promise<Begun> => {
+  const before = await ledger.load(runId);
+  const found = findStep(before, stepId);
+  if (found === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+  const start = async (base: string | null): Promise<{ run: Run; step: Step }> => {
+    const { run } = await ledger.submit(runId, { type: "start_step", stepId, base }, engine, { epoch });
+    return { run, step: findStep(run, stepId) ?? found };
+  };
+  try {
+    const workspace = await pev.openWorkspace(before, found);
+    return { ...(await start(workspace.base)), workspace };
+  } catch (error) {
+    if (!isLedgerError(error) || error.kind !== "environment") throw error;
+    const { run, step } = await start(before.head);
+    const reason = `The workspace could not be prepared: ${error.message}`;
+    const command = { type: "interrupt_step", stepId, attempt: step.attempt, reason, tail: "" } as const;
+    await ledger.submit(runId, command, engine, { epoch });
+    return { run, step, workspace: null };
+  }
+};
+
+const askAgent = async (
+  { agents, agentTimeoutMs }: ExecutorOptions,
+  run: Run,
+  step: Step,
+  workspace: StepWorkspace,
+  signal: AbortSignal,
+): Promise<AgentOutcome> => {
+  const { spec } = step;
+  const agent = agents.get(spec.ownerAgent);
+  if (agent === undefined)
+    throw new LedgerError("agent_not_found", `There is no agent "${spec.ownerAgent}".`);
+  return agent.work({
+    runId: run.runId,
+    stepId: spec.id,
+    attempt: step.attempt,
+    agent: spec.ownerAgent,
+    goal: spec.goal,
+    runGoal: run.goal,
+    feedback: step.feedback,
+    judgedBy: { type: spec.validator.type, target: spec.validator.target },
+    mayChange: spec.mayChange,
+    notes: run.notes,
+    workspace: workspace.folder,
+    place: workspace.place,
+    timeoutMs: spec.agentTimeoutMs ?? agentTimeoutMs(spec.ownerAgent),
+    signal,
+  });
+};
+
+// A person may cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no fault.
+const unlessOvertaken = async (submit: () => Promise<unknown>): Promise<void> => {
+  try {
+    await submit();
+  } catch (error) {
+    if (!isLedgerError(error) || error.kind !== "refused") throw error;
+  }
+};

@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { LedgerError } from "../core/errors.js";
+import { findStep } from "../core/run.js";
+import type { Verdict } from "../core/verdict.js";
+import type { Ledger } from "../ledger/ledger.js";
+
+export type StepLogs = {
+  readonly attempt: number;
+  /** Path of what the agent said; null when it said nothing here. */
+  readonly agentLog: string | null;
+  /** The last verdict on that attempt; its `log` names the judge's whole output. */
+  readonly verdict: Verdict | null;
+};
+
+const READ_BATCH = 1_000;
+
+export const agentLogFile = (logFolder: string, runId: string, stepId: string, attempt: number): string =>
+  join(logFolder, runId, `${stepId}.${attempt}.log`);
+
+// Who said what in one attempt of a step: the agent (a file, written as it spoke) and the judge (a blob).
+export const logsOf = async (
+  ledger: Ledger,
+  logFolder: string,
+  { runId, stepId, attempt: given }: { runId: string; stepId: string; attempt?: number },
+): Promise<StepLogs> => {
+  const run = await ledger.load(runId);
+  const step = findStep(run, stepId);
+  if (step === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+  const attempt = given ?? step.attempt;
+  const file = agentLogFile(logFolder, runId, stepId, attempt);
+  const verdict = await verdictOf(ledger, runId, stepId, attempt);
+  return { attempt, agentLog: existsSync(file) ? file : null, verdict };
+};
+
+/** From the journal: the run itself only keeps the newest. */
+const verdictOf = async (
+  ledger: Ledger,
+  runId: string,
+  stepId: string,
+  attempt: number,
+): Promise<Verdict | null> => {
+  let found: Verdict | null = null;
+  for (let after = 0; ; ) {
+    const events = await ledger.events(runId, after, READ_BATCH);
+    for (const event of events)
+      if ("attempt" in event && event.attempt === attempt && "verdict" in event.payload)
+        if (event.payload.stepId === stepId) found = event.payload.verdict;
+    const last = events.at(-1);
+    if (last === undefined) return found;
+    after = last.seq;
+  }
+};

@@ -1,0 +1,37 @@
+import type { Places } from "../pev/places.js";
+import type { Agent } from "./agents/agent.js";
+import { commandAgent } from "./agents/command.js";
+import { type AgentFunction, functionAgent } from "./agents/function.js";
+import { agentLogFile } from "./logs.js";
+
+export type CommandAgentSetting = {
+  readonly run: readonly string[];
+  readonly env: readonly string[];
+};
+
+// Named agents of a project: programs of its settings file, functions of its host. A function wins over a program.
+export const openAgents = (options: {
+  readonly commands: Readonly<Record<string, CommandAgentSetting>>;
+  readonly functions: Readonly<Record<string, AgentFunction>>;
+  readonly projectDir: string;
+  readonly logFolder: string;
+  readonly places: Places;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}): ReadonlyMap<string, Agent> => {
+  const { commands, functions, projectDir, logFolder, places, environment } = options;
+  const agents = new Map<string, Agent>();
+  for (const [name, { run, env }] of Object.entries(commands))
+    agents.set(
+      name,
+      commandAgent({
+        run,
+        passEnv: env,
+        projectDir,
+        places,
+        environment,
+        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+      }),
+    );
+  for (const [name, work] of Object.entries(functions)) agents.set(name, functionAgent(work));
+  return agents;
+};

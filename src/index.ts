@@ -1,0 +1,252 @@
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { createRun, type NewRun } from "../tools/create-run.js";
+import { toolsFor } from "../tools/index.js";
+import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
+import { requireToolAllowed } from "../tools/profile-guard.js";
+import type { BoundTool, ToolHost } from "../tools/tool.js";
+import type { Caller, Command } from "./core/commands.js";
+import type { Rules } from "./core/decide/guards.js";
+import { formatDuration } from "./core/duration.js";
+import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
+import type { PolicyAction, PolicyActionType, StoredEvent } from "./core/events.js";
+import { PLAN_TEXT_CHARS } from "./core/limits.js";
+import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import { awaitsApproval, type Run, type RunStatus, type Step } from "./core/run.js";
+import type { Verdict } from "./core/verdict.js";
+import type { Waiting } from "./core/why.js";
+import type { AgentTask } from "./engine/agents/agent.js";
+import type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { examine, type Finding } from "./engine/doctor.js";
+import { type Driven, driveRun } from "./engine/executor.js";
+import { logsOf, type StepLogs } from "./engine/logs.js";
+import { openAgents } from "./engine/open-agents.js";
+import { createCredentials } from "./ledger/credentials.js";
+import { type Ledger, openLedger } from "./ledger/ledger.js";
+import { findRun, type RunView, viewRun } from "./ledger/look-up.js";
+import type { Applied, Patch } from "./pev/checkout.js";
+import { applyRun, patchesOf } from "./pev/deliver.js";
+import { createPev } from "./pev/engine.js";
+import { openPrivateStore } from "./pev/git.js";
+import { reclaimLeftovers } from "./pev/leftovers.js";
+import { openPlaces, type Places } from "./pev/places.js";
+import { probeRepository } from "./pev/probe.js";
+import type { Project } from "./pev/project.js";
+import { memoryBaseCache } from "./pev/rooms.js";
+import { setSetting } from "./settings/edit.js";
+import { parseYaml } from "./settings/layers.js";
+import { getSetting, loadSettings } from "./settings/load.js";
+import { dataFolder, findProject } from "./settings/project.js";
+import { type Settings, settingsWire } from "./settings/schema.js";
+import { openStore } from "./stores/open.js";
+import { packageFolder } from "./stores/package-folder.js";
+import type { Store } from "./stores/store.js";
+
+export type OpenOptions = {
+  /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
+  readonly projectDir?: string;
+  /** Default: this process's environment. Agents and validators see only what the settings name. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Agents as functions, beside the programs of the settings file. */
+  readonly agents?: Readonly<Record<string, AgentFunction>>;
+};
+
+/** A project's ledger, opened: everything that faces and hosts may use. */
+export interface RunLedger {
+  readonly projectDir: string;
+  /** The ledger's own folder: database, blobs, private git store, logs. */
+  readonly dataDir: string;
+  readonly settings: Settings;
+  readonly ledger: Ledger;
+  /** A credential for an in-process caller. */
+  issue(caller: Caller): Caller;
+  /** The run_* tools that this caller may use (seed 002). */
+  toolsFor(caller: Caller): readonly BoundTool[];
+  /** Refuses a tool of the host that the caller's step does not open. */
+  requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
+  createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  drive(runId: string, signal?: AbortSignal): Promise<Driven>;
+  worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
+  /** The whole id for `last`, an id, or the unique end of one. */
+  findRun(given: string): Promise<string>;
+  view(runId: string): Promise<RunView>;
+  /** Open policy requests, with the actions this caller may answer them by. */
+  policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
+  /** The typed policy action for the flat inputs of the wire. */
+  readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
+  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** The verified commits of a run as mail patches, in order. */
+  patch(runId: string): Promise<readonly Patch[]>;
+  /** Brings them into the user's checkout; the only thing here that writes there. */
+  apply(runId: string): Promise<Applied>;
+  /** What would stop a run here, each with the way to mend it. */
+  examine(): Promise<readonly Finding[]>;
+  close(): Promise<void>;
+}
+
+/** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
+const SETTLE_MS = 600_000;
+
+export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
+  const env = options.env ?? process.env;
+  const projectDir = await findProject(resolve(options.projectDir ?? "."));
+  const { settings } = await loadSettings(projectDir, env);
+  const dataDir = await dataFolder(projectDir, env);
+  const store = await openStore(dataDir);
+  const places = await openPlaces(join(dataDir, "places"));
+  const functions = options.agents ?? {};
+  const { credentials, engine } = createCredentials();
+  const ledger = openLedger({ store, credentials, now, rules: rulesOf(settings, Object.keys(functions)) });
+  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
+  const pev = createPev({ ledger, engine, project });
+  const logFolder = join(dataDir, "logs");
+  const commands = settings.agents;
+  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const reclaimOnce = once(() => reclaimLeftovers(ledger, project));
+  const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
+    await reclaimOnce();
+    return driveRun(
+      {
+        ledger,
+        pev,
+        engine,
+        agents,
+        maxParallelSteps: settings.maxParallelSteps,
+        agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+        leaseTtlMs: settings.leaseTtlMs,
+      },
+      runId,
+      signal,
+    );
+  };
+  return {
+    projectDir,
+    dataDir,
+    settings,
+    ledger,
+    issue: (caller) => ledger.issue(caller),
+    toolsFor: (caller) => toolsFor(caller, host),
+    requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
+    createRun: (caller, input) => createRun(host, caller, input),
+    drive,
+    worker: (workerOptions) => createWorker({ ledger, drive, ...workerOptions }),
+    findRun: (given) => findRun(ledger, given),
+    view: (runId) => viewRun(ledger, runId),
+    policyRequests: (run, caller) =>
+      run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
+    readDecision: async (runId, stepId, input) =>
+      readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
+    logs: (runId, stepId, attempt) =>
+      logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+    patch: (runId) => patchesOf(ledger, project, runId),
+    apply: (runId) => applyRun(ledger, project, runId),
+    examine: () =>
+      examine({
+        projectDir,
+        isolated: project.store !== null,
+        agents: commands,
+        share: settings.workspace.share,
+        environment: env,
+        probes: { repository: () => probeRepository(project) },
+      }),
+    close: () => store.close(),
+  };
+};
+
+const openProject = async (parts: {
+  projectDir: string;
+  dataDir: string;
+  settings: Settings;
+  env: NonNullable<OpenOptions["env"]>;
+  places: Places;
+  store: Store;
+}): Promise<Project> => {
+  const { projectDir, dataDir, settings, env, places, store } = parts;
+  const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
+  return {
+    folder: projectDir,
+    store: workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null,
+    places,
+    workspaceRoot: workspaceRoot(env),
+    cacheFolder: join(dataDir, "cache"),
+    ...settings.workspace,
+    protect: settings.protect,
+    baseCache: memoryBaseCache(),
+    validatorTimeoutMs,
+    environment: env,
+    putBlob: (bytes) => store.putBlob(bytes),
+  };
+};
+
+const now = (): string => new Date().toISOString();
+
+const rulesOf = (settings: Settings, functions: readonly string[]): Rules => ({
+  staleTtlMs: settings.runLedger.staleTtlMs,
+  onUnmetCriteria: settings.onUnmetCriteria,
+  changeValidator: settings.changeValidator,
+  agents: [...new Set([...Object.keys(settings.agents), ...functions])],
+});
+
+// Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
+const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): string => {
+  const state = env.XDG_STATE_HOME;
+  const home = env.HOME ?? homedir();
+  const base = state !== undefined && isAbsolute(state) ? state : join(home, ".local", "state");
+  return join(base, "runledger", "workspaces");
+};
+
+const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
+  };
+};
+
+export type {
+  AgentAnswer,
+  AgentFunction,
+  AgentTask,
+  Applied,
+  BoundTool,
+  Caller,
+  Command,
+  Driven,
+  ErrorCode,
+  ErrorKind,
+  Finding,
+  Ledger,
+  NewRun,
+  Patch,
+  PolicyAction,
+  PolicyActionType,
+  PolicyRequest,
+  Run,
+  RunStatus,
+  RunView,
+  Settings,
+  Step,
+  StepLogs,
+  StoredEvent,
+  Verdict,
+  Waiting,
+  Worker,
+};
+export {
+  awaitsApproval,
+  errorKinds,
+  findProject,
+  formatDuration,
+  getSetting,
+  isLedgerError,
+  LedgerError,
+  loadSettings,
+  PLAN_TEXT_CHARS,
+  packageFolder,
+  parseYaml,
+  setSetting,
+  settingsWire,
+};

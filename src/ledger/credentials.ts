@@ -1,0 +1,51 @@
+import { Caller } from "../core/commands.js";
+import { LedgerError } from "../core/errors.js";
+
+/** Names that speak for the orchestrator (seed 002); no other role may bear them. */
+export const ORCHESTRATOR_NAMES = ["orchestrator", "lango-orchestrator", "system"] as const;
+
+export interface Credentials {
+  /** A credential for in-process callers. The engine's own is never issued here. */
+  issue(caller: Caller): Caller;
+  /** The caller itself when this ledger issued it; a look-alike object is refused. */
+  check(caller: Caller): Caller;
+}
+
+// A name alone proves nothing: what counts is that this very object was handed out by this very ledger.
+export const createCredentials = (): { credentials: Credentials; engine: Caller } => {
+  const issued = new WeakSet<Caller>();
+  const remember = (caller: Caller): Caller => {
+    const frozen = Object.freeze({ ...caller });
+    issued.add(frozen);
+    return frozen;
+  };
+  const credentials: Credentials = {
+    issue: (caller) => remember(fitting(caller)),
+    check: (caller) => {
+      if (issued.has(caller)) return caller;
+      throw new LedgerError("access_denied", "This caller was not issued by the ledger.", {
+        hint: "Ask the ledger for a credential: ledger.issue({ name, role, sessionKey }).",
+      });
+    },
+  };
+  return { credentials, engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }) };
+};
+
+/** Control characters and half surrogate pairs do not survive every store, and a journal must give back what it was given. */
+const UNFIT = /[\p{Cc}\p{Cs}]/u;
+
+// The parsed copy is what counts: an object that answers differently when read twice is read once.
+const fitting = (asked: Caller): Caller => {
+  const { success, data: caller, error } = Caller.safeParse(asked);
+  if (!success)
+    throw new LedgerError("invalid_input", `A caller needs a name, a role and a session: ${error.message}`);
+  const name = caller.name.normalize("NFKC").trim().toLowerCase();
+  if (name === "") throw new LedgerError("access_denied", "A caller without a name is no caller.");
+  if (UNFIT.test(caller.name + caller.sessionKey))
+    throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.");
+  if (caller.role === "engine")
+    throw new LedgerError("access_denied", "The engine's credential is not for hand-out.");
+  if (caller.role !== "orchestrator" && ORCHESTRATOR_NAMES.some((reserved) => reserved === name))
+    throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
+  return caller;
+};

@@ -1,0 +1,99 @@
+import { canonicalJson, sha256 } from "../core/canonical.js";
+import { LedgerError } from "../core/errors.js";
+import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
+import type { EventRow, NewEventRow } from "../stores/store.js";
+
+/** What the first event of a run chains to. */
+export const GENESIS_HASH = "0".repeat(64);
+
+/** Turns events into rows, each committing to the one before it. Throws before anything is written when one does not fit. */
+export const toRows = (events: readonly JournalEvent[], lastHash: string): readonly NewEventRow[] => {
+  let prevHash = lastHash;
+  return events.map((event) => {
+    const body = EventBody.parse(bodyOf(event));
+    const row = {
+      runId: event.runId,
+      seq: event.seq,
+      type: body.type,
+      version: body.version,
+      at: event.at,
+      actor: event.actor,
+      sessionKey: event.sessionKey,
+      attempt: "attempt" in body ? body.attempt : null,
+      payload: JSON.stringify(body.payload),
+      prevHash,
+    };
+    const hash = hashOf(row);
+    prevHash = hash;
+    return { ...row, hash };
+  });
+};
+
+/** Turns rows back into events, refusing a row that is not as it was written or does not follow the one before. */
+export const fromRows = (rows: readonly EventRow[], lastHash: string): readonly StoredEvent[] => {
+  let prevHash = lastHash;
+  return rows.map((row) => {
+    if (row.prevHash !== prevHash || hashOf(row) !== row.hash)
+      throw tampered(row.runId, row.seq, row.position);
+    prevHash = row.hash;
+    return storedEvent(row);
+  });
+};
+
+/** The record is not as it was written, from this event on. */
+export const tampered = (runId: string, seq: number, position?: number): LedgerError =>
+  new LedgerError("journal_tampered", `Event ${seq} of run "${runId}" is not as it was written.`, {
+    hint: "Restore the ledger from a backup; nothing after this event can be trusted.",
+    details: { runId, seq, ...(position === undefined ? {} : { position }) },
+  });
+
+/** One row as an event, its own hash checked, for readers that see rows of many runs (the feed). */
+export const fromRow = (row: EventRow): StoredEvent => {
+  const [event] = fromRows([row], row.prevHash);
+  if (event === undefined) throw new Error("one row gives one event");
+  return event;
+};
+
+type Hashed = Omit<NewEventRow, "hash"> & { readonly runId: string };
+
+// The header is canonical JSON, the payload its bytes as stored: integrity can be checked without reading the payload.
+const hashOf = (row: Hashed): string => {
+  const { payload, runId, seq, type, version, at, actor, sessionKey, attempt, prevHash } = row;
+  const header = { runId, seq, type, version, at, actor, sessionKey, attempt, prevHash };
+  return sha256(`${canonicalJson(header)}\n${payload}`);
+};
+
+const storedEvent = (row: EventRow): StoredEvent => {
+  const parsed = EventBody.safeParse({
+    type: row.type,
+    version: row.version,
+    ...(row.attempt === null ? {} : { attempt: row.attempt }),
+    payload: jsonOf(row.payload),
+  });
+  if (!parsed.success)
+    throw new LedgerError(
+      "event_unreadable",
+      `Event ${row.seq} of run "${row.runId}" (${row.type}, version ${row.version}) cannot be read.`,
+      {
+        hint: "It was written by another version of RunLedger; upgrade.",
+        details: { runId: row.runId, seq: row.seq, position: row.position },
+        cause: parsed.error,
+      },
+    );
+  const { runId, seq, at, actor, sessionKey, position, prevHash, hash } = row;
+  return { ...parsed.data, runId, seq, at, actor, sessionKey, position, prevHash, hash };
+};
+
+/** Undefined, which no schema takes, for text that is no JSON. */
+const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const bodyOf = (event: JournalEvent): unknown => {
+  const { type, version, payload } = event;
+  return "attempt" in event ? { type, version, attempt: event.attempt, payload } : { type, version, payload };
+};

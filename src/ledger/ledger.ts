@@ -1,0 +1,363 @@
+import { uuidv7 } from "uuidv7";
+import { digestOf } from "../core/canonical.js";
+import { type Caller, Command } from "../core/commands.js";
+import type { Rules } from "../core/decide/guards.js";
+import { type Decision, decide } from "../core/decide/index.js";
+import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
+import type { StoredEvent } from "../core/events.js";
+import { fold } from "../core/evolve.js";
+import * as limit from "../core/limits.js";
+import { nextActions } from "../core/next.js";
+import type { Run } from "../core/run.js";
+import { whyRun } from "../core/why.js";
+import type { ListQuery, RunProjection, RunRow, Store } from "../stores/store.js";
+import type { Credentials } from "./credentials.js";
+import { fromRow, fromRows, GENESIS_HASH, tampered, toRows } from "./journal.js";
+import { fromSnapshot, type Known, toSnapshot } from "./snapshot.js";
+
+export type SubmitOptions = {
+  /** The same key answers with the first answer. */
+  readonly idempotencyKey?: string;
+  /** Epoch of the speaker's lease; the store refuses the append when the lease is not current. */
+  readonly epoch?: number;
+};
+
+export type Submitted = { readonly run: Run; readonly events: readonly StoredEvent[] };
+export type Observer = (events: readonly StoredEvent[], run: Run) => void;
+
+/** The durable record: every change goes through `submit`, every reader sees the fold of the journal. */
+export interface Ledger {
+  readonly rules: Rules;
+  readonly store: Store;
+  /** A credential for in-process callers; see credentials.ts. */
+  issue(caller: Caller): Caller;
+  /** Load, decide, append, evolve, tell observers. Throws LedgerError when refused; then nothing was appended. */
+  submit(runId: string, command: Command, caller: Caller, options?: SubmitOptions): Promise<Submitted>;
+  /** The run as of now, also when another process wrote to it. Throws `run_not_found`. */
+  load(runId: string): Promise<Run>;
+  /** Events of a run with a seq above `afterSeq`, chain checked. */
+  events(runId: string, afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** Events of all runs by global position. */
+  feed(afterPosition: number, limit: number): Promise<readonly StoredEvent[]>;
+  list(query: ListQuery): Promise<readonly RunRow[]>;
+  /** Called after each append of this process, in order. Answers with the way to stop it. */
+  observe(observer: Observer): () => void;
+  /** Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. */
+  changed(runId: string, afterSeq: number, timeoutMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A decision on a run that somebody else changes at the same moment is taken again, this often. */
+const CONFLICTS_MAX = 20;
+/** Runs kept in memory, least recently used out first. */
+const CACHED_RUNS = 256;
+const READ_BATCH = 1_000;
+/** Other processes' appends are noticed by looking, this often; our own at once. */
+const POLL_MS = 200;
+
+export const newRunId = (): string => `run_${uuidv7().replaceAll("-", "")}`;
+
+export const openLedger = (options: {
+  readonly store: Store;
+  readonly rules: Rules;
+  readonly credentials: Credentials;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly now: () => string;
+}): Ledger => {
+  const { store, rules, credentials, now } = options;
+  const cache = new Map<string, Known>();
+  const observers = new Set<Observer>();
+  const queues = new Map<string, Promise<unknown>>();
+
+  const known = async (runId: string): Promise<Known | undefined> => {
+    const start = cache.get(runId);
+    const current = await (start === undefined ? wholeRun(store, runId) : withTail(store, runId, start));
+    if (current !== undefined) remember(cache, runId, current);
+    return current;
+  };
+
+  /** Undefined when somebody else appended between the decision and its append. */
+  const attempt = async (
+    runId: string,
+    command: Command,
+    caller: Caller,
+    submitOptions: SubmitOptions,
+  ): Promise<Submitted | undefined> => {
+    const before = await known(runId);
+    const decision = decide(command, before?.run, { caller, at: now(), rules }, runId);
+    if (decision.events.length === 0) return { run: decision.run, events: [] };
+    const events = await unlessOvertaken(() =>
+      append(store, runId, before, decision, command, caller, submitOptions),
+    );
+    if (events === undefined) return undefined;
+    remember(cache, runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
+    for (const observer of [...observers]) notify(observer, events, decision.run);
+    return { run: decision.run, events };
+  };
+
+  const submit: Ledger["submit"] = async (runId, input, unchecked, submitOptions = {}) => {
+    const caller = credentials.check(unchecked);
+    const command = parsed(input);
+    if (command.type === "create_run") requireRunId(runId);
+    return inTurn(queues, runId, async () => {
+      for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
+        const earlier = await answered(store, runId, command, caller, submitOptions);
+        if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
+        const done = await attempt(runId, command, caller, submitOptions);
+        if (done !== undefined) return done;
+      }
+      throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
+        hint: "Try again.",
+      });
+    });
+  };
+
+  const load: Ledger["load"] = async (runId) => {
+    const current = await known(runId);
+    if (current !== undefined) return current.run;
+    throw new LedgerError("run_not_found", `There is no run "${runId}".`, {
+      hint: "`runledger list` shows the runs of this project.",
+    });
+  };
+
+  return {
+    rules,
+    store,
+    issue: credentials.issue,
+    submit,
+    load,
+    events: (runId, afterSeq, count) => readEvents(store, runId, afterSeq, count),
+    feed: (afterPosition, count) => readFeed(store, afterPosition, count),
+    list: (query) => store.list(query),
+    observe: (observer) => {
+      observers.add(observer);
+      return () => void observers.delete(observer);
+    },
+    changed: (runId, afterSeq, timeoutMs, signal) =>
+      untilChanged(store, observers, { runId, afterSeq, timeoutMs, ...(signal ? { signal } : {}) }),
+  };
+};
+
+const parsed = (input: Command): Command => {
+  const result = Command.safeParse(input);
+  if (result.success) return result.data;
+  const defects = result.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  const said = defects.map(({ path, message }) => `${path || "command"}: ${message}`).join("; ");
+  throw new LedgerError("invalid_input", `The command does not fit: ${said}`, { details: { defects } });
+};
+
+// Commands on one run of this process wait for each other instead of colliding in the store.
+const inTurn = async <T>(
+  queues: Map<string, Promise<unknown>>,
+  runId: string,
+  work: () => Promise<T>,
+): Promise<T> => {
+  const turn = (queues.get(runId) ?? Promise.resolve()).then(work, work);
+  queues.set(runId, turn);
+  try {
+    return await turn;
+  } finally {
+    if (queues.get(runId) === turn) queues.delete(runId);
+  }
+};
+
+// The store refused because of what another process wrote meanwhile: read it, and decide again.
+const OVERTAKEN: readonly ErrorCode[] = ["seq_conflict", "run_exists", "idempotency_key_reused"];
+
+const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (isLedgerError(error) && OVERTAKEN.includes(error.code)) return undefined;
+    throw error;
+  }
+};
+
+// What is appended is appended, whatever becomes of those who watch; their failure is told, not hidden.
+const notify = (observer: Observer, events: readonly StoredEvent[], run: Run): void => {
+  const call = async (): Promise<void> => observer(events, run);
+  call().catch((error: unknown) =>
+    process.emitWarning(
+      error instanceof Error ? error : `An observer of the ledger failed: ${String(error)}`,
+    ),
+  );
+};
+
+/** A run id becomes part of folder and branch names. */
+const RUN_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${limit.ID_CHARS - 1}}$`);
+
+const requireRunId = (runId: string): void => {
+  if (RUN_ID.test(runId)) return;
+  throw new LedgerError("invalid_input", `${JSON.stringify(runId)} is no run id.`, {
+    hint: `At most ${limit.ID_CHARS} letters, digits, "-" and "_".`,
+  });
+};
+
+// A run that is not in memory: the list row, written with every append, says how far its journal must reach.
+const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
+  const row = await store.runRow(runId);
+  if (row === undefined) return undefined;
+  const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
+  const seq = known?.run.seq ?? 0;
+  if (seq < row.lastSeq) throw tampered(runId, seq + 1);
+  if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
+  return known;
+};
+
+const withTail = async (
+  store: Store,
+  runId: string,
+  start: Known | undefined,
+): Promise<Known | undefined> => {
+  let current = start;
+  for (;;) {
+    const rows = await store.read(runId, current?.run.seq ?? 0, READ_BATCH);
+    if (rows.length === 0) return current;
+    const events = fromRows(rows, current?.hash ?? GENESIS_HASH);
+    const run = fold(events, current?.run);
+    const hash = events.at(-1)?.hash;
+    if (run === undefined || hash === undefined) return current;
+    current = { run, hash };
+    if (rows.length < READ_BATCH) return current;
+  }
+};
+
+const readEvents = async (
+  store: Store,
+  runId: string,
+  afterSeq: number,
+  count: number,
+): Promise<readonly StoredEvent[]> => {
+  const rows = await store.read(runId, afterSeq, count);
+  const [first] = rows;
+  if (first !== undefined && first.seq !== afterSeq + 1) throw tampered(runId, afterSeq + 1);
+  return fromRows(rows, afterSeq === 0 ? GENESIS_HASH : (first?.prevHash ?? GENESIS_HASH));
+};
+
+// One bad row must not hide the others: what comes before it is answered, and a reader that stands at it is told its
+// position, so that it can go on behind it.
+const readFeed = async (
+  store: Store,
+  afterPosition: number,
+  count: number,
+): Promise<readonly StoredEvent[]> => {
+  const events: StoredEvent[] = [];
+  for (const row of await store.feed(afterPosition, count))
+    try {
+      events.push(fromRow(row));
+    } catch (error) {
+      if (events.length === 0) throw error;
+      break;
+    }
+  return events;
+};
+
+const remember = (cache: Map<string, Known>, runId: string, known: Known): void => {
+  cache.delete(runId);
+  cache.set(runId, known);
+  const [oldest] = cache.keys();
+  if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
+};
+
+const append = async (
+  store: Store,
+  runId: string,
+  before: Known | undefined,
+  { events, run }: Decision,
+  command: Command,
+  caller: Caller,
+  { epoch, idempotencyKey }: SubmitOptions,
+): Promise<readonly StoredEvent[]> => {
+  const rows = toRows(events, before?.hash ?? GENESIS_HASH);
+  const snapshot = toSnapshot({ run, hash: rows.at(-1)?.hash ?? GENESIS_HASH }, before?.run.seq ?? 0);
+  const appended = await store.append({
+    runId,
+    expectedSeq: before?.run.seq ?? 0,
+    events: rows,
+    projection: projectionOf(run),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+  });
+  return appended.map(fromRow);
+};
+
+const projectionOf = (run: Run): RunProjection => {
+  const waiting = whyRun(run, true);
+  return {
+    status: run.state.status,
+    goal: run.goal,
+    sessionKey: run.sessionKey,
+    stepsTotal: run.steps.length,
+    stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
+    blocker: waiting.for === "person" ? waiting.sentence : null,
+    runnable: nextActions(run).length > 0,
+  };
+};
+
+// A key for creating a run cannot belong to a run yet: it belongs to the session.
+// The same key of another caller is another question: the first answer is for nobody else's eyes.
+const keyOf = (runId: string, command: Command, caller: Caller, key: string) => {
+  if (key.length === 0 || key.length > limit.IDEMPOTENCY_KEY_CHARS)
+    throw new LedgerError(
+      "invalid_input",
+      `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
+    );
+  const asked = command.type === "create_run" ? { ...command, base: null } : command;
+  return {
+    scope: command.type === "create_run" ? `session:${caller.sessionKey}` : runId,
+    key,
+    digest: digestOf({ asked, caller }),
+  };
+};
+
+const answered = async (
+  store: Store,
+  runId: string,
+  command: Command,
+  caller: Caller,
+  { idempotencyKey }: SubmitOptions,
+): Promise<{ runId: string; events: readonly StoredEvent[] } | undefined> => {
+  if (idempotencyKey === undefined) return undefined;
+  const { scope, key, digest } = keyOf(runId, command, caller, idempotencyKey);
+  const row = await store.findKey(scope, key);
+  if (row === undefined) return undefined;
+  if (row.digest !== digest)
+    throw new LedgerError("idempotency_key_reused", `The key "${key}" was used for another command.`, {
+      hint: "Use a new key for a new command.",
+    });
+  const events = await readEvents(store, row.runId, row.firstSeq - 1, row.lastSeq - row.firstSeq + 1);
+  return { runId: row.runId, events };
+};
+
+const untilChanged = (
+  store: Store,
+  observers: Set<Observer>,
+  {
+    runId,
+    afterSeq,
+    timeoutMs,
+    signal,
+  }: { runId: string; afterSeq: number; timeoutMs: number; signal?: AbortSignal },
+): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearInterval(poll);
+      clearTimeout(limitTimer);
+      observers.delete(observer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const observer: Observer = (_events, run) => {
+      if (run.runId === runId && run.seq > afterSeq) done();
+    };
+    const look = (): void =>
+      void store.runRow(runId).then((row) => {
+        if (row !== undefined && row.lastSeq > afterSeq) done();
+      }, done);
+    const poll = setInterval(look, POLL_MS);
+    const limitTimer = setTimeout(done, timeoutMs);
+    observers.add(observer);
+    signal?.addEventListener("abort", done);
+    if (signal?.aborted === true) done();
+    else look();
+  });

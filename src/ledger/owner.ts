@@ -1,0 +1,90 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** A process id alone is reused by the system; together with the start it names one process for ever. */
+export type ProcessIdentity = { readonly pid: number; readonly startTime: number };
+
+/** What Linux tells about a process; the start counts clock ticks since boot. */
+export type ProcStat = ProcessIdentity & {
+  readonly zombie: boolean;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  readonly hasTerminal: boolean;
+};
+
+/** Written into leases and registered places, so that others on this machine can see whether their holder still lives. */
+export const ownerOfThisProcess = (): string => {
+  const { pid, startTime } = selfIdentity();
+  return `${host()}:${pid}:${startTime}`;
+};
+
+/** True only when it is certain: of an owner on another host, or in another process namespace, nobody here can know. */
+export const ownerIsDead = (owner: string): boolean => {
+  const [, ownerHost, pid, startTime] = /^(.+):(\d+):(\d+)$/.exec(owner) ?? [];
+  if (ownerHost !== host()) return false;
+  return !processAlive({ pid: Number(pid), startTime: Number(startTime) });
+};
+
+/** Signals cannot tell: a zombie answers them, and so does a stranger who was given the same id later. */
+export const processAlive = (identity: ProcessIdentity): boolean =>
+  processIdentity(identity.pid)?.startTime === identity.startTime;
+
+/** Undefined when no such process lives; one that only waits to be reaped does not live. */
+export const processIdentity = (pid: number): ProcessIdentity | undefined => {
+  if (process.platform !== "linux") return identityFromPs(pid);
+  const stat = procStat(pid);
+  return stat === undefined || stat.zombie ? undefined : { pid, startTime: stat.startTime };
+};
+
+const selfIdentity = (): ProcessIdentity => {
+  const identity = processIdentity(process.pid);
+  if (identity === undefined) throw new Error(`The start time of process ${process.pid} cannot be read.`);
+  return identity;
+};
+
+/** The namespace the machine itself boots with, a constant of the kernel. */
+const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
+
+/** Inside another process namespace the same numbers mean other processes, so it counts as another host. */
+const host = (): string => {
+  if (process.platform !== "linux") return hostname();
+  const namespace = readlinkSync("/proc/self/ns/pid");
+  return namespace === INITIAL_PID_NAMESPACE ? hostname() : `${hostname()}/${namespace.replace(/\D/g, "")}`;
+};
+
+/** The sweep of survivors reads groups and sessions from it. */
+export const procStat = (pid: number): ProcStat | undefined => {
+  const line = readProcStat(pid);
+  if (line === undefined) return undefined;
+  // The name in brackets may itself hold spaces and brackets; the fields begin after the last one.
+  const [state, parent, group, session, ...fields] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return {
+    pid,
+    zombie: state === "Z" || state === "X",
+    parent: Number(parent),
+    group: Number(group),
+    session: Number(session),
+    hasTerminal: fields[0] !== "0",
+    startTime: Number(fields[15]),
+  };
+};
+
+const readProcStat = (pid: number): string | undefined => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+};
+
+const identityFromPs = (pid: number): ProcessIdentity | undefined => {
+  const ps = spawnSync("ps", ["-o", "state=,lstart=", "-p", String(pid)], {
+    encoding: "utf8",
+    env: { PATH: "/bin:/usr/bin", LC_ALL: "C", TZ: "UTC" },
+  });
+  const [, state, started] = /^\s*(\S)\S*\s+(.+?)\s*$/.exec(ps.stdout ?? "") ?? [];
+  if (started === undefined || state === "Z") return undefined;
+  return { pid, startTime: Date.parse(`${started} UTC`) };
+};

@@ -1,0 +1,31 @@
+import { sha256 } from "../core/canonical.js";
+import { isTerminal, type Run } from "../core/run.js";
+import type { SnapshotRow } from "../stores/store.js";
+
+/** A run and the hash of the last event folded into it. */
+export type Known = { readonly run: Run; readonly hash: string };
+
+/** A full snapshot is stored every so many events, so that loading stays short. */
+const SNAPSHOT_EVERY = 100;
+/** Raise it when the shape of Run changes: older snapshots are then folded again. */
+const SNAPSHOT_SHAPE = 1;
+
+// A snapshot is a short cut, never the record: it carries its own digest, and one that does not hold is folded again.
+export const toSnapshot = ({ run, hash }: Known, seqBefore: number): SnapshotRow | undefined => {
+  const due =
+    Math.floor(run.seq / SNAPSHOT_EVERY) > Math.floor(seqBefore / SNAPSHOT_EVERY) || isTerminal(run);
+  if (!due) return undefined;
+  const text = JSON.stringify(run);
+  return { seq: run.seq, hash, shape: SNAPSHOT_SHAPE, body: digestOf(run.seq, hash, text) + text };
+};
+
+export const fromSnapshot = (row: SnapshotRow | undefined): Known | undefined => {
+  if (row === undefined || row.shape !== SNAPSHOT_SHAPE) return undefined;
+  const text = row.body.slice(DIGEST_CHARS);
+  if (row.body.slice(0, DIGEST_CHARS) !== digestOf(row.seq, row.hash, text)) return undefined;
+  return { run: JSON.parse(text) as Run, hash: row.hash };
+};
+
+const DIGEST_CHARS = 64;
+
+const digestOf = (seq: number, hash: string, text: string): string => sha256(`${seq} ${hash}\n${text}`);

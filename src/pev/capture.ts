@@ -1,0 +1,160 @@
+import { readlinkSync } from "node:fs";
+import { lstat, realpath } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { type Git, withScratch } from "./git.js";
+import { blobId, openIgnoreRules } from "./ignore.js";
+import { listTree, type TreeEntry, writeIndex } from "./objects.js";
+import { below, type RawPath, rawOf, readInside, shown, systemCode, unfit } from "./untrusted.js";
+import { type Found, findWork } from "./walk.js";
+
+/** A large repository's checkout; a proposal that is larger carries something that is not source. */
+export const TOTAL_BYTES_MAX = 536_870_912;
+/** As many links as Linux itself follows. */
+const LINKS_FOLLOWED_MAX = 40;
+/** Reading files is synchronous (twice as fast); leases are renewed in between. */
+const FILES_PER_TURN = 64;
+
+/**
+ * Turns what an agent left in its folder into a tree in the store: exactly this is judged later. The folder is read as
+ * files only, never as a repository, and read once: what the agent does to it afterwards changes nothing.
+ */
+export const captureTree = async (input: {
+  readonly store: Git;
+  readonly folder: string;
+  /** Where the agent started: its ignore rules hold, its files come along even when ignored. */
+  readonly baseCommit: string;
+  /** Paths that come along even when ignored. */
+  readonly alsoPaths: readonly string[];
+}): Promise<{ tree: string; files: number }> => {
+  const { store, folder } = input;
+  const root = await realFolder(folder);
+  const base = await listTree(store, input.baseCommit);
+  return withScratch(store, async (scratch) => {
+    const rules = await openIgnoreRules(store, scratch, base);
+    const always = [...base.map(({ path }) => path), ...input.alsoPaths.filter(isInside)];
+    const found = await findWork(root, rules, always);
+    const entries = await writeBlobs({ store, root, found, base });
+    return { tree: await writeTree(store, join(scratch, "index"), entries), files: entries.length };
+  });
+};
+
+const realFolder = async (folder: string): Promise<string> => {
+  const real = await realpath(folder).catch(() => undefined);
+  if (real === undefined || !(await lstat(real)).isDirectory())
+    throw unfit(rawOf(folder), "is not a folder any more");
+  return real;
+};
+
+const isInside = (path: string): boolean =>
+  !posix.isAbsolute(path) && !posix.normalize(path).startsWith("..");
+
+type Source = {
+  readonly store: Git;
+  readonly root: string;
+  readonly found: readonly Found[];
+  readonly base: readonly TreeEntry[];
+};
+
+/**
+ * Reads every file once and by itself, and streams what is new into the store: so nothing can be exchanged between the
+ * look at a file and its capture, and no name needs quoting. One pack for many
+ * new files, because one object each costs a flush each.
+ */
+const writeBlobs = async (source: Source): Promise<TreeEntry[]> => {
+  const entries: TreeEntry[] = [];
+  let refusal: unknown;
+  const stream = async function* () {
+    try {
+      yield* readWork(source, entries);
+    } catch (error) {
+      // The stream ends here either way; git need not be told why.
+      refusal = error;
+    }
+  };
+  await source.store.run(["fast-import", "--quiet"], { input: stream() });
+  if (refusal !== undefined) throw refusal;
+  return entries;
+};
+
+/** Lists every file in `entries` and yields those blobs that the base does not have, in the words of fast-import. */
+const readWork = async function* (
+  { root, found, base }: Source,
+  entries: TreeEntry[],
+): AsyncGenerator<Buffer> {
+  const known = new Set(base.map(({ oid }) => oid));
+  const links = new Map<RawPath, string>();
+  let bytesLeft = TOTAL_BYTES_MAX;
+  for (const [n, { path, kind }] of found.entries()) {
+    if (n % FILES_PER_TURN === 0) await setImmediate();
+    const read = kind === "link" ? readLink(root, path) : readInside(root, path, bytesLeft);
+    if (read === undefined) continue;
+    const { bytes, executable } = read;
+    bytesLeft -= bytes.length;
+    if (kind === "link") links.set(path, bytes.toString("latin1"));
+    const oid = blobId(bytes);
+    entries.push({
+      mode: kind === "link" ? "120000" : executable ? "100755" : "100644",
+      oid,
+      path: shown(path),
+    });
+    if (known.has(oid)) continue;
+    known.add(oid);
+    yield Buffer.concat([Buffer.from(`blob\ndata ${bytes.length}\n`), bytes, Buffer.from("\n")]);
+  }
+  refuseEscapes(links, base);
+};
+
+const readLink = (root: string, path: RawPath): { bytes: Buffer; executable: boolean } | undefined => {
+  try {
+    return { bytes: readlinkSync(below(root, path), { encoding: "buffer" }), executable: false };
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw unfit(path, `was exchanged while it was captured (${code})`);
+  }
+};
+
+/** A link the base has already is the user's own; any other must stay inside, through whatever links it passes. */
+const refuseEscapes = (links: ReadonlyMap<RawPath, string>, base: readonly TreeEntry[]): void => {
+  const own = new Map(
+    base.filter(({ mode }) => mode === "120000").map(({ path, oid }) => [rawOf(path), oid]),
+  );
+  for (const [path, target] of links) {
+    if (own.get(path) === blobId(Buffer.from(target, "latin1"))) continue;
+    if (escapes(links, path))
+      throw unfit(path, `is a link that leaves the workspace, to ${JSON.stringify(target)}`);
+  }
+};
+
+const escapes = (links: ReadonlyMap<RawPath, string>, path: RawPath): boolean => {
+  const rest = path.split("/");
+  let at: RawPath[] = [];
+  let followed = 0;
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === "" || name === ".") continue;
+    if (name === "..") {
+      if (at.pop() === undefined) return true;
+      continue;
+    }
+    at = [...at, name];
+    const target = links.get(at.join("/"));
+    if (target === undefined) continue;
+    followed += 1;
+    // The system gives up on a link that leads in circles, so it leads nowhere.
+    if (followed > LINKS_FOLLOWED_MAX) return false;
+    if (target.startsWith("/")) return true;
+    at.pop();
+    rest.unshift(...target.split("/"));
+  }
+  return false;
+};
+
+const writeTree = async (store: Git, indexFile: string, entries: readonly TreeEntry[]): Promise<string> => {
+  await writeIndex(store, indexFile, entries);
+  const tree = (await store.run(["write-tree"], { indexFile })).stdout.trim();
+  const written = new Set((await listTree(store, tree)).map(({ path }) => path));
+  const refused = entries.find(({ path }) => !written.has(path));
+  if (refused !== undefined) throw unfit(rawOf(refused.path), "has a name that git refuses to check out");
+  return tree;
+};

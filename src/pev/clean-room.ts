@@ -1,0 +1,122 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Room } from "../../validators/room.js";
+import { digestOf } from "../core/canonical.js";
+import { LedgerError } from "../core/errors.js";
+import { type Git, gitAt, RAW_ATTRIBUTES } from "./git.js";
+import { changedFiles } from "./objects.js";
+import { provision } from "./provision.js";
+import { type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
+import { treeFiles } from "./tree-files.js";
+
+export type CleanRoomOptions = RoomFrameOptions & {
+  readonly store: Git;
+  /** What is judged. */
+  readonly commit: string;
+  /** What it is compared with; null when there is nothing. */
+  readonly base: string | null;
+  /** Where dependencies come from, see Provisioning. */
+  readonly projectDir: string;
+  readonly setup: readonly (readonly string[])[];
+  readonly share: readonly string[];
+  readonly validatorDigest: string;
+  readonly baseCache: BaseCache;
+};
+
+/** JSON values by key. Facts about a base stay true, so nothing is ever taken out to be right. */
+export interface BaseCache {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: unknown): Promise<void>;
+}
+
+/** Dependencies of a large project are copied and installed within this, or something hangs. */
+const PROVISION_MS = 600_000;
+
+/** The verifier's own tree, written from stored objects at a place nobody knew before, so no agent has touched any of it. */
+export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
+  const { store, commit, base, projectDir, setup, share } = options;
+  const frame = await openRoomFrame(options);
+  const tree = join(frame.folder, "tree");
+  const atBase = once(() => openBase(options));
+  const dispose = async (): Promise<void> => {
+    await (await atBase.started())?.dispose();
+    await frame.dispose();
+  };
+  try {
+    await checkOut(options, tree);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
+  return {
+    ...frame.commandsIn(tree),
+    ...treeFiles(tree),
+    scratch: frame.scratch,
+    readScratch: frame.readScratch,
+    listScratch: frame.listScratch,
+    changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
+    atBase: () => atBase.get(),
+    cachedAtBase: (compute) => cachedAtBase(options, () => atBase.get(), compute),
+    provision: () =>
+      provision({ tree, projectDir, setup, share, whenPresent: "replace", timeoutMs: PROVISION_MS, run }),
+    dispose,
+  };
+};
+
+/**
+ * The room has a git folder of its own for tests that ask git: branch, index and settings are thrown away with it, and
+ * only objects are read from the store.
+ */
+const checkOut = async ({ store, commit, runId, name }: CleanRoomOptions, tree: string): Promise<void> => {
+  const gitDir = join(tree, ".git");
+  await mkdir(tree);
+  const git = gitAt(gitDir);
+  await git.run(["init", "--quiet", "--template=", `--initial-branch=runledger/${runId}/${name}`]);
+  await mkdir(join(gitDir, "info"));
+  await writeFile(join(gitDir, "info", "attributes"), RAW_ATTRIBUTES);
+  await writeFile(join(gitDir, "objects", "info", "alternates"), `${join(store.gitDir, "objects")}\n`);
+  await git.run(["update-ref", "HEAD", commit]);
+  const files = { workTree: tree, indexFile: join(gitDir, "index") };
+  await store.run(["read-tree", commit], files);
+  await store.run(["checkout-index", "--all", "--index"], files);
+};
+
+const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefined> => {
+  if (options.base === null) return undefined;
+  const room = await openCleanRoom({ ...options, commit: options.base, base: null });
+  const failed = (await room.provision()).find(({ outcome }) => outcome === "failed");
+  if (failed === undefined) return room;
+  await room.dispose();
+  throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`);
+};
+
+/** The way a tree is prepared is part of what is true about it, so it is part of the key. */
+const cachedAtBase = async (
+  { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  atBase: () => Promise<Room | undefined>,
+  compute: (base: Room) => Promise<unknown>,
+): Promise<unknown> => {
+  if (base === null) return undefined;
+  const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
+  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share });
+  const known = await baseCache.get(key);
+  if (known !== undefined) return known;
+  const room = await atBase();
+  if (room === undefined) return undefined;
+  const value = await compute(room);
+  await baseCache.set(key, value);
+  return value;
+};
+
+/** Made when first asked for; `started` waits for it without starting it. */
+const once = <T>(make: () => Promise<T>) => {
+  let made: Promise<T> | undefined;
+  return {
+    get: (): Promise<T> => {
+      made ??= make();
+      return made;
+    },
+    started: (): Promise<T | undefined> => made?.catch(() => undefined) ?? Promise.resolve(undefined),
+  };
+};

@@ -1,0 +1,134 @@
+import type { Caller } from "../core/commands.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { Capture } from "../core/events.js";
+import { nextActions } from "../core/next.js";
+import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
+import { holdLease } from "../ledger/lease.js";
+import type { Ledger } from "../ledger/ledger.js";
+import { captureTree } from "./capture.js";
+import { captureBase } from "./checkout.js";
+import { judgeCriterion, judgeProposal } from "./judging.js";
+import { changedFiles, commitTree, keep, patchBetween } from "./objects.js";
+import type { Project } from "./project.js";
+import { disposeWorkspaces, openStepWorkspace, type StepWorkspace } from "./workspaces.js";
+
+/** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
+export interface Pev {
+  readonly project: Project;
+  /** The commit a new run starts from; null without workspace isolation. */
+  captureBase(runId: string, options: BaseOptions): Promise<string | null>;
+  /** The folder in which the owner agent of a step works; made when it is not there. */
+  openWorkspace(run: Run, step: Step): Promise<StepWorkspace>;
+  /** What the agent made of it, as a commit in the private store. */
+  capture(run: Run, step: Step): Promise<Capture>;
+  /** Judges one proposal and records the verdict; the speaker holds the run's lease. */
+  verify(runId: string, stepId: string, epoch: number): Promise<Run>;
+  verifyCriterion(runId: string, index: number, epoch: number): Promise<Run>;
+  /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
+  settle(runId: string, timeoutMs: number): Promise<Run>;
+}
+
+export type BaseOptions = {
+  /** Paths whose changes do not count as a dirty checkout. */
+  readonly allowDirty: readonly string[];
+  readonly includeUncommitted: boolean;
+};
+
+/** A lease of a caller that only verifies: long enough for a heartbeat to be late. */
+const SETTLE_LEASE_MS = 30_000;
+
+export const createPev = (options: {
+  readonly ledger: Ledger;
+  /** The engine's own credential; nobody else has one. */
+  readonly engine: Caller;
+  readonly project: Project;
+}): Pev => {
+  const { ledger, engine, project } = options;
+
+  const verify: Pev["verify"] = async (runId, stepId, epoch) => {
+    const run = await ledger.load(runId);
+    const step = findStep(run, stepId);
+    if (step?.state.status !== "verify_pending") return run;
+    const verdict = await judgeProposal(project, run, step);
+    const command = { type: "record_verdict", stepId, verdict, round: step.state.errors } as const;
+    const recorded = await ledger.submit(runId, command, engine, { epoch });
+    if (verdict.outcome === "passed") await disposeWorkspaces(project, runId, stepId);
+    if (recorded.run.state.status === "completed") await disposeWorkspaces(project, runId);
+    return recorded.run;
+  };
+
+  const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, epoch) => {
+    const run = await ledger.load(runId);
+    const state = run.criteria[index]?.state;
+    if (state?.status !== "unchecked") return run;
+    const verdict = await judgeCriterion(project, run, index);
+    const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
+    return (await ledger.submit(runId, command, engine, { epoch })).run;
+  };
+
+  const settle: Pev["settle"] = async (runId, timeoutMs) => {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const run = await ledger.load(runId);
+      const action = nextActions(run).find(({ kind }) => kind === "verify" || kind === "verify_criterion");
+      const leftMs = until - Date.now();
+      if (action === undefined || isTerminal(run) || leftMs <= 0) return run;
+      const lease = await holdLease(ledger.store, runId, SETTLE_LEASE_MS);
+      if (lease === undefined) {
+        await ledger.changed(runId, run.seq, leftMs);
+        continue;
+      }
+      try {
+        if (action.kind === "verify") await verify(runId, action.stepId, lease.epoch);
+        if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, lease.epoch);
+      } catch (error) {
+        if (!isLedgerError(error, "lease_lost")) throw error;
+      } finally {
+        await lease.release();
+      }
+    }
+  };
+
+  return {
+    project,
+    captureBase: async (runId, baseOptions) => {
+      if (project.store === null) return null;
+      const { commit } = await captureBase({
+        store: project.store,
+        projectDir: project.folder,
+        runId,
+        ...baseOptions,
+      });
+      return commit;
+    },
+    openWorkspace: (run, step) => openStepWorkspace(project, run, step),
+    capture: (run, step) => captureStep(project, run, step),
+    verify,
+    verifyCriterion,
+    settle,
+  };
+};
+
+const captureStep = async (project: Project, run: Run, step: Step): Promise<Capture> => {
+  const { store } = project;
+  if (!run.workspaceIsolation || store === null)
+    return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+  const workspace = await openStepWorkspace(project, run, step);
+  const { base } = workspace;
+  if (base === null)
+    throw new LedgerError("workspace_unfit", `The workspace of "${step.spec.id}" has no base.`);
+  const { validator } = step.spec;
+  const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
+  const { tree } = await captureTree({ store, folder: workspace.folder, baseCommit: base, alsoPaths });
+  const commit = await commitTree({
+    store,
+    tree,
+    parent: base,
+    message: `Proposal for ${step.spec.id}\n`,
+    at: run.updatedAt,
+  });
+  await keep(store, run.runId, commit);
+  const patch = await project.putBlob(await patchBetween(store, base, commit));
+  const filesChanged = (await changedFiles({ store, from: base, to: commit })).length;
+  return { base, tree, commit, patch, filesChanged };
+};

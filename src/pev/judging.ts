@@ -1,0 +1,254 @@
+import { judge } from "../../validators/index.js";
+import { isLedgerError } from "../core/errors.js";
+import * as limit from "../core/limits.js";
+import type { Run, Step, StepState } from "../core/run.js";
+import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
+import type { Conflict, Judgement, ProvisionRecord, Verdict, VerdictReason } from "../core/verdict.js";
+import type { Git } from "./git.js";
+import { changedFiles, commitTree, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
+import type { Project } from "./project.js";
+import { checkProtection } from "./protect.js";
+import { openRoom, type RoomTask } from "./rooms.js";
+
+// A proposal is judged merged onto the head of now, in a room of its own; what cannot be judged is errored, never lost.
+export const judgeProposal = async (project: Project, run: Run, step: Step): Promise<Verdict> => {
+  const { state } = step;
+  if (state.status !== "verify_pending") throw new Error(`step "${step.spec.id}" has no proposal to judge`);
+  const startedAt = Date.now();
+  const base = frame(run, step.spec.validator, state);
+  try {
+    const judged = run.workspaceIsolation
+      ? await judgeIsolated(project, run, step, state)
+      : await judgeInRoom(project, run, step, null, state.approval !== null);
+    return { ...base, ...judged, durationMs: Date.now() - startedAt };
+  } catch (error) {
+    return { ...base, ...couldNotRun(error), durationMs: Date.now() - startedAt };
+  }
+};
+
+/** Acceptance criteria judge the head itself. */
+export const judgeCriterion = async (project: Project, run: Run, index: number): Promise<Verdict> => {
+  const criterion = run.criteria[index];
+  if (criterion === undefined) throw new Error(`run "${run.runId}" has no criterion ${index}`);
+  const startedAt = Date.now();
+  const { validator } = criterion.spec;
+  const base = { ...frame(run, validator, null), commit: run.head };
+  try {
+    const judged = await inRoom(project, run, {
+      name: `criterion-${index}`,
+      validator,
+      candidate: run.head === null ? null : { commit: run.head, base: run.base ?? run.head },
+      timeoutMs: project.validatorTimeoutMs,
+    });
+    return { ...base, ...judged, durationMs: Date.now() - startedAt };
+  } catch (error) {
+    return { ...base, ...couldNotRun(error), durationMs: Date.now() - startedAt };
+  }
+};
+
+type Judged = Partial<Verdict>;
+type Proposed = Extract<StepState, { status: "verify_pending" }>;
+
+const judgeIsolated = async (project: Project, run: Run, step: Step, state: Proposed): Promise<Judged> => {
+  const { capture } = state.proposal;
+  const { store } = project;
+  if (store === null || run.head === null || capture.commit === null || capture.base === null)
+    throw new Error(`the proposal of "${step.spec.id}" has no captured commit`);
+  const merged = await mergeOnto({ store, head: run.head, commit: capture.commit });
+  if (merged.conflicts.length > 0) {
+    const conflicts = await blamed(project, run, capture.base, merged.conflicts);
+    return { ...refused("conflict", conflictMessage(conflicts)), conflicts, tree: merged.tree };
+  }
+  const refusal = await protectionRefusal(project, run, step, capture.base, capture.commit);
+  if (refusal !== null) return { ...refusal, tree: merged.tree };
+  const commit = await candidateCommit(project, run, step, state, merged.tree);
+  const candidate = { commit, base: run.head };
+  const judged = await judgeInRoom(project, run, step, candidate, state.approval !== null);
+  return { ...judged, commit, tree: merged.tree };
+};
+
+const blamed = async (
+  project: Project,
+  run: Run,
+  base: string,
+  paths: readonly string[],
+): Promise<Conflict[]> => {
+  if (project.store === null || run.head === null) return [];
+  const commits = await touchedBy({ store: project.store, base, head: run.head, paths });
+  const stepOf = new Map<string, string>();
+  for (const { spec, state } of run.steps)
+    if (state.status === "completed" && state.verdict?.commit) stepOf.set(state.verdict.commit, spec.id);
+  return paths
+    .slice(0, limit.PATHS_LISTED)
+    .map((path) => ({ path, stepId: stepOf.get(commits.get(path)?.[0] ?? "") ?? null }));
+};
+
+const conflictMessage = (conflicts: readonly Conflict[]): string => {
+  const named = conflicts.map(({ path, stepId }) => (stepId === null ? path : `${path} (step "${stepId}")`));
+  return `The change conflicts with work that was verified meanwhile: ${named.join(", ")}.`;
+};
+
+const protectionRefusal = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  base: string,
+  commit: string,
+): Promise<Judged | null> => {
+  const { store } = project;
+  if (store === null) return null;
+  const found = await checkProtection({
+    changed: await changedFiles({ store, from: base, to: commit }),
+    step: step.spec,
+    protect: [...run.protect, ...project.protect],
+    read: (side, path) => readText(store, side === "before" ? base : commit, path),
+  });
+  if (found.protectedPaths.length > 0)
+    return {
+      ...refused("protected", `The change touches protected paths: ${listed(found.protectedPaths)}.`),
+      hint: "Undo these changes; what judges the work may only be changed by a step that says so in may_change.",
+      protectedPaths: found.protectedPaths.slice(0, limit.PATHS_LISTED),
+    };
+  if (found.outside.length > 0)
+    return {
+      ...refused(
+        "outside_may_change",
+        `The step may only change ${step.spec.mayChange.paths.join(", ")}; it changed ${listed(found.outside)}.`,
+      ),
+      missing: found.outside.slice(0, limit.PATHS_LISTED),
+    };
+  return null;
+};
+
+/** No package.json is larger; one that is cannot be compared and so counts as changed. */
+const TEXT_BYTES_MAX = 1_048_576;
+
+const readText = async (store: Git, commit: string, path: string): Promise<string | undefined> => {
+  try {
+    return (await readTreeFile(store, commit, path, TEXT_BYTES_MAX))?.toString("utf8");
+  } catch (error) {
+    if (isLedgerError(error, "limit_exceeded")) return undefined;
+    throw error;
+  }
+};
+
+const listed = (paths: readonly string[]): string => {
+  const rest = paths.length - limit.PATHS_LISTED;
+  return paths.slice(0, limit.PATHS_LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+};
+
+// Work without a difference leaves the head where it is: no empty commits in the series.
+const candidateCommit = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  { proposal }: Proposed,
+  tree: string,
+): Promise<string> => {
+  const { store } = project;
+  if (store === null || run.head === null) throw new Error("no store to commit into");
+  if ((await changedFiles({ store, from: run.head, to: tree })).length === 0) return run.head;
+  const commit = await commitTree({
+    store,
+    tree,
+    parent: run.head,
+    message: commitMessage(run, step),
+    at: proposal.at,
+  });
+  await keep(store, run.runId, commit);
+  return commit;
+};
+
+const commitMessage = (run: Run, { spec, attempt }: Step): string => {
+  const [subject = spec.id] = spec.goal.trim().split("\n");
+  return `${subject}\n\nRunLedger-Run: ${run.runId}\nRunLedger-Step: ${spec.id}\nRunLedger-Attempt: ${attempt}\nRunLedger-Agent: ${spec.ownerAgent}\n`;
+};
+
+const judgeInRoom = async (
+  project: Project,
+  run: Run,
+  { spec }: Step,
+  candidate: RoomTask["candidate"],
+  approved: boolean,
+): Promise<Judged> => {
+  if (spec.validator.type === "orchestrator_approval" && approved)
+    return { outcome: "passed", reason: "approved", message: "Approved." };
+  return inRoom(project, run, {
+    name: spec.id,
+    validator: spec.validator,
+    candidate,
+    timeoutMs: spec.timeoutMs ?? project.validatorTimeoutMs,
+  });
+};
+
+/** These judges start programs, so the room needs the project's dependencies. */
+const STARTS_PROGRAMS: ReadonlySet<ValidatorSpec["type"]> = new Set([
+  "build_pass",
+  "test_pass",
+  "command_pass",
+]);
+
+const inRoom = async (project: Project, run: Run, task: RoomTask): Promise<Judged> => {
+  const { validator } = task;
+  const room = await openRoom(project, run, task);
+  try {
+    const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
+    const failure = provision.find(({ outcome }) => outcome === "failed");
+    if (failure !== undefined) return { ...notProvisioned(failure), provision: [...provision] };
+    const judgement: Judgement = await judge(validator, room);
+    return { ...judgement, provision: [...provision] };
+  } finally {
+    await room.dispose();
+  }
+};
+
+const notProvisioned = ({ what }: ProvisionRecord): Judged => ({
+  outcome: "errored",
+  reason: "provision_failed",
+  message: `The room could not be prepared: ${what}`,
+  hint: "Mend workspace.setup or workspace.share in runledger.yaml, then resume the run.",
+});
+
+/** A verdict with everything filled in but the judgement. */
+const frame = (run: Run, validator: ValidatorSpec, state: Proposed | null): Verdict => ({
+  ...refused("check_failed", ""),
+  proposalSeq: state?.proposal.seq ?? null,
+  base: state === null ? run.base : state.proposal.capture.base,
+  head: run.head,
+  commit: null,
+  tree: state?.proposal.capture.tree ?? null,
+  validator: { type: validator.type, target: validator.target, digest: validatorDigest(validator) },
+  isolationLevel: run.workspaceIsolation ? 1 : 0,
+  protectedPaths: [],
+  conflicts: [],
+  provision: [],
+  durationMs: 0,
+});
+
+const refused = (reason: VerdictReason, message: string): Judgement => ({
+  outcome: "failed",
+  reason,
+  message,
+  command: null,
+  exitCode: null,
+  signal: null,
+  counts: null,
+  missing: [],
+  tail: "",
+  log: null,
+});
+
+const couldNotRun = (error: unknown): Judged => {
+  const message = error instanceof Error ? error.message : String(error);
+  const full = /ENOSPC|No space left/.test(message);
+  return {
+    outcome: "errored",
+    reason: full ? "no_space" : "room_failed",
+    message: `The proposal could not be judged: ${message}`,
+    hint: full
+      ? "Free disk space, then resume the run."
+      : isLedgerError(error) && error.hint !== undefined
+        ? error.hint
+        : "`runledger doctor` says what this machine lacks.",
+  };
+};

@@ -1,0 +1,29 @@
+import type { BaseCache } from "./clean-room.js";
+import type { Git } from "./git.js";
+import type { Places } from "./places.js";
+
+/** The user's project as the PEV engine needs it: folders, judges' surroundings, and nothing of the settings file. */
+export type Project = {
+  /** The user's checkout; written only by an explicit apply. */
+  readonly folder: string;
+  /** The ledger's private store of git objects; null without workspace isolation. */
+  readonly store: Git | null;
+  readonly places: Places;
+  /** Where agents' workspaces are made. */
+  readonly workspaceRoot: string;
+  /** Where judges keep build caches of their own; nothing of the user's is written. */
+  readonly cacheFolder: string;
+  /** Commands that make a fresh tree usable, as argv. */
+  readonly setup: readonly (readonly string[])[];
+  /** Paths copied from the user's checkout into rooms and workspaces. */
+  readonly share: readonly string[];
+  /** Names of environment variables that validators may see besides the fixed ones. */
+  readonly passEnv: readonly string[];
+  /** Globs of the settings that nobody may change. */
+  readonly protect: readonly string[];
+  readonly baseCache: BaseCache;
+  readonly validatorTimeoutMs: number;
+  /** The orchestrator's own environment; rooms get an allow-list of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  putBlob(bytes: Uint8Array): Promise<string>;
+};

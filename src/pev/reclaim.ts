@@ -1,0 +1,71 @@
+import { lstat, realpath } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { processAlive } from "../ledger/owner.js";
+import type { Place, Places } from "./places.js";
+import { removeFolder } from "./private-folder.js";
+import { killSurvivors } from "./process-sweep.js";
+
+export type ReclaimOptions = {
+  readonly places: Places;
+  /** Folders that rooms and workspaces are made in; nothing outside them is ever removed. */
+  readonly roots: readonly string[];
+  readonly isOwnerDead: (owner: string) => boolean;
+  /** Workspaces of unfinished runs: their work has not been proposed yet. */
+  readonly keep: (place: Place) => boolean;
+};
+
+export type Reclaimed = {
+  /** Processes that were still alive. */
+  readonly killed: number;
+  /** Folders that were removed. */
+  readonly removed: readonly string[];
+  readonly kept: readonly Place[];
+};
+
+/**
+ * What a crash left behind is known from the register alone, so cleaning up needs no guess. Processes go first, else they
+ * would write into folders that are being removed.
+ */
+export const reclaim = async (options: ReclaimOptions): Promise<Reclaimed> => {
+  const { places, isOwnerDead, keep } = options;
+  const roots = await Promise.all(options.roots.map(resolved));
+  const left = (await places.list()).filter(({ owner }) => isOwnerDead(owner));
+  let killed = 0;
+  for (const place of left.filter(({ kind }) => kind === "process")) {
+    killed += await killLeftovers(place, roots);
+    await places.remove(place.id);
+  }
+  const removed: string[] = [];
+  const kept: Place[] = [];
+  for (const place of left.filter(({ kind }) => kind !== "process")) {
+    const wanted = place.kind === "workspace" && keep(place);
+    if (wanted || place.path === null || !(await removeOwn(place.path, place.id, roots))) {
+      kept.push(place);
+      continue;
+    }
+    removed.push(place.path);
+    await places.remove(place.id);
+  }
+  return { killed, removed, kept };
+};
+
+const killLeftovers = ({ token, path, pid, startTime }: Place, roots: readonly string[]): Promise<number> => {
+  // A group is only known to be the registered one while its leader is.
+  const led = pid !== undefined && startTime !== undefined && processAlive({ pid, startTime });
+  const folder = path !== null && roots.includes(dirname(path)) ? path : null;
+  return killSurvivors({ token, folder, leader: led ? pid : undefined, since: startTime ?? 0 });
+};
+
+/** The register is a file that others may have written to: only a folder directly below a root and named by its id is ours. */
+const removeOwn = async (path: string, id: string, roots: readonly string[]): Promise<boolean> => {
+  if (basename(path) !== id || !roots.includes(await resolved(dirname(path)))) return false;
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isDirectory()) return false;
+  return removeFolder(path).then(
+    () => true,
+    () => false,
+  );
+};
+
+/** A folder that is not there has nothing in it, so its name need not be resolved. */
+const resolved = (path: string): Promise<string> => realpath(path).catch(() => path);

@@ -1,0 +1,54 @@
+import type { Run } from "../core/run.js";
+import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
+import { type BaseCache, openCleanRoom } from "./clean-room.js";
+import type { Project } from "./project.js";
+import { openProjectRoom } from "./project-room.js";
+import type { OwnedRoom } from "./room-frame.js";
+
+export type RoomTask = {
+  /** Of the step, or of the criterion. */
+  readonly name: string;
+  readonly validator: ValidatorSpec;
+  /** The commit to judge and the one to compare it with; null without workspace isolation. */
+  readonly candidate: { readonly commit: string; readonly base: string } | null;
+  readonly timeoutMs: number;
+};
+
+// A clean room where there is something to unpack, the project's own folder where seed 002 runs without isolation.
+export const openRoom = (
+  project: Project,
+  run: Run,
+  { name, validator, candidate, timeoutMs }: RoomTask,
+): Promise<OwnedRoom> => {
+  const { places, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const frame = { places, runId: run.runId, name, passEnv, cacheFolder, timeoutMs, putBlob, environment };
+  if (candidate === null || store === null) return openProjectRoom({ ...frame, projectDir });
+  const { setup, share, baseCache } = project;
+  const digest = validatorDigest(validator);
+  return openCleanRoom({
+    ...frame,
+    ...candidate,
+    store,
+    projectDir,
+    setup,
+    share,
+    validatorDigest: digest,
+    baseCache,
+  });
+};
+
+/** What is true about a base is a list of test names; this many stay in memory. */
+const BASES_KEPT = 200;
+
+// Facts about bases are kept in memory only: a file that code under test could write would be no fact.
+export const memoryBaseCache = (): BaseCache => {
+  const known = new Map<string, unknown>();
+  return {
+    get: async (key) => known.get(key),
+    set: async (key, value) => {
+      known.set(key, value);
+      const [oldest] = known.keys();
+      if (known.size > BASES_KEPT && oldest !== undefined) known.delete(oldest);
+    },
+  };
+};

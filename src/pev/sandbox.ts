@@ -1,0 +1,217 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { stat } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { LedgerError } from "../core/errors.js";
+import { processIdentity, procStat } from "../ledger/owner.js";
+import type { Places } from "./places.js";
+import { HeadBytes, OutputLog } from "./process-output.js";
+import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
+
+/** On whose behalf a process runs, and in which folder of ours; both are registered before it starts. */
+export type ProcessPlace = {
+  readonly places: Places;
+  /** Absolute and resolved: what still stands in it when the process ends is killed. Null in a folder of the user's. */
+  readonly folder: string | null;
+  readonly runId: string;
+  readonly stepId?: string;
+};
+
+export type ProcessCall = {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** All that the process sees, but for the one marker variable. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly place: ProcessPlace;
+  readonly signal?: AbortSignal;
+  /** Keep so many bytes of the beginning of standard output (0 when not given). */
+  readonly stdoutBytesMax?: number;
+  readonly onOutput?: (chunk: Buffer) => void;
+};
+
+export type ProcessEnd = {
+  /** Null when it was stopped, killed, or never started. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  readonly cancelled: boolean;
+  readonly notFound: boolean;
+  readonly durationMs: number;
+  /** Last bytes of stdout and stderr together, valid UTF-8. */
+  readonly tail: string;
+  readonly stdout: string;
+  readonly log: Buffer | null;
+  /** How many processes it left behind, which were killed. */
+  readonly survivors: number;
+};
+
+/** Between asking a process to end and ending it. */
+const TERM_GRACE_MS = 2_000;
+/** A killed process that is stuck in the kernel does not end; nobody waits for it longer than this. */
+const KILL_WAIT_MS = 5_000;
+/** What is still in the pipe when the process has ended is read this long; a survivor may hold the pipe for ever. */
+const DRAIN_MS = 500;
+
+/**
+ * The one place where processes of agents and validators start, so that none outlives its call or its limit. The limit
+ * bounds the wall: a pipe that a grandchild holds open does not prolong it.
+ */
+export const runProcess = async (call: ProcessCall): Promise<ProcessEnd> => {
+  if (call.signal?.aborted) return { ...NEVER_STARTED, cancelled: true };
+  if (call.timeoutMs <= 0) return { ...NEVER_STARTED, timedOut: true };
+  await requireFolder(call.cwd);
+  const { places, folder, runId, stepId } = call.place;
+  const token = randomUUID();
+  const step = stepId === undefined ? {} : { stepId };
+  const { id } = await places.register({ kind: "process", path: folder, token, runId, ...step });
+  try {
+    return await superviseProcess(call, token, id);
+  } finally {
+    await places.remove(id);
+  }
+};
+
+const NEVER_STARTED: ProcessEnd = {
+  exitCode: null,
+  signal: null,
+  timedOut: false,
+  cancelled: false,
+  notFound: false,
+  durationMs: 0,
+  tail: "",
+  stdout: "",
+  log: null,
+  survivors: 0,
+};
+
+/** A missing working folder and a missing program fail with the same ENOENT; only the second is an answer. */
+const requireFolder = async (cwd: string): Promise<void> => {
+  const found = await stat(cwd).catch(() => undefined);
+  if (!found?.isDirectory())
+    throw new LedgerError("workspace_unfit", `There is no folder ${cwd} to work in.`);
+};
+
+const superviseProcess = async (call: ProcessCall, token: string, placeId: string): Promise<ProcessEnd> => {
+  const startedAt = performance.now();
+  const child = await start(call, token);
+  if (child === "not found") return { ...NEVER_STARTED, notFound: true };
+  const output = collectOutput(child, call);
+  const exiting = exitOf(child, call);
+  const since = startOf(child.pid);
+  const sweep = () => killSurvivors({ token, folder: call.place.folder, leader: child.pid, since });
+  try {
+    await call.place.places.update(placeId, { pid: child.pid, startTime: since });
+  } catch (error) {
+    await sweep();
+    throw error;
+  }
+  const { code, signal, stopped } = await exiting;
+  if (stopped === null) await output.closed(DRAIN_MS);
+  const survivors = await sweep();
+  await output.closed(DRAIN_MS);
+  return {
+    // One that answers SIGTERM with "exit 0" has not succeeded.
+    exitCode: stopped === null ? code : null,
+    signal,
+    timedOut: stopped === "timed out",
+    cancelled: stopped === "cancelled",
+    notFound: false,
+    durationMs: Math.round(performance.now() - startedAt),
+    ...output.take(),
+    survivors,
+  };
+};
+
+type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
+
+const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
+
+const start = async (call: ProcessCall, token: string): Promise<Child | "not found"> => {
+  const [program = "", ...args] = call.argv;
+  try {
+    const child = spawn(program, args, {
+      cwd: call.cwd,
+      env: { ...call.env, [MARKER]: token },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    if (child.pid === undefined) throw (await once(child, "error"))[0];
+    return child as Child;
+  } catch (error) {
+    if (NOT_FOUND.has((error as NodeJS.ErrnoException).code)) return "not found";
+    throw new LedgerError("workspace_unfit", `${program} could not be started: ${String(error)}`, {
+      cause: error,
+    });
+  }
+};
+
+/** It may have ended already; until it is reaped its start can still be read. */
+const startOf = (pid: number): number =>
+  (process.platform === "linux" ? procStat(pid) : processIdentity(pid))?.startTime ?? 0;
+
+type Exit = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stopped: "timed out" | "cancelled" | null;
+};
+
+const exitOf = (child: Child, call: ProcessCall): Promise<Exit> =>
+  new Promise((resolve) => {
+    const timers: NodeJS.Timeout[] = [];
+    let stopped: Exit["stopped"] = null;
+    const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+      for (const timer of timers) clearTimeout(timer);
+      call.signal?.removeEventListener("abort", cancel);
+      resolve({ code, signal, stopped });
+    };
+    const stop = (why: "timed out" | "cancelled"): void => {
+      if (stopped !== null) return;
+      stopped = why;
+      signalGroup(child.pid, "SIGTERM");
+      timers.push(
+        setTimeout(() => signalGroup(child.pid, "SIGKILL"), TERM_GRACE_MS),
+        setTimeout(() => end(null, null), TERM_GRACE_MS + KILL_WAIT_MS),
+      );
+    };
+    const cancel = (): void => stop("cancelled");
+    timers.push(setTimeout(() => stop("timed out"), call.timeoutMs));
+    call.signal?.addEventListener("abort", cancel, { once: true });
+    child.once("exit", end);
+    if (call.signal?.aborted) cancel();
+  });
+
+const collectOutput = (child: Child, call: ProcessCall) => {
+  const log = new OutputLog();
+  const stdout = new HeadBytes(call.stdoutBytesMax ?? 0);
+  const streams = [child.stdout, child.stderr];
+  for (const stream of streams) {
+    stream.on("data", (chunk: Buffer) => {
+      log.add(chunk);
+      if (stream === child.stdout) stdout.add(chunk);
+      call.onOutput?.(chunk);
+    });
+    // A pipe that breaks ends like one that is closed.
+    stream.on("error", () => stream.destroy());
+  }
+  const allClosed = Promise.all(
+    streams.map((stream) => new Promise((resolve) => stream.once("close", resolve))),
+  );
+  return {
+    closed: (atMostMs: number) => settledWithin(allClosed, atMostMs),
+    take: () => {
+      for (const stream of streams) stream.destroy();
+      return { tail: log.tail(), stdout: stdout.text(), log: log.log() };
+    },
+  };
+};
+
+const settledWithin = async (promise: Promise<unknown>, atMostMs: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, atMostMs);
+  });
+  await Promise.race([promise, limit]);
+  clearTimeout(timer);
+};

@@ -1,0 +1,62 @@
+import { appendFile, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { LedgerError } from "../core/errors.js";
+import { type Git, gitAt, RAW_ATTRIBUTES, withScratch } from "./git.js";
+import { RUNLEDGER } from "./objects.js";
+
+/**
+ * An agent works in a repository of its own: one commit and its ancestors, and nothing else it could learn from, change or
+ * be blamed for. Once it has been in there, no git of ours reads that repository again.
+ */
+export const createWorkspace = async (input: {
+  readonly store: Git;
+  /** Not there yet, or empty. */
+  readonly folder: string;
+  readonly commit: string;
+}): Promise<void> => {
+  const { store, commit } = input;
+  const folder = resolve(input.folder);
+  const gitDir = join(folder, ".git");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if ((await readdir(folder)).length > 0) {
+    throw new LedgerError("workspace_unfit", `${folder} is not empty, so no workspace can be made there.`);
+  }
+  const own = gitAt(gitDir, [["core.logAllRefUpdates", "false"]]);
+  await own.run(["init", "--quiet", "--template=", "--initial-branch=runledger"], { workTree: folder });
+  await mkdir(join(gitDir, "info"));
+  await writeFile(join(gitDir, "info", "attributes"), RAW_ATTRIBUTES);
+  await appendFile(join(gitDir, "config"), IDENTITY);
+  await copyHistoryInto(gitDir, store, commit);
+  await own.run(["update-ref", "refs/heads/runledger", commit]);
+  await own.run(["read-tree", "-m", "-u", commit], { workTree: folder });
+};
+
+/** Leaves a tree of the store as uncommitted files in a workspace that no agent has entered yet. */
+export const layTree = async (input: {
+  readonly store: Git;
+  readonly folder: string;
+  readonly tree: string;
+}): Promise<void> => {
+  const { store, folder, tree } = input;
+  await withScratch(store, async (scratch) => {
+    const indexFile = join(scratch, "index");
+    await copyFile(join(folder, ".git", "index"), indexFile);
+    await store.run(["read-tree", "--reset", "-u", tree], { indexFile, workTree: folder });
+  });
+};
+
+/** So that an agent can commit; it may change it. */
+const IDENTITY = `[user]\n\tname = ${RUNLEDGER.name}\n\temail = ${RUNLEDGER.email}\n`;
+
+/** The store is ours, so its pack is written as it is: no second hashing of a history that may be large. */
+const copyHistoryInto = async (gitDir: string, store: Git, commit: string): Promise<void> => {
+  const pack = join(gitDir, "objects", "pack", "pack");
+  await store.run(["pack-objects", "--revs", "--quiet", "--delta-base-offset", pack], {
+    input: `${commit}\n`,
+  });
+  await copyFile(join(store.gitDir, "shallow"), join(gitDir, "shallow")).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    },
+  );
+};

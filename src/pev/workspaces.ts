@@ -1,0 +1,115 @@
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { LedgerError } from "../core/errors.js";
+import type { Run, Step } from "../core/run.js";
+import type { Verdict } from "../core/verdict.js";
+import { ownerOfThisProcess } from "../ledger/owner.js";
+import { removeFolder } from "./private-folder.js";
+import type { Project } from "./project.js";
+import { provisionWorkspace } from "./provision-workspace.js";
+import { createWorkspace, layTree } from "./workspace.js";
+
+export type StepWorkspace = {
+  /** Where the agent works. */
+  readonly folder: string;
+  /** A private folder around it, for what the agent is told; registered, and swept when its process ends. */
+  readonly place: string;
+  /** The commit it started from; null without workspace isolation. */
+  readonly base: string | null;
+};
+
+// The owner agent's private clone: the same one after a crash and on a retry, a new one when the step asks for it.
+export const openStepWorkspace = async (project: Project, run: Run, step: Step): Promise<StepWorkspace> => {
+  const existing = await findWorkspace(project, run.runId, step.spec.id);
+  const starting = step.state.status === "pending";
+  const collided = starting ? conflictOf(step) : null;
+  if (existing !== undefined && !(starting && (step.fresh || collided !== null))) {
+    await project.places.update(existing.id, { owner: ownerOfThisProcess() });
+    return workspaceAt(project, run, existing);
+  }
+  if (existing !== undefined) await dispose(project, existing);
+  return make(project, run, step, collided);
+};
+
+type Home = { readonly id: string; readonly path: string; readonly base: string | null };
+
+/** An agent's files and what it is told stand side by side in one registered folder. */
+const workOf = (path: string): string => join(path, "work");
+
+const workspaceAt = (project: Project, run: Run, { path, base }: Home): StepWorkspace => ({
+  folder: run.workspaceIsolation ? workOf(path) : project.folder,
+  place: path,
+  base,
+});
+
+// Registered first, marked as whole last: what a crash left half-made is not mistaken for a workspace.
+const make = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  collided: Verdict | null,
+): Promise<StepWorkspace> => {
+  const { places, workspaceRoot } = project;
+  const id = randomUUID();
+  const path = join(workspaceRoot, id);
+  await places.register({ id, kind: "workspace", path, runId: run.runId, stepId: step.spec.id });
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const base = run.workspaceIsolation ? await clone(project, run, step, path, collided) : null;
+  await places.update(id, { base: base ?? WITHOUT_BASE });
+  return workspaceAt(project, run, { id, path, base });
+};
+
+/** Marks a workspace as whole that has no commit to name. */
+const WITHOUT_BASE = "none";
+
+const clone = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  path: string,
+  collided: Verdict | null,
+): Promise<string> => {
+  const { store } = project;
+  const commit = collided?.head ?? (step.state.status === "pending" ? run.head : step.base);
+  if (store === null || commit === null)
+    throw new LedgerError("workspace_unfit", `Run "${run.runId}" was started with workspace isolation.`, {
+      hint: "Set runLedger.workspaceIsolation back to true.",
+    });
+  const folder = workOf(path);
+  await createWorkspace({ store, folder, commit });
+  if (collided !== null && collided.tree !== null) await layTree({ store, folder, tree: collided.tree });
+  await provisionWorkspace(project, run, step, path, folder);
+  return commit;
+};
+
+/** The verdict that refused the last attempt because others changed the same lines: its tree has the conflicts marked. */
+const conflictOf = ({ feedback }: Step): Verdict | null =>
+  feedback?.kind === "verdict" && feedback.verdict.reason === "conflict" ? feedback.verdict : null;
+
+const findWorkspace = async (project: Project, runId: string, stepId: string): Promise<Home | undefined> => {
+  for (const place of await workspacesOf(project, runId, stepId))
+    if (place.base !== undefined)
+      return { id: place.id, path: place.path, base: place.base === WITHOUT_BASE ? null : place.base };
+  return undefined;
+};
+
+const workspacesOf = async ({ places }: Project, runId: string, stepId?: string) =>
+  (await places.list()).flatMap((place) =>
+    place.kind === "workspace" &&
+    place.path !== null &&
+    place.runId === runId &&
+    (stepId === undefined || place.stepId === stepId)
+      ? [{ ...place, path: place.path }]
+      : [],
+  );
+
+const dispose = async ({ places }: Project, { id, path }: Pick<Home, "id" | "path">): Promise<void> => {
+  await removeFolder(path);
+  await places.remove(id);
+};
+
+/** A completed step's work is in commits; its folder is of no use any more. Without a step: those of the whole run. */
+export const disposeWorkspaces = async (project: Project, runId: string, stepId?: string): Promise<void> => {
+  for (const workspace of await workspacesOf(project, runId, stepId)) await dispose(project, workspace);
+};

@@ -1,0 +1,222 @@
+import { readFile, stat } from "node:fs/promises";
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import {
+  defectsSentence,
+  type Flaw,
+  flawsOf,
+  isRecord,
+  type Place,
+  quoted,
+  toDefects,
+} from "../core/defects.js";
+import { LedgerError } from "../core/errors.js";
+import { type Settings, SettingsFile } from "./schema.js";
+
+/** Keys to values; without a prototype, so that no key of a file can mean one. */
+export type Tree = { [key: string]: unknown };
+
+/** One place that settings come from. Later layers lie above earlier ones. */
+export type Layer = {
+  /** How it is named as the origin of a value. */
+  readonly origin: string;
+  readonly tree: Tree;
+  /** Where in the layer a person finds the value, or the nearest thing above it. */
+  readonly where: (at: Place) => string;
+};
+
+/** Settings are a page of text; what is larger was not written by a person. */
+const SETTINGS_BYTES = 1_048_576;
+
+/** All that is wrong with all layers comes back at once, each defect with its file and line. */
+export const checkLayers = (layers: readonly Layer[]): { settings: Settings; merged: Tree } => {
+  const merged = emptyTree();
+  for (const { tree } of layers) mergeInto(merged, tree, MERGE_DEPTH);
+  const result = SettingsFile.safeParse(merged);
+  if (result.success) return { settings: result.data, merged };
+  throw refusal(flawsOf(result.error.issues, merged), layers);
+};
+
+/** The text of a settings file; undefined when there is none. */
+export const readSettingsText = async (file: string): Promise<string | undefined> => {
+  try {
+    const facts = await stat(file);
+    if (!facts.isFile()) throw new LedgerError("settings_invalid", `${file} is not a regular file.`);
+    checkSize(file, facts.size);
+    const bytes = await readFile(file);
+    checkSize(file, bytes.length);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    if (isMissing(error)) return undefined;
+    throw new LedgerError("settings_invalid", `${file} cannot be read: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+};
+
+export const checkSize = (file: string, bytes: number): void => {
+  if (bytes <= SETTINGS_BYTES) return;
+  throw new LedgerError(
+    "settings_invalid",
+    `${file} has ${bytes} bytes; at most ${SETTINGS_BYTES} are read.`,
+  );
+};
+
+/** Reads YAML strictly: no repeated keys, no anchors, no foreign tags; `source` names it in refusals. */
+export const parseYaml = (
+  text: string,
+  source: string,
+): { doc: Document; value: unknown; lines: LineCounter } => {
+  const lines = new LineCounter();
+  try {
+    const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+    const problems = [
+      ...[...doc.errors, ...doc.warnings].map(({ message, pos: [offset] }) => ({ message, offset })),
+      ...unfitNodes(doc),
+    ].map(({ message, offset }) => `${source}${lineText(lines, offset)}: ${message.replace(/\.$/, "")}`);
+    if (problems.length > 0) {
+      throw new LedgerError("settings_invalid", defectsSentence("the YAML", problems, problems.length));
+    }
+    return { doc, value: doc.toJS(), lines };
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    throw new LedgerError("settings_invalid", `${source}: ${messageOf(error)}.`, { cause: error });
+  }
+};
+
+/** What YAML allows and settings do not need: aliases can unfold without end, and keys are text, each there once. */
+const unfitNodes = (doc: Document): { message: string; offset: number }[] => {
+  const problems: { message: string; offset: number }[] = [];
+  const tell = (node: unknown, message: string) =>
+    problems.push({ message, offset: (isNode(node) ? node.range?.[0] : undefined) ?? 0 });
+  visit(doc, {
+    Alias: (_, node) => void tell(node, `no aliases here; text that begins with "*" needs quotes`),
+    // The library compares each key with all others, which takes minutes for a megabyte of them.
+    Map: (_, { items }) => {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) {
+          tell(key, "a key must be text");
+          continue;
+        }
+        const name = String(key.value);
+        if (seen.has(name)) tell(key, `the key ${quoted(name)} again`);
+        seen.add(name);
+      }
+    },
+  });
+  return problems;
+};
+
+/** A settings file as a layer. */
+export const fileLayer = (text: string, file: string, origin: string): Layer => {
+  const { doc, value, lines } = parseYaml(text, file);
+  if (value !== null && !isRecord(value)) {
+    throw new LedgerError("settings_invalid", `${file} must be a mapping of settings.`);
+  }
+  return {
+    origin,
+    tree: treeOf(value ?? {}),
+    where: (at) => {
+      const offset = offsetOf(doc, at);
+      return offset === undefined ? file : `${file}${lineText(lines, offset)}`;
+    },
+  };
+};
+
+/** One value as a layer of its own. */
+export const valueLayer = (keys: readonly string[], value: unknown, origin: string): Layer => {
+  const nested = keys.reduceRight<unknown>(
+    (inner, key) => Object.assign(emptyTree(), { [key]: inner }),
+    value,
+  );
+  return { origin, tree: treeOf(nested), where: () => origin };
+};
+
+/** Which layer the value at these keys comes from; undefined when all leave it to the default. */
+export const originOf = (keys: readonly string[], layers: readonly Layer[]): string | undefined =>
+  layers.findLast(({ tree }) => depthIn(tree, keys) === keys.length)?.origin;
+
+/** Settings nest this deep at most (`agents.NAME.run`); what is deeper is a value, whatever it is. */
+const MERGE_DEPTH = 3;
+
+const emptyTree = (): Tree => Object.create(null) as Tree;
+
+const treeOf = (value: unknown): Tree => {
+  const tree = emptyTree();
+  if (isRecord(value)) mergeInto(tree, value, MERGE_DEPTH);
+  return tree;
+};
+
+const mergeInto = (target: Tree, source: Readonly<Record<string, unknown>>, depth: number): void => {
+  for (const [key, value] of Object.entries(source)) {
+    if (depth === 0 || !isRecord(value)) {
+      target[key] = value;
+      continue;
+    }
+    const below = target[key];
+    const inner = isRecord(below) ? (below as Tree) : emptyTree();
+    mergeInto(inner, value, depth - 1);
+    target[key] = inner;
+  }
+};
+
+const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): LedgerError => {
+  const defects = toDefects(flaws, "settings").map((defect, index) => ({
+    where: whereOf(flaws[index]?.at ?? [], layers),
+    ...defect,
+  }));
+  const lines = defects.map(({ where, path, found, expected }) => {
+    return `${where}: ${path}: found ${found}, expected ${expected}`;
+  });
+  const message = defectsSentence("the settings", lines, flaws.length);
+  return new LedgerError("settings_invalid", message, { details: { defects, count: flaws.length } });
+};
+
+/** The layer that reaches farthest towards the flaw wrote it; of two, the upper one. */
+const whereOf = (at: Place, layers: readonly Layer[]): string => {
+  let writer: { layer: Layer; depth: number } | undefined;
+  for (const layer of layers) {
+    const depth = depthIn(layer.tree, at);
+    if (depth >= (writer?.depth ?? 0)) writer = { layer, depth };
+  }
+  return writer?.layer.where(at) ?? "settings";
+};
+
+const depthIn = (tree: Tree, at: Place): number => {
+  let value: unknown = tree;
+  for (const [depth, key] of at.entries()) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return depth;
+    value = Reflect.get(value, key);
+  }
+  return at.length;
+};
+
+/** Where a key, or an entry of a list, begins in the text; else the nearest thing above it. */
+const offsetOf = (doc: Document, at: Place): number | undefined => {
+  let node: unknown = doc.contents;
+  let offset: number | undefined;
+  for (const segment of at) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+      if (pair === undefined) return offset;
+      offset = isScalar(pair.key) ? pair.key.range?.[0] : offset;
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(segment)];
+      offset = (isNode(node) ? node.range?.[0] : undefined) ?? offset;
+    } else return offset;
+  }
+  return offset;
+};
+
+const lineText = (lines: LineCounter, offset: number): string => {
+  const { line, col } = lines.linePos(offset);
+  return `:${line}:${col}`;
+};
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");

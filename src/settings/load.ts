@@ -1,0 +1,91 @@
+import { isAbsolute, join } from "node:path";
+import { isRecord, nearestOf, quoted } from "../core/defects.js";
+import { LedgerError } from "../core/errors.js";
+import {
+  checkLayers,
+  fileLayer,
+  type Layer,
+  originOf,
+  parseYaml,
+  readSettingsText,
+  valueLayer,
+} from "./layers.js";
+import { type Env, SETTINGS_FILE } from "./project.js";
+import { type Settings, settingsWire } from "./schema.js";
+
+type LoadedSettings = {
+  readonly settings: Settings;
+  /** Dotted key to `default`, `user PATH`, `project PATH` or `env NAME`; one for every value. */
+  readonly origins: Readonly<Record<string, string>>;
+  /** The project's settings file, whether or not it exists. */
+  readonly file: string;
+};
+
+/** A value counts from the nearest place that names it: environment, then project, then user, then the default. */
+export const loadSettings = async (projectDir: string, env: Env): Promise<LoadedSettings> => {
+  const file = join(projectDir, SETTINGS_FILE);
+  const userFile = userSettingsFile(env);
+  const layers = [
+    ...(userFile === undefined ? [] : await layerOf(userFile, "user")),
+    ...(await layerOf(file, "project")),
+    ...envLayers(env),
+  ];
+  const { settings } = checkLayers(layers);
+  return { settings, origins: originsOf(settings, layers), file };
+};
+
+/** The value at a dotted key as it would stand in the file, default included. */
+export const getSetting = (settings: Settings, key: string): unknown => {
+  let value: unknown = settingsWire(settings);
+  for (const segment of key.split(".")) {
+    if (isRecord(value) && Object.hasOwn(value, segment)) value = value[segment];
+    else throw unknownKey(key, segment, isRecord(value) ? Object.keys(value) : []);
+  }
+  return value;
+};
+
+/** `RUNLEDGER_SET_runLedger__staleTtl=2h`: the key with `__` for its dots, the value in YAML. */
+const ENV_PREFIX = "RUNLEDGER_SET_";
+
+const layerOf = async (file: string, origin: "user" | "project"): Promise<Layer[]> => {
+  const text = await readSettingsText(file);
+  return text === undefined ? [] : [fileLayer(text, file, `${origin} ${file}`)];
+};
+
+/** The XDG rules: a relative folder is none, and without a home there is no user file. */
+const userSettingsFile = (env: Env): string | undefined => {
+  const configHome = env.XDG_CONFIG_HOME;
+  if (configHome !== undefined && isAbsolute(configHome)) return join(configHome, "runledger", "config.yaml");
+  return env.HOME ? join(env.HOME, ".config", "runledger", "config.yaml") : undefined;
+};
+
+const envLayers = (env: Env): Layer[] =>
+  Object.entries(env)
+    .filter(([name]) => name.startsWith(ENV_PREFIX))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, text = ""]) => {
+      const keys = name.slice(ENV_PREFIX.length).split("__");
+      return valueLayer(keys, parseYaml(text, name).value, `env ${name}`);
+    });
+
+const originsOf = (settings: Settings, layers: readonly Layer[]): Record<string, string> => {
+  const origins: Record<string, string> = {};
+  const walk = (value: unknown, keys: readonly string[]): void => {
+    if (isRecord(value) && Object.keys(value).length > 0) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, [...keys, key]);
+    } else origins[keys.join(".")] = originOf(keys, layers) ?? inheritedFrom(keys, layers) ?? "default";
+  };
+  walk(settingsWire(settings), []);
+  return origins;
+};
+
+/** An agent without a limit of its own has that of all agents. */
+const inheritedFrom = ([first, , last]: readonly string[], layers: readonly Layer[]): string | undefined =>
+  first === "agents" && last === "timeout" ? originOf(["agentTimeout"], layers) : undefined;
+
+const unknownKey = (key: string, segment: string, known: readonly string[]): LedgerError => {
+  const nearest = nearestOf(segment, known);
+  const hint =
+    nearest === undefined ? {} : { hint: `Did you mean ${quoted(key.replace(segment, nearest))}?` };
+  return new LedgerError("unknown_key", `There is no setting ${quoted(key)}.`, hint);
+};

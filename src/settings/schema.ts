@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { exactDuration } from "../core/duration.js";
+import * as limit from "../core/limits.js";
+import { ProjectPath } from "../core/paths.js";
+import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textUpTo } from "../core/wire.js";
+
+/** An agent that is a program: its prompt comes on standard input, its work is the workspace. */
+export type AgentSettings = {
+  readonly kind: "command";
+  readonly run: readonly string[];
+  /** Names of variables that are passed through to it. */
+  readonly env: readonly string[];
+  /** Its own limit, or else `agentTimeout`. */
+  readonly timeoutMs: number;
+};
+
+/** The settings as the program uses them: whole, checked, in milliseconds. */
+export type Settings = {
+  readonly agents: Readonly<Record<string, AgentSettings>>;
+  readonly maxParallelSteps: number;
+  readonly protect: readonly string[];
+  readonly workspace: {
+    /** Commands that prepare a workspace or room. */
+    readonly setup: readonly (readonly string[])[];
+    /** Paths of the project that workspaces share, such as installed packages. */
+    readonly share: readonly string[];
+    /** Names of variables that setup commands and validators get. */
+    readonly passEnv: readonly string[];
+  };
+  readonly onUnmetCriteria: "fail" | "pause";
+  /** Who may replace a judge. */
+  readonly changeValidator: "orchestrator" | "human";
+  readonly agentTimeoutMs: number;
+  readonly leaseTtlMs: number;
+  readonly runLedger: {
+    readonly workspaceIsolation: boolean;
+    readonly staleTtlMs: number;
+    readonly validatorTimeoutMs: number;
+  };
+};
+
+/** Agents, words of a command and names: more than any project has, less than hurts. */
+const ENTRIES_MAX = 200;
+/** Each step in progress is a clone, an agent and a toolchain; no machine carries more. */
+const PARALLEL_STEPS_MAX = 64;
+/** A lease is renewed every third of it; below this a busy machine loses its own. */
+const LEASE_TTL_MIN_MS = 2_000;
+/** A paused run older than a year is not resumed, it is run again. */
+const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
+
+/** These names mean the orchestrator to the tools: an agent that bore one would have its rights. */
+const RESERVED_AGENTS: ReadonlySet<string> = new Set(["orchestrator", "lango-orchestrator", "system"]);
+
+const duration = (minMs: number, maxMs: number) =>
+  readAs(`a duration such as "2m", from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`, (value) =>
+    durationMs(value, minMs, maxMs),
+  );
+
+const limitMs = duration(1, limit.TIMEOUT_MAX_MS);
+const Argv = listOf(textUpTo(limit.TARGET_CHARS), ENTRIES_MAX, 1).refine(
+  ([program]) => program?.trim() !== "",
+  "a command whose first word is a program",
+);
+const VariableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "the name of an environment variable");
+const VariableNames = listOf(VariableName, ENTRIES_MAX).default([]);
+
+const SharedPath = ProjectPath.refine(
+  (path) => !/^(?:\.?\/)*(?:\.|\.git|\.runledger)?(?:\/|$)/i.test(path),
+  "a path below the project, outside .git and .runledger",
+);
+
+const AgentName = z
+  .string()
+  .refine((name) => !RESERVED_AGENTS.has(name.trim().toLowerCase()), "a name that is not reserved")
+  .refine(isId, ID_WORDS);
+
+const Agent = closed({
+  kind: z.enum(["command"]),
+  run: Argv,
+  env: VariableNames,
+  timeout: limitMs.optional(),
+});
+
+const Agents = z.record(AgentName, Agent);
+
+/** The settings as people write them: every key optional, durations in words. */
+export const SettingsFile = closed({
+  // A record passes over `__proto__` in silence.
+  agents: z
+    .unknown()
+    .superRefine((value, context) => {
+      if (typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__")) return;
+      context.addIssue({ code: "custom", path: ["__proto__"], message: ID_WORDS });
+    })
+    .pipe(Agents)
+    .prefault({}),
+  maxParallelSteps: z.int().min(1).max(PARALLEL_STEPS_MAX).default(4),
+  protect: listOf(ProjectPath, limit.GLOBS_PER_LIST).default([]),
+  workspace: closed({
+    setup: listOf(Argv, ENTRIES_MAX).default([]),
+    share: listOf(SharedPath, ENTRIES_MAX).default([]),
+    passEnv: VariableNames,
+  }).prefault({}),
+  onUnmetCriteria: z.enum(["fail", "pause"]).default("fail"),
+  changeValidator: z.enum(["orchestrator", "human"]).default("orchestrator"),
+  agentTimeout: limitMs.prefault("30m"),
+  leaseTtl: duration(LEASE_TTL_MIN_MS, limit.TIMEOUT_MAX_MS).prefault("30s"),
+  runLedger: closed({
+    workspaceIsolation: z.boolean().default(true),
+    staleTtl: duration(1, STALE_TTL_MAX_MS).prefault("1h"),
+    validatorTimeout: limitMs.prefault("2m"),
+  }).prefault({}),
+}).transform(
+  ({ agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
+    ...same,
+    agents: Object.fromEntries(
+      Object.entries(agents).map(([name, { timeout, ...agent }]) => [
+        name,
+        { ...agent, timeoutMs: timeout ?? agentTimeout },
+      ]),
+    ),
+    agentTimeoutMs: agentTimeout,
+    leaseTtlMs: leaseTtl,
+    runLedger: {
+      workspaceIsolation: runLedger.workspaceIsolation,
+      staleTtlMs: runLedger.staleTtl,
+      validatorTimeoutMs: runLedger.validatorTimeout,
+    },
+  }),
+);
+
+/** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
+export const settingsWire = (settings: Settings): Record<string, unknown> => {
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  return {
+    agents: Object.fromEntries(
+      Object.entries(agents).map(([name, { timeoutMs, ...agent }]) => [
+        name,
+        { ...agent, timeout: exactDuration(timeoutMs) },
+      ]),
+    ),
+    ...same,
+    agentTimeout: exactDuration(agentTimeoutMs),
+    leaseTtl: exactDuration(leaseTtlMs),
+    runLedger: {
+      workspaceIsolation: runLedger.workspaceIsolation,
+      staleTtl: exactDuration(runLedger.staleTtlMs),
+      validatorTimeout: exactDuration(runLedger.validatorTimeoutMs),
+    },
+  };
+};

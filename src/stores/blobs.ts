@@ -1,0 +1,149 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import { sha256 } from "../core/canonical.js";
+import { LedgerError } from "../core/errors.js";
+
+/** Patches, logs and other bytes that are named by what they are, so nobody can swap them unseen. */
+export type Blobs = {
+  readonly put: (bytes: Uint8Array) => Promise<string>;
+  readonly get: (hash: string) => Promise<Uint8Array | undefined>;
+};
+
+/** Each blob is a compressed file of its own; one that has its final name is whole and on the disk. */
+export const fileBlobs = (folder: string): Blobs => ({
+  put: async (bytes) => {
+    refuseTooLarge(bytes);
+    const hash = sha256(bytes);
+    const file = pathOf(folder, hash);
+    if (!(await exists(file))) await writeWhole(file, await deflated(bytes));
+    // Also when another writer was faster: its rename may not be on the disk yet.
+    await syncFolder(dirname(file));
+    return hash;
+  },
+  get: async (hash) => {
+    if (!HASH.test(hash)) return undefined;
+    const packed = await readIfThere(pathOf(folder, hash));
+    return packed && verified(hash, await unpacked(hash, packed));
+  },
+});
+
+/** For ledgers that live in memory. */
+export const memoryBlobs = (): Blobs => {
+  const kept = new Map<string, Uint8Array>();
+  return {
+    put: async (bytes) => {
+      refuseTooLarge(bytes);
+      const hash = sha256(bytes);
+      kept.set(hash, Uint8Array.from(bytes));
+      return hash;
+    },
+    get: async (hash) => {
+      const bytes = kept.get(hash);
+      return bytes && Uint8Array.from(bytes);
+    },
+  };
+};
+
+/** A blob is held in memory whole; a larger patch or log helps nobody who must read it. */
+const BLOB_BYTES = 256 * 1024 * 1024;
+
+const refuseTooLarge = (bytes: Uint8Array): void => {
+  if (bytes.byteLength <= BLOB_BYTES) return;
+  throw new LedgerError(
+    "limit_exceeded",
+    `A blob of ${bytes.byteLength} bytes is larger than ${BLOB_BYTES}.`,
+    {
+      hint: "Keep generated and binary files out of what is captured.",
+    },
+  );
+};
+
+/** A hash may come from an event or a caller; anything else must not become a path. */
+const HASH = /^[0-9a-f]{64}$/;
+
+const pathOf = (folder: string, hash: string): string =>
+  join(folder, hash.slice(0, 2), hash.slice(2, 4), hash);
+
+const deflated = promisify(deflateRaw);
+const inflated = promisify(inflateRaw);
+
+/** Under another name until it is synced, so that a crash leaves no half blob under the hash of a whole one. */
+const writeWhole = async (file: string, bytes: Uint8Array): Promise<void> => {
+  await makeFolders(dirname(file));
+  const unfinished = `${file}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(unfinished, "wx", 0o600);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw hasCode(error, "ENOSPC") ? noSpace(error) : error;
+  }
+};
+
+const noSpace = (cause: unknown): LedgerError =>
+  new LedgerError("store_unavailable", "There is no disk space left for a blob.", {
+    hint: "Free some disk space, then try again.",
+    cause,
+  });
+
+/** A new folder is only there after a crash when its parent was synced as well. */
+const makeFolders = async (folder: string): Promise<void> => {
+  const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (firstMade === undefined) return;
+  for (let made = folder; made.length >= firstMade.length; made = dirname(made))
+    await syncFolder(dirname(made));
+};
+
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+const exists = async (file: string): Promise<boolean> => (await unlessMissing(stat(file))) !== undefined;
+
+const readIfThere = (file: string): Promise<Buffer | undefined> => unlessMissing(readFile(file));
+
+const unlessMissing = async <T>(asked: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await asked;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+};
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
+
+const unpacked = async (hash: string, packed: Uint8Array): Promise<Uint8Array> => {
+  try {
+    return await inflated(packed, { maxOutputLength: BLOB_BYTES });
+  } catch (cause) {
+    throw corrupt(hash, cause);
+  }
+};
+
+const verified = (hash: string, bytes: Uint8Array): Uint8Array => {
+  if (sha256(bytes) !== hash) throw corrupt(hash);
+  return bytes;
+};
+
+const corrupt = (hash: string, cause?: unknown): LedgerError =>
+  new LedgerError("blob_corrupt", `The bytes kept as blob ${hash} are not the ones that were written.`, {
+    hint: "Restore the file from a backup; what was judged by it can no longer be shown.",
+    details: { hash },
+    cause,
+  });

@@ -1,0 +1,18 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileBlobs, memoryBlobs } from "./blobs.js";
+import { openSqliteStore } from "./sqlite.js";
+import type { Store } from "./store.js";
+
+/** Opens the ledger in a folder and makes it when there is none; ":memory:" is one that ends with the process. */
+export const openStore = async (place: string): Promise<Store> => {
+  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs() });
+  await makePrivate(place);
+  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(join(place, "blobs")) });
+};
+
+/** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */
+const makePrivate = async (folder: string): Promise<void> => {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, ".gitignore"), "*\n");
+};

@@ -1,0 +1,102 @@
+import { sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
+import type { EventType, Role } from "../core/events.js";
+import type { RunStatus } from "../core/run.js";
+
+/** The shape of the file below. A migration that changes it raises it here and in `meta`. */
+export const SCHEMA_VERSION = 1;
+
+/** The list row of a run: all that lists show and all that an append must look up before it writes. */
+export const runs = sqliteTable(
+  "runs",
+  {
+    /** Order of creation; times of two runs may be equal, and clocks go backwards. */
+    created: integer("created").primaryKey(),
+    runId: text("run_id").notNull().unique(),
+    lastSeq: integer("last_seq").notNull(),
+    lastHash: text("last_hash").notNull(),
+    createdAt: text("created_at").notNull(),
+    updatedAt: text("updated_at").notNull(),
+    status: text("status").$type<RunStatus>().notNull(),
+    goal: text("goal").notNull(),
+    sessionKey: text("session_key").notNull(),
+    stepsTotal: integer("steps_total").notNull(),
+    stepsCompleted: integer("steps_completed").notNull(),
+    blocker: text("blocker"),
+    runnable: integer("runnable", { mode: "boolean" }).notNull(),
+  },
+  (table) => [
+    index("runs_by_status").on(table.status, table.created),
+    index("runs_by_session").on(table.sessionKey, table.created),
+    // A worker asks for these every tick; finished runs must not make that slower.
+    index("runs_runnable").on(table.created).where(sql`runnable = 1`),
+  ],
+);
+
+/** The journal. Triggers in the migration refuse to change or delete a row of it. */
+export const events = sqliteTable(
+  "events",
+  {
+    position: integer("position").primaryKey({ autoIncrement: true }),
+    runId: text("run_id")
+      .notNull()
+      .references(() => runs.runId),
+    seq: integer("seq").notNull(),
+    type: text("type").$type<EventType>().notNull(),
+    version: integer("version").notNull(),
+    at: text("at").notNull(),
+    actorName: text("actor_name").notNull(),
+    actorRole: text("actor_role").$type<Role>().notNull(),
+    sessionKey: text("session_key").notNull(),
+    attempt: integer("attempt"),
+    payload: text("payload").notNull(),
+    prevHash: text("prev_hash").notNull(),
+    hash: text("hash").notNull(),
+  },
+  (table) => [unique("events_run_seq").on(table.runId, table.seq)],
+);
+
+/** One row a run, kept for ever: an epoch that was forgotten could be given out twice. */
+export const leases = sqliteTable("leases", {
+  runId: text("run_id")
+    .primaryKey()
+    .references(() => runs.runId),
+  /** Null after a release. */
+  owner: text("owner"),
+  epoch: integer("epoch").notNull(),
+  /** Milliseconds since 1970 by SQLite's clock. */
+  expiresAt: integer("expires_at").notNull(),
+});
+
+/** The last fold of a run; older ones can be folded again and are not kept. */
+export const snapshots = sqliteTable("snapshots", {
+  runId: text("run_id")
+    .primaryKey()
+    .references(() => runs.runId),
+  seq: integer("seq").notNull(),
+  hash: text("hash").notNull(),
+  shape: integer("shape").notNull(),
+  body: text("body").notNull(),
+});
+
+/** What each client key led to. */
+export const keys = sqliteTable(
+  "keys",
+  {
+    scope: text("scope").notNull(),
+    key: text("key").notNull(),
+    runId: text("run_id")
+      .notNull()
+      .references(() => runs.runId),
+    digest: text("digest").notNull(),
+    firstSeq: integer("first_seq").notNull(),
+    lastSeq: integer("last_seq").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.scope, table.key] })],
+);
+
+/** `ledger_id` and `schema_version`, both written by the migrations. */
+export const meta = sqliteTable("meta", {
+  key: text("key").primaryKey(),
+  value: text("value").notNull(),
+});

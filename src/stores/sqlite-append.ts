@@ -1,0 +1,113 @@
+import type Database from "better-sqlite3";
+import { LedgerError } from "../core/errors.js";
+import type { Outcome } from "./group-commit.js";
+import { isStoreFailure } from "./sqlite-errors.js";
+import type { appendStatements, readStatements } from "./sqlite-statements.js";
+import type { AppendBatch, EventRow, RunProjection } from "./store.js";
+
+/** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
+export const groupCommitter = (sqlite: Database.Database, statements: Statements) => {
+  const inSavepoint = sqlite.transaction((batch: AppendBatch) => appendBatch(statements, batch));
+  const attempt = (batch: AppendBatch): Outcome<readonly EventRow[]> => {
+    try {
+      return { done: inSavepoint(batch) };
+    } catch (error) {
+      // Without a transaction around it the next batch would be committed on its own.
+      if (isStoreFailure(error) || !sqlite.inTransaction) throw error;
+      return { refused: error };
+    }
+  };
+  return sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
+};
+
+type Statements = ReturnType<typeof appendStatements> & Pick<ReturnType<typeof readStatements>, "key">;
+type Last = { readonly seq: number; readonly hash: string; readonly at: string };
+type Head = NonNullable<ReturnType<Statements["head"]["get"]>>;
+
+/**
+ * The order of the refusals is the order of use to the caller: a command that is already recorded needs no lease, and
+ * who lost the lease must not read again and retry.
+ */
+const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
+  refuseUsedKey(statements, batch);
+  refuseLostLease(statements, batch);
+  const head = statements.head.get({ runId: batch.runId });
+  saveRun(statements, batch, head, lastOf(batch, head));
+  const { runId } = batch;
+  const rows = batch.events.map((event) => {
+    const { actor, ...columns } = event;
+    const row = { ...columns, runId, actorName: actor.name, actorRole: actor.role };
+    return { ...event, runId, position: Number(statements.insertEvent.run(row).lastInsertRowid) };
+  });
+  if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
+  return rows;
+};
+
+const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
+  const used = key && statements.key.get(key);
+  if (!used) return;
+  throw new LedgerError(
+    "idempotency_key_reused",
+    `The key "${key.key}" was already used by run "${used.runId}".`,
+    {
+      hint: "Use a new key for a new command.",
+      details: used,
+    },
+  );
+};
+
+const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {
+  if (epoch === undefined || statements.currentEpoch.get({ runId, epoch })) return;
+  throw new LedgerError(
+    "lease_lost",
+    `Epoch ${epoch} of the lease on run "${runId}" is not the current one.`,
+    {
+      hint: "Stop working on the run: another worker may have taken it over.",
+      details: { runId, epoch },
+    },
+  );
+};
+
+/** Where the run will stand, if the batch follows what is there. */
+const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
+  const { runId, expectedSeq, events } = batch;
+  const creates = expectedSeq === 0 && events[0]?.type === "run_created";
+  const last = events.at(-1) ?? head;
+  if (!last || !(head || creates)) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
+  if (head && expectedSeq === 0) throw new LedgerError("run_exists", `Run "${runId}" exists already.`);
+  if (head && head.seq !== expectedSeq) {
+    throw new LedgerError("seq_conflict", `Run "${runId}" is at seq ${head.seq}, not at ${expectedSeq}.`, {
+      hint: "Read the run again and decide anew.",
+      details: { runId, actual: head.seq, expected: expectedSeq },
+    });
+  }
+  const gap = events.findIndex(({ seq }, index) => seq !== expectedSeq + 1 + index);
+  if (gap !== -1) {
+    throw new LedgerError(
+      "invalid_input",
+      `Event ${gap} of the batch does not follow seq ${expectedSeq + gap}.`,
+    );
+  }
+  return last;
+};
+
+const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
+  const { runId, expectedSeq, events, projection, key } = batch;
+  const statement = indexesStay(projection, head) ? statements.saveRunBesideIndexes : statements.saveRun;
+  statement.run({
+    ...projection,
+    runId,
+    lastSeq: last.seq,
+    lastHash: last.hash,
+    // Only the first event's is ever kept.
+    createdAt: events[0]?.at ?? last.at,
+    updatedAt: last.at,
+  });
+  if (key) statements.insertKey.run({ ...key, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
+};
+
+const indexesStay = (next: RunProjection, head: Head | undefined): boolean =>
+  head !== undefined &&
+  head.status === next.status &&
+  head.sessionKey === next.sessionKey &&
+  head.runnable === next.runnable;

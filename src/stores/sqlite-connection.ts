@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type Database from "better-sqlite3";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { LedgerError } from "../core/errors.js";
+import { packageFolder } from "./package-folder.js";
+import { SCHEMA_VERSION } from "./schema-sqlite.js";
+import { loadDriver, openFile } from "./sqlite-driver.js";
+
+export type SqliteConnection = {
+  readonly sqlite: Database.Database;
+  readonly db: BetterSQLite3Database;
+};
+
+/** A connection that keeps its promises: every setting that durability rests on is read back, not assumed. */
+export const connect = async (file: string): Promise<SqliteConnection> => {
+  const driver = await loadDriver();
+  // drizzle imports the driver as well, so it must come after the check too.
+  const { drizzle } = await import("drizzle-orm/better-sqlite3");
+  const { migrate } = await import("drizzle-orm/better-sqlite3/migrator");
+  const sqlite = openFile(driver, file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    // Before anything is written: a newer program may rely on what this one would undo.
+    refuseNewerSchema(sqlite);
+    applySettings(sqlite);
+    const db = drizzle(sqlite);
+    bringUpToDate(sqlite, () => migrate(db, { migrationsFolder: migrationsFolder() }));
+    return { sqlite, db };
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+};
+
+/** Far longer than any commit of another process takes, and shorter than a lease: waiting blocks the heartbeat too. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** Name, what to set, what to read back. The timeout comes first: switching to WAL may already have to wait. */
+const SETTINGS: readonly (readonly [name: string, set: string, expected: string | number])[] = [
+  ["busy_timeout", String(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS],
+  ["journal_mode", "WAL", "wal"],
+  ["synchronous", "FULL", 2],
+  // Elsewhere than on macOS these change nothing; there a plain fsync does not reach the disk.
+  ["fullfsync", "ON", 1],
+  ["checkpoint_fullfsync", "ON", 1],
+  ["foreign_keys", "ON", 1],
+  ["trusted_schema", "OFF", 0],
+  ["secure_delete", "ON", 1],
+];
+
+const applySettings = (sqlite: Database.Database): void => {
+  for (const [name, set, expected] of SETTINGS) {
+    sqlite.pragma(`${name} = ${set}`);
+    const actual = sqlite.pragma(name, { simple: true });
+    const inMemory = sqlite.memory && name === "journal_mode";
+    if (actual === expected || inMemory) continue;
+    throw new LedgerError("store_unavailable", `SQLite keeps ${name} at ${actual} instead of ${expected}.`, {
+      hint: "Put the ledger on a local disk; network folders cannot keep its promises.",
+      details: { setting: name, expected, actual },
+    });
+  }
+};
+
+const bringUpToDate = (sqlite: Database.Database, migrate: () => void): void => {
+  if (schemaVersion(sqlite) === SCHEMA_VERSION) return;
+  try {
+    migrate();
+  } catch (error) {
+    // Two processes may make the same new ledger at the same moment; the slower one finds it made.
+    if (schemaVersion(sqlite) !== SCHEMA_VERSION) throw error;
+  }
+};
+
+const refuseNewerSchema = (sqlite: Database.Database): void => {
+  const version = schemaVersion(sqlite);
+  if (version <= SCHEMA_VERSION) return;
+  throw new LedgerError(
+    "store_version",
+    `The ledger has schema version ${version}; this program knows ${SCHEMA_VERSION}.`,
+    {
+      hint: "Update runledger: a newer version has opened this ledger.",
+      details: { found: version, known: SCHEMA_VERSION },
+    },
+  );
+};
+
+/** 0 before the first migration. */
+const schemaVersion = (sqlite: Database.Database): number => {
+  const made = sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get();
+  if (made === undefined) return 0;
+  return Number(sqlite.prepare("SELECT value FROM meta WHERE key = 'schema_version'").pluck().get());
+};
+
+const migrationsFolder = (): string => {
+  const here = fileURLToPath(import.meta.url);
+  return join(packageFolder("runledger", here), "drizzle", "sqlite");
+};

@@ -1,0 +1,269 @@
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  lt,
+  not,
+  type Placeholder,
+  type SQL,
+  sql,
+} from "drizzle-orm";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import { events, keys, leases, meta, runs, snapshots } from "./schema-sqlite.js";
+import type { EventRow, ListQuery, RunRow } from "./store.js";
+
+/** What an append needs, prepared once a connection: preparing a statement costs more than running it. */
+export const appendStatements = (db: BetterSQLite3Database) => ({
+  head: db
+    .select({
+      // Named as in an event, so that the last event of a batch can take their place.
+      seq: runs.lastSeq,
+      hash: runs.lastHash,
+      at: runs.updatedAt,
+      status: runs.status,
+      sessionKey: runs.sessionKey,
+      runnable: runs.runnable,
+    })
+    .from(runs)
+    .where(eq(runs.runId, given("runId")))
+    .prepare(),
+  currentEpoch: db
+    .select({ epoch: leases.epoch })
+    .from(leases)
+    .where(and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), live))
+    .prepare(),
+  saveRun: db
+    .insert(runs)
+    .values(allGiven(runs, "created"))
+    .onConflictDoUpdate({ target: runs.runId, set: allExcluded(runs, ...FIXED) })
+    .prepare(),
+  /** Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write. */
+  saveRunBesideIndexes: db
+    .insert(runs)
+    .values(allGiven(runs, "created"))
+    .onConflictDoUpdate({
+      target: runs.runId,
+      set: allExcluded(runs, ...FIXED, "status", "sessionKey", "runnable"),
+    })
+    .prepare(),
+  insertEvent: db.insert(events).values(allGiven(events, "position")).prepare(),
+  insertKey: db.insert(keys).values(allGiven(keys)).prepare(),
+  saveSnapshot: db
+    .insert(snapshots)
+    .values(allGiven(snapshots))
+    .onConflictDoUpdate({ target: snapshots.runId, set: allExcluded(snapshots, "runId") })
+    .prepare(),
+});
+
+/** What readers ask. */
+export const readStatements = (db: BetterSQLite3Database) => ({
+  ledgerId: db.select({ value: meta.value }).from(meta).where(eq(meta.key, "ledger_id")).prepare(),
+  eventsOfRun: db
+    .select(eventColumns)
+    .from(events)
+    .where(and(eq(events.runId, given("runId")), gt(events.seq, given("afterSeq"))))
+    .orderBy(asc(events.seq))
+    .limit(given("limit"))
+    .prepare(),
+  eventsOfAll: db
+    .select(eventColumns)
+    .from(events)
+    .where(gt(events.position, given("afterPosition")))
+    .orderBy(asc(events.position))
+    .limit(given("limit"))
+    .prepare(),
+  run: db
+    .select(runRow)
+    .from(runs)
+    .where(eq(runs.runId, given("runId")))
+    .prepare(),
+  created: db
+    .select({ created: runs.created })
+    .from(runs)
+    .where(eq(runs.runId, given("runId")))
+    .prepare(),
+  key: db
+    .select({ runId: keys.runId, digest: keys.digest, firstSeq: keys.firstSeq, lastSeq: keys.lastSeq })
+    .from(keys)
+    .where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key"))))
+    .prepare(),
+  snapshot: db
+    .select({ seq: snapshots.seq, hash: snapshots.hash, shape: snapshots.shape, body: snapshots.body })
+    .from(snapshots)
+    .where(eq(snapshots.runId, given("runId")))
+    .prepare(),
+});
+
+/** By hand and from bare values: replaying a long run is reading rows, and drizzle's own mapping takes as long again. */
+export const eventsOf = (values: unknown[][]): EventRow[] =>
+  (values as EventValues[]).map(
+    ([
+      position,
+      runId,
+      seq,
+      type,
+      version,
+      at,
+      name,
+      role,
+      sessionKey,
+      attempt,
+      payload,
+      prevHash,
+      hash,
+    ]) => ({
+      position,
+      runId,
+      seq,
+      type,
+      version,
+      at,
+      actor: { name, role },
+      sessionKey,
+      attempt,
+      payload,
+      prevHash,
+      hash,
+    }),
+  );
+
+/** Each is one statement and so one transaction: who finds the lease free is who takes it. */
+export const leaseStatements = (db: BetterSQLite3Database) => ({
+  claim: db
+    .insert(leases)
+    .values({ runId: given("runId"), owner: given("owner"), epoch: 1, expiresAt: inTtl })
+    .onConflictDoUpdate({
+      target: leases.runId,
+      set: {
+        owner: sql`excluded.owner`,
+        epoch: sql`${leases.epoch} + 1`,
+        expiresAt: sql`excluded.expires_at`,
+      },
+      setWhere: sql`${not(live)} OR ${leases.owner} = excluded.owner
+        OR (${leases.owner} = ${given("brokenOwner")} AND ${leases.epoch} = ${given("brokenEpoch")})`,
+    })
+    .returning(leaseRow)
+    .prepare(),
+  renew: db
+    .update(leases)
+    .set({ expiresAt: sql`${inTtl}` })
+    .where(and(sameLease, live))
+    .returning(leaseRow)
+    .prepare(),
+  // The row stays, so that the next epoch is a higher one.
+  release: db.update(leases).set({ owner: null, expiresAt: 0 }).where(sameLease).prepare(),
+  current: db
+    .select({ ...leaseRow, live: sql<number>`${live}`.mapWith(Boolean) })
+    .from(leases)
+    .where(and(eq(leases.runId, given("runId")), sql`${leases.owner} IS NOT NULL`))
+    .prepare(),
+});
+
+/** Lists come with any mix of filters, so this one is built for each question. */
+export const listRuns = (
+  db: BetterSQLite3Database,
+  query: ListQuery,
+  olderThan: number | undefined,
+): RunRow[] =>
+  db
+    .select(runRow)
+    .from(runs)
+    .where(
+      and(
+        query.statuses && inArray(runs.status, [...query.statuses]),
+        query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
+        query.claimable ? claimable : undefined,
+        olderThan === undefined ? undefined : lt(runs.created, olderThan),
+      ),
+    )
+    .orderBy(desc(runs.created))
+    .limit(query.limit)
+    .all();
+
+/** What a run keeps from its first event on. */
+const FIXED = ["created", "runId", "createdAt"] as const;
+
+const given = (name: string): Placeholder => sql.placeholder(name);
+
+/** By SQLite's clock, in the statement itself: what a worker believes about the time decides nothing. */
+const now = sql`CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`;
+const inTtl = sql`${now} + ${given("ttlMs")}`;
+const live = sql`${leases.expiresAt} > ${now}`;
+const sameLease = and(
+  eq(leases.runId, given("runId")),
+  eq(leases.owner, given("owner")),
+  eq(leases.epoch, given("epoch")),
+);
+/** The 1 is written out, because the index on it is found by its text. */
+const claimable = sql`${runs.runnable} = 1
+  AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
+
+const leaseRow = {
+  runId: leases.runId,
+  owner: sql<string>`${leases.owner}`,
+  epoch: leases.epoch,
+  expiresAt: leases.expiresAt,
+};
+
+const { created: _order, ...runRow } = getTableColumns(runs);
+
+/** In the order of `EventValues`. */
+const eventColumns = {
+  position: events.position,
+  runId: events.runId,
+  seq: events.seq,
+  type: events.type,
+  version: events.version,
+  at: events.at,
+  actorName: events.actorName,
+  actorRole: events.actorRole,
+  sessionKey: events.sessionKey,
+  attempt: events.attempt,
+  payload: events.payload,
+  prevHash: events.prevHash,
+  hash: events.hash,
+};
+
+type EventColumn = typeof events.$inferSelect;
+type EventValues = [
+  position: number,
+  runId: string,
+  seq: number,
+  type: EventColumn["type"],
+  version: number,
+  at: string,
+  actorName: string,
+  actorRole: EventColumn["actorRole"],
+  sessionKey: string,
+  attempt: number | null,
+  payload: string,
+  prevHash: string,
+  hash: string,
+];
+
+/** A placeholder for every column but those that SQLite fills in, under the column's own name. */
+const allGiven = <T extends SQLiteTable, K extends keyof T["$inferInsert"] = never>(
+  table: T,
+  ...filled: K[]
+) =>
+  perColumn(table, filled, (name) => given(name)) as Record<Exclude<keyof T["$inferInsert"], K>, Placeholder>;
+
+/** On a conflict every column but those that never change takes its new value. */
+const allExcluded = <T extends SQLiteTable>(table: T, ...kept: (keyof T["$inferInsert"])[]) =>
+  perColumn(table, kept, (_, column) => sql`excluded.${sql.identifier(column)}`);
+
+const perColumn = <Value extends Placeholder | SQL>(
+  table: SQLiteTable,
+  without: readonly PropertyKey[],
+  make: (name: string, column: string) => Value,
+): Record<string, Value> =>
+  Object.fromEntries(
+    Object.entries(getTableColumns(table))
+      .filter(([name]) => !without.includes(name))
+      .map(([name, column]) => [name, make(name, column.name)]),
+  );

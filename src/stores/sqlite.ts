@@ -1,0 +1,110 @@
+import { LedgerError } from "../core/errors.js";
+import type { Blobs } from "./blobs.js";
+import { groupCommit } from "./group-commit.js";
+import { groupCommitter } from "./sqlite-append.js";
+import { connect, type SqliteConnection } from "./sqlite-connection.js";
+import { inOurWords, mustStop } from "./sqlite-errors.js";
+import {
+  appendStatements,
+  eventsOf,
+  leaseStatements,
+  listRuns,
+  readStatements,
+} from "./sqlite-statements.js";
+import type { AppendBatch, ClaimRequest, Lease, ListQuery, RunRow, Store } from "./store.js";
+
+export type SqliteOptions = {
+  /** A path, or ":memory:". */
+  readonly file: string;
+  readonly blobs: Blobs;
+};
+
+/** The store of one machine: nothing to start, and what it acknowledged is on the disk. */
+export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store> => {
+  try {
+    return storeOn(await connect(file), blobs);
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
+const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
+  const reads = readStatements(db);
+  const leases = leaseStatements(db);
+  const { call, stop } = gate();
+  const commit = groupCommitter(sqlite, { ...reads, ...appendStatements(db) });
+  const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit(group)));
+  return {
+    ledgerId: reads.ledgerId.get()?.value ?? "",
+    append: async (batch) => call(() => appends.add(batch)),
+    read: async (runId, afterSeq, limit) =>
+      call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
+    feed: async (afterPosition, limit) =>
+      call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
+    list: async (query) => call(() => list(db, reads, query)),
+    runRow: async (runId) => call(() => reads.run.get({ runId })),
+    findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
+    claim: async (request) => call(() => claim(reads, leases, request)),
+    // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
+    renew: async (lease, ttlMs) => call(() => leases.renew.all({ ...lease, ttlMs })[0]),
+    release: async (lease) => {
+      call(() => leases.release.run(lease));
+    },
+    leaseOf: async (runId) => call(() => leases.current.get({ runId })),
+    readSnapshot: async (runId) => call(() => reads.snapshot.get({ runId })),
+    putBlob: async (bytes) => call(() => blobs.put(bytes)),
+    getBlob: async (hash) => call(() => blobs.get(hash)),
+    close: async () => {
+      appends.drain();
+      stop(new LedgerError("store_unavailable", "The store is closed."));
+      sqlite.close();
+    },
+  };
+};
+
+/** Once the store has stopped nothing passes: after a failed sync a second try may succeed without having written. */
+const gate = () => {
+  let refusal: LedgerError | undefined;
+  const stop = (reason: LedgerError): void => {
+    refusal = reason;
+  };
+  const call = <T>(work: () => T): T => {
+    if (refusal !== undefined) throw refusal;
+    try {
+      return work();
+    } catch (error) {
+      if (mustStop(error)) stop(stoppedBy(error));
+      throw inOurWords(error);
+    }
+  };
+  return { call, stop };
+};
+
+const stoppedBy = (cause: unknown): LedgerError =>
+  new LedgerError("store_unavailable", "The store stopped after its disk or its file failed.", {
+    hint: "Check the disk, then start again; what was acknowledged is kept.",
+    cause,
+  });
+
+type Reads = ReturnType<typeof readStatements>;
+
+const list = (db: SqliteConnection["db"], reads: Reads, query: ListQuery): RunRow[] => {
+  const olderThan = query.afterRunId === undefined ? undefined : requireRun(reads, query.afterRunId).created;
+  return listRuns(db, query, olderThan);
+};
+
+const claim = (
+  reads: Reads,
+  leases: ReturnType<typeof leaseStatements>,
+  { runId, owner, ttlMs, breaking }: ClaimRequest,
+): Lease | undefined => {
+  requireRun(reads, runId);
+  const broken = { brokenOwner: breaking?.owner ?? null, brokenEpoch: breaking?.epoch ?? null };
+  return leases.claim.all({ runId, owner, ttlMs, ...broken })[0];
+};
+
+const requireRun = (reads: Reads, runId: string): { readonly created: number } => {
+  const row = reads.created.get({ runId });
+  if (row === undefined) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
+  return row;
+};

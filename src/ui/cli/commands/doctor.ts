@@ -1,0 +1,43 @@
+import { type Finding, isLedgerError, openRunLedger } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, paint, printJson, printLine, say, table } from "../output.js";
+import type { Bench } from "../program.js";
+
+export const doctor = async (bench: Bench): Promise<number> => {
+  const findings = await look(bench);
+  report(bench.output, findings);
+  return findings.some(({ status }) => status === "fail") ? EXIT.failed : EXIT.done;
+};
+
+// A ledger that does not open is a finding too: that is when people call the doctor.
+const look = async ({ projectDir, terminal }: Bench): Promise<readonly Finding[]> => {
+  try {
+    const app = await openRunLedger({ projectDir, env: terminal.env });
+    try {
+      const opened: Finding = { check: "ledger", status: "ok", message: app.dataDir, fix: null };
+      return [opened, ...(await app.examine())];
+    } finally {
+      await app.close();
+    }
+  } catch (error) {
+    if (!isLedgerError(error)) throw error;
+    return [{ check: "ledger", status: "fail", message: error.message, fix: error.hint ?? null }];
+  }
+};
+
+const MARKS = { ok: ["green", "✔"], warn: ["yellow", "!"], fail: ["red", "✘"] } as const;
+
+const report = (output: Output, findings: readonly Finding[]): void => {
+  if (output.json) return printJson(output, { findings });
+  printLine(
+    output,
+    table(
+      findings.map(({ check, status, message, fix }) => {
+        const [style, mark] = MARKS[status];
+        return [paint(output, style, mark), check, fix === null ? message : `${message} ${fix}`];
+      }),
+    ),
+  );
+  const bad = findings.filter(({ status }) => status === "fail").length;
+  say(output, bad === 0 ? "Ready." : `${bad} ${bad === 1 ? "thing" : "things"} to mend.`);
+};

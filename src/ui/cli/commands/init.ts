@@ -1,0 +1,58 @@
+import { access, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { findProject, openRunLedger } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { printJson, printLine, say } from "../output.js";
+import type { Bench } from "../program.js";
+
+const SAMPLE = `# RunLedger settings. Every key may be left out; \`runledger config list --show-origin\` shows what counts.
+
+# Who works on steps. A program works in a private clone of your repository; exit code 0 means "I am done",
+# which is then verified. It sees PATH, HOME, RUNLEDGER_* and the variables named in \`env\`, nothing else.
+agents: {}
+#  coder:
+#    kind: command
+#    run: [node, agent.mjs]      # the program, and a script of this project
+#    env: [MY_API_KEY]           # variables passed through to it
+#    timeout: 30m
+
+# Steps worked on at the same time, when their dependencies allow it.
+maxParallelSteps: 4
+
+# Paths nobody may change, beside the built-in ones (test files, runner and build configuration, lockfiles, CI).
+protect: []
+
+workspace:
+  setup: []                      # commands that prepare a fresh tree, such as [[npm, ci, --offline]]
+  share: []                      # paths copied into it from your checkout, such as [node_modules]
+
+runLedger:
+  workspaceIsolation: true
+  staleTtl: 1h
+  validatorTimeout: 2m
+`;
+
+// A settings file to start from, and the ledger's folder; what exists already is left alone.
+export const initProject = async (bench: Bench): Promise<number> => {
+  const { output, terminal } = bench;
+  const projectDir = await findProject(bench.projectDir);
+  const file = join(projectDir, "runledger.yaml");
+  const existed = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (!existed) await writeFile(file, SAMPLE, { flag: "wx" });
+  const app = await openRunLedger({ projectDir, env: terminal.env });
+  await app.close();
+  if (output.json) printJson(output, { file, created: !existed, data: app.dataDir });
+  else {
+    printLine(output, file);
+    say(
+      output,
+      existed
+        ? "It was there already and stays as it is."
+        : "Name an agent in it, then: runledger run plan.yaml",
+    );
+  }
+  return EXIT.done;
+};

@@ -1,0 +1,187 @@
+import { readFile } from "node:fs/promises";
+import {
+  type Caller,
+  formatDuration,
+  type RunLedger,
+  type RunStatus,
+  type Step,
+  type StoredEvent,
+  type Verdict,
+} from "../../../index.js";
+import { agoOf, headline, statusMark, verdictLine } from "../describe.js";
+import { EXIT } from "../exit-codes.js";
+import { brief, type Output, paint, printJson, printLine, safe, say, table } from "../output.js";
+
+/** Events read at once when a whole journal is printed. */
+const JOURNAL_BATCH = 1_000;
+
+export const listRuns = async (
+  app: RunLedger,
+  output: Output,
+  options: { status?: RunStatus; session?: string; limit: number; after?: string },
+): Promise<number> => {
+  const rows = await app.ledger.list({
+    limit: options.limit,
+    ...(options.status === undefined ? {} : { statuses: [options.status] }),
+    ...(options.session === undefined ? {} : { sessionKey: options.session }),
+    ...(options.after === undefined ? {} : { afterRunId: options.after }),
+  });
+  if (output.json) return done(() => printJson(output, { runs: rows }));
+  if (rows.length === 0) return done(() => say(output, "No runs yet. Start one: runledger run plan.yaml"));
+  printLine(
+    output,
+    table([
+      ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
+      ...rows.map((row) => [
+        row.runId,
+        statusMark(output, row.status),
+        `${row.stepsCompleted}/${row.stepsTotal}`,
+        agoOf(row.updatedAt),
+        brief(row.blocker === null ? row.goal : `${row.goal} — ${row.blocker}`, 80),
+      ]),
+    ]),
+  );
+  return EXIT.done;
+};
+
+const done = (write: () => void): number => {
+  write();
+  return EXIT.done;
+};
+
+export const showRun = async (
+  app: RunLedger,
+  output: Output,
+  runId: string,
+  caller: Caller,
+): Promise<number> => {
+  const view = await app.view(runId);
+  if (output.json)
+    return done(() => printJson(output, { ...view, policyRequests: app.policyRequests(view.run, caller) }));
+  const { run, waiting } = view;
+  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, run)}`);
+  printLine(output, safe(waiting.sentence));
+  if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
+  printLine(output, "");
+  printLine(
+    output,
+    table([
+      ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
+      ...run.steps.map((step) => [
+        step.spec.id,
+        statusMark(output, step.state.status === "completed" ? step.state.how : step.state.status),
+        step.spec.ownerAgent,
+        step.spec.validator.type,
+        step.attempt === 0 ? "-" : String(step.attempt),
+        brief(lastWord(step), 70),
+      ]),
+    ]),
+  );
+  for (const { spec, state } of run.criteria)
+    printLine(output, `criterion  ${statusMark(output, state.status)}  ${brief(spec.description, 80)}`);
+  for (const { stepId, kind, reason, by } of run.waivers)
+    printLine(output, `waiver     ${stepId} ${kind} by ${by.name}: ${brief(reason, 80)}`);
+  for (const [key, value] of Object.entries(run.notes))
+    printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
+  if (run.head !== null) printLine(output, `head       ${run.head}`);
+  return EXIT.done;
+};
+
+const lastWord = ({ state, feedback }: Step): string => {
+  if (state.status === "failed") return state.verdict.message;
+  if (state.status === "interrupted") return state.reason;
+  if (state.status === "completed") return state.verdict?.message ?? "";
+  if (feedback === null) return "";
+  return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;
+};
+
+export const whyRunWaits = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
+  const { run, waiting } = await app.view(runId);
+  if (output.json) return done(() => printJson(output, { runId, status: run.state.status, ...waiting }));
+  printLine(output, safe(waiting.sentence));
+  if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
+  return EXIT.done;
+};
+
+export const printJournal = async (
+  app: RunLedger,
+  output: Output,
+  runId: string,
+  options: { type?: string; since: number },
+): Promise<number> => {
+  await app.ledger.load(runId);
+  let after = options.since;
+  for (;;) {
+    const events = await app.ledger.events(runId, after, JOURNAL_BATCH);
+    for (const event of events)
+      if (options.type === undefined || event.type === options.type) printEvent(output, event);
+    const last = events.at(-1);
+    if (last === undefined || events.length < JOURNAL_BATCH) return EXIT.done;
+    after = last.seq;
+  }
+};
+
+const printEvent = (output: Output, event: StoredEvent): void => {
+  if (output.json) {
+    printJson(output, event);
+    return;
+  }
+  const time = event.at.replace("T", " ").replace("Z", "");
+  printLine(
+    output,
+    [
+      String(event.seq).padStart(4),
+      paint(output, "grey", time),
+      event.type.padEnd(24),
+      `${event.actor.name}`.padEnd(14),
+      brief(eventWords(event), 100),
+    ].join("  "),
+  );
+};
+
+const eventWords = (event: StoredEvent): string => {
+  const { payload } = event;
+  const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
+  const attempt = "attempt" in event ? `#${event.attempt} ` : "";
+  if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
+  if ("decision" in payload && typeof payload.decision === "object")
+    return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;
+  const rest = ["goal", "result", "reason", "message", "summary", "key"]
+    .map((key) => (payload as Record<string, unknown>)[key])
+    .filter((value) => typeof value === "string");
+  return `${step}${attempt}${rest.join(" · ")}`;
+};
+
+export const printLogs = async (
+  app: RunLedger,
+  output: Output,
+  runId: string,
+  stepId: string,
+  options: { attempt?: number; judge: boolean },
+): Promise<number> => {
+  const { agentLog, attempt, verdict } = await app.logs(runId, stepId, options.attempt);
+  const judged = verdict?.log == null ? null : await app.ledger.store.getBlob(verdict.log);
+  const agent = agentLog === null ? null : await readFile(agentLog, "utf8");
+  if (output.json)
+    return done(() =>
+      printJson(output, {
+        runId,
+        stepId,
+        attempt,
+        agent,
+        judge: judged == null ? null : Buffer.from(judged).toString("utf8"),
+        verdict,
+      }),
+    );
+  if (!options.judge) {
+    printLine(output, paint(output, "grey", `— agent, attempt ${attempt} —`));
+    printLine(output, agent === null ? "(no log)" : safe(agent).trimEnd());
+  }
+  if (verdict === null) return EXIT.done;
+  printLine(
+    output,
+    paint(output, "grey", `— judge, ${verdictLine(verdict)} (${formatDuration(verdict.durationMs)}) —`),
+  );
+  if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
+  return EXIT.done;
+};

@@ -1,0 +1,129 @@
+import { isAbsolute, relative, resolve } from "node:path";
+import { type Caller, LedgerError, type Run, type RunLedger } from "../../../index.js";
+import { progressLine } from "../describe.js";
+import { EXIT, exitOfRun } from "../exit-codes.js";
+import { liveLine } from "../live-line.js";
+import { brief, type Output, printJson, printLine, safe, say } from "../output.js";
+import { readPlanFile } from "../plan-file.js";
+
+export type RunOptions = {
+  readonly request?: string;
+  readonly includeUncommitted: boolean;
+  readonly idempotencyKey?: string;
+  /** False: only create it; a worker or `resume` drives it. */
+  readonly drive: boolean;
+};
+
+export const startRun = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  planFile: string,
+  options: RunOptions,
+  interrupted: AbortSignal,
+): Promise<number> => {
+  const plan = await readPlanFile(planFile);
+  const create = () =>
+    app.createRun(caller, {
+      plan,
+      sessionKey: caller.sessionKey,
+      originalRequest: options.request ?? `runledger run ${planFile}`,
+      includeUncommitted: options.includeUncommitted,
+      allowDirty: inProject(app.projectDir, planFile),
+      ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+    });
+  return watched(app, output, async () => {
+    const run = await create();
+    return options.drive ? driveToEnd(app, output, run.runId, interrupted) : finish(output, run, EXIT.done);
+  });
+};
+
+export const resumeRun = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  runId: string,
+  options: { stale: boolean; reason: string },
+  interrupted: AbortSignal,
+): Promise<number> =>
+  watched(app, output, async () => {
+    const run = await app.ledger.load(runId);
+    const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
+    if (run.state.status === "paused") await app.ledger.submit(runId, command, caller);
+    return driveToEnd(app, output, runId, interrupted);
+  });
+
+const driveToEnd = async (
+  app: RunLedger,
+  output: Output,
+  runId: string,
+  interrupted: AbortSignal,
+): Promise<number> => {
+  const { run, end } = await app.drive(runId, interrupted);
+  if (end === "lease_lost")
+    throw new LedgerError("lease_lost", `Another worker took over run "${runId}".`, {
+      hint: `Watch it: runledger show ${runId}`,
+    });
+  if (end === "stopped") {
+    say(output, `Interrupted; nothing is lost. Go on with: runledger resume ${runId}`);
+    return finish(output, run, EXIT.interrupted);
+  }
+  return finish(output, run, exitOfRun(run), app);
+};
+
+// The journal's events are the progress: JSON Lines for programs, sentences for people.
+const watched = async (app: RunLedger, output: Output, work: () => Promise<number>): Promise<number> => {
+  const line = liveLine(output);
+  const stop = app.ledger.observe((events, run) => {
+    for (const event of events) {
+      if (output.json) printJson(output, event);
+      else {
+        const text = progressLine(output, event);
+        if (text !== null) line.above(text);
+      }
+    }
+    line.show(run);
+  });
+  try {
+    return await work();
+  } finally {
+    stop();
+    line.end();
+  }
+};
+
+const finish = async (output: Output, run: Run, code: number, app?: RunLedger): Promise<number> => {
+  if (output.json) {
+    printJson(output, summaryOf(run));
+    return code;
+  }
+  printLine(output, run.runId);
+  if (app === undefined) return code;
+  const { waiting } = await app.view(run.runId);
+  say(output, safe(waiting.sentence));
+  if (waiting.hint !== null) say(output, `  ${waiting.hint}`);
+  if (run.state.status === "completed" && run.head !== run.base)
+    say(output, `  Bring the verified commits into your checkout: runledger apply ${run.runId}`);
+  return code;
+};
+
+/** The last line of `run --json` and `resume --json`. */
+export const summaryOf = (run: Run) => ({
+  type: "summary",
+  runId: run.runId,
+  goal: brief(run.goal, 200),
+  status: run.state.status,
+  steps: run.steps.map(({ spec, state, attempt }) => ({
+    id: spec.id,
+    status: state.status,
+    how: state.status === "completed" ? state.how : null,
+    attempts: attempt,
+  })),
+  head: run.head,
+  waivers: run.waivers,
+});
+
+const inProject = (projectDir: string, file: string): readonly string[] => {
+  const path = relative(projectDir, resolve(file));
+  return path.startsWith("..") || isAbsolute(path) ? [] : [path];
+};

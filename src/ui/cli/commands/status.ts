@@ -1,0 +1,42 @@
+import { formatDuration, type RunLedger, type RunStatus } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, printJson, printLine, table } from "../output.js";
+
+const STATUSES: readonly RunStatus[] = ["planning", "running", "paused", "completed", "failed"];
+/** Runs counted for each status; more are shown as "1000+". */
+const COUNTED_MAX = 1_000;
+
+export const status = async (app: RunLedger, output: Output): Promise<number> => {
+  const counts: Record<string, number> = {};
+  for (const one of STATUSES)
+    counts[one] = (await app.ledger.list({ statuses: [one], limit: COUNTED_MAX })).length;
+  const { settings } = app;
+  const facts = {
+    project: app.projectDir,
+    data: app.dataDir,
+    ledgerId: app.ledger.store.ledgerId,
+    runs: counts,
+    agents: Object.keys(settings.agents),
+    maxParallelSteps: settings.maxParallelSteps,
+    ...settings.runLedger,
+  };
+  if (output.json) {
+    printJson(output, facts);
+    return EXIT.done;
+  }
+  const counted = STATUSES.map((one) => `${counts[one] === COUNTED_MAX ? "1000+" : counts[one]} ${one}`);
+  printLine(
+    output,
+    table([
+      ["project", app.projectDir],
+      ["ledger", app.dataDir],
+      ["runs", counted.join(", ")],
+      ["agents", facts.agents.join(", ") || "none (add them to runledger.yaml)"],
+      ["workspace isolation", settings.runLedger.workspaceIsolation ? "on (level 1)" : "off (level 0)"],
+      ["parallel steps", String(settings.maxParallelSteps)],
+      ["validator timeout", formatDuration(settings.runLedger.validatorTimeoutMs)],
+      ["stale after", formatDuration(settings.runLedger.staleTtlMs)],
+    ]),
+  );
+  return EXIT.done;
+};

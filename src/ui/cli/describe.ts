@@ -1,0 +1,94 @@
+import { formatDuration, type Run, type StoredEvent, type Verdict } from "../../index.js";
+import { brief, type Output, paint } from "./output.js";
+
+const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "grey">> = {
+  completed: "green",
+  verified: "green",
+  approved: "green",
+  met: "green",
+  failed: "red",
+  unmet: "red",
+  interrupted: "red",
+  paused: "yellow",
+  skipped: "yellow",
+  decomposed: "yellow",
+  running: "blue",
+  in_progress: "blue",
+  verify_pending: "blue",
+  planning: "grey",
+  pending: "grey",
+  unchecked: "grey",
+};
+
+export const statusMark = (output: Output, status: string): string =>
+  paint(output, STYLES[status] ?? "grey", status);
+
+export const headline = (output: Output, run: Run): string => {
+  const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
+  return `${run.runId}  ${statusMark(output, run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
+};
+
+export const agoOf = (iso: string): string =>
+  `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
+
+export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
+  `${outcome}${reason === "ok" ? "" : ` [${reason}]`}: ${message}`;
+
+/** One line a person reads while a run goes on; null for events that say nothing new. */
+export const progressLine = (output: Output, event: StoredEvent): string | null => {
+  const line = (style: Parameters<typeof paint>[1], mark: string, text: string): string =>
+    `${paint(output, style, mark)} ${brief(text, 160)}`;
+  switch (event.type) {
+    case "run_created":
+      return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
+    case "plan_attached":
+      return null;
+    case "step_started":
+      return line(
+        "blue",
+        "▶",
+        `${event.payload.stepId}: ${event.payload.agent} starts attempt ${event.attempt}`,
+      );
+    case "step_result_proposed":
+      return line("blue", "?", `${event.payload.stepId}: proposed: ${lastLine(event.payload.result)}`);
+    case "step_validation_passed":
+      return line("green", "✔", `${event.payload.stepId}: ${verdictLine(event.payload.verdict)}`);
+    case "step_validation_failed":
+      return line("red", "✘", `${event.payload.stepId}: refused: ${verdictLine(event.payload.verdict)}`);
+    case "step_validation_errored":
+      return line("yellow", "!", `${event.payload.stepId}: ${verdictLine(event.payload.verdict)}`);
+    case "step_interrupted":
+      return line("red", "✘", `${event.payload.stepId}: interrupted: ${event.payload.reason}`);
+    case "policy_decision_applied":
+      return line(
+        "yellow",
+        "↻",
+        `${event.payload.stepId}: ${event.payload.decision.action} (${event.payload.reason})`,
+      );
+    case "approval_received":
+      return line("green", "✔", `${event.payload.stepId}: ${event.payload.decision} by ${event.actor.name}`);
+    case "criterion_met":
+      return line("green", "✔", `criterion met: ${event.payload.description}`);
+    case "criterion_unmet":
+      return line(
+        "red",
+        "✘",
+        `criterion unmet: ${event.payload.description}: ${event.payload.verdict.message}`,
+      );
+    case "run_paused":
+      return line("yellow", "‖", `paused: ${event.payload.message}`);
+    case "run_resumed":
+      return line("blue", "▶", "resumed");
+    case "run_completed":
+      return line("green", "■", `completed: ${event.payload.summary}`);
+    case "run_failed":
+      return line("red", "■", `failed: ${event.payload.message}`);
+    case "worker_lost":
+      return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
+    case "note_written":
+      return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
+  }
+};
+
+/** Programs say last what matters. */
+const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

@@ -1,0 +1,28 @@
+import type { ErrorKind, Run } from "../../index.js";
+
+/** 130 and 143 are the shell's own, for Ctrl-C and SIGTERM. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  waiting: 3,
+  notFound: 4,
+  conflict: 5,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export const exitOfError: { readonly [K in ErrorKind]: number } = {
+  usage: EXIT.usage,
+  refused: EXIT.conflict,
+  not_found: EXIT.notFound,
+  conflict: EXIT.conflict,
+  environment: EXIT.failed,
+  corrupt: EXIT.failed,
+};
+
+/** How a driven run ended, for scripts: a run that is not over waits for a person. */
+export const exitOfRun = (run: Run): number => {
+  if (run.state.status === "completed") return EXIT.done;
+  return run.state.status === "failed" ? EXIT.failed : EXIT.waiting;
+};

@@ -1,0 +1,112 @@
+import { resolve } from "node:path";
+import { Argument, type Command as Cli } from "commander";
+import { personOf, type Register } from "../program.js";
+
+const ACTIONS = [
+  ...["retry", "decompose", "change_agent", "change_validator"],
+  ...["skip", "abort", "escalate"],
+];
+
+export const addActCommands = (cli: Cli, { withLedger }: Register): void => {
+  addAnswers(cli, withLedger);
+  addSwitches(cli, withLedger);
+  addPatches(cli, withLedger);
+};
+
+const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
+  for (const deny of [false, true])
+    cli
+      .command(deny ? "deny" : "approve")
+      .description(`${deny ? "refuse" : "approve"} a step that waits for a person`)
+      .argument("<run>", "run id, the end of one, or `last`; also RUN/STEP")
+      .argument("[step]", "step id; may be left out when only one waits")
+      .option("--reason <text>", "why", "")
+      .action((id: string, step: string | undefined, options) =>
+        withLedger(async (app, b) => {
+          const { approveOrDeny } = await import("../commands/act.js");
+          const [run = id, named] = id.split("/");
+          return approveOrDeny(app, b.output, personOf(app, b), await app.findRun(run), {
+            ...options,
+            stepId: step ?? named,
+            deny,
+          });
+        }),
+      );
+
+  cli
+    .command("policy")
+    .description("answer a refused, errored or interrupted step")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .argument("<step>", "step id")
+    .addArgument(new Argument("<action>", "the answer").choices(ACTIONS))
+    .requiredOption("--reason <text>", "why")
+    .option("--agent <name>", "change_agent: the new owner")
+    .option("--steps <file>", "decompose: a file with a JSON array of steps")
+    .option("--validator <json>", "change_validator: a JSON object, or a file with one")
+    .option("--fresh", "retry: start from a clean clone")
+    .action((id: string, stepId: string, action, options) =>
+      withLedger(async (app, b) => {
+        const { applyPolicy } = await import("../commands/act.js");
+        const target = { runId: await app.findRun(id), stepId, action };
+        return applyPolicy(app, b.output, personOf(app, b), target, options);
+      }),
+    );
+
+  cli
+    .command("note")
+    .description("read a note of a run, or write it")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .argument("<key>", "name of the note")
+    .argument("[value]", "text to write; an empty text clears the note")
+    .action((id: string, key: string, value: string | undefined) =>
+      withLedger(async (app, b) => {
+        const { readOrWriteNote } = await import("../commands/act.js");
+        const runId = await app.findRun(id);
+        return readOrWriteNote(app, b.output, personOf(app, b), { runId, key, value });
+      }),
+    );
+};
+
+const addSwitches = (cli: Cli, withLedger: Register["withLedger"]): void => {
+  for (const [name, type, description] of [
+    ["pause", "pause_run", "start nothing new until the run is resumed"],
+    ["cancel", "cancel_run", "end a run as failed; its agents are stopped"],
+  ] as const)
+    cli
+      .command(name)
+      .description(description)
+      .argument("<run>", "run id, the end of one, or `last`")
+      .option("--reason <text>", "why", `${name} asked for at the terminal`)
+      .action((id: string, { reason }: { reason: string }) =>
+        withLedger(async (app, b) => {
+          const { act } = await import("../commands/act.js");
+          return act(app, b.output, personOf(app, b), await app.findRun(id), { type, reason });
+        }),
+      );
+};
+
+const addPatches = (cli: Cli, withLedger: Register["withLedger"]): void => {
+  cli
+    .command("apply")
+    .description("bring the verified commits of a run into your checkout (git am, hooks off)")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .action((id: string) =>
+      withLedger(async (app, b) => {
+        const { applyRun } = await import("../commands/act.js");
+        return applyRun(app, b.output, await app.findRun(id));
+      }),
+    );
+
+  cli
+    .command("patch")
+    .description("print the verified commits of a run as mail patches")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option("-o, --output <dir>", "write one file a commit into this folder")
+    .action((id: string, { output }: { output?: string }) =>
+      withLedger(async (app, b) => {
+        const { writePatches } = await import("../commands/act.js");
+        const folder = output === undefined ? undefined : resolve(b.terminal.cwd, output);
+        return writePatches(app, b.output, await app.findRun(id), folder);
+      }),
+    );
+};

@@ -1,0 +1,73 @@
+import { type Command as Cli, Option } from "commander";
+import { personOf, type Register } from "../program.js";
+import { positive } from "./run.js";
+
+const STATUSES = ["planning", "running", "paused", "completed", "failed"] as const;
+/** A screenful. */
+const LIST_LIMIT = 20;
+
+export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("list")
+    .alias("ls")
+    .description("runs of this project, newest first")
+    .addOption(new Option("--status <status>", "only runs in this status").choices([...STATUSES]))
+    .option("--mine", "only runs of this session", false)
+    .option("--limit <n>", "at most so many", positive, LIST_LIMIT)
+    .option("--after <run>", "continue behind this run")
+    .action(({ mine, ...options }) =>
+      withLedger(async (app, b) => {
+        const { listRuns } = await import("../commands/look.js");
+        return listRuns(app, b.output, { ...options, ...(mine ? { session: b.shared.session } : {}) });
+      }),
+    );
+
+  cli
+    .command("show")
+    .description("one run: its steps, verdicts, criteria, notes and waivers")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .action((id: string) =>
+      withLedger(async (app, b) => {
+        const { showRun } = await import("../commands/look.js");
+        return showRun(app, b.output, await app.findRun(id), personOf(app, b));
+      }),
+    );
+
+  cli
+    .command("why")
+    .description("in one sentence: what does a run wait for?")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .action((id: string) =>
+      withLedger(async (app, b) => {
+        const { whyRunWaits } = await import("../commands/look.js");
+        return whyRunWaits(app, b.output, await app.findRun(id));
+      }),
+    );
+
+  cli
+    .command("journal")
+    .description("every event of a run, as recorded")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option("--type <type>", "only events of this type")
+    .option("--since <seq>", "only events behind this sequence number", Number, 0)
+    .action((id: string, options) =>
+      withLedger(async (app, b) => {
+        const { printJournal } = await import("../commands/look.js");
+        return printJournal(app, b.output, await app.findRun(id), options);
+      }),
+    );
+
+  cli
+    .command("logs")
+    .description("what the agent and the judge of a step said")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .argument("<step>", "step id")
+    .option("--attempt <n>", "which attempt; the last one when not given", positive)
+    .option("--judge", "only what the judge said", false)
+    .action((id: string, step: string, options) =>
+      withLedger(async (app, b) => {
+        const { printLogs } = await import("../commands/look.js");
+        return printLogs(app, b.output, await app.findRun(id), step, options);
+      }),
+    );
+};

@@ -1,0 +1,74 @@
+import { resolve } from "node:path";
+import { type Command as Cli, InvalidArgumentError } from "commander";
+import { personOf, type Register } from "../program.js";
+
+export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): void => {
+  cli
+    .command("init")
+    .description("write a commented runledger.yaml and the ledger's folder")
+    .action(async () => {
+      const { initProject } = await import("../commands/init.js");
+      end(await initProject(bench()));
+    });
+
+  cli
+    .command("run")
+    .description("create a run from a plan (JSON or YAML) and drive it until it ends or waits for a person")
+    .argument("<plan>", "plan file")
+    .option("--request <text>", "the request in the user's own words")
+    .option("--include-uncommitted", "start from the checkout as it is, uncommitted changes included", false)
+    .option("--idempotency-key <key>", "the same key answers with the run it made first")
+    .option("--no-drive", "only create the run; a worker or `runledger resume` drives it")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  runledger run plan.yaml\n  runledger run plan.json --json | tail -1",
+    )
+    .action((plan: string, options) =>
+      withLedger(async (app, b) => {
+        const { startRun } = await import("../commands/run.js");
+        const file = resolve(b.terminal.cwd, plan);
+        return startRun(app, b.output, personOf(app, b), file, options, b.terminal.interrupted);
+      }),
+    );
+
+  cli
+    .command("resume")
+    .description("drive a run that is not finished: after a crash, an approval, a pause")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option("--stale", "also when it has been paused for longer than staleTtl", false)
+    .option("--reason <text>", "why", "")
+    .action((id: string, options) =>
+      withLedger(async (app, b) => {
+        const { resumeRun } = await import("../commands/run.js");
+        const runId = await app.findRun(id);
+        return resumeRun(app, b.output, personOf(app, b), runId, options, b.terminal.interrupted);
+      }),
+    );
+
+  cli
+    .command("worker")
+    .description("drive whatever is runnable in this project, until stopped")
+    .option("--once", "stop when nothing is runnable any more", false)
+    .option("--runs <n>", "runs driven at the same time", positive, 2)
+    .action((options) =>
+      withLedger(async (app, b) => {
+        const { work } = await import("../commands/worker.js");
+        return work(app, b.output, options, b.terminal.interrupted);
+      }),
+    );
+
+  cli
+    .command("demo")
+    .description("see a lie refused, a cheat refused and a fix verified, on a small real repository")
+    .option("--keep <dir>", "make the sample repository here and leave it")
+    .action(async (options) => {
+      const { demo } = await import("../commands/demo.js");
+      end(await demo(bench(), options));
+    });
+};
+
+export const positive = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("must be a whole number above 0");
+};

@@ -1,0 +1,57 @@
+import type { Run } from "../../index.js";
+import { type Output, paint, say } from "./output.js";
+
+/** Fast enough to look alive, slow enough to cost nothing. */
+const FRAME_MS = 120;
+const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const CLEAR = "\r\u001b[2K";
+
+export interface LiveLine {
+  /** A line that stays, above the live one. */
+  above(text: string): void;
+  show(run: Run): void;
+  end(): void;
+}
+
+// One line at the bottom that says what goes on now; only where a person looks at a terminal.
+export const liveLine = (output: Output): LiveLine => {
+  if (!output.live || output.quiet || output.json)
+    return { above: (text) => say(output, text), show: () => undefined, end: () => undefined };
+  let now = "";
+  let frame = 0;
+  const since = Date.now();
+  const draw = (): void => {
+    frame += 1;
+    const seconds = Math.round((Date.now() - since) / 1_000);
+    if (now !== "")
+      output.err.write(
+        `${CLEAR}${paint(output, "blue", FRAMES[frame % FRAMES.length] ?? "")} ${now} ${paint(output, "grey", `${seconds}s`)}`,
+      );
+  };
+  const timer = setInterval(draw, FRAME_MS);
+  timer.unref();
+  return {
+    above: (text) => void output.err.write(`${CLEAR}${text}\n`),
+    show: (run) => {
+      now = activityOf(run);
+    },
+    end: () => {
+      clearInterval(timer);
+      output.err.write(CLEAR);
+    },
+  };
+};
+
+const activityOf = (run: Run): string => {
+  const ids = (status: string): string =>
+    run.steps
+      .filter(({ state }) => state.status === status)
+      .map(({ spec }) => spec.id)
+      .slice(0, 3)
+      .join(", ");
+  const done = run.steps.filter(({ state }) => state.status === "completed").length;
+  const parts = [`${done}/${run.steps.length}`];
+  if (ids("in_progress") !== "") parts.push(`working: ${ids("in_progress")}`);
+  if (ids("verify_pending") !== "") parts.push(`verifying: ${ids("verify_pending")}`);
+  return parts.join(" · ");
+};

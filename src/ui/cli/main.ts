@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { EXIT } from "./exit-codes.js";
+import { runCli } from "./program.js";
+
+// Ctrl-C once stops gracefully: agents end, the lease is released, the run stays resumable. Twice kills.
+const interrupted = new AbortController();
+let code: number | undefined;
+const onSignal = (exitCode: number): void => {
+  if (interrupted.signal.aborted) process.exit(exitCode);
+  code = exitCode;
+  interrupted.abort();
+};
+process.on("SIGINT", () => onSignal(EXIT.interrupted));
+process.on("SIGTERM", () => onSignal(EXIT.terminated));
+// A reader that went away (`| head`) is no fault of ours.
+process.stdout.on("error", () => process.exit(EXIT.done));
+
+const ended = await runCli(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  live: process.stderr.isTTY === true && process.env.TERM !== "dumb",
+  interrupted: interrupted.signal,
+});
+process.exitCode = code ?? ended;

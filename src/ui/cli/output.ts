@@ -1,0 +1,64 @@
+import type { Writable } from "node:stream";
+
+/** Where a command speaks: data on stdout, everything else on stderr. Tests hand in their own. */
+export type Output = {
+  readonly out: Writable;
+  readonly err: Writable;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** A person watches stderr, so a live line makes sense. */
+  readonly live: boolean;
+  readonly colour: boolean;
+};
+
+/** Version of every JSON shape the terminal prints; raised when a field changes its meaning. */
+export const SCHEMA_VERSION = 1;
+
+export const printLine = ({ out }: Output, text: string): void => void out.write(`${text}\n`);
+
+/** One JSON document, or one line of a stream. */
+export const printJson = ({ out }: Output, value: object): void =>
+  void out.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...value })}\n`);
+
+/** Remarks for people; silent with --quiet. */
+export const say = ({ err, quiet }: Output, text: string): void => {
+  if (!quiet) err.write(`${text}\n`);
+};
+
+const CODES = { red: 31, green: 32, yellow: 33, blue: 34, grey: 90, bold: 1 } as const;
+
+export const paint = ({ colour }: Output, style: keyof typeof CODES, text: string): string =>
+  colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text;
+
+/** Left-aligned columns, two blanks apart; the last column takes what it needs. */
+export const table = (rows: readonly (readonly string[])[]): string => {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => visible(row[at] ?? ""))));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) =>
+          at === row.length - 1 ? cell : cell + " ".repeat((widths[at] ?? 0) - visible(cell)),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+};
+
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+const visible = (text: string): number => text.replace(ESCAPES, "").length;
+
+/** Text of agents and tools, made harmless for a terminal: no escape sequences, no control characters. */
+export const safe = (text: string): string =>
+  [...text.replace(ESCAPES, "")].map((char) => (isControl(char) ? "·" : char)).join("");
+
+const isControl = (char: string): boolean => {
+  const code = char.codePointAt(0) ?? 0;
+  return (code < 32 && char !== "\n" && char !== "\t") || (code >= 127 && code < 160);
+};
+
+/** The first line, cut to fit. */
+export const brief = (text: string, chars: number): string => {
+  const [line = ""] = safe(text).split("\n");
+  return line.length > chars ? `${line.slice(0, chars - 1)}…` : line;
+};

@@ -1,0 +1,30 @@
+import { readFile, stat } from "node:fs/promises";
+import { isLedgerError, LedgerError, PLAN_TEXT_CHARS, parseYaml } from "../../index.js";
+
+// A plan file is YAML when it says so, otherwise text in which a plan is looked for (JSON, or a model's whole answer).
+export const readPlanFile = async (file: string): Promise<unknown> => {
+  const size = await stat(file).catch(() => undefined);
+  if (size === undefined || !size.isFile())
+    throw new LedgerError("file_not_found", `There is no plan file "${file}".`, {
+      hint: "Give the path of a plan in JSON or YAML.",
+    });
+  if (size.size > PLAN_TEXT_CHARS)
+    throw new LedgerError(
+      "parse_failed",
+      `The plan file has ${size.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
+    );
+  const text = await readFile(file, "utf8");
+  return /\.ya?ml$/i.test(file) ? yamlValue(text, file) : text;
+};
+
+const yamlValue = (text: string, file: string): unknown => {
+  try {
+    return parseYaml(text, file).value;
+  } catch (error) {
+    if (!isLedgerError(error)) throw error;
+    throw new LedgerError("parse_failed", error.message, {
+      hint: "The plan file must be plain YAML.",
+      cause: error,
+    });
+  }
+};

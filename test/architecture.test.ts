@@ -1,0 +1,148 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+const sources = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+  cwd: root,
+})
+  .toString()
+  .split("\0")
+  .filter((path) => /^(src|tools|validators)\/.*\.tsx?$/.test(path))
+  .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+
+/** Room → rooms (or single files) it may import, besides itself. Arrows only go down. */
+const arrows: Record<string, readonly string[]> = {
+  "src/core": [],
+  "src/stores": ["src/core"],
+  validators: ["src/core"],
+  "src/settings": ["src/core"],
+  "src/ledger": ["src/stores/store.ts", "src/core"],
+  "src/pev": ["src/ledger", "src/core", "src/stores/store.ts", "validators"],
+  tools: ["src/pev", "src/ledger", "src/core"],
+  "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
+  "src/index.ts": ["tools", "validators", "src"],
+  "src/ui": ["src/index.ts"],
+};
+
+/** What touches the outside, and the only files that may import it. */
+const outside: Record<string, readonly string[]> = {
+  "node:fs": [
+    "src/stores/",
+    "src/settings/",
+    "src/ui/",
+    "src/ledger/owner.ts",
+    "src/pev/",
+    "src/engine/agents/",
+  ],
+  "node:child_process": ["src/pev/sandbox.ts", "src/ledger/owner.ts", "src/pev/process-table.ts"],
+  execa: ["src/pev/git.ts", "src/pev/sandbox.ts"],
+  "simple-git": ["src/pev/git.ts"],
+  "better-sqlite3": ["src/stores/"],
+  "drizzle-orm": ["src/stores/"],
+  yaml: ["src/settings/", "src/ui/cli/"],
+  commander: ["src/ui/cli/"],
+  zod: ["src/core/", "src/settings/", "tools/"],
+};
+
+/** Longer than 400 lines, by name and with a reason. */
+const longFiles: Record<string, string> = {};
+
+const roomOf = (path: string): string =>
+  Object.keys(arrows)
+    .filter((room) => path === room || path.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0] ?? "?";
+
+const importsOf = (text: string): readonly string[] =>
+  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, target = ""]) => target);
+
+const resolved = (from: string, target: string): string =>
+  normalize(join(dirname(from), target)).replace(/\.js$/, ".ts");
+
+const matches = (path: string, allowed: string): boolean =>
+  path === allowed || path.startsWith(`${allowed}/`);
+
+describe("the house", () => {
+  it("has every source file in a room that the table of arrows knows", () => {
+    expect(sources.map(({ path }) => path).filter((path) => roomOf(path) === "?")).toEqual([]);
+    expect(sources.length).toBeGreaterThan(40);
+  });
+
+  it("imports only downwards", () => {
+    const upward = sources.flatMap(({ path, text }) => {
+      const room = roomOf(path);
+      return importsOf(text)
+        .filter((target) => target.startsWith("."))
+        .map((target) => resolved(path, target))
+        .filter((target) => {
+          const asTsx = target.replace(/\.ts$/, ".tsx");
+          if (roomOf(target) === room || matches(target, room)) return false;
+          return ![...(arrows[room] ?? [])].some((allowed) => matches(target, allowed) || asTsx === allowed);
+        })
+        .map((target) => `${path} → ${target}`);
+    });
+    expect(upward).toEqual([]);
+  });
+
+  it("touches the outside only in the files named for it", () => {
+    const strays = sources.flatMap(({ path, text }) =>
+      importsOf(text).flatMap((target) =>
+        Object.entries(outside)
+          .filter(([name]) => target === name || target.startsWith(`${name}/`))
+          .filter(([, places]) => !places.some((place) => path.startsWith(place)))
+          .map(() => `${path} imports ${target}`),
+      ),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("keeps core free of clocks, randomness and everything but zod and hashing", () => {
+    const impure = sources
+      .filter(({ path }) => path.startsWith("src/core/"))
+      .flatMap(({ path, text }) => [
+        ...importsOf(text)
+          .filter((target) => !target.startsWith(".") && target !== "zod" && target !== "node:crypto")
+          .map((target) => `${path} imports ${target}`),
+        ...[...text.matchAll(/Date\.now|new Date\(\)|Math\.random|process\.|randomUUID|randomBytes/g)].map(
+          ([found]) => `${path} uses ${found}`,
+        ),
+      ]);
+    expect(impure).toEqual([]);
+  });
+
+  it("lets nobody but the PEV engine name a verdict command", () => {
+    const speakers = sources
+      .filter(({ text }) => /"record_(criterion_)?verdict"/.test(text))
+      .map(({ path }) => path)
+      .filter((path) => !path.startsWith("src/core/"));
+    expect(speakers).toEqual(["src/pev/engine.ts"]);
+  });
+
+  it("keeps files within 400 lines", () => {
+    const long = sources
+      .filter(({ path, text }) => text.split("\n").length > 400 && longFiles[path] === undefined)
+      .map(({ path }) => path);
+    expect(long).toEqual([]);
+  });
+
+  it("names files in kebab-case, and tools and validators by their wire names", () => {
+    const names = sources.map(({ path }) => path);
+    const wire = /^(tools\/(orchestrator|execution|shared)|validators)\/[a-z0-9_-]+\.ts$/;
+    expect(names.filter((path) => !/\/[a-z0-9-]+\.tsx?$/.test(path) && !wire.test(path))).toEqual([]);
+  });
+
+  it("exports names one by one: no stars, no defaults", () => {
+    const vague = sources.filter(({ text }) => /^export (\*|default)/m.test(text)).map(({ path }) => path);
+    expect(vague).toEqual([]);
+  });
+
+  it("holds no promise for later and no silenced check", () => {
+    const promises = sources
+      .filter(({ text }) => /\bTODO\b|\bFIXME\b|@ts-ignore|@ts-expect-error|biome-ignore/.test(text))
+      .map(({ path }) => path);
+    expect(promises).toEqual([]);
+  });
+});

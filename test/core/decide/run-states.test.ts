@@ -1,0 +1,171 @@
+import { describe } from "vitest";
+import { all, type Cell, type CommandCase, nothing, type RunCase, runs, saidIn, testCell } from "./cells.js";
+
+// Every command in every state of a run. A new command, state or reason does not compile until its cells are here.
+type Row = { readonly [C in RunCase]: Cell };
+
+const paused = (cell: Cell) =>
+  all(["paused requested", "paused escalated", "paused verification_errored", "paused unmet_criteria"], cell);
+const failed = (cell: Cell) => all(["failed aborted", "failed cancelled", "failed unmet_criteria"], cell);
+const ended = { completed: "run_terminal", ...failed("run_terminal") } as const;
+const absent = { none: "run_not_found", planning: "step_not_found" } as const;
+
+const answered = (applied: Cell): Row => ({
+  ...absent,
+  running: "no_policy_request",
+  ...paused("no_policy_request"),
+  "paused escalated": applied,
+  "paused verification_errored": applied,
+  ...ended,
+});
+
+const rows: { readonly [C in CommandCase]: Row } = {
+  create_run: {
+    none: ["run_created", "plan_attached"],
+    planning: "run_exists",
+    running: "run_exists",
+    ...paused("run_exists"),
+    completed: "run_exists",
+    ...failed("run_exists"),
+  },
+  attach_plan: {
+    none: "run_not_found",
+    planning: ["plan_attached"],
+    running: "run_not_planning",
+    ...paused("run_not_planning"),
+    ...ended,
+  },
+  start_step: { ...absent, running: ["step_started"], ...paused("run_not_running"), ...ended },
+  propose_step_result: {
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    "paused verification_errored": nothing,
+    ...ended,
+  },
+  interrupt_step: {
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    ...ended,
+  },
+  "record_verdict passed": {
+    ...absent,
+    running: "step_not_waiting",
+    ...paused("step_not_waiting"),
+    "paused verification_errored": ["step_validation_passed"],
+    "paused unmet_criteria": nothing,
+    ...ended,
+    completed: nothing,
+    "failed unmet_criteria": nothing,
+  },
+  "record_verdict failed": {
+    ...absent,
+    running: "step_not_waiting",
+    ...paused("step_not_waiting"),
+    "paused escalated": nothing,
+    "paused verification_errored": ["step_validation_failed"],
+    ...ended,
+    "failed aborted": nothing,
+  },
+  "record_verdict errored": {
+    ...absent,
+    running: "step_not_waiting",
+    ...paused("step_not_waiting"),
+    "paused verification_errored": ["step_validation_errored"],
+    ...ended,
+  },
+  "record_criterion_verdict passed": {
+    none: "run_not_found",
+    planning: "criterion_not_found",
+    running: "criteria_not_due",
+    ...paused("criteria_not_due"),
+    ...ended,
+    completed: nothing,
+  },
+  "record_criterion_verdict failed": {
+    none: "run_not_found",
+    planning: "criterion_not_found",
+    running: "criteria_not_due",
+    ...paused("criteria_not_due"),
+    "paused unmet_criteria": nothing,
+    ...ended,
+    "failed unmet_criteria": nothing,
+  },
+  "record_criterion_verdict errored": {
+    none: "run_not_found",
+    planning: "criterion_not_found",
+    running: "criteria_not_due",
+    ...paused("criteria_not_due"),
+    ...ended,
+  },
+  "apply_policy retry": answered(["policy_decision_applied"]),
+  "apply_policy decompose": answered(["policy_decision_applied"]),
+  "apply_policy change_agent": answered(["policy_decision_applied"]),
+  "apply_policy change_validator": answered(["policy_decision_applied"]),
+  "apply_policy skip": answered(["policy_decision_applied"]),
+  "apply_policy abort": {
+    ...answered(["policy_decision_applied", "run_failed"]),
+    "failed aborted": nothing,
+  },
+  "apply_policy escalate": { ...answered("run_not_running"), "paused escalated": nothing },
+  approve_step: {
+    ...absent,
+    running: ["approval_received"],
+    ...paused(["approval_received"]),
+    "paused unmet_criteria": nothing,
+    ...ended,
+    completed: nothing,
+    "failed unmet_criteria": nothing,
+  },
+  reject_step: {
+    ...absent,
+    running: ["approval_received", "step_validation_failed"],
+    ...paused(["approval_received", "step_validation_failed"]),
+    "paused unmet_criteria": "step_not_waiting",
+    ...ended,
+  },
+  write_note: {
+    none: "run_not_found",
+    planning: ["note_written"],
+    running: ["note_written"],
+    ...paused(["note_written"]),
+    ...ended,
+  },
+  pause_run: {
+    none: "run_not_found",
+    planning: "run_not_running",
+    running: ["run_paused"],
+    ...paused(nothing),
+    ...ended,
+  },
+  resume_run: {
+    none: "run_not_found",
+    planning: "run_not_paused",
+    running: "run_not_paused",
+    ...paused(["run_resumed"]),
+    ...ended,
+  },
+  cancel_run: {
+    none: "run_not_found",
+    planning: ["run_failed"],
+    running: ["run_failed"],
+    ...paused(["run_failed"]),
+    ...ended,
+    "failed cancelled": nothing,
+  },
+  worker_lost: {
+    none: "run_not_found",
+    planning: ["worker_lost"],
+    running: ["worker_lost"],
+    ...paused(["worker_lost"]),
+    ...ended,
+  },
+};
+
+const said = saidIn("sign");
+for (const command of Object.keys(rows) as CommandCase[])
+  describe(`${command} on a run that is`, () => {
+    for (const state of Object.keys(runs) as RunCase[])
+      testCell(state, runs[state], said[command], rows[command][state]);
+  });

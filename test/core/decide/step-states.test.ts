@@ -1,0 +1,135 @@
+import { describe } from "vitest";
+import {
+  all,
+  type Cell,
+  type CommandCase,
+  nothing,
+  type StepCase,
+  saidIn,
+  steps,
+  testCell,
+} from "./cells.js";
+
+// Every command in every state of a step, the run running. A new command, state or reason does not compile until its
+// cells are here.
+type Row = { readonly [C in StepCase]: Cell };
+
+const pending = (cell: Cell) => all(["pending ready", "pending waiting"], cell);
+const judging = (cell: Cell) =>
+  all(
+    [
+      "verify_pending fresh",
+      "verify_pending errored",
+      "verify_pending awaiting approval",
+      "verify_pending approved",
+    ],
+    cell,
+  );
+const completed = (cell: Cell) =>
+  all(["completed verified", "completed approved", "completed skipped", "completed decomposed"], cell);
+const asking = (cell: Cell) => all(["failed judged", "failed rejected", "interrupted open"], cell);
+const every = (cell: Cell): Row => ({
+  ...pending(cell),
+  "in_progress open": cell,
+  ...judging(cell),
+  ...completed(cell),
+  ...asking(cell),
+});
+
+const answered = (applied: Cell): Row => ({
+  ...every("no_policy_request"),
+  "verify_pending errored": applied,
+  ...asking(applied),
+});
+
+const rows: { readonly [C in CommandCase]: Row } = {
+  create_run: every("run_exists"),
+  attach_plan: every("run_not_planning"),
+  start_step: {
+    "pending ready": ["step_started"],
+    "pending waiting": "step_not_ready",
+    "in_progress open": nothing,
+    ...judging("step_not_pending"),
+    ...completed("step_not_pending"),
+    ...asking("step_not_pending"),
+  },
+  propose_step_result: {
+    ...pending("step_not_in_progress"),
+    "in_progress open": ["step_result_proposed"],
+    ...judging(nothing),
+    ...completed("step_not_in_progress"),
+    ...asking("step_not_in_progress"),
+  },
+  interrupt_step: {
+    ...pending("step_not_in_progress"),
+    "in_progress open": ["step_interrupted"],
+    ...judging("step_not_in_progress"),
+    ...completed("step_not_in_progress"),
+    "failed judged": "step_not_in_progress",
+    "failed rejected": "step_not_in_progress",
+    "interrupted open": nothing,
+  },
+  "record_verdict passed": {
+    ...every("step_not_waiting"),
+    "verify_pending fresh": ["step_validation_passed"],
+    "verify_pending errored": ["step_validation_passed"],
+    "verify_pending approved": ["step_validation_passed"],
+    "completed verified": nothing,
+    "completed approved": nothing,
+  },
+  "record_verdict failed": {
+    ...every("step_not_waiting"),
+    "verify_pending fresh": ["step_validation_failed"],
+    "verify_pending errored": ["step_validation_failed"],
+    "verify_pending approved": ["step_validation_failed"],
+    "completed skipped": nothing,
+    "completed decomposed": nothing,
+    "failed judged": nothing,
+    "failed rejected": nothing,
+  },
+  "record_verdict errored": {
+    ...every("step_not_waiting"),
+    "verify_pending fresh": ["step_validation_errored"],
+    "verify_pending errored": ["step_validation_errored"],
+    "verify_pending approved": ["step_validation_errored"],
+  },
+  "record_criterion_verdict passed": every("criteria_not_due"),
+  "record_criterion_verdict failed": every("criteria_not_due"),
+  "record_criterion_verdict errored": every("criteria_not_due"),
+  "apply_policy retry": answered(["policy_decision_applied"]),
+  "apply_policy decompose": {
+    ...answered(["policy_decision_applied"]),
+    "completed decomposed": nothing,
+  },
+  "apply_policy change_agent": answered(["policy_decision_applied"]),
+  "apply_policy change_validator": answered(["policy_decision_applied"]),
+  "apply_policy skip": { ...answered(["policy_decision_applied"]), "completed skipped": nothing },
+  "apply_policy abort": answered(["policy_decision_applied", "run_failed"]),
+  "apply_policy escalate": answered(["policy_decision_applied", "run_paused"]),
+  approve_step: {
+    ...every("access_denied"),
+    "verify_pending awaiting approval": ["approval_received"],
+    "verify_pending approved": nothing,
+    "completed approved": nothing,
+    "failed rejected": "step_not_waiting",
+  },
+  reject_step: {
+    ...every("access_denied"),
+    "verify_pending awaiting approval": ["approval_received", "step_validation_failed"],
+    "verify_pending approved": "step_not_waiting",
+    "completed approved": "step_not_waiting",
+    "failed rejected": nothing,
+  },
+  write_note: every(["note_written"]),
+  pause_run: every(["run_paused"]),
+  resume_run: every("run_not_paused"),
+  cancel_run: every(["run_failed"]),
+  worker_lost: every(["worker_lost"]),
+};
+
+const said = saidIn("a");
+for (const command of Object.keys(rows) as CommandCase[])
+  describe(`${command} about a step that is`, () => {
+    for (const state of Object.keys(steps) as StepCase[])
+      testCell(state, steps[state], said[command], rows[command][state]);
+  });

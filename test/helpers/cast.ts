@@ -1,0 +1,231 @@
+import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
+import type { Capture, PolicyAction } from "../../src/core/events.js";
+import { findStep, type Run, type Step } from "../../src/core/run.js";
+import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
+import type { Verdict } from "../../src/core/verdict.js";
+
+/** The people and programs of the rule tests, the plans they work on, and what they say. */
+
+export const SESSION = "session-1";
+
+export const orchestrator: Caller = { name: "orchestrator", role: "orchestrator", sessionKey: SESSION };
+export const person: Caller = { name: "ada", role: "human", sessionKey: "terminal" };
+export const engine: Caller = { name: "engine", role: "engine", sessionKey: "engine" };
+export const executor = (name: string, bound: Partial<Caller> = {}): Caller => ({
+  name,
+  role: "executor",
+  sessionKey: SESSION,
+  ...bound,
+});
+
+export const tests: StepSpec["validator"] = { type: "test_pass", target: "", params: {} };
+export const approval: StepSpec["validator"] = { type: "orchestrator_approval", target: "", params: {} };
+
+export const stepSpec = (id: string, over: Partial<StepSpec> = {}): StepSpec => ({
+  id,
+  goal: `Do ${id}`,
+  ownerAgent: "coder",
+  dependsOn: [],
+  toolProfile: ["coding"],
+  validator: tests,
+  mayChange: { paths: [], only: false },
+  maxRetries: 2,
+  ...over,
+});
+
+export const criterion = (description: string): CriterionSpec => ({ description, validator: tests });
+
+export const planOf = (steps: readonly StepSpec[], criteria: readonly CriterionSpec[] = []): Plan => ({
+  goal: "Ship it",
+  protect: [],
+  steps: [...steps],
+  acceptanceCriteria: [...criteria],
+});
+
+/** A command, or how to say it of the run as it is now. */
+export type Said = Command | ((run: Run) => Command);
+
+export const create = (
+  plan?: Plan,
+  over: Partial<CommandOf<"create_run">> = {},
+): CommandOf<"create_run"> => ({
+  type: "create_run",
+  goal: "Ship it",
+  originalRequest: "Please ship it",
+  workspaceIsolation: true,
+  base: "commit-0",
+  ...(plan === undefined ? {} : { plan }),
+  ...over,
+});
+
+export const attach = (plan: Plan): Command => ({ type: "attach_plan", plan });
+
+export const start =
+  (stepId: string): Said =>
+  (run) => ({ type: "start_step", stepId, base: run.workspaceIsolation ? run.head : null });
+
+export const propose =
+  (stepId: string, result = "done", capture: Partial<Capture> = {}): Said =>
+  (run) => ({
+    type: "propose_step_result",
+    stepId,
+    result,
+    evidence: [{ type: "log", content: "ok" }],
+    capture: { ...captureOf(run, stepId), ...capture },
+  });
+
+const captureOf = (run: Run, stepId: string): Capture => {
+  const { base = null, attempt = 0 } = findStep(run, stepId) ?? {};
+  if (!run.workspaceIsolation)
+    return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+  const name = `${stepId}-${attempt}`;
+  return { base, tree: `tree-${name}`, commit: `proposed-${name}`, patch: null, filesChanged: 1 };
+};
+
+export const interrupt =
+  (stepId: string): Said =>
+  (run) => ({
+    type: "interrupt_step",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    reason: "the agent exited with code 1",
+    tail: "boom",
+  });
+
+export const judge =
+  (stepId: string, over: Partial<Verdict>, round?: number): Said =>
+  (run) => {
+    const step = findStep(run, stepId);
+    const errors = step?.state.status === "verify_pending" ? step.state.errors : 0;
+    return { type: "record_verdict", stepId, verdict: verdictOn(run, step, over), round: round ?? errors };
+  };
+
+const passed: Partial<Verdict> = { outcome: "passed", reason: "ok", message: "3 tests passed.", exitCode: 0 };
+const failed: Partial<Verdict> = { outcome: "failed", reason: "check_failed", message: "1 test failed." };
+const errored: Partial<Verdict> = {
+  outcome: "errored",
+  reason: "toolchain_missing",
+  message: "node is not installed.",
+};
+
+/** A passed verdict; of approval when the step was approved. */
+export const pass =
+  (stepId: string): Said =>
+  (run) => {
+    const state = findStep(run, stepId)?.state;
+    const approved = state?.status === "verify_pending" && state.approval !== null;
+    return say(judge(stepId, approved ? { ...passed, reason: "approved" } : passed), run);
+  };
+export const fail = (stepId: string, over: Partial<Verdict> = {}): Said =>
+  judge(stepId, { ...failed, ...over });
+export const error = (stepId: string, round?: number): Said => judge(stepId, errored, round);
+
+const verdictOn = (run: Run, step: Step | undefined, over: Partial<Verdict>): Verdict => {
+  const proposal = step !== undefined && "proposal" in step.state ? step.state.proposal : null;
+  const name = step === undefined ? "none" : `${step.spec.id}-${step.attempt}`;
+  const commit = run.workspaceIsolation && over.outcome === "passed" ? `merged-${name}` : null;
+  return {
+    ...verdictBy(step?.spec.validator ?? tests),
+    proposalSeq: proposal?.seq ?? null,
+    base: proposal?.capture.base ?? null,
+    head: run.head,
+    commit,
+    tree: proposal?.capture.tree ?? null,
+    isolationLevel: run.workspaceIsolation ? 1 : 0,
+    ...over,
+  };
+};
+
+const verdictBy = (validator: StepSpec["validator"]): Verdict => ({
+  outcome: "failed",
+  reason: "check_failed",
+  message: "",
+  command: ["npm", "test"],
+  exitCode: 1,
+  signal: null,
+  counts: null,
+  missing: [],
+  tail: "",
+  log: null,
+  proposalSeq: null,
+  base: null,
+  head: null,
+  commit: null,
+  tree: null,
+  validator: { type: validator.type, target: validator.target, digest: validatorDigest(validator) },
+  isolationLevel: 1,
+  protectedPaths: [],
+  conflicts: [],
+  provision: [],
+  durationMs: 12,
+});
+
+export const judgeCriterion =
+  (index: number, over: Partial<Verdict>, round?: number): Said =>
+  (run) => {
+    const { spec, state } = run.criteria[index] ?? {};
+    const verdict = { ...verdictBy(spec?.validator ?? tests), base: run.base, head: run.head, ...over };
+    const errors = state?.status === "unchecked" ? state.errors : 0;
+    return { type: "record_criterion_verdict", index, verdict, round: round ?? errors };
+  };
+
+export const meet = (index: number): Said => judgeCriterion(index, passed);
+export const unmeet = (index: number): Said => judgeCriterion(index, failed);
+export const errorCriterion = (index: number, round?: number): Said => judgeCriterion(index, errored, round);
+
+export const policy = (stepId: string, decision: PolicyAction, reason = "because"): Command => ({
+  type: "apply_policy",
+  stepId,
+  decision,
+  reason,
+});
+export const retry: PolicyAction = { action: "retry", fresh: false };
+export const skip: PolicyAction = { action: "skip" };
+export const abort: PolicyAction = { action: "abort" };
+export const escalate: PolicyAction = { action: "escalate" };
+export const decompose = (...newSteps: StepSpec[]): PolicyAction => ({ action: "decompose", newSteps });
+export const changeAgent = (newAgent: string): PolicyAction => ({ action: "change_agent", newAgent });
+export const changeValidator = (newValidator: StepSpec["validator"]): PolicyAction => ({
+  action: "change_validator",
+  newValidator,
+});
+
+export const approve = (stepId: string, reason = ""): Command => ({ type: "approve_step", stepId, reason });
+export const reject = (stepId: string, reason = "not good"): Command => ({
+  type: "reject_step",
+  stepId,
+  reason,
+});
+export const note = (key: string, value: string): Command => ({ type: "write_note", key, value });
+export const pause = (reason = "lunch"): Command => ({ type: "pause_run", reason });
+export const resume = (overrideStale = false): Command => ({ type: "resume_run", reason: "", overrideStale });
+export const cancel = (reason = "not needed"): Command => ({ type: "cancel_run", reason });
+export const loseWorker = (epoch: number): Command => ({ type: "worker_lost", owner: "host:1:1", epoch });
+
+export const say = (said: Said, run: Run): Command => (typeof said === "function" ? said(run) : said);
+
+/** Who says it when a test does not care. */
+export const usualCaller = (command: Command, run: Run | undefined): Caller => {
+  const speaker = speakers[command.type];
+  if (speaker !== "owner") return speaker;
+  const stepId = "stepId" in command ? command.stepId : "";
+  return executor((run && findStep(run, stepId)?.spec.ownerAgent) ?? "coder");
+};
+
+const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
+  create_run: orchestrator,
+  attach_plan: orchestrator,
+  start_step: "owner",
+  propose_step_result: "owner",
+  interrupt_step: engine,
+  record_verdict: engine,
+  record_criterion_verdict: engine,
+  apply_policy: orchestrator,
+  approve_step: person,
+  reject_step: person,
+  write_note: orchestrator,
+  pause_run: person,
+  resume_run: person,
+  cancel_run: person,
+  worker_lost: engine,
+};

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ownerIsDead, ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
+import { openPlaces, type Place, type Places } from "../../src/pev/places.js";
+import { openPrivateRoot } from "../../src/pev/private-folder.js";
+import { reclaim } from "../../src/pev/reclaim.js";
+import { eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
+
+const folder = tempFolder();
+const root = join(folder, "root");
+let places: Places;
+let counter = 0;
+
+beforeAll(() => mkdirSync(root));
+beforeEach(async () => {
+  counter += 1;
+  places = await openPlaces(join(folder, `places-${counter}`));
+});
+afterAll(() => removeTemp(folder));
+
+const sweep = (more: { keep?: (place: Place) => boolean; isOwnerDead?: (owner: string) => boolean } = {}) =>
+  reclaim({ places, roots: [root], isOwnerDead: () => true, keep: () => false, ...more });
+
+const makePlace = async (kind: "room" | "workspace", runId = "run-1") => {
+  const { id } = await places.register({ kind, path: "/unused", runId });
+  const path = join(root, id);
+  writeText(join(path, "tree/file"), "x");
+  rewrite(id, { path });
+  return { id, path };
+};
+
+/** Others who can write the register could do the same. */
+const rewrite = (id: string, change: Record<string, unknown>) => {
+  const file = join(folder, `places-${counter}`, `${id}.json`);
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...change }));
+};
+
+describe("reclaim", () => {
+  it("removes rooms of dead owners and leaves those of living ones", async () => {
+    const room = await makePlace("room");
+    expect(await sweep({ isOwnerDead: ownerIsDead })).toEqual({ killed: 0, removed: [], kept: [] });
+    expect(existsSync(room.path)).toBe(true);
+    expect(await sweep()).toEqual({ killed: 0, removed: [room.path], kept: [] });
+    expect(existsSync(room.path)).toBe(false);
+    expect(await places.list()).toEqual([]);
+  });
+
+  it("keeps workspaces of unfinished runs, and only workspaces", async () => {
+    const room = await makePlace("room", "open");
+    const open = await makePlace("workspace", "open");
+    const done = await makePlace("workspace", "done");
+    const { removed, kept } = await sweep({ keep: ({ runId }) => runId === "open" });
+    expect([...removed].sort()).toEqual([room.path, done.path].sort());
+    expect(kept.map(({ id }) => id)).toEqual([open.id]);
+    expect(existsSync(open.path)).toBe(true);
+  });
+
+  it("changes nothing the second time, and forgets what was registered but never made", async () => {
+    const room = await makePlace("room");
+    removeTemp(room.path);
+    expect((await sweep()).removed).toEqual([room.path]);
+    expect(await sweep()).toEqual({ killed: 0, removed: [], kept: [] });
+  });
+
+  it("removes nothing outside its roots, whatever the register says", async () => {
+    const elsewhere = await makePlace("room");
+    const outside = join(folder, "outside", elsewhere.id);
+    writeText(join(outside, "file"), "mine");
+    for (const path of [outside, `${root}/../outside/${elsewhere.id}`, "/", root, folder]) {
+      rewrite(elsewhere.id, { path });
+      expect((await sweep()).removed).toEqual([]);
+    }
+    expect(readFileSync(join(outside, "file"), "utf8")).toBe("mine");
+    expect((await places.list()).map(({ id }) => id)).toEqual([elsewhere.id]);
+  });
+
+  it("removes nothing that is named otherwise than registered", async () => {
+    const [one, two] = [await makePlace("room"), await makePlace("workspace")];
+    rewrite(one.id, { path: two.path });
+    expect((await sweep({ keep: () => true })).removed).toEqual([]);
+    expect(existsSync(two.path)).toBe(true);
+  });
+
+  it("does not follow a link that took the place of a folder, or lies inside it", async () => {
+    const victim = join(folder, `victim-${counter}`);
+    writeText(join(victim, "file"), "mine");
+    const [replaced, inside] = [await makePlace("room"), await makePlace("room")];
+    removeTemp(replaced.path);
+    symlinkSync(victim, replaced.path);
+    symlinkSync(victim, join(inside.path, "link"));
+    expect((await sweep()).removed).toEqual([inside.path]);
+    expect(readFileSync(join(victim, "file"), "utf8")).toBe("mine");
+  });
+});
+
+describe("processes", () => {
+  const started: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of started) child.kill("SIGKILL");
+  });
+  const start = () => {
+    const child = spawn("sleep", ["1000"], { cwd: root, detached: true, stdio: "ignore" });
+    started.push(child);
+    return processIdentity(child.pid ?? 0) ?? expect.fail("it did not start");
+  };
+
+  it("of dead owners are killed by id and start", async () => {
+    const { pid, startTime } = start();
+    await places.register({ kind: "process", path: null, runId: "run-1", pid, startTime });
+    expect((await sweep()).killed).toBe(1);
+    expect(isAlive(pid)).toBe(false);
+    expect(await places.list()).toEqual([]);
+  });
+
+  it("that got the same id later are left alone", async () => {
+    const { pid, startTime } = start();
+    await places.register({ kind: "process", path: null, runId: "run-1", pid, startTime: startTime - 1 });
+    expect((await sweep()).killed).toBe(0);
+    expect(isAlive(pid)).toBe(true);
+  });
+
+  it("that stand somewhere else than in a folder of ours are left alone, whatever the register says", async () => {
+    const { pid } = start();
+    await places.register({ kind: "process", path: "/", runId: "run-1" });
+    await places.register({ kind: "process", path: root, runId: "run-1" });
+    expect((await sweep()).killed).toBe(0);
+    expect(isAlive(pid)).toBe(true);
+  });
+});
+
+const ORCHESTRATOR = `
+  import { openCleanRoom } from ${JSON.stringify(resolve("src/pev/clean-room.ts"))};
+  import { cleanRoomOptions, storeWithCommits } from ${JSON.stringify(resolve("test/pev/room-fixtures.ts"))};
+  const folder = process.env.ORCHESTRATOR_FOLDER;
+  const { store, commits } = await storeWithCommits(folder, [{ file: "x" }]);
+  const room = await openCleanRoom(await cleanRoomOptions(folder, store, commits[0]));
+  const daemon = 'setsid sh -c "cd /; echo \\\\$\\\\$ > ' + folder + '/daemon; exec sleep 1000" & ';
+  await room.exec(["sh", "-c", daemon + "echo $$ > " + folder + "/command; sleep 1000; true"]);
+`;
+
+describe.skipIf(process.platform !== "linux")("after kill -9 of the orchestrator (read from /proc, so on Linux only)", () => {
+  it("what it ran in a room, a daemon with its own session included, is killed, and the room removed", async () => {
+    const own = join(folder, "orchestrator");
+    mkdirSync(own);
+    const orchestrator = spawn(process.execPath, ["--input-type=module", "--import", await transformer(own), "-e", ORCHESTRATOR], {
+      env: { ...process.env, ORCHESTRATOR_FOLDER: own },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const pids = await Promise.all(["command", "daemon"].map((name) => eventually(() => pidIn(join(own, name)))));
+    orchestrator.kill("SIGKILL");
+    await new Promise((done) => orchestrator.once("exit", done));
+    places = await openPlaces(join(own, "places"));
+    const [room] = (await places.list()).filter(({ kind }) => kind === "room");
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    expect(existsSync(room?.path ?? "")).toBe(true);
+
+    const roots = [await openPrivateRoot()];
+    const done = await reclaim({ places, roots, isOwnerDead: ownerIsDead, keep: () => true });
+    expect(done.removed).toEqual([room?.path]);
+    expect(done.killed).toBeGreaterThanOrEqual(2);
+    expect(pids.map(isAlive)).toEqual([false, false]);
+    expect(existsSync(room?.path ?? "")).toBe(false);
+    expect(readdirSync(join(own, "places"))).toEqual([]);
+  });
+});

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs what README and docs tell: the quick start with the agent that lies, then with one that works, as a new user types it.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+export XDG_STATE_HOME="$place/state" RUNLEDGER_HOME=""
+runledger() { node "$root/dist/src/ui/cli/main.js" "$@"; }
+fails_with() { local want=$1; shift; local got=0; "$@" || got=$?; [ "$got" = "$want" ] || { echo "expected exit $want, got $got: $*" >&2; exit 1; }; }
+
+cd "$place" && mkdir shop && cd shop
+git init -q -b main
+mkdir src test
+echo 'export const sum = (prices) => prices.length;' > src/sum.mjs
+cat > test/sum.test.mjs <<'JS'
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sum } from "../src/sum.mjs";
+test("prices add up", () => assert.equal(sum([2, 3]), 5));
+JS
+echo '{ "name": "shop", "type": "module", "scripts": { "test": "node --test" } }' > package.json
+git add -A && git -c user.name=A -c user.email=a@localhost commit -qm "A bug"
+
+runledger init
+block() { awk -v want="# $1" '$0 == "```yaml" { getline; if ($0 == want) { on = 1; next } } $0 == "```" { on = 0 } on' "$root/README.md"; }
+block runledger.yaml > runledger.yaml
+block plan.yaml > plan.yaml
+echo 'console.log("All done, tests pass!")' > agent.mjs
+runledger doctor
+fails_with 3 runledger run plan.yaml
+runledger why last | grep -q 'was refused 2 times'
+runledger why last --json | grep -q '"for":"person"'
+runledger cancel last --reason "the agent lies"
+
+cat > agent.mjs <<'JS'
+import { writeFileSync } from "node:fs";
+writeFileSync("src/sum.mjs", "export const sum = (prices) => prices.reduce((total, price) => total + price, 0);\n");
+JS
+runledger run plan.yaml --json | tail -n 1 | grep -q '"type":"summary".*"status":"completed"'
+git diff --quiet
+runledger apply last
+node --test > /dev/null
+runledger list
+runledger show last
+runledger journal last --json | wc -l
+runledger logs last sum
+runledger note last reviewed yes
+runledger note last reviewed | grep -q yes
+runledger patch last | grep -q '^Subject: '
+runledger status --json > /dev/null
+runledger config set maxParallelSteps 2
+runledger config get maxParallelSteps | grep -qx 2
+runledger config list --show-origin | grep -q 'project '
+fails_with 5 runledger pause last
+fails_with 4 runledger show no-such-run
+fails_with 2 runledger rnu plan.yaml
+runledger worker --once
+for example in "$root"/examples/*/run.sh; do [ -e "$example" ] || continue; echo "== $example"; bash "$example"; done
+echo "readme: every command held"

@@ -1,0 +1,145 @@
+import { chmod, lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { setSetting } from "../../src/settings/edit.js";
+import { loadSettings } from "../../src/settings/load.js";
+import { newFolder, put, refusalOf, removeFoldersAfterEach } from "./folders.js";
+
+removeFoldersAfterEach();
+
+const fileWith = async (yaml: string) => put(join(await newFolder(), "runledger.yaml"), yaml);
+const afterSetting = async (yaml: string, key: string, value: string) => {
+  const file = await fileWith(yaml);
+  await setSetting({ file, key, value });
+  return readFile(file, "utf8");
+};
+
+const COMMENTED = `# How our runs go.
+
+maxParallelSteps: 4 # two per core
+
+# Nobody changes the tests.
+protect:
+  - test/** # ours
+  - "*.lock"
+
+runLedger:
+  # A weekend.
+  staleTtl: 3d
+  validatorTimeout: 2m # enough
+`;
+
+describe("setSetting", () => {
+  it("changes one value and keeps every comment, blank line and quote", async () => {
+    expect(await afterSetting(COMMENTED, "maxParallelSteps", "8")).toBe(
+      COMMENTED.replace("Steps: 4", "Steps: 8"),
+    );
+    expect(await afterSetting(COMMENTED, "runLedger.staleTtl", "4d")).toBe(COMMENTED.replace("3d", "4d"));
+    expect(await afterSetting(COMMENTED, "runLedger.workspaceIsolation", "false")).toBe(
+      `${COMMENTED}  workspaceIsolation: false\n`,
+    );
+  });
+
+  it("replaces lists and adds agents", async () => {
+    const text = await afterSetting(COMMENTED, "protect", '["spec/**"]');
+    expect(text).toContain("# Nobody changes the tests.\nprotect:");
+    expect(text).toContain("spec/**");
+    expect(text).not.toContain("*.lock");
+    const file = await fileWith(COMMENTED);
+    await setSetting({ file, key: "agents.coder", value: "{ kind: command, run: [agent, -p] }" });
+    await setSetting({ file, key: "agents.coder.timeout", value: "5m" });
+    const { settings } = await loadSettings(dirname(file), {});
+    expect(settings.agents.coder).toEqual({
+      kind: "command",
+      run: ["agent", "-p"],
+      env: [],
+      timeoutMs: 300_000,
+    });
+    expect(await readFile(file, "utf8")).toContain("# A weekend.");
+  });
+
+  it("makes the file, and its folder, when there is none", async () => {
+    const file = join(await newFolder(), "deep", "config.yaml");
+    await setSetting({ file, key: "runLedger.staleTtl", value: "2h" });
+    expect(await readFile(file, "utf8")).toBe("runLedger:\n  staleTtl: 2h\n");
+    expect(await readdir(dirname(file))).toEqual(["config.yaml"]);
+  });
+
+  it("fills a mapping whose entries are all commented out", async () => {
+    const text = await afterSetting(
+      "runLedger:\n  # staleTtl: 1h\nleaseTtl: 5s\n",
+      "runLedger.staleTtl",
+      "2h",
+    );
+    expect(text).toContain("  staleTtl: 2h\n");
+    expect(text).toContain("leaseTtl: 5s\n");
+  });
+
+  it("mends a file that was invalid in the same place", async () => {
+    expect(await afterSetting("maxParallelSteps: many # hm\n", "maxParallelSteps", "3")).toBe(
+      "maxParallelSteps: 3 # hm\n",
+    );
+  });
+
+  it("keeps the mode of the file, and follows a link instead of replacing it", async () => {
+    const file = await fileWith(COMMENTED);
+    await chmod(file, 0o600);
+    const link = join(await newFolder(), "runledger.yaml");
+    await symlink(file, link);
+    await setSetting({ file: link, key: "leaseTtl", value: "9s" });
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readFile(file, "utf8")).toContain("leaseTtl: 9s");
+    expect(await readdir(dirname(file))).toEqual(["runledger.yaml"]);
+  });
+});
+
+describe("setSetting refuses and leaves the file as it was", () => {
+  it.each([
+    [
+      "maxParallelSteps",
+      "65",
+      `1 defect in the settings: maxParallelSteps = "65": maxParallelSteps: found 65, expected at most 64.`,
+    ],
+    [
+      "maxParallelStep",
+      "5",
+      /maxParallelStep = "5": maxParallelStep: found an unknown key.*did you mean "maxParallelSteps"\?$/,
+    ],
+    ["runLedger.staleTtl", "5", /^1 defect in the settings: runLedger\.staleTtl = "5"/],
+    ["runLedger", "{ staleTtl: 1h, shadow: true }", /runLedger\.shadow: found an unknown key/],
+    ["agents.system", "{ kind: command, run: [x] }", /a name that is not reserved/],
+    ["agents.coder.timeout", "5m", /agents\.coder\.kind: found nothing/],
+    ["protect", "**/x", /^1 defect in the YAML: protect:1:1: /],
+    ["protect", "[", /^1 defect in the YAML: protect:1:2: /],
+    ["protect.0", "x", /"protect" holds no settings of its own/],
+    ["maxParallelSteps.x", "1", /"maxParallelSteps" holds no settings of its own/],
+    ["", "1", /found an unknown key/],
+    ["a..b", "1", /found an unknown key/],
+    ["__proto__.x", "1", /found an unknown key/],
+    ["protect", `["${"x".repeat(1_048_576)}"]`, /at most 1048576 are read/],
+  ])("%s", async (key, value, message) => {
+    const file = await fileWith(COMMENTED);
+    const error = await refusalOf(setSetting({ file, key, value }));
+    expect(["settings_invalid", "unknown_key"]).toContain(error.code);
+    expect(error.message).toMatch(message);
+    expect(await readFile(file, "utf8")).toBe(COMMENTED);
+    expect(await readdir(dirname(file))).toEqual(["runledger.yaml"]);
+  });
+
+  it("what else is wrong in the file, by its line", async () => {
+    const yaml = "leaseTtl: 5s\nprotect: 5\n";
+    const file = await fileWith(yaml);
+    const error = await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }));
+    expect(error.message).toBe(`1 defect in the settings: ${file}:2:1: protect: found 5, expected a list.`);
+    expect(await readFile(file, "utf8")).toBe(yaml);
+  });
+
+  it("a file that is no YAML", async () => {
+    const file = await fileWith("a: b: c\n");
+    expect((await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }))).message).toMatch(
+      /:1:4: Nested/,
+    );
+    expect(await readFile(file, "utf8")).toBe("a: b: c\n");
+  });
+});

@@ -1,0 +1,104 @@
+import { beforeEach, expect, it } from "vitest";
+import type { Store } from "../../../src/stores/store.js";
+import { batchOf, projection } from "../batches.js";
+import { claimed, expired, HOUR_MS, refused, type Suite } from "./suite.js";
+
+export const lists = ({ store }: Suite): void => {
+  const ids = async (query: Partial<Parameters<Store["list"]>[0]>): Promise<string[]> =>
+    (await store().list({ limit: 100, ...query })).map(({ runId }) => runId);
+
+  beforeEach(async () => {
+    // Created in an order that is neither that of their names nor, by the clock, that of their times.
+    await store().append(
+      batchOf("c", 0, { count: 3, projection: { ...projection, status: "paused", runnable: false } }),
+    );
+    await store().append(batchOf("a", 0));
+    await store().append(
+      batchOf("d", 0, { projection: { ...projection, status: "completed", runnable: false } }),
+    );
+    await store().append(batchOf("b", 0, { projection: { ...projection, sessionKey: "session-2" } }));
+    await store().append(
+      batchOf("c", 3, { projection: { ...projection, status: "paused", runnable: false } }),
+    );
+  });
+
+  it("lists whole rows, the newest run first", async () => {
+    expect(await ids({})).toEqual(["b", "d", "a", "c"]);
+    expect((await store().list({ limit: 1 }))[0]).toEqual(await store().runRow("b"));
+  });
+
+  it("filters before it limits", async () => {
+    expect(await ids({ statuses: ["paused", "completed"] })).toEqual(["d", "c"]);
+    expect(await ids({ statuses: ["paused"], limit: 1 })).toEqual(["c"]);
+    expect(await ids({ statuses: [] })).toEqual([]);
+    expect(await ids({ sessionKey: "session-2" })).toEqual(["b"]);
+    expect(await ids({ sessionKey: "session-1", statuses: ["running"] })).toEqual(["a"]);
+  });
+
+  it("goes on after a run of an earlier answer", async () => {
+    expect(await ids({ limit: 2 })).toEqual(["b", "d"]);
+    expect(await ids({ limit: 2, afterRunId: "d" })).toEqual(["a", "c"]);
+    expect(await ids({ afterRunId: "b", sessionKey: "session-1", statuses: ["running", "paused"] })).toEqual([
+      "a",
+      "c",
+    ]);
+    expect(await ids({ afterRunId: "c" })).toEqual([]);
+    await refused(store().list({ limit: 2, afterRunId: "nobody" }), "run_not_found");
+  });
+
+  it("offers for claiming what is runnable and free", async () => {
+    expect(await ids({ claimable: true })).toEqual(["b", "a"]);
+    const lease = await claimed(store(), "a", "one", HOUR_MS);
+    expect(await ids({ claimable: true })).toEqual(["b"]);
+    expect(await ids({ claimable: false })).toHaveLength(4);
+    await store().release(lease);
+    expect(await ids({ claimable: true })).toEqual(["b", "a"]);
+    await expired(store(), await claimed(store(), "a", "two", 1));
+    expect(await ids({ claimable: true, limit: 1, afterRunId: "b" })).toEqual(["a"]);
+    await store().append(batchOf("a", 1, { projection: { ...projection, runnable: false } }));
+    expect(await ids({ claimable: true })).toEqual(["b"]);
+  });
+};
+
+export const keys = ({ store }: Suite): void => {
+  const key = { scope: "session-1", key: "once", digest: "d1" };
+
+  it("finds what a key led to", async () => {
+    await store().append(batchOf("a", 0, { count: 2 }));
+    await store().append(batchOf("a", 2, { count: 3, key }));
+    expect(await store().findKey("session-1", "once")).toEqual({
+      runId: "a",
+      digest: "d1",
+      firstSeq: 3,
+      lastSeq: 5,
+    });
+    expect(await store().findKey("session-2", "once")).toBeUndefined();
+    expect(await store().findKey("session-1", "twice")).toBeUndefined();
+  });
+
+  it("lets a key be used once, by whichever command and whichever run", async () => {
+    await store().append(batchOf("a", 0, { key }));
+    await store().append(batchOf("b", 0));
+    for (const digest of ["d1", "d2"]) {
+      await refused(store().append(batchOf("a", 1, { key: { ...key, digest } })), "idempotency_key_reused");
+      await refused(store().append(batchOf("b", 1, { key: { ...key, digest } })), "idempotency_key_reused");
+      await refused(store().append(batchOf("c", 0, { key: { ...key, digest } })), "idempotency_key_reused");
+    }
+    expect(await store().feed(0, 10)).toHaveLength(2);
+    await store().append(batchOf("a", 1, { key: { ...key, scope: "session-2" } }));
+  });
+
+  it("says that the command is recorded before it speaks of seq or lease", async () => {
+    await store().append(batchOf("a", 0, { key }));
+    await refused(store().append(batchOf("a", 0, { key })), "idempotency_key_reused");
+    await refused(store().append(batchOf("a", 9, { key, epoch: 9 })), "idempotency_key_reused");
+  });
+
+  it("lets one of many win a key", async () => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, index) => store().append(batchOf(`r${index}`, 0, { key }))),
+    );
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await store().list({ limit: 100 })).toHaveLength(1);
+  });
+};

@@ -1,0 +1,208 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openStore } from "../../src/stores/open.js";
+import { groupCommitter } from "../../src/stores/sqlite-append.js";
+import { connect } from "../../src/stores/sqlite-connection.js";
+import { inOurWords } from "../../src/stores/sqlite-errors.js";
+import { appendStatements, readStatements } from "../../src/stores/sqlite-statements.js";
+import type { Store } from "../../src/stores/store.js";
+import { batchOf } from "./batches.js";
+import { storeConformance } from "./conformance.js";
+
+storeConformance("sqlite in memory", {
+  open: async () => ({
+    store: await openStore(":memory:"),
+    another: () => openStore(":memory:"),
+    damageBlob: async () => {},
+    remove: async () => {},
+  }),
+  skip: {
+    "two connections": "memory belongs to one connection",
+    "damaged blobs": "nobody else can reach the bytes",
+  },
+});
+
+storeConformance("sqlite in a folder", {
+  open: async () => {
+    const folder = await newFolder();
+    return {
+      store: await openStore(folder),
+      another: () => openStore(folder),
+      damageBlob: (hash) =>
+        writeFile(join(folder, "blobs", hash.slice(0, 2), hash.slice(2, 4), hash), "junk"),
+      remove: () => rm(folder, { recursive: true }),
+    };
+  },
+  skip: {},
+});
+
+describe("a ledger in a folder", () => {
+  let folder: string;
+  let file: string;
+  const stores: Store[] = [];
+  const opened = async (): Promise<Store> => {
+    const store = await openStore(folder);
+    stores.push(store);
+    return store;
+  };
+  const tampering = <T>(work: (db: Database.Database) => T): T => {
+    const db = new Database(file);
+    try {
+      return work(db);
+    } finally {
+      db.close();
+    }
+  };
+  beforeEach(async () => {
+    folder = join(await newFolder(), ".runledger");
+    file = join(folder, "ledger.db");
+  });
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    await rm(join(folder, ".."), { recursive: true });
+  });
+
+  it("is private and ignores itself", async () => {
+    await opened();
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    expect(await readFile(join(folder, ".gitignore"), "utf8")).toBe("*\n");
+  });
+
+  it("keeps every setting that its promises rest on, on every connection", async () => {
+    await opened();
+    for (let connection = 0; connection < 2; connection += 1) {
+      const { sqlite } = await connect(file);
+      const read = (name: string) => sqlite.pragma(name, { simple: true });
+      expect(
+        ["journal_mode", "synchronous", "foreign_keys", "trusted_schema", "secure_delete"].map(read),
+      ).toEqual(["wal", 2, 1, 0, 1]);
+      expect(["busy_timeout", "fullfsync", "checkpoint_fullfsync"].map(read)).toEqual([5_000, 1, 1]);
+      sqlite.close();
+    }
+  });
+
+  it("has strict tables only", async () => {
+    await opened();
+    const loose = tampering((db) =>
+      db
+        .prepare(
+          "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT GLOB 'sqlite_*'",
+        )
+        .pluck()
+        .all(),
+    );
+    expect(loose).toEqual(["__drizzle_migrations"]);
+  });
+
+  it("refuses to change, delete or replace an event", async () => {
+    const store = await opened();
+    await store.append(batchOf("a", 0, { count: 3 }));
+    const before = await store.read("a", 0, 10);
+    const columns =
+      "run_id, seq, type, version, at, actor_name, actor_role, session_key, attempt, payload, prev_hash, hash";
+    const copy = (position: string, seq: string) =>
+      `INSERT OR REPLACE INTO events (position, ${columns})
+       SELECT ${position}, ${columns.replace("seq", seq)} FROM events WHERE seq = 2`;
+    for (const statement of [
+      "UPDATE events SET payload = '{}' WHERE seq = 2",
+      "DELETE FROM events WHERE seq = 2",
+      "DELETE FROM events",
+      copy("position", "seq"),
+      copy("99", "seq"),
+      copy("position", "4"),
+      copy("99", "5"),
+    ]) {
+      expect(() => tampering((db) => db.exec(statement)), statement).toThrow("events are append-only");
+    }
+    expect(await store.read("a", 0, 10)).toEqual(before);
+  });
+
+  it("refuses a ledger of a newer version and leaves it as it is", async () => {
+    await (await opened()).close();
+    tampering((db) =>
+      db.exec("UPDATE meta SET value = '2' WHERE key = 'schema_version'; PRAGMA journal_mode = DELETE"),
+    );
+    const before = readFileSync(file);
+    await expect(openStore(folder)).rejects.toMatchObject({
+      code: "store_version",
+      message: expect.stringMatching(/version 2.*knows 1/),
+      hint: expect.stringContaining("Update runledger"),
+    });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  it("refuses a file that is no database and leaves it as it is", async () => {
+    await (await opened()).close();
+    await writeFile(file, "Dear diary, today I learned what a header is. ".repeat(50));
+    await expect(openStore(folder)).rejects.toMatchObject({
+      code: "store_unavailable",
+      message: expect.stringContaining("no database"),
+    });
+    expect(await readFile(file, "utf8")).toContain("Dear diary");
+  });
+
+  it("gives every ledger an id of its own", async () => {
+    const memory = await openStore(":memory:");
+    expect(memory.ledgerId).not.toBe((await opened()).ledgerId);
+    await memory.close();
+  });
+
+  it("commits what arrives in one turn of the event loop once, however many there are", async () => {
+    const store = await opened();
+    await store.append(batchOf("first", 0));
+    const before = commitsIn(`${file}-wal`);
+    await Promise.all(Array.from({ length: 50 }, (_, index) => store.append(batchOf(`r${index}`, 0))));
+    expect(commitsIn(`${file}-wal`) - before).toBe(1);
+    for (let seq = 1; seq < 4; seq += 1) await store.append(batchOf("first", seq));
+    expect(commitsIn(`${file}-wal`) - before).toBe(4);
+  });
+
+  it("says that the disk is full, undoes the whole group and can go on", async () => {
+    await (await opened()).close();
+    const { sqlite, db } = await connect(file);
+    const commit = groupCommitter(sqlite, { ...readStatements(db), ...appendStatements(db) });
+    const large = batchOf("large", 0);
+    const payload = "x".repeat(1_000_000);
+    sqlite.pragma("max_page_count = 60");
+    const group = [
+      batchOf("a", 0),
+      { ...large, events: large.events.map((event) => ({ ...event, payload })) },
+    ];
+    const failure = caught(() => commit([...group, batchOf("b", 0)]));
+    expect(inOurWords(failure)).toMatchObject({
+      code: "store_unavailable",
+      hint: expect.stringContaining("disk space"),
+      details: { sqlite: "SQLITE_FULL" },
+    });
+    expect(sqlite.inTransaction).toBe(false);
+    expect(sqlite.prepare("SELECT count(*) FROM events").pluck().get()).toBe(0);
+    expect(commit([batchOf("a", 0)])).toMatchObject([{ done: [{ position: 1 }] }]);
+    sqlite.close();
+  });
+});
+
+const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "runledger-store-"));
+
+const caught = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};
+
+/** Frames of a write-ahead log that end a transaction: those that say how large the database is after it. */
+const commitsIn = (walFile: string): number => {
+  const wal = readFileSync(walFile);
+  const frameBytes = 24 + wal.readUInt32BE(8);
+  let commits = 0;
+  for (let frame = 32; frame + frameBytes <= wal.length; frame += frameBytes) {
+    const ofThisLog = wal.subarray(frame + 8, frame + 16).equals(wal.subarray(16, 24));
+    if (ofThisLog && wal.readUInt32BE(frame + 4) > 0) commits += 1;
+  }
+  return commits;
+};

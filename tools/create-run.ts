@@ -1,0 +1,47 @@
+import type { Caller } from "../src/core/commands.js";
+import { LedgerError } from "../src/core/errors.js";
+import { readPlan } from "../src/core/plan.js";
+import type { Run } from "../src/core/run.js";
+import { newRunId } from "../src/ledger/ledger.js";
+import type { BaseOptions } from "../src/pev/engine.js";
+import type { ToolHost } from "./tool.js";
+
+export type NewRun = Partial<BaseOptions> & {
+  /** JSON text (a planner's whole answer will do), or the plan as a value. */
+  readonly plan: unknown;
+  readonly sessionKey: string;
+  readonly originalRequest: string;
+  /** Names that may own a step; those of the ledger's rules when not given. */
+  readonly agents?: readonly string[];
+  readonly idempotencyKey?: string;
+};
+
+// The one way to make a run, for tools, terminal and hosts: plan checked, base captured, then one append.
+export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): Promise<Run> => {
+  const { ledger, pev } = host;
+  if (caller.sessionKey !== input.sessionKey)
+    throw new LedgerError("session_mismatch", "The session key is not the caller's.", {
+      hint: "The session comes from the credential; give the same one.",
+    });
+  const agents = input.agents ?? ledger.rules.agents;
+  const plan = readPlan(input.plan, agents === null ? {} : { agents });
+  const runId = newRunId();
+  const base = await pev.captureBase(runId, {
+    allowDirty: input.allowDirty ?? [],
+    includeUncommitted: input.includeUncommitted ?? false,
+  });
+  const { run } = await ledger.submit(
+    runId,
+    {
+      type: "create_run",
+      goal: plan.goal,
+      originalRequest: input.originalRequest,
+      workspaceIsolation: pev.project.store !== null,
+      base,
+      plan,
+    },
+    caller,
+    input.idempotencyKey === undefined ? {} : { idempotencyKey: input.idempotencyKey },
+  );
+  return run;
+};

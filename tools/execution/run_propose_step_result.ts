@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { LedgerError } from "../../src/core/errors.js";
+import { Evidence } from "../../src/core/events.js";
+import * as limit from "../../src/core/limits.js";
+import { policyRequestOf } from "../../src/core/policy-request.js";
+import { awaitsApproval, findStep, type Run, type Step } from "../../src/core/run.js";
+import { defineTool } from "../tool.js";
+import { policyRequestView, standing, verdictView } from "../views.js";
+import { requireExecutor } from "./executor-step.js";
+
+export const runProposeStepResult = defineTool({
+  name: "run_propose_step_result",
+  title: "Propose the result of a step",
+  role: "execution",
+  readOnly: false,
+  description:
+    "Say that the step is done. The ledger captures your workspace and verifies exactly that; you get the verdict, never a completion by your own word.",
+  input: z.strictObject({
+    run_id: z.string().min(1),
+    step_id: z.string().min(1),
+    result: z.string().min(1).max(limit.RESULT_CHARS),
+    /** JSON array of { type, content } */
+    evidence_json: z.string().optional(),
+    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+  }),
+  output: z.object({
+    run_id: z.string(),
+    step_id: z.string(),
+    status: z.enum([
+      "verified",
+      "verification_failed",
+      "verification_errored",
+      "verifying",
+      "awaiting_approval",
+    ]),
+    message: z.string(),
+    verdict: z.record(z.string(), z.unknown()).nullable(),
+    policy_request: z.record(z.string(), z.unknown()).nullable(),
+    unmet_criteria: z.array(z.string()),
+    run_status: z.string(),
+    next: z.string(),
+  }),
+  handle: async (input, caller, { ledger, pev, settleMs }) => {
+    const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
+    const evidence = readEvidence(input.evidence_json);
+    const before = await requireExecutor(ledger, caller, runId, stepId);
+    const { status } = before.step.state;
+    if (status !== "in_progress" && status !== "verify_pending")
+      throw new LedgerError("step_not_in_progress", `Step "${stepId}" is ${status}, not in_progress.`, {
+        hint: "Call run_start_step first.",
+      });
+    const capture = await pev.capture(before.run, before.step);
+    await ledger.submit(
+      runId,
+      { type: "propose_step_result", stepId, result, evidence, capture },
+      caller,
+      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
+    );
+    const run = await pev.settle(runId, settleMs);
+    const step = findStep(run, stepId);
+    if (step === undefined)
+      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+    const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
+    return {
+      run_id: runId,
+      step_id: stepId,
+      ...answerOf(step),
+      policy_request: request === null ? null : policyRequestView(request),
+      unmet_criteria: unmetOf(run),
+      ...standing(run),
+    };
+  },
+});
+
+const readEvidence = (text: string | undefined): Evidence[] => {
+  if (text === undefined || text.trim() === "") return [];
+  const refuse = (why: string) =>
+    new LedgerError("invalid_input", `evidence_json ${why}.`, {
+      hint: 'Give a JSON array such as [{"type":"log","content":"…"}].',
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refuse("is not JSON");
+  }
+  const evidence = z.array(Evidence).max(limit.EVIDENCE_ITEMS).safeParse(value);
+  if (!evidence.success) throw refuse("is not a list of { type, content }");
+  return evidence.data;
+};
+
+const answerOf = (step: Step) => {
+  const { state } = step;
+  switch (state.status) {
+    case "completed":
+      return {
+        status: "verified" as const,
+        message: state.verdict?.message ?? "Verified.",
+        verdict: state.verdict === null ? null : verdictView(state.verdict),
+      };
+    case "failed":
+      return {
+        status: "verification_failed" as const,
+        message: state.verdict.message,
+        verdict: verdictView(state.verdict),
+      };
+    case "verify_pending":
+      return pendingAnswer(step, state);
+    default:
+      return { status: "verifying" as const, message: `The step is ${state.status}.`, verdict: null };
+  }
+};
+
+const pendingAnswer = (step: Step, state: Extract<Step["state"], { status: "verify_pending" }>) => {
+  if (awaitsApproval(step))
+    return {
+      status: "awaiting_approval" as const,
+      message: "Proposed; it waits for run_approve_step.",
+      verdict: null,
+    };
+  if (state.lastError !== null)
+    return {
+      status: "verification_errored" as const,
+      message: state.lastError.message,
+      verdict: verdictView(state.lastError),
+    };
+  return { status: "verifying" as const, message: "Proposed; the verdict is not there yet.", verdict: null };
+};
+
+const unmetOf = (run: Run): string[] =>
+  run.criteria.filter(({ state }) => state.status === "unmet").map(({ spec }) => spec.description);

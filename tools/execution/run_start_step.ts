@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { requireRunning } from "../../src/core/decide/guards.js";
+import { LedgerError } from "../../src/core/errors.js";
+import { findStep, type Step } from "../../src/core/run.js";
+import { defineTool } from "../tool.js";
+import { verdictView } from "../views.js";
+import { requireExecutor } from "./executor-step.js";
+
+export const runStartStep = defineTool({
+  name: "run_start_step",
+  title: "Start a step",
+  role: "execution",
+  readOnly: false,
+  description:
+    "Start (or go on with) a step you own. Work only in the workspace folder it names, then call run_propose_step_result.",
+  input: z.strictObject({ run_id: z.string().min(1), step_id: z.string().min(1) }),
+  output: z.object({
+    run_id: z.string(),
+    step_id: z.string(),
+    attempt: z.int(),
+    goal: z.string(),
+    workspace: z.string(),
+    may_change: z.object({ paths: z.array(z.string()), only: z.boolean() }),
+    judged_by: z.object({ type: z.string(), target: z.string() }),
+    feedback: z.record(z.string(), z.unknown()).nullable(),
+  }),
+  handle: async ({ run_id: runId, step_id: stepId }, caller, { ledger, pev }) => {
+    const before = await requireExecutor(ledger, caller, runId, stepId);
+    requireRunning(before.run);
+    requireStartable(before.step);
+    const { folder, base } = await pev.openWorkspace(before.run, before.step);
+    const { run } = await ledger.submit(runId, { type: "start_step", stepId, base }, caller);
+    const step = findStep(run, stepId);
+    if (step === undefined)
+      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+    const { feedback, spec } = step;
+    return {
+      run_id: runId,
+      step_id: stepId,
+      attempt: step.attempt,
+      goal: spec.goal,
+      workspace: folder,
+      may_change: { paths: [...spec.mayChange.paths], only: spec.mayChange.only },
+      judged_by: { type: spec.validator.type, target: spec.validator.target },
+      feedback:
+        feedback === null
+          ? null
+          : feedback.kind === "verdict"
+            ? { attempt: feedback.attempt, ...verdictView(feedback.verdict) }
+            : { attempt: feedback.attempt, reason: feedback.reason, tail: feedback.tail },
+    };
+  },
+});
+
+const requireStartable = ({ spec, state }: Step): void => {
+  if (state.status === "pending" || state.status === "in_progress") return;
+  throw new LedgerError("step_not_pending", `Step "${spec.id}" is ${state.status}, not pending.`);
+};

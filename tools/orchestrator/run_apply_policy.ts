@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { LedgerError } from "../../src/core/errors.js";
+import { type PolicyAction, PolicyActionType } from "../../src/core/events.js";
+import * as limit from "../../src/core/limits.js";
+import { readSteps, readValidator } from "../../src/core/plan.js";
+import type { Run } from "../../src/core/run.js";
+import { findStep } from "../../src/core/run.js";
+import { defineTool } from "../tool.js";
+import { standing } from "../views.js";
+
+const Input = z.strictObject({
+  run_id: z.string().min(1),
+  step_id: z.string().min(1),
+  action: PolicyActionType,
+  reason: z.string().trim().min(1).max(limit.REASON_CHARS),
+  /** change_agent */
+  new_agent: z.string().min(1).optional(),
+  /** decompose: a JSON array of steps */
+  new_steps_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
+  /** change_validator: a JSON object */
+  new_validator_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
+  /** retry: start from a clean clone */
+  fresh: z.boolean().optional(),
+  idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+});
+
+export const runApplyPolicy = defineTool({
+  name: "run_apply_policy",
+  title: "Answer a policy request",
+  role: "orchestrator",
+  readOnly: false,
+  description:
+    "Answer a failed, errored or interrupted step: retry, decompose (new_steps_json), change_agent (new_agent), change_validator (new_validator_json), skip, abort or escalate.",
+  input: Input,
+  output: z.object({
+    run_id: z.string(),
+    step_id: z.string(),
+    action: z.string(),
+    step_status: z.string(),
+    run_status: z.string(),
+    next: z.string(),
+  }),
+  handle: async (input, caller, { ledger, pev, settleMs }) => {
+    const { run_id, step_id, reason, idempotency_key } = input;
+    const before = await ledger.load(run_id);
+    const decision = readDecision(input, before, step_id, ledger.rules.agents);
+    await ledger.submit(
+      run_id,
+      { type: "apply_policy", stepId: step_id, decision, reason },
+      caller,
+      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
+    );
+    const run = await pev.settle(run_id, settleMs);
+    return {
+      run_id,
+      step_id,
+      action: decision.action,
+      step_status: findStep(run, step_id)?.state.status ?? "unknown",
+      ...standing(run),
+    };
+  },
+});
+
+/** Builds the typed action from the flat inputs of the wire; each input belongs to exactly one action. */
+export type PolicyInput = Pick<
+  z.output<typeof Input>,
+  "action" | "new_agent" | "new_steps_json" | "new_validator_json" | "fresh"
+>;
+
+export const readDecision = (
+  input: PolicyInput,
+  run: Run,
+  stepId: string,
+  agents: readonly string[] | null,
+): PolicyAction => {
+  const { action } = input;
+  requireOnly(input, action);
+  switch (action) {
+    case "retry":
+      return { action, fresh: input.fresh ?? false };
+    case "change_agent":
+      return { action, newAgent: needed(input.new_agent, action, "new_agent") };
+    case "decompose": {
+      const text = needed(input.new_steps_json, action, "new_steps_json");
+      const existing = run.steps.map(({ spec }) => spec);
+      const around = { existing, replaces: stepId, ...(agents === null ? {} : { agents }) };
+      return { action, newSteps: readSteps(text, around) };
+    }
+    case "change_validator":
+      return {
+        action,
+        newValidator: readValidator(needed(input.new_validator_json, action, "new_validator_json")),
+      };
+    default:
+      return { action };
+  }
+};
+
+const belongsTo = {
+  fresh: "retry",
+  new_agent: "change_agent",
+  new_steps_json: "decompose",
+  new_validator_json: "change_validator",
+} as const;
+
+const requireOnly = (input: Partial<Record<keyof typeof belongsTo, unknown>>, action: string): void => {
+  for (const [key, owner] of Object.entries(belongsTo))
+    if (input[key as keyof typeof belongsTo] !== undefined && owner !== action)
+      throw new LedgerError("invalid_input", `"${key}" belongs to action "${owner}", not to "${action}".`);
+};
+
+const needed = (value: string | undefined, action: string, key: string): string => {
+  if (value !== undefined) return value;
+  throw new LedgerError("invalid_input", `Action "${action}" needs "${key}".`);
+};

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import * as limit from "../../src/core/limits.js";
+import { findStep } from "../../src/core/run.js";
+import { defineTool } from "../tool.js";
+import { standing } from "../views.js";
+
+export const runApproveStep = defineTool({
+  name: "run_approve_step",
+  title: "Approve or reject a step",
+  role: "orchestrator",
+  readOnly: false,
+  description:
+    "Approve (or with reject: true, reject) a step whose validator is orchestrator_approval and which waits for it.",
+  input: z.strictObject({
+    run_id: z.string().min(1),
+    step_id: z.string().min(1),
+    reason: z.string().trim().max(limit.REASON_CHARS).optional(),
+    reject: z.boolean().optional(),
+    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+  }),
+  output: z.object({
+    run_id: z.string(),
+    step_id: z.string(),
+    status: z.enum(["approved", "rejected"]),
+    step_status: z.string(),
+    run_status: z.string(),
+    next: z.string(),
+  }),
+  handle: async (input, caller, { ledger, pev, settleMs }) => {
+    const { run_id: runId, step_id: stepId, reason = "", reject = false, idempotency_key } = input;
+    await ledger.submit(
+      runId,
+      reject ? { type: "reject_step", stepId, reason } : { type: "approve_step", stepId, reason },
+      caller,
+      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
+    );
+    const run = await pev.settle(runId, settleMs);
+    return {
+      run_id: runId,
+      step_id: stepId,
+      status: reject ? ("rejected" as const) : ("approved" as const),
+      step_status: findStep(run, stepId)?.state.status ?? "unknown",
+      ...standing(run),
+    };
+  },
+});

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import * as limit from "../../src/core/limits.js";
+import { createRun } from "../create-run.js";
+import { defineTool } from "../tool.js";
+import { standing } from "../views.js";
+
+export const runCreate = defineTool({
+  name: "run_create",
+  title: "Create a run",
+  role: "orchestrator",
+  readOnly: false,
+  description:
+    "Create a run from a planner's JSON plan. All defects of the plan come back at once; mend them and call again.",
+  input: z.strictObject({
+    plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS),
+    session_key: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+    original_request: z.string().min(1).max(limit.REQUEST_CHARS),
+    /** Names a plan may give as owner_agent; the host's own agents when not given. */
+    valid_agents: z.array(z.string()).optional(),
+    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+  }),
+  output: z.object({
+    run_id: z.string(),
+    status: z.string(),
+    goal: z.string(),
+    step_count: z.int(),
+    run_status: z.string(),
+    next: z.string(),
+  }),
+  handle: async (input, caller, host) => {
+    const run = await createRun(host, caller, {
+      plan: input.plan_json,
+      sessionKey: input.session_key,
+      originalRequest: input.original_request,
+      ...(input.valid_agents === undefined ? {} : { agents: input.valid_agents }),
+      ...(input.idempotency_key === undefined ? {} : { idempotencyKey: input.idempotency_key }),
+    });
+    return {
+      run_id: run.runId,
+      status: "created",
+      goal: run.goal,
+      step_count: run.steps.length,
+      ...standing(run),
+    };
+  },
+});

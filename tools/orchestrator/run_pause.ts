@@ -1,0 +1,22 @@
+import { z } from "zod";
+import * as limit from "../../src/core/limits.js";
+import { defineTool } from "../tool.js";
+import { standing } from "../views.js";
+
+export const runPause = defineTool({
+  name: "run_pause",
+  title: "Pause a run",
+  role: "orchestrator",
+  readOnly: false,
+  description:
+    "Pause a run: nothing new starts until run_resume; what an agent is doing may still be proposed.",
+  input: z.strictObject({
+    run_id: z.string().min(1),
+    reason: z.string().trim().min(1).max(limit.REASON_CHARS).optional(),
+  }),
+  output: z.object({ run_id: z.string(), run_status: z.string(), next: z.string() }),
+  handle: async ({ run_id, reason = "paused by the orchestrator" }, caller, { ledger }) => {
+    const { run } = await ledger.submit(run_id, { type: "pause_run", reason }, caller);
+    return { run_id, ...standing(run) };
+  },
+});

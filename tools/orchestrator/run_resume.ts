@@ -1,0 +1,22 @@
+import { z } from "zod";
+import * as limit from "../../src/core/limits.js";
+import { defineTool } from "../tool.js";
+import { standing } from "../views.js";
+
+export const runResume = defineTool({
+  name: "run_resume",
+  title: "Resume a paused run",
+  role: "orchestrator",
+  readOnly: false,
+  description:
+    "Resume a paused run of this session. Refused when it has been paused for longer than staleTtl.",
+  input: z.strictObject({
+    run_id: z.string().min(1),
+    reason: z.string().trim().max(limit.REASON_CHARS).optional(),
+  }),
+  output: z.object({ run_id: z.string(), status: z.string(), run_status: z.string(), next: z.string() }),
+  handle: async ({ run_id, reason = "" }, caller, { ledger }) => {
+    const { run } = await ledger.submit(run_id, { type: "resume_run", reason, overrideStale: false }, caller);
+    return { run_id, status: "resumed", ...standing(run) };
+  },
+});

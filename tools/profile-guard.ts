@@ -1,0 +1,45 @@
+import type { Caller } from "../src/core/commands.js";
+import { LedgerError } from "../src/core/errors.js";
+import { findStep } from "../src/core/run.js";
+import type { ToolProfile } from "../src/core/spec.js";
+import type { Ledger } from "../src/ledger/ledger.js";
+import { allTools } from "./index.js";
+import { mayUse } from "./tool.js";
+
+/** Tools of a host that each profile opens (the names of seed 002's host). */
+const profileTools: { readonly [P in ToolProfile]: readonly string[] } = {
+  coding: [
+    ...["exec", "exec_bg", "exec_status", "exec_stop"],
+    ...["fs_read", "fs_list", "fs_write", "fs_edit", "fs_mkdir", "fs_delete", "fs_stat"],
+  ],
+  browser: ["browser_navigate", "browser_action", "browser_screenshot"],
+  knowledge: [
+    ...["search_knowledge", "search_learnings", "graph_traverse", "graph_query"],
+    ...["save_knowledge", "save_learning", "create_skill", "list_skills", "import_skill"],
+    ...["learning_stats", "learning_cleanup"],
+    ...["librarian_pending_inquiries", "librarian_dismiss_inquiry"],
+  ],
+  supervisor: [],
+};
+
+/**
+ * While a step runs, its agent may use only the tools of the step's profiles, beside the run_* tools of its role.
+ * Fails closed: a caller without a step, an unknown run or step, or a step that is not in progress is refused.
+ */
+export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolName: string): Promise<void> => {
+  const own = allTools.find(({ name }) => name === toolName);
+  if (own !== undefined ? mayUse(own, caller) : await isOpen(ledger, caller, toolName)) return;
+  throw new LedgerError("access_denied", `"${caller.name}" may not use ${toolName} now.`, {
+    hint: "A step opens only the tools of its tool_profile, and only while it is in progress.",
+  });
+};
+
+const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise<boolean> => {
+  const { runId, stepId } = caller;
+  if (runId === undefined || stepId === undefined) return false;
+  const run = await ledger.load(runId);
+  const step = findStep(run, stepId);
+  if (run.state.status !== "running" || step?.state.status !== "in_progress") return false;
+  if (step.spec.ownerAgent !== caller.name) return false;
+  return step.spec.toolProfile.some((profile) => profileTools[profile].includes(toolName));
+};

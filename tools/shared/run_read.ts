@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { requireSession } from "../../src/core/decide/guards.js";
+import { defineTool } from "../tool.js";
+import { runView } from "../views.js";
+
+export const runRead = defineTool({
+  name: "run_read",
+  title: "Read a run",
+  role: "shared",
+  readOnly: true,
+  description:
+    "Read the current snapshot of a run: status, steps with verdicts, criteria, notes, what it waits for.",
+  input: z.strictObject({ run_id: z.string().min(1) }),
+  output: z.looseObject({ run_id: z.string(), status: z.string() }),
+  handle: async ({ run_id }, caller, { ledger }) => {
+    const run = await ledger.load(run_id);
+    requireSession(run, caller);
+    return runView(run, caller, ledger);
+  },
+});

@@ -1,0 +1,101 @@
+import type { Caller } from "../src/core/commands.js";
+import * as limit from "../src/core/limits.js";
+import { type PolicyRequest, policyRequestOf } from "../src/core/policy-request.js";
+import { awaitsApproval, isReady, type Run, type Step } from "../src/core/run.js";
+import type { Verdict } from "../src/core/verdict.js";
+import { whyRun } from "../src/core/why.js";
+import type { Ledger } from "../src/ledger/ledger.js";
+
+/** Models read short answers better; the whole log is a blob. */
+const TAIL_IN_ANSWERS = 2_000;
+
+export const verdictView = (verdict: Verdict) => ({
+  outcome: verdict.outcome,
+  reason: verdict.reason,
+  message: verdict.message,
+  ...(verdict.hint === undefined ? {} : { hint: verdict.hint }),
+  exit_code: verdict.exitCode,
+  counts: verdict.counts,
+  missing: verdict.missing.slice(0, limit.PATHS_LISTED),
+  protected_paths: verdict.protectedPaths.slice(0, limit.PATHS_LISTED),
+  conflicts: verdict.conflicts.map(({ path, stepId }) => ({ path, step_id: stepId })),
+  command: verdict.command,
+  commit: verdict.commit,
+  tail: verdict.tail.slice(-TAIL_IN_ANSWERS),
+  log: verdict.log,
+  isolation_level: verdict.isolationLevel,
+  duration_ms: verdict.durationMs,
+});
+
+export const policyRequestView = (request: PolicyRequest) => ({
+  step_id: request.stepId,
+  step_goal: request.stepGoal,
+  attempt: request.attempt,
+  reason: request.reason,
+  verdict: request.verdict === null ? null : verdictView(request.verdict),
+  retry_count: request.retryCount,
+  max_retries: request.maxRetries,
+  allowed_actions: [...request.allowedActions],
+});
+
+export const stepView = (run: Run, step: Step, caller: Caller, ledger: Ledger) => {
+  const { spec, state } = step;
+  const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
+  return {
+    step_id: spec.id,
+    goal: spec.goal,
+    owner_agent: spec.ownerAgent,
+    status: state.status,
+    ready: isReady(run, step),
+    awaits_approval: awaitsApproval(step),
+    how: state.status === "completed" ? state.how : null,
+    attempt: step.attempt,
+    retry_count: step.retryCount,
+    max_retries: spec.maxRetries,
+    depends_on: [...spec.dependsOn],
+    tool_profile: [...spec.toolProfile],
+    validator: { type: spec.validator.type, target: spec.validator.target },
+    result: "proposal" in state && state.proposal !== null ? state.proposal.result : null,
+    verdict: "verdict" in state && state.verdict !== null ? verdictView(state.verdict) : null,
+    policy_request: request === null ? null : policyRequestView(request),
+  };
+};
+
+/** The snapshot as seed 002 names it. */
+export const runView = (run: Run, caller: Caller, ledger: Ledger) => {
+  const waiting = whyRun(run, true);
+  return {
+    run_id: run.runId,
+    session_key: run.sessionKey,
+    original_request: run.originalRequest,
+    goal: run.goal,
+    status: run.state.status,
+    current_step_id: waiting.stepId,
+    current_blocker: waiting.for === "person" ? waiting.sentence : null,
+    why: waiting.sentence,
+    steps: run.steps.map((step) => stepView(run, step, caller, ledger)),
+    acceptance_state: run.criteria.map(({ spec, state }) => ({
+      description: spec.description,
+      validator: { type: spec.validator.type, target: spec.validator.target },
+      met: state.status === "met",
+      status: state.status,
+      verdict: "verdict" in state ? verdictView(state.verdict) : null,
+    })),
+    notes: { ...run.notes },
+    waivers: run.waivers.map(({ stepId, kind, reason, by }) => ({
+      step_id: stepId,
+      kind,
+      reason,
+      by: by.name,
+    })),
+    base: run.base,
+    head: run.head,
+    plan_digest: run.planDigest,
+    last_journal_seq: run.seq,
+    created_at: run.createdAt,
+    updated_at: run.updatedAt,
+  };
+};
+
+/** The few lines that every answer about a run ends in. */
+export const standing = (run: Run) => ({ run_status: run.state.status, next: whyRun(run, true).sentence });

@@ -1,0 +1,145 @@
+import type { Judgement } from "../../src/core/verdict.js";
+import { errored, evidenceOf, judgeUnfinished } from "../judgement.js";
+import { readJestReport } from "../reports/jest.js";
+import { readLinesReport } from "../reports/lines.js";
+import { isRecord, parseJson } from "../reports/report.js";
+import type { Room } from "../room.js";
+import { REPORT_BYTES_MAX, type TestCommand } from "./command.js";
+import { nodeReporter } from "./node-reporter.js";
+import { type Call, type Word, withoutOptions } from "./script.js";
+
+// Vitest ignores file filters that stand behind `--`, so here the target stands without it.
+export const vitestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
+  const [first, ...rest] = call.words;
+  const words = first !== undefined && ["run", "watch", "dev"].includes(first.text) ? rest : call.words;
+  const options = [
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${room.scratch}/${REPORT}`,
+  ];
+  return packageRunner("vitest", call, words, options, target === "" ? [] : [target], room);
+};
+
+export const jestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
+  const options = ["--json", `--outputFile=${room.scratch}/${REPORT}`];
+  return packageRunner("jest", call, call.words, options, target === "" ? [] : ["--", target], room);
+};
+
+// node:test has no reporter that tells which file a test is from, so it is given one that does.
+export const nodeTestCommand = (call: Call, target: string, room: Room): TestCommand => {
+  const ours = [
+    `--test-reporter=${nodeReporter}`,
+    `--test-reporter-destination=${room.scratch}/${REPORT}`,
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+  ];
+  const script = withoutOptions(call.words, nodeOptionsDropped);
+  const words =
+    target === "" ? script : withoutOperands(script, (option) => nodeOptionsWithValue.has(option));
+  const plain = ["node", ...ours, ...words.map(({ text }) => text), ...(target === "" ? [] : ["--", target])];
+  // Only a shell expands the globs as the script means them.
+  const expanded = ["sh", "-c", `exec node "$@" ${words.map(({ raw }) => raw).join(" ")}`, "sh", ...ours];
+  return {
+    program: "node",
+    argv: words.some(({ glob }) => glob) ? expanded : plain,
+    env: call.env,
+    readReport: async () => {
+      const text = await room.readScratch(REPORT, REPORT_BYTES_MAX);
+      return text === undefined ? undefined : readLinesReport(text);
+    },
+  };
+};
+
+const REPORT = "tests.json";
+
+const packageRunner = async (
+  name: string,
+  { env }: Call,
+  words: readonly Word[],
+  options: readonly string[],
+  operands: readonly string[],
+  room: Room,
+): Promise<TestCommand | Judgement> => {
+  const place = await locate(name, room);
+  if ("outcome" in place) return place;
+  const script = withoutOptions(words, runnerOptionsDropped);
+  // Which options of these runners take a value is not for us to know: a word behind an option stays.
+  const kept = operands.length === 0 ? script : withoutOperands(script, () => true);
+  return {
+    program: "node",
+    argv: ["node", place.bin, ...options, ...kept.map(({ text }) => text), ...operands],
+    env,
+    readReport: async () => {
+      const text = await room.readScratch(REPORT, REPORT_BYTES_MAX);
+      return text === undefined ? undefined : readJestReport(text, place.root);
+    },
+  };
+};
+
+/** Where the room lies and where Node finds the runner from there, hoisted and linked folders included. */
+const locate = async (name: string, room: Room): Promise<{ bin: string; root: string } | Judgement> => {
+  const execution = await room.exec(["node", "-e", locator, name], { stdoutBytesMax: 16 * 1024 });
+  const unfinished = judgeUnfinished(execution, "node");
+  if (unfinished !== undefined) return unfinished;
+  const found = parseJson(execution.stdout);
+  if (isRecord(found) && typeof found.bin === "string" && typeof found.root === "string") {
+    return { bin: found.bin, root: found.root };
+  }
+  return errored(
+    "toolchain_missing",
+    `The test runner "${name}" could not be found from the root of the tree.`,
+    `Install "${name}": packages come into the room through workspace.share (node_modules) or workspace.setup.`,
+    evidenceOf(execution),
+  );
+};
+
+const locator = `
+const { dirname, join } = require("node:path");
+const name = process.argv[1];
+const file = require.resolve(name + "/package.json");
+const { bin } = require(file);
+const path = join(dirname(file), typeof bin === "string" ? bin : bin[name]);
+console.log(JSON.stringify({ root: process.cwd(), bin: path }));
+`;
+
+/** A target narrows the run, so the files that the script names give way to it. */
+const withoutOperands = (words: readonly Word[], takesValue: (option: string) => boolean): readonly Word[] =>
+  words.filter(({ text }, at) => {
+    const before = words[at - 1]?.text ?? "";
+    return text.startsWith("-") || (before.startsWith("-") && !before.includes("=") && takesValue(before));
+  });
+
+/** Options that would end in a watcher, or in a report somewhere else. */
+const runnerOptionsDropped = {
+  "--watch": "flag",
+  "--watchAll": "flag",
+  "-w": "flag",
+  "--ui": "flag",
+  "--json": "flag",
+  "--reporter": "value",
+  "--reporters": "value",
+  "--outputFile": "value",
+} as const;
+
+const nodeOptionsDropped = {
+  "--watch": "flag",
+  "--test-reporter": "value",
+  "--test-reporter-destination": "value",
+} as const;
+
+const nodeOptionsWithValue = new Set([
+  "--import",
+  "--require",
+  "-r",
+  "--loader",
+  "--experimental-loader",
+  "--conditions",
+  "-C",
+  "--env-file",
+  "--test-concurrency",
+  "--test-timeout",
+  "--test-name-pattern",
+  "--test-skip-pattern",
+  "--test-shard",
+]);

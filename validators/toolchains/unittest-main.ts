@@ -1,0 +1,54 @@
+/**
+ * Runs unittest as its command line does and writes a report that names every test, which its text does not: the text
+ * differs between versions, joins lines and mixes with what tests print. First argument: the file for the report.
+ */
+export const unittestMain = `
+import os, sys
+sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+import json, unittest
+sys.path.insert(0, os.getcwd())
+report = open(sys.argv.pop(1), "w")
+
+def tell(**row):
+    report.write(json.dumps(row) + "\\n")
+    report.flush()
+
+class Result(unittest.TextTestResult):
+    def tell(self, test, outcome):
+        tell(id=test.id(), file=type(test).__module__, outcome=outcome)
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.tell(test, "passed")
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self.tell(test, "failed")
+    def addError(self, test, error):
+        super().addError(test, error)
+        if type(test).__name__ == "_FailedTest":
+            tell(broken=test._testMethodName)
+        elif type(test).__name__ == "_ErrorHolder":
+            tell(broken=test.id().split("(")[-1].rstrip(")").rsplit(".", 1)[0])
+        else:
+            self.tell(test, "failed")
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.tell(test, "skipped")
+    def addExpectedFailure(self, test, error):
+        super().addExpectedFailure(test, error)
+        self.tell(test, "skipped")
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.tell(test, "failed")
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error is not None:
+            self.tell(test, "failed")
+    def stopTestRun(self):
+        super().stopTestRun()
+        tell(end=True)
+
+class Runner(unittest.TextTestRunner):
+    resultclass = Result
+
+unittest.main(module=None, testRunner=Runner, verbosity=2)
+`;
