@@ -16,6 +16,7 @@ import { awaitsApproval, type Run, type RunStatus, type Step } from "./core/run.
 import type { Verdict } from "./core/verdict.js";
 import type { Waiting } from "./core/why.js";
 import type { AgentTask } from "./engine/agents/agent.js";
+import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
 import { examine, type Finding } from "./engine/doctor.js";
@@ -37,7 +38,7 @@ import { memoryBaseCache } from "./pev/rooms.js";
 import { setSetting } from "./settings/edit.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
-import { dataFolder, findProject } from "./settings/project.js";
+import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import { type Settings, settingsWire } from "./settings/schema.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
@@ -166,8 +167,10 @@ const openProject = async (parts: {
 }): Promise<Project> => {
   const { projectDir, dataDir, settings, env, places, store } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
+  const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   return {
     folder: projectDir,
+    ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null,
     places,
     workspaceRoot: workspaceRoot(env),

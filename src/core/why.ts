@@ -54,16 +54,18 @@ const person = (sentence: string, hint: string | null, stepId: string | null = n
 });
 
 const pausedWhy = (run: Run, message: string, reason: string, stepId: string | null): Waiting => {
-  const asking = run.steps.find((step) =>
-    stepId === null ? hasPolicyRequest(step) : step.spec.id === stepId,
+  const resume = `runledger resume ${run.runId}`;
+  const asking = run.steps.filter(hasPolicyRequest);
+  const first = asking.find(({ spec }) => spec.id === stepId) ?? asking[0];
+  if (reason !== "escalated") return person(`It is paused (${reason}): ${message}`, resume, stepId);
+  if (first === undefined) return person("It is paused; every request is answered.", resume);
+  const times = `${first.attempt} ${first.attempt === 1 ? "time" : "times"}`;
+  const others = asking.length > 1 ? `, and ${asking.length - 1} more` : "";
+  return person(
+    `It is paused because step "${first.spec.id}" was refused ${times} (${lastWord(first)})${others}, and waits for a person.`,
+    `runledger policy ${run.runId} ${first.spec.id} retry|skip|change_agent|abort --reason "…", then: ${resume}`,
+    first.spec.id,
   );
-  if (reason === "escalated" && asking !== undefined && hasPolicyRequest(asking))
-    return person(
-      `It is paused because step "${asking.spec.id}" was refused ${asking.attempt} ${asking.attempt === 1 ? "time" : "times"} (${lastWord(asking)}) and waits for a person.`,
-      `runledger policy ${run.runId} ${asking.spec.id} retry|skip|change_agent|abort --reason "…", then: runledger resume ${run.runId}`,
-      asking.spec.id,
-    );
-  return person(`It is paused (${reason}): ${message}`, `runledger resume ${run.runId}`, stepId);
 };
 
 const blockedWhy = (run: Run): Waiting => {

@@ -209,8 +209,8 @@ const fetchCommit = async (store: Git, user: UserGit, head: string): Promise<voi
     input: ours.map((commit) => `${commit}\n`).join(""),
   });
   const have = theirs.stdout.split("\n").flatMap((line) => /^commit (\w+)$/.exec(line)?.[1] ?? []);
-  await copyHistory(user.plumbing, store, { commit: head, have: have.slice(-KNOWN_COMMITS_MAX) });
   await learnShallow(store, user);
+  await copyHistory(user.plumbing, store, { commit: head, have: have.slice(-KNOWN_COMMITS_MAX) });
 };
 
 /** Where the user's history was cut off, ours is too; git looks for the parents otherwise. */

@@ -98,6 +98,7 @@ export const createPev = (options: {
         projectDir: project.folder,
         runId,
         ...baseOptions,
+        allowDirty: [...project.ownFiles, ...baseOptions.allowDirty],
       });
       return commit;
     },

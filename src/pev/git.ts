@@ -111,6 +111,9 @@ export const copyHistory = async (
   // A sender that fails by itself has an exit code; one whose receiver went away was killed by the broken pipe.
   if (sent.exitCode !== undefined && sent.exitCode !== 0) throw gitFailed(send, endOf(sent));
   if (received.exitCode !== 0) throw gitFailed(receive, endOf(received));
+  // An object that is not what its name says arrives under another name, and is missed here.
+  const all = [history.commit, ...history.have.map((commit) => `^${commit}`), ""].join("\n");
+  await to.run(["rev-list", "--objects", "--quiet", "--stdin"], { input: all });
 };
 
 /** A private index or work tree lasts as long as one call of ours, inside a folder nobody else can foresee or enter. */

@@ -6,6 +6,8 @@ import type { Places } from "./places.js";
 export type Project = {
   /** The user's checkout; written only by an explicit apply. */
   readonly folder: string;
+  /** Files of the checkout that are about RunLedger, not about the project: settings, data, agents' programs. Absolute. */
+  readonly ownFiles: readonly string[];
   /** The ledger's private store of git objects; null without workspace isolation. */
   readonly store: Git | null;
   readonly places: Places;

@@ -174,6 +174,7 @@ const porcelain = async (
   args: readonly string[],
 ): Promise<string> => {
   const bound = new AbortController();
+  let stderr = "";
   const environment = { ...env, ...gitEnvironment(settings) };
   const client = simpleGit({
     baseDir: cwd,
@@ -183,13 +184,11 @@ const porcelain = async (
     abort: bound.signal,
     timeout: { block: CALL_MS, stdOut: false, stdErr: false },
     completion: { onClose: true, onExit: false },
-    errors: (error, { exitCode, stdErr }) =>
-      exitCode === 0
-        ? error
-        : gitFailed(args, {
-            stderr: Buffer.concat(stdErr).toString("utf8"),
-            how: `failed (exit ${exitCode})`,
-          }),
+    errors: (error, { exitCode, stdErr }) => {
+      if (exitCode === 0) return error;
+      stderr = Buffer.concat(stdErr).toString("utf8");
+      return new Error(`failed (exit ${exitCode})`);
+    },
   });
   client.env(environment).outputHandler((_command, stdout) => {
     let bytes = 0;
@@ -201,8 +200,7 @@ const porcelain = async (
   try {
     return await client.raw(withoutPrograms(args));
   } catch (error) {
-    if (isLedgerError(error)) throw error;
-    throw gitFailed(args, { stderr: error instanceof Error ? error.message : String(error), how: "failed" });
+    throw gitFailed(args, { stderr, how: error instanceof Error ? error.message : String(error) });
   }
 };
 

@@ -42,7 +42,7 @@ const makeRoom = (doc: Document, keys: readonly string[]): void => {
 const replaceFile = async (file: string, text: string): Promise<void> => {
   await mkdir(dirname(file), { recursive: true });
   // A link is followed: the file it leads to is what people edit.
-  const target = file;
+  const target = await realpath(file).catch(() => file);
   const mode = await stat(target).then(
     (facts) => facts.mode & 0o777,
     () => 0o644,

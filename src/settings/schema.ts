@@ -73,7 +73,7 @@ const SharedPath = ProjectPath.refine(
 
 const AgentName = z
   .string()
-  .refine((name) => !RESERVED_AGENTS.has(name.trim().toLowerCase()), "a name that is not reserved")
+  .refine((name) => !RESERVED_AGENTS.has(name.trim()), "a name that is not reserved")
   .refine(isId, ID_WORDS);
 
 const Agent = closed({

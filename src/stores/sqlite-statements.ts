@@ -151,7 +151,7 @@ export const leaseStatements = (db: BetterSQLite3Database) => ({
     .prepare(),
   renew: db
     .update(leases)
-    .set({ expiresAt: sql`${inTtl}` })
+    .set({ expiresAt: sql`max(${leases.expiresAt}, ${inTtl})` })
     .where(and(sameLease, live))
     .returning(leaseRow)
     .prepare(),

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ownerIsDead, ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
+import { ownerIsDead, processIdentity } from "../../src/ledger/owner.js";
 import { openPlaces, type Place, type Places } from "../../src/pev/places.js";
 import { openPrivateRoot } from "../../src/pev/private-folder.js";
 import { reclaim } from "../../src/pev/reclaim.js";
@@ -130,38 +130,44 @@ describe("processes", () => {
   });
 });
 
-const ORCHESTRATOR = `
-  import { openCleanRoom } from ${JSON.stringify(resolve("src/pev/clean-room.ts"))};
-  import { cleanRoomOptions, storeWithCommits } from ${JSON.stringify(resolve("test/pev/room-fixtures.ts"))};
-  const folder = process.env.ORCHESTRATOR_FOLDER;
-  const { store, commits } = await storeWithCommits(folder, [{ file: "x" }]);
-  const room = await openCleanRoom(await cleanRoomOptions(folder, store, commits[0]));
-  const daemon = 'setsid sh -c "cd /; echo \\\\$\\\\$ > ' + folder + '/daemon; exec sleep 1000" & ';
-  await room.exec(["sh", "-c", daemon + "echo $$ > " + folder + "/command; sleep 1000; true"]);
-`;
+const pidIn = (file: string): number | undefined => {
+  try {
+    return Number(readFileSync(file, "utf8")) || undefined;
+  } catch {
+    return undefined;
+  }
+};
 
-describe.skipIf(process.platform !== "linux")("after kill -9 of the orchestrator (read from /proc, so on Linux only)", () => {
-  it("what it ran in a room, a daemon with its own session included, is killed, and the room removed", async () => {
-    const own = join(folder, "orchestrator");
-    mkdirSync(own);
-    const orchestrator = spawn(process.execPath, ["--input-type=module", "--import", await transformer(own), "-e", ORCHESTRATOR], {
-      env: { ...process.env, ORCHESTRATOR_FOLDER: own },
-      stdio: ["ignore", "inherit", "inherit"],
+describe.skipIf(process.platform !== "linux")(
+  "after kill -9 of the orchestrator (read from /proc, so on Linux only)",
+  () => {
+    it("what it ran in a room, a daemon with its own session included, is killed, and the room removed", async () => {
+      const own = join(folder, "orchestrator");
+      mkdirSync(own);
+      const orchestrator = spawn(
+        process.execPath,
+        ["--import", "tsx", resolve("test/pev/orchestrator-process.ts"), own],
+        {
+          stdio: ["ignore", "inherit", "inherit"],
+        },
+      );
+      const pids = await Promise.all(
+        ["command", "daemon"].map((name) => eventually(() => pidIn(join(own, name)))),
+      );
+      orchestrator.kill("SIGKILL");
+      await new Promise((done) => orchestrator.once("exit", done));
+      places = await openPlaces(join(own, "places"));
+      const [room] = (await places.list()).filter(({ kind }) => kind === "room");
+      expect(pids.map(isAlive)).toEqual([true, true]);
+      expect(existsSync(room?.path ?? "")).toBe(true);
+
+      const roots = [await openPrivateRoot()];
+      const done = await reclaim({ places, roots, isOwnerDead: ownerIsDead, keep: () => true });
+      expect(done.removed).toEqual([room?.path]);
+      expect(done.killed).toBeGreaterThanOrEqual(2);
+      expect(pids.map(isAlive)).toEqual([false, false]);
+      expect(existsSync(room?.path ?? "")).toBe(false);
+      expect(readdirSync(join(own, "places"))).toEqual([]);
     });
-    const pids = await Promise.all(["command", "daemon"].map((name) => eventually(() => pidIn(join(own, name)))));
-    orchestrator.kill("SIGKILL");
-    await new Promise((done) => orchestrator.once("exit", done));
-    places = await openPlaces(join(own, "places"));
-    const [room] = (await places.list()).filter(({ kind }) => kind === "room");
-    expect(pids.map(isAlive)).toEqual([true, true]);
-    expect(existsSync(room?.path ?? "")).toBe(true);
-
-    const roots = [await openPrivateRoot()];
-    const done = await reclaim({ places, roots, isOwnerDead: ownerIsDead, keep: () => true });
-    expect(done.removed).toEqual([room?.path]);
-    expect(done.killed).toBeGreaterThanOrEqual(2);
-    expect(pids.map(isAlive)).toEqual([false, false]);
-    expect(existsSync(room?.path ?? "")).toBe(false);
-    expect(readdirSync(join(own, "places"))).toEqual([]);
-  });
-});
+  },
+);

@@ -31,9 +31,13 @@ describe("artifact_exists", () => {
   });
 
   test("takes neither a folder nor a link for a file", async () => {
-    expect(await run(fresh, "out")).toMatchObject({ outcome: "failed", reason: "artifact_missing" });
+    const folder = await run(fresh, "out");
+    expect(folder).toMatchObject({ outcome: "failed", reason: "artifact_missing" });
+    expect(folder.message).toContain("is a folder");
     const linked = { ...fresh, links: { link: "/etc/hostname" } };
-    expect(await run(linked, "link")).toMatchObject({ outcome: "failed", reason: "artifact_missing" });
+    const link = await run(linked, "link");
+    expect(link).toMatchObject({ outcome: "failed", reason: "artifact_missing" });
+    expect(link.message).toContain("is a link");
   });
 
   test("does not pass for a file that was the same at the base, unless the plan says so", async () => {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { TestPassSpec } from "../../src/core/spec.js";
+import { Judgement } from "../../src/core/verdict.js";
 import { judge } from "../../validators/index.js";
 import { closeLocalRooms, has, localRoom, pathOf, type Sample } from "../helpers/local-room.js";
 
@@ -169,6 +170,7 @@ for (const { name, absent, sample, program, code, tests, second, leaves, wrong }
       const judgement = await judge(spec(), await localRoom(sample));
       expect(judgement).toMatchObject({ outcome: "passed", reason: "ok", exitCode: 0, missing: [] });
       expect(judgement.counts).toEqual({ passed: 2, failed: 0, skipped: 0 });
+      expect(Judgement.parse(judgement)).toEqual(judgement);
     });
 
     test("fails for a wrong result and does not run the base", async () => {

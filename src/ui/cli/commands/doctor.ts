@@ -28,7 +28,10 @@ const look = async ({ projectDir, terminal }: Bench): Promise<readonly Finding[]
 const MARKS = { ok: ["green", "✔"], warn: ["yellow", "!"], fail: ["red", "✘"] } as const;
 
 const report = (output: Output, findings: readonly Finding[]): void => {
-  if (output.json) return printJson(output, { findings });
+  if (output.json) {
+    printJson(output, { findings });
+    return;
+  }
   printLine(
     output,
     table(
