@@ -59,6 +59,8 @@ export interface RunLedger {
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
   readonly settings: Settings;
+  /** Who can work on steps here, by name. */
+  readonly agentNames: readonly string[];
   readonly ledger: Ledger;
   /** A credential for an in-process caller. */
   issue(caller: Caller): Caller;
@@ -98,8 +100,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
+  const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const { credentials, engine } = createCredentials();
-  const ledger = openLedger({ store, credentials, now, rules: rulesOf(settings, Object.keys(functions)) });
+  const ledger = openLedger({ store, credentials, now, rules: rulesOf(settings, agentNames) });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
@@ -127,6 +130,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     dataDir,
     settings,
+    agentNames,
     ledger,
     issue: (caller) => ledger.issue(caller),
     toolsFor: (caller) => toolsFor(caller, host),
@@ -186,11 +190,12 @@ const openProject = async (parts: {
 
 const now = (): string => new Date().toISOString();
 
-const rulesOf = (settings: Settings, functions: readonly string[]): Rules => ({
+/** A project that names no agents leaves them to its host, so nobody can say which exist. */
+const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({
   staleTtlMs: settings.runLedger.staleTtlMs,
   onUnmetCriteria: settings.onUnmetCriteria,
   changeValidator: settings.changeValidator,
-  agents: [...new Set([...Object.keys(settings.agents), ...functions])],
+  agents: agents.length === 0 ? null : agents,
 });
 
 // Work that was never proposed must outlive a reboot, so workspaces are no temporary files.

@@ -60,7 +60,7 @@ export const listed = (names: readonly PropertyKey[]): string => {
   return names.length > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
 };
 
-export const describeFound = (value: unknown): string => {
+const describeFound = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "string") {
     return value.length > QUOTED_CHARS ? `${quoted(value)} (${value.length} characters)` : quoted(value);
@@ -88,7 +88,7 @@ export const isRecord = (value: unknown): value is Readonly<Record<string, unkno
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `steps[0].validator.target`; the root's own name when there is no key to name. */
-export const placeText = (at: Place, root: string): string => {
+const placeText = (at: Place, root: string): string => {
   let text = "";
   for (const segment of at.slice(0, PLACE_DEPTH)) {
     if (typeof segment === "number") text += `${text === "" ? root : ""}[${segment}]`;

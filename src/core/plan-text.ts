@@ -2,7 +2,7 @@ import { type Flaw, quoted } from "./defects.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
 
-export type JsonText = { readonly value: unknown; readonly repeatedKeys: readonly Flaw[] };
+type JsonText = { readonly value: unknown; readonly repeatedKeys: readonly Flaw[] };
 
 /**
  * Models wrap their JSON into prose and fences. The whole text counts when it is JSON, else the first fenced block that

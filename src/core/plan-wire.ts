@@ -23,8 +23,7 @@ const MayChange = z
   ])
   .default({ paths: [], only: false });
 
-/** A step as planners write it, read into the step the ledger stores, defaults filled in. */
-export const WireStep = closed({
+const WireStep = closed({
   id: Id,
   goal: textOf(limit.GOAL_CHARS),
   owner_agent: textOf(limit.ID_CHARS),

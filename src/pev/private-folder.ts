@@ -15,7 +15,7 @@ export const openPrivateRoot = async (): Promise<string> => {
   const root = join(parent, `runledger-${uid}`);
   await mkdir(root, { mode: 0o700 }).catch(ignoreExisting);
   const found = await lstat(root);
-  if (found.uid !== uid || (found.mode & 0o077) !== 0)
+  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0)
     throw unfit(
       `${root} is not a private folder of this user.`,
       "Remove it, or set TMPDIR to another folder.",

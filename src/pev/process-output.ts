@@ -70,14 +70,12 @@ class LastBytes {
 
   constructor(readonly bytesMax: number) {}
 
+  /** A pipe hands over far less at once than the ring holds. */
   add(chunk: Buffer): void {
     if (this.#ring.length === 0) this.#ring = Buffer.alloc(this.bytesMax);
-    const last = chunk.subarray(-this.bytesMax);
-    this.#written += chunk.length - last.length;
-    const at = this.#written % this.bytesMax;
-    const untilWrap = last.copy(this.#ring, at);
-    last.copy(this.#ring, 0, untilWrap);
-    this.#written += last.length;
+    const untilWrap = chunk.copy(this.#ring, this.#written % this.bytesMax);
+    chunk.copy(this.#ring, 0, untilWrap);
+    this.#written += chunk.length;
   }
 
   bytes(): Buffer {

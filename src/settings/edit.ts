@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { type Document, isMap, isScalar, parseDocument } from "yaml";
+import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { checkLayers, checkSize, fileLayer, parseYaml, readSettingsText } from "./layers.js";
@@ -9,12 +9,12 @@ import { checkLayers, checkSize, fileLayer, parseYaml, readSettingsText } from "
 /** Changes one value and leaves every comment where it is; the file is replaced whole, and only when all of it is valid. */
 export const setSetting = async ({ file, key, value }: { file: string; key: string; value: string }) => {
   const before = (await readSettingsText(file)) ?? "";
-  // Refuses what cannot be read before anything is changed.
+  // Refuses what is no mapping before anything is put into it.
   fileLayer(before, file, file);
-  const after = edited(before, key.split("."), parseYaml(value, key).value);
+  const keys = key.split(".");
+  const after = edited(parseYaml(before, file).doc, keys, parseYaml(value, key).value);
   checkSize(file, Buffer.byteLength(after));
   const layer = fileLayer(after, file, file);
-  const keys = key.split(".");
   // A line of the text that is not written yet would mislead: the new value is named by its key.
   const where = (at: readonly PropertyKey[]): string =>
     keys.every((segment, index) => at[index] === segment) ? `${key} = ${quoted(value)}` : layer.where(at);
@@ -22,8 +22,7 @@ export const setSetting = async ({ file, key, value }: { file: string; key: stri
   await replaceFile(file, after);
 };
 
-const edited = (text: string, keys: readonly string[], value: unknown): string => {
-  const doc = parseDocument(text);
+const edited = (doc: Document, keys: readonly string[], value: unknown): string => {
   const parents = keys.slice(0, -1).map((_, index) => keys.slice(0, index + 1));
   for (const parent of parents) makeRoom(doc, parent);
   doc.setIn(keys, typeof value === "object" ? doc.createNode(value) : value);
@@ -40,7 +39,6 @@ const makeRoom = (doc: Document, keys: readonly string[]): void => {
 
 /** Whoever reads at the same time sees the old file or the new one. */
 const replaceFile = async (file: string, text: string): Promise<void> => {
-  await mkdir(dirname(file), { recursive: true });
   // A link is followed: the file it leads to is what people edit.
   const target = await realpath(file).catch(() => file);
   const mode = await stat(target).then(
@@ -49,10 +47,11 @@ const replaceFile = async (file: string, text: string): Promise<void> => {
   );
   const draft = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
+    await mkdir(dirname(target), { recursive: true });
     await writeFile(draft, text, { flag: "wx", mode });
     await rename(draft, target);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => undefined);
     throw new LedgerError("settings_invalid", `${file} cannot be written.`, { cause: error });
   }
 };

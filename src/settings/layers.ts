@@ -13,7 +13,7 @@ import { LedgerError } from "../core/errors.js";
 import { type Settings, SettingsFile } from "./schema.js";
 
 /** Keys to values; without a prototype, so that no key of a file can mean one. */
-export type Tree = { [key: string]: unknown };
+type Tree = { [key: string]: unknown };
 
 /** One place that settings come from. Later layers lie above earlier ones. */
 export type Layer = {
@@ -28,11 +28,11 @@ export type Layer = {
 const SETTINGS_BYTES = 1_048_576;
 
 /** All that is wrong with all layers comes back at once, each defect with its file and line. */
-export const checkLayers = (layers: readonly Layer[]): { settings: Settings; merged: Tree } => {
+export const checkLayers = (layers: readonly Layer[]): Settings => {
   const merged = emptyTree();
   for (const { tree } of layers) mergeInto(merged, tree, MERGE_DEPTH);
   const result = SettingsFile.safeParse(merged);
-  if (result.success) return { settings: result.data, merged };
+  if (result.success) return result.data;
   throw refusal(flawsOf(result.error.issues, merged), layers);
 };
 

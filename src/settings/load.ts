@@ -30,7 +30,7 @@ export const loadSettings = async (projectDir: string, env: Env): Promise<Loaded
     ...(await layerOf(file, "project")),
     ...envLayers(env),
   ];
-  const { settings } = checkLayers(layers);
+  const settings = checkLayers(layers);
   return { settings, origins: originsOf(settings, layers), file };
 };
 

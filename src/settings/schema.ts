@@ -5,7 +5,7 @@ import { ProjectPath } from "../core/paths.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textUpTo } from "../core/wire.js";
 
 /** An agent that is a program: its prompt comes on standard input, its work is the workspace. */
-export type AgentSettings = {
+type AgentSettings = {
   readonly kind: "command";
   readonly run: readonly string[];
   /** Names of variables that are passed through to it. */
@@ -73,7 +73,7 @@ const SharedPath = ProjectPath.refine(
 
 const AgentName = z
   .string()
-  .refine((name) => !RESERVED_AGENTS.has(name.trim()), "a name that is not reserved")
+  .refine((name) => !RESERVED_AGENTS.has(name.trim().toLowerCase()), "a name that is not reserved")
   .refine(isId, ID_WORDS);
 
 const Agent = closed({

@@ -23,7 +23,7 @@ export const groupCommit = <Batch, Done>(
     setImmediate(() => {
       scheduled = false;
       settle(waiting.splice(0, GROUP_BATCHES), commit);
-      
+      if (waiting.length > 0) schedule();
     });
   };
   return {

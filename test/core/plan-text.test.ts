@@ -24,6 +24,7 @@ describe("the plan is found in whatever a model wraps it into", () => {
     ["the first of two fences", `${fence(plan("A"))}\n${fence(plan("B"))}`],
     ["a fence behind a bare object", `${plan("B")}\n${fence(plan("A"))}`],
     ["the first fence whose body parses", `${fence(`{"goal": }`)}\n${fence(plan("A"))}`],
+    ["the first fence that holds nothing else", `${fence(`${plan("B")} or so`)}\n${fence(plan("A"))}`],
     ["the first fence that is an object", `${fence("[1]")}\n${fence(plan("A"))}`],
     ["a fence behind one in another language", `${fence("ls {a}", "sh")}\n${fence(plan("A"))}`],
     ["a fence in another language that names itself", `${fence(plan("A"), "json5")}`],

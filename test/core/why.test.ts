@@ -68,22 +68,33 @@ describe("whyRun says in one sentence", () => {
     const refused = playedOn(runWith(steps), {}, ...tried, cast.fail("a"));
     const twice = playedOn(refused, {}, policy("a", cast.retry), ...tried, cast.fail("a"));
     const interrupted = playedOn(runWith(steps), {}, cast.start("a"), cast.interrupt("a"));
+    const two = playedOn(
+      runWith([stepSpec("a"), stepSpec("c")]),
+      {},
+      ...tried,
+      cast.fail("a"),
+      cast.start("c"),
+    );
+    const both = playedOn(two, {}, cast.interrupt("c"), policy("c", cast.escalate));
     const errors = [cast.error("a"), cast.error("a"), cast.error("a")];
     expect(told(playedOn(runWith(steps), {}, cast.pause("lunch")))).toMatchInlineSnapshot(
       `"[person] It is paused (requested): lunch | runledger resume run_1"`,
     );
     expect(told(playedOn(refused, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 1 time (1 test failed.) and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was refused 1 time (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(told(playedOn(twice, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 2 times (1 test failed.) and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was refused 2 times (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(told(playedOn(interrupted, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 1 time (the agent exited with code 1) and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was refused 1 time (the agent exited with code 1), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(
       told(playedOn(refused, {}, policy("a", cast.escalate, "ask Ada"), policy("a", cast.skip))),
-    ).toMatchInlineSnapshot(`"[person] It is paused (escalated): ask Ada | runledger resume run_1"`);
+    ).toMatchInlineSnapshot(`"[person] It is paused; every request is answered. | runledger resume run_1"`);
+    expect(told(both)).toMatchInlineSnapshot(
+      `"[person] It is paused because step "c" was refused 1 time (the agent exited with code 1), and 1 more, and waits for a person. | runledger policy run_1 c retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+    );
     expect(told(playedOn(runWith(steps), {}, ...tried, ...errors))).toMatchInlineSnapshot(
       `"[person] It is paused (verification_errored): The validator of "a" could not run: node is not installed. | runledger resume run_1"`,
     );

@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { captureTree } from "../../src/pev/capture.js";
@@ -89,7 +91,8 @@ describe("a capture holds", () => {
     const { tree, files: count } = await capture(work);
     expect(count).toBe(6);
     for (const [path, content] of Object.entries(files)) {
-      expect(await bytesAt(work.store, tree, path)).toEqual(Buffer.from(content));
+      // Not toEqual, which takes half a minute to compare three million bytes.
+      expect((await bytesAt(work.store, tree, path)).equals(Buffer.from(content)), path).toBe(true);
     }
   });
 
@@ -184,7 +187,7 @@ describe("ignore rules", () => {
     expect((await capture(work)).changes).toEqual([]);
     renameSync(cache, join(work.folder, "source"));
     await expect(capture(work)).rejects.toMatchObject(refusal("source", "200000 entries"));
-  });
+  }, 180_000);
 });
 
 describe("an agent's repository is never read as one", () => {
@@ -353,9 +356,7 @@ describe("what is no source is refused by name", () => {
     await expect(capture(work)).rejects.toMatchObject(refusal("test", "leaves the workspace"));
     rmSync(join(work.folder, "test"));
     symlinkSync("moved", join(work.folder, "test"));
-    expect((await capture(work)).changes).toEqual(
-      ["added test", "added moved/a.test", "deleted test/a.test"].sort(),
-    );
+    expect((await capture(work)).changes).toEqual(["renamed moved/a.test", "added test"]);
   });
 
   it("a FIFO and a socket, even where a tracked file was", async () => {
@@ -363,6 +364,11 @@ describe("what is no source is refused by name", () => {
     rmSync(join(work.folder, "a.txt"));
     execFileSync("mkfifo", [join(work.folder, "a.txt")]);
     await expect(capture(work)).rejects.toMatchObject(refusal("a.txt", "neither a regular file"));
+    rmSync(join(work.folder, "a.txt"));
+    const server = createServer().listen(join(work.folder, "a.txt"));
+    await once(server, "listening");
+    await expect(capture(work)).rejects.toMatchObject(refusal("a.txt", "neither a regular file"));
+    server.close();
   });
 
   it.skipIf(process.getuid?.() !== 0)("a device (only root can make one)", async () => {
@@ -418,8 +424,6 @@ describe("an agent that is still at work while it is captured", () => {
         renameSync("d" + n, "x" + n); symlinkSync(${JSON.stringify(outside)}, "d" + n);
         unlinkSync("d" + n); renameSync("x" + n, "d" + n);
       } catch {}`;
-    const { spawn } = await import("node:child_process");
-    const { once } = await import("node:events");
     const agent = spawn(process.execPath, ["-e", script], {
       cwd: work.folder,
       stdio: ["ignore", "pipe", "ignore"],

@@ -9,6 +9,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -111,7 +112,7 @@ describe("the tree of a clean room", () => {
 describe("git in a clean room", () => {
   it("is at the commit on a branch of its own, with its history and nothing to report", async () => {
     const end = await sh(
-      "git status --porcelain && git rev-parse HEAD && git branch --show-current && git log --oneline | wc -l",
+      "git diff-files --name-only && git status --porcelain && git rev-parse HEAD && git branch --show-current && git log --oneline | wc -l",
     );
     expect(end.stdout.trim().split("\n")).toEqual([commits[1], "runledger/run-1/step-1", "2"]);
   });
@@ -323,6 +324,11 @@ describe("the parent of all rooms", () => {
     symlinkSync(join(folder, "victim"), planted());
     await expect(openCleanRoom(options)).rejects.toMatchObject({ code: "workspace_unfit" });
     expect(readdirSync(join(folder, "victim"))).toEqual([]);
+  });
+
+  it("is refused when it is no folder", async () => {
+    writeFileSync(planted(), "", { mode: 0o600 });
+    await expect(openPrivateRoot()).rejects.toMatchObject({ code: "workspace_unfit" });
   });
 
   it("is refused when others may look into it", async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -101,4 +102,28 @@ describe("the environment of a room", () => {
       npm_config_offline: "true",
     });
   });
+});
+
+describe("real tools in that environment", () => {
+  const scratch = join(home, "scratch");
+  const real = () => {
+    for (const part of ["home", "tmp"]) mkdirSync(join(scratch, part), { recursive: true });
+    return roomEnvironment({ outer: process.env, scratch, cacheFolder: join(home, "cache"), passEnv: [] });
+  };
+  const commands: readonly (readonly string[])[] = [
+    ["go", "version"],
+    ["rustc", "--version"],
+    ["cargo", "--version"],
+    ["python3", "-c", "import sys, sysconfig; print(sys.prefix, sysconfig.get_path('purelib'))"],
+    ["npm", "config", "get", "cache"],
+    ["mvn", "--version"],
+  ];
+
+  for (const [program = "", ...args] of commands) {
+    const outside = spawnSync(program, args, { encoding: "utf8" });
+    it.skipIf(outside.status !== 0)(`${program} answers as it does outside (needs ${program})`, () => {
+      const inside = spawnSync(program, args, { env: real(), encoding: "utf8" });
+      expect({ status: inside.status, stdout: inside.stdout }).toEqual({ status: 0, stdout: outside.stdout });
+    });
+  }
 });

@@ -135,6 +135,18 @@ describe("setSetting refuses and leaves the file as it was", () => {
     expect(await readFile(file, "utf8")).toBe(yaml);
   });
 
+  it("a place where no file can be", async () => {
+    const file = join(await fileWith(COMMENTED), "config.yaml");
+    const error = await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }));
+    expect(error).toMatchObject({ code: "settings_invalid", message: `${file} cannot be written.` });
+  });
+
+  it("a list where the settings should be", async () => {
+    const file = await fileWith("- a\n");
+    const error = await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }));
+    expect(error.message).toBe(`${file} must be a mapping of settings.`);
+  });
+
   it("a file that is no YAML", async () => {
     const file = await fileWith("a: b: c\n");
     expect((await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }))).message).toMatch(

@@ -262,6 +262,14 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ]);
   });
 
+  it("a value that two files get wrong, by the one that counts", async () => {
+    const config = await newFolder();
+    await put(join(config, "runledger", "config.yaml"), "protect: 5\n");
+    expect(await messageFor("protect: 6\n", { XDG_CONFIG_HOME: config })).toBe(
+      "1 defect in the settings: FILE:1:1: protect: found 6, expected a list.",
+    );
+  });
+
   it("a broken value in the environment, by the variable's name", async () => {
     const env = { RUNLEDGER_SET_protect: "[" };
     expect(await messageFor("{}", env)).toMatch(/^1 defect in the YAML: RUNLEDGER_SET_protect:1:2: /);

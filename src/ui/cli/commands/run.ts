@@ -26,6 +26,8 @@ export const startRun = async (
   const create = () =>
     app.createRun(caller, {
       plan,
+      // At the terminal nobody else could work on a step, so an unknown owner is a defect of the plan.
+      agents: app.agentNames,
       sessionKey: caller.sessionKey,
       originalRequest: options.request ?? `runledger run ${planFile}`,
       includeUncommitted: options.includeUncommitted,
