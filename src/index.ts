@@ -9,7 +9,7 @@ import type { Caller, Command } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import { formatDuration } from "./core/duration.js";
 import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
-import type { PolicyAction, PolicyActionType, StoredEvent } from "./core/events.js";
+import { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 import { PLAN_TEXT_CHARS } from "./core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import { awaitsApproval, type Run, type RunStatus, type Step } from "./core/run.js";
@@ -246,6 +246,7 @@ export type {
 export {
   awaitsApproval,
   errorKinds,
+  eventTypes,
   findProject,
   formatDuration,
   getSetting,

@@ -37,15 +37,17 @@ const outside: Record<string, readonly string[]> = {
     "src/ledger/owner.ts",
     "src/pev/",
     "src/engine/agents/",
+    "src/engine/logs.ts",
+    "src/engine/doctor.ts",
   ],
-  "node:child_process": ["src/pev/sandbox.ts", "src/ledger/owner.ts", "src/pev/process-table.ts"],
-  execa: ["src/pev/git.ts", "src/pev/sandbox.ts"],
-  "simple-git": ["src/pev/git.ts"],
+  "node:child_process": ["src/pev/sandbox.ts", "src/ledger/owner.ts", "src/ui/cli/commands/demo.ts"],
+  execa: ["src/pev/git.ts", "src/pev/user-git.ts"],
+  "simple-git": ["src/pev/user-git.ts"],
   "better-sqlite3": ["src/stores/"],
   "drizzle-orm": ["src/stores/"],
   yaml: ["src/settings/", "src/ui/cli/"],
   commander: ["src/ui/cli/"],
-  zod: ["src/core/", "src/settings/", "tools/"],
+  zod: ["src/core/", "src/settings/", "tools/", "src/pev/places.ts"],
 };
 
 /** Longer than 400 lines, by name and with a reason. */
@@ -135,7 +137,9 @@ describe("the house", () => {
   });
 
   it("exports names one by one: no stars, no defaults", () => {
-    const vague = sources.filter(({ text }) => /^export (\*|default)/m.test(text)).map(({ path }) => path);
+    const vague = sources
+      .filter(({ text }) => /^export (\*|default)/m.test(text.replace(/`[^`]*`/g, "")))
+      .map(({ path }) => path);
     expect(vague).toEqual([]);
   });
 

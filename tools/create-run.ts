@@ -25,21 +25,24 @@ export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): 
     });
   const agents = input.agents ?? ledger.rules.agents;
   const plan = readPlan(input.plan, agents === null ? {} : { agents });
+  const command = {
+    type: "create_run",
+    goal: plan.goal,
+    originalRequest: input.originalRequest,
+    workspaceIsolation: pev.project.store !== null,
+    base: null,
+    plan,
+  } as const;
   const runId = newRunId();
+  const earlier = await ledger.answered(runId, command, caller, input.idempotencyKey);
+  if (earlier !== undefined) return earlier;
   const base = await pev.captureBase(runId, {
     allowDirty: input.allowDirty ?? [],
     includeUncommitted: input.includeUncommitted ?? false,
   });
   const { run } = await ledger.submit(
     runId,
-    {
-      type: "create_run",
-      goal: plan.goal,
-      originalRequest: input.originalRequest,
-      workspaceIsolation: pev.project.store !== null,
-      base,
-      plan,
-    },
+    { ...command, base },
     caller,
     input.idempotencyKey === undefined ? {} : { idempotencyKey: input.idempotencyKey },
   );

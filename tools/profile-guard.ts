@@ -1,4 +1,5 @@
 import type { Caller } from "../src/core/commands.js";
+import { requireSession } from "../src/core/decide/guards.js";
 import { LedgerError } from "../src/core/errors.js";
 import { findStep } from "../src/core/run.js";
 import type { ToolProfile } from "../src/core/spec.js";
@@ -24,9 +25,11 @@ const profileTools: { readonly [P in ToolProfile]: readonly string[] } = {
 
 /**
  * While a step runs, its agent may use only the tools of the step's profiles, beside the run_* tools of its role.
- * Fails closed: a caller without a step, an unknown run or step, or a step that is not in progress is refused.
+ * Fails closed: a caller that is not the agent of this very attempt, an unknown run or step, or a step that is not in
+ * progress is refused.
  */
 export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolName: string): Promise<void> => {
+  ledger.check(caller);
   const own = allTools.find(({ name }) => name === toolName);
   if (own !== undefined ? mayUse(own, caller) : await isOpen(ledger, caller, toolName)) return;
   throw new LedgerError("access_denied", `"${caller.name}" may not use ${toolName} now.`, {
@@ -35,11 +38,12 @@ export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolNam
 };
 
 const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise<boolean> => {
-  const { runId, stepId } = caller;
-  if (runId === undefined || stepId === undefined) return false;
+  const { role, runId, stepId, attempt } = caller;
+  if (role !== "executor" || runId === undefined || stepId === undefined) return false;
   const run = await ledger.load(runId);
+  requireSession(run, caller);
   const step = findStep(run, stepId);
   if (run.state.status !== "running" || step?.state.status !== "in_progress") return false;
-  if (step.spec.ownerAgent !== caller.name) return false;
+  if (step.spec.ownerAgent !== caller.name || (attempt ?? step.attempt) !== step.attempt) return false;
   return step.spec.toolProfile.some((profile) => profileTools[profile].includes(toolName));
 };

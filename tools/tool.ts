@@ -50,19 +50,29 @@ const rolesOf: { readonly [R in ToolRole]: readonly Role[] } = {
 export const mayUse = (tool: Pick<Tool, "role">, caller: Caller): boolean =>
   rolesOf[tool.role].includes(caller.role);
 
-// Role, then input, then the handler: nothing is read or journaled for a call that should not have been made.
+// Identity, role, input, and only then the handler: nothing is read or journaled for a call that should not have been made.
 export const bindTool = (tool: Tool, caller: Caller, host: ToolHost): BoundTool => ({
   ...tool,
   call: async (raw) => {
+    host.ledger.check(caller);
     if (!mayUse(tool, caller))
       throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) may not call ${tool.name}.`, {
         hint: `Roles that may: ${rolesOf[tool.role].join(", ")}.`,
       });
-    const input = tool.input.safeParse(raw);
+    const input = safely(tool.name, () => tool.input.safeParse(raw));
     if (!input.success) throw misfit(tool.name, input.error);
     return tool.output.parse(await tool.handle(input.data, caller, host));
   },
 });
+
+// A hostile value can make a schema itself throw (an object whose `length` is no number); that is bad input too.
+const safely = <T>(name: string, parse: () => T): T => {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new LedgerError("invalid_input", `${name} cannot read this input.`, { cause });
+  }
+};
 
 const misfit = (name: string, error: z.ZodError): LedgerError => {
   const defects = error.issues.map(({ path, message }) => ({ path: path.join("."), message }));

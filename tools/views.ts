@@ -6,7 +6,7 @@ import type { Verdict } from "../src/core/verdict.js";
 import { whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 
-/** Models read short answers better; the whole log is a blob. */
+/** Models read short answers better; the whole log is a blob, the whole claim is in the journal. */
 const TAIL_IN_ANSWERS = 2_000;
 
 export const verdictView = (verdict: Verdict) => ({
@@ -55,7 +55,8 @@ export const stepView = (run: Run, step: Step, caller: Caller, ledger: Ledger) =
     depends_on: [...spec.dependsOn],
     tool_profile: [...spec.toolProfile],
     validator: { type: spec.validator.type, target: spec.validator.target },
-    result: "proposal" in state && state.proposal !== null ? state.proposal.result : null,
+    result:
+      "proposal" in state && state.proposal !== null ? state.proposal.result.slice(-TAIL_IN_ANSWERS) : null,
     verdict: "verdict" in state && state.verdict !== null ? verdictView(state.verdict) : null,
     policy_request: request === null ? null : policyRequestView(request),
   };

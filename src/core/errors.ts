@@ -30,6 +30,7 @@ export const errorKinds = {
   // not there
   run_not_found: "not_found",
   step_not_found: "not_found",
+  attempt_not_found: "not_found",
   criterion_not_found: "not_found",
   blob_not_found: "not_found",
   file_not_found: "not_found",

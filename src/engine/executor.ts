@@ -144,9 +144,9 @@ const perform = async (
     case "work":
       return work(options, runId, action.stepId, lease, signal);
     case "verify":
-      return void (await options.pev.verify(runId, action.stepId, lease.epoch));
+      return void (await options.pev.verify(runId, action.stepId, { epoch: lease.epoch, signal }));
     case "verify_criterion":
-      return void (await options.pev.verifyCriterion(runId, action.index, lease.epoch));
+      return void (await options.pev.verifyCriterion(runId, action.index, { epoch: lease.epoch, signal }));
     case "decide_policy":
       return decidePolicy(options, runId, action.stepId, lease);
   }

@@ -27,6 +27,10 @@ export const logsOf = async (
   const run = await ledger.load(runId);
   const step = findStep(run, stepId);
   if (step === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+  if (given !== undefined && given > step.attempt)
+    throw new LedgerError("attempt_not_found", `Step "${stepId}" has no attempt ${given}.`, {
+      hint: `It was started ${step.attempt} ${step.attempt === 1 ? "time" : "times"}.`,
+    });
   const attempt = given ?? step.attempt;
   const file = agentLogFile(logFolder, runId, stepId, attempt);
   const verdict = await verdictOf(ledger, runId, stepId, attempt);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { uuidv7 } from "uuidv7";
 import { digestOf } from "../core/canonical.js";
 import { type Caller, Command } from "../core/commands.js";
@@ -31,8 +32,17 @@ export interface Ledger {
   readonly store: Store;
   /** A credential for in-process callers; see credentials.ts. */
   issue(caller: Caller): Caller;
+  /** The caller itself when this ledger issued it; throws `access_denied` for a look-alike. */
+  check(caller: Caller): Caller;
   /** Load, decide, append, evolve, tell observers. Throws LedgerError when refused; then nothing was appended. */
   submit(runId: string, command: Command, caller: Caller, options?: SubmitOptions): Promise<Submitted>;
+  /** The run as of now when this key was answered before; asked by those who must do work before they can submit. */
+  answered(
+    runId: string,
+    command: Command,
+    caller: Caller,
+    idempotencyKey?: string,
+  ): Promise<Run | undefined>;
   /** The run as of now, also when another process wrote to it. Throws `run_not_found`. */
   load(runId: string): Promise<Run>;
   /** Events of a run with a seq above `afterSeq`, chain checked. */
@@ -47,7 +57,9 @@ export interface Ledger {
 }
 
 /** A decision on a run that somebody else changes at the same moment is taken again, this often. */
-const CONFLICTS_MAX = 20;
+const CONFLICTS_MAX = 60;
+/** Who was overtaken waits a random while, longer each time, or two processes in step would starve one of them. */
+const BACKOFF_MAX_MS = 64;
 /** Runs kept in memory, least recently used out first. */
 const CACHED_RUNS = 256;
 const READ_BATCH = 1_000;
@@ -104,6 +116,7 @@ export const openLedger = (options: {
         if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
         const done = await attempt(runId, command, caller, submitOptions);
         if (done !== undefined) return done;
+        await sleep(Math.random() * Math.min(2 ** conflicts, BACKOFF_MAX_MS));
       }
       throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
         hint: "Try again.",
@@ -123,7 +136,15 @@ export const openLedger = (options: {
     rules,
     store,
     issue: credentials.issue,
+    check: credentials.check,
     submit,
+    answered: async (runId, command, unchecked, idempotencyKey) => {
+      const caller = credentials.check(unchecked);
+      const asked = parsed(command);
+      const options = idempotencyKey === undefined ? {} : { idempotencyKey };
+      const earlier = await answered(store, runId, asked, caller, options);
+      return earlier === undefined ? undefined : load(earlier.runId);
+    },
     load,
     events: (runId, afterSeq, count) => readEvents(store, runId, afterSeq, count),
     feed: (afterPosition, count) => readFeed(store, afterPosition, count),
@@ -145,13 +166,15 @@ const parsed = (input: Command): Command => {
   throw new LedgerError("invalid_input", `The command does not fit: ${said}`, { details: { defects } });
 };
 
-// Commands on one run of this process wait for each other instead of colliding in the store.
+// Commands on one run of this process wait for each other instead of colliding in the store, and leave a gap between
+// them in which another ledger on the same file gets a word in.
 const inTurn = async <T>(
   queues: Map<string, Promise<unknown>>,
   runId: string,
   work: () => Promise<T>,
 ): Promise<T> => {
-  const turn = (queues.get(runId) ?? Promise.resolve()).then(work, work);
+  const former = queues.get(runId);
+  const turn = former === undefined ? work() : former.then(nextTurn, nextTurn).then(work);
   queues.set(runId, turn);
   try {
     return await turn;
@@ -302,12 +325,17 @@ const keyOf = (runId: string, command: Command, caller: Caller, key: string) => 
       "invalid_input",
       `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
     );
-  const asked = command.type === "create_run" ? { ...command, base: null } : command;
   return {
     scope: command.type === "create_run" ? `session:${caller.sessionKey}` : runId,
     key,
-    digest: digestOf({ asked, caller }),
+    digest: digestOf({ asked: withoutCapture(command), caller }),
   };
+};
+
+/** What was read from folders is another each time; whoever asks again means the same. */
+const withoutCapture = (command: Command): Record<string, unknown> => {
+  if (command.type === "create_run") return { ...command, base: null };
+  return command.type === "propose_step_result" ? { ...command, capture: null } : command;
 };
 
 const answered = async (

@@ -79,13 +79,9 @@ export const applyPatches = async (input: {
   const done = { applied: fresh.map(({ name }) => name), skipped: [...known].map(({ name }) => name) };
   if (fresh.length === 0) return done;
   await refuseBusyCheckout(user);
-  const { name = RUNLEDGER.name, email = RUNLEDGER.email } = user.identity;
   try {
-    await user.plumbing.run(["am", "--3way", "--keep", "--keep-cr", "--no-gpg-sign", "--quiet"], {
-      workTree: user.topLevel,
-      input: Buffer.concat(fresh.map(({ bytes }) => bytes)),
-      env: { GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email },
-    });
+    const series = Buffer.concat(fresh.map(({ bytes }) => bytes));
+    await am(user, ["--3way", "--keep", "--keep-cr", "--no-gpg-sign", "--quiet"], series);
   } catch (error) {
     if (!isLedgerError(error, "git_failed") || !underWay(user)) throw error;
     const conflict = await conflictIn(user, fresh, error);
@@ -256,20 +252,20 @@ const commitChanges = (store: Git, user: UserGit, head: string, paths: readonly 
 const knownPatches = async (user: UserGit, patches: readonly Patch[]): Promise<ReadonlySet<Patch>> => {
   const paths = await pathsOf(user, patches);
   if (paths.length === 0) return new Set();
-  const log = await user.plumbing.runBytes(
-    [
-      "--literal-pathspecs",
-      "log",
-      "--no-merges",
-      `-n${APPLIED_COMMITS_MAX}`,
-      "--no-color",
-      "-p",
-      ...AS_PATCH,
-      "--stdin",
-    ],
-    { input: ["HEAD", "--", ...paths, ""].join("\n") },
-  );
-  const ids = new Set((await patchIds(user, log)).keys());
+  const log = [
+    "--literal-pathspecs",
+    "log",
+    "--no-merges",
+    `-n${APPLIED_COMMITS_MAX}`,
+    "--no-color",
+    "-p",
+    "--full-diff",
+  ];
+  const history = await user.plumbing.runBytes([...log, ...AS_PATCH, "--stdin"], {
+    // Each path is a line of its own; a commit is found by any of them.
+    input: ["HEAD", "--", ...paths.filter((path) => !path.includes("\n")), ""].join("\n"),
+  });
+  const ids = new Set((await patchIds(user, history)).keys());
   const ours = await patchIds(user, Buffer.concat(patches.map(({ bytes }) => bytes)));
   const contained = new Set([...ours].flatMap(([id, commits]) => (ids.has(id) ? commits : [])));
   return new Set(patches.filter(({ bytes }) => contained.has(bytes.toString("latin1", 5, 45))));
@@ -294,6 +290,12 @@ const patchIds = async (user: UserGit, input: Buffer): Promise<Map<string, strin
     ids.set(id, [...(ids.get(id) ?? []), commit]);
   }
   return ids;
+};
+
+const am = async (user: UserGit, args: readonly string[], input = Buffer.alloc(0)): Promise<void> => {
+  const { name = RUNLEDGER.name, email = RUNLEDGER.email } = user.identity;
+  const env = { GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
+  await user.plumbing.run(["am", ...args], { workTree: user.topLevel, env, input });
 };
 
 const underWay = ({ gitDir }: UserGit): boolean =>
@@ -328,9 +330,11 @@ const conflictIn = async (
 };
 
 const takeBack = async (user: UserGit, head: string): Promise<void> => {
-  await user.plumbing.run(["am", "--abort"], { workTree: user.topLevel });
-  if ((await headOf(user)) === head && (await dirtyPaths(user, [], "no")).length === 0) return;
-  throw new LedgerError("git_failed", `The checkout could not be put back to ${head}.`, {
-    hint: `Look at git status and git reflog; ${head} is the commit it was at.`,
-  });
+  try {
+    await am(user, ["--abort"]);
+  } catch (error) {
+    // Nothing was committed, so there is nothing to take back but the traces of the attempt.
+    if ((await headOf(user)) === head) await am(user, ["--quit"]);
+    throw error;
+  }
 };

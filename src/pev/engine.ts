@@ -1,4 +1,5 @@
-import type { Caller } from "../core/commands.js";
+import { realpath } from "node:fs/promises";
+import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import { nextActions } from "../core/next.js";
@@ -10,6 +11,7 @@ import { captureBase } from "./checkout.js";
 import { judgeCriterion, judgeProposal } from "./judging.js";
 import { changedFiles, commitTree, keep, patchBetween } from "./objects.js";
 import type { Project } from "./project.js";
+import { userGit } from "./user-git.js";
 import { disposeWorkspaces, openStepWorkspace, type StepWorkspace } from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
@@ -21,12 +23,15 @@ export interface Pev {
   openWorkspace(run: Run, step: Step): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
-  /** Judges one proposal and records the verdict; the speaker holds the run's lease. */
-  verify(runId: string, stepId: string, epoch: number): Promise<Run>;
-  verifyCriterion(runId: string, index: number, epoch: number): Promise<Run>;
+  /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
+  verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
+  verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
   /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
   settle(runId: string, timeoutMs: number): Promise<Run>;
 }
+
+/** Whoever records a verdict holds the run's lease; the signal stops the judge. */
+export type Holding = { readonly epoch: number; readonly signal: AbortSignal };
 
 export type BaseOptions = {
   /** Paths whose changes do not count as a dirty checkout. */
@@ -45,25 +50,36 @@ export const createPev = (options: {
 }): Pev => {
   const { ledger, engine, project } = options;
 
-  const verify: Pev["verify"] = async (runId, stepId, epoch) => {
+  const record = async (runId: string, command: Command, { epoch, signal }: Holding): Promise<Run> => {
+    if (signal.aborted) return ledger.load(runId);
+    try {
+      return (await ledger.submit(runId, command, engine, { epoch })).run;
+    } catch (error) {
+      // Somebody cancelled the run or answered the step while it was judged: the verdict comes too late.
+      if (isLedgerError(error) && error.kind === "refused") return ledger.load(runId);
+      throw error;
+    }
+  };
+
+  const verify: Pev["verify"] = async (runId, stepId, holding) => {
     const run = await ledger.load(runId);
     const step = findStep(run, stepId);
     if (step?.state.status !== "verify_pending") return run;
-    const verdict = await judgeProposal(project, run, step);
+    const verdict = await judgeProposal(project, run, step, holding.signal);
     const command = { type: "record_verdict", stepId, verdict, round: step.state.errors } as const;
-    const recorded = await ledger.submit(runId, command, engine, { epoch });
-    if (verdict.outcome === "passed") await disposeWorkspaces(project, runId, stepId);
-    if (recorded.run.state.status === "completed") await disposeWorkspaces(project, runId);
-    return recorded.run;
+    const recorded = await record(runId, command, holding);
+    if (findStep(recorded, stepId)?.state.status === "completed")
+      await disposeWorkspaces(project, runId, stepId);
+    if (recorded.state.status === "completed") await disposeWorkspaces(project, runId);
+    return recorded;
   };
 
-  const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, epoch) => {
+  const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, holding) => {
     const run = await ledger.load(runId);
     const state = run.criteria[index]?.state;
     if (state?.status !== "unchecked") return run;
-    const verdict = await judgeCriterion(project, run, index);
-    const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
-    return (await ledger.submit(runId, command, engine, { epoch })).run;
+    const verdict = await judgeCriterion(project, run, index, holding.signal);
+    return record(runId, { type: "record_criterion_verdict", index, verdict, round: state.errors }, holding);
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
@@ -79,8 +95,9 @@ export const createPev = (options: {
         continue;
       }
       try {
-        if (action.kind === "verify") await verify(runId, action.stepId, lease.epoch);
-        if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, lease.epoch);
+        const holding = { epoch: lease.epoch, signal: lease.lost };
+        if (action.kind === "verify") await verify(runId, action.stepId, holding);
+        if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
@@ -93,6 +110,7 @@ export const createPev = (options: {
     project,
     captureBase: async (runId, baseOptions) => {
       if (project.store === null) return null;
+      await requireTopLevel(project.folder);
       const { commit } = await captureBase({
         store: project.store,
         projectDir: project.folder,
@@ -108,6 +126,19 @@ export const createPev = (options: {
     verifyCriterion,
     settle,
   };
+};
+
+// Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.
+const requireTopLevel = async (folder: string): Promise<void> => {
+  const { topLevel } = await userGit(folder);
+  if (topLevel === (await realpath(folder))) return;
+  throw new LedgerError(
+    "unsupported_repository",
+    `${folder} is not the top of its repository (${topLevel}).`,
+    {
+      hint: "Put runledger.yaml into the top folder of the repository.",
+    },
+  );
 };
 
 const captureStep = async (project: Project, run: Run, step: Step): Promise<Capture> => {

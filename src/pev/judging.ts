@@ -11,15 +11,20 @@ import { checkProtection } from "./protect.js";
 import { openRoom, type RoomTask } from "./rooms.js";
 
 // A proposal is judged merged onto the head of now, in a room of its own; what cannot be judged is errored, never lost.
-export const judgeProposal = async (project: Project, run: Run, step: Step): Promise<Verdict> => {
+export const judgeProposal = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  signal: AbortSignal,
+): Promise<Verdict> => {
   const { state } = step;
   if (state.status !== "verify_pending") throw new Error(`step "${step.spec.id}" has no proposal to judge`);
   const startedAt = Date.now();
   const base = frame(run, step.spec.validator, state);
   try {
     const judged = run.workspaceIsolation
-      ? await judgeIsolated(project, run, step, state)
-      : await judgeInRoom(project, run, step, null, state.approval !== null);
+      ? await judgeIsolated(project, run, step, state, signal)
+      : await judgeInRoom(project, run, step, null, signal);
     return { ...base, ...judged, durationMs: Date.now() - startedAt };
   } catch (error) {
     return { ...base, ...couldNotRun(error), durationMs: Date.now() - startedAt };
@@ -27,7 +32,12 @@ export const judgeProposal = async (project: Project, run: Run, step: Step): Pro
 };
 
 /** Acceptance criteria judge the head itself. */
-export const judgeCriterion = async (project: Project, run: Run, index: number): Promise<Verdict> => {
+export const judgeCriterion = async (
+  project: Project,
+  run: Run,
+  index: number,
+  signal: AbortSignal,
+): Promise<Verdict> => {
   const criterion = run.criteria[index];
   if (criterion === undefined) throw new Error(`run "${run.runId}" has no criterion ${index}`);
   const startedAt = Date.now();
@@ -39,6 +49,7 @@ export const judgeCriterion = async (project: Project, run: Run, index: number):
       validator,
       candidate: run.head === null ? null : { commit: run.head, base: run.base ?? run.head },
       timeoutMs: project.validatorTimeoutMs,
+      signal,
     });
     return { ...base, ...judged, durationMs: Date.now() - startedAt };
   } catch (error) {
@@ -49,7 +60,13 @@ export const judgeCriterion = async (project: Project, run: Run, index: number):
 type Judged = Partial<Verdict>;
 type Proposed = Extract<StepState, { status: "verify_pending" }>;
 
-const judgeIsolated = async (project: Project, run: Run, step: Step, state: Proposed): Promise<Judged> => {
+const judgeIsolated = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  state: Proposed,
+  signal: AbortSignal,
+): Promise<Judged> => {
   const { capture } = state.proposal;
   const { store } = project;
   if (store === null || run.head === null || capture.commit === null || capture.base === null)
@@ -63,7 +80,7 @@ const judgeIsolated = async (project: Project, run: Run, step: Step, state: Prop
   if (refusal !== null) return { ...refusal, tree: merged.tree };
   const commit = await candidateCommit(project, run, step, state, merged.tree);
   const candidate = { commit, base: run.head };
-  const judged = await judgeInRoom(project, run, step, candidate, state.approval !== null);
+  const judged = await judgeInRoom(project, run, step, candidate, signal);
   return { ...judged, commit, tree: merged.tree };
 };
 
@@ -167,10 +184,11 @@ const commitMessage = (run: Run, { spec, attempt }: Step): string => {
 const judgeInRoom = async (
   project: Project,
   run: Run,
-  { spec }: Step,
+  { spec, state }: Step,
   candidate: RoomTask["candidate"],
-  approved: boolean,
+  signal: AbortSignal,
 ): Promise<Judged> => {
+  const approved = state.status === "verify_pending" && state.approval !== null;
   if (spec.validator.type === "orchestrator_approval" && approved)
     return { outcome: "passed", reason: "approved", message: "Approved." };
   return inRoom(project, run, {
@@ -178,6 +196,7 @@ const judgeInRoom = async (
     validator: spec.validator,
     candidate,
     timeoutMs: spec.timeoutMs ?? project.validatorTimeoutMs,
+    signal,
   });
 };
 

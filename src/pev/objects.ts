@@ -102,6 +102,8 @@ export const readTreeFile = async (
   path: string,
   bytesMax: number,
 ): Promise<Buffer | undefined> => {
+  // Such names are in no tree, and git would look somewhere else.
+  if (path.split("/").some((name) => name === "" || name === "." || name === "..")) return undefined;
   const { stdout } = await store.run(["ls-tree", "--full-tree", "-z", "-l", commit, "--", path]);
   const [mode = "", , oid = "", size = ""] = stdout.split("\t")[0]?.split(/ +/) ?? [];
   if (!mode.startsWith("100")) return undefined;
@@ -171,7 +173,7 @@ const mailSafe = (message: string): string =>
     .replaceAll("\0", "")
     .replace(/\r\n?/g, "\n")
     .replace(
-      /^(?=diff -|Index: |---|>?From |\[PATCH|(?:from|date|subject|message-id|content-[\w-]+)\s*:)/gim,
+      /^(?=diff |@@ -|Index: |---|>?From |\[PATCH|(?:from|date|subject|message-id|content-[\w-]+)\s*:)/gim,
       " ",
     );
 

@@ -55,9 +55,10 @@ const signal = (pid: number, name: NodeJS.Signals): boolean => {
 const survivors = (target: SweepTarget): readonly number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => procStat(Number(name)))
-    .filter((stat) => stat !== undefined && isSurvivor(stat, target))
-    .flatMap((stat) => stat?.pid ?? []);
+    .flatMap((name) => {
+      const stat = procStat(Number(name));
+      return stat !== undefined && isSurvivor(stat, target) ? [stat.pid] : [];
+    });
 
 const isSurvivor = (stat: ProcStat, target: SweepTarget): boolean => {
   if (stat.zombie || stat.pid === process.pid || stat.startTime < target.since) return false;

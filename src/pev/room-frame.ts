@@ -28,6 +28,8 @@ export type RoomFrameOptions = {
   /** For all commands of the validator together, from its first one on. */
   readonly timeoutMs: number;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  /** Aborts when nobody wants the verdict any more: everything in the room is stopped. */
+  readonly signal: AbortSignal;
 };
 
 /** What rooms of both kinds are made of: a private folder that is registered, an environment, and commands with one limit. */
@@ -65,7 +67,8 @@ export const openRoomFrame = async (options: RoomFrameOptions): Promise<RoomFram
     folder,
     scratch,
     commandsIn: (cwd) => commandsIn(cwd, { environment, place, options }),
-    run: (cwd, argv, timeoutMs) => runProcess({ argv, cwd, env: environment, timeoutMs, place }),
+    run: (cwd, argv, timeoutMs) =>
+      runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");
@@ -88,7 +91,8 @@ const commandsIn = (cwd: string, { environment, place, options }: Surroundings):
   const exec: Room["exec"] = async (argv, { env, stdoutBytesMax = 0 } = {}): Promise<Execution> => {
     until ??= performance.now() + options.timeoutMs;
     const timeoutMs = Math.ceil(until - performance.now());
-    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, place };
+    const { signal } = options;
+    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, place, signal };
     const { log, cancelled: _, survivors: __, ...end } = await runProcess(call);
     return { argv, ...end, log: log === null ? null : await options.putBlob(log) };
   };

@@ -12,16 +12,27 @@ export type RoomTask = {
   /** The commit to judge and the one to compare it with; null without workspace isolation. */
   readonly candidate: { readonly commit: string; readonly base: string } | null;
   readonly timeoutMs: number;
+  readonly signal: AbortSignal;
 };
 
 // A clean room where there is something to unpack, the project's own folder where seed 002 runs without isolation.
 export const openRoom = (
   project: Project,
   run: Run,
-  { name, validator, candidate, timeoutMs }: RoomTask,
+  { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
   const { places, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
-  const frame = { places, runId: run.runId, name, passEnv, cacheFolder, timeoutMs, putBlob, environment };
+  const frame = {
+    places,
+    runId: run.runId,
+    name,
+    passEnv,
+    cacheFolder,
+    timeoutMs,
+    putBlob,
+    environment,
+    signal,
+  };
   if (candidate === null || store === null) return openProjectRoom({ ...frame, projectDir });
   const { setup, share, baseCache } = project;
   const digest = validatorDigest(validator);

@@ -144,7 +144,7 @@ export const leaseStatements = (db: BetterSQLite3Database) => ({
         epoch: sql`${leases.epoch} + 1`,
         expiresAt: sql`excluded.expires_at`,
       },
-      setWhere: sql`${not(live)} OR ${leases.owner} = excluded.owner
+      setWhere: sql`${not(live)}
         OR (${leases.owner} = ${given("brokenOwner")} AND ${leases.epoch} = ${given("brokenEpoch")})`,
     })
     .returning(leaseRow)

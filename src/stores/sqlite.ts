@@ -35,7 +35,7 @@ const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
   const commit = groupCommitter(sqlite, { ...reads, ...appendStatements(db) });
   const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit(group)));
   return {
-    ledgerId: reads.ledgerId.get()?.value ?? "",
+    ledgerId: requireLedgerId(reads),
     append: async (batch) => call(() => appends.add(batch)),
     read: async (runId, afterSeq, limit) =>
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
@@ -87,6 +87,14 @@ const stoppedBy = (cause: unknown): LedgerError =>
   });
 
 type Reads = ReturnType<typeof readStatements>;
+
+const requireLedgerId = (reads: Reads): string => {
+  const row = reads.ledgerId.get();
+  if (row !== undefined) return row.value;
+  throw new LedgerError("store_unavailable", "The ledger's file has lost its id.", {
+    hint: "Restore the file from a backup.",
+  });
+};
 
 const list = (db: SqliteConnection["db"], reads: Reads, query: ListQuery): RunRow[] => {
   const olderThan = query.afterRunId === undefined ? undefined : requireRun(reads, query.afterRunId).created;

@@ -26,7 +26,10 @@ export interface Store {
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
 
-  /** The lease, when nobody else holds a live one; undefined otherwise. `breaking` names an owner known to be dead. */
+  /**
+   * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
+   * other. Undefined otherwise. `breaking` names an owner known to be dead.
+   */
   claim(request: ClaimRequest): Promise<Lease | undefined>;
   /** Longer, if it is still the current lease. */
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;

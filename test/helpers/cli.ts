@@ -9,7 +9,7 @@ export type TypeOptions = {
   /** Default: the repository. */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** A person watches. */
+  /** A person watches, at a terminal that knows colours. */
   readonly live?: boolean;
   readonly interrupted?: AbortSignal;
 };
@@ -35,6 +35,7 @@ export const openDesk = async (files: Readonly<Record<string, string>>): Promise
       env: { ...sample.env, NO_COLOR: undefined, ...options.env },
       cwd: options.cwd ?? sample.repo,
       live: options.live ?? false,
+      colours: options.live ?? false,
       interrupted: options.interrupted ?? new AbortController().signal,
     });
     return { code, out: out.heard(), err: err.heard() };
@@ -64,15 +65,17 @@ const listener = (): Writable & { heard(): string } => {
 };
 
 const MASKS: readonly (readonly [RegExp, string])[] = [
-  [/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "RUN"],
+  [/\brun_[0-9a-f]{32}\b/g, "RUN"],
   [/\b[0-9a-f]{64}\b/g, "DIGEST"],
   [/\b[0-9a-f]{40}\b/g, "COMMIT"],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z?/g, "TIME"],
-  [/\b\d+(\.\d+)?(ms|s|m)(\d+s)? ago/g, "AGO"],
+  [/\b[\w.]+@terminal/g, "PERSON@terminal"],
+  [/\b\d+(\.\d+)?(ms|s|m)(\d+s)? ago */g, "AGO "],
   [/\(\d+(\.\d+)?(ms|s)\)/g, "(DURATION)"],
 ];
 
-const mask = (text: string): string => MASKS.reduce((masked, [what, name]) => masked.replace(what, name), text);
+const mask = (text: string): string =>
+  MASKS.reduce((masked, [what, name]) => masked.replace(what, name), text);
 
 /** Names and kinds of every field, however deep: what a program that reads the output may rely on. */
 export const shapeOf = (value: unknown): unknown => {

@@ -137,7 +137,7 @@ test("A decision that is overtaken again and again is given up with a word, not 
   await expect(openedOn(busy).tell("run_1", cast.note("k", "v"))).rejects.toMatchObject({
     code: "seq_conflict",
   });
-  expect(appends).toBe(21);
+  expect(appends).toBe(61);
 });
 
 test("Whoever speaks with a lease that is not current is not heard", async () => {

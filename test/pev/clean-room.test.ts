@@ -48,10 +48,20 @@ beforeAll(async () => {
   options = { ...(await cleanRoomOptions(folder, made.store, commits[1] ?? "")), base: commits[0] ?? "" };
 });
 beforeEach(async () => {
-  room = await openCleanRoom(options);
+  room = await open(options);
 });
-afterEach(() => room.dispose());
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.dispose();
+});
 afterAll(() => removeTemp(folder));
+
+/** Disposed after the test even when it fails; a second disposal changes nothing. */
+const opened: OwnedRoom[] = [];
+const open = async (wanted: CleanRoomOptions): Promise<OwnedRoom> => {
+  const made = await openCleanRoom(wanted);
+  opened.push(made);
+  return made;
+};
 
 const sh = (script: string) => room.exec(["sh", "-c", script], { stdoutBytesMax: 10_000 });
 const treeFolder = async () => (await sh("pwd")).stdout.trim();
@@ -73,9 +83,8 @@ describe("the tree of a clean room", () => {
   it("lies in a private folder that cannot be foreseen", async () => {
     const tree = await treeFolder();
     expect(tree).toMatch(/\/runledger-\d+\/[0-9a-f-]{36}\/tree$/);
-    const again = await openCleanRoom(options);
+    const again = await open(options);
     expect((await again.exec(["pwd"], { stdoutBytesMax: 1_000 })).stdout.trim()).not.toBe(tree);
-    await again.dispose();
   });
 
   it("is gone when it is disposed, with its registration, even where a tool forbade writing", async () => {
@@ -88,7 +97,7 @@ describe("the tree of a clean room", () => {
 
   it("leaves nothing when it cannot be built", async () => {
     const before = readdirSync(await openPrivateRoot());
-    await expect(openCleanRoom({ ...options, commit: "0".repeat(40) })).rejects.toMatchObject({
+    await expect(open({ ...options, commit: "0".repeat(40) })).rejects.toMatchObject({
       code: "git_failed",
     });
     expect(readdirSync(await openPrivateRoot())).toEqual(before);
@@ -102,10 +111,9 @@ describe("the tree of a clean room", () => {
       { path: "docs/read me.txt", change: "modified" },
       { path: "new.txt", change: "added" },
     ]);
-    const alone = await openCleanRoom({ ...options, base: null });
+    const alone = await open({ ...options, base: null });
     expect(await alone.changedFiles()).toEqual([]);
     expect(await alone.atBase()).toBeUndefined();
-    await alone.dispose();
   });
 });
 
@@ -154,7 +162,7 @@ describe("commands in a clean room", () => {
   it("see nothing of our environment, have a home of their own and keep their log as a blob", async () => {
     const { blobs, putBlob } = blobStore();
     process.env.ROOM_TEST_SECRET = "do-not-leak";
-    const own = await openCleanRoom({ ...options, putBlob });
+    const own = await open({ ...options, putBlob });
     const end = await own.exec(["sh", "-c", "env; touch $HOME/a $TMPDIR/b"], {
       env: { ADDED: "yes" },
       stdoutBytesMax: 100_000,
@@ -170,7 +178,7 @@ describe("commands in a clean room", () => {
   });
 
   it("share one limit, which the first of them starts", async () => {
-    const own = await openCleanRoom({ ...options, timeoutMs: 600 });
+    const own = await open({ ...options, timeoutMs: 600 });
     expect(await own.exec(["true"])).toMatchObject({ exitCode: 0, timedOut: false });
     expect(await own.exec(["sleep", "1000"])).toMatchObject({ timedOut: true });
     expect(await own.exec(["true"])).toMatchObject({ timedOut: true, exitCode: null, log: null });
@@ -251,7 +259,7 @@ describe("reading in a clean room", () => {
 
 describe("the room at the base", () => {
   it("shows the base, is made once, has a limit of its own, and goes with the first", async () => {
-    const own = await openCleanRoom({ ...options, timeoutMs: 2_000 });
+    const own = await open({ ...options, timeoutMs: 2_000 });
     await own.exec(["sleep", "1000"]);
     const [base, same] = await Promise.all([own.atBase(), own.atBase()]);
     expect(same).toBe(base);
@@ -265,23 +273,20 @@ describe("the room at the base", () => {
   });
 
   it("is prepared like the first, and what cannot be prepared is an error and is not remembered", async () => {
-    const prepared = await openCleanRoom({ ...options, setup: [["touch", "prepared"]] });
+    const prepared = await open({ ...options, setup: [["touch", "prepared"]] });
     expect(await (await prepared.atBase())?.stat("prepared")).toMatchObject({ kind: "file" });
-    await prepared.dispose();
     const baseCache = memoryCache();
-    const broken = await openCleanRoom({ ...options, setup: [["false"]], baseCache });
+    const broken = await open({ ...options, setup: [["false"]], baseCache });
     await expect(broken.cachedAtBase(async () => 1)).rejects.toMatchObject({ code: "provision_failed" });
-    await broken.dispose();
-    const mended = await openCleanRoom({ ...options, baseCache });
+    const mended = await open({ ...options, baseCache });
     expect(await mended.cachedAtBase(async () => 2)).toBe(2);
-    await mended.dispose();
   });
 
   it("answers from the cache while base, validator and preparation are the same", async () => {
     const baseCache = memoryCache();
     let computed = 0;
     const count = async (more: Partial<CleanRoomOptions>) => {
-      const own = await openCleanRoom({ ...options, baseCache, ...more });
+      const own = await open({ ...options, baseCache, ...more });
       await own.cachedAtBase(async (base) => {
         computed += 1;
         return (await base.read("docs/read me.txt", 10))?.toString();
@@ -322,7 +327,7 @@ describe("the parent of all rooms", () => {
   it("is refused when it is a link to somewhere else", async () => {
     mkdirSync(join(folder, "victim"), { mode: 0o700 });
     symlinkSync(join(folder, "victim"), planted());
-    await expect(openCleanRoom(options)).rejects.toMatchObject({ code: "workspace_unfit" });
+    await expect(open(options)).rejects.toMatchObject({ code: "workspace_unfit" });
     expect(readdirSync(join(folder, "victim"))).toEqual([]);
   });
 

@@ -35,6 +35,7 @@ const open = (projectDir = project) =>
     passEnv: [],
     cacheFolder: join(folder, "cache"),
     timeoutMs: 20_000,
+    signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
   });
 

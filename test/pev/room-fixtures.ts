@@ -93,6 +93,7 @@ export const cleanRoomOptions = async (
   passEnv: [],
   cacheFolder: join(folder, "cache"),
   timeoutMs: 60_000,
+  signal: new AbortController().signal,
   putBlob: blobStore().putBlob,
   projectDir: join(folder, "source"),
   setup: [],

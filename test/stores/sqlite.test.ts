@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openStore } from "../../src/stores/open.js";
 import { groupCommitter } from "../../src/stores/sqlite-append.js";
 import { connect } from "../../src/stores/sqlite-connection.js";
 import { inOurWords } from "../../src/stores/sqlite-errors.js";
-import { appendStatements, readStatements } from "../../src/stores/sqlite-statements.js";
+import { appendStatements, listRuns, readStatements } from "../../src/stores/sqlite-statements.js";
 import type { Store } from "../../src/stores/store.js";
 import { batchOf } from "./batches.js";
 import { root } from "./built.js";
@@ -162,6 +162,23 @@ describe("a ledger in a folder", () => {
       cwd: root,
     });
     expect(stdout).toContain("No schema changes");
+  });
+
+  it("finds what workers ask for every tick by an index", async () => {
+    await opened();
+    const { sqlite, db } = await connect(file);
+    const prepared = vi.spyOn(sqlite, "prepare");
+    listRuns(db, { claimable: true, limit: 10 }, undefined);
+    const [[question]] = prepared.mock.calls as [[string]];
+    const plan = sqlite.prepare(`EXPLAIN QUERY PLAN ${question}`).all(10);
+    expect(JSON.stringify(plan)).toContain("USING INDEX runs_runnable");
+    sqlite.close();
+  });
+
+  it("refuses a ledger that has lost its id", async () => {
+    await (await opened()).close();
+    tampering((db) => db.exec("DELETE FROM meta WHERE key = 'ledger_id'"));
+    await expect(openStore(folder)).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
   it("gives every ledger an id of its own", async () => {

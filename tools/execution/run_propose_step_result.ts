@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { requireSession } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
-import { Evidence } from "../../src/core/events.js";
+import { type Capture, Evidence } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { policyRequestOf } from "../../src/core/policy-request.js";
 import { awaitsApproval, findStep, type Run, type Step } from "../../src/core/run.js";
@@ -43,19 +44,15 @@ export const runProposeStepResult = defineTool({
   handle: async (input, caller, { ledger, pev, settleMs }) => {
     const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
     const evidence = readEvidence(input.evidence_json);
-    const before = await requireExecutor(ledger, caller, runId, stepId);
-    const { status } = before.step.state;
-    if (status !== "in_progress" && status !== "verify_pending")
-      throw new LedgerError("step_not_in_progress", `Step "${stepId}" is ${status}, not in_progress.`, {
-        hint: "Call run_start_step first.",
-      });
-    const capture = await pev.capture(before.run, before.step);
-    await ledger.submit(
-      runId,
-      { type: "propose_step_result", stepId, result, evidence, capture },
-      caller,
-      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
-    );
+    requireSession(await ledger.load(runId), caller);
+    const claim = { type: "propose_step_result", stepId, result, evidence, capture: NOTHING } as const;
+    if ((await ledger.answered(runId, claim, caller, idempotency_key)) === undefined) {
+      const before = await requireExecutor(ledger, caller, runId, stepId);
+      requireProposable(before.step);
+      const capture = await pev.capture(before.run, before.step);
+      const keyed = idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key };
+      await ledger.submit(runId, { ...claim, capture }, caller, keyed);
+    }
     const run = await pev.settle(runId, settleMs);
     const step = findStep(run, stepId);
     if (step === undefined)
@@ -71,6 +68,16 @@ export const runProposeStepResult = defineTool({
     };
   },
 });
+
+/** Stands for the capture until it is taken; it is no part of what makes two proposals the same. */
+const NOTHING: Capture = { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+
+const requireProposable = ({ spec, state }: Step): void => {
+  if (state.status === "in_progress" || state.status === "verify_pending") return;
+  throw new LedgerError("step_not_in_progress", `Step "${spec.id}" is ${state.status}, not in_progress.`, {
+    hint: "Call run_start_step first.",
+  });
+};
 
 const readEvidence = (text: string | undefined): Evidence[] => {
   if (text === undefined || text.trim() === "") return [];

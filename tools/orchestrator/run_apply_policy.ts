@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { requireSession } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { type PolicyAction, PolicyActionType } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { readSteps, readValidator } from "../../src/core/plan.js";
-import type { Run } from "../../src/core/run.js";
-import { findStep } from "../../src/core/run.js";
+import { findStep, type Run } from "../../src/core/run.js";
+import type { StepSpec } from "../../src/core/spec.js";
 import { defineTool } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -43,6 +44,7 @@ export const runApplyPolicy = defineTool({
   handle: async (input, caller, { ledger, pev, settleMs }) => {
     const { run_id, step_id, reason, idempotency_key } = input;
     const before = await ledger.load(run_id);
+    requireSession(before, caller);
     const decision = readDecision(input, before, step_id, ledger.rules.agents);
     await ledger.submit(
       run_id,
@@ -82,8 +84,11 @@ export const readDecision = (
       return { action, newAgent: needed(input.new_agent, action, "new_agent") };
     case "decompose": {
       const text = needed(input.new_steps_json, action, "new_steps_json");
-      const existing = run.steps.map(({ spec }) => spec);
-      const around = { existing, replaces: stepId, ...(agents === null ? {} : { agents }) };
+      const around = {
+        existing: stepsAround(run, stepId),
+        replaces: stepId,
+        ...(agents === null ? {} : { agents }),
+      };
       return { action, newSteps: readSteps(text, around) };
     }
     case "change_validator":
@@ -94,6 +99,13 @@ export const readDecision = (
     default:
       return { action };
   }
+};
+
+/** The steps that an earlier answer put in are no rivals of the same answer given again. */
+const stepsAround = (run: Run, stepId: string): readonly StepSpec[] => {
+  const last = findStep(run, stepId)?.lastDecision?.decision;
+  const own = new Set(last?.action === "decompose" ? last.newSteps.map(({ id }) => id) : []);
+  return run.steps.map(({ spec }) => spec).filter(({ id }) => !own.has(id));
 };
 
 const belongsTo = {

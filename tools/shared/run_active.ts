@@ -39,7 +39,7 @@ export const runActive = defineTool({
             (step.state.status === "in_progress" || step.state.status === "verify_pending"),
         ),
       ),
-      ready: view(run.steps.filter((step) => isReady(run, step))),
+      ready: view(run.state.status === "running" ? run.steps.filter((step) => isReady(run, step)) : []),
       waiting: view(asks),
       blocker: waiting.for === "person" ? waiting.sentence : null,
       ...standing(run),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import * as limit from "../../src/core/limits.js";
+import type { Run } from "../../src/core/run.js";
 import { defineTool } from "../tool.js";
 
 export const runNote = defineTool({
@@ -8,7 +9,7 @@ export const runNote = defineTool({
   title: "Read or write a note",
   role: "shared",
   readOnly: false,
-  description: "Read a scratchpad note of a run, or write it when value is given (an empty value clears it).",
+  description: "Read a scratchpad note of a run, or write it when value is given.",
   input: z.strictObject({
     run_id: z.string().min(1),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
@@ -19,9 +20,13 @@ export const runNote = defineTool({
     if (value === undefined) {
       const run = await ledger.load(run_id);
       requireSession(run, caller);
-      return { run_id, key, value: run.notes[key] ?? null };
+      return { run_id, key, value: noteOf(run, key) };
     }
     const { run } = await ledger.submit(run_id, { type: "write_note", key, value }, caller);
-    return { run_id, key, value: run.notes[key] ?? null };
+    return { run_id, key, value: noteOf(run, key) };
   },
 });
+
+/** A key may be a word such as "constructor", which every object seems to have. */
+const noteOf = (run: Run, key: string): string | null =>
+  Object.hasOwn(run.notes, key) ? (run.notes[key] ?? null) : null;

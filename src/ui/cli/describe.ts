@@ -60,6 +60,8 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
     case "step_interrupted":
       return line("red", "✘", `${event.payload.stepId}: interrupted: ${event.payload.reason}`);
     case "policy_decision_applied":
+      // The pause that follows says the same.
+      if (event.payload.decision.action === "escalate") return null;
       return line(
         "yellow",
         "↻",

@@ -1,10 +1,12 @@
 import type { Run } from "../../index.js";
-import { type Output, paint, say } from "./output.js";
+import { brief, type Output, paint, say } from "./output.js";
 
 /** Fast enough to look alive, slow enough to cost nothing. */
 const FRAME_MS = 120;
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const CLEAR = "\r\u001b[2K";
+/** A line that wraps cannot be cleared; the narrowest usual terminal has 80 columns. */
+const ACTIVITY_CHARS = 66;
 
 export interface LiveLine {
   /** A line that stays, above the live one. */
@@ -53,5 +55,5 @@ const activityOf = (run: Run): string => {
   const parts = [`${done}/${run.steps.length}`];
   if (ids("in_progress") !== "") parts.push(`working: ${ids("in_progress")}`);
   if (ids("verify_pending") !== "") parts.push(`verifying: ${ids("verify_pending")}`);
-  return parts.join(" · ");
+  return brief(parts.join(" · "), ACTIVITY_CHARS);
 };

@@ -12,15 +12,18 @@ const onSignal = (exitCode: number): void => {
 };
 process.on("SIGINT", () => onSignal(EXIT.interrupted));
 process.on("SIGTERM", () => onSignal(EXIT.terminated));
-// A reader that went away (`| head`) is no fault of ours.
-process.stdout.on("error", () => process.exit(EXIT.done));
+// A reader that went away (`| head`) is no fault of ours: a run that it watched stops gracefully.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => interrupted.abort());
+
+const isTerminal = ({ isTTY }: { isTTY?: boolean }): boolean => isTTY === true && process.env.TERM !== "dumb";
 
 const ended = await runCli(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
   env: process.env,
   cwd: process.cwd(),
-  live: process.stderr.isTTY === true && process.env.TERM !== "dumb",
+  live: isTerminal(process.stderr),
+  colours: isTerminal(process.stdout) && isTerminal(process.stderr),
   interrupted: interrupted.signal,
 });
 process.exitCode = code ?? ended;

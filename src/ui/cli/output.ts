@@ -18,7 +18,14 @@ export const printLine = ({ out }: Output, text: string): void => void out.write
 
 /** One JSON document, or one line of a stream. */
 export const printJson = ({ out }: Output, value: object): void =>
-  void out.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...value })}\n`);
+  void out.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, ...value })}\n`);
+
+/** JSON escapes only the first of the characters that a terminal obeys. */
+export const jsonLine = (value: object): string =>
+  JSON.stringify(value).replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** DEL and the C1 controls; line separators and the marks that turn the direction of text round. */
+const UNSEEN = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Remarks for people; silent with --quiet. */
 export const say = ({ err, quiet }: Output, text: string): void => {
@@ -50,12 +57,9 @@ const visible = (text: string): number => text.replace(ESCAPES, "").length;
 
 /** Text of agents and tools, made harmless for a terminal: no escape sequences, no control characters. */
 export const safe = (text: string): string =>
-  [...text.replace(ESCAPES, "")].map((char) => (isControl(char) ? "·" : char)).join("");
+  [...text.replace(ESCAPES, "").replace(UNSEEN, "·")].map((char) => (isControl(char) ? "·" : char)).join("");
 
-const isControl = (char: string): boolean => {
-  const code = char.codePointAt(0) ?? 0;
-  return (code < 32 && char !== "\n" && char !== "\t") || (code >= 127 && code < 160);
-};
+const isControl = (char: string): boolean => char < " " && char !== "\n" && char !== "\t";
 
 /** The first line, cut to fit. */
 export const brief = (text: string, chars: number): string => {

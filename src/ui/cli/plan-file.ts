@@ -3,18 +3,21 @@ import { isLedgerError, LedgerError, PLAN_TEXT_CHARS, parseYaml } from "../../in
 
 // A plan file is YAML when it says so, otherwise text in which a plan is looked for (JSON, or a model's whole answer).
 export const readPlanFile = async (file: string): Promise<unknown> => {
+  const text = await readTextFile(file, "plan");
+  return /\.ya?ml$/i.test(file) ? yamlValue(text, file) : text;
+};
+
+/** A file that a command names, refused in words when it is not there or too large. */
+export const readTextFile = async (file: string, what: string): Promise<string> => {
   const size = await stat(file).catch(() => undefined);
   if (size === undefined || !size.isFile())
-    throw new LedgerError("file_not_found", `There is no plan file "${file}".`, {
-      hint: "Give the path of a plan in JSON or YAML.",
-    });
+    throw new LedgerError("file_not_found", `There is no ${what} file "${file}".`);
   if (size.size > PLAN_TEXT_CHARS)
     throw new LedgerError(
       "parse_failed",
-      `The plan file has ${size.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
+      `The ${what} file has ${size.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
     );
-  const text = await readFile(file, "utf8");
-  return /\.ya?ml$/i.test(file) ? yamlValue(text, file) : text;
+  return readFile(file, "utf8");
 };
 
 const yamlValue = (text: string, file: string): unknown => {

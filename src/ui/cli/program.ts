@@ -1,14 +1,16 @@
+import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { Writable } from "node:stream";
-import { Command as Cli, CommanderError } from "commander";
+import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
-import { EXIT, exitOfError } from "./exit-codes.js";
+import { complain } from "./complain.js";
+import { EXIT } from "./exit-codes.js";
 import { addActCommands } from "./groups/act.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
 import { addRunCommands } from "./groups/run.js";
-import { type Output, SCHEMA_VERSION } from "./output.js";
+import type { Output } from "./output.js";
 
 /** The terminal, or a test's stand-in for it. */
 export type Terminal = {
@@ -18,6 +20,8 @@ export type Terminal = {
   readonly cwd: string;
   /** A person watches stderr. */
   readonly live: boolean;
+  /** Neither stream goes into a file or another program, so both may have colours. */
+  readonly colours: boolean;
   /** Aborts on the first Ctrl-C. */
   readonly interrupted: AbortSignal;
 };
@@ -36,7 +40,8 @@ export type Bench = {
   readonly terminal: Terminal;
   readonly shared: Shared;
   readonly output: Output;
-  readonly projectDir: string;
+  /** Where the command works: relative paths start here, and the project is looked for from here upwards. */
+  readonly directory: string;
 };
 
 export type Work = (app: RunLedger, bench: Bench) => Promise<number>;
@@ -61,7 +66,7 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
     withLedger: async (work) => {
       const bench = benchOf(cli.opts<Shared>(), terminal);
       const { openRunLedger } = await import("../../index.js");
-      const app = await openRunLedger({ projectDir: bench.projectDir, env: terminal.env });
+      const app = await openRunLedger({ projectDir: bench.directory, env: terminal.env });
       try {
         code = await work(app, bench);
       } finally {
@@ -69,20 +74,33 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
       }
     },
   };
-  describe(cli, terminal);
+  describe(cli, terminal, asksForJson(argv));
+  cli.hook("preAction", () => requireFolder(benchOf(cli.opts<Shared>(), terminal).directory));
   addRunCommands(cli, register);
   addLookCommands(cli, register);
   addActCommands(cli, register);
   addKeepCommands(cli, register);
   try {
-    await cli.parseAsync([...argv], { from: "user" });
+    await cli.parseAsync(withAliases(argv), { from: "user" });
     return code;
   } catch (error) {
-    return failed(error, cli.opts<Shared>(), terminal);
+    return complain(error, terminal.err, asksForJson(argv));
   }
 };
 
-const describe = (cli: Cli, terminal: Terminal): void => {
+/** Known before the line is parsed, so that a line that cannot be parsed is answered in JSON too. */
+const asksForJson = (argv: readonly string[]): boolean => argv.includes("--json");
+
+const requireFolder = async (directory: string): Promise<void> => {
+  const facts = await stat(directory).catch(() => undefined);
+  if (facts?.isDirectory() === true) return;
+  const { LedgerError } = await import("../../index.js");
+  throw new LedgerError("file_not_found", `There is no folder "${directory}".`, {
+    hint: "Give -C a folder of the project.",
+  });
+};
+
+const describe = (cli: Cli, terminal: Terminal, json: boolean): void => {
   cli
     .description("Agents propose, evidence decides: a durable orchestrator that only believes verified work.")
     .version(VERSION, "-V, --version")
@@ -94,10 +112,18 @@ const describe = (cli: Cli, terminal: Terminal): void => {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void terminal.out.write(text),
-      writeErr: (text) => void terminal.err.write(text),
+      writeErr: (text) => void (json || terminal.err.write(text)),
     })
     .showHelpAfterError("(runledger --help lists commands; runledger COMMAND --help explains one)")
     .addHelpText("after", EXAMPLES);
+};
+
+/** Seed 002 spells these below `run`; a plan file of such a name can be given as `./list`. */
+const ALIASES: ReadonlySet<string> = new Set(["list", "status", "journal"]);
+
+const withAliases = (argv: readonly string[]): string[] => {
+  const at = argv.findIndex((word, index) => word === "run" && ALIASES.has(argv[index + 1] ?? ""));
+  return at === -1 ? [...argv] : argv.toSpliced(at, 1);
 };
 
 const EXAMPLES = `
@@ -114,35 +140,17 @@ const VERSION = "0.1.0";
 const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
   terminal,
   shared,
-  projectDir: resolve(terminal.cwd, shared.directory ?? "."),
+  directory: resolve(terminal.cwd, shared.directory ?? "."),
   output: {
     out: terminal.out,
     err: terminal.err,
     json: shared.json === true,
     quiet: shared.quiet === true,
     live: terminal.live,
-    colour: shared.color && terminal.live && (terminal.env.NO_COLOR ?? "") === "",
+    colour: shared.color && terminal.colours && (terminal.env.NO_COLOR ?? "") === "",
   },
 });
 
 /** A person at the terminal; the session is a flag. */
 export const personOf = (app: RunLedger, { shared }: Bench): Caller =>
   app.issue({ name: `${userInfo().username}@terminal`, role: "human", sessionKey: shared.session });
-
-const failed = async (error: unknown, shared: Shared, { err }: Terminal): Promise<number> => {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  const { isLedgerError } = await import("../../index.js");
-  if (!isLedgerError(error)) {
-    err.write(
-      `runledger: unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`,
-    );
-    return EXIT.failed;
-  }
-  if (shared.json === true)
-    err.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, type: "error", error: error.toJSON() })}\n`);
-  else {
-    err.write(`error [${error.code}]: ${error.message}\n`);
-    if (error.hint !== undefined) err.write(`hint: ${error.hint}\n`);
-  }
-  return exitOfError[error.kind];
-};

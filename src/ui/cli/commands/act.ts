@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import {
   awaitsApproval,
   type Caller,
@@ -11,6 +11,8 @@ import {
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
+import { readTextFile } from "../plan-file.js";
+import type { Bench } from "../program.js";
 
 /** Submits one command of a person and says where the run stands then. */
 export const act = async (
@@ -71,7 +73,7 @@ const onlyWaiting = async (app: RunLedger, runId: string): Promise<string> => {
 export type PolicyOptions = {
   readonly reason: string;
   readonly agent?: string;
-  /** A file with the JSON array of new steps. */
+  /** A file with a JSON array of steps. */
   readonly steps?: string;
   /** A file with a validator, or the JSON object itself. */
   readonly validator?: string;
@@ -80,24 +82,49 @@ export type PolicyOptions = {
 
 export const applyPolicy = async (
   app: RunLedger,
-  output: Output,
+  { output, directory }: Bench,
   caller: Caller,
   target: { runId: string; stepId: string; action: PolicyActionType },
   options: PolicyOptions,
 ): Promise<number> => {
   const { runId, stepId, action } = target;
+  const { agent, steps, validator, fresh, reason } = options;
+  requireItsOption(action, options);
   const decision = await app.readDecision(runId, stepId, {
     action,
-    ...(options.agent === undefined ? {} : { new_agent: options.agent }),
-    ...(options.steps === undefined ? {} : { new_steps_json: await readFile(options.steps, "utf8") }),
-    ...(options.validator === undefined ? {} : { new_validator_json: await jsonOf(options.validator) }),
-    ...(options.fresh === undefined ? {} : { fresh: options.fresh }),
+    ...(agent === undefined ? {} : { new_agent: agent }),
+    ...(steps === undefined
+      ? {}
+      : { new_steps_json: await readTextFile(resolve(directory, steps), "steps") }),
+    ...(validator === undefined ? {} : { new_validator_json: await validatorText(validator, directory) }),
+    ...(fresh === undefined ? {} : { fresh }),
   });
-  return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason: options.reason });
+  return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason });
 };
 
-const jsonOf = async (given: string): Promise<string> =>
-  given.trimStart().startsWith("{") ? given : readFile(given, "utf8");
+/** What an action needs besides its reason. */
+const ITS_OPTION = {
+  change_agent: "agent",
+  decompose: "steps",
+  change_validator: "validator",
+  retry: "fresh",
+} as const;
+
+// Refused in the words of the command line, before the ledger would refuse it in those of its tools.
+const requireItsOption = (action: PolicyActionType, options: PolicyOptions): void => {
+  for (const [owner, option] of Object.entries(ITS_OPTION)) {
+    const given = options[option] !== undefined;
+    if (given && owner !== action)
+      throw new LedgerError("invalid_input", `--${option} belongs to "${owner}", not to "${action}".`);
+    if (!given && owner === action && option !== "fresh")
+      throw new LedgerError("invalid_input", `"${action}" needs --${option}.`, {
+        hint: "runledger policy --help explains it.",
+      });
+  }
+};
+
+const validatorText = (given: string, directory: string): Promise<string> | string =>
+  given.trimStart().startsWith("{") ? given : readTextFile(resolve(directory, given), "validator");
 
 export const readOrWriteNote = async (
   app: RunLedger,
@@ -113,6 +140,7 @@ export const readOrWriteNote = async (
   const found = run.notes[key] ?? null;
   if (output.json) printJson(output, { runId, key, value: found });
   else if (found !== null) printLine(output, safe(found));
+  else say(output, `Run "${runId}" has no note "${safe(key)}".`);
   return found === null ? EXIT.notFound : EXIT.done;
 };
 
@@ -135,13 +163,16 @@ export const writePatches = async (
   folder: string | undefined,
 ): Promise<number> => {
   const patches = await app.patch(runId);
+  if (patches.length === 0) say(output, `Run "${runId}" has no verified commits yet.`);
   if (folder === undefined && !output.json) {
     for (const { bytes } of patches) output.out.write(bytes);
     return EXIT.done;
   }
   const written: string[] = [];
   if (folder !== undefined) {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      throw new LedgerError("invalid_input", `"${folder}" cannot be made (${error.code}).`);
+    });
     for (const { name, bytes } of patches) {
       await writeFile(join(folder, name), bytes);
       written.push(join(folder, name));

@@ -3,8 +3,8 @@ import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say, table } from "../output.js";
 import type { Bench } from "../program.js";
 
-const load = async ({ projectDir, terminal }: Bench) =>
-  loadSettings(await findProject(projectDir), terminal.env);
+const load = async ({ directory, terminal }: Bench) =>
+  loadSettings(await findProject(directory), terminal.env);
 
 export const getConfig = async (bench: Bench, key: string): Promise<number> => {
   const value = getSetting((await load(bench)).settings, key);

@@ -49,7 +49,7 @@ const tell = async (bench: Bench, place: string, repo: string): Promise<number> 
   const env = { ...terminal.env, RUNLEDGER_HOME: undefined, XDG_STATE_HOME: join(place, "state") };
   const type = (...argv: string[]) => {
     say(output, paint(output, "grey", `$ runledger ${argv.map(quoted).join(" ")}`));
-    return runCli(["-C", repo, ...argv], { ...terminal, env, cwd: place });
+    return runCli(argv, { ...terminal, env, cwd: repo });
   };
   const expect = async (code: number, ...argv: string[]): Promise<void> => {
     const ended = await type(...argv);
@@ -58,7 +58,7 @@ const tell = async (bench: Bench, place: string, repo: string): Promise<number> 
   };
 
   headline("1. Two agents work at once. One lies, one edits the test that judges it.");
-  await expect(EXIT.waiting, "run", "plan.yaml");
+  await expect(EXIT.waiting, "run", "../plan.yaml");
   await expect(EXIT.done, "why", "last");
   headline("2. A person hands both steps to an agent that does the work.");
   for (const step of ["sum", "tax"])

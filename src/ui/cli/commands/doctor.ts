@@ -10,9 +10,9 @@ export const doctor = async (bench: Bench): Promise<number> => {
 };
 
 // A ledger that does not open is a finding too: that is when people call the doctor.
-const look = async ({ projectDir, terminal }: Bench): Promise<readonly Finding[]> => {
+const look = async ({ directory, terminal }: Bench): Promise<readonly Finding[]> => {
   try {
-    const app = await openRunLedger({ projectDir, env: terminal.env });
+    const app = await openRunLedger({ projectDir: directory, env: terminal.env });
     try {
       const opened: Finding = { check: "ledger", status: "ok", message: app.dataDir, fix: null };
       return [opened, ...(await app.examine())];

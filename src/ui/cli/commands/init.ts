@@ -35,7 +35,7 @@ runLedger:
 // A settings file to start from, and the ledger's folder; what exists already is left alone.
 export const initProject = async (bench: Bench): Promise<number> => {
   const { output, terminal } = bench;
-  const projectDir = await findProject(bench.projectDir);
+  const projectDir = await findProject(bench.directory);
   const file = join(projectDir, "runledger.yaml");
   const existed = await access(file).then(
     () => true,

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import {
   type Caller,
+  eventTypes,
   formatDuration,
+  LedgerError,
   type RunLedger,
   type RunStatus,
   type Step,
@@ -109,6 +111,7 @@ export const printJournal = async (
   runId: string,
   options: { type?: string; since: number },
 ): Promise<number> => {
+  requireEventType(options.type);
   await app.ledger.load(runId);
   let after = options.since;
   for (;;) {
@@ -119,6 +122,13 @@ export const printJournal = async (
     if (last === undefined || events.length < JOURNAL_BATCH) return EXIT.done;
     after = last.seq;
   }
+};
+
+const requireEventType = (type: string | undefined): void => {
+  if (type === undefined || eventTypes.some((known) => known === type)) return;
+  throw new LedgerError("invalid_input", `There are no events of type "${type}".`, {
+    hint: `Types: ${eventTypes.join(", ")}.`,
+  });
 };
 
 const printEvent = (output: Output, event: StoredEvent): void => {
@@ -133,7 +143,7 @@ const printEvent = (output: Output, event: StoredEvent): void => {
       String(event.seq).padStart(4),
       paint(output, "grey", time),
       event.type.padEnd(24),
-      `${event.actor.name}`.padEnd(14),
+      brief(event.actor.name, 40).padEnd(14),
       brief(eventWords(event), 100),
     ].join("  "),
   );

@@ -1,5 +1,5 @@
 import { isAbsolute, relative, resolve } from "node:path";
-import { type Caller, LedgerError, type Run, type RunLedger } from "../../../index.js";
+import { type Caller, type Driven, LedgerError, type Run, type RunLedger } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { liveLine } from "../live-line.js";
@@ -34,10 +34,11 @@ export const startRun = async (
       allowDirty: inProject(app.projectDir, planFile),
       ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     });
-  return watched(app, output, async () => {
+  const driven = await watched(app, output, async () => {
     const run = await create();
-    return options.drive ? driveToEnd(app, output, run.runId, interrupted) : finish(output, run, EXIT.done);
+    return options.drive ? app.drive(run.runId, interrupted) : run;
   });
+  return "end" in driven ? report(app, output, driven) : finish(output, driven, EXIT.done);
 };
 
 export const resumeRun = async (
@@ -47,21 +48,18 @@ export const resumeRun = async (
   runId: string,
   options: { stale: boolean; reason: string },
   interrupted: AbortSignal,
-): Promise<number> =>
-  watched(app, output, async () => {
+): Promise<number> => {
+  const driven = await watched(app, output, async () => {
     const run = await app.ledger.load(runId);
     const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
     if (run.state.status === "paused") await app.ledger.submit(runId, command, caller);
-    return driveToEnd(app, output, runId, interrupted);
+    return app.drive(runId, interrupted);
   });
+  return report(app, output, driven);
+};
 
-const driveToEnd = async (
-  app: RunLedger,
-  output: Output,
-  runId: string,
-  interrupted: AbortSignal,
-): Promise<number> => {
-  const { run, end } = await app.drive(runId, interrupted);
+const report = async (app: RunLedger, output: Output, { run, end }: Driven): Promise<number> => {
+  const { runId } = run;
   if (end === "lease_lost")
     throw new LedgerError("lease_lost", `Another worker took over run "${runId}".`, {
       hint: `Watch it: runledger show ${runId}`,
@@ -74,7 +72,7 @@ const driveToEnd = async (
 };
 
 // The journal's events are the progress: JSON Lines for programs, sentences for people.
-const watched = async (app: RunLedger, output: Output, work: () => Promise<number>): Promise<number> => {
+const watched = async <T>(app: RunLedger, output: Output, work: () => Promise<T>): Promise<T> => {
   const line = liveLine(output);
   const stop = app.ledger.observe((events, run) => {
     for (const event of events) {

@@ -48,7 +48,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
       withLedger(async (app, b) => {
         const { applyPolicy } = await import("../commands/act.js");
         const target = { runId: await app.findRun(id), stepId, action };
-        return applyPolicy(app, b.output, personOf(app, b), target, options);
+        return applyPolicy(app, b, personOf(app, b), target, options);
       }),
     );
 
@@ -105,7 +105,7 @@ const addPatches = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .action((id: string, { output }: { output?: string }) =>
       withLedger(async (app, b) => {
         const { writePatches } = await import("../commands/act.js");
-        const folder = output === undefined ? undefined : resolve(b.terminal.cwd, output);
+        const folder = output === undefined ? undefined : resolve(b.directory, output);
         return writePatches(app, b.output, await app.findRun(id), folder);
       }),
     );

@@ -1,6 +1,6 @@
 import { type Command as Cli, Option } from "commander";
 import { personOf, type Register } from "../program.js";
-import { positive } from "./run.js";
+import { positive, wholeNumber } from "./run.js";
 
 const STATUSES = ["planning", "running", "paused", "completed", "failed"] as const;
 /** A screenful. */
@@ -15,10 +15,14 @@ export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
     .option("--mine", "only runs of this session", false)
     .option("--limit <n>", "at most so many", positive, LIST_LIMIT)
     .option("--after <run>", "continue behind this run")
-    .action(({ mine, ...options }) =>
+    .action(({ mine, after, ...options }) =>
       withLedger(async (app, b) => {
         const { listRuns } = await import("../commands/look.js");
-        return listRuns(app, b.output, { ...options, ...(mine ? { session: b.shared.session } : {}) });
+        return listRuns(app, b.output, {
+          ...options,
+          ...(mine ? { session: b.shared.session } : {}),
+          ...(after === undefined ? {} : { after: await app.findRun(after) }),
+        });
       }),
     );
 
@@ -49,7 +53,7 @@ export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
     .description("every event of a run, as recorded")
     .argument("<run>", "run id, the end of one, or `last`")
     .option("--type <type>", "only events of this type")
-    .option("--since <seq>", "only events behind this sequence number", Number, 0)
+    .option("--since <seq>", "only events behind this sequence number", (text) => wholeNumber(text), 0)
     .action((id: string, options) =>
       withLedger(async (app, b) => {
         const { printJournal } = await import("../commands/look.js");

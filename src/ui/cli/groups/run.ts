@@ -26,7 +26,7 @@ export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): 
     .action((plan: string, options) =>
       withLedger(async (app, b) => {
         const { startRun } = await import("../commands/run.js");
-        const file = resolve(b.terminal.cwd, plan);
+        const file = resolve(b.directory, plan);
         return startRun(app, b.output, personOf(app, b), file, options, b.terminal.interrupted);
       }),
     );
@@ -67,8 +67,9 @@ export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): 
     });
 };
 
-export const positive = (text: string): number => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("must be a whole number above 0");
+export const positive = (text: string): number => wholeNumber(text, 1);
+
+export const wholeNumber = (text: string, min = 0): number => {
+  if (/^\d{1,15}$/.test(text) && Number(text) >= min) return Number(text);
+  throw new InvalidArgumentError(`It must be a whole number, at least ${min}.`);
 };

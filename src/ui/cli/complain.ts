@@ -1,0 +1,73 @@
+import type { Writable } from "node:stream";
+import { CommanderError } from "commander";
+import type { LedgerError } from "../../index.js";
+import { EXIT, exitOfError } from "./exit-codes.js";
+import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
+
+// What went wrong, once and in one place: a line of JSON for programs; sentence, particulars and hint for people.
+export const complain = async (error: unknown, err: Writable, json: boolean): Promise<number> => {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    // For people commander has spoken already.
+    if (json) writeJson(err, usageError(error));
+    return EXIT.usage;
+  }
+  const { isLedgerError } = await import("../../index.js");
+  if (isLedgerError(error)) {
+    if (json) writeJson(err, error.toJSON());
+    else err.write(`${inWords(error).map(safe).join("\n")}\n`);
+    return exitOfError[error.kind];
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) writeJson(err, { code: "unexpected", message });
+  else
+    err.write(`runledger: unexpected error: ${safe((error instanceof Error && error.stack) || message)}\n`);
+  return EXIT.failed;
+};
+
+const writeJson = (err: Writable, error: object): void =>
+  void err.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, type: "error", error })}\n`);
+
+const usageError = ({ code, message }: CommanderError): object => {
+  const [sentence = "", ...more] = message.replace(/^error: /, "").split("\n");
+  const hint = more.length > 0 ? more.join(" ") : "runledger --help lists commands.";
+  return {
+    code: "invalid_input",
+    message: code === "commander.help" ? "A command is missing." : sentence,
+    hint,
+  };
+};
+
+const inWords = ({ code, message, hint, details }: LedgerError): readonly string[] => {
+  const defects = defectLines(details.defects);
+  // With defects the sentence names the first of them, and so would the lines below it.
+  const sentence = defects.length > 0 ? message.slice(0, message.indexOf(":") + 1) : message;
+  const lines = defects.length > 0 ? defects : pathLines(details.paths, message);
+  return [
+    `error [${code}]: ${sentence}`,
+    ...lines.map((line) => `  ${line}`),
+    ...moreLine(lines.length, details.count),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+  ];
+};
+
+type Told = {
+  readonly where?: string;
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+};
+
+const defectLines = (defects: unknown): readonly string[] =>
+  Array.isArray(defects)
+    ? defects.map(
+        ({ where, path, found, expected }: Told) =>
+          `${where === undefined ? "" : `${where}: `}${path}: found ${found}, expected ${expected}`,
+      )
+    : [];
+
+const pathLines = (paths: unknown, message: string): readonly string[] =>
+  Array.isArray(paths) && !paths.every((path) => message.includes(path)) ? paths : [];
+
+const moreLine = (told: number, count: unknown): readonly string[] =>
+  told > 0 && typeof count === "number" && count > told ? [`  … and ${count - told} more`] : [];
