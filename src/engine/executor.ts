@@ -1,4 +1,4 @@
-import type { Caller } from "../core/commands.js";
+import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { type Action, nextActions } from "../core/next.js";
 import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
@@ -162,7 +162,7 @@ const decidePolicy = async (
   const step = findStep(run, stepId);
   if (step === undefined) return;
   const system = ledger.issue({ name: "system", role: "orchestrator", sessionKey: run.sessionKey });
-  await unlessOvertaken(() =>
+  await unlessOvertaken(ledger, run, () =>
     ledger.submit(runId, { type: "apply_policy", stepId, ...staticPolicy(step) }, system, { epoch }),
   );
 };
@@ -176,52 +176,54 @@ const work = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { ledger, pev, engine } = options;
-  const { run, step, workspace } = await begin(options, runId, stepId, epoch);
-  if (workspace === null) return;
-  const outcome = await askAgent(options, run, step, workspace, signal);
-  if (outcome.kind === "stopped") return;
+  const before = await ledger.load(runId);
+  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, stepId, epoch));
+  if (begun === undefined || begun.workspace === null) return;
+  const { run, step, workspace } = begun;
+  const say = (command: Command, caller: Caller) =>
+    unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
   const interrupt = (reason: string, tail: string) =>
-    unlessOvertaken(() =>
-      ledger.submit(runId, { type: "interrupt_step", stepId, attempt: step.attempt, reason, tail }, engine, {
-        epoch,
-      }),
-    );
-  if (outcome.kind === "failed") return interrupt(outcome.reason, outcome.tail);
+    say({ type: "interrupt_step", stepId, attempt: step.attempt, reason, tail }, engine);
   try {
+    const outcome = await askAgent(options, run, step, workspace, signal);
+    if (outcome.kind === "stopped") return;
+    if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
     const capture = await pev.capture(run, step);
-    const caller = ledger.issue({
-      name: step.spec.ownerAgent,
-      role: "executor",
-      sessionKey: run.sessionKey,
-      runId,
-      stepId,
-      attempt: step.attempt,
-    });
     const { result, evidence } = outcome;
-    await unlessOvertaken(() =>
-      ledger.submit(
-        runId,
-        { type: "propose_step_result", stepId, result, evidence: [...evidence], capture },
-        caller,
-        { epoch },
-      ),
+    await say(
+      { type: "propose_step_result", stepId, result, evidence: [...evidence], capture },
+      ownerOf(ledger, run, step),
     );
   } catch (error) {
-    if (!isLedgerError(error, "workspace_unfit")) throw error;
+    if (!isFaultOfAttempt(error)) throw error;
     await interrupt(error.message, error.hint ?? "");
   }
 };
+
+const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, { spec, attempt }: Step): Caller =>
+  ledger.issue({
+    name: spec.ownerAgent,
+    role: "executor",
+    sessionKey,
+    runId,
+    stepId: spec.id,
+    attempt,
+  });
+
+/** A folder that cannot be captured, a program that cannot be started, a claim that is too long: the next may be better. */
+const isFaultOfAttempt = (error: unknown): error is LedgerError =>
+  isLedgerError(error, "workspace_unfit") || isLedgerError(error, "invalid_input");
 
 type Begun = { readonly run: Run; readonly step: Step; readonly workspace: StepWorkspace | null };
 
 // The workspace exists before the journal says that the step started; a crash in between finds it again.
 const begin = async (
   { ledger, pev, engine }: ExecutorOptions,
-  runId: string,
+  before: Run,
   stepId: string,
   epoch: number,
 ): Promise<Begun> => {
-  const before = await ledger.load(runId);
+  const { runId } = before;
   const found = findStep(before, stepId);
   if (found === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
   const start = async (base: string | null): Promise<{ run: Run; step: Step }> => {
@@ -270,11 +272,20 @@ const askAgent = async (
   });
 };
 
-// A person may cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no fault.
-const unlessOvertaken = async (submit: () => Promise<unknown>): Promise<void> => {
+/**
+ * A person may pause, cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no
+ * fault. A refusal of the very run that it saw is one: asked again, it would be refused for ever.
+ */
+const unlessOvertaken = async <T>(
+  ledger: Ledger,
+  seen: Run,
+  submit: () => Promise<T>,
+): Promise<T | undefined> => {
   try {
-    await submit();
+    return await submit();
   } catch (error) {
     if (!isLedgerError(error) || error.kind !== "refused") throw error;
+    if ((await ledger.load(seen.runId)).seq === seen.seq) throw error;
+    return undefined;
   }
 };

@@ -1,3 +1,5 @@
+import { LedgerError } from "../core/errors.js";
+import { isReserved } from "../ledger/credentials.js";
 import type { Places } from "../pev/places.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
@@ -32,6 +34,17 @@ export const openAgents = (options: {
         logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
       }),
     );
-  for (const [name, work] of Object.entries(functions)) agents.set(name, functionAgent(work));
+  for (const [name, work] of Object.entries(functions)) {
+    requireFreeName(name);
+    agents.set(name, functionAgent(work));
+  }
   return agents;
+};
+
+/** No credential would be issued to such an agent, so its steps could never be proposed. */
+const requireFreeName = (name: string): void => {
+  if (!isReserved(name)) return;
+  throw new LedgerError("invalid_input", `An agent cannot be called "${name}".`, {
+    hint: "That name speaks for the orchestrator.",
+  });
 };

@@ -31,6 +31,12 @@ export const createCredentials = (): { credentials: Credentials; engine: Caller 
   return { credentials, engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }) };
 };
 
+/** Spelt in any way that people would take for one of them. */
+export const isReserved = (name: string): boolean =>
+  ORCHESTRATOR_NAMES.some((reserved) => reserved === folded(name));
+
+const folded = (name: string): string => name.normalize("NFKC").trim().toLowerCase();
+
 /** Control characters and half surrogate pairs do not survive every store, and a journal must give back what it was given. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
@@ -39,13 +45,13 @@ const fitting = (asked: Caller): Caller => {
   const { success, data: caller, error } = Caller.safeParse(asked);
   if (!success)
     throw new LedgerError("invalid_input", `A caller needs a name, a role and a session: ${error.message}`);
-  const name = caller.name.normalize("NFKC").trim().toLowerCase();
-  if (name === "") throw new LedgerError("access_denied", "A caller without a name is no caller.");
+  if (folded(caller.name) === "")
+    throw new LedgerError("access_denied", "A caller without a name is no caller.");
   if (UNFIT.test(caller.name + caller.sessionKey))
     throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.");
   if (caller.role === "engine")
     throw new LedgerError("access_denied", "The engine's credential is not for hand-out.");
-  if (caller.role !== "orchestrator" && ORCHESTRATOR_NAMES.some((reserved) => reserved === name))
+  if (caller.role !== "orchestrator" && isReserved(caller.name))
     throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
   return caller;
 };

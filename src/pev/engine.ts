@@ -12,7 +12,12 @@ import { judgeCriterion, judgeProposal } from "./judging.js";
 import { changedFiles, commitTree, keep, patchBetween } from "./objects.js";
 import type { Project } from "./project.js";
 import { userGit } from "./user-git.js";
-import { disposeWorkspaces, openStepWorkspace, type StepWorkspace } from "./workspaces.js";
+import {
+  disposeWorkspaces,
+  openStepWorkspace,
+  requireStepWorkspace,
+  type StepWorkspace,
+} from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
 export interface Pev {
@@ -49,6 +54,8 @@ export const createPev = (options: {
   readonly project: Project;
 }): Pev => {
   const { ledger, engine, project } = options;
+  /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
+  const openings = new Map<string, Promise<StepWorkspace>>();
 
   const record = async (runId: string, command: Command, { epoch, signal }: Holding): Promise<Run> => {
     if (signal.aborted) return ledger.load(runId);
@@ -70,8 +77,13 @@ export const createPev = (options: {
     const recorded = await record(runId, command, holding);
     if (findStep(recorded, stepId)?.state.status === "completed")
       await disposeWorkspaces(project, runId, stepId);
-    if (recorded.state.status === "completed") await disposeWorkspaces(project, runId);
-    return recorded;
+    return tidied(recorded);
+  };
+
+  /** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
+  const tidied = async (run: Run): Promise<Run> => {
+    if (run.state.status === "completed") await disposeWorkspaces(project, run.runId);
+    return run;
   };
 
   const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, holding) => {
@@ -79,7 +91,8 @@ export const createPev = (options: {
     const state = run.criteria[index]?.state;
     if (state?.status !== "unchecked") return run;
     const verdict = await judgeCriterion(project, run, index, holding.signal);
-    return record(runId, { type: "record_criterion_verdict", index, verdict, round: state.errors }, holding);
+    const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
+    return tidied(await record(runId, command, holding));
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
@@ -120,7 +133,12 @@ export const createPev = (options: {
       });
       return commit;
     },
-    openWorkspace: (run, step) => openStepWorkspace(project, run, step),
+    openWorkspace: (run, step) => {
+      const key = `${run.runId} ${step.spec.id}`;
+      const opening = openings.get(key) ?? openStepWorkspace(project, run, step);
+      openings.set(key, opening);
+      return opening.finally(() => openings.delete(key));
+    },
     capture: (run, step) => captureStep(project, run, step),
     verify,
     verifyCriterion,
@@ -145,13 +163,10 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
   const { store } = project;
   if (!run.workspaceIsolation || store === null)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
-  const workspace = await openStepWorkspace(project, run, step);
-  const { base } = workspace;
-  if (base === null)
-    throw new LedgerError("workspace_unfit", `The workspace of "${step.spec.id}" has no base.`);
+  const { folder, base } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
-  const { tree } = await captureTree({ store, folder: workspace.folder, baseCommit: base, alsoPaths });
+  const { tree } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
   const commit = await commitTree({
     store,
     tree,

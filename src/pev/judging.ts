@@ -5,7 +5,7 @@ import type { Run, Step, StepState } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
 import type { Conflict, Judgement, ProvisionRecord, Verdict, VerdictReason } from "../core/verdict.js";
 import type { Git } from "./git.js";
-import { changedFiles, commitTree, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
+import { changedFiles, commitTree, filesWith, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
 import { checkProtection } from "./protect.js";
 import { openRoom, type RoomTask } from "./rooms.js";
@@ -76,6 +76,12 @@ const judgeIsolated = async (
     const conflicts = await blamed(project, run, capture.base, merged.conflicts);
     return { ...refused("conflict", conflictMessage(conflicts)), conflicts, tree: merged.tree };
   }
+  const marked = step.attempt > 1 ? await filesWith(store, merged.tree, conflictMarker(capture.base)) : [];
+  if (marked.length > 0) {
+    const conflicts = marked.slice(0, limit.PATHS_LISTED).map((path) => ({ path, stepId: null }));
+    const message = `The conflict is not resolved; its markers are still in ${listed(marked)}.`;
+    return { ...refused("conflict", message), conflicts, tree: merged.tree };
+  }
   const refusal = await protectionRefusal(project, run, step, capture.base, capture.commit);
   if (refusal !== null) return { ...refusal, tree: merged.tree };
   const commit = await candidateCommit(project, run, step, state, merged.tree);
@@ -83,6 +89,9 @@ const judgeIsolated = async (
   const judged = await judgeInRoom(project, run, step, candidate, signal);
   return { ...judged, commit, tree: merged.tree };
 };
+
+/** After a conflict the next attempt starts on the head that it collided with, and git names that commit in the markers. */
+const conflictMarker = (base: string): string => `<<<<<<< ${base}`;
 
 const blamed = async (
   project: Project,

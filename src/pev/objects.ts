@@ -116,6 +116,15 @@ export const readTreeFile = async (
   return store.runBytes(["cat-file", "blob", oid]);
 };
 
+/** Paths of the files that hold a text. */
+export const filesWith = async (store: Git, tree: string, text: string): Promise<string[]> => {
+  const { stdout } = await store.run(["grep", "-l", "-z", "-F", "-e", text, tree], { okExitCodes: [0, 1] });
+  return stdout
+    .split("\0")
+    .filter(Boolean)
+    .map((name) => name.slice(tree.length + 1));
+};
+
 /** Every entry below a tree, by full path; a submodule is listed, not entered. */
 export const listTree = async (store: Git, tree: string): Promise<TreeEntry[]> => {
   const { stdout } = await store.run(["ls-tree", "-r", "-z", "--full-tree", tree]);

@@ -96,8 +96,16 @@ export const checkProtection = async (input: ProtectInput): Promise<ProtectFindi
   return { protectedPaths: [...protectedPaths].sort(), outside: [...outside].sort() };
 };
 
-const matcher = (globs: readonly string[]): ((path: string) => boolean) =>
-  globs.length === 0 ? () => false : picomatch([...globs], { dot: true, nocase: true });
+/** A path named outright means itself and all below it: whoever protects `docs` does not mean an empty name. */
+const matcher = (globs: readonly string[]): ((path: string) => boolean) => {
+  if (globs.length === 0) return () => false;
+  const named = globs.map((glob) => glob.replace(/^(\.\/)+|\/+$/g, "").toLowerCase());
+  const isMatch = picomatch([...globs], { dot: true, nocase: true });
+  return (path) => {
+    const lower = path.toLowerCase();
+    return isMatch(path) || named.some((name) => lower === name || lower.startsWith(`${name}/`));
+  };
+};
 
 const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];

@@ -220,4 +220,4 @@ const OURS_TO_SET = {
 
 /** `diff` starts the programs a repository names for it unless told not to. */
 const withoutPrograms = ([command = "", ...rest]: readonly string[]): string[] =>
-  command === "never" ? [command, "--no-ext-diff", "--no-textconv", ...rest] : [command, ...rest];
+  command === "diff" ? [command, "--no-ext-diff", "--no-textconv", ...rest] : [command, ...rest];

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
@@ -23,13 +24,28 @@ export type StepWorkspace = {
 export const openStepWorkspace = async (project: Project, run: Run, step: Step): Promise<StepWorkspace> => {
   const existing = await findWorkspace(project, run.runId, step.spec.id);
   const starting = step.state.status === "pending";
-  const collided = starting ? conflictOf(step) : null;
+  const collided = starting && !step.fresh ? conflictOf(step) : null;
   if (existing !== undefined && !(starting && (step.fresh || collided !== null))) {
     await project.places.update(existing.id, { owner: ownerOfThisProcess() });
     return workspaceAt(project, run, existing);
   }
-  if (existing !== undefined) await dispose(project, existing);
+  // What a crash left half-made goes too.
+  await disposeWorkspaces(project, run.runId, step.spec.id);
   return make(project, run, step, collided);
+};
+
+/** Where the work of a started step lies. One that is gone is never made anew here: nobody worked in it. */
+export const requireStepWorkspace = async (
+  project: Project,
+  run: Run,
+  { spec }: Step,
+): Promise<{ folder: string; base: string }> => {
+  const existing = await findWorkspace(project, run.runId, spec.id);
+  if (existing !== undefined && existing.base !== null)
+    return { folder: workOf(existing.path), base: existing.base };
+  throw new LedgerError("workspace_unfit", `The workspace of step "${spec.id}" is not there any more.`, {
+    hint: "Start the step again; it then gets a new one.",
+  });
 };
 
 type Home = { readonly id: string; readonly path: string; readonly base: string | null };
@@ -88,9 +104,11 @@ const conflictOf = ({ feedback }: Step): Verdict | null =>
   feedback?.kind === "verdict" && feedback.verdict.reason === "conflict" ? feedback.verdict : null;
 
 const findWorkspace = async (project: Project, runId: string, stepId: string): Promise<Home | undefined> => {
-  for (const place of await workspacesOf(project, runId, stepId))
-    if (place.base !== undefined)
-      return { id: place.id, path: place.path, base: place.base === WITHOUT_BASE ? null : place.base };
+  for (const { id, path, base } of await workspacesOf(project, runId, stepId)) {
+    if (base === undefined) continue;
+    const whole = { id, path, base: base === WITHOUT_BASE ? null : base };
+    if (existsSync(whole.base === null ? path : workOf(path))) return whole;
+  }
   return undefined;
 };
 

@@ -14,7 +14,7 @@ export const given = (run: Run | undefined, world: World = {}): Given => ({
   when: (said, by) => outcomeOf(attempt(run, said, by, world)),
 });
 
-export type World = { readonly rules?: Partial<Rules>; readonly at?: string };
+type World = { readonly rules?: Partial<Rules>; readonly at?: string };
 
 type Given = { when(said: Said, by?: Caller): Outcome };
 

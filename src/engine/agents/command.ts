@@ -104,15 +104,27 @@ const environmentOf = async (
 // The last verdict as it stands in the journal; an attempt that ended before one has an outcome of its own.
 const feedbackText = (feedback: AgentTask["feedback"]): string => {
   if (feedback === null) return "";
-  return feedback.kind === "verdict"
-    ? JSON.stringify(feedback.verdict)
-    : JSON.stringify({ outcome: "interrupted", message: feedback.reason, tail: feedback.tail });
+  if (feedback.kind === "interrupted")
+    return JSON.stringify({ outcome: "interrupted", message: feedback.reason, tail: feedback.tail });
+  const whole = JSON.stringify(feedback.verdict);
+  if (Buffer.byteLength(whole) <= VARIABLE_BYTES_MAX) return whole;
+  const { outcome, reason, message, exitCode, tail } = feedback.verdict;
+  return JSON.stringify({ outcome, reason, message: message.slice(0, MESSAGE_CHARS_KEPT), exitCode, tail });
 };
+
+/** Linux starts no program with a variable above 128 KiB, and an agent chooses the names that a verdict lists. */
+const VARIABLE_BYTES_MAX = 120_000;
+/** The whole verdict is in the task file. */
+const MESSAGE_CHARS_KEPT = 2_000;
 
 const openLog = async (file: string) => {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const stream = createWriteStream(file, { flags: "a" });
   let room = LOG_BYTES_MAX;
+  // A full disk costs the log, not the work.
+  stream.on("error", () => {
+    room = 0;
+  });
   return {
     write: (chunk: Buffer): void => {
       if (room <= 0) return;

@@ -10,7 +10,9 @@ export const functionAgent = (work: AgentFunction): Agent => ({
   work: async (task) => {
     const limit = AbortSignal.timeout(task.timeoutMs);
     try {
-      const answer = await Promise.race([work(task), aborted(task.signal), aborted(limit)]);
+      // Nobody can stop a function, so it is told of both ends.
+      const signal = AbortSignal.any([task.signal, limit]);
+      const answer = await Promise.race([work({ ...task, signal }), aborted(signal)]);
       if (answer === STOPPED)
         return task.signal.aborted
           ? { kind: "stopped" }

@@ -65,8 +65,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
 
   const pause = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, TICK_MS);
-      signal.addEventListener("abort", () => [clearTimeout(timer), resolve()], { once: true });
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, TICK_MS);
+      signal.addEventListener("abort", done);
+      if (signal.aborted) done();
     });
 
   return {

@@ -95,7 +95,7 @@ describe("list", () => {
     expect(await desk.type("list", "--status", "failed")).toMatchInlineSnapshot(`
       {
         "code": 0,
-        "err": "No runs yet. Start one: runledger run plan.yaml
+        "err": "No more runs like that.
       ",
         "out": "",
       }
@@ -116,6 +116,7 @@ describe("show", () => {
       STEP  STATUS    AGENT  JUDGE            ATTEMPTS  LAST WORD
       a     verified  maker  artifact_exists  1         "out/a.txt" is there, 5 bytes.
       b     verified  maker  artifact_exists  1         "out/b.txt" is there, 5 bytes.
+
       criterion  met  a is there
       note       reviewed = by ada
       head       COMMIT
@@ -134,6 +135,7 @@ describe("show", () => {
       STEP  STATUS   AGENT  JUDGE            ATTEMPTS  LAST WORD
       a     failed   liar   artifact_exists  2         There is no file "out/a.txt".
       b     pending  maker  artifact_exists  -
+
       head       COMMIT
       "
     `);

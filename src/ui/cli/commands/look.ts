@@ -29,7 +29,7 @@ export const listRuns = async (
     ...(options.after === undefined ? {} : { afterRunId: options.after }),
   });
   if (output.json) return done(() => printJson(output, { runs: rows }));
-  if (rows.length === 0) return done(() => say(output, "No runs yet. Start one: runledger run plan.yaml"));
+  if (rows.length === 0) return done(() => say(output, emptyList(options)));
   printLine(
     output,
     table([
@@ -45,6 +45,19 @@ export const listRuns = async (
   );
   return EXIT.done;
 };
+
+const emptyList = ({
+  status,
+  session,
+  after,
+}: {
+  status?: string;
+  session?: string;
+  after?: string;
+}): string =>
+  [status, session, after].every((filter) => filter === undefined)
+    ? "No runs yet. Start one: runledger run plan.yaml"
+    : "No more runs like that.";
 
 const done = (write: () => void): number => {
   write();
@@ -79,6 +92,7 @@ export const showRun = async (
       ]),
     ]),
   );
+  printLine(output, "");
   for (const { spec, state } of run.criteria)
     printLine(output, `criterion  ${statusMark(output, state.status)}  ${brief(spec.description, 80)}`);
   for (const { stepId, kind, reason, by } of run.waivers)

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, it, vi } from "vitest";
+import { buggySum, makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
+
+let shop: Sample | undefined;
+afterEach(async () => {
+  await shop?.dispose();
+  shop = undefined;
+});
+
+/** A run whose judge has begun and would go on for an hour. */
+const judging = async () => {
+  shop = await makeSample(buggySum);
+  const app = await shop.open({ coder: () => "done" });
+  const begun = join(shop.place, "begun");
+  const validator = { type: "command_pass", target: `touch '${begun}'; sleep 3600` };
+  const plan = onePlan({ validator, timeout: "2h" });
+  const run = await app.createRun(person(app), { plan, sessionKey: SESSION, originalRequest: "judge it" });
+  const stop = new AbortController();
+  const driven = app.drive(run.runId, stop.signal);
+  await vi.waitUntil(() => existsSync(begun), { timeout: 30_000 });
+  return { app, runId: run.runId, driven, stop };
+};
+
+const typesOf = async ({ app, runId }: Awaited<ReturnType<typeof judging>>): Promise<readonly string[]> =>
+  (await app.ledger.events(runId, 0, 100)).map(({ type }) => type);
+
+it("cancelling a run stops its judge at once, and no verdict follows the end", async () => {
+  const scene = await judging();
+  const { app, runId, driven } = scene;
+  await app.ledger.submit(runId, { type: "cancel_run", reason: "enough" }, person(app));
+  expect(await driven).toMatchObject({
+    end: "idle",
+    run: { state: { status: "failed", reason: "cancelled" } },
+  });
+  expect((await typesOf(scene)).at(-1)).toBe("run_failed");
+});
+
+it("an interrupted judge records nothing; the next worker judges the same proposal again", async () => {
+  const scene = await judging();
+  const { app, runId, driven, stop } = scene;
+  stop.abort();
+  expect(await driven).toMatchObject({ end: "stopped" });
+  expect((await typesOf(scene)).at(-1)).toBe("step_result_proposed");
+  expect((await app.view(runId)).waiting).toMatchObject({ for: "worker", hint: `runledger resume ${runId}` });
+});

@@ -1,0 +1,184 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Run, RunLedger } from "../../src/index.js";
+import { loadSettings } from "../../src/settings/load.js";
+import {
+  buggySum,
+  makeSample,
+  onePlan,
+  orchestrator,
+  person,
+  type Sample,
+  SESSION,
+} from "../helpers/project.js";
+
+let shop: Sample | undefined;
+afterEach(async () => {
+  await shop?.dispose();
+  shop = undefined;
+});
+
+/** A project with these settings; agents as functions where the setting is not about programs. */
+const project = async (settings: string, agents: Parameters<Sample["open"]>[0] = {}): Promise<RunLedger> => {
+  shop = await makeSample({ ...buggySum, ".gitignore": "shared/\n" });
+  await shop.write({ "runledger.yaml": settings, "shared/tool.txt": "from the checkout\n" });
+  return shop.open(agents);
+};
+
+const driven = async (app: RunLedger, plan: unknown): Promise<Run> => {
+  const run = await app.createRun(person(app), { plan, sessionKey: SESSION, originalRequest: "try" });
+  return (await app.drive(run.runId)).run;
+};
+
+const commandPlan = (target: string, rest: Readonly<Record<string, unknown>> = {}) =>
+  onePlan({ validator: { type: "command_pass", target }, max_retries: 0, ...rest });
+const done = { coder: () => "done" };
+const passes = { how: "verified" };
+
+/** Every key, and a way to see that it changes what happens. */
+const consumers: Readonly<Record<string, () => Promise<void>>> = {
+  "agents.coder.kind": async () => {
+    await expect(project("agents: { coder: { kind: oracle, run: [x] } }\n")).rejects.toMatchObject({
+      code: "settings_invalid",
+    });
+  },
+  "agents.coder.run": async () => {
+    const app = await project("agents: { coder: { kind: command, run: [sh, -c, 'echo hello'] } }\n");
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "hello" } });
+  },
+  "agents.coder.env": async () => {
+    const app = await project(
+      "agents: { coder: { kind: command, run: [sh, -c, 'echo \"[$XDG_STATE_HOME]\"'], env: [XDG_STATE_HOME] } }\n",
+    );
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({ proposal: { result: `[${shop?.env.XDG_STATE_HOME}]` } });
+  },
+  "agents.coder.timeout": async () => {
+    const app = await project("agents: { coder: { kind: command, run: [sleep, '600'], timeout: 100ms } }\n");
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({ status: "interrupted", reason: /time limit/ });
+  },
+  maxParallelSteps: async () => {
+    let atWork = 0;
+    let most = 0;
+    const app = await project("maxParallelSteps: 1\n", {
+      coder: async () => {
+        atWork += 1;
+        most = Math.max(most, atWork);
+        await new Promise((resolve) => setImmediate(resolve));
+        atWork -= 1;
+        return "done";
+      },
+    });
+    const [step] = commandPlan("true").steps;
+    await driven(app, { goal: "two", steps: [step, { ...step, id: "other" }] });
+    expect(most).toBe(1);
+  },
+  protect: async () => {
+    const app = await project("protect: ['src/**']\n", {
+      coder: async ({ workspace }) => {
+        await writeFile(join(workspace, "src/new.mjs"), "");
+        return "done";
+      },
+    });
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({
+      verdict: { reason: "protected", protectedPaths: ["src/new.mjs"] },
+    });
+  },
+  "workspace.setup": async () => {
+    const app = await project("workspace: { setup: [[sh, -c, 'echo made > made.txt']] }\n", done);
+    expect((await driven(app, commandPlan("test -f made.txt"))).steps[0]?.state).toMatchObject(passes);
+  },
+  "workspace.share": async () => {
+    const app = await project("workspace: { share: [shared] }\n", done);
+    expect((await driven(app, commandPlan("test -f shared/tool.txt"))).steps[0]?.state).toMatchObject(passes);
+  },
+  "workspace.passEnv": async () => {
+    const app = await project("workspace: { passEnv: [XDG_STATE_HOME] }\n", done);
+    expect((await driven(app, commandPlan('test -n "$XDG_STATE_HOME"'))).steps[0]?.state).toMatchObject(
+      passes,
+    );
+  },
+  onUnmetCriteria: async () => {
+    const app = await project("onUnmetCriteria: pause\n", done);
+    const unmet = [{ description: "never", validator: { type: "command_pass", target: "false" } }];
+    const run = await driven(app, { ...commandPlan("true"), acceptance_criteria: unmet });
+    expect(run.state).toMatchObject({ status: "paused", reason: "unmet_criteria" });
+  },
+  changeValidator: async () => {
+    const app = await project("changeValidator: human\n", done);
+    const { runId } = await driven(app, commandPlan("false"));
+    const newValidator = { type: "command_pass", target: "true", params: {} } as const;
+    const decision = { action: "change_validator", newValidator } as const;
+    const command = { type: "apply_policy", stepId: "sum", decision, reason: "easier" } as const;
+    await expect(app.ledger.submit(runId, command, orchestrator(app))).rejects.toMatchObject({
+      code: "access_denied",
+    });
+    await app.ledger.submit(runId, command, person(app));
+  },
+  agentTimeout: async () => {
+    const app = await project("agentTimeout: 100ms\n", { coder: () => new Promise<string>(() => undefined) });
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({ status: "interrupted", reason: /longer than 100 ms/ });
+  },
+  leaseTtl: async () => {
+    let leftMs = 0;
+    const app = await project("leaseTtl: 1h\n", {
+      coder: async ({ runId }) => {
+        leftMs = ((await app.ledger.store.leaseOf(runId))?.expiresAt ?? 0) - Date.now();
+        return "done";
+      },
+    });
+    await driven(app, commandPlan("true"));
+    expect(leftMs).toBeGreaterThan(30 * 60_000);
+  },
+  "runLedger.workspaceIsolation": async () => {
+    const app = await project("runLedger: { workspaceIsolation: false }\n", done);
+    const run = await driven(app, commandPlan("true"));
+    expect(run).toMatchObject({
+      base: null,
+      head: null,
+      steps: [{ state: { verdict: { isolationLevel: 0 } } }],
+    });
+  },
+  "runLedger.staleTtl": async () => {
+    const app = await project("runLedger: { staleTtl: 1ms }\n", done);
+    const { runId } = await app.createRun(orchestrator(app), {
+      plan: commandPlan("true"),
+      sessionKey: SESSION,
+      originalRequest: "try",
+    });
+    await app.ledger.submit(runId, { type: "pause_run", reason: "lunch" }, orchestrator(app));
+    const { updatedAt } = await app.ledger.load(runId);
+    await vi.waitUntil(() => Date.now() - Date.parse(updatedAt) > 1);
+    const resume = { type: "resume_run", reason: "", overrideStale: false } as const;
+    const resumed = app.ledger.submit(runId, resume, orchestrator(app));
+    await expect(resumed).rejects.toMatchObject({ code: "run_stale" });
+  },
+  "runLedger.validatorTimeout": async () => {
+    const app = await project("runLedger: { validatorTimeout: 100ms }\n", done);
+    const run = await driven(app, commandPlan("sleep 600"));
+    expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed", reason: "timed_out" } });
+  },
+};
+
+describe("every setting changes what happens", () => {
+  it.each(Object.entries(consumers))("%s", async (_key, prove) => prove());
+
+  it("and none is without such a proof, or missing in docs/settings.md", async () => {
+    shop = await makeSample(buggySum);
+    await shop.write({ "runledger.yaml": "agents: { coder: { kind: command, run: [x] } }\n" });
+    const { origins } = await loadSettings(shop.repo, shop.env);
+    expect(Object.keys(origins).sort()).toEqual(Object.keys(consumers).sort());
+    const docs = await readFile(join(import.meta.dirname, "../../docs/settings.md"), "utf8");
+    const undocumented = Object.keys(origins).filter((key) =>
+      key.startsWith("agents.coder.")
+        ? !docs.includes(`\`${key.split(".")[2]}`)
+        : !docs.includes(`\`${key}\``),
+    );
+    expect(undocumented).toEqual([]);
+  });
+});

@@ -1,0 +1,263 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { CAST, type Desk, openDesk, planOf, shapeOf, shop, step } from "../../helpers/cli.js";
+
+const desks: Desk[] = [];
+const open = async (files = shop): Promise<Desk> => {
+  const desk = await openDesk(files);
+  desks.push(desk);
+  return desk;
+};
+afterEach(async () => {
+  for (const desk of desks.splice(0)) await desk.dispose();
+});
+
+describe("init", () => {
+  it("writes a settings file that holds, and leaves one that is there alone", async () => {
+    const desk = await open({ "README.md": "# New\n" });
+    const first = await desk.type("init");
+    expect(first.code).toBe(0);
+    expect(desk.masked(first.out + first.err)).toMatchInlineSnapshot(`
+      "PLACE/repo/runledger.yaml
+      Name an agent in it, then: runledger run plan.yaml
+      "
+    `);
+    const file = join(desk.repo, "runledger.yaml");
+    await writeFile(file, `${await readFile(file, "utf8")}# mine\n`);
+    const written = await readFile(file, "utf8");
+    const second = await desk.type("init");
+    expect([second.code, second.err]).toEqual([0, "It was there already and stays as it is.\n"]);
+    expect(await desk.json("init")).toEqual({
+      schemaVersion: 1,
+      file,
+      created: false,
+      data: join(desk.place, "data"),
+    });
+    expect(await readFile(file, "utf8")).toBe(written);
+    expect((await desk.type("config", "list")).code).toBe(0);
+  });
+
+  it("writes it at the top of the project, from wherever it is typed", async () => {
+    const desk = await open({ "deep/down/file": "" });
+    const { out } = await desk.typeWith({ cwd: join(desk.repo, "deep", "down") }, "init");
+    expect(desk.masked(out)).toBe("PLACE/repo/runledger.yaml\n");
+  });
+});
+
+describe("config", () => {
+  it("gets, sets and lists values with their origin, and keeps comments", async () => {
+    const desk = await open({ "runledger.yaml": `# who works here\n${CAST}` });
+    expect(await desk.type("config", "get", "maxParallelSteps")).toEqual({ code: 0, out: "4\n", err: "" });
+    const set = await desk.type("config", "set", "maxParallelSteps", "2");
+    expect([set.code, set.out, desk.masked(set.err)]).toEqual([
+      0,
+      "",
+      "maxParallelSteps = 2  (PLACE/repo/runledger.yaml)\n",
+    ]);
+    expect(await desk.type("config", "set", "runLedger.staleTtl", "90m", "--quiet")).toEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
+    expect(await readFile(join(desk.repo, "runledger.yaml"), "utf8")).toMatch(/^# who works here\n/);
+    const { out } = await desk.typeWith(
+      { env: { RUNLEDGER_SET_leaseTtl: "20s" } },
+      "config",
+      "list",
+      "--show-origin",
+    );
+    expect(desk.masked(out)).toMatchInlineSnapshot(`
+      "agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
+      agents.maker.run              ["sh","-c","mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo \\"made it\\""]  project PLACE/repo/runledger.yaml
+      agents.maker.env              []                                                                                    default
+      agents.maker.timeout          30m                                                                                   default
+      agents.liar.kind              command                                                                               project PLACE/repo/runledger.yaml
+      agents.liar.run               ["sh","-c","echo \\"All done, tests pass!\\""]                                          project PLACE/repo/runledger.yaml
+      agents.liar.env               []                                                                                    default
+      agents.liar.timeout           30m                                                                                   default
+      agents.breaker.kind           command                                                                               project PLACE/repo/runledger.yaml
+      agents.breaker.run            ["sh","-c","echo \\"no disk\\" >&2; exit 7"]                                            project PLACE/repo/runledger.yaml
+      agents.breaker.env            []                                                                                    default
+      agents.breaker.timeout        30m                                                                                   default
+      maxParallelSteps              2                                                                                     project PLACE/repo/runledger.yaml
+      protect                       []                                                                                    default
+      workspace.setup               []                                                                                    default
+      workspace.share               []                                                                                    default
+      workspace.passEnv             []                                                                                    default
+      onUnmetCriteria               fail                                                                                  default
+      changeValidator               orchestrator                                                                          default
+      agentTimeout                  30m                                                                                   default
+      leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
+      runLedger.workspaceIsolation  true                                                                                  default
+      runLedger.staleTtl            1h30m                                                                                 project PLACE/repo/runledger.yaml
+      runLedger.validatorTimeout    2m                                                                                    default
+      "
+    `);
+  });
+
+  it("with --json has stable fields", async () => {
+    const desk = await open();
+    expect(await desk.json("config", "get", "runLedger.staleTtl")).toEqual({
+      schemaVersion: 1,
+      key: "runLedger.staleTtl",
+      value: "1h",
+    });
+    expect(shapeOf(await desk.json("config", "list"))).toEqual({
+      schemaVersion: "number",
+      settings: [{ key: "string", value: "string", origin: "string" }],
+    });
+    expect(await desk.json("config", "set", "maxParallelSteps", "3")).toEqual({
+      schemaVersion: 1,
+      key: "maxParallelSteps",
+      value: 3,
+      file: join(desk.repo, "runledger.yaml"),
+    });
+  });
+
+  it("refuses unknown keys and bad values, and then writes nothing", async () => {
+    const desk = await open();
+    const file = join(desk.repo, "runledger.yaml");
+    const before = await readFile(file, "utf8");
+    const get = await desk.type("config", "get", "runLedger.staleTl");
+    expect([get.code, get.out, get.err]).toMatchInlineSnapshot(`
+      [
+        2,
+        "",
+        "error [unknown_key]: There is no setting "runLedger.staleTl".
+      hint: Did you mean "runLedger.staleTtl"?
+      ",
+      ]
+    `);
+    const unknown = await desk.type("config", "set", "maxParalelSteps", "2");
+    expect([unknown.code, desk.masked(unknown.err)]).toMatchInlineSnapshot(`
+      [
+        2,
+        "error [settings_invalid]: 1 defect in the settings:
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"; did you mean "maxParallelSteps"?
+      ",
+      ]
+    `);
+    const bad = await desk.type("config", "set", "runLedger.staleTtl", "soon");
+    expect([bad.code, desk.masked(bad.err)]).toMatchInlineSnapshot(`
+      [
+        2,
+        "error [settings_invalid]: 1 defect in the settings:
+        runLedger.staleTtl = "soon": runLedger.staleTtl: found "soon", expected a duration such as "2m", from 1ms to 365d
+      ",
+      ]
+    `);
+    expect(await readFile(file, "utf8")).toBe(before);
+  });
+});
+
+describe("settings that do not hold", () => {
+  it("are refused by every command, each defect in a line of its own with its place in the file", async () => {
+    const desk = await open({
+      "runledger.yaml": "maxParalel: 2\nagents:\n  a: { kind: command }\nleaseTtl: 1ms\n",
+    });
+    const { code, out, err } = await desk.type("list");
+    expect([code, out]).toEqual([2, ""]);
+    expect(desk.masked(err)).toMatchInlineSnapshot(`
+      "error [settings_invalid]: 3 defects in the settings:
+        PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
+        PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"
+      "
+    `);
+    const doctor = await desk.type("doctor");
+    expect(doctor.code).toBe(1);
+    expect(desk.masked(doctor.out)).toContain("✘  ledger  3 defects in the settings");
+  });
+});
+
+describe("doctor", () => {
+  it("finds a missing program, missing shared paths, and says how to mend them", async () => {
+    const desk = await open({
+      "package.json": "{}\n",
+      "runledger.yaml":
+        "agents:\n  ghost: { kind: command, run: [no-such-program-here] }\n  lost: { kind: command, run: [./bin/lost] }\nworkspace: { share: [node_modules] }\n",
+    });
+    const { code, out, err } = await desk.type("doctor");
+    expect(code).toBe(1);
+    expect(
+      desk.masked(out.replace(/Node [\d.]+/, "Node N").replace(/at \w{7},/, "at HEAD,")),
+    ).toMatchInlineSnapshot(`
+      "✔  ledger              PLACE/data
+      ✔  node                Node N
+      ✔  repository          PLACE/repo at HEAD, clean
+      ✔  temporary folder    /tmp
+      ✘  agent ghost         Its program "no-such-program-here" is not there or not executable. Mend agents.ghost.run.
+      ✘  agent lost          Its program "PLACE/repo/bin/lost" is not there or not executable. Mend agents.lost.run.
+      ✔  toolchain node      node, npm found
+      ✘  share node_modules  is not there. Install your dependencies, or mend workspace.share.
+      ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.
+      "
+    `);
+    expect(err).toBe("3 things to mend.\n");
+    const { findings } = await desk.json("doctor");
+    expect(shapeOf(findings)).toEqual([
+      { check: "string", status: "string", message: "string", fix: "null" },
+    ]);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: "agent ghost", status: "fail", fix: expect.any(String) }),
+    );
+  });
+
+  it("finds that there is no repository", async () => {
+    const desk = await open();
+    const env = { GIT_CEILING_DIRECTORIES: desk.place };
+    await desk.write({ "../plain/file": "" });
+    const { code, out } = await desk.typeWith({ cwd: join(desk.place, "plain"), env }, "doctor");
+    expect(code).toBe(1);
+    expect(out).toMatch(/✘ {2}repository +.*not.*repository/);
+  });
+
+  it("is content with a project that can work", async () => {
+    const desk = await open();
+    expect(await desk.type("doctor")).toMatchObject({ code: 0, err: "Ready.\n" });
+    expect(await desk.type("doctor", "--quiet")).toMatchObject({ code: 0, err: "" });
+  });
+});
+
+describe("status", () => {
+  it("says where everything is and counts the runs", async () => {
+    const desk = await open();
+    await desk.type("run", await planOf(desk, "plan.json", [step("a", "maker")]), "--no-drive");
+    const { code, out, err } = await desk.type("status");
+    expect([code, err]).toEqual([0, ""]);
+    expect(desk.masked(out)).toMatchInlineSnapshot(`
+      "project              PLACE/repo
+      ledger               PLACE/data
+      runs                 0 planning, 1 running, 0 paused, 0 completed, 0 failed
+      agents               maker, liar, breaker
+      workspace isolation  on (level 1)
+      parallel steps       4
+      validator timeout    2m
+      stale after          1h
+      "
+    `);
+    expect(shapeOf(await desk.json("status"))).toMatchInlineSnapshot(`
+      {
+        "agents": [
+          "string",
+        ],
+        "data": "string",
+        "ledgerId": "string",
+        "maxParallelSteps": "number",
+        "project": "string",
+        "runs": {
+          "completed": "number",
+          "failed": "number",
+          "paused": "number",
+          "planning": "number",
+          "running": "number",
+        },
+        "schemaVersion": "number",
+        "staleTtlMs": "number",
+        "validatorTimeoutMs": "number",
+        "workspaceIsolation": "boolean",
+      }
+    `);
+  });
+});
