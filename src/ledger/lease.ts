@@ -14,29 +14,14 @@ export interface HeldLease {
 /** Three beats fit into a lease, so that one slow write does not lose it. */
 const BEATS_PER_LEASE = 3;
 
-/** Runs that this process works on: its own second claim would take the lease from the first. */
-const heldHere = new WeakMap<Store, Set<string>>();
-
 // Who may work on a run now. A dead owner on this machine is noticed by its pid, not by waiting for its lease to end.
 export const holdLease = async (
   store: Store,
   runId: string,
   ttlMs: number,
 ): Promise<HeldLease | undefined> => {
-  const held = heldHere.get(store) ?? new Set<string>();
-  heldHere.set(store, held);
-  if (held.has(runId)) return undefined;
-  held.add(runId);
-  const free = (): void => void held.delete(runId);
-  try {
-    const taken = await take(store, runId, ttlMs);
-    if (taken !== undefined) return beating(store, taken, ttlMs, free);
-  } catch (error) {
-    free();
-    throw error;
-  }
-  free();
-  return undefined;
+  const taken = await take(store, runId, ttlMs);
+  return taken === undefined ? undefined : beating(store, taken, ttlMs);
 };
 
 type Taken = { readonly lease: Lease; readonly takenFrom: HeldLease["takenFrom"] };
@@ -57,21 +42,12 @@ const take = async (store: Store, runId: string, ttlMs: number): Promise<Taken |
   return { lease, takenFrom: next ? { owner: former.owner, epoch: former.epoch } : null };
 };
 
-const beating = (
-  store: Store,
-  { lease: first, takenFrom }: Taken,
-  ttlMs: number,
-  free: () => void,
-): HeldLease => {
+const beating = (store: Store, { lease: first, takenFrom }: Taken, ttlMs: number): HeldLease => {
   let lease = first;
   let renewedAt = performance.now();
   const lost = new AbortController();
-  const end = (): void => {
-    clearInterval(timer);
-    free();
-  };
   const lose = (): void => {
-    end();
+    clearInterval(timer);
     lost.abort();
   };
   let released = false;
@@ -94,7 +70,7 @@ const beating = (
     takenFrom,
     release: async () => {
       released = true;
-      end();
+      clearInterval(timer);
       if (!lost.signal.aborted) await store.release(lease);
     },
   };

@@ -43,7 +43,7 @@ export const openIgnoreRules = async (
     ignored: async (paths) => {
       const ignored = new Set<RawPath>();
       if (rules.length > 0) await check(store, before, paths, ignored);
-      
+      if (changed) await check(store, now, paths, ignored);
       return ignored;
     },
   };

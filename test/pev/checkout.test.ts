@@ -303,6 +303,15 @@ describe("a series of patches", () => {
     expect(readFileSync(join(folder, "b.py"), "utf8")).toBe("if x:\n    y\n");
   });
 
+  it("is not taken for a commit of the user's that differs from it in spaces only", async () => {
+    const { folder, store, base } = await started({ "b.py": "if x:\n" });
+    const head = await verified(store, base, { "b.py": "if x:\n    y\n" }, "four spaces");
+    write(folder, { "b.py": "if x:\n  y\n" });
+    commitAll(folder, "two spaces");
+    const applying = applyPatches({ projectDir: folder, patches: await patchSeries({ store, base, head }) });
+    await expect(applying).rejects.toMatchObject({ code: "apply_conflict", details: { paths: ["b.py"] } });
+  });
+
   it("goes onto a checkout that moved on, where the lines do not collide", async () => {
     const lines = Array.from({ length: 12 }, (_, n) => `line ${n}\n`);
     const { folder, store, base } = await started({ "a.txt": lines.join("") });

@@ -137,11 +137,12 @@ export const readOrWriteNote = async (
     value === undefined
       ? await app.ledger.load(runId)
       : (await app.ledger.submit(runId, { type: "write_note", key, value }, caller)).run;
-  const found = run.notes[key] ?? null;
+  // A note cannot be unwritten, so an empty one is none.
+  const found = run.notes[key] || null;
   if (output.json) printJson(output, { runId, key, value: found });
   else if (found !== null) printLine(output, safe(found));
-  else say(output, `Run "${runId}" has no note "${safe(key)}".`);
-  return found === null ? EXIT.notFound : EXIT.done;
+  else if (value === undefined) say(output, `Run "${runId}" has no note "${safe(key)}".`);
+  return found === null && value === undefined ? EXIT.notFound : EXIT.done;
 };
 
 export const applyRun = async (app: RunLedger, output: Output, runId: string): Promise<number> => {

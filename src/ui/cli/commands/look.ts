@@ -98,7 +98,7 @@ export const showRun = async (
   for (const { stepId, kind, reason, by } of run.waivers)
     printLine(output, `waiver     ${stepId} ${kind} by ${by.name}: ${brief(reason, 80)}`);
   for (const [key, value] of Object.entries(run.notes))
-    printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
+    if (value !== "") printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
   if (run.head !== null) printLine(output, `head       ${run.head}`);
   return EXIT.done;
 };

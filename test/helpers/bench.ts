@@ -1,0 +1,168 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect } from "vitest";
+import type { Caller } from "../../src/core/commands.js";
+import type { Rules } from "../../src/core/decide/guards.js";
+import { type ErrorCode, isLedgerError, type LedgerError } from "../../src/core/errors.js";
+import type { EventType } from "../../src/core/events.js";
+import type { Run } from "../../src/core/run.js";
+import { createCredentials } from "../../src/ledger/credentials.js";
+import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
+import { createPev, type Pev } from "../../src/pev/engine.js";
+import { openPrivateStore } from "../../src/pev/git.js";
+import { openPlaces } from "../../src/pev/places.js";
+import type { Project } from "../../src/pev/project.js";
+import { memoryBaseCache } from "../../src/pev/rooms.js";
+import { openStore } from "../../src/stores/open.js";
+import { createRun } from "../../tools/create-run.js";
+import { allTools } from "../../tools/index.js";
+import { bindTool, type ToolHost } from "../../tools/tool.js";
+import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
+
+/** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
+export type Bench = {
+  readonly shop: Sample;
+  readonly ledger: Ledger;
+  readonly pev: Pev;
+  readonly engine: Caller;
+  readonly host: ToolHost;
+  /** How far the ledger's clock is ahead of the real one. */
+  readonly clock: { aheadMs: number };
+  issue(name: string, over?: Partial<Caller>): Caller;
+  /** Calls a tool for whoever that is, whether or not the tool is shown to them. */
+  call(caller: Caller, name: string, input: unknown): Promise<Answer>;
+  create(plan: unknown): Promise<Run>;
+  types(runId: string): Promise<EventType[]>;
+};
+
+export type BenchOptions = {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly isolated?: boolean;
+  readonly settleMs?: number;
+  readonly rules?: Partial<Rules>;
+  readonly project?: Partial<Project>;
+};
+
+export type Answer = Readonly<Record<string, unknown>>;
+
+const SETTLE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const made: { dispose(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of made.splice(0).reverse()) await one.dispose();
+});
+
+/** A sample that is gone after the test. */
+export const sample = async (files: Readonly<Record<string, string>> = buggySum): Promise<Sample> => {
+  const shop = await makeSample(files);
+  made.push(shop);
+  return shop;
+};
+
+export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
+  const shop = await sample(options.files);
+  const store = await openStore(join(shop.place, "data"));
+  made.push({ dispose: () => store.close() });
+  const { credentials, engine } = createCredentials();
+  const clock = { aheadMs: 0 };
+  const ledger = openLedger({
+    store,
+    credentials,
+    now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
+    rules: { ...RULES, ...options.rules },
+  });
+  const pev = createPev({ ledger, engine, project: await projectOf(shop, store.putBlob, options) });
+  const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS };
+  const issue: Bench["issue"] = (name, over = {}) =>
+    ledger.issue({ name, role: "executor", sessionKey: SESSION, ...over });
+  return {
+    shop,
+    ledger,
+    pev,
+    engine,
+    host,
+    clock,
+    issue,
+    call: (caller, name, input) => {
+      const tool = allTools.find((one) => one.name === name);
+      if (tool === undefined) throw new Error(`there is no tool ${name}`);
+      return bindTool(tool, caller, host).call(input);
+    },
+    create: (plan) =>
+      createRun(host, issue("orchestrator", { role: "orchestrator" }), {
+        plan,
+        sessionKey: SESSION,
+        originalRequest: "please",
+      }),
+    types: async (runId) => (await ledger.events(runId, 0, 1_000)).map(({ type }) => type),
+  };
+};
+
+const RULES: Rules = {
+  staleTtlMs: HOUR_MS,
+  onUnmetCriteria: "fail",
+  changeValidator: "orchestrator",
+  agents: ["coder", "reviewer"],
+};
+
+const projectOf = async (
+  { place, repo, env }: Sample,
+  putBlob: Project["putBlob"],
+  { isolated = true, project = {} }: BenchOptions,
+): Promise<Project> => ({
+  folder: repo,
+  ownFiles: [],
+  store: isolated ? await openPrivateStore(join(place, "data", "store.git")) : null,
+  places: await openPlaces(join(place, "data", "places")),
+  workspaceRoot: join(place, "workspaces"),
+  cacheFolder: join(place, "cache"),
+  setup: [],
+  share: [],
+  passEnv: [],
+  protect: [],
+  baseCache: memoryBaseCache(),
+  validatorTimeoutMs: 60_000,
+  environment: env,
+  putBlob,
+  ...project,
+});
+
+/** Why something was refused. */
+export const refusalOf = async (asked: Promise<unknown>): Promise<LedgerError> => {
+  try {
+    await asked;
+  } catch (error) {
+    if (isLedgerError(error)) return error;
+    throw error;
+  }
+  return expect.unreachable("it was not refused");
+};
+
+/** Refused with this code, and no run, key, workspace or event came of it. */
+export const expectRefusal = async (
+  { ledger, shop }: Bench,
+  asked: () => Promise<unknown>,
+  code: ErrorCode,
+): Promise<LedgerError> => {
+  const look = async () => ({
+    events: (await ledger.feed(0, 10_000)).length,
+    places: await readdir(join(shop.place, "data", "places")),
+  });
+  const before = await look();
+  const refusal = await refusalOf(asked());
+  expect(`${refusal.code}: ${refusal.message}`).toMatch(new RegExp(`^${code}: `));
+  expect(await look()).toEqual(before);
+  return refusal;
+};
+
+/** A step that is judged by a shell command. */
+export const stepBy = (id: string, command: string, over: Readonly<Record<string, unknown>> = {}) => ({
+  id,
+  goal: `Do ${id}`,
+  owner_agent: "coder",
+  validator: { type: "command_pass", target: command },
+  ...over,
+});
+
+export const planOfSteps = (...steps: readonly unknown[]) => ({ goal: "Ship it", steps });
