@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
-import { execa } from "execa";
 import { LedgerError } from "../core/errors.js";
 
 /** Copying the history of a very large repository takes minutes; a git that lasts longer than this hangs. */
@@ -60,9 +59,13 @@ export const openPrivateStore = async (gitDir: string): Promise<Git> => {
   return store;
 };
 
+/** Loaded with the first call: commands that only read the journal start without it. */
+export const execaPackage = () => import("execa");
+
 /** Calls git on a folder we name ourselves, so that nothing is discovered and nothing inherited. */
 export const gitAt = (gitDir: string, settings: readonly GitSetting[] = []): Git => {
   const call = async (args: readonly string[], options: GitCall) => {
+    const { execa } = await execaPackage();
     const result = await execa(await gitProgram(), [...args], {
       ...BOUNDS,
       cwd: options.workTree ?? BOUNDS.cwd,
@@ -95,6 +98,7 @@ export const copyHistory = async (
   history: { readonly commit: string; readonly have: readonly string[] },
 ): Promise<void> => {
   const git = await gitProgram();
+  const { execa } = await execaPackage();
   const send = ["pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset"];
   const receive = ["index-pack", "--stdin"];
   const sender = execa(git, send, {
@@ -260,6 +264,7 @@ const findGit = async (): Promise<string> => {
   const folders = (process.env.PATH ?? SYSTEM_PATH).split(delimiter).filter(isAbsolute);
   const found = folders.map((folder) => join(folder, "git")).find((path) => existsSync(path));
   if (found === undefined) throw gitMissing("git is not on the PATH.");
+  const { execa } = await execaPackage();
   const { stdout } = await execa(found, ["version"], {
     env: gitEnvironment(),
     extendEnv: false,

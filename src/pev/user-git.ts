@@ -1,11 +1,10 @@
 import { realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { execa } from "execa";
-import { simpleGit } from "simple-git";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import {
   CALL_MS,
+  execaPackage,
   type Git,
   type GitSetting,
   gitAt,
@@ -104,6 +103,7 @@ const userSettings = async (folder: string): Promise<KnownSetting[]> => {
   const env = Object.fromEntries(
     own.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
   );
+  const { execa } = await execaPackage();
   const result = await execa(await gitProgram(), args, {
     cwd: folder,
     env: { ...fixed, ...env },
@@ -176,6 +176,7 @@ const porcelain = async (
   const bound = new AbortController();
   let stderr = "";
   const environment = { ...env, ...gitEnvironment(settings) };
+  const { simpleGit } = await import("simple-git");
   const client = simpleGit({
     baseDir: cwd,
     binary: await gitProgram(),

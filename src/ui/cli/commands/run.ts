@@ -2,8 +2,8 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { type Caller, type Driven, LedgerError, type Run, type RunLedger } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
-import { liveLine } from "../live-line.js";
-import { brief, type Output, printJson, printLine, safe, say } from "../output.js";
+import { type LiveLine, liveLine } from "../live-line.js";
+import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
 import { readPlanFile } from "../plan-file.js";
 
 export type RunOptions = {
@@ -49,13 +49,25 @@ export const resumeRun = async (
   options: { stale: boolean; reason: string },
   interrupted: AbortSignal,
 ): Promise<number> => {
-  const driven = await watched(app, output, async () => {
+  const driven = await watched(app, output, async (line) => {
     const run = await app.ledger.load(runId);
+    tellWhatGoesOn(output, line, run);
     const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
     if (run.state.status === "paused") await app.ledger.submit(runId, command, caller);
     return app.drive(runId, interrupted);
   });
   return report(app, output, driven);
+};
+
+/** Attempts that go on are in the journal already, so no event will tell of them. */
+const tellWhatGoesOn = (output: Output, line: LiveLine, run: Run): void => {
+  line.show(run);
+  if (output.json) return;
+  for (const { spec, state, attempt } of run.steps)
+    if (state.status === "in_progress")
+      line.above(
+        `${paint(output, "blue", "▶")} ${spec.id}: ${spec.ownerAgent} goes on with attempt ${attempt}`,
+      );
 };
 
 const report = async (app: RunLedger, output: Output, { run, end }: Driven): Promise<number> => {
@@ -72,7 +84,11 @@ const report = async (app: RunLedger, output: Output, { run, end }: Driven): Pro
 };
 
 // The journal's events are the progress: JSON Lines for programs, sentences for people.
-const watched = async <T>(app: RunLedger, output: Output, work: () => Promise<T>): Promise<T> => {
+const watched = async <T>(
+  app: RunLedger,
+  output: Output,
+  work: (line: LiveLine) => Promise<T>,
+): Promise<T> => {
   const line = liveLine(output);
   const stop = app.ledger.observe((events, run) => {
     for (const event of events) {
@@ -85,7 +101,7 @@ const watched = async <T>(app: RunLedger, output: Output, work: () => Promise<T>
     line.show(run);
   });
   try {
-    return await work();
+    return await work(line);
   } finally {
     stop();
     line.end();
