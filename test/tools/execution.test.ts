@@ -230,7 +230,10 @@ describe("run_propose_step_result", () => {
       ...planOfSteps(stepBy("a", "true")),
       acceptance_criteria: [
         { description: "it adds up", validator: { type: "test_pass" } },
-        { description: "it is a project", validator: { type: "command_pass", target: "test -f package.json" } },
+        {
+          description: "it is a project",
+          validator: { type: "command_pass", target: "test -f package.json" },
+        },
       ],
     };
     const { propose } = await begun(plan);
@@ -243,10 +246,12 @@ describe("run_propose_step_result", () => {
   });
 
   it("tells a judge that could not run from one that refused: three tries, then it asks for a person", async () => {
+    const files = { ...buggySum, ".gitignore": "vendor/\n", "vendor/dependency": "1" };
     const { bench, runId, propose } = await begun(planOfSteps(stepBy("a", "true")), {
+      files,
       project: { share: ["vendor"] },
-    }).catch((error) => ({ bench: null, runId: "", propose: null, error }) as never);
-    expect(bench).not.toBeNull();
+    });
+    await rm(join(bench.shop.repo, "vendor"), { recursive: true });
     expect(await propose()).toMatchObject({
       status: "verification_errored",
       verdict: { outcome: "errored", reason: "provision_failed" },

@@ -27,42 +27,47 @@ const without = (input: Record<string, unknown>, key: string) =>
   Object.fromEntries(Object.entries(input).filter(([name]) => name !== key));
 
 describe("what a tool is given", () => {
-  it.each(Object.entries(required))("%s asks for what seed 002 requires, before it reads any run", async (name, whole) => {
-    const bench = await openBench({ isolated: false });
-    const ask = (input: unknown) => () => bench.call(callerFor(bench, name), name, input);
-    for (const key of Object.keys(whole)) {
-      for (const input of [without(whole, key), { ...whole, [key]: null }, { ...whole, [key]: 7 }]) {
-        const refusal = await expectRefusal(bench, ask(input), "invalid_input");
-        expect(refusal.message).toContain(key);
+  it.each(Object.entries(required))(
+    "%s asks for what seed 002 requires, before it reads any run",
+    async (name, whole) => {
+      const bench = await openBench({ isolated: false });
+      const ask = (input: unknown) => () => bench.call(callerFor(bench, name), name, input);
+      for (const key of Object.keys(whole)) {
+        for (const input of [without(whole, key), { ...whole, [key]: null }, { ...whole, [key]: 7 }]) {
+          const refusal = await expectRefusal(bench, ask(input), "invalid_input");
+          expect(refusal.message).toContain(key);
+        }
+        const empty = await expectRefusal(bench, ask({ ...whole, [key]: "" }), "invalid_input");
+        expect(empty.details).toMatchObject({ defects: [{ path: key }] });
       }
-      const empty = await expectRefusal(bench, ask({ ...whole, [key]: "" }), "invalid_input");
-      expect(empty.details).toMatchObject({ defects: [{ path: key }] });
-    }
-    await expectRefusal(bench, ask({ ...whole, surprise: 1 }), "invalid_input");
-    for (const nonsense of [undefined, null, [], "run_x", 7])
-      await expectRefusal(bench, ask(nonsense), "invalid_input");
-  });
+      await expectRefusal(bench, ask({ ...whole, surprise: 1 }), "invalid_input");
+      for (const nonsense of [undefined, null, [], "run_x", 7])
+        await expectRefusal(bench, ask(nonsense), "invalid_input");
+    },
+  );
 
   it.each(Object.keys(required).filter((name) => name !== "run_create"))(
     "%s answers run_not_found for a run that is not there, and makes none (W72)",
     async (name) => {
       const bench = await openBench({ isolated: false });
-      await expectRefusal(bench, () => bench.call(callerFor(bench, name), name, required[name]), "run_not_found");
+      await expectRefusal(
+        bench,
+        () => bench.call(callerFor(bench, name), name, required[name]),
+        "run_not_found",
+      );
       expect(await bench.ledger.list({ limit: 10 })).toEqual([]);
     },
   );
 
-  it.each([
-    "run_apply_policy",
-    "run_approve_step",
-    "run_start_step",
-    "run_propose_step_result",
-  ])("%s answers step_not_found for a step that is not there", async (name) => {
-    const bench = await openBench({ isolated: false });
-    const { runId } = await bench.create(planOfSteps(stepBy("a", "true")));
-    const input = { ...required[name], run_id: runId, step_id: "ghost" };
-    await expectRefusal(bench, () => bench.call(callerFor(bench, name), name, input), "step_not_found");
-  });
+  it.each(["run_apply_policy", "run_approve_step", "run_start_step", "run_propose_step_result"])(
+    "%s answers step_not_found for a step that is not there",
+    async (name) => {
+      const bench = await openBench({ isolated: false });
+      const { runId } = await bench.create(planOfSteps(stepBy("a", "true")));
+      const input = { ...required[name], run_id: runId, step_id: "ghost" };
+      await expectRefusal(bench, () => bench.call(callerFor(bench, name), name, input), "step_not_found");
+    },
+  );
 
   it("is bounded: one character more than the limit is refused (W60)", async () => {
     const bench = await openBench({ isolated: false });
@@ -92,11 +97,7 @@ describe("what a tool is given", () => {
       { ...claim, evidence_json: evidence(limit.EVIDENCE_ITEMS + 1) },
       { ...claim, evidence_json: evidence(1, limit.EVIDENCE_CHARS + 1) },
     ])
-      await expectRefusal(
-        bench,
-        () => bench.call(coder, "run_propose_step_result", bad),
-        "invalid_input",
-      );
+      await expectRefusal(bench, () => bench.call(coder, "run_propose_step_result", bad), "invalid_input");
     const fits = { ...claim, evidence_json: evidence(limit.EVIDENCE_ITEMS, limit.EVIDENCE_CHARS) };
     expect(await bench.call(coder, "run_propose_step_result", fits)).toMatchObject({ status: "verified" });
   });

@@ -206,9 +206,10 @@ describe("who may use which tool", () => {
       );
       for (const kind of strangers) {
         const bound = bindTool(tool, callerOf(bench, kind), untouchable(bench));
-        await expect(bound.call(scenes[tool.name]?.input("run_x")), `${kind} ${tool.name}`).rejects.toMatchObject(
-          { code: "access_denied" },
-        );
+        await expect(
+          bound.call(scenes[tool.name]?.input("run_x")),
+          `${kind} ${tool.name}`,
+        ).rejects.toMatchObject({ code: "access_denied" });
       }
     }
   });

@@ -16,7 +16,7 @@ export interface LiveLine {
 }
 
 // One line at the bottom that says what goes on now; only where a person looks at a terminal.
-export const liveLine = (output: Output): LiveLine => {
+export const liveLine = (output: Output, interrupted: AbortSignal): LiveLine => {
   if (!output.live || output.quiet || output.json)
     return { above: (text) => say(output, text), show: () => undefined, end: () => undefined };
   let now = "";
@@ -32,12 +32,18 @@ export const liveLine = (output: Output): LiveLine => {
   };
   const timer = setInterval(draw, FRAME_MS);
   timer.unref();
+  const stopping = (): void => {
+    clearInterval(timer);
+    output.err.write(`${CLEAR}Stopping; the run stays resumable. Ctrl-C once more kills.\n`);
+  };
+  interrupted.addEventListener("abort", stopping, { once: true });
   return {
     above: (text) => void output.err.write(`${CLEAR}${text}\n`),
     show: (run) => {
       now = activityOf(run);
     },
     end: () => {
+      interrupted.removeEventListener("abort", stopping);
       clearInterval(timer);
       output.err.write(CLEAR);
     },

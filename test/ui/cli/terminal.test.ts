@@ -75,6 +75,9 @@ describe.skipIf(!hasTmux)("at a real terminal (skipped where tmux is not install
       await waitFor(
         /^Interrupted; nothing is lost\. Go on with: runledger resume run_\w+\n(.*\n)?exit 130$/m,
       );
+      expect(await terminal.screen()).toMatch(
+        /^Stopping; the run stays resumable\. Ctrl-C once more kills\.$/m,
+      );
       expect(await terminal.screen()).not.toContain("working: a");
       expect(await said()).toBe("started\nstopping\n");
       expect(JSON.parse(await typed("why", "last", "--json"))).toMatchObject({ for: "worker", stepId: "a" });
@@ -86,7 +89,7 @@ describe.skipIf(!hasTmux)("at a real terminal (skipped where tmux is not install
       await terminal.press("C-c");
       await expect.poll(said).toBe("started\nstopping\nstarted\nstopping\n");
       await terminal.press("C-c");
-      await waitFor(/^exit 130$/m);
+      await waitFor(/^(\^C)?exit 130$/m);
       expect(await terminal.screen()).not.toContain("Interrupted; nothing is lost");
 
       await terminal.clear();

@@ -34,7 +34,7 @@ export const startRun = async (
       allowDirty: inProject(app.projectDir, planFile),
       ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     });
-  const driven = await watched(app, output, async () => {
+  const driven = await watched(app, output, interrupted, async () => {
     const run = await create();
     return options.drive ? app.drive(run.runId, interrupted) : run;
   });
@@ -49,7 +49,7 @@ export const resumeRun = async (
   options: { stale: boolean; reason: string },
   interrupted: AbortSignal,
 ): Promise<number> => {
-  const driven = await watched(app, output, async (line) => {
+  const driven = await watched(app, output, interrupted, async (line) => {
     const run = await app.ledger.load(runId);
     tellWhatGoesOn(output, line, run);
     const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
@@ -87,9 +87,10 @@ const report = async (app: RunLedger, output: Output, { run, end }: Driven): Pro
 const watched = async <T>(
   app: RunLedger,
   output: Output,
+  interrupted: AbortSignal,
   work: (line: LiveLine) => Promise<T>,
 ): Promise<T> => {
-  const line = liveLine(output);
+  const line = liveLine(output, interrupted);
   const stop = app.ledger.observe((events, run) => {
     for (const event of events) {
       if (output.json) printJson(output, event);
