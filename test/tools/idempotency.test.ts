@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Bench, expectRefusal, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
@@ -145,6 +145,5 @@ describe("idempotency_key", () => {
         () => bench.call(orchestrator(bench), "run_create", { ...input, idempotency_key }),
         "invalid_input",
       );
-    await rm(join(bench.shop.place, "workspaces"), { recursive: true, force: true });
   });
 });
