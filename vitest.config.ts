@@ -1,8 +1,25 @@
 import { defineConfig } from "vitest/config";
+import type { Reporter } from "vitest/node";
+
+/** One plain line at the end, for whoever reads the log of a machine. */
+const closingLine: Reporter = {
+  onTestRunEnd: (modules) => {
+    const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
+    for (const module of modules) {
+      const tests = [...module.children.allTests()];
+      for (const test of tests) count[test.result().state] += 1;
+      // A file that does not load has no tests to count.
+      if (module.state() === "failed" && tests.every((test) => test.result().state !== "failed"))
+        count.failed += 1;
+    }
+    console.log(`${count.passed} passed, ${count.failed + count.pending} failed, ${count.skipped} skipped`);
+  },
+};
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    reporters: ["default", closingLine],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
