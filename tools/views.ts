@@ -57,6 +57,7 @@ export const stepView = (run: Run, step: Step, caller: Caller, ledger: Ledger) =
     validator: { type: spec.validator.type, target: spec.validator.target },
     result:
       "proposal" in state && state.proposal !== null ? state.proposal.result.slice(-TAIL_IN_ANSWERS) : null,
+    proposal_seq: "proposal" in state && state.proposal !== null ? state.proposal.seq : null,
     verdict: "verdict" in state && state.verdict !== null ? verdictView(state.verdict) : null,
     policy_request: request === null ? null : policyRequestView(request),
   };

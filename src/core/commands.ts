@@ -19,6 +19,8 @@ export type Caller = z.infer<typeof Caller>;
 const reason = z.string().trim().min(1, "must say why").max(limit.REASON_CHARS);
 const optionalReason = z.string().trim().max(limit.REASON_CHARS);
 const stepId = z.string().min(1);
+/** The proposal that was looked at: another one in its place is not meant. */
+const proposalSeq = z.int().optional();
 /** How many errored verdicts there were when judging began: tells a repeated record from a second failure to judge. */
 const round = z.int().min(0);
 
@@ -60,8 +62,8 @@ export const Command = z.discriminatedUnion("type", [
     round,
   }),
   z.strictObject({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
-  z.strictObject({ type: z.literal("approve_step"), stepId, reason: optionalReason }),
-  z.strictObject({ type: z.literal("reject_step"), stepId, reason }),
+  z.strictObject({ type: z.literal("approve_step"), stepId, reason: optionalReason, proposalSeq }),
+  z.strictObject({ type: z.literal("reject_step"), stepId, reason, proposalSeq }),
   z.strictObject({
     type: z.literal("write_note"),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),

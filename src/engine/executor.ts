@@ -1,5 +1,6 @@
 import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import * as limit from "../core/limits.js";
 import { type Action, nextActions } from "../core/next.js";
 import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
@@ -21,9 +22,11 @@ export type ExecutorOptions = {
   readonly leaseTtlMs: number;
 };
 
-/** How driving ended: nothing is due any more (`idle`), it was asked to stop, or another worker has the run. */
-export type DriveEnd = "idle" | "stopped" | "lease_lost";
-export type Driven = { readonly run: Run; readonly end: DriveEnd };
+/**
+ * How driving ended: nothing is due any more (`idle`), what is due belongs to agents that are not here (`no_agent`), it was
+ * asked to stop, or another worker has the run.
+ */
+export type Driven = { readonly run: Run; readonly end: "idle" | "no_agent" | "stopped" | "lease_lost" };
 
 /** Changes by people in other processes are noticed at the latest after this long. */
 const LOOK_MS = 1_000;
@@ -34,10 +37,12 @@ export const driveRun = async (
   runId: string,
   signal: AbortSignal,
 ): Promise<Driven> => {
-  const { ledger, engine, leaseTtlMs } = options;
+  const { ledger, pev, engine, leaseTtlMs } = options;
   const lease = await holdLease(ledger.store, runId, leaseTtlMs);
   if (lease === undefined) throw await heldElsewhere(ledger, runId);
   try {
+    // The lost worker's agents may still be at work in the folders that ours are about to use.
+    if (lease.takenFrom !== null) await pev.stopProcesses(runId);
     if (lease.takenFrom !== null && !isTerminal(await ledger.load(runId)))
       await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch: lease.epoch });
     return await driveHolding(options, runId, lease, signal);
@@ -66,8 +71,27 @@ const driveHolding = async (
   lease: HeldLease,
   signal: AbortSignal,
 ): Promise<Driven> => {
-  const { ledger } = options;
   const flights = new Map<string, Flight>();
+  try {
+    return await circle(options, runId, lease, flights, signal);
+  } finally {
+    await landAll(flights);
+  }
+};
+
+const landAll = async (flights: ReadonlyMap<string, Flight>): Promise<void> => {
+  for (const { stop } of flights.values()) stop.abort();
+  await Promise.all([...flights.values()].map(({ done }) => done));
+};
+
+const circle = async (
+  options: ExecutorOptions,
+  runId: string,
+  lease: HeldLease,
+  flights: Map<string, Flight>,
+  signal: AbortSignal,
+): Promise<Driven> => {
+  const { ledger } = options;
   const failures: unknown[] = [];
   const launch = (action: Action): void => {
     const stop = new AbortController();
@@ -76,20 +100,17 @@ const driveHolding = async (
       .finally(() => flights.delete(keyOf(action)));
     flights.set(keyOf(action), { done, stop });
   };
-  const landAll = async (): Promise<void> => {
-    for (const { stop } of flights.values()) stop.abort();
-    await Promise.all([...flights.values()].map(({ done }) => done));
-  };
   const stopping = AbortSignal.any([signal, lease.lost]);
   for (;;) {
     const run = await ledger.load(runId);
-    if (stopping.aborted || failures.length > 0 || isTerminal(run)) await landAll();
+    if (stopping.aborted || failures.length > 0 || isTerminal(run)) await landAll(flights);
     if (lease.lost.aborted || failures.some((error) => isLedgerError(error, "lease_lost")))
       return { run, end: "lease_lost" };
     if (failures.length > 0) throw failures[0];
     if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
     for (const action of dueNow(options, run, flights)) launch(action);
-    if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq) return { run, end: "idle" };
+    if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
+      return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
     await somethingHappened(ledger, run, flights, stopping);
   }
 };
@@ -182,8 +203,7 @@ const work = async (
   const { run, step, workspace } = begun;
   const say = (command: Command, caller: Caller) =>
     unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
-  const interrupt = (reason: string, tail: string) =>
-    say({ type: "interrupt_step", stepId, attempt: step.attempt, reason, tail }, engine);
+  const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
     const outcome = await askAgent(options, run, step, workspace, signal);
     if (outcome.kind === "stopped") return;
@@ -200,6 +220,15 @@ const work = async (
   }
 };
 
+/** What an agent says may be of any length. */
+const interruption = ({ spec, attempt }: Step, reason: string, tail: string): Command => ({
+  type: "interrupt_step",
+  stepId: spec.id,
+  attempt,
+  reason: reason.slice(0, limit.REASON_CHARS),
+  tail: tail.slice(-limit.TAIL_BYTES),
+});
+
 const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, { spec, attempt }: Step): Caller =>
   ledger.issue({
     name: spec.ownerAgent,
@@ -210,9 +239,15 @@ const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, { spec, attempt }: 
     attempt,
   });
 
-/** A folder that cannot be captured, a program that cannot be started, a claim that is too long: the next may be better. */
+/**
+ * A folder that cannot be captured, a program that cannot be started, a claim that is too long: the next attempt may be
+ * better. A ledger that cannot be trusted or written, or a run that somebody else drives, is no attempt's fault.
+ */
 const isFaultOfAttempt = (error: unknown): error is LedgerError =>
-  isLedgerError(error, "workspace_unfit") || isLedgerError(error, "invalid_input");
+  isLedgerError(error) &&
+  error.kind !== "corrupt" &&
+  error.kind !== "conflict" &&
+  error.code !== "store_unavailable";
 
 type Begun = { readonly run: Run; readonly step: Step; readonly workspace: StepWorkspace | null };
 
@@ -237,8 +272,7 @@ const begin = async (
     if (!isLedgerError(error) || error.kind !== "environment") throw error;
     const { run, step } = await start(before.head);
     const reason = `The workspace could not be prepared: ${error.message}`;
-    const command = { type: "interrupt_step", stepId, attempt: step.attempt, reason, tail: "" } as const;
-    await ledger.submit(runId, command, engine, { epoch });
+    await ledger.submit(runId, interruption(step, reason, ""), engine, { epoch });
     return { run, step, workspace: null };
   }
 };

@@ -4,8 +4,9 @@ import type { Step } from "../core/run.js";
 // Without an orchestrator: let the agent try again with what was said about its last attempt, then ask a person.
 export const staticPolicy = (step: Step): { decision: PolicyAction; reason: string } => {
   const { state, retryCount, spec } = step;
-  const said =
+  const whole =
     state.status === "failed" ? state.verdict.message : state.status === "interrupted" ? state.reason : "";
+  const said = whole.slice(0, SAID_CHARS);
   return retryCount < spec.maxRetries
     ? {
         decision: { action: "retry", fresh: false },
@@ -16,3 +17,6 @@ export const staticPolicy = (step: Step): { decision: PolicyAction; reason: stri
         reason: `Step "${spec.id}" was refused after ${retryCount} ${retryCount === 1 ? "retry" : "retries"}: ${said}`,
       };
 };
+
+/** A reason is a sentence; what was said in full stands in the event that it answers. */
+const SAID_CHARS = 1_000;

@@ -96,11 +96,14 @@ export const openLedger = (options: {
   ): Promise<Submitted | undefined> => {
     const before = await known(runId);
     const decision = decide(command, before?.run, { caller, at: now(), rules }, runId);
-    if (decision.events.length === 0) return { run: decision.run, events: [] };
+    // A key is used up also by a command that changes nothing: another command may not come under its name later.
+    if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
+      return { run: decision.run, events: [] };
     const events = await unlessOvertaken(() =>
       append(store, runId, before, decision, command, caller, submitOptions),
     );
     if (events === undefined) return undefined;
+    if (events.length === 0) return { run: decision.run, events };
     remember(cache, runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
     for (const observer of [...observers]) notify(observer, events, decision.run);
     return { run: decision.run, events };
@@ -290,8 +293,9 @@ const append = async (
   caller: Caller,
   { epoch, idempotencyKey }: SubmitOptions,
 ): Promise<readonly StoredEvent[]> => {
-  const rows = toRows(events, before?.hash ?? GENESIS_HASH);
-  const snapshot = toSnapshot({ run, hash: rows.at(-1)?.hash ?? GENESIS_HASH }, before?.run.seq ?? 0);
+  const lastHash = before?.hash ?? GENESIS_HASH;
+  const rows = toRows(events, lastHash);
+  const snapshot = toSnapshot({ run, hash: rows.at(-1)?.hash ?? lastHash }, before?.run.seq ?? 0);
   const appended = await store.append({
     runId,
     expectedSeq: before?.run.seq ?? 0,

@@ -32,7 +32,10 @@ export const captureTree = async (input: {
   const base = await listTree(store, input.baseCommit);
   return withScratch(store, async (scratch) => {
     const rules = await openIgnoreRules(store, scratch, base);
-    const always = [...base.map(({ path }) => path), ...input.alsoPaths.filter(isInside)];
+    const always = [
+      ...base.map(({ path }) => path),
+      ...input.alsoPaths.filter(isInside).map((path) => posix.normalize(path)),
+    ];
     const found = await findWork(root, rules, always);
     const entries = await writeBlobs({ store, root, found, base });
     return { tree: await writeTree(store, join(scratch, "index"), entries), files: entries.length };

@@ -11,6 +11,7 @@ import { captureBase } from "./checkout.js";
 import { judgeCriterion, judgeProposal } from "./judging.js";
 import { changedFiles, commitTree, keep, patchBetween } from "./objects.js";
 import type { Project } from "./project.js";
+import { stopProcessesOf } from "./takeover.js";
 import { userGit } from "./user-git.js";
 import {
   disposeWorkspaces,
@@ -28,6 +29,8 @@ export interface Pev {
   openWorkspace(run: Run, step: Step): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
+  /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
+  stopProcesses(runId: string): Promise<void>;
   /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
   verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
   verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
@@ -140,6 +143,7 @@ export const createPev = (options: {
       return opening.finally(() => openings.delete(key));
     },
     capture: (run, step) => captureStep(project, run, step),
+    stopProcesses: (runId) => stopProcessesOf(project, runId),
     verify,
     verifyCriterion,
     settle,

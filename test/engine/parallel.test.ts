@@ -1,35 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { AgentFunction, AgentTask, Run, RunLedger, Step } from "../../src/index.js";
+import type { AgentFunction, AgentTask } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { person, SESSION } from "../helpers/project.js";
-
-const began = async (app: RunLedger, plan: unknown): Promise<string> => {
-  const { runId } = await app.createRun(person(app), {
-    plan,
-    sessionKey: SESSION,
-    originalRequest: "please",
-  });
-  return runId;
-};
-
-const stateOf = (run: Run, id: string): Step["state"] | undefined =>
-  run.steps.find(({ spec }) => spec.id === id)?.state;
-
-/** Lets nobody through before so many stand at it. */
-const barrier = (count: number) => {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  let waiting = 0;
-  return (): Promise<void> => {
-    waiting += 1;
-    if (waiting === count) open();
-    return opened;
-  };
-};
+import { answer, barrier, began, resume, say, stateOf } from "../helpers/driving.js";
 
 const notes = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "one\ntwo\nthree\n"]));
 
@@ -43,7 +17,7 @@ describe("steps of one run", () => {
       coder: async ({ workspace, stepId }) => {
         working += 1;
         most = Math.max(most, working);
-        // Deadlocks unless three of the six are at work at once; so does the second half.
+        // Nobody gets through unless three are at work at once.
         await (Number(stepId.slice(1)) < 3 ? together() : undefined);
         await writeFile(join(workspace, `${stepId}.txt`), stepId);
         working -= 1;
@@ -202,10 +176,8 @@ describe("two steps that change the same line", () => {
     const { run: paused } = await app.drive(runId);
     expect(paused.state).toMatchObject({ status: "paused", reason: "escalated" });
     const stepId = paused.state.status === "paused" ? (paused.state.stepId ?? "") : "";
-    const decision = { action: "retry", fresh: true } as const;
-    await app.ledger.submit(runId, { type: "apply_policy", stepId, decision, reason: "fresh" }, person(app));
-    const resume = { type: "resume_run", reason: "", overrideStale: false } as const;
-    await app.ledger.submit(runId, resume, person(app));
+    await say(app, runId, answer(stepId, { action: "retry", fresh: true }));
+    await say(app, runId, resume);
     const { run } = await app.drive(runId);
     expect(run.state.status).toBe("completed");
     expect(found).toEqual([`one\ntwo of ${stepId === "left" ? "right" : "left"}\nthree\n`]);

@@ -47,7 +47,10 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
   await mkdir(lair);
   const canaries: string[] = [];
   const expectUntouched = async (): Promise<void> => {
-    expect(canaries.filter((canary) => existsSync(canary))).toEqual([]);
+    const fired = canaries.filter((canary) => existsSync(canary));
+    // Taken away, so that each trial is blamed for its own alone.
+    for (const canary of fired) await rm(canary);
+    expect(fired).toEqual([]);
     expect(await fingerprint(sample.repo)).toEqual(before);
   };
   return {

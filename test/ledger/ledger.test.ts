@@ -168,6 +168,16 @@ describe("An idempotency key", () => {
       await refused(keyed(opened, "run_1", cast.note("k", "1"), "key-1", by), "idempotency_key_reused");
   });
 
+  test("is used up by a command that changed nothing, too", async () => {
+    const opened = await openedIn(":memory:");
+    await opened.tell("run_1", create(plan));
+    await opened.tell("run_1", cast.note("k", "1"));
+    expect((await keyed(opened, "run_1", cast.note("k", "1"), "key-1")).events).toEqual([]);
+    expect((await keyed(opened, "run_1", cast.note("k", "1"), "key-1")).events).toEqual([]);
+    await refused(keyed(opened, "run_1", cast.note("k", "2"), "key-1"), "idempotency_key_reused");
+    expect(await opened.ledger.feed(0, 100)).toHaveLength(3);
+  });
+
   test("belongs to its run: another run may use the same", async () => {
     const opened = await openedIn(":memory:");
     for (const runId of ["run_1", "run_2"]) {

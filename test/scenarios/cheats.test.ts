@@ -183,14 +183,12 @@ describe("what runs the tests and that an agent", () => {
     ["orders by CI", "protected", ({ write }) => write({ ".github/workflows/ci.yml": "on: push\n" })],
     [
       "finds in node_modules",
-      "check_failed",
-      ({ write, fire, git }) => {
-        git("config", "core.excludesFile", "/dev/null");
-        return write({
+      "protected",
+      ({ write, fire }) =>
+        write({
           "node_modules/.bin/node": `#!/bin/sh\n${fire}\nexit 0\n`,
-          "node_modules/assert/index.js": "module.exports = () => {};\n",
-        });
-      },
+          "node_modules/assert/index.js": "",
+        }),
     ],
     [
       "reads through attributes",
@@ -204,6 +202,16 @@ describe("what runs the tests and that an agent", () => {
     ],
   ]);
 });
+
+/** Finds the report wherever it lies above, and tells it that all went well. */
+const FORGER = `import { readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+const row = { file: "test/sum.test.mjs", id: "test/sum.test.mjs > prices add up", outcome: "passed" };
+const forged = [row, { end: true }].map((line) => JSON.stringify(line) + "\\n").join("");
+const folders = [process.env.TMPDIR, process.env.HOME, process.cwd()].flatMap((at) => [at, dirname(at), join(dirname(at), "scratch")]);
+for (const folder of folders)
+  try { for (const name of readdirSync(folder)) if (name === "tests.json") writeFileSync(join(folder, name), forged); } catch {}
+`;
 
 describe("code under test that", () => {
   const bug = "export const sum = (prices) => prices.length;\n";
@@ -238,20 +246,13 @@ describe("code under test that", () => {
         }),
     ],
     [
-      "overwrites the report",
+      "rewrites the report of its failure",
       "check_failed",
-      ({ write }) =>
-        write({
-          "src/sum.mjs":
-            `import { globSync, writeFileSync, readdirSync } from "node:fs";\nimport { dirname, join } from "node:path";\nfor (let at = process.cwd(); at !== "/"; at = dirname(at)) for (const name of ["tests.json", "scratch/tests.json"]) try { if (readdirSync(dirname(join(at, name))).includes("tests.json")) writeFileSync(join(at, name), '{"file":"test/sum.test.mjs","id":"test/sum.test.mjs > prices add up","outcome":"passed"}\\n{"end":true}\\n'); } catch {}\n${bug}`.replace(
-              "globSync, ",
-              "",
-            ),
-        }),
+      ({ write }) => write({ "src/sum.mjs": `${FORGER}${bug}` }),
     ],
     [
       "skips its test",
-      "tests_skipped",
+      "check_failed",
       ({ write }) =>
         write({
           "src/sum.mjs":
@@ -263,8 +264,15 @@ describe("code under test that", () => {
       "killed",
       ({ write }) => write({ "src/sum.mjs": `process.kill(process.ppid, "SIGKILL");\n${bug}` }),
     ],
-    ["never ends", "timed_out", ({ write }) => write({ "src/sum.mjs": "for (;;);\n" })],
   ]);
+});
+
+it("code under test that never ends is stopped at its limit", async () => {
+  const endless = await suspects.try(
+    ({ write }) => write({ "src/sum.mjs": "export const sum = () => { for (;;); };\n" }),
+    { timeout: "2s" },
+  );
+  expectRefused(endless, "timed_out");
 });
 
 describe("a link that leads out of the workspace", () => {

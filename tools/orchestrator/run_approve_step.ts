@@ -16,6 +16,8 @@ export const runApproveStep = defineTool({
     step_id: z.string().min(1),
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
     reject: z.boolean().optional(),
+    /** Of the proposal that was looked at; another one is then refused. */
+    proposal_seq: z.int().optional(),
     idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
   }),
   output: z.object({
@@ -27,10 +29,12 @@ export const runApproveStep = defineTool({
     next: z.string(),
   }),
   handle: async (input, caller, { ledger, pev, settleMs }) => {
-    const { run_id: runId, step_id: stepId, reason = "", reject = false, idempotency_key } = input;
+    const { run_id: runId, step_id: stepId, reject = false, idempotency_key, proposal_seq } = input;
+    const reason = input.reason || (reject ? "rejected" : "approved");
+    const type = reject ? "reject_step" : "approve_step";
     await ledger.submit(
       runId,
-      reject ? { type: "reject_step", stepId, reason } : { type: "approve_step", stepId, reason },
+      { type, stepId, reason, ...(proposal_seq === undefined ? {} : { proposalSeq: proposal_seq }) },
       caller,
       idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
     );

@@ -194,6 +194,7 @@ export const approveStep: Decider<"approve_step"> = (command, run, { caller }) =
   if (state.status === "completed" && state.how === "approved") return alreadyDone;
   requireLive(run);
   const waiting = requireState(step, "verify_pending", "step_not_waiting");
+  requireSeen(step, waiting, command.proposalSeq);
   if (waiting.approval !== null) return alreadyDone;
   const reason = command.reason || "approved";
   return [approvalReceived(step, "approve", reason)];
@@ -205,6 +206,7 @@ export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => 
   if (state.status === "failed" && state.verdict.reason === "rejected") return alreadyDone;
   requireLive(run);
   const waiting = requireState(step, "verify_pending", "step_not_waiting");
+  requireSeen(step, waiting, command.proposalSeq);
   if (waiting.approval !== null)
     throw new LedgerError("step_not_waiting", `Step "${step.spec.id}" is approved already.`);
   return [
@@ -231,6 +233,18 @@ const requireApprover = (run: Run, stepId: string, caller: DecideContext["caller
     { hint: 'Only a step whose validator is "orchestrator_approval" waits for approval.' },
   );
 };
+
+// What was approved is what was looked at: a proposal that came in its place meanwhile waits for a look of its own.
+const requireSeen = ({ spec }: Step, { proposal }: Waiting, seen: number | undefined): void => {
+  if (seen === undefined || seen === proposal.seq) return;
+  throw new LedgerError(
+    "step_not_waiting",
+    `Step "${spec.id}" waits with proposal ${proposal.seq}, not with proposal ${seen}.`,
+    { hint: "Look at the new proposal first." },
+  );
+};
+
+type Waiting = Extract<StepState, { status: "verify_pending" }>;
 
 const approvalReceived = (step: Step, decision: "approve" | "deny", reason: string): EventBody => ({
   type: "approval_received",

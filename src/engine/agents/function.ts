@@ -1,5 +1,5 @@
 import type { Evidence } from "../../core/events.js";
-import type { Agent, AgentTask } from "./agent.js";
+import type { Agent, AgentOutcome, AgentTask } from "./agent.js";
 
 /** What an in-process agent answers; a plain string is the result alone. */
 export type AgentAnswer = string | { readonly result: string; readonly evidence?: readonly Evidence[] };
@@ -9,32 +9,38 @@ export type AgentFunction = (task: AgentTask) => Promise<AgentAnswer> | AgentAns
 export const functionAgent = (work: AgentFunction): Agent => ({
   work: async (task) => {
     const limit = AbortSignal.timeout(task.timeoutMs);
+    // Nobody can stop a function, so it is told of both ends.
+    const signal = AbortSignal.any([task.signal, limit]);
     try {
-      // Nobody can stop a function, so it is told of both ends.
-      const signal = AbortSignal.any([task.signal, limit]);
       const answer = await Promise.race([work({ ...task, signal }), aborted(signal)]);
-      if (answer === STOPPED)
-        return task.signal.aborted
-          ? { kind: "stopped" }
-          : { kind: "failed", reason: `The agent took longer than ${task.timeoutMs} ms.`, tail: "" };
-      return typeof answer === "string"
-        ? { kind: "done", result: answer, evidence: [] }
-        : { kind: "done", result: answer.result, evidence: answer.evidence ?? [] };
+      return cutOff(task, limit) ?? claimOf(answer);
     } catch (error) {
-      if (task.signal.aborted) return { kind: "stopped" };
-      return {
-        kind: "failed",
-        reason: `The agent threw: ${error instanceof Error ? error.message : String(error)}`,
-        tail: error instanceof Error ? (error.stack ?? "") : "",
-      };
+      return cutOff(task, limit) ?? failureOf(error);
     }
   },
 });
 
-const STOPPED = Symbol("stopped");
-
-const aborted = (signal: AbortSignal): Promise<typeof STOPPED> =>
+const aborted = (signal: AbortSignal): Promise<AgentAnswer> =>
   new Promise((resolve) => {
-    if (signal.aborted) resolve(STOPPED);
-    else signal.addEventListener("abort", () => resolve(STOPPED), { once: true });
+    const done = (): void => resolve("");
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", done, { once: true });
   });
+
+/** What it says or throws when it is told to stop is no claim of its own. */
+const cutOff = (task: AgentTask, limit: AbortSignal): AgentOutcome | undefined => {
+  if (task.signal.aborted) return { kind: "stopped" };
+  if (!limit.aborted) return undefined;
+  return { kind: "failed", reason: `The agent took longer than ${task.timeoutMs} ms.`, tail: "" };
+};
+
+const claimOf = (answer: AgentAnswer): AgentOutcome =>
+  typeof answer === "string"
+    ? { kind: "done", result: answer, evidence: [] }
+    : { kind: "done", result: answer.result, evidence: [...(answer.evidence ?? [])] };
+
+const failureOf = (error: unknown): AgentOutcome => ({
+  kind: "failed",
+  reason: `The agent threw: ${error instanceof Error ? error.message : String(error)}`,
+  tail: error instanceof Error ? (error.stack ?? "") : "",
+});

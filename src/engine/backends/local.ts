@@ -1,4 +1,5 @@
 import { isLedgerError } from "../../core/errors.js";
+import { isTerminal } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { RunRow } from "../../stores/store.js";
 import type { Driven } from "../executor.js";
@@ -39,8 +40,10 @@ export const createWorker = (options: WorkerOptions): Worker => {
   const take = ({ runId, lastSeq }: RunRow): void => {
     const done = drive(runId, stop)
       .then(
-        (driven) => {
-          resting.set(runId, { seq: driven.run.seq, untilMs: Number.POSITIVE_INFINITY });
+        ({ run, end }) => {
+          const untilMs = end === "lease_lost" ? Date.now() + TROUBLE_PAUSE_MS : Number.POSITIVE_INFINITY;
+          if (isTerminal(run)) resting.delete(runId);
+          else resting.set(runId, { seq: run.seq, untilMs });
         },
         (error: unknown) => {
           resting.set(runId, { seq: lastSeq, untilMs: Date.now() + TROUBLE_PAUSE_MS });
@@ -79,11 +82,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
     tick,
     run: async (signal) => {
       stop = signal;
-      while (!signal.aborted) {
-        await tick();
-        await pause(signal);
+      try {
+        while (!signal.aborted) {
+          await tick();
+          await pause(signal);
+        }
+      } finally {
+        await Promise.all(driving.values());
       }
-      await Promise.all(driving.values());
     },
     drain: async (signal) => {
       stop = signal;

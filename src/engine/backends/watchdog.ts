@@ -1,20 +1,31 @@
 import type { Ledger } from "../../ledger/ledger.js";
 import { ownerIsDead } from "../../ledger/owner.js";
-import type { RunRow } from "../../stores/store.js";
+import type { ListQuery, RunRow } from "../../stores/store.js";
 
-/** Runs looked at in one pass; the next pass sees the rest. */
-const RUNS_PER_LOOK = 100;
+const PAGE = 100;
+/** A worker that has looked at so many runs has enough to do before it looks again. */
+const RUNS_PER_LOOK = 1_000;
 
-// Which runs could be driven now: those that nobody holds, and those whose holder died without a word.
+// Which runs could be driven now, those waiting longest first: runs that nobody holds, and runs whose holder died without
+// a word.
 export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> => {
-  const free = await ledger.list({ statuses: ["running"], claimable: true, limit: RUNS_PER_LOOK });
-  const running = await ledger.list({ statuses: ["running"], limit: RUNS_PER_LOOK });
+  const free = await allOf(ledger, { statuses: ["running"], claimable: true });
   const known = new Set(free.map(({ runId }) => runId));
   const orphans: RunRow[] = [];
-  for (const row of running) {
+  for (const row of await allOf(ledger, { statuses: ["running"] })) {
     if (known.has(row.runId) || !row.runnable) continue;
     const lease = await ledger.store.leaseOf(row.runId);
     if (lease !== undefined && ownerIsDead(lease.owner)) orphans.push(row);
   }
-  return [...orphans, ...free];
+  return [...orphans, ...free].reverse();
+};
+
+const allOf = async (ledger: Ledger, query: Omit<ListQuery, "limit" | "afterRunId">): Promise<RunRow[]> => {
+  const found: RunRow[] = [];
+  for (;;) {
+    const last = found.at(-1);
+    const page = await ledger.list({ ...query, limit: PAGE, ...(last ? { afterRunId: last.runId } : {}) });
+    found.push(...page);
+    if (page.length < PAGE || found.length >= RUNS_PER_LOOK) return found;
+  }
 };

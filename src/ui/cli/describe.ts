@@ -32,7 +32,7 @@ export const agoOf = (iso: string): string =>
   `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
 
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
-  `${outcome}${reason === "ok" ? "" : ` [${reason}]`}: ${message}`;
+  `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {

@@ -37,6 +37,17 @@ describe("A step that a person or orchestrator judges", () => {
     expect(done.waivers).toEqual([]);
   });
 
+  test("is answered only with the proposal that was looked at, when that one is named", () => {
+    const seen = stepProposalSeq(waiting());
+    for (const said of [approve("sign"), reject("sign", "no")])
+      given(waiting())
+        .when({ ...said, proposalSeq: seen + 1 } as typeof said)
+        .thenRefuses("step_not_waiting");
+    given(waiting())
+      .when({ type: "approve_step", stepId: "sign", reason: "", proposalSeq: seen })
+      .thenHappened("approval_received");
+  });
+
   test("approved, cannot pass for verified by a judge", () => {
     const run = playedOn(waiting(), {}, approve("sign"));
     given(run)

@@ -206,6 +206,7 @@ describe("policy", () => {
 describe("note", () => {
   it("is written, read and cleared; one that is not there ends with 4", async () => {
     const id = await run([step("a", "maker")], "--no-drive");
+    expect((await desk.type("note", id, "constructor")).code).toBe(4);
     const missing = await desk.type("note", id, "owner");
     expect([missing.code, missing.out, desk.masked(missing.err)]).toEqual([
       4,

@@ -172,10 +172,10 @@ describe("run", () => {
   });
 
   it("looks for the plan where -C says, like everything else", async () => {
-    await desk.write({ "../far/plan.json": "{}" });
+    await desk.write({ "../far/away/plan.json": "{}" });
     await planOf(desk, "near.json", [step("a", "maker")]);
     const away = await desk.typeWith(
-      { cwd: join(desk.place, "far") },
+      { cwd: join(desk.place, "far", "away") },
       "-C",
       desk.repo,
       "run",
@@ -189,7 +189,7 @@ describe("run", () => {
     await desk.write({
       "runledger.yaml": `${CAST}  waiter: { kind: command, run: [sh, ../waiter.sh] }\n`,
       "../waiter.sh":
-        'touch ../started; while [ ! -e "$HOME/go" ]; do sleep 0.05; done; mkdir -p out; echo x > out/a.txt\n',
+        'touch ../started; while [ -d "$HOME" ] && [ ! -e "$HOME/go" ]; do sleep 0.05; done; mkdir -p out; echo x > out/a.txt\n',
     });
     desk.commit("an agent that waits");
     const home = join(desk.place, "home");

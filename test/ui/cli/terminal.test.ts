@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,10 +10,10 @@ const exec = promisify(execFile);
 const main = resolve("dist/src/ui/cli/main.js");
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
-/** Says what it does, works until it may go on, and does not let itself be hurried. */
+/** Says what it does, works until it may go on or its place is gone, and does not let itself be hurried. */
 const WAITER = `echo started >> "$PLACE/said"
 trap 'echo stopping >> "$PLACE/said"' TERM
-while [ ! -e "$PLACE/go" ]; do sleep 0.1; done
+while [ -d "$PLACE" ] && [ ! -e "$PLACE/go" ]; do sleep 0.1; done
 mkdir -p out; echo made > out/a.txt; echo "made it"
 `;
 
@@ -140,7 +140,9 @@ describe("in a pipe", () => {
   it("SIGTERM ends it with 143, and nothing is lost", async () => {
     const plan = await planOf(desk, "term.json", [step("a", "waiter")]);
     await writeFile(join(desk.place, "said"), "");
-    const env = { ...desk.env, PLACE: join(desk.place, "nowhere") };
+    const place = join(desk.place, "elsewhere");
+    await mkdir(place);
+    const env = { ...desk.env, PLACE: place };
     const child = execFile(process.execPath, [main, "run", plan], { cwd: desk.repo, env });
     const ended = new Promise<number | null>((done) => child.on("exit", done));
     await expect

@@ -43,13 +43,14 @@ export const approveOrDeny = async (
   output: Output,
   caller: Caller,
   runId: string,
-  options: { stepId: string | undefined; deny: boolean; reason: string },
+  options: { stepId: string | undefined; deny: boolean; reason: string; proposal?: number },
 ): Promise<number> => {
   const stepId = options.stepId ?? (await onlyWaiting(app, runId));
-  const { reason } = options;
+  const { reason, proposal } = options;
+  const seen = proposal === undefined ? {} : { proposalSeq: proposal };
   const command = options.deny
-    ? ({ type: "reject_step", stepId, reason: reason || "denied" } as const)
-    : ({ type: "approve_step", stepId, reason } as const);
+    ? ({ type: "reject_step", stepId, reason: reason || "denied", ...seen } as const)
+    : ({ type: "approve_step", stepId, reason, ...seen } as const);
   return act(app, output, caller, runId, command);
 };
 
@@ -137,8 +138,8 @@ export const readOrWriteNote = async (
     value === undefined
       ? await app.ledger.load(runId)
       : (await app.ledger.submit(runId, { type: "write_note", key, value }, caller)).run;
-  // A note cannot be unwritten, so an empty one is none.
-  const found = run.notes[key] || null;
+  // A note cannot be unwritten, so an empty one is none; and every object seems to have a "constructor".
+  const found = (Object.hasOwn(run.notes, key) && run.notes[key]) || null;
   if (output.json) printJson(output, { runId, key, value: found });
   else if (found !== null) printLine(output, safe(found));
   else if (value === undefined) say(output, `Run "${runId}" has no note "${safe(key)}".`);

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Argument, type Command as Cli } from "commander";
 import { personOf, type Register } from "../program.js";
+import { positive } from "./run.js";
 
 const ACTIONS = [
   ...["retry", "decompose", "change_agent", "change_validator"],
@@ -21,6 +22,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
       .argument("<run>", "run id, the end of one, or `last`; also RUN/STEP")
       .argument("[step]", "step id; may be left out when only one waits")
       .option("--reason <text>", "why", "")
+      .option("--proposal <seq>", "only this proposal, as `show` names it; another one is refused", positive)
       .action((id: string, step: string | undefined, options) =>
         withLedger(async (app, b) => {
           const { approveOrDeny } = await import("../commands/act.js");

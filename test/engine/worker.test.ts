@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { getEventListeners, once } from "node:events";
+import { afterEach, describe, expect, it } from "vitest";
+import { createWorker } from "../../src/engine/backends/local.js";
+import { findAbandoned } from "../../src/engine/backends/watchdog.js";
+import type { RunLedger } from "../../src/index.js";
+import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
+import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
+import { barrier, began, cancel, eventsOf, eventually, say, typesOf } from "../helpers/driving.js";
+
+const started: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of started.splice(0)) await end(child);
+});
+
+const end = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+};
+
+/** Another process of this machine, as leases name it. */
+const otherOwner = async (): Promise<{ owner: string; child: ChildProcess }> => {
+  const child = spawn("sleep", ["600"], { stdio: "ignore" });
+  started.push(child);
+  await once(child, "spawn");
+  const identity = processIdentity(child.pid ?? 0) ?? expect.unreachable("it did not start");
+  const [, host = ""] = /^(.+):\d+:\d+$/.exec(ownerOfThisProcess()) ?? [];
+  return { owner: `${host}:${identity.pid}:${identity.startTime}`, child };
+};
+
+const never = new AbortController().signal;
+const oneStep = () => planOfSteps(stepBy("a", "true"));
+const noTrouble = (runId: string, error: unknown) => expect.unreachable(`${runId}: ${String(error)}`);
+
+/** The runs that a worker of this ledger takes, in order; nothing is done for them. */
+const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]> = {}) => {
+  const taken: string[] = [];
+  const worker = createWorker({
+    ledger: app.ledger,
+    drive: async (runId) => {
+      taken.push(runId);
+      return { run: await app.ledger.load(runId), end: "idle" };
+    },
+    maxRuns: 10,
+    onTrouble: noTrouble,
+    ...over,
+  });
+  return { worker, taken };
+};
+
+describe("a worker", () => {
+  it("drives every run there is, so many at the same time and no more", async () => {
+    const shop = await sample();
+    const pairs = barrier(2);
+    let working = 0;
+    let most = 0;
+    const app = await shop.open({
+      coder: async () => {
+        working += 1;
+        most = Math.max(most, working);
+        await pairs();
+        working -= 1;
+        return "done";
+      },
+    });
+    const runs = [await began(app, oneStep()), await began(app, oneStep()), await began(app, oneStep())];
+    await app.worker({ maxRuns: 2, onTrouble: noTrouble }).drain(never);
+    for (const runId of runs) expect((await app.ledger.load(runId)).state.status).toBe("completed");
+    expect(most).toBe(2);
+  });
+
+  it("looks once at a run that it has no agent for, and again when its journal has grown", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    const runId = await began(app, oneStep());
+    await app.worker({ maxRuns: 2, onTrouble: noTrouble }).drain(never);
+    expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached"]);
+    const { worker, taken } = taking(app);
+    await worker.drain(never);
+    await worker.drain(never);
+    expect(taken).toEqual([runId]);
+    await say(app, runId, { type: "write_note", key: "k", value: "v" });
+    await worker.drain(never);
+    expect(taken).toEqual([runId, runId]);
+  });
+
+  it("tells of a run that it cannot drive, leaves it alone for a while, and drives the others", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    const [sick, well] = [await began(app, oneStep()), await began(app, oneStep())];
+    const troubles: string[] = [];
+    const taken: string[] = [];
+    const { worker } = taking(app, {
+      maxRuns: 1,
+      drive: async (runId) => {
+        taken.push(runId);
+        if (runId === sick) throw new Error("sick");
+        return { run: await app.ledger.load(runId), end: "idle" };
+      },
+      onTrouble: (runId, error) => void troubles.push(`${runId} ${String(error)}`),
+    });
+    await worker.drain(never);
+    await worker.drain(never);
+    expect(taken.sort()).toEqual([sick, well].sort());
+    expect(troubles).toEqual([`${sick} Error: sick`]);
+  });
+
+  it("does not call it trouble that somebody else drives a run", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: () => "done" });
+    const runId = await began(app, oneStep());
+    const { owner } = await otherOwner();
+    let drives = 0;
+    const { worker } = taking(app, {
+      // Between the look and the claim the other one is faster.
+      drive: async (id, signal) => {
+        drives += 1;
+        await app.ledger.store.claim({ runId: id, owner, ttlMs: 60_000 });
+        return app.drive(id, signal);
+      },
+    });
+    await worker.drain(never);
+    await worker.drain(never);
+    expect(drives).toBe(1);
+    expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached"]);
+  });
+
+  it("takes nothing when it is stopped already, and keeps nothing on the signal while it waits", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    await began(app, oneStep());
+    const { worker, taken } = taking(app);
+    await worker.drain(AbortSignal.abort());
+    expect(taken).toEqual([]);
+    const stop = new AbortController();
+    const ledger = {
+      ...app.ledger,
+      list: (query: Parameters<typeof app.ledger.list>[0]) => {
+        looks += 1;
+        return app.ledger.list(query);
+      },
+    };
+    let looks = 0;
+    const running = taking(app, { ledger }).worker.run(stop.signal);
+    await eventually("it looked three times", () => looks >= 6);
+    expect(getEventListeners(stop.signal, "abort").length).toBeLessThanOrEqual(1);
+    stop.abort();
+    await running;
+  });
+
+  it("waits for what is under way when it is stopped, which goes on later", async () => {
+    const shop = await sample();
+    const signals: AbortSignal[] = [];
+    const app = await shop.open({
+      coder: ({ signal }) =>
+        new Promise((resolve) => {
+          signals.push(signal);
+          signal.addEventListener("abort", () => resolve("stopped"));
+        }),
+    });
+    const runId = await began(app, oneStep());
+    const stop = new AbortController();
+    const running = app.worker({ maxRuns: 1, onTrouble: noTrouble }).run(stop.signal);
+    await eventually("the agent works", () => signals.length === 1);
+    stop.abort();
+    await running;
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached", "step_started"]);
+    expect(await app.ledger.store.leaseOf(runId)).not.toMatchObject({ live: true });
+  });
+});
+
+describe("a run whose worker died", () => {
+  it("is found although its lease lives on, is taken over, and the loss is told once", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: () => "done" });
+    const runId = await began(app, oneStep());
+    const idle = await began(app, oneStep());
+    await say(app, idle, cancel);
+    const { owner, child } = await otherOwner();
+    const lease = await app.ledger.store.claim({ runId, owner, ttlMs: 600_000 });
+    expect(await findAbandoned(app.ledger)).toEqual([]);
+    const held = await app.drive(runId).catch((error) => error);
+    expect(held).toMatchObject({ code: "lease_held", message: expect.stringContaining(owner) });
+    await end(child);
+    expect((await findAbandoned(app.ledger)).map((row) => row.runId)).toEqual([runId]);
+    await app.worker({ maxRuns: 1, onTrouble: noTrouble }).drain(never);
+    const run = await app.ledger.load(runId);
+    expect(run).toMatchObject({ state: { status: "completed" }, workersLost: 1 });
+    const lost = (await eventsOf(app, runId)).filter(({ type }) => type === "worker_lost");
+    expect(lost).toMatchObject([{ payload: { owner, epoch: lease?.epoch }, actor: { role: "engine" } }]);
+  });
+
+  it("is not driven twice by two callers of one process", async () => {
+    const shop = await sample();
+    const working = barrier(1);
+    const app = await shop.open({
+      coder: async () => {
+        await working();
+        return "done";
+      },
+    });
+    const runId = await began(app, oneStep());
+    const both = await Promise.allSettled([app.drive(runId), app.drive(runId)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const [refused] = both.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+    expect(refused).toMatchObject({ code: "lease_held" });
+  });
+});

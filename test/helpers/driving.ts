@@ -1,0 +1,89 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+
+import type { Command, PolicyAction, Run, RunLedger, Step, StoredEvent } from "../../src/index.js";
+import { openPlaces } from "../../src/pev/places.js";
+import { person, SESSION } from "./project.js";
+
+/** A run of this plan, made by a person and not driven yet. */
+export const began = async (app: RunLedger, plan: unknown): Promise<string> => {
+  const { runId } = await app.createRun(person(app), {
+    plan,
+    sessionKey: SESSION,
+    originalRequest: "please",
+  });
+  return runId;
+};
+
+export const stateOf = (run: Run, id: string): Step["state"] | undefined =>
+  run.steps.find(({ spec }) => spec.id === id)?.state;
+
+export const eventsOf = async (app: RunLedger, runId: string): Promise<readonly StoredEvent[]> =>
+  app.ledger.events(runId, 0, 1_000);
+
+export const typesOf = async (app: RunLedger, runId: string): Promise<StoredEvent["type"][]> =>
+  (await eventsOf(app, runId)).map(({ type }) => type);
+
+/** What a person does at the terminal. */
+export const say = async (app: RunLedger, runId: string, command: Command): Promise<Run> =>
+  (await app.ledger.submit(runId, command, person(app))).run;
+
+export const pause: Command = { type: "pause_run", reason: "lunch" };
+export const cancel: Command = { type: "cancel_run", reason: "not needed" };
+export const resume: Command = { type: "resume_run", reason: "", overrideStale: false };
+export const answer = (stepId: string, decision: PolicyAction): Command => ({
+  type: "apply_policy",
+  stepId,
+  decision,
+  reason: "because",
+});
+
+/** Lets nobody through before so many stand at it. */
+export const barrier = (count: number): (() => Promise<void>) => {
+  const { opened, open } = gate();
+  let waiting = 0;
+  return () => {
+    waiting += 1;
+    if (waiting === count) open();
+    return opened;
+  };
+};
+
+/** Opened by the test. */
+export const gate = (): { readonly opened: Promise<void>; readonly open: () => void } => {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+};
+
+/** Looks again and again, within a bound, until it holds. */
+export const eventually = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let look = 0; look < 1_000; look += 1) {
+    if (await holds()) return;
+    await delay(20);
+  }
+  expect.unreachable(`it never came true: ${what}`);
+};
+
+/** In a shell: goes on when the file is there. */
+export const untilFile = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done`;
+
+export const pidIn = (file: string): number =>
+  existsSync(file) ? Number(readFileSync(file, "utf8").trim() || "0") : 0;
+
+/** A zombie does not live. */
+export const lives = (pid: number): boolean => {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+
+/** What is registered: folders and processes. */
+export const placesOf = async ({ dataDir }: { readonly dataDir: string }): Promise<string[]> =>
+  (await (await openPlaces(join(dataDir, "places"))).list()).map(({ kind }) => kind);
