@@ -67,7 +67,9 @@ for (let round = 0; round < repetitions; round += 1) {
   );
 }
 console.log(`median ratio to a bare FULL commit: one run ${median(ratios.alone).toFixed(2)} ×`);
-console.log(`median ratio to a bare FULL commit: 50 runs at once ${median(ratios.together).toFixed(2)} × (group commit)`);
+console.log(
+  `median ratio to a bare FULL commit: 50 runs at once ${median(ratios.together).toFixed(2)} × (group commit)`,
+);
 await app.close();
 bare.close();
 await rm(place, { recursive: true, force: true });

@@ -12,7 +12,7 @@ import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError 
 import { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 import { PLAN_TEXT_CHARS } from "./core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
-import { awaitsApproval, type Run, type RunStatus, type Step } from "./core/run.js";
+import { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
 import type { Verdict } from "./core/verdict.js";
 import type { Waiting } from "./core/why.js";
 import type { AgentTask } from "./engine/agents/agent.js";
@@ -25,7 +25,7 @@ import { logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
-import { findRun, type RunView, viewRun } from "./ledger/look-up.js";
+import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { applyRun, patchesOf } from "./pev/deliver.js";
 import { createPev } from "./pev/engine.js";
@@ -42,7 +42,7 @@ import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import { type Settings, settingsWire } from "./settings/schema.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
-import type { Store } from "./stores/store.js";
+import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
   /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
@@ -51,6 +51,8 @@ export type OpenOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Agents as functions, beside the programs of the settings file. */
   readonly agents?: Readonly<Record<string, AgentFunction>>;
+  /** Names of agents that work through their tools alone: nobody is started for their steps. */
+  readonly toolAgents?: readonly string[];
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -74,6 +76,8 @@ export interface RunLedger {
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
   /** The whole id for `last`, an id, or the unique end of one. */
   findRun(given: string): Promise<string>;
+  /** Newest first, with the word for runs that nobody drives. */
+  list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
   /** Open policy requests, with the actions this caller may answer them by. */
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
@@ -102,7 +106,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const { credentials, engine } = createCredentials();
-  const ledger = openLedger({ store, credentials, now, rules: rulesOf(settings, agentNames) });
+  const ledger = openLedger({
+    store,
+    credentials,
+    now,
+    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
+  });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
@@ -139,6 +148,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, ...workerOptions }),
     findRun: (given) => findRun(ledger, given),
+    list: (query) => listRuns(ledger, query),
     view: (runId) => viewRun(ledger, runId),
     policyRequests: (run, caller) =>
       run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
@@ -227,6 +237,7 @@ export type {
   ErrorKind,
   Finding,
   Ledger,
+  ListedRun,
   NewRun,
   Patch,
   PolicyAction,
@@ -256,6 +267,7 @@ export {
   PLAN_TEXT_CHARS,
   packageFolder,
   parseYaml,
+  runStatuses,
   setSetting,
   settingsWire,
 };

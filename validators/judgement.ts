@@ -13,7 +13,7 @@ export const failed = (reason: VerdictReason, message: string, evidence: Evidenc
 
 /** The judge could not run: says how to mend it and costs the step no retry. */
 export const errored = (
-  reason: "toolchain_missing" | "toolchain_unknown",
+  reason: "toolchain_missing" | "toolchain_unknown" | "room_failed",
   message: string,
   hint: string,
   evidence: Evidence = {},

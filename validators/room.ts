@@ -63,5 +63,11 @@ export interface Room {
   cachedAtBase(compute: (base: Room) => Promise<unknown>): Promise<unknown>;
 }
 
+/** A judgement, and what the engine needs to know beside it to decide whether it stands. */
+export type Finding = Judgement & {
+  /** Files that held tests at the base and that the proposal changed: whether it may is not for a validator to know. */
+  readonly judgedBy?: readonly string[];
+};
+
 /** One of the six judges. It never throws for a bad proposal: that is a failed judgement. */
-export type Validator<Spec> = (spec: Spec, room: Room) => Promise<Judgement>;
+export type Validator<Spec> = (spec: Spec, room: Room) => Promise<Finding>;

@@ -1,10 +1,10 @@
 import { PATHS_LISTED } from "../src/core/limits.js";
 import type { TestPassSpec } from "../src/core/spec.js";
 import type { Judgement, VerdictReason } from "../src/core/verdict.js";
-import { evidenceOf, failed, judgeUnfinished, passed } from "./judgement.js";
+import { errored, evidenceOf, failed, judgeUnfinished, passed } from "./judgement.js";
 import { lostTests, newlySkippedTests } from "./reports/compare.js";
 import { asReport, countsOf, type TestCase, type TestReport } from "./reports/report.js";
-import type { Execution, Room, Validator } from "./room.js";
+import type { Execution, Finding, Room, Validator } from "./room.js";
 import type { TestCommand } from "./toolchains/command.js";
 import { toolchainOf, toolchains } from "./toolchains.js";
 
@@ -15,9 +15,7 @@ export const testPass: Validator<TestPassSpec> = async (spec, room) => {
   if ("outcome" in command) return command;
   const run = await execute(command, room);
   const judgement = judgeRun(run, spec.params);
-  if (judgement.outcome !== "passed") return judgement;
-  const base = asReport(await room.cachedAtBase((at) => reportAtBase(spec, at)));
-  return (base && judgeAgainst(base, run.report, judgement)) ?? judgement;
+  return judgement.outcome === "passed" ? comparedWithBase(spec, run, judgement, room) : judgement;
 };
 
 type TestRun = {
@@ -36,13 +34,6 @@ const execute = async (command: TestCommand, room: Room): Promise<TestRun> => {
   const execution = await room.exec(command.argv, options);
   const report = execution.exitCode === null ? undefined : await command.readReport?.(execution);
   return { command, execution, report };
-};
-
-/** Null where the base has no readable report: then there is nothing to compare with. */
-const reportAtBase = async (spec: TestPassSpec, base: Room): Promise<TestReport | null> => {
-  const command = await commandIn(spec, base);
-  if ("outcome" in command || command.readReport === undefined) return null;
-  return (await execute(command, base)).report ?? null;
 };
 
 const judgeRun = ({ command, execution, report }: TestRun, params: TestPassSpec["params"]): Judgement => {
@@ -93,17 +84,70 @@ const judgeReport = (
 };
 
 /** The proposal's own run has passed; it must also say no less than the run at the base. */
-const judgeAgainst = (
-  base: TestReport,
-  now: TestReport | undefined,
+const comparedWithBase = async (
+  spec: TestPassSpec,
+  { command, report }: TestRun,
   own: Judgement,
-): Judgement | undefined => {
+  room: Room,
+): Promise<Finding> => {
+  const kept = await room.cachedAtBase((base) => reportAtBase(spec, base)).catch(asBaseTrouble);
+  if (kept instanceof BaseTrouble) return kept.judgement;
+  const base = asReport(kept);
+  if (base === undefined) return { ...own, message: `${own.message} ${NOT_COMPARED}` };
   // Without a report now, every test of the base is lost: a test script must not become one that nobody can read.
-  const lost = lostTests(base, now ?? { tests: [], brokenFiles: [] });
+  const lost = lostTests(base, report ?? { tests: [], brokenFiles: [] });
   if (lost.length > 0) return naming("tests_lost", "Tests of the base did not run", lost, own);
-  const skipped = now === undefined ? [] : newlySkippedTests(base, now);
+  const skipped = report === undefined ? [] : newlySkippedTests(base, report);
   if (skipped.length > 0) return naming("tests_skipped", "Tests of the base are skipped now", skipped, own);
-  return undefined;
+  return { ...own, judgedBy: await changedTestFiles(base, command, room) };
+};
+
+const NOT_COMPARED = "There is no readable report of the base to compare with.";
+
+/** Null where the base has no report that can be read: kept, for it will never have one. */
+const reportAtBase = async (spec: TestPassSpec, base: Room): Promise<TestReport | null> => {
+  const command = await commandIn(spec, base);
+  if ("outcome" in command) {
+    if (command.reason === "toolchain_missing") throw new BaseTrouble(command);
+    return null;
+  }
+  if (command.readReport === undefined) return null;
+  const { execution, report } = await execute(command, base);
+  const unfinished = judgeUnfinished(execution, command.program);
+  if (unfinished !== undefined) throw new BaseTrouble(unfinished);
+  return report ?? null;
+};
+
+/** A base that could not be run is nothing to compare with today and may be tomorrow; thrown, it is not kept. */
+class BaseTrouble extends Error {
+  readonly judgement: Judgement;
+
+  constructor({ message, hint = BASE_HINT, ...found }: Judgement) {
+    super(message);
+    const reason = found.reason === "toolchain_missing" ? found.reason : "room_failed";
+    const told = `The tests could not be run at the base, to compare with: ${message}`;
+    this.judgement = errored(reason, told, hint, found);
+  }
+}
+
+const BASE_HINT =
+  "Give the step a longer timeout, then resume the run. Where the base itself hangs or dies, judge the step by command_pass.";
+
+const asBaseTrouble = (error: unknown): BaseTrouble => {
+  if (error instanceof BaseTrouble) return error;
+  throw error;
+};
+
+/** Files that held tests at the base, ran or not, and are not what they were. */
+const changedTestFiles = async (
+  { tests, brokenFiles }: TestReport,
+  { isSource = (path, file) => path === file }: TestCommand,
+  room: Room,
+): Promise<readonly string[]> => {
+  const files = [...new Set([...tests.map(({ file }) => file), ...brokenFiles])];
+  const changed = (await room.changedFiles()).filter(({ change }) => change !== "added");
+  const paths = changed.map(({ path, from = path }) => from);
+  return paths.filter((path) => files.some((file) => isSource(path, file)));
 };
 
 const idsOf = ({ tests }: TestReport, outcome: TestCase["outcome"]): string[] =>

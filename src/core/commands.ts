@@ -82,6 +82,3 @@ export const Command = z.discriminatedUnion("type", [
 export type Command = z.infer<typeof Command>;
 export type CommandType = Command["type"];
 export type CommandOf<T extends CommandType> = Extract<Command, { type: T }>;
-
-/** Every command, for tables and tests. */
-export const commandTypes: readonly CommandType[] = Command.options.map((option) => option.shape.type.value);

@@ -32,7 +32,6 @@ export const errorKinds = {
   step_not_found: "not_found",
   attempt_not_found: "not_found",
   criterion_not_found: "not_found",
-  blob_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
   // somebody else was faster

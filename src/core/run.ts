@@ -110,6 +110,15 @@ export type RunState =
 
 export type RunStatus = RunState["status"];
 
+/** In the order of a run's life. */
+export const runStatuses = [
+  "planning",
+  "running",
+  "paused",
+  "completed",
+  "failed",
+] as const satisfies readonly RunStatus[];
+
 /** Everything the ledger knows about a run: the fold of its journal (`core/evolve.ts`). */
 export type Run = {
   readonly runId: string;

@@ -22,6 +22,7 @@ export const VerdictReason = z.enum([
   "no_match",
   "artifact_missing",
   "artifact_unfit",
+  "tampered",
   "conflict",
   "protected",
   "outside_may_change",
@@ -35,7 +36,6 @@ export const VerdictReason = z.enum([
   "provision_failed",
   "room_failed",
   "no_space",
-  "validator_crashed",
 ]);
 export type VerdictReason = z.infer<typeof VerdictReason>;
 

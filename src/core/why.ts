@@ -1,5 +1,5 @@
-import { nextActions } from "./next.js";
-import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
+import { type Action, nextActions } from "./next.js";
+import { awaitsApproval, findStep, hasPolicyRequest, type Run, type Step } from "./run.js";
 
 export type Waiting = {
   /** nothing: it is done. work: it can go on by itself. person: somebody must answer. worker: nobody drives it. */
@@ -12,8 +12,13 @@ export type Waiting = {
 };
 
 // The question people ask most of an orchestrator: what does this run wait for?
-export const whyRun = (run: Run, hasWorker: boolean): Waiting => {
-  const { state, runId } = run;
+export const whyRun = (
+  run: Run,
+  hasWorker: boolean,
+  /** Who can work here; null when the host does not say. */
+  agents: readonly string[] | null = null,
+): Waiting => {
+  const { state } = run;
   switch (state.status) {
     case "planning":
       return person("It waits for a plan.", null);
@@ -29,18 +34,37 @@ export const whyRun = (run: Run, hasWorker: boolean): Waiting => {
   const actions = nextActions(run);
   const [action] = actions;
   if (action === undefined) return blockedWhy(run);
-  if (!hasWorker)
-    return {
-      for: "worker",
-      sentence: `It is interrupted: ${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`,
-      hint: `runledger resume ${runId}`,
-      stepId: "stepId" in action ? action.stepId : null,
-    };
+  if (!hasWorker) return unattendedWhy(run, actions, agents);
   return {
     for: "work",
     sentence: workSentence(run),
     hint: null,
     stepId: "stepId" in action ? action.stepId : null,
+  };
+};
+
+const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
+  const [action] = actions;
+  const stepId = action !== undefined && "stepId" in action ? action.stepId : null;
+  const owners = actions.map((due) =>
+    due.kind === "work" ? findStep(run, due.stepId)?.spec.ownerAgent : undefined,
+  );
+  const [owner] = owners;
+  if (
+    agents !== null &&
+    owner !== undefined &&
+    owners.every((one) => one !== undefined && !agents.includes(one))
+  )
+    return person(
+      `Step "${stepId}" waits for agent "${owner}", which is not there.`,
+      `Name it in runledger.yaml, then: runledger resume ${run.runId}`,
+      stepId,
+    );
+  return {
+    for: "worker",
+    sentence: `It is interrupted: ${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`,
+    hint: `runledger resume ${run.runId}`,
+    stepId,
   };
 };
 
@@ -73,11 +97,15 @@ const blockedWhy = (run: Run): Waiting => {
   if (waiting !== undefined)
     return person(
       `Step "${waiting.spec.id}" waits for approval.`,
-      `runledger approve ${run.runId} ${waiting.spec.id}`,
+      `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
   return { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
 };
+
+/** What is approved is what was looked at. */
+const proposalOf = ({ state }: Step): string =>
+  state.status === "verify_pending" ? ` --proposal ${state.proposal.seq}` : "";
 
 const workSentence = (run: Run): string => {
   const parts = [

@@ -266,7 +266,7 @@ const begin = async (
     return { run, step: findStep(run, stepId) ?? found };
   };
   try {
-    const workspace = await pev.openWorkspace(before, found);
+    const workspace = await pev.openWorkspace(before, found, new AbortController().signal);
     return { ...(await start(workspace.base)), workspace };
   } catch (error) {
     if (!isLedgerError(error) || error.kind !== "environment") throw error;

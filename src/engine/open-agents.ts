@@ -1,5 +1,5 @@
 import { LedgerError } from "../core/errors.js";
-import { isReserved } from "../ledger/credentials.js";
+import { isReservedName } from "../core/names.js";
 import type { Places } from "../pev/places.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
@@ -43,7 +43,7 @@ export const openAgents = (options: {
 
 /** No credential would be issued to such an agent, so its steps could never be proposed. */
 const requireFreeName = (name: string): void => {
-  if (!isReserved(name)) return;
+  if (!isReservedName(name)) return;
   throw new LedgerError("invalid_input", `An agent cannot be called "${name}".`, {
     hint: "That name speaks for the orchestrator.",
   });

@@ -1,8 +1,6 @@
 import { Caller } from "../core/commands.js";
 import { LedgerError } from "../core/errors.js";
-
-/** Names that speak for the orchestrator (seed 002); no other role may bear them. */
-export const ORCHESTRATOR_NAMES = ["orchestrator", "lango-orchestrator", "system"] as const;
+import { foldedName, isReservedName } from "../core/names.js";
 
 export interface Credentials {
   /** A credential for in-process callers. The engine's own is never issued here. */
@@ -31,12 +29,6 @@ export const createCredentials = (): { credentials: Credentials; engine: Caller 
   return { credentials, engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }) };
 };
 
-/** Spelt in any way that people would take for one of them. */
-export const isReserved = (name: string): boolean =>
-  ORCHESTRATOR_NAMES.some((reserved) => reserved === folded(name));
-
-const folded = (name: string): string => name.normalize("NFKC").trim().toLowerCase();
-
 /** Control characters and half surrogate pairs do not survive every store, and a journal must give back what it was given. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
@@ -45,13 +37,13 @@ const fitting = (asked: Caller): Caller => {
   const { success, data: caller, error } = Caller.safeParse(asked);
   if (!success)
     throw new LedgerError("invalid_input", `A caller needs a name, a role and a session: ${error.message}`);
-  if (folded(caller.name) === "")
+  if (foldedName(caller.name) === "")
     throw new LedgerError("access_denied", "A caller without a name is no caller.");
   if (UNFIT.test(caller.name + caller.sessionKey))
     throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.");
   if (caller.role === "engine")
     throw new LedgerError("access_denied", "The engine's credential is not for hand-out.");
-  if (caller.role !== "orchestrator" && isReserved(caller.name))
+  if (caller.role !== "orchestrator" && isReservedName(caller.name))
     throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
   return caller;
 };

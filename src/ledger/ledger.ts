@@ -68,6 +68,12 @@ const POLL_MS = 200;
 
 export const newRunId = (): string => `run_${uuidv7().replaceAll("-", "")}`;
 
+/** When such an id was made; undefined for any other. */
+export const runIdTime = (runId: string): number | undefined => {
+  const [, milliseconds] = /^run_([0-9a-f]{12})[0-9a-f]{20}$/.exec(runId) ?? [];
+  return milliseconds === undefined ? undefined : Number.parseInt(milliseconds, 16);
+};
+
 export const openLedger = (options: {
   readonly store: Store;
   readonly rules: Rules;

@@ -1,10 +1,22 @@
 import { LedgerError } from "../core/errors.js";
 import type { Run } from "../core/run.js";
 import { type Waiting, whyRun } from "../core/why.js";
+import type { ListQuery, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import { ownerIsDead } from "./owner.js";
 
-export type RunView = { readonly run: Run; readonly waiting: Waiting };
+/** A run as people see it: with what nobody can know from its journal alone, whether somebody works on it. */
+export type RunView = {
+  readonly run: Run;
+  readonly waiting: Waiting;
+  /** Running, something is due, and nobody alive holds its lease (seed 000): a derived word, not a state. */
+  readonly interrupted: boolean;
+  readonly currentStepId: string | null;
+  /** What a person must answer; null when nothing. */
+  readonly currentBlocker: string | null;
+};
+
+export type ListedRun = RunRow & { readonly interrupted: boolean };
 
 /** Runs searched for the end of an id. */
 const RUNS_SEARCHED = 1_000;
@@ -32,6 +44,26 @@ export const findRun = async (ledger: Ledger, given: string): Promise<string> =>
 // What a run waits for depends on whether somebody alive holds its lease, which the run itself cannot know.
 export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> => {
   const run = await ledger.load(runId);
+  const waiting = whyRun(run, await hasWorker(ledger, runId), ledger.rules.agents);
+  return {
+    run,
+    waiting,
+    interrupted: waiting.for === "worker",
+    currentStepId: waiting.stepId,
+    currentBlocker: waiting.for === "person" ? waiting.sentence : null,
+  };
+};
+
+export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readonly ListedRun[]> => {
+  const listed: ListedRun[] = [];
+  for (const row of await ledger.list(query)) {
+    const due = row.status === "running" && row.runnable;
+    listed.push({ ...row, interrupted: due && !(await hasWorker(ledger, row.runId)) });
+  }
+  return listed;
+};
+
+const hasWorker = async (ledger: Ledger, runId: string): Promise<boolean> => {
   const lease = await ledger.store.leaseOf(runId);
-  return { run, waiting: whyRun(run, lease?.live === true && !ownerIsDead(lease.owner)) };
+  return lease?.live === true && !ownerIsDead(lease.owner);
 };

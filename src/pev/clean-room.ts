@@ -4,10 +4,11 @@ import type { Room } from "../../validators/room.js";
 import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { type Git, gitAt, RAW_ATTRIBUTES } from "./git.js";
-import { changedFiles } from "./objects.js";
+import { changedFiles, listTree } from "./objects.js";
 import { provision } from "./provision.js";
 import { type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
 import { treeFiles } from "./tree-files.js";
+import { watchFiles } from "./written-files.js";
 
 export type CleanRoomOptions = RoomFrameOptions & {
   readonly store: Git;
@@ -23,10 +24,13 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly baseCache: BaseCache;
 };
 
-/** JSON values by key. Facts about a base stay true, so nothing is ever taken out to be right. */
+/** What a judge found out at a base, and the tracked files that were written meanwhile. */
+export type AtBase = { readonly value: unknown; readonly written: readonly string[] };
+
+/** Facts about a base stay true, so nothing is ever taken out to be right. */
 export interface BaseCache {
-  get(key: string): Promise<unknown>;
-  set(key: string, value: unknown): Promise<void>;
+  get(key: string): Promise<AtBase | undefined>;
+  set(key: string, known: AtBase): Promise<void>;
 }
 
 /** Dependencies of a large project are copied and installed within this, or something hangs. */
@@ -49,6 +53,8 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   }
   const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
+  let known: AtBase | undefined;
+  let written: () => Promise<readonly string[]> = async () => [];
   return {
     ...frame.commandsIn(tree),
     ...treeFiles(tree),
@@ -57,9 +63,27 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     listScratch: frame.listScratch,
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),
-    cachedAtBase: (compute) => cachedAtBase(options, () => atBase.get(), compute),
-    provision: () =>
-      provision({ tree, projectDir, setup, share, whenPresent: "replace", timeoutMs: PROVISION_MS, run }),
+    cachedAtBase: async (compute) => {
+      known = await cachedAtBase(options, () => atBase.get(), compute);
+      return known?.value;
+    },
+    provision: async () => {
+      written = await watchFiles(tree, await trackedIn(store, commit));
+      await frame.fillCaches(tree);
+      return provision({
+        tree,
+        projectDir,
+        setup,
+        share,
+        whenPresent: "replace",
+        timeoutMs: PROVISION_MS,
+        run,
+      });
+    },
+    changedWhileJudged: async () => {
+      const usual = new Set(known?.written);
+      return (await written()).filter((path) => !usual.has(path));
+    },
     dispose,
   };
 };
@@ -94,9 +118,9 @@ const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefine
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
   { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
-  atBase: () => Promise<Room | undefined>,
+  atBase: () => Promise<OwnedRoom | undefined>,
   compute: (base: Room) => Promise<unknown>,
-): Promise<unknown> => {
+): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
   const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share });
@@ -104,10 +128,13 @@ const cachedAtBase = async (
   if (known !== undefined) return known;
   const room = await atBase();
   if (room === undefined) return undefined;
-  const value = await compute(room);
-  await baseCache.set(key, value);
-  return value;
+  const found = { value: await compute(room), written: await room.changedWhileJudged() };
+  await baseCache.set(key, found);
+  return found;
 };
+
+const trackedIn = async (store: Git, commit: string): Promise<readonly string[]> =>
+  (await listTree(store, commit)).map(({ path }) => path);
 
 /** Made when first asked for; `started` waits for it without starting it. */
 const once = <T>(make: () => Promise<T>) => {

@@ -25,8 +25,8 @@ export interface Pev {
   readonly project: Project;
   /** The commit a new run starts from; null without workspace isolation. */
   captureBase(runId: string, options: BaseOptions): Promise<string | null>;
-  /** The folder in which the owner agent of a step works; made when it is not there. */
-  openWorkspace(run: Run, step: Step): Promise<StepWorkspace>;
+  /** The folder in which the owner agent of a step works; made when it is not there. Aborted, it throws the signal's reason. */
+  openWorkspace(run: Run, step: Step, signal: AbortSignal): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
   /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
@@ -99,11 +99,11 @@ export const createPev = (options: {
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
-    const until = Date.now() + timeoutMs;
+    const until = performance.now() + timeoutMs;
     for (;;) {
       const run = await ledger.load(runId);
       const action = nextActions(run).find(({ kind }) => kind === "verify" || kind === "verify_criterion");
-      const leftMs = until - Date.now();
+      const leftMs = Math.ceil(until - performance.now());
       if (action === undefined || isTerminal(run) || leftMs <= 0) return run;
       const lease = await holdLease(ledger.store, runId, SETTLE_LEASE_MS);
       if (lease === undefined) {
@@ -136,9 +136,9 @@ export const createPev = (options: {
       });
       return commit;
     },
-    openWorkspace: (run, step) => {
+    openWorkspace: (run, step, signal) => {
       const key = `${run.runId} ${step.spec.id}`;
-      const opening = openings.get(key) ?? openStepWorkspace(project, run, step);
+      const opening = openings.get(key) ?? openStepWorkspace(project, run, step, signal);
       openings.set(key, opening);
       return opening.finally(() => openings.delete(key));
     },

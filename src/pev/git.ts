@@ -178,6 +178,9 @@ const BOUNDS = {
 const SETTINGS: readonly GitSetting[] = [
   ["core.hooksPath", "/dev/null"],
   ["core.fsmonitor", "false"],
+  // Else an index of ours leaves its shared half beside the user's.
+  ["core.splitIndex", "false"],
+  ["core.untrackedCache", "false"],
   ["core.sparseCheckout", "false"],
   ["core.attributesFile", "/dev/null"],
   ["core.checkStat", "default"],

@@ -1,4 +1,5 @@
 import { judge } from "../../validators/index.js";
+import type { Finding } from "../../validators/room.js";
 import { isLedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import type { Run, Step, StepState } from "../core/run.js";
@@ -7,8 +8,9 @@ import type { Conflict, Judgement, ProvisionRecord, Verdict, VerdictReason } fro
 import type { Git } from "./git.js";
 import { changedFiles, commitTree, filesWith, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
-import { checkProtection } from "./protect.js";
+import { checkProtection, touchedTests } from "./protect.js";
 import { openRoom, type RoomTask } from "./rooms.js";
+import { refuseTampering } from "./tampering.js";
 
 // A proposal is judged merged onto the head of now, in a room of its own; what cannot be judged is errored, never lost.
 export const judgeProposal = async (
@@ -19,15 +21,15 @@ export const judgeProposal = async (
 ): Promise<Verdict> => {
   const { state } = step;
   if (state.status !== "verify_pending") throw new Error(`step "${step.spec.id}" has no proposal to judge`);
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const base = frame(run, step.spec.validator, state);
   try {
     const judged = run.workspaceIsolation
       ? await judgeIsolated(project, run, step, state, signal)
       : await judgeInRoom(project, run, step, null, signal);
-    return { ...base, ...judged, durationMs: Date.now() - startedAt };
+    return { ...base, ...judged, durationMs: Math.round(performance.now() - startedAt) };
   } catch (error) {
-    return { ...base, ...couldNotRun(error), durationMs: Date.now() - startedAt };
+    return { ...base, ...couldNotRun(error), durationMs: Math.round(performance.now() - startedAt) };
   }
 };
 
@@ -40,20 +42,23 @@ export const judgeCriterion = async (
 ): Promise<Verdict> => {
   const criterion = run.criteria[index];
   if (criterion === undefined) throw new Error(`run "${run.runId}" has no criterion ${index}`);
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const { validator } = criterion.spec;
   const base = { ...frame(run, validator, null), commit: run.head };
   try {
-    const judged = await inRoom(project, run, {
+    const task = {
       name: `criterion-${index}`,
       validator,
       candidate: run.head === null ? null : { commit: run.head, base: run.base ?? run.head },
       timeoutMs: project.validatorTimeoutMs,
       signal,
-    });
-    return { ...base, ...judged, durationMs: Date.now() - startedAt };
+    };
+    // What any step had leave to change may differ from the run's base.
+    const mayChange = run.steps.flatMap(({ spec }) => spec.mayChange.paths);
+    const judged = await inRoom(project, run, task, mayChange);
+    return { ...base, ...judged, durationMs: Math.round(performance.now() - startedAt) };
   } catch (error) {
-    return { ...base, ...couldNotRun(error), durationMs: Date.now() - startedAt };
+    return { ...base, ...couldNotRun(error), durationMs: Math.round(performance.now() - startedAt) };
   }
 };
 
@@ -127,13 +132,13 @@ const protectionRefusal = async (
     changed: await changedFiles({ store, from: base, to: commit }),
     step: step.spec,
     protect: [...run.protect, ...project.protect],
+    validators: [...run.steps, ...run.criteria].map(({ spec }) => spec.validator),
     read: (side, path) => readText(store, side === "before" ? base : commit, path),
   });
   if (found.protectedPaths.length > 0)
     return {
       ...refused("protected", `The change touches protected paths: ${listed(found.protectedPaths)}.`),
-      hint: "Undo these changes; what judges the work may only be changed by a step that says so in may_change.",
-      protectedPaths: found.protectedPaths.slice(0, limit.PATHS_LISTED),
+      ...undoing(found.protectedPaths),
     };
   if (found.outside.length > 0)
     return {
@@ -146,7 +151,12 @@ const protectionRefusal = async (
   return null;
 };
 
-/** No package.json is larger; one that is cannot be compared and so counts as changed. */
+const undoing = (paths: readonly string[]): Judged => ({
+  hint: "Undo these changes; what judges the work may only be changed by a step that says so in may_change.",
+  protectedPaths: paths.slice(0, limit.PATHS_LISTED),
+});
+
+/** What people write is smaller; a package.json that is not cannot be compared and so counts as changed. */
 const TEXT_BYTES_MAX = 1_048_576;
 
 const readText = async (store: Git, commit: string, path: string): Promise<string | undefined> => {
@@ -200,13 +210,14 @@ const judgeInRoom = async (
   const approved = state.status === "verify_pending" && state.approval !== null;
   if (spec.validator.type === "orchestrator_approval" && approved)
     return { outcome: "passed", reason: "approved", message: "Approved." };
-  return inRoom(project, run, {
+  const task = {
     name: spec.id,
     validator: spec.validator,
     candidate,
     timeoutMs: spec.timeoutMs ?? project.validatorTimeoutMs,
     signal,
-  });
+  };
+  return inRoom(project, run, task, spec.mayChange.paths);
 };
 
 /** These judges start programs, so the room needs the project's dependencies. */
@@ -216,18 +227,38 @@ const STARTS_PROGRAMS: ReadonlySet<ValidatorSpec["type"]> = new Set([
   "command_pass",
 ]);
 
-const inRoom = async (project: Project, run: Run, task: RoomTask): Promise<Judged> => {
+const inRoom = async (
+  project: Project,
+  run: Run,
+  task: RoomTask,
+  mayChange: readonly string[],
+): Promise<Judged> => {
   const { validator } = task;
   const room = await openRoom(project, run, task);
   try {
     const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
     const failure = provision.find(({ outcome }) => outcome === "failed");
     if (failure !== undefined) return { ...notProvisioned(failure), provision: [...provision] };
-    const judgement: Judgement = await judge(validator, room);
-    return { ...judgement, provision: [...provision] };
+    const finding = await refuseTampering(validator, room, await judge(validator, room));
+    return { ...(await heldToItsTests(project, task, finding, mayChange)), provision: [...provision] };
   } finally {
     await room.dispose();
   }
+};
+
+/** A pass by tests that the proposal changed itself is none, whatever their files are called. */
+const heldToItsTests = async (
+  { store }: Project,
+  { candidate }: RoomTask,
+  { judgedBy = [], ...judgement }: Finding,
+  mayChange: readonly string[],
+): Promise<Judged> => {
+  if (judgement.outcome !== "passed" || store === null || candidate === null) return judgement;
+  const readBase = (path: string) => readText(store, candidate.base, path);
+  const touched = await touchedTests({ judgedBy, mayChange, readBase });
+  if (touched.length === 0) return judgement;
+  const message = `The change touches files that held tests at the base: ${listed(touched)}.`;
+  return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(touched) };
 };
 
 const notProvisioned = ({ what }: ProvisionRecord): Judged => ({

@@ -1,8 +1,12 @@
-import type { Ledger } from "../ledger/ledger.js";
+import { type Ledger, runIdTime } from "../ledger/ledger.js";
 import { ownerIsDead } from "../ledger/owner.js";
+import { dropRun, runsWithRefs } from "./objects.js";
 import { openPrivateRoot } from "./private-folder.js";
 import type { Project } from "./project.js";
 import { type Reclaimed, reclaim } from "./reclaim.js";
+
+/** Between the capture of a run's base and the run itself passes less; a longer one was refused, or died. */
+const CREATING_MS = 3_600_000;
 
 // What a crash left: processes and rooms go, and so do workspaces of completed runs. Work not proposed yet stays.
 export const reclaimLeftovers = async (ledger: Ledger, project: Project): Promise<Reclaimed> => {
@@ -12,10 +16,21 @@ export const reclaimLeftovers = async (ledger: Ledger, project: Project): Promis
     const row = await ledger.store.runRow(runId);
     if (row !== undefined && row.status !== "completed") unfinished.add(runId);
   }
+  await forgetUnknownRuns(ledger, project);
   return reclaim({
     places,
     roots: [await openPrivateRoot(), workspaceRoot],
     isOwnerDead: ownerIsDead,
     keep: ({ runId }) => unfinished.has(runId),
   });
+};
+
+/** The base is captured first and the run recorded after it; a run that was refused leaves commits nobody will ask for. */
+const forgetUnknownRuns = async ({ store: rows }: Ledger, { store }: Project): Promise<void> => {
+  if (store === null) return;
+  for (const runId of await runsWithRefs(store)) {
+    const madeAt = runIdTime(runId);
+    if (madeAt === undefined || Date.now() - madeAt < CREATING_MS) continue;
+    if ((await rows.runRow(runId)) === undefined) await dropRun(store, runId);
+  }
 };

@@ -157,6 +157,12 @@ export const dropRun = async (store: Git, runId: string): Promise<void> => {
   });
 };
 
+/** The runs that commits are kept for. */
+export const runsWithRefs = async (store: Git): Promise<readonly string[]> => {
+  const { stdout } = await store.run(["for-each-ref", "--format=%(refname:lstrip=2)", "refs/runledger/"]);
+  return [...new Set(stdout.split("\n").flatMap((name) => /^([^/]+)\//.exec(name)?.[1] ?? []))];
+};
+
 /** Where a run's refs are; its id must not reach into another's. */
 export const runRefs = (runId: string): string => {
   if (!/^[A-Za-z0-9_-]+$/.test(runId)) {

@@ -24,7 +24,12 @@ export const openProjectRoom = async (
     atBase: async () => undefined,
     cachedAtBase: async () => undefined,
     // The user's own folder has its dependencies already.
-    provision: async () => [],
+    provision: async () => {
+      await frame.fillCaches(projectDir);
+      return [];
+    },
+    // The user and agents work in there meanwhile, and no commit says how it should be.
+    changedWhileJudged: async () => [],
     dispose: frame.dispose,
   };
 };

@@ -13,7 +13,7 @@ export type Project = {
   readonly places: Places;
   /** Where agents' workspaces are made. */
   readonly workspaceRoot: string;
-  /** Where judges keep build caches of their own; nothing of the user's is written. */
+  /** Where seeds of build caches are kept; see go-cache.ts. */
   readonly cacheFolder: string;
   /** Commands that make a fresh tree usable, as argv. */
   readonly setup: readonly (readonly string[])[];

@@ -1,72 +1,104 @@
 import picomatch from "picomatch";
 import type { ChangedFile } from "../../validators/room.js";
-import type { StepSpec } from "../core/spec.js";
+import type { StepSpec, ValidatorSpec } from "../core/spec.js";
+import { inlineTests } from "./inline-tests.js";
+import { judgePrograms } from "./judge-programs.js";
 
 /**
  * What decides whether tests and builds mean anything: whoever may change it may fake a pass. Adding such a file counts
  * as much as changing one (research on reward hacking: runner configuration is the first thing that is edited).
  */
 export const PROTECTED_JUDGES: readonly string[] = [
-  "**/{vitest,vite,jest,playwright,cypress,babel,karma,ava,nyc,c8,mocha,eslint,biome,webpack,rollup,tsup}.config.*",
-  "**/.{mocharc,babelrc,nycrc,swcrc,eslintrc}{,.*}",
-  "**/{vitest,jest}.{setup,workspace,preset}.*",
-  "**/tsconfig{,.*}.json",
+  // test runners
+  "**/{vitest,vite,jest,playwright,cypress,karma,ava,nyc,c8,mocha,wdio}{,.*}.{config,conf}.*",
+  "**/{vitest,jest,mocha}{.,-}{setup,workspace,preset}.*",
+  "**/setupTests.*",
   "**/{jest,mocha,babel}.json",
-  "**/{.npmrc,.yarnrc,.yarnrc.yml,.pnpmfile.cjs,.nvmrc,.node-version,pnpm-workspace.yaml}",
-  "**/{package-lock.json,npm-shrinkwrap.json,yarn.lock,pnpm-lock.yaml,bun.lockb,bun.lock}",
-  "**/{conftest.py,pytest.ini,tox.ini,noxfile.py,setup.cfg,.coveragerc,sitecustomize.py,usercustomize.py}",
-  "**/{pyproject.toml,setup.py,poetry.lock,uv.lock,Pipfile,Pipfile.lock}",
+  "**/.{mocharc,nycrc,c8rc,taprc}{,.*}",
+  "**/__mocks__/**",
+  "**/{conftest.py,sitecustomize.py,usercustomize.py,noxfile.py,.coveragerc}",
+  "**/{,.}pytest.{ini,toml}",
+  // compilers, bundlers, linters
+  "**/{babel,eslint,biome,webpack,rollup,rolldown,esbuild,tsup,swc}{,.*}.config.*",
+  "**/.{babelrc,swcrc,eslintrc}{,.*}",
+  "**/{tsconfig,jsconfig}{,.*}.json",
+  "**/{turbo,nx,lerna,deno}.json{,c}",
+  "**/{gulpfile,Gruntfile}.*",
+  "**/{Makefile,makefile,GNUmakefile,justfile,Justfile,Taskfile.yml}",
+  // packages and their managers
+  "**/{.npmrc,.yarnrc,.yarnrc.yml,.pnp.*,.pnpmfile.*,pnpm-workspace.yaml,bunfig.toml}",
+  "**/.yarn/{releases,plugins}/**",
+  "**/{package-lock.json,npm-shrinkwrap.json,yarn.lock,pnpm-lock.yaml,bun.lockb,bun.lock,deno.lock}",
+  "**/{pyproject.toml,setup.py,setup.cfg,tox.ini,poetry.lock,uv.lock,Pipfile,Pipfile.lock}",
+  "**/{requirements,constraints}*.txt",
   "**/{Cargo.toml,Cargo.lock,build.rs,rust-toolchain,rust-toolchain.toml,.cargo/**}",
   "**/{go.mod,go.sum,go.work,go.work.sum}",
-  "**/{Makefile,makefile,GNUmakefile,justfile,Justfile,Taskfile.yml}",
   "**/{pom.xml,build.gradle,build.gradle.kts,.mvn/**,mvnw,mvnw.cmd}",
   "**/{node_modules,.venv,venv,site-packages}/**",
+  // versions, environments, git, CI
+  "**/{.nvmrc,.node-version,.python-version,.tool-versions,.mise.toml,mise.toml}",
+  "**/.env{,.*}",
+  "**/{.gitattributes,.gitmodules}",
   "{.github,.gitlab,.circleci,.buildkite}/**",
   "{.gitlab-ci.yml,azure-pipelines.yml,Jenkinsfile,.travis.yml}",
-  "**/{.gitattributes,.gitmodules}",
-  "**/.env{,.*}",
   "runledger.yaml",
 ];
 
-/** Tests that were there at the base are the judge's: they may be neither changed nor removed. New ones may be added. */
+/**
+ * Tests that were there at the base are the judge's, and so is what they compare with: neither may be changed or removed.
+ * New ones may be added. The names are those that each runner looks for when nothing else is said.
+ */
 export const PROTECTED_TESTS: readonly string[] = [
-  "**/*.{test,spec}.{js,cjs,mjs,jsx,ts,cts,mts,tsx}",
-  "**/__tests__/**",
+  "**/{test,tests,spec,e2e,cypress,__tests__}/**",
+  // Vitest, Jest, node:test, Playwright, Cypress
+  "**/{,*.}{test,tests,spec,cy,e2e}{,-d}.{,c,m}{js,ts}{,x}",
+  "**/{*-test,*_test,test-*}.{,c,m}{js,ts}{,x}",
+  // pytest, unittest, Django
+  "**/{test*,*_test,*_tests}.py",
   "**/*_test.go",
-  "**/{test_*,*_test}.py",
-  "**/{test,tests,spec}/**",
-  "**/src/test/**",
-  "**/*{Test,Tests,IT}.java",
+  "**/{,*_}{test,tests}.rs",
+  "**/src/{test,integrationTest}/**",
+  // golden files
+  "**/{testdata,__snapshots__,__fixtures__,__screenshots__,*-snapshots}/**",
+  "**/*.{snap,golden}",
 ];
 
-/** Parts of package.json that decide how the project is built and judged. */
-const PACKAGE_KEYS = [
-  "scripts",
-  "packageManager",
-  "dependencies",
-  "devDependencies",
-  "peerDependencies",
-  "optionalDependencies",
-  "overrides",
-  "resolutions",
-  "jest",
-  "vitest",
-  "mocha",
-  "ava",
-  "nyc",
-  "c8",
-  "babel",
-  "imports",
-  "type",
-] as const;
+/** Surefire and Failsafe look for these classes. Here case counts, or Commit.java would be an integration test (IT). */
+const PROTECTED_TEST_CLASSES: readonly string[] = [
+  "**/{Test*,*Test,*Tests,*TestCase,IT[A-Z]*,*[a-z0-9_]IT,*ITCase}.{java,kt,groovy,scala}",
+];
+
+/**
+ * What package.json may say anew without leave. All else may decide how the project is built and judged: even a name is
+ * one under which a package finds itself, in the place of a test runner.
+ */
+const FREE_PACKAGE_KEYS: ReadonlySet<string> = new Set([
+  "version",
+  "description",
+  "keywords",
+  "author",
+  "contributors",
+  "maintainers",
+  "license",
+  "repository",
+  "bugs",
+  "homepage",
+  "funding",
+  "private",
+  "files",
+]);
+
+/** Reads a file of the base (`before`) or of the proposal (`after`); undefined when it is none. */
+type Read = (side: "before" | "after", path: string) => Promise<string | undefined>;
 
 export type ProtectInput = {
   readonly changed: readonly ChangedFile[];
   readonly step: Pick<StepSpec, "mayChange">;
   /** Globs of the plan and of the settings: nobody may add, change or remove what they match. */
   readonly protect: readonly string[];
-  /** Reads a file of the base (`before`) or of the proposal (`after`). */
-  readonly read: (side: "before" | "after", path: string) => Promise<string | undefined>;
+  /** Every judge of the plan: what one of them starts is no other step's to change. */
+  readonly validators: readonly ValidatorSpec[];
+  readonly read: Read;
 };
 
 export type ProtectFinding = {
@@ -78,10 +110,10 @@ export type ProtectFinding = {
 
 // An agent must not touch what it is judged by, unless the step says that it may.
 export const checkProtection = async (input: ProtectInput): Promise<ProtectFinding> => {
-  const { changed, step, protect, read } = input;
+  const { changed, step, read } = input;
   const allowed = matcher(step.mayChange.paths);
-  const judges = matcher([...PROTECTED_JUDGES, ...protect]);
-  const tests = matcher(PROTECTED_TESTS);
+  const judges = matcher([...PROTECTED_JUDGES, ...input.protect]);
+  const programs = judgePrograms(input.validators, await read("before", "package.json"));
   const protectedPaths = new Set<string>();
   const outside = new Set<string>();
   for (const file of changed) {
@@ -89,11 +121,25 @@ export const checkProtection = async (input: ProtectInput): Promise<ProtectFindi
       if (step.mayChange.only && !allowed(path)) outside.add(path);
       if (allowed(path)) continue;
       const wasThere = file.change !== "added" && (file.change !== "renamed" || path === file.from);
-      if (judges(path) || (wasThere && tests(path))) protectedPaths.add(path);
-      else if (isPackageJson(path) && (await packageChanged(path, read))) protectedPaths.add(path);
+      const isTest = wasThere && (isTestByName(path) || programs.has(path));
+      if (judges(path) || isTest || (await changedInside(path, wasThere, read))) protectedPaths.add(path);
     }
   }
   return { protectedPaths: [...protectedPaths].sort(), outside: [...outside].sort() };
+};
+
+// Which files held tests is known only after the base's own run; of a file that is code as well, only its tests count.
+export const touchedTests = async (input: {
+  /** Files of the base that held tests and are not what they were. */
+  readonly judgedBy: readonly string[];
+  readonly mayChange: readonly string[];
+  readonly readBase: (path: string) => Promise<string | undefined>;
+}): Promise<readonly string[]> => {
+  const allowed = matcher(input.mayChange);
+  const touched: string[] = [];
+  for (const path of input.judgedBy.filter((one) => !allowed(one)))
+    if (inlineTests(path, (await input.readBase(path)) ?? "") === "") touched.push(path);
+  return touched;
 };
 
 /** A path named outright means itself and all below it: whoever protects `docs` does not mean an empty name. */
@@ -110,19 +156,28 @@ const matcher = (globs: readonly string[]): ((path: string) => boolean) => {
 const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];
 
-const isPackageJson = (path: string): boolean => path === "package.json" || path.endsWith("/package.json");
+const tests = picomatch([...PROTECTED_TESTS], { dot: true, nocase: true });
+const testClasses = picomatch([...PROTECTED_TEST_CLASSES], { dot: true });
+const isTestByName = (path: string): boolean => tests(path) || testClasses(path);
 
-// Other parts (name, version, description …) may change; unreadable JSON counts as changed.
-const packageChanged = async (path: string, read: ProtectInput["read"]): Promise<boolean> => {
-  const [before, after] = await Promise.all([read("before", path), read("after", path)]);
-  if (before === undefined) return after !== undefined && parts(after) !== parts("{}");
-  return after === undefined || parts(before) !== parts(after);
+const changedInside = async (path: string, wasThere: boolean, read: Read): Promise<boolean> => {
+  if (/(^|\/)package\.json$/i.test(path)) return packageChanged(path, wasThere, read);
+  if (!wasThere) return false;
+  const before = inlineTests(path, (await read("before", path)) ?? "");
+  return before !== "" && before !== inlineTests(path, (await read("after", path)) ?? "");
 };
 
-const parts = (text: string): string => {
+// What cannot be read (no file, too large, no JSON) counts as changed.
+const packageChanged = async (path: string, wasThere: boolean, read: Read): Promise<boolean> => {
+  const before = wasThere ? await read("before", path) : "{}";
+  const after = await read("after", path);
+  return before === undefined || after === undefined || judgingParts(before) !== judgingParts(after);
+};
+
+const judgingParts = (text: string): string => {
   try {
-    const whole = JSON.parse(text) as Record<string, unknown>;
-    return JSON.stringify(PACKAGE_KEYS.map((key) => whole[key] ?? null));
+    const parts = Object.entries(JSON.parse(text)).filter(([key]) => !FREE_PACKAGE_KEYS.has(key));
+    return JSON.stringify(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
   } catch {
     return `unreadable: ${text}`;
   }

@@ -10,19 +10,23 @@ import { runProcess } from "./sandbox.js";
 /** Installing the dependencies of a large project takes minutes; longer than this it hangs. */
 const PROVISION_MS = 600_000;
 
-// An agent needs the same dependencies as its judge; without them it would only find out that they are missing.
+/**
+ * An agent needs the same dependencies as its judge; without them it would only find out that they are missing. Aborted, it
+ * throws the signal's reason: a set-up that nobody waited for has not failed.
+ */
 export const provisionWorkspace = async (
   project: Project,
   run: Run,
   step: Step,
   placeFolder: string,
   tree: string,
+  signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, places, passEnv, cacheFolder, environment } = project;
+  const { setup, share, folder: projectDir, places, passEnv, environment } = project;
   if (setup.length === 0 && share.length === 0) return;
   const scratch = join(placeFolder, "setup");
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
-  const env = roomEnvironment({ outer: environment, scratch, cacheFolder, passEnv });
+  const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
   const records = await provision({
     tree,
@@ -31,8 +35,9 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place }),
+    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal }),
   });
+  signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");
   if (failed !== undefined)
     throw new LedgerError("provision_failed", failed.what, {

@@ -5,6 +5,7 @@ import type { ProvisionRecord } from "../core/verdict.js";
 import { ignoreExisting, removeFolder } from "./private-folder.js";
 import type { ProcessEnd } from "./sandbox.js";
 import { partsOf } from "./tree-files.js";
+import { wayBack } from "./way-back.js";
 
 export type Provisioning = {
   /** The folder that is made usable. */
@@ -48,6 +49,12 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
   return records;
 };
 
+/** `cp` copies 9,000 files in a third of the time that Node needs, and can be stopped. */
+export const copyCommand = (source: string, target: string): readonly string[] => {
+  const reflink = process.platform === "linux" ? ["--reflink=auto"] : [];
+  return ["cp", "-a", ...reflink, "--", source, target];
+};
+
 type Run = (argv: readonly string[]) => Promise<ProcessEnd>;
 
 /** What went wrong in one sentence; null when nothing did. */
@@ -66,7 +73,7 @@ const copyShared = async (input: Provisioning, path: string, run: Run): Promise<
     if (input.whenPresent === "keep") return null;
     await removeFolder(target);
   }
-  return copyWhole(source, target, run);
+  return copyWhole(input, source, target, run);
 };
 
 /** Makes what is missing, and never goes through a link: those in the tree were made by an agent. */
@@ -83,11 +90,16 @@ const makeFolders = async (tree: string, parts: readonly string[]): Promise<stri
 const exists = async (path: string): Promise<boolean> =>
   (await lstat(path).catch(() => undefined)) !== undefined;
 
-/** `cp` copies 9,000 files in a third of the time that Node needs, and can be stopped. Half a copy never gets the name. */
-const copyWhole = async (source: string, target: string, run: Run): Promise<Problem> => {
+/** Half a copy never gets the name, and neither does one that would judge the user's checkout instead of the tree. */
+const copyWhole = async (
+  { projectDir }: Provisioning,
+  source: string,
+  target: string,
+  run: Run,
+): Promise<Problem> => {
   const draft = `${target}.${randomUUID()}`;
-  const reflink = process.platform === "linux" ? ["--reflink=auto"] : [];
-  const problem = problemOf(await run(["cp", "-a", ...reflink, "--", source, draft]));
+  const copied = problemOf(await run(copyCommand(source, draft)));
+  const problem = copied ?? (await wayBack(draft, projectDir));
   if (problem === null) await rename(draft, target);
   else await removeFolder(draft);
   return problem;

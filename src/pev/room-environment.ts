@@ -5,10 +5,8 @@ import { delimiter, isAbsolute, join } from "node:path";
 export type RoomSurroundings = {
   /** The orchestrator's own environment: source of PATH, of tool pointers and of the names in `passEnv`. */
   readonly outer: Readonly<Record<string, string | undefined>>;
-  /** Holds `home` and `tmp`; thrown away with the room. */
+  /** Holds `home`, `tmp` and Go's cache; thrown away with the room, so nothing in it reaches another verdict. */
   readonly scratch: string;
-  /** The verifier's own, kept between rooms: agents and the user's own builds never write into it. */
-  readonly cacheFolder: string;
   readonly passEnv: readonly string[];
 };
 
@@ -18,25 +16,22 @@ export type RoomSurroundings = {
  * "Read-only" is a request here, kept by tools that honour these switches; at isolation level 1 nothing enforces it, and a
  * hostile program of the same user can write wherever that user can.
  */
-export const roomEnvironment = ({
-  outer,
-  scratch,
-  cacheFolder,
-  passEnv,
-}: RoomSurroundings): Record<string, string> => ({
+export const roomEnvironment = ({ outer, scratch, passEnv }: RoomSurroundings): Record<string, string> => ({
   ...passed(outer, passEnv),
   ...toolPointers(outer),
   ...OFFLINE,
   PATH: absoluteOnly(outer.PATH ?? SYSTEM_PATH),
   HOME: join(scratch, "home"),
   TMPDIR: join(scratch, "tmp"),
-  GOCACHE: join(cacheFolder, "go-build"),
+  GOCACHE: goCacheIn(scratch),
   // The same tree shall get the same verdict everywhere.
   LANG: "C.UTF-8",
   LC_ALL: "C.UTF-8",
   TZ: "UTC",
   CI: "1",
 });
+
+export const goCacheIn = (scratch: string): string => join(scratch, "go-build");
 
 const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 

@@ -3,9 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
 import type { ProvisionRecord } from "../core/verdict.js";
+import { fillGoCache } from "./go-cache.js";
 import type { Places } from "./places.js";
 import { openPrivateRoot, removeFolder } from "./private-folder.js";
-import { roomEnvironment } from "./room-environment.js";
+import { goCacheIn, roomEnvironment } from "./room-environment.js";
 import { type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
 import { treeFiles } from "./tree-files.js";
 
@@ -13,6 +14,11 @@ import { treeFiles } from "./tree-files.js";
 export interface OwnedRoom extends Room {
   /** Brings in dependencies; the last record tells whether that failed. */
   provision(): Promise<readonly ProvisionRecord[]>;
+  /**
+   * Tracked files that were written since the room began to be provisioned; but not those that the same judge writes at the
+   * base too, for that is the project's habit and not the proposal's doing.
+   */
+  changedWhileJudged(): Promise<readonly string[]>;
   dispose(): Promise<void>;
 }
 
@@ -21,9 +27,10 @@ export type RoomFrameOptions = {
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
-  /** These three: see RoomSurroundings. */
+  /** These two: see RoomSurroundings. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly passEnv: readonly string[];
+  /** See GoCacheFilling. */
   readonly cacheFolder: string;
   /** For all commands of the validator together, from its first one on. */
   readonly timeoutMs: number;
@@ -38,6 +45,8 @@ export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & 
   commandsIn(cwd: string): Pick<Room, "exec">;
   /** A command of the owner's, outside the validator's limit. */
   run(cwd: string, argv: readonly string[], timeoutMs: number): Promise<ProcessEnd>;
+  /** Of what the machine has anyway; before code of the project runs. */
+  fillCaches(tree: string): Promise<void>;
   dispose(): Promise<void>;
 };
 
@@ -55,20 +64,21 @@ export const openRoomFrame = async (options: RoomFrameOptions): Promise<RoomFram
   try {
     await mkdir(folder, { mode: 0o700 });
     for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
-    await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   } catch (error) {
     await dispose();
     throw error;
   }
-  const environment = roomEnvironment({ outer: options.environment, passEnv, cacheFolder, scratch });
+  const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
+  const run: RoomFrame["run"] = (cwd, argv, timeoutMs) =>
+    runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal });
   return {
     folder,
     scratch,
     commandsIn: (cwd) => commandsIn(cwd, { environment, place, options }),
-    run: (cwd, argv, timeoutMs) =>
-      runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal }),
+    run,
+    fillCaches: (tree) => fillGoCache({ tree, goCache: goCacheIn(scratch), cacheFolder, run }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");

@@ -20,8 +20,16 @@ export type StepWorkspace = {
   readonly base: string | null;
 };
 
-// The owner agent's private clone: the same one after a crash and on a retry, a new one when the step asks for it.
-export const openStepWorkspace = async (project: Project, run: Run, step: Step): Promise<StepWorkspace> => {
+/**
+ * The owner agent's private clone: the same one after a crash and on a retry, a new one when the step asks for it. Aborted
+ * while it makes one, it removes that and throws the signal's reason.
+ */
+export const openStepWorkspace = async (
+  project: Project,
+  run: Run,
+  step: Step,
+  signal: AbortSignal,
+): Promise<StepWorkspace> => {
   const existing = await findWorkspace(project, run.runId, step.spec.id);
   const starting = step.state.status === "pending";
   const collided = starting && !step.fresh ? conflictOf(step) : null;
@@ -31,7 +39,7 @@ export const openStepWorkspace = async (project: Project, run: Run, step: Step):
   }
   // What a crash left half-made goes too.
   await disposeWorkspaces(project, run.runId, step.spec.id);
-  return make(project, run, step, collided);
+  return make(project, run, step, collided, signal);
 };
 
 /** Where the work of a started step lies. One that is gone is never made anew here: nobody worked in it. */
@@ -65,15 +73,21 @@ const make = async (
   run: Run,
   step: Step,
   collided: Verdict | null,
+  signal: AbortSignal,
 ): Promise<StepWorkspace> => {
   const { places, workspaceRoot } = project;
   const id = randomUUID();
   const path = join(workspaceRoot, id);
   await places.register({ id, kind: "workspace", path, runId: run.runId, stepId: step.spec.id });
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const base = run.workspaceIsolation ? await clone(project, run, step, path, collided) : null;
-  await places.update(id, { base: base ?? WITHOUT_BASE });
-  return workspaceAt(project, run, { id, path, base });
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const base = run.workspaceIsolation ? await clone(project, run, step, path, collided, signal) : null;
+    await places.update(id, { base: base ?? WITHOUT_BASE });
+    return workspaceAt(project, run, { id, path, base });
+  } catch (error) {
+    await dispose(project, { id, path });
+    throw error;
+  }
 };
 
 /** Marks a workspace as whole that has no commit to name. */
@@ -85,6 +99,7 @@ const clone = async (
   step: Step,
   path: string,
   collided: Verdict | null,
+  signal: AbortSignal,
 ): Promise<string> => {
   const { store } = project;
   const commit = collided?.head ?? (step.state.status === "pending" ? run.head : step.base);
@@ -95,7 +110,8 @@ const clone = async (
   const folder = workOf(path);
   await createWorkspace({ store, folder, commit });
   if (collided !== null && collided.tree !== null) await layTree({ store, folder, tree: collided.tree });
-  await provisionWorkspace(project, run, step, path, folder);
+  signal.throwIfAborted();
+  await provisionWorkspace(project, run, step, path, folder, signal);
   return commit;
 };
 

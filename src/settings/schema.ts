@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
+import { isReservedName } from "../core/names.js";
 import { ProjectPath } from "../core/paths.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textUpTo } from "../core/wire.js";
 
-/** An agent that is a program: its prompt comes on standard input, its work is the workspace. */
+/** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
   readonly kind: "command";
   readonly run: readonly string[];
@@ -48,9 +49,6 @@ const LEASE_TTL_MIN_MS = 2_000;
 /** A paused run older than a year is not resumed, it is run again. */
 const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
 
-/** These names mean the orchestrator to the tools: an agent that bore one would have its rights. */
-const RESERVED_AGENTS: ReadonlySet<string> = new Set(["orchestrator", "lango-orchestrator", "system"]);
-
 const duration = (minMs: number, maxMs: number) =>
   readAs(`a duration such as "2m", from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`, (value) =>
     durationMs(value, minMs, maxMs),
@@ -73,7 +71,7 @@ const SharedPath = ProjectPath.refine(
 
 const AgentName = z
   .string()
-  .refine((name) => !RESERVED_AGENTS.has(name.trim().toLowerCase()), "a name that is not reserved")
+  .refine((name) => !isReservedName(name), "a name that is not reserved")
   .refine(isId, ID_WORDS);
 
 const Agent = closed({

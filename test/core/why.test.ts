@@ -60,7 +60,7 @@ describe("whyRun says in one sentence", () => {
   test("that it waits for an approval", () => {
     const run = playedOn(runWith([stepSpec("a", { validator: approval })]), {}, ...tried);
     expect(told(run)).toMatchInlineSnapshot(
-      `"[person] Step "a" waits for approval. | runledger approve run_1 a"`,
+      `"[person] Step "a" waits for approval. | runledger approve run_1 a --proposal 4"`,
     );
   });
 

@@ -40,7 +40,8 @@ const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]
     ledger: app.ledger,
     drive: async (runId) => {
       taken.push(runId);
-      return { run: await app.ledger.load(runId), end: "idle" };
+      if (taken.length > 20) throw new Error("it spins");
+      return { run: await app.ledger.load(runId), end: "no_agent" };
     },
     maxRuns: 10,
     onTrouble: noTrouble,
@@ -74,8 +75,6 @@ describe("a worker", () => {
     const shop = await sample();
     const app = await shop.open();
     const runId = await began(app, oneStep());
-    await app.worker({ maxRuns: 2, onTrouble: noTrouble }).drain(never);
-    expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached"]);
     const { worker, taken } = taking(app);
     await worker.drain(never);
     await worker.drain(never);
@@ -83,6 +82,9 @@ describe("a worker", () => {
     await say(app, runId, { type: "write_note", key: "k", value: "v" });
     await worker.drain(never);
     expect(taken).toEqual([runId, runId]);
+    expect(await app.drive(runId)).toMatchObject({ end: "no_agent" });
+    await app.worker({ maxRuns: 2, onTrouble: noTrouble }).drain(never);
+    expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached", "note_written"]);
   });
 
   it("tells of a run that it cannot drive, leaves it alone for a while, and drives the others", async () => {
@@ -98,7 +100,10 @@ describe("a worker", () => {
         if (runId === sick) throw new Error("sick");
         return { run: await app.ledger.load(runId), end: "idle" };
       },
-      onTrouble: (runId, error) => void troubles.push(`${runId} ${String(error)}`),
+      onTrouble: (runId, error) => {
+        troubles.push(`${runId} ${String(error)}`);
+        if (troubles.length > 20) throw new Error("it spins");
+      },
     });
     await worker.drain(never);
     await worker.drain(never);
@@ -116,6 +121,7 @@ describe("a worker", () => {
       // Between the look and the claim the other one is faster.
       drive: async (id, signal) => {
         drives += 1;
+        if (drives > 20) throw new Error("it spins");
         await app.ledger.store.claim({ runId: id, owner, ttlMs: 60_000 });
         return app.drive(id, signal);
       },

@@ -32,7 +32,11 @@ export type Trial = {
 export interface Suspects extends Sample {
   readonly app: RunLedger;
   /** One run of one step by an agent that does this; the user's checkout, .git and the canary are looked at after it. */
-  try(work: (scene: Scene) => unknown, step?: Readonly<Record<string, unknown>>): Promise<Trial>;
+  try(
+    work: (scene: Scene) => unknown,
+    step?: Readonly<Record<string, unknown>>,
+    plan?: Readonly<Record<string, unknown>>,
+  ): Promise<Trial>;
   /** That the user's checkout and .git are byte for byte what they were, and nothing ran where it may not. */
   expectUntouched(): Promise<void>;
 }
@@ -57,7 +61,7 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
     ...sample,
     app,
     expectUntouched,
-    try: async (work, step = {}) => {
+    try: async (work, step = {}, plan = {}) => {
       const canary = join(sample.place, `canary-${canaries.length}`);
       canaries.push(canary);
       current = async ({ workspace }) => {
@@ -65,7 +69,7 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
         return "All done, tests pass!";
       };
       const run = await app.createRun(person(app), {
-        plan: onePlan({ max_retries: 0, ...step }),
+        plan: onePlan({ max_retries: 0, ...step }, plan),
         sessionKey: SESSION,
         originalRequest: "fix it",
       });

@@ -56,6 +56,39 @@ describe("a base is captured", () => {
     expect(refs).toEqual(["refs/runledger/run/base", "refs/runledger/run/origin"]);
   });
 
+  it.each([
+    [
+      ["core.splitIndex", "true"],
+      ["splitIndex.maxPercentChange", "0"],
+    ],
+    [["core.untrackedCache", "true"]],
+    [["index.version", "4"]],
+    [
+      ["feature.manyFiles", "true"],
+      ["core.preloadIndex", "true"],
+      ["index.threads", "2"],
+      ["index.skipHash", "true"],
+    ],
+  ])("without a trace in an index kept by %j", async (...settings) => {
+    const folder = userRepository({ "a.txt": "one\n", "sub/b.txt": "b\n" });
+    for (const [key = "", value = ""] of settings) git(folder, "config", key, value);
+    write(folder, { "sub/c.txt": "c\n" });
+    commitAll(folder, "second");
+    git(folder, "status");
+    write(folder, { "a.txt": "two\n", "sub/new.txt": "new\n" });
+    // Whoever reads a shared index, however carefully, renews its date, so that it is not thrown away.
+    const look = () =>
+      Object.entries(snapshot(folder)).map(([path, facts]) =>
+        path.includes("sharedindex") ? [path, facts.replace(/ [\d.]+ /, " ")] : [path, facts],
+      );
+    const before = look();
+    const { store, commit } = await captureFrom(folder, { includeUncommitted: true });
+    await expect(captureFrom(folder)).rejects.toMatchObject({ code: "dirty_checkout" });
+    expect(look()).toEqual(before);
+    const paths = (await listTree(store, commit)).map(({ path }) => path);
+    expect(paths).toEqual(["a.txt", "sub/b.txt", "sub/c.txt", "sub/new.txt"]);
+  });
+
   it("with only what is new, when the store knows older commits", async () => {
     const folder = userRepository();
     const { store } = await captureFrom(folder);

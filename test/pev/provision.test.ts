@@ -125,6 +125,78 @@ describe("shared paths", () => {
   });
 });
 
+describe("a shared path that leads back into the user's checkout", () => {
+  const PACKAGES = "venv/lib/python3/site-packages";
+  const plant = (path: string, text: string) => writeText(join(project, PACKAGES, path), text);
+  const editable = (url: string, isEditable: boolean) =>
+    JSON.stringify({ url, dir_info: isEditable ? { editable: true } : {} });
+
+  it.each<[what: string, where: string, work: () => void]>([
+    ["an absolute link", "pkg", () => symlinkSync(join(project, "src"), join(project, PACKAGES, "pkg"))],
+    ["a link to the checkout itself", "pkg", () => symlinkSync(project, join(project, PACKAGES, "pkg"))],
+    [
+      "a link to a link outside",
+      "pkg",
+      () => {
+        symlinkSync(join(project, "src"), join(folder, "between"));
+        symlinkSync(join(folder, "between"), join(project, PACKAGES, "pkg"));
+      },
+    ],
+    ["a .pth file", "shop.pth", () => plant("shop.pth", `${join(project, "src")}\n`)],
+    [
+      "a .pth file with code",
+      "shop.pth",
+      () => plant("shop.pth", `import sys; sys.path.append('${project}')`),
+    ],
+    ["an .egg-link", "shop.egg-link", () => plant("shop.egg-link", `${project}\n.`)],
+    [
+      "an editable install",
+      "shop-1.dist-info/direct_url.json",
+      () => plant("shop-1.dist-info/direct_url.json", editable(`file://${project}`, true)),
+    ],
+  ])("by %s fails and names it", async (_what, where, work) => {
+    plant("other.py", "");
+    writeText(join(project, "src/a.py"), "");
+    work();
+    const [record] = await prepare({ share: ["venv"] });
+    removeTemp(join(folder, "between"));
+    expect(record).toMatchObject({ outcome: "failed" });
+    expect(record?.what).toMatch(
+      `copy venv: lib/python3/site-packages/${where} leads back into ${project}; install without --editable`,
+    );
+    expect(readdirSync(tree)).toEqual([]);
+  });
+
+  it("is found where the project folder is named through a link, too", async () => {
+    plant("shop.pth", project);
+    const named = join(folder, "named");
+    symlinkSync(project, named);
+    expect(await prepare({ share: ["venv"], projectDir: named })).toMatchObject([{ outcome: "failed" }]);
+    plant("shop.pth", named);
+    expect(await prepare({ share: ["venv"], projectDir: named })).toMatchObject([{ outcome: "failed" }]);
+  });
+
+  it("is not what installs usually have", async () => {
+    plant("plain-1.dist-info/direct_url.json", editable(`file://${project}`, false));
+    plant("far-1.dist-info/direct_url.json", editable(`file://${project}-other`, true));
+    plant("odd-1.dist-info/direct_url.json", "{ not json");
+    plant("other.pth", `${project}-other/src\nimport site\n`);
+    plant("weights.pth", project.repeat(70_000 / project.length + 1));
+    plant("pkg/readme.md", project);
+    mkdirSync(join(project, "venv/bin"));
+    symlinkSync("/usr/bin/env", join(project, "venv/bin/python"));
+    symlinkSync("../lib/python3/site-packages/pkg", join(project, "venv/bin/pkg"));
+    symlinkSync(`${project}-other`, join(project, "venv/bin/beside"));
+    symlinkSync("../../src", join(project, "venv/bin/workspace"));
+    writeText(join(project, ".env"), project);
+    expect(await prepare({ share: ["venv", ".env"] })).toMatchObject([
+      { outcome: "done" },
+      { outcome: "done" },
+    ]);
+    expect(readlinkSync(join(tree, "venv/bin/workspace"))).toBe("../../src");
+  });
+});
+
 const prepareEnd = async () => {
   const places = await openPlaces(join(folder, "places"));
   return runProcess({

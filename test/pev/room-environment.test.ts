@@ -12,7 +12,6 @@ const environment = (outer: Record<string, string> = {}, passEnv: readonly strin
   roomEnvironment({
     outer: { PATH: "/usr/bin", HOME: home, ...outer },
     scratch: "/rooms/1/scratch",
-    cacheFolder: "/cache",
     passEnv,
   });
 
@@ -26,7 +25,7 @@ describe("the environment of a room", () => {
       PATH: "/usr/bin",
       HOME: "/rooms/1/scratch/home",
       TMPDIR: "/rooms/1/scratch/tmp",
-      GOCACHE: "/cache/go-build",
+      GOCACHE: "/rooms/1/scratch/go-build",
       LANG: "C.UTF-8",
       LC_ALL: "C.UTF-8",
       TZ: "UTC",
@@ -108,7 +107,7 @@ describe("real tools in that environment", () => {
   const scratch = join(home, "scratch");
   const real = () => {
     for (const part of ["home", "tmp"]) mkdirSync(join(scratch, part), { recursive: true });
-    return roomEnvironment({ outer: process.env, scratch, cacheFolder: join(home, "cache"), passEnv: [] });
+    return roomEnvironment({ outer: process.env, scratch, passEnv: [] });
   };
   const commands: readonly (readonly string[])[] = [
     ["go", "version"],

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
 import { processIdentity } from "../../src/ledger/owner.js";
-import type { BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
+import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 
@@ -71,7 +71,7 @@ export const blobStore = () => {
 };
 
 export const memoryCache = (): BaseCache => {
-  const values = new Map<string, unknown>();
+  const values = new Map<string, AtBase>();
   return {
     get: async (key) => values.get(key),
     set: async (key, value) => void values.set(key, value),

@@ -60,13 +60,12 @@ describe("an honest agent", () => {
   });
 
   it("may change what package.json says about the project, but not how it is judged", async () => {
-    const named = await suspects.try(async ({ write, read }) =>
-      write({
-        "src/sum.mjs": FIXED_SUM,
-        "package.json": (await read("package.json")).replace('"shop"', '"store"'),
-      }),
-    );
-    expectVerified(named);
+    const saying = (change: [string, string]) => async (scene: Scene) => {
+      const text = (await scene.read("package.json")).replace(...change);
+      await scene.write({ "src/sum.mjs": FIXED_SUM, "package.json": text });
+    };
+    expectVerified(await suspects.try(saying(["{", '{ "version": "1.0.1", "description": "a shop",'])));
+    expectRefused(await suspects.try(saying(['"shop"', '"node:test"'])), "protected");
   });
 });
 

@@ -39,11 +39,10 @@ describe("run_approve_step", () => {
     expect(await bench.types(runId)).toHaveLength(6);
   });
 
-  it("rejects with a reason that the next attempt is told; without one it is refused (W26)", async () => {
+  it("rejects with a reason that the next attempt is told (W26)", async () => {
     const { bench, on, attempt } = await awaiting();
     const reject = (more: object) =>
       bench.call(human(bench), "run_approve_step", { ...on, reject: true, ...more });
-    await expectRefusal(bench, () => reject({}), "invalid_input");
     expect(await reject({ reason: "no tests" })).toMatchObject({ status: "rejected", step_status: "failed" });
     const policy = { ...on, action: "retry", reason: "with tests" };
     await bench.call(orchestrator(bench), "run_apply_policy", policy);
@@ -53,6 +52,24 @@ describe("run_approve_step", () => {
     expect(await bench.call(human(bench), "run_approve_step", on)).toMatchObject({
       step_status: "completed",
     });
+  });
+
+  it("means the proposal that was looked at: a word on another one is refused", async () => {
+    const { bench, runId, on, attempt } = await awaiting();
+    const seen = async () => {
+      const read = await bench.call(human(bench), "run_read", { run_id: runId });
+      const [step] = read.steps as { proposal_seq: number }[];
+      return { proposal_seq: step?.proposal_seq };
+    };
+    const old = await seen();
+    await bench.call(human(bench), "run_approve_step", { ...on, ...old, reject: true, reason: "no" });
+    const policy = { ...on, action: "retry", reason: "again" };
+    await bench.call(orchestrator(bench), "run_apply_policy", policy);
+    await attempt();
+    const late = () => bench.call(human(bench), "run_approve_step", { ...on, ...old });
+    await expectRefusal(bench, late, "step_not_waiting");
+    const answer = { ...on, ...(await seen()) };
+    expect(await bench.call(human(bench), "run_approve_step", answer)).toMatchObject({ status: "approved" });
   });
 
   it("refuses whoever proposed it, in whatever role, and a step that does not wait or has another judge", async () => {

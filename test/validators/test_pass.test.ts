@@ -21,6 +21,8 @@ type Cases = {
   };
   /** Replaces the code under test: leaves with 0 as soon as it is loaded. */
   readonly leaves: { readonly code: string; readonly reason: string };
+  /** Where the toolchain itself takes no other file for a test, reports need not name files. */
+  readonly testsKnownByName?: true;
   /** The same code, minus the failing sign. */
   readonly wrong: [string, string];
 };
@@ -64,6 +66,7 @@ const runners: readonly Cases[] = [
     absent: missing("go", "version"),
     sample: { fixture: "go" },
     program: "go",
+    testsKnownByName: true,
     code: "calc.go",
     tests: "calc_test.go",
     wrong: ["a + b", "a - b"],
@@ -163,14 +166,33 @@ const runners: readonly Cases[] = [
 
 afterAll(closeLocalRooms);
 
-for (const { name, absent, sample, program, code, tests, second, leaves, wrong } of runners) {
+for (const {
+  name,
+  absent,
+  sample,
+  program,
+  code,
+  tests,
+  second,
+  leaves,
+  wrong,
+  testsKnownByName,
+} of runners) {
   const title = absent === undefined ? name : `${name} (skipped: ${absent})`;
   describe.skipIf(absent !== undefined)(title, () => {
     test("passes with the counts of the runner's own report", async () => {
       const judgement = await judge(spec(), await localRoom(sample));
       expect(judgement).toMatchObject({ outcome: "passed", reason: "ok", exitCode: 0, missing: [] });
       expect(judgement.counts).toEqual({ passed: 2, failed: 0, skipped: 0 });
-      expect(Judgement.parse(judgement)).toEqual(judgement);
+      const { judgedBy, ...told } = judgement;
+      expect(judgedBy).toEqual([]);
+      expect(Judgement.parse(told)).toEqual(told);
+    });
+
+    test("tells that the proposal changed a file that held tests, although each of them still ran", async () => {
+      const room = await localRoom({ ...sample, change: { [tests]: (old) => `${old}\n` } });
+      const judgement = await judge(spec(), room);
+      expect(judgement).toMatchObject({ outcome: "passed", judgedBy: testsKnownByName ? [] : [tests] });
     });
 
     test("fails for a wrong result and does not run the base", async () => {

@@ -28,7 +28,7 @@ export const runStartStep = defineTool({
     const before = await requireExecutor(ledger, caller, runId, stepId);
     requireRunning(before.run);
     requireStartable(before.step);
-    const { folder, base } = await pev.openWorkspace(before.run, before.step);
+    const { folder, base } = await pev.openWorkspace(before.run, before.step, NEVER);
     const { run } = await ledger.submit(runId, { type: "start_step", stepId, base }, caller);
     const step = findStep(run, stepId);
     if (step === undefined)
@@ -51,6 +51,9 @@ export const runStartStep = defineTool({
     };
   },
 });
+
+/** A tool call is answered when it is done; nobody takes it back. */
+const NEVER = new AbortController().signal;
 
 const requireStartable = ({ spec, state }: Step): void => {
   if (state.status === "pending" || state.status === "in_progress") return;

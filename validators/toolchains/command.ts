@@ -12,6 +12,8 @@ export type Command = {
 export type TestCommand = Command & {
   /** Undefined for a runner whose report we cannot read: only its exit code speaks. */
   readonly readReport?: (execution: Execution) => Promise<TestReport | undefined>;
+  /** Whether this path holds what the report calls `file`; when not given, a report names files by their paths. */
+  readonly isSource?: (path: string, file: string) => boolean;
   /** Bytes of standard output that readReport needs. */
   readonly stdoutBytesMax?: number;
   /** For a runner whose output is made for programs: what people should see of it. */

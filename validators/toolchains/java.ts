@@ -16,8 +16,16 @@ export const java: ToolchainAdapter = {
       program: "mvn",
       argv: ["mvn", "-B", "--fail-at-end", ...(target ? [`-Dtest=${target}`] : []), "test"],
       readReport: (execution) => readReports(execution, room),
+      isSource: isClassFile,
     };
   },
+};
+
+/** Reports name classes, behind the folder of their module. */
+const isClassFile = (path: string, file: string): boolean => {
+  const [, module = "", name = ""] = /^(.*\/)?([^/]*)$/.exec(file) ?? [];
+  const stem = `/${path}`.replace(/\.(java|kt|groovy|scala)$/, "");
+  return stem !== `/${path}` && path.startsWith(module) && stem.endsWith(`/${name.replaceAll(".", "/")}`);
 };
 
 /** Reports that came with the tree would be read as the outcome of this run. */

@@ -77,7 +77,7 @@ const packageRunner = async (
   };
 };
 
-/** Where the room lies and where Node finds the runner from there, hoisted and linked folders included. */
+/** Where the room lies, and the runner in its node_modules; links of package managers are followed. */
 const locate = async (name: string, room: Room): Promise<{ bin: string; root: string } | Judgement> => {
   const execution = await room.exec(["node", "-e", locator, name], { stdoutBytesMax: 16 * 1024 });
   const unfinished = judgeUnfinished(execution, "node");
@@ -94,13 +94,22 @@ const locate = async (name: string, room: Room): Promise<{ bin: string; root: st
   );
 };
 
+/**
+ * Node's own resolution would first ask whether the tree's package.json bears the name of the runner, and would look above
+ * the tree. A runner whose file is not below a node_modules folder is one that the tree brought itself.
+ */
 const locator = `
-const { dirname, join } = require("node:path");
+const { readFileSync, realpathSync } = require("node:fs");
+const { join, relative, sep } = require("node:path");
 const name = process.argv[1];
-const file = require.resolve(name + "/package.json");
-const { bin } = require(file);
-const path = join(dirname(file), typeof bin === "string" ? bin : bin[name]);
-console.log(JSON.stringify({ root: process.cwd(), bin: path }));
+const root = process.cwd();
+const folder = join(root, "node_modules", name);
+const { bin } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+const path = realpathSync(join(folder, typeof bin === "string" ? bin : bin[name]));
+const inside = relative(root, path);
+const parts = (inside.startsWith("..") ? path : inside).split(sep);
+if (parts.includes("node_modules")) console.log(JSON.stringify({ root, bin: path }));
+else console.error(path + " is not in a node_modules folder");
 `;
 
 /** A target narrows the run, so the files that the script names give way to it. */

@@ -74,7 +74,7 @@ const buildArgv = (manager: Package["manager"], target: string): readonly string
 
 /** The runner is loaded from node_modules, which comes from the trusted side. */
 const plantedModules = async (room: Room): Promise<Judgement | undefined> => {
-  const changed = (await room.changedFiles()).find(({ path }) => path.startsWith("node_modules/"));
+  const changed = (await room.changedFiles()).find(({ path }) => `${path}/`.startsWith("node_modules/"));
   if (changed === undefined) return undefined;
   return failed(
     "check_failed",

@@ -62,6 +62,8 @@ const pytestCommand = (target: string, interpreter: string, room: Room): TestCom
       const xml = await room.readScratch(report, REPORT_BYTES_MAX);
       return xml === undefined ? undefined : readPytestReport(xml);
     },
+    // Pytest names files as seen from its root, which a configuration may have put deeper.
+    isSource: (path, file) => `/${path}`.endsWith(`/${file}`),
   };
 };
 
@@ -89,6 +91,8 @@ const unittestCommand = async (target: string, interpreter: string, room: Room):
       const text = await room.readScratch(report, REPORT_BYTES_MAX);
       return text === undefined ? undefined : readLinesReport(text);
     },
+    // Unittest names modules, as seen from where discovery began.
+    isSource: (path, file) => `/${path}`.endsWith(`/${file.replaceAll(".", "/")}.py`),
   };
 };
 

@@ -19,8 +19,15 @@ export const rust: ToolchainAdapter = {
       env: environment(room),
       stdoutBytesMax: REPORT_BYTES_MAX,
       readReport: async ({ stdout }) => readCargoReport(stdout),
+      isSource: isIntegrationTest,
     };
   },
+};
+
+/** Reports name a crate and its source. Tests below src stand in the code they test: to change it is the work. */
+const isIntegrationTest = (path: string, file: string): boolean => {
+  const source = file.slice(file.indexOf(" ") + 1);
+  return !source.startsWith("src/") && `/${path}`.endsWith(`/${source}`);
 };
 
 /** Cargo names the test binaries on stderr only; without the names equal tests of two crates would be one. */

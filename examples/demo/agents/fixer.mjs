@@ -6,7 +6,13 @@ const fixes = {
   tax: ["src/tax.mjs", "export const withTax = (amount, percent) => amount * (1 + percent / 100);\n"],
   invoice: [
     "src/invoice.mjs",
-    'import { sum } from "./sum.mjs";\nimport { withTax } from "./tax.mjs";\n\nexport const invoice = (prices, percent) => `Total: ${withTax(sum(prices), percent)}`;\n',
+    [
+      'import { sum } from "./sum.mjs";',
+      'import { withTax } from "./tax.mjs";',
+      "",
+      'export const invoice = (prices, percent) => "Total: " + withTax(sum(prices), percent);',
+      "",
+    ].join("\n"),
   ],
 };
 

@@ -1,4 +1,4 @@
-import { formatDuration, type Run, type StoredEvent, type Verdict } from "../../index.js";
+import { formatDuration, type RunView, type StoredEvent, type Verdict } from "../../index.js";
 import { brief, type Output, paint } from "./output.js";
 
 const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "grey">> = {
@@ -23,9 +23,9 @@ const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "gre
 export const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);
 
-export const headline = (output: Output, run: Run): string => {
+export const headline = (output: Output, { run, interrupted }: RunView): string => {
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
-  return `${run.runId}  ${statusMark(output, run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
+  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
 };
 
 export const agoOf = (iso: string): string =>

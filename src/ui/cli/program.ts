@@ -121,9 +121,13 @@ const describe = (cli: Cli, terminal: Terminal, json: boolean): void => {
 /** Seed 002 spells these below `run`; a plan file of such a name can be given as `./list`. */
 const ALIASES: ReadonlySet<string> = new Set(["list", "status", "journal"]);
 
+/** Shared options that take the next word. */
+const VALUED: ReadonlySet<string> = new Set(["-C", "--directory", "--session"]);
+
 const withAliases = (argv: readonly string[]): string[] => {
-  const at = argv.findIndex((word, index) => word === "run" && ALIASES.has(argv[index + 1] ?? ""));
-  return at === -1 ? [...argv] : argv.toSpliced(at, 1);
+  let at = 0;
+  while (argv[at]?.startsWith("-")) at += VALUED.has(argv[at] ?? "") ? 2 : 1;
+  return argv[at] === "run" && ALIASES.has(argv[at + 1] ?? "") ? argv.toSpliced(at, 1) : [...argv];
 };
 
 const EXAMPLES = `

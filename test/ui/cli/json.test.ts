@@ -29,6 +29,7 @@ it("list", async () => {
           "blocker": "string",
           "createdAt": "string",
           "goal": "string",
+          "interrupted": "boolean",
           "lastHash": "string",
           "lastSeq": "number",
           "runId": "string",
@@ -50,6 +51,9 @@ it("show: the answer and its run", async () => {
   const { steps, criteria, ...rest } = run as Shape;
   expect(answer).toMatchInlineSnapshot(`
     {
+      "currentBlocker": "null",
+      "currentStepId": "null",
+      "interrupted": "boolean",
       "policyRequests": [],
       "schemaVersion": "number",
       "waiting": {

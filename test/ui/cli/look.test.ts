@@ -36,10 +36,10 @@ describe("list", () => {
     const { code, out, err } = await desk.type("list");
     expect([code, err]).toEqual([0, ""]);
     expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "RUN                                   STATUS     STEPS  UPDATED    GOAL
-      RUN  running    0/1    AGO The plan waiting.json
-      RUN  paused     0/2    AGO The plan stuck.json — It is paused because step "a" was refused 2 times (There …
-      RUN  completed  2/2    AGO The plan done.json
+      "RUN                                   STATUS       STEPS  UPDATED    GOAL
+      RUN  interrupted  0/1    AGO The plan waiting.json
+      RUN  paused       0/2    AGO The plan stuck.json — It is paused because step "a" was refused 2 times (There …
+      RUN  completed    2/2    AGO The plan done.json
       "
     `);
   });

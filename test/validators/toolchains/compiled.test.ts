@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
-import type { Judgement } from "../../../src/core/verdict.js";
 import { judge } from "../../../validators/index.js";
+import type { Finding } from "../../../validators/room.js";
 import { closeLocalRooms, has, localRoom, type Sample } from "../../helpers/local-room.js";
 
-const run = async (sample: Sample, target = ""): Promise<Judgement> =>
+const run = async (sample: Sample, target = ""): Promise<Finding> =>
   judge({ type: "test_pass", target, params: {} }, await localRoom(sample));
 
 afterAll(closeLocalRooms);
@@ -65,6 +65,30 @@ describe.skipIf(noCargo)(`cargo test${noCargo ? " (skipped: cargo is not install
       outcome: "failed",
       reason: "zero_tests",
     });
+  });
+});
+
+describe.skipIf(noCargo)(`cargo's report${noCargo ? " (skipped: cargo is not installed)" : ""}`, () => {
+  test("is missing where the tests of the base do not compile, and the verdict says so", async () => {
+    const both = { "tests/later.rs": "#[test]\nfn later() {\n    assert!(calc::later());\n}\n" };
+    const change = { "src/lib.rs": (old: string) => `${old}\npub fn later() -> bool {\n    true\n}\n` };
+    const judgement = await run({ fixture: "rust", both, change });
+    expect(judgement).toMatchObject({ outcome: "passed", counts: { passed: 3 } });
+    expect(judgement.message).toContain("no readable report of the base");
+  });
+
+  test("names the source of a test that stands outside of the tests folder, and no code under test", async () => {
+    const both = {
+      "Cargo.toml":
+        '[package]\nname = "calc"\nversion = "0.1.0"\nedition = "2021"\n\n[[test]]\nname = "checks"\npath = "checks/all.rs"\n',
+      "checks/all.rs": "#[test]\nfn checked() {\n    assert_eq!(calc::add(1, 2), 3);\n}\n",
+      "src/lib.rs":
+        "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {}\n}\n",
+    };
+    const easier = (old: string) => `// easier\n${old}`;
+    const change = { "checks/all.rs": easier, "src/lib.rs": easier };
+    const judgement = await run({ fixture: "rust", both, change });
+    expect(judgement).toMatchObject({ outcome: "passed", judgedBy: ["checks/all.rs"] });
   });
 });
 

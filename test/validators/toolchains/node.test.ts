@@ -98,9 +98,34 @@ describe("node --test", () => {
     expect(await run({ change })).toMatchObject({ outcome: "passed" });
   });
 
-  test("has nothing to compare with when there is no base", async () => {
+  test("has nothing to compare with when there is no base, and says so", async () => {
     const change = { "calc.test.mjs": testFile("other") };
-    expect(await run({ change, noBase: true })).toMatchObject({ outcome: "passed" });
+    const judgement = await run({ change, noBase: true });
+    expect(judgement).toMatchObject({ outcome: "passed" });
+    expect(judgement.message).toContain("no readable report of the base");
+    expect((await run({})).message).not.toContain("base");
+  });
+
+  test("tells of changed files in which tests ran at the base, whatever they are called", async () => {
+    const both = {
+      "package.json": script("node --test sum.mjs more.mjs"),
+      "sum.mjs": testFile("sum"),
+      "more.mjs": testFile("more"),
+    };
+    const change = { "sum.mjs": `// easier\n${testFile("sum")}`, "calc.mjs": (old: string) => `${old}\n` };
+    expect(await run({ both, change })).toMatchObject({ outcome: "passed", judgedBy: ["sum.mjs"] });
+  });
+
+  test.each([
+    ["hangs", "for (;;);", "time limit"],
+    ["kills its runner", 'process.kill(process.ppid, "SIGKILL");', "SIGKILL"],
+  ])("cannot judge where the base %s, for nobody knows what ran there", async (_what, body, said) => {
+    const both = { "calc.mjs": `${body}\nexport const add = 0;\n` };
+    const change = { "calc.mjs": "export const add = (a, b) => a + b;\n" };
+    const judgement = await run({ both, change, limitMs: 4_000 });
+    expect(judgement).toMatchObject({ outcome: "errored", reason: "room_failed", exitCode: null });
+    expect(judgement.message).toMatch(new RegExp(`at the base.*${said}`));
+    expect(judgement.hint).toContain("command_pass");
   });
 
   test("ends at the time limit although a grandchild holds the pipe", async () => {
@@ -191,6 +216,31 @@ describe("vitest", () => {
     expect(await run(sample, "more")).toMatchObject({ outcome: "passed", counts: { passed: 1 } });
   });
 
+  test("is not the tree itself under that name", async () => {
+    const forged = JSON.stringify({
+      testResults: ["calc", "more"].map((name) => ({
+        name: `${name}.test.mjs`,
+        assertionResults: [{ title: "forged", status: "passed" }],
+      })),
+    });
+    const itself = {
+      name: "vitest",
+      exports: { "./*": "./*" },
+      bin: "./fake.cjs",
+      scripts: { test: "vitest" },
+    };
+    const fake = `
+      const option = process.argv.find((word) => word.startsWith("--outputFile.json="));
+      require("node:fs").writeFileSync(option.slice("--outputFile.json=".length), ${JSON.stringify(forged)});`;
+    const change = {
+      "package.json": JSON.stringify(itself),
+      "fake.cjs": fake,
+      "calc.mjs": "export const add = () => 0;\n",
+    };
+    const judgement = await run({ ...sample, both: {}, change, noBase: true });
+    expect(judgement).toMatchObject({ outcome: "failed", reason: "check_failed", counts: { failed: 2 } });
+  });
+
   test("never passes when its worker leaves behind its back", async () => {
     const change = { "calc.mjs": "process.reallyExit(0);\nexport const add = 0;\n" };
     expect((await run({ ...sample, change })).outcome).toBe("failed");
@@ -227,6 +277,22 @@ describe("jest", () => {
     const judgement = await run({ both: { "package.json": script("jest") } });
     expect(judgement).toMatchObject({ outcome: "errored", reason: "toolchain_missing" });
     expect(judgement.hint).toContain('"jest"');
+  });
+
+  test("is found where a package manager links it, and nowhere in the tree itself", async () => {
+    const { "package.json": project, ...files } = stub(writes);
+    const at = (folder: string) => ({
+      "package.json": project,
+      "node_modules/other/index.js": "",
+      ...Object.fromEntries(
+        Object.entries(files).map(([path, text]) => [path.replace("node_modules/jest", folder), text]),
+      ),
+    });
+    const pnpm = "node_modules/.pnpm/jest@1/node_modules/jest";
+    const linked = { both: at(pnpm), links: { "node_modules/jest": ".pnpm/jest@1/node_modules/jest" } };
+    expect(await run(linked)).toMatchObject({ reason: "report_contradicts" });
+    const workspace = { both: at("packages/jest"), links: { "node_modules/jest": "../packages/jest" } };
+    expect(await run(workspace)).toMatchObject({ outcome: "errored", reason: "toolchain_missing" });
   });
 
   test("is not loaded from a folder that the proposal brings", async () => {

@@ -95,6 +95,13 @@ class Unready(unittest.TestCase):
     expect(await run({ ...sample, change })).toMatchObject({ outcome: "passed", counts: { passed: 2 } });
   });
 
+  test("cannot judge when the base has no interpreter that starts, for nobody knows what ran there", async () => {
+    const both = { ".venv/bin/python3": "not a program" };
+    const judgement = await run({ ...sample, both, remove: [".venv"] });
+    expect(judgement).toMatchObject({ outcome: "errored", reason: "toolchain_missing" });
+    expect(judgement.message).toContain("at the base");
+  });
+
   test("is found by a test file in the root when there is no project file", async () => {
     const both = {
       "test_root.py": "import unittest\n\nclass T(unittest.TestCase):\n    def test(self):\n        pass\n",

@@ -22,7 +22,7 @@ export const listRuns = async (
   output: Output,
   options: { status?: RunStatus; session?: string; limit: number; after?: string },
 ): Promise<number> => {
-  const rows = await app.ledger.list({
+  const rows = await app.list({
     limit: options.limit,
     ...(options.status === undefined ? {} : { statuses: [options.status] }),
     ...(options.session === undefined ? {} : { sessionKey: options.session }),
@@ -36,7 +36,7 @@ export const listRuns = async (
       ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
       ...rows.map((row) => [
         row.runId,
-        statusMark(output, row.status),
+        statusMark(output, row.interrupted ? "interrupted" : row.status),
         `${row.stepsCompleted}/${row.stepsTotal}`,
         agoOf(row.updatedAt),
         brief(row.blocker === null ? row.goal : `${row.goal} — ${row.blocker}`, 80),
@@ -74,7 +74,7 @@ export const showRun = async (
   if (output.json)
     return done(() => printJson(output, { ...view, policyRequests: app.policyRequests(view.run, caller) }));
   const { run, waiting } = view;
-  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, run)}`);
+  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   printLine(output, "");

@@ -1,14 +1,13 @@
-import { formatDuration, type RunLedger, type RunStatus } from "../../../index.js";
+import { formatDuration, type RunLedger, runStatuses } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, table } from "../output.js";
 
-const STATUSES: readonly RunStatus[] = ["planning", "running", "paused", "completed", "failed"];
 /** Runs counted for each status; more are shown as "1000+". */
 const COUNTED_MAX = 1_000;
 
 export const status = async (app: RunLedger, output: Output): Promise<number> => {
   const counts: Record<string, number> = {};
-  for (const one of STATUSES)
+  for (const one of runStatuses)
     counts[one] = (await app.ledger.list({ statuses: [one], limit: COUNTED_MAX })).length;
   const { settings } = app;
   const facts = {
@@ -24,7 +23,7 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
     printJson(output, facts);
     return EXIT.done;
   }
-  const counted = STATUSES.map((one) => `${counts[one] === COUNTED_MAX ? "1000+" : counts[one]} ${one}`);
+  const counted = runStatuses.map((one) => `${counts[one] === COUNTED_MAX ? "1000+" : counts[one]} ${one}`);
   printLine(
     output,
     table([
