@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { uuidv7 } from "uuidv7";
-import { digestOf } from "../core/canonical.js";
 import { type Caller, Command } from "../core/commands.js";
 import type { Rules } from "../core/decide/guards.js";
 import { type Decision, decide } from "../core/decide/index.js";
@@ -14,6 +13,7 @@ import { whyRun } from "../core/why.js";
 import type { ListQuery, RunProjection, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
 import { fromRow, fromRows, GENESIS_HASH, tampered, toRows } from "./journal.js";
+import { keyOf } from "./keys.js";
 import { fromSnapshot, type Known, toSnapshot } from "./snapshot.js";
 
 export type SubmitOptions = {
@@ -325,27 +325,6 @@ const projectionOf = (run: Run): RunProjection => {
     blocker: waiting.for === "person" ? waiting.sentence : null,
     runnable: nextActions(run).length > 0,
   };
-};
-
-// A key for creating a run cannot belong to a run yet: it belongs to the session.
-// The same key of another caller is another question: the first answer is for nobody else's eyes.
-const keyOf = (runId: string, command: Command, caller: Caller, key: string) => {
-  if (key.length === 0 || key.length > limit.IDEMPOTENCY_KEY_CHARS)
-    throw new LedgerError(
-      "invalid_input",
-      `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
-    );
-  return {
-    scope: command.type === "create_run" ? `session:${caller.sessionKey}` : runId,
-    key,
-    digest: digestOf({ asked: withoutCapture(command), caller }),
-  };
-};
-
-/** What was read from folders is another each time; whoever asks again means the same. */
-const withoutCapture = (command: Command): Record<string, unknown> => {
-  if (command.type === "create_run") return { ...command, base: null };
-  return command.type === "propose_step_result" ? { ...command, capture: null } : command;
 };
 
 const answered = async (

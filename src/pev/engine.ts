@@ -60,14 +60,18 @@ export const createPev = (options: {
   /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
   const openings = new Map<string, Promise<StepWorkspace>>();
 
-  const record = async (runId: string, command: Command, { epoch, signal }: Holding): Promise<Run> => {
+  const record = async (seen: Run, command: Command, { epoch, signal }: Holding): Promise<Run> => {
+    const { runId } = seen;
     if (signal.aborted) return ledger.load(runId);
     try {
       return (await ledger.submit(runId, command, engine, { epoch })).run;
     } catch (error) {
-      // Somebody cancelled the run or answered the step while it was judged: the verdict comes too late.
-      if (isLedgerError(error) && error.kind === "refused") return ledger.load(runId);
-      throw error;
+      if (!isLedgerError(error) || error.kind !== "refused") throw error;
+      const now = await ledger.load(runId);
+      // Somebody cancelled the run or answered the step while it was judged: the verdict comes too late. On the very run
+      // that was judged it would be refused for ever.
+      if (now.seq === seen.seq) throw error;
+      return now;
     }
   };
 
@@ -77,7 +81,7 @@ export const createPev = (options: {
     if (step?.state.status !== "verify_pending") return run;
     const verdict = await judgeProposal(project, run, step, holding.signal);
     const command = { type: "record_verdict", stepId, verdict, round: step.state.errors } as const;
-    const recorded = await record(runId, command, holding);
+    const recorded = await record(run, command, holding);
     if (findStep(recorded, stepId)?.state.status === "completed")
       await disposeWorkspaces(project, runId, stepId);
     return tidied(recorded);
@@ -95,7 +99,7 @@ export const createPev = (options: {
     if (state?.status !== "unchecked") return run;
     const verdict = await judgeCriterion(project, run, index, holding.signal);
     const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
-    return tidied(await record(runId, command, holding));
+    return tidied(await record(run, command, holding));
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
@@ -112,6 +116,10 @@ export const createPev = (options: {
       }
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
+        if (lease.takenFrom !== null)
+          await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
+            epoch: lease.epoch,
+          });
         if (action.kind === "verify") await verify(runId, action.stepId, holding);
         if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
       } catch (error) {
@@ -124,18 +132,7 @@ export const createPev = (options: {
 
   return {
     project,
-    captureBase: async (runId, baseOptions) => {
-      if (project.store === null) return null;
-      await requireTopLevel(project.folder);
-      const { commit } = await captureBase({
-        store: project.store,
-        projectDir: project.folder,
-        runId,
-        ...baseOptions,
-        allowDirty: [...project.ownFiles, ...baseOptions.allowDirty],
-      });
-      return commit;
-    },
+    captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
     openWorkspace: (run, step, signal) => {
       const key = `${run.runId} ${step.spec.id}`;
       const opening = openings.get(key) ?? openStepWorkspace(project, run, step, signal);
@@ -148,6 +145,14 @@ export const createPev = (options: {
     verifyCriterion,
     settle,
   };
+};
+
+const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
+  const { store, folder, ownFiles } = project;
+  if (store === null) return null;
+  await requireTopLevel(folder);
+  const allowDirty = [...ownFiles, ...options.allowDirty];
+  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty })).commit;
 };
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.

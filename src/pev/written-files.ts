@@ -31,8 +31,9 @@ const marksOf = async (root: string, paths: readonly string[]): Promise<readonly
 
 const markOf = (path: string): string => {
   try {
-    const { ino, mode, ctimeNs } = lstatSync(path, { bigint: true });
-    return `${ino} ${mode} ${ctimeNs}`;
+    // Files that were unpacked in the same tick share a change time; two folders of them could change places.
+    const { ino, ctimeNs } = lstatSync(path, { bigint: true });
+    return `${ino} ${ctimeNs}`;
   } catch {
     // Gone, or below what is no folder any more.
     return "gone";

@@ -62,7 +62,7 @@ export const gate = (): { readonly opened: Promise<void>; readonly open: () => v
 
 /** Looks again and again, within a bound, until it holds. */
 export const eventually = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let look = 0; look < 1_000; look += 1) {
+  for (let look = 0; look < 2_000; look += 1) {
     if (await holds()) return;
     await delay(20);
   }

@@ -18,7 +18,7 @@ import { removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 let folder: string;
 const at = (path: string) => join(folder, path);
-const ALL = ["a.test.js", "src/b.js", "src/c.js"];
+const ALL = ["a.test.js", "src/b.js", "src/c.js", "easy/b.js"];
 
 beforeEach(() => {
   folder = tempFolder();
@@ -106,6 +106,15 @@ describe("a watched file", () => {
         symlinkSync("other", at("src"));
       },
       ["src/b.js", "src/c.js"],
+    ],
+    [
+      "whose folder changes places with another",
+      () => {
+        renameSync(at("src"), at("aside"));
+        renameSync(at("easy"), at("src"));
+        renameSync(at("aside"), at("easy"));
+      },
+      ["src/b.js", "src/c.js", "easy/b.js"],
     ],
     [
       "whose folder becomes a file",

@@ -139,7 +139,7 @@ describe("the script that a plan calls as its judge", () => {
 describe("what tests compare with", () => {
   it("may not be brought in line with the bug", async () => {
     const test =
-      'import assert from "node:assert/strict";\nimport { readFileSync } from "node:fs";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("prices add up", () => assert.equal(`${sum([2, 3])}\\n`, readFileSync("src/testdata/sum.txt", "utf8")));\n';
+      'import assert from "node:assert/strict";\nimport { readFileSync } from "node:fs";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("prices add up", () => assert.equal(sum([2, 3]), Number(readFileSync("src/testdata/sum.txt", "utf8"))));\n';
     const suspects = await suspectsIn({
       ...buggySum,
       "test/sum.test.mjs": test,

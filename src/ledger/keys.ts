@@ -1,0 +1,25 @@
+import { digestOf } from "../core/canonical.js";
+import type { Caller, Command } from "../core/commands.js";
+import { LedgerError } from "../core/errors.js";
+import * as limit from "../core/limits.js";
+
+// A key for creating a run cannot belong to a run yet: it belongs to the session.
+// The same key of another caller is another question: the first answer is for nobody else's eyes.
+export const keyOf = (runId: string, command: Command, caller: Caller, key: string) => {
+  if (key.length === 0 || key.length > limit.IDEMPOTENCY_KEY_CHARS)
+    throw new LedgerError(
+      "invalid_input",
+      `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
+    );
+  return {
+    scope: command.type === "create_run" ? `session:${caller.sessionKey}` : runId,
+    key,
+    digest: digestOf({ asked: withoutCapture(command), caller }),
+  };
+};
+
+/** What was read from folders is another each time; whoever asks again means the same. */
+const withoutCapture = (command: Command): Record<string, unknown> => {
+  if (command.type === "create_run") return { ...command, base: null };
+  return command.type === "propose_step_result" ? { ...command, capture: null } : command;
+};
