@@ -198,7 +198,7 @@ const work = async (
 ): Promise<void> => {
   const { ledger, pev, engine } = options;
   const before = await ledger.load(runId);
-  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, stepId, epoch));
+  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, stepId, epoch, signal));
   if (begun === undefined || begun.workspace === null) return;
   const { run, step, workspace } = begun;
   const say = (command: Command, caller: Caller) =>
@@ -257,7 +257,8 @@ const begin = async (
   before: Run,
   stepId: string,
   epoch: number,
-): Promise<Begun> => {
+  signal: AbortSignal,
+): Promise<Begun | undefined> => {
   const { runId } = before;
   const found = findStep(before, stepId);
   if (found === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
@@ -266,9 +267,10 @@ const begin = async (
     return { run, step: findStep(run, stepId) ?? found };
   };
   try {
-    const workspace = await pev.openWorkspace(before, found, new AbortController().signal);
+    const workspace = await pev.openWorkspace(before, found, signal);
     return { ...(await start(workspace.base)), workspace };
   } catch (error) {
+    if (signal.aborted) return undefined;
     if (!isLedgerError(error) || error.kind !== "environment") throw error;
     const { run, step } = await start(before.head);
     const reason = `The workspace could not be prepared: ${error.message}`;

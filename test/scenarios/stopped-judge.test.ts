@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { buggySum, makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
@@ -44,4 +45,24 @@ it("an interrupted judge records nothing; the next worker judges the same propos
   expect(await driven).toMatchObject({ end: "stopped" });
   expect((await typesOf(scene)).at(-1)).toBe("step_result_proposed");
   expect((await app.view(runId)).waiting).toMatchObject({ for: "worker", hint: `runledger resume ${runId}` });
+});
+
+it("a set-up command is stopped like an agent: nothing is recorded, and the half-made workspace is gone", async () => {
+  shop = await makeSample(buggySum);
+  const begun = join(shop.place, "begun");
+  await shop.write({
+    "runledger.yaml": `workspace: { setup: [[sh, -c, "touch '${begun}'; sleep 3600"]] }\n`,
+  });
+  const app = await shop.open({ coder: () => "done" });
+  const run = await app.createRun(person(app), {
+    plan: onePlan(),
+    sessionKey: SESSION,
+    originalRequest: "set it up",
+  });
+  const stop = new AbortController();
+  const driven = app.drive(run.runId, stop.signal);
+  await vi.waitUntil(() => existsSync(begun), { timeout: 30_000 });
+  stop.abort();
+  expect(await driven).toMatchObject({ end: "stopped", run: { steps: [{ attempt: 0 }] } });
+  expect(await readdir(join(shop.place, "state/runledger/workspaces"))).toEqual([]);
 });

@@ -95,6 +95,12 @@ class Unready(unittest.TestCase):
     expect(await run({ ...sample, change })).toMatchObject({ outcome: "passed", counts: { passed: 2 } });
   });
 
+  test("tells of no new file, although its name ends like that of one that held tests", async () => {
+    const room = await localRoom({ ...sample, change: { "old/test_calc.py": "" } });
+    const judgement = await judge({ type: "test_pass", target: "", params: {} }, room);
+    expect(judgement).toMatchObject({ outcome: "passed", judgedBy: [] });
+  });
+
   test("cannot judge when the base has no interpreter that starts, for nobody knows what ran there", async () => {
     const both = { ".venv/bin/python3": "not a program" };
     const judgement = await run({ ...sample, both, remove: [".venv"] });
