@@ -16,9 +16,18 @@ const closingLine: Reporter = {
   },
 };
 
+/** Whole attacks and whole projects of other languages: minutes, so they run apart (`npm run test:slow`). */
+const SLOW = [
+  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,tampering,toolchains}.test.ts",
+  "test/validators/test_pass.test.ts",
+  "test/validators/toolchains/*.test.ts",
+];
+const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: slow ? SLOW : ["test/**/*.test.ts"],
+    exclude: slow ? [] : SLOW,
     reporters: ["default", closingLine],
     testTimeout: 60_000,
     hookTimeout: 60_000,

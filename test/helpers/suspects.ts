@@ -88,7 +88,7 @@ export const expectRefused = ({ run, reason, message }: Trial, expected: string)
 };
 
 export const expectVerified = ({ run, message }: Trial): void => {
-  expect({ ...run.state, message }).toMatchObject({ status: "completed" });
+  expect(`${run.state.status}: ${message}`).toMatch(/^completed/);
   expect(run.steps[0]?.state).toMatchObject({ how: "verified" });
   expect(run.waivers).toEqual([]);
 };

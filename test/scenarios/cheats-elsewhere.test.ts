@@ -174,7 +174,7 @@ while [ ! -s "$LAIR/pid" ]; do sleep 0.02; done
     }
   });
 
-  it("that the code under test leaves is dead when the verdict is there", async () => {
+  it("that the code under test leaves is dead when the verdict is there, and what it rewrote is no pass", async () => {
     const suspects = await openSuspects(buggySum);
     try {
       const daemon = (scene: Scene) =>
@@ -182,7 +182,7 @@ while [ ! -s "$LAIR/pid" ]; do sleep 0.02; done
           "daemon.sh": DAEMON.split("\n").slice(1, 8).join("\n"),
           "src/sum.mjs": `import { spawn } from "node:child_process";\nspawn("setsid", ["nohup", "sh", "daemon.sh"], { env: { ...process.env, LAIR: ${JSON.stringify(scene.lair)} }, detached: true, stdio: "ignore" }).unref();\nimport { existsSync } from "node:fs";\nwhile (!existsSync(${JSON.stringify(join(scene.lair, "pid"))}));\n${FIXED_SUM}`,
         });
-      expectVerified(await suspects.try(daemon));
+      expectRefused(await suspects.try(daemon), "tampered");
       await expectDead(join(suspects.place, "lair"));
     } finally {
       await suspects.dispose();
