@@ -1,4 +1,4 @@
-import type { Judgement, VerdictReason } from "../src/core/verdict.js";
+import { type Judgement, nothingRan, type VerdictReason } from "../src/core/verdict.js";
 import type { Execution } from "./room.js";
 
 type Evidence = Partial<Omit<Judgement, "outcome" | "reason" | "message">>;
@@ -63,13 +63,7 @@ const judgement = (
   message: string,
   evidence: Evidence,
 ): Judgement => ({
-  command: null,
-  exitCode: null,
-  signal: null,
-  counts: null,
-  missing: [],
-  tail: "",
-  log: null,
+  ...nothingRan(),
   ...evidence,
   outcome,
   reason,

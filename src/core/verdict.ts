@@ -69,6 +69,17 @@ export const Judgement = z.strictObject({
 });
 export type Judgement = z.infer<typeof Judgement>;
 
+/** What a judgement says of its command when none ran. */
+export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> => ({
+  command: null,
+  exitCode: null,
+  signal: null,
+  counts: null,
+  missing: [],
+  tail: "",
+  log: null,
+});
+
 /** 0 none · 1 scrubbed environment, caps, clean room. */
 export const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
 export type IsolationLevel = z.infer<typeof IsolationLevel>;

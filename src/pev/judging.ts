@@ -4,7 +4,14 @@ import { isLedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import type { Run, Step, StepState } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
-import type { Conflict, Judgement, ProvisionRecord, Verdict, VerdictReason } from "../core/verdict.js";
+import {
+  type Conflict,
+  type Judgement,
+  nothingRan,
+  type ProvisionRecord,
+  type Verdict,
+  type VerdictReason,
+} from "../core/verdict.js";
 import type { Git } from "./git.js";
 import { changedFiles, commitTree, filesWith, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
@@ -288,13 +295,7 @@ const refused = (reason: VerdictReason, message: string): Judgement => ({
   outcome: "failed",
   reason,
   message,
-  command: null,
-  exitCode: null,
-  signal: null,
-  counts: null,
-  missing: [],
-  tail: "",
-  log: null,
+  ...nothingRan(),
 });
 
 const couldNotRun = (error: unknown): Judged => {

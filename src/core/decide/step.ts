@@ -4,7 +4,7 @@ import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
 import { awaitsApproval, findStep, isReady, type Run, type Step, type StepState } from "../run.js";
 import { validatorDigest } from "../spec.js";
-import type { Verdict } from "../verdict.js";
+import { nothingRan, type Verdict } from "../verdict.js";
 import {
   alreadyDone,
   type DecideContext,
@@ -262,13 +262,7 @@ const rejection = (
   outcome: "failed",
   reason: "rejected",
   message: reason,
-  command: null,
-  exitCode: null,
-  signal: null,
-  counts: null,
-  missing: [],
-  tail: "",
-  log: null,
+  ...nothingRan(),
   proposalSeq: proposal.seq,
   base: proposal.capture.base,
   head: run.head,
