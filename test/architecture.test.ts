@@ -143,6 +143,21 @@ describe("the house", () => {
     expect(vague).toEqual([]);
   });
 
+  it("exports no value that nobody imports", () => {
+    const dead = sources
+      .filter(({ path }) => path !== "src/index.ts")
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/^export (?:const|class) (\w+)/gm)]
+          .map(([, name = ""]) => name)
+          .filter((name) => {
+            const used = new RegExp(`\\b${name}\\b`);
+            return !sources.some((other) => other.path !== path && used.test(other.text));
+          })
+          .map((name) => `${path} exports ${name}`),
+      );
+    expect(dead).toEqual([]);
+  });
+
   it("holds no promise for later and no silenced check", () => {
     const promises = sources
       .filter(({ text }) => /\bTODO\b|\bFIXME\b|@ts-ignore|@ts-expect-error|biome-ignore/.test(text))

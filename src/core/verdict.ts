@@ -81,8 +81,7 @@ export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> 
 });
 
 /** 0 none · 1 scrubbed environment, caps, clean room. */
-export const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
-export type IsolationLevel = z.infer<typeof IsolationLevel>;
+const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
 
 export const Conflict = z.strictObject({
   path: z.string(),

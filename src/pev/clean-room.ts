@@ -5,7 +5,7 @@ import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { type Git, gitAt, RAW_ATTRIBUTES } from "./git.js";
 import { changedFiles, listTree } from "./objects.js";
-import { provision } from "./provision.js";
+import { PROVISION_MS, provision } from "./provision.js";
 import { type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
 import { treeFiles } from "./tree-files.js";
 import { watchFiles } from "./written-files.js";
@@ -32,9 +32,6 @@ export interface BaseCache {
   get(key: string): Promise<AtBase | undefined>;
   set(key: string, known: AtBase): Promise<void>;
 }
-
-/** Dependencies of a large project are copied and installed within this, or something hangs. */
-const PROVISION_MS = 600_000;
 
 /** The verifier's own tree, written from stored objects at a place nobody knew before, so no agent has touched any of it. */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {

@@ -16,15 +16,14 @@ export const commitTree = async (input: {
   readonly message: string;
   /** ISO 8601. */
   readonly at: string;
-  readonly author?: { readonly name: string; readonly email: string };
 }): Promise<string> => {
-  const { store, tree, parent, message, at, author = RUNLEDGER } = input;
+  const { store, tree, parent, message, at } = input;
   const date = `@${Math.floor(Date.parse(at) / 1000)} +0000`;
   const { stdout } = await store.run(["commit-tree", tree, "-p", parent], {
     input: mailSafe(message),
     env: {
-      GIT_AUTHOR_NAME: author.name,
-      GIT_AUTHOR_EMAIL: author.email,
+      GIT_AUTHOR_NAME: RUNLEDGER.name,
+      GIT_AUTHOR_EMAIL: RUNLEDGER.email,
       GIT_AUTHOR_DATE: date,
       GIT_COMMITTER_NAME: RUNLEDGER.name,
       GIT_COMMITTER_EMAIL: RUNLEDGER.email,

@@ -8,7 +8,7 @@ import { judgePrograms } from "./judge-programs.js";
  * What decides whether tests and builds mean anything: whoever may change it may fake a pass. Adding such a file counts
  * as much as changing one (research on reward hacking: runner configuration is the first thing that is edited).
  */
-export const PROTECTED_JUDGES: readonly string[] = [
+const PROTECTED_JUDGES: readonly string[] = [
   // test runners
   "**/{vitest,vite,jest,playwright,cypress,karma,ava,nyc,c8,mocha,wdio}{,.*}.{config,conf}.*",
   "**/{vitest,jest,mocha}{.,-}{setup,workspace,preset}.*",
@@ -48,7 +48,7 @@ export const PROTECTED_JUDGES: readonly string[] = [
  * Tests that were there at the base are the judge's, and so is what they compare with: neither may be changed or removed.
  * New ones may be added. The names are those that each runner looks for when nothing else is said.
  */
-export const PROTECTED_TESTS: readonly string[] = [
+const PROTECTED_TESTS: readonly string[] = [
   "**/{test,tests,spec,e2e,cypress,__tests__}/**",
   // Vitest, Jest, node:test, Playwright, Cypress
   "**/{,*.}{test,tests,spec,cy,e2e}{,-d}.{,c,m}{js,ts}{,x}",

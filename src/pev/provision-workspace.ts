@@ -3,12 +3,9 @@ import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { Run, Step } from "../core/run.js";
 import type { Project } from "./project.js";
-import { provision } from "./provision.js";
+import { PROVISION_MS, provision } from "./provision.js";
 import { roomEnvironment } from "./room-environment.js";
 import { runProcess } from "./sandbox.js";
-
-/** Installing the dependencies of a large project takes minutes; longer than this it hangs. */
-const PROVISION_MS = 600_000;
 
 /**
  * An agent needs the same dependencies as its judge; without them it would only find out that they are missing. Aborted, it

@@ -7,6 +7,9 @@ import type { ProcessEnd } from "./sandbox.js";
 import { partsOf } from "./tree-files.js";
 import { wayBack } from "./way-back.js";
 
+/** Dependencies of a large project are copied and installed within this, or something hangs. */
+export const PROVISION_MS = 600_000;
+
 export type Provisioning = {
   /** The folder that is made usable. */
   readonly tree: string;

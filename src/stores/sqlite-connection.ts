@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
@@ -18,21 +19,34 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
   // drizzle imports the driver as well, so it must come after the check too.
   const { drizzle } = await import("drizzle-orm/better-sqlite3");
   const { migrate } = await import("drizzle-orm/better-sqlite3/migrator");
-  const sqlite = openFile(driver, file, { timeout: BUSY_TIMEOUT_MS });
-  try {
-    // Before anything is written: a newer program may rely on what this one would undo.
-    refuseNewerSchema(sqlite);
-    applySettings(sqlite);
-    const db = drizzle(sqlite);
-    bringUpToDate(sqlite, () => migrate(db, { migrationsFolder: migrationsFolder() }));
-    return { sqlite, db };
-  } catch (error) {
-    sqlite.close();
-    throw error;
+  for (let attempt = 1; ; attempt += 1) {
+    const sqlite = openFile(driver, file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      // Before anything is written: a newer program may rely on what this one would undo.
+      refuseNewerSchema(sqlite);
+      applySettings(sqlite);
+      const db = drizzle(sqlite);
+      bringUpToDate(sqlite, () => migrate(db, { migrationsFolder: migrationsFolder() }));
+      return { sqlite, db };
+    } catch (error) {
+      sqlite.close();
+      // Switching a new file to WAL while another opener does the same is refused at once, without the busy timeout.
+      if (!isBusy(error) || attempt >= OPENINGS_MAX) throw error;
+      await setTimeout(OPENING_PAUSE_MS);
+    }
   }
 };
 
-/** Far longer than any commit of another process takes, and shorter than a lease: waiting blocks the heartbeat too. */
+const isBusy = (error: unknown): boolean =>
+  [error, (error as { cause?: unknown } | null)?.cause].some((one) =>
+    String((one as { code?: unknown } | null)?.code).startsWith("SQLITE_BUSY"),
+  );
+
+/** Whoever makes the ledger needs a few milliseconds; two seconds of trying again are more than enough. */
+const OPENINGS_MAX = 40;
+const OPENING_PAUSE_MS = 50;
+
+/** Far longer than any commit of another process takes, and no longer: waiting blocks the heartbeats of leases too. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** Name, what to set, what to read back. The timeout comes first: switching to WAL may already have to wait. */

@@ -305,7 +305,7 @@ describe("what is no source is refused by name", () => {
   it.each([
     ["an absolute link", "/etc/passwd"],
     ["a link to the folder above", ".."],
-    ["a link that leaves through itself", "../work/../../etc/passwd"],
+    ["a link that leaves through itself", ["..", "work", "..", "..", "etc", "passwd"].join("/")],
   ])("%s", async (_what, target) => {
     const work = await startWork();
     symlinkSync(target, join(work.folder, "link"));

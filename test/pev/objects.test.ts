@@ -63,13 +63,14 @@ describe("a commit", () => {
     );
   });
 
-  it("names its author when there is one, and takes no NUL from a message", async () => {
+  it("is signed by RunLedger, and takes no NUL from a message", async () => {
     const store = await openStore();
     const root = await rootOf(store, {});
-    const author = { name: "Ann <b>\nC", email: "ann@x" };
     const tree = await treeOf(store, { a: "a" });
-    const commit = await commitTree({ store, tree, parent: root, message: "a\0b", at, author });
-    expect((await store.run(["show", "-s", "--format=%an|%ae|%s", commit])).stdout).toBe("Ann bC|ann@x|ab\n");
+    const commit = await commitTree({ store, tree, parent: root, message: "a\0b", at });
+    expect((await store.run(["show", "-s", "--format=%an|%ae|%s", commit])).stdout).toBe(
+      "RunLedger|runledger@localhost|ab\n",
+    );
   });
 });
 
