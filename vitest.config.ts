@@ -22,12 +22,15 @@ const SLOW = [
   "test/validators/test_pass.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
+/** Kills, loads and bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
+const SWEEPS = ["test/sweeps/**/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
+const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 
 export default defineConfig({
   test: {
-    include: slow ? SLOW : ["test/**/*.test.ts"],
-    exclude: slow ? [] : SLOW,
+    include: full ? SWEEPS : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
+    exclude: full || slow ? [] : [...SLOW, ...SWEEPS],
     reporters: ["default", closingLine],
     // The first Go room fills a cache, which takes half a minute on a busy machine.
     testTimeout: slow ? 180_000 : 60_000,
