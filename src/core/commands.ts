@@ -35,6 +35,8 @@ export const Command = z.discriminatedUnion("type", [
     /** Without a plan the run stays in `planning` until attach_plan. */
     plan: Plan.optional(),
   }),
+  /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
+  z.strictObject({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
   z.strictObject({ type: z.literal("attach_plan"), plan: Plan }),
   z.strictObject({ type: z.literal("start_step"), stepId, base: z.string().nullable() }),
   z.strictObject({

@@ -62,8 +62,21 @@ export const Waiver = z.strictObject({
 });
 export type Waiver = z.infer<typeof Waiver>;
 
-const event = <T extends string, P extends z.ZodType>(type: T, payload: P) =>
-  z.strictObject({ type: z.literal(type), version: z.literal(1), payload });
+/** Where a run begins that goes on from another one's past. */
+export const ForkPoint = z.strictObject({
+  runId: z.string(),
+  /** The last event that was taken over. */
+  seq: z.int().min(1),
+  hash: z.string(),
+});
+export type ForkPoint = z.infer<typeof ForkPoint>;
+
+/** A payload whose shape changes gets the next version, and a step in upcast.ts that leads there. */
+const event = <T extends string, P extends z.ZodType, V extends number = 1>(
+  type: T,
+  payload: P,
+  version: V = 1 as V,
+) => z.strictObject({ type: z.literal(type), version: z.literal(version), payload });
 
 /** Events that belong to one try at a step carry its number. */
 const attemptEvent = <T extends string, P extends z.ZodType>(type: T, payload: P) =>
@@ -82,7 +95,10 @@ export const EventBody = z.discriminatedUnion("type", [
       workspaceIsolation: z.boolean(),
       /** The commit everything starts from; null without workspace isolation. */
       base: z.string().nullable(),
+      /** A fork's events up to that seq are the other run's, with their own times and actors. */
+      forkedFrom: ForkPoint.nullable(),
     }),
+    2,
   ),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() })),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
@@ -132,6 +148,11 @@ export const EventBody = z.discriminatedUnion("type", [
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];
+
+/** The version that each type is written in today. */
+export const eventVersions = Object.fromEntries(
+  EventBody.options.map(({ shape }) => [shape.type.value, shape.version.value]),
+) as Readonly<Record<EventType, number>>;
 
 /** The event types, in the order of the union. */
 export const eventTypes: readonly EventType[] = EventBody.options.map((option) => option.shape.type.value);

@@ -31,6 +31,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   createdBy: event.actor,
   createdAt: event.at,
   updatedAt: event.at,
+  forkedFrom: event.payload.forkedFrom,
   workspaceIsolation: event.payload.workspaceIsolation,
   base: event.payload.base,
   head: event.payload.base,

@@ -1,4 +1,13 @@
-import type { Actor, Capture, Evidence, FailureReason, PauseReason, PolicyAction, Waiver } from "./events.js";
+import type {
+  Actor,
+  Capture,
+  Evidence,
+  FailureReason,
+  ForkPoint,
+  PauseReason,
+  PolicyAction,
+  Waiver,
+} from "./events.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
 
@@ -130,6 +139,8 @@ export type Run = {
   readonly createdBy: Actor;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** The past it took over; null for a run that began by itself. */
+  readonly forkedFrom: ForkPoint | null;
   readonly workspaceIsolation: boolean;
   /** The commit everything started from. */
   readonly base: string | null;

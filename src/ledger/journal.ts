@@ -1,6 +1,7 @@
 import { canonicalJson, sha256 } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
+import { isNewer, upcast } from "../core/upcast.js";
 import type { EventRow, NewEventRow } from "../stores/store.js";
 
 /** What the first event of a run chains to. */
@@ -64,24 +65,30 @@ const hashOf = (row: Hashed): string => {
 };
 
 const storedEvent = (row: EventRow): StoredEvent => {
+  const { type, version, attempt } = row;
   const parsed = EventBody.safeParse({
-    type: row.type,
-    version: row.version,
-    ...(row.attempt === null ? {} : { attempt: row.attempt }),
-    payload: jsonOf(row.payload),
+    type,
+    ...(attempt === null ? {} : { attempt }),
+    ...upcast({ type, version, payload: jsonOf(row.payload) }),
   });
-  if (!parsed.success)
-    throw new LedgerError(
-      "event_unreadable",
-      `Event ${row.seq} of run "${row.runId}" (${row.type}, version ${row.version}) cannot be read.`,
-      {
-        hint: "It was written by another version of RunLedger; upgrade.",
-        details: { runId: row.runId, seq: row.seq, position: row.position },
-        cause: parsed.error,
-      },
-    );
+  if (!parsed.success) throw unreadable(row, parsed.error);
   const { runId, seq, at, actor, sessionKey, position, prevHash, hash } = row;
   return { ...parsed.data, runId, seq, at, actor, sessionKey, position, prevHash, hash };
+};
+
+const unreadable = ({ runId, seq, type, version, position }: EventRow, cause: unknown): LedgerError => {
+  const newer = isNewer(type, version);
+  return new LedgerError(
+    "event_unreadable",
+    `Event ${seq} of run "${runId}" (${type}, version ${version}) cannot be read.`,
+    {
+      hint: newer
+        ? "A newer runledger wrote it: update runledger to read this run. Other runs are not touched by it."
+        : "Its payload is none that runledger ever wrote; restore the ledger from a backup.",
+      details: { runId, seq, position, type, version },
+      cause,
+    },
+  );
 };
 
 /** Undefined, which no schema takes, for text that is no JSON. */

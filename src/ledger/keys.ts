@@ -1,5 +1,6 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command } from "../core/commands.js";
+import { isCreating } from "../core/decide/index.js";
 import { LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 
@@ -12,11 +13,13 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
       `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
     );
   return {
-    scope: command.type === "create_run" ? `session:${caller.sessionKey}` : runId,
+    scope: isCreating(command) ? sessionScope(caller.sessionKey) : runId,
     key,
     digest: digestOf({ asked: withoutCapture(command), caller }),
   };
 };
+
+const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;
 
 /** What was read from folders is another each time; whoever asks again means the same. */
 const withoutCapture = (command: Command): Record<string, unknown> => {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { uuidv7 } from "uuidv7";
 import { type Caller, Command } from "../core/commands.js";
-import type { Rules } from "../core/decide/guards.js";
-import { type Decision, decide } from "../core/decide/index.js";
+import { type Rules, runNotFound } from "../core/decide/guards.js";
+import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
 import { fold } from "../core/evolve.js";
@@ -101,7 +101,8 @@ export const openLedger = (options: {
     submitOptions: SubmitOptions,
   ): Promise<Submitted | undefined> => {
     const before = await known(runId);
-    const decision = decide(command, before?.run, { caller, at: now(), rules }, runId);
+    const history = command.type === "fork_run" ? await wholeHistory(store, command.from) : [];
+    const decision = decide(command, before?.run, { caller, at: now(), rules, history }, runId);
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
@@ -118,7 +119,7 @@ export const openLedger = (options: {
   const submit: Ledger["submit"] = async (runId, input, unchecked, submitOptions = {}) => {
     const caller = credentials.check(unchecked);
     const command = parsed(input);
-    if (command.type === "create_run") requireRunId(runId);
+    if (isCreating(command)) requireRunId(runId);
     return inTurn(queues, runId, async () => {
       for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
         const earlier = await answered(store, runId, command, caller, submitOptions);
@@ -136,9 +137,7 @@ export const openLedger = (options: {
   const load: Ledger["load"] = async (runId) => {
     const current = await known(runId);
     if (current !== undefined) return current.run;
-    throw new LedgerError("run_not_found", `There is no run "${runId}".`, {
-      hint: "`runledger list` shows the runs of this project.",
-    });
+    throw runNotFound(runId);
   };
 
   return {
@@ -263,6 +262,15 @@ const readEvents = async (
   const [first] = rows;
   if (first !== undefined && first.seq !== afterSeq + 1) throw tampered(runId, afterSeq + 1);
   return fromRows(rows, afterSeq === 0 ? GENESIS_HASH : (first?.prevHash ?? GENESIS_HASH));
+};
+
+const wholeHistory = async (store: Store, runId: string): Promise<readonly StoredEvent[]> => {
+  const history: StoredEvent[] = [];
+  for (;;) {
+    const events = await readEvents(store, runId, history.length, READ_BATCH);
+    history.push(...events);
+    if (events.length < READ_BATCH) return history;
+  }
 };
 
 // One bad row must not hide the others: what comes before it is answered, and a reader that stands at it is told its

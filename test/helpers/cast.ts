@@ -58,6 +58,8 @@ export const create = (
   ...over,
 });
 
+export const forkOf = (from: string, seq: number | null = null): Command => ({ type: "fork_run", from, seq });
+
 export const attach = (plan: Plan): Command => ({ type: "attach_plan", plan });
 
 export const start =
@@ -214,6 +216,7 @@ export const usualCaller = (command: Command, run: Run | undefined): Caller => {
 
 const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   create_run: orchestrator,
+  fork_run: orchestrator,
   attach_plan: orchestrator,
   start_step: "owner",
   propose_step_result: "owner",

@@ -3,7 +3,7 @@ import type { Caller } from "../../src/core/commands.js";
 import type { Rules } from "../../src/core/decide/guards.js";
 import { type Decision, decide } from "../../src/core/decide/index.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../../src/core/errors.js";
-import { EventBody, type EventType, type JournalEvent } from "../../src/core/events.js";
+import { EventBody, type EventType, type JournalEvent, type StoredEvent } from "../../src/core/events.js";
 import { fold } from "../../src/core/evolve.js";
 import { findStep, type Run, type Step, type StepStatus } from "../../src/core/run.js";
 import type { CriterionSpec, StepSpec } from "../../src/core/spec.js";
@@ -14,7 +14,12 @@ export const given = (run: Run | undefined, world: World = {}): Given => ({
   when: (said, by) => outcomeOf(attempt(run, said, by, world)),
 });
 
-type World = { readonly rules?: Partial<Rules>; readonly at?: string };
+type World = {
+  readonly rules?: Partial<Rules>;
+  readonly at?: string;
+  /** What a fork takes over. */
+  readonly history?: readonly StoredEvent[];
+};
 
 type Given = { when(said: Said, by?: Caller): Outcome };
 
@@ -55,6 +60,23 @@ export const playedOn = (
   return end;
 };
 
+/** The events of such a story, as a journal would keep them for another run. */
+export const historyOf = (runId: string, ...lines: readonly Said[]): readonly StoredEvent[] => {
+  let run: Run | undefined;
+  const events = lines.flatMap((said) => {
+    const decision = accepted(attempt(run, said, undefined));
+    run = decision.run;
+    return decision.events;
+  });
+  return events.map((event, at) => ({
+    ...event,
+    runId,
+    position: at + 1,
+    prevHash: at === 0 ? "0" : `hash ${at}`,
+    hash: `hash ${at + 1}`,
+  }));
+};
+
 /** A running run with these steps. */
 export const runWith = (steps: readonly StepSpec[], criteria: readonly CriterionSpec[] = []): Run =>
   played(create(planOf(steps, criteria)));
@@ -77,7 +99,8 @@ export const attempt = (
   const command = run === undefined ? sayOfNothing(said) : say(said, run);
   const caller = by ?? usualCaller(command, run);
   const before = structuredClone(run);
-  const context = { caller, at: world.at ?? AT, rules: { ...rules, ...world.rules } };
+  const { at = AT, history = [] } = world;
+  const context = { caller, at, rules: { ...rules, ...world.rules }, history };
   try {
     const decision = decide(command, run, context, RUN_ID);
     requireWhole(run, decision);

@@ -93,7 +93,7 @@ describe("A row that is whole but cannot be understood", () => {
     for (const change of [{ version: 2 }, { type: "run_paused" as const }, { payload: "no json" }]) {
       const refusal = refusalOf(() => fromRow(rehashed(change)));
       expect(refusal.code).toBe("event_unreadable");
-      expect(refusal.details).toEqual({ runId: RUN_ID, seq: 1, position: 1 });
+      expect(refusal.details).toMatchObject({ runId: RUN_ID, seq: 1, position: 1 });
     }
   });
 });

@@ -1,6 +1,6 @@
 import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { LedgerError } from "../errors.js";
-import type { EventBody, Role } from "../events.js";
+import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
 import { findStep, isTerminal, type Run, type Step, type StepState, type StepStatus } from "../run.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
@@ -19,24 +19,35 @@ export type DecideContext = {
   /** ISO 8601, UTC: the time of the command and of its events. */
   readonly at: string;
   readonly rules: Rules;
+  /** Of the run that a fork goes on from, from its first event on. */
+  readonly history?: readonly StoredEvent[];
 };
 
-/** Which events may follow a command, or a LedgerError. Pure. Only create_run may find no run. */
+/** What is to be appended; events that are taken over from elsewhere keep who did them, and when. */
+export type Decided = EventBody & Partial<Pick<JournalEvent, "at" | "actor" | "sessionKey">>;
+
+/** Commands that make the run they are sent to. */
+export type CreatingType = "create_run" | "fork_run";
+
+/** Which events may follow a command, or a LedgerError. Pure. */
 export type Decider<T extends CommandType> = (
   command: CommandOf<T>,
-  run: T extends "create_run" ? Run | undefined : Run,
+  run: T extends CreatingType ? Run | undefined : Run,
   context: DecideContext,
-) => readonly EventBody[];
+) => readonly Decided[];
 
 /** Nothing to add: the command's events are already there. */
 export const alreadyDone: readonly EventBody[] = [];
 
 export const existing = (run: Run | undefined, runId: string): Run => {
   if (run !== undefined) return run;
-  throw new LedgerError("run_not_found", `There is no run "${runId}".`, {
+  throw runNotFound(runId);
+};
+
+export const runNotFound = (runId: string): LedgerError =>
+  new LedgerError("run_not_found", `There is no run "${runId}".`, {
     hint: "`runledger list` shows the runs of this project.",
   });
-};
 
 export const requireRole = (caller: Caller, act: string, ...roles: readonly Role[]): void => {
   if (roles.includes(caller.role)) return;

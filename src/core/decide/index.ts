@@ -1,10 +1,18 @@
 import type { Command, CommandOf, CommandType } from "../commands.js";
 import { completion } from "../completion.js";
-import type { EventBody, JournalEvent } from "../events.js";
+import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
 import { recordCriterionVerdict } from "./criteria.js";
-import { type DecideContext, type Decider, existing, requireBound } from "./guards.js";
+import { forkRun } from "./fork.js";
+import {
+  type CreatingType,
+  type DecideContext,
+  type Decided,
+  type Decider,
+  existing,
+  requireBound,
+} from "./guards.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
 import { applyPolicy } from "./policy-action.js";
 import {
@@ -30,10 +38,9 @@ export const decide = (
   runId: string,
 ): Decision => {
   requireBound(runId, context.caller);
-  const bodies =
-    command.type === "create_run"
-      ? createRun(command, run, context)
-      : deciding(command, existing(run, runId), context);
+  const bodies = isCreating(command)
+    ? creating(command, run, context)
+    : deciding(command, existing(run, runId), context);
   const direct = stamped(bodies, run, context, runId);
   const after = existing(direct.reduce<Run | undefined>(evolve, run), runId);
   if (direct.length === 0) return { events: [], run: after };
@@ -41,9 +48,19 @@ export const decide = (
   return { events: [...direct, ...final], run: final.reduce(evolve, after) };
 };
 
-type LaterType = Exclude<CommandType, "create_run">;
+type LaterType = Exclude<CommandType, CreatingType>;
 
-const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly EventBody[] =>
+export const isCreating = (command: Command): command is CommandOf<CreatingType> =>
+  command.type === "create_run" || command.type === "fork_run";
+
+const creating = (
+  command: CommandOf<CreatingType>,
+  run: Run | undefined,
+  context: DecideContext,
+): readonly Decided[] =>
+  command.type === "create_run" ? createRun(command, run, context) : forkRun(command, run, context);
+
+const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly Decided[] =>
   (deciders[command.type] as Decider<LaterType>)(command, run, context);
 
 const deciders: { readonly [T in LaterType]: Decider<T> } = {
@@ -64,16 +81,16 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
 };
 
 const stamped = (
-  bodies: readonly EventBody[],
+  bodies: readonly Decided[],
   run: Run | undefined,
   { caller, at }: DecideContext,
   runId: string,
 ): readonly JournalEvent[] =>
   bodies.map((body, index) => ({
-    ...body,
-    runId,
-    seq: (run?.seq ?? 0) + index + 1,
     at,
     actor: { name: caller.name, role: caller.role },
     sessionKey: caller.sessionKey,
+    ...body,
+    runId,
+    seq: (run?.seq ?? 0) + index + 1,
   }));

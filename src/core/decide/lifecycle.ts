@@ -34,8 +34,8 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
   return [
     {
       type: "run_created",
-      version: 1,
-      payload: { goal: plan?.goal ?? goal, originalRequest, workspaceIsolation, base },
+      version: 2,
+      payload: { goal: plan?.goal ?? goal, originalRequest, workspaceIsolation, base, forkedFrom: null },
     },
     ...(plan === undefined ? [] : [planAttached(plan)]),
   ];

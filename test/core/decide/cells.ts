@@ -7,7 +7,7 @@ import type { StepSpec } from "../../../src/core/spec.js";
 import type { Outcome } from "../../../src/core/verdict.js";
 import * as cast from "../../helpers/cast.js";
 import { approval, create, criterion, planOf, type Said, say, stepSpec } from "../../helpers/cast.js";
-import { attempt, played, playedOn } from "../../helpers/given.js";
+import { attempt, historyOf, played, playedOn } from "../../helpers/given.js";
 
 /** What follows in one cell: these events (none when it was done before), or a refusal. */
 export type Cell = readonly EventType[] | ErrorCode;
@@ -36,9 +36,15 @@ type StepKinds = {
 };
 export type StepCase = { [S in StepStatus]: `${S} ${StepKinds[S]}` }[StepStatus];
 
+const OTHER = "run_other";
+/** A run that came as far as a refused step. */
+const otherPast = () =>
+  historyOf(OTHER, create(planOf([stepSpec("x")])), cast.start("x"), cast.propose("x"), cast.fail("x"));
+
 /** Every command about step "a" and criterion 0; approvals are about the step given. */
 export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said } => ({
   create_run: create(planOf([stepSpec("other")])),
+  fork_run: cast.forkOf(OTHER),
   attach_plan: cast.attach(planOf([stepSpec("other")])),
   start_step: cast.start("a"),
   propose_step_result: cast.propose("a"),
@@ -135,7 +141,7 @@ export const testCell = (name: string, makeRun: () => Run | undefined, said: Sai
   test(`${name} → ${expected}`, () => {
     const run = makeRun();
     const command = say(said, run ?? played(create(three)));
-    const answer = attempt(run, command, undefined);
+    const answer = attempt(run, command, undefined, { history: otherPast() });
     const got = answer instanceof LedgerError ? answer.code : answer.events.map(({ type }) => type);
     expect(got).toEqual(cell);
   });

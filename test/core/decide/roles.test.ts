@@ -15,7 +15,7 @@ import {
   type Said,
   stepSpec,
 } from "../../helpers/cast.js";
-import { attempt, given, played, RUN_ID } from "../../helpers/given.js";
+import { attempt, given, historyOf, played, RUN_ID } from "../../helpers/given.js";
 
 /** Whoever could speak, of step "a" that is at attempt 2 or about to be. */
 const speakers = {
@@ -88,6 +88,7 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: create(planOf(steps)),
     row: { ...inCharge, "orchestrator of another session": "may" },
   },
+  fork_run: { run: () => undefined, said: cast.forkOf("run_2"), row: inCharge },
   attach_plan: { run: () => played(create()), said: cast.attach(planOf(steps)), row: inCharge },
   start_step: {
     run: () => played(...retried),
@@ -150,7 +151,7 @@ for (const command of Object.keys(situations) as CommandType[])
     const { run, said, row } = situations[command];
     for (const speaker of Object.keys(speakers) as Speaker[])
       test(`${speaker} → ${row[speaker]}`, () => {
-        const answer = attempt(run(), said, speakers[speaker]);
+        const answer = attempt(run(), said, speakers[speaker], { history: historyOf("run_2", ...asked) });
         expect(answer instanceof LedgerError ? answer.code : "may").toBe(row[speaker]);
       });
   });

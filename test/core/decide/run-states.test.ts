@@ -28,6 +28,14 @@ const rows: { readonly [C in CommandCase]: Row } = {
     completed: "run_exists",
     ...failed("run_exists"),
   },
+  fork_run: {
+    none: ["run_created", "plan_attached", "step_started", "step_result_proposed", "step_validation_failed"],
+    planning: "run_exists",
+    running: "run_exists",
+    ...paused("run_exists"),
+    completed: "run_exists",
+    ...failed("run_exists"),
+  },
   attach_plan: {
     none: "run_not_found",
     planning: ["plan_attached"],

@@ -44,6 +44,7 @@ const answered = (applied: Cell): Row => ({
 
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: every("run_exists"),
+  fork_run: every("run_exists"),
   attach_plan: every("run_not_planning"),
   start_step: {
     "pending ready": ["step_started"],
