@@ -21,11 +21,20 @@ import type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
 import { examine, type Finding } from "./engine/doctor.js";
 import { type Driven, driveRun } from "./engine/executor.js";
+import {
+  type Collected,
+  createKeeping,
+  type Forking,
+  type Imported,
+  type Keeping,
+  type Pruned,
+} from "./engine/keeping.js";
 import { logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { applyRun, patchesOf } from "./pev/deliver.js";
 import { createPev } from "./pev/engine.js";
@@ -40,6 +49,7 @@ import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import { type Settings, settingsWire } from "./settings/schema.js";
+import { openArchive } from "./stores/archive.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
@@ -56,7 +66,7 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger {
+export interface RunLedger extends Keeping {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -118,9 +128,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const commands = settings.agents;
   const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
-  const reclaimOnce = once(() => reclaimLeftovers(ledger, project));
+  const { maxRunHistory } = settings.runLedger;
+  const archive = openArchive(join(dataDir, "archive"));
+  const keeping = createKeeping({ ledger, project, logFolder, archive, maxRunHistory, now });
+  const cleanUpOnce = once(() => cleanUp(ledger, project, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
-    await reclaimOnce();
+    await cleanUpOnce();
     return driveRun(
       {
         ledger,
@@ -158,6 +171,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
     patch: (runId) => patchesOf(ledger, project, runId),
     apply: (runId) => applyRun(ledger, project, runId),
+    ...keeping,
     examine: () =>
       examine({
         projectDir,
@@ -165,7 +179,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         agents: commands,
         share: settings.workspace.share,
         environment: env,
-        probes: { repository: () => probeRepository(project) },
+        probes: { repository: () => probeRepository(project), journals: () => probeJournals(ledger) },
       }),
     close: () => store.close(),
   };
@@ -216,6 +230,22 @@ const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): strin
   return join(base, "runledger", "workspaces");
 };
 
+/** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
+const cleanUp = async (
+  ledger: Ledger,
+  project: Project,
+  keeping: Keeping,
+  maxRunHistory: number,
+): Promise<void> => {
+  await reclaimLeftovers(ledger, project);
+  await readSetAside(ledger);
+  if (maxRunHistory === 0) return;
+  // A full disk for archives is no reason not to work.
+  await keeping
+    .prune()
+    .catch((error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`));
+};
+
 const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
   let result: Promise<T> | undefined;
   return () => {
@@ -231,11 +261,14 @@ export type {
   Applied,
   BoundTool,
   Caller,
+  Collected,
   Command,
   Driven,
   ErrorCode,
   ErrorKind,
   Finding,
+  Forking,
+  Imported,
   Ledger,
   ListedRun,
   NewRun,
@@ -243,6 +276,7 @@ export type {
   PolicyAction,
   PolicyActionType,
   PolicyRequest,
+  Pruned,
   Run,
   RunStatus,
   RunView,

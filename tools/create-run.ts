@@ -2,7 +2,7 @@ import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import { readPlan } from "../src/core/plan.js";
 import type { Run } from "../src/core/run.js";
-import { newRunId } from "../src/ledger/ledger.js";
+import { newRunId } from "../src/ledger/run-id.js";
 import type { BaseOptions } from "../src/pev/engine.js";
 import type { ToolHost } from "./tool.js";
 

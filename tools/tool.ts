@@ -1,7 +1,8 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import type { Role } from "../src/core/events.js";
+import * as limit from "../src/core/limits.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import type { Pev } from "../src/pev/engine.js";
 
@@ -36,6 +37,13 @@ export type BoundTool = Pick<
 > & {
   readonly call: (input: unknown) => Promise<Record<string, unknown>>;
 };
+
+/** The same key answers with the first answer; for every tool that changes something. */
+export const idempotencyKey = z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional();
+
+/** For `submit`. */
+export const keyed = (key: string | undefined): { readonly idempotencyKey?: string } =>
+  key === undefined ? {} : { idempotencyKey: key };
 
 export const defineTool = <I extends z.ZodObject, O extends z.ZodObject>(tool: Tool<I, O>): Tool =>
   tool as unknown as Tool;

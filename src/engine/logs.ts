@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import { findStep } from "../core/run.js";
@@ -17,6 +18,13 @@ const READ_BATCH = 1_000;
 
 export const agentLogFile = (logFolder: string, runId: string, stepId: string, attempt: number): string =>
   join(logFolder, runId, `${stepId}.${attempt}.log`);
+
+/** Runs that agents left something here for. */
+export const loggedRuns = (logFolder: string): Promise<readonly string[]> =>
+  readdir(logFolder).catch(() => []);
+
+export const removeLogs = (logFolder: string, runId: string): Promise<void> =>
+  rm(join(logFolder, runId), { recursive: true, force: true });
 
 // Who said what in one attempt of a step: the agent (a file, written as it spoke) and the judge (a blob).
 export const logsOf = async (

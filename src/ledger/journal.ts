@@ -1,5 +1,5 @@
 import { canonicalJson, sha256 } from "../core/canonical.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
 import { isNewer, upcast } from "../core/upcast.js";
 import type { EventRow, NewEventRow } from "../stores/store.js";
@@ -39,6 +39,17 @@ export const fromRows = (rows: readonly EventRow[], lastHash: string): readonly 
     prevHash = row.hash;
     return storedEvent(row);
   });
+};
+
+/** As many as can be read: what stands before a bad row is answered, and only a reader that stands at it is refused. */
+export const readable = (rows: readonly EventRow[], lastHash: string): readonly StoredEvent[] => {
+  try {
+    return fromRows(rows, lastHash);
+  } catch (error) {
+    const bad = isLedgerError(error) ? rows.findIndex(({ seq }) => seq === error.details.seq) : 0;
+    if (bad <= 0) throw error;
+    return fromRows(rows.slice(0, bad), lastHash);
+  }
 };
 
 /** The record is not as it was written, from this event on. */

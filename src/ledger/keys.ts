@@ -23,6 +23,6 @@ const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;
 
 /** What was read from folders is another each time; whoever asks again means the same. */
 const withoutCapture = (command: Command): Record<string, unknown> => {
-  if (command.type === "create_run") return { ...command, base: null };
+  if (command.type === "create_run" || command.type === "start_step") return { ...command, base: null };
   return command.type === "propose_step_result" ? { ...command, capture: null } : command;
 };

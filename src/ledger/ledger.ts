@@ -1,19 +1,22 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { uuidv7 } from "uuidv7";
 import { type Caller, Command } from "../core/commands.js";
-import { type Rules, runNotFound } from "../core/decide/guards.js";
+import type { Rules } from "../core/decide/guards.js";
 import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
 import { fold } from "../core/evolve.js";
-import * as limit from "../core/limits.js";
 import { nextActions } from "../core/next.js";
 import type { Run } from "../core/run.js";
 import { whyRun } from "../core/why.js";
-import type { ListQuery, RunProjection, RunRow, Store } from "../stores/store.js";
+import type { ListQuery, NewEventRow, Origin, RunProjection, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
-import { fromRow, fromRows, GENESIS_HASH, tampered, toRows } from "./journal.js";
+import { fromRow, fromRows, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
 import { keyOf } from "./keys.js";
+import { type Observer, tellAll, untilChanged } from "./observers.js";
+import { settingAside } from "./quarantine.js";
+import { absent } from "./removal.js";
+
+import { requireRunId } from "./run-id.js";
 import { fromSnapshot, type Known, toSnapshot } from "./snapshot.js";
 
 export type SubmitOptions = {
@@ -24,7 +27,12 @@ export type SubmitOptions = {
 };
 
 export type Submitted = { readonly run: Run; readonly events: readonly StoredEvent[] };
-export type Observer = (events: readonly StoredEvent[], run: Run) => void;
+/** A whole run on its way in: rows whose chain holds, what they add up to, and what was decided on its arrival. */
+export type Arrived = {
+  readonly run: Run;
+  readonly rows: readonly NewEventRow[];
+  readonly origin: Origin | null;
+};
 
 /** The durable record: every change goes through `submit`, every reader sees the fold of the journal. */
 export interface Ledger {
@@ -47,6 +55,8 @@ export interface Ledger {
   load(runId: string): Promise<Run>;
   /** Events of a run with a seq above `afterSeq`, chain checked. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** Takes in a run that was decided elsewhere, its events as they are. Throws `run_exists`. */
+  adopt(arrived: Arrived): Promise<Run>;
   /** Events of all runs by global position. */
   feed(afterPosition: number, limit: number): Promise<readonly StoredEvent[]>;
   list(query: ListQuery): Promise<readonly RunRow[]>;
@@ -63,16 +73,6 @@ const BACKOFF_MAX_MS = 64;
 /** Runs kept in memory, least recently used out first. */
 const CACHED_RUNS = 256;
 const READ_BATCH = 1_000;
-/** Other processes' appends are noticed by looking, this often; our own at once. */
-const POLL_MS = 200;
-
-export const newRunId = (): string => `run_${uuidv7().replaceAll("-", "")}`;
-
-/** When such an id was made; undefined for any other. */
-export const runIdTime = (runId: string): number | undefined => {
-  const [, milliseconds] = /^run_([0-9a-f]{12})[0-9a-f]{20}$/.exec(runId) ?? [];
-  return milliseconds === undefined ? undefined : Number.parseInt(milliseconds, 16);
-};
 
 export const openLedger = (options: {
   readonly store: Store;
@@ -82,16 +82,9 @@ export const openLedger = (options: {
   readonly now: () => string;
 }): Ledger => {
   const { store, rules, credentials, now } = options;
-  const cache = new Map<string, Known>();
+  const { known, remember } = knownRuns(store);
   const observers = new Set<Observer>();
   const queues = new Map<string, Promise<unknown>>();
-
-  const known = async (runId: string): Promise<Known | undefined> => {
-    const start = cache.get(runId);
-    const current = await (start === undefined ? wholeRun(store, runId) : withTail(store, runId, start));
-    if (current !== undefined) remember(cache, runId, current);
-    return current;
-  };
 
   /** Undefined when somebody else appended between the decision and its append. */
   const attempt = async (
@@ -111,8 +104,8 @@ export const openLedger = (options: {
     );
     if (events === undefined) return undefined;
     if (events.length === 0) return { run: decision.run, events };
-    remember(cache, runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
-    for (const observer of [...observers]) notify(observer, events, decision.run);
+    remember(runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
+    tellAll(observers, events, decision.run);
     return { run: decision.run, events };
   };
 
@@ -137,7 +130,7 @@ export const openLedger = (options: {
   const load: Ledger["load"] = async (runId) => {
     const current = await known(runId);
     if (current !== undefined) return current.run;
-    throw runNotFound(runId);
+    throw await absent(store, runId);
   };
 
   return {
@@ -155,6 +148,12 @@ export const openLedger = (options: {
     },
     load,
     events: (runId, afterSeq, count) => readEvents(store, runId, afterSeq, count),
+    adopt: async (arrived) => {
+      const { run, hash, events } = await take(store, arrived);
+      remember(run.runId, { run, hash });
+      tellAll(observers, events, run);
+      return run;
+    },
     feed: (afterPosition, count) => readFeed(store, afterPosition, count),
     list: (query) => store.list(query),
     observe: (observer) => {
@@ -164,6 +163,26 @@ export const openLedger = (options: {
     changed: (runId, afterSeq, timeoutMs, signal) =>
       untilChanged(store, observers, { runId, afterSeq, timeoutMs, ...(signal ? { signal } : {}) }),
   };
+};
+
+/** What was read of runs, kept for the next reader, who then reads only what came since. */
+const knownRuns = (store: Store) => {
+  const cache = new Map<string, Known>();
+  const remember = (runId: string, known: Known): void => {
+    cache.delete(runId);
+    cache.set(runId, known);
+    const [oldest] = cache.keys();
+    if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
+  };
+  const known = async (runId: string): Promise<Known | undefined> => {
+    const start = cache.get(runId);
+    const current = await settingAside(store, runId, () =>
+      start === undefined ? wholeRun(store, runId) : withTail(store, runId, start),
+    );
+    if (current !== undefined) remember(runId, current);
+    return current;
+  };
+  return { known, remember };
 };
 
 const parsed = (input: Command): Command => {
@@ -203,26 +222,6 @@ const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined
   }
 };
 
-// What is appended is appended, whatever becomes of those who watch; their failure is told, not hidden.
-const notify = (observer: Observer, events: readonly StoredEvent[], run: Run): void => {
-  const call = async (): Promise<void> => observer(events, run);
-  call().catch((error: unknown) =>
-    process.emitWarning(
-      error instanceof Error ? error : `An observer of the ledger failed: ${String(error)}`,
-    ),
-  );
-};
-
-/** A run id becomes part of folder and branch names. */
-const RUN_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${limit.ID_CHARS - 1}}$`);
-
-const requireRunId = (runId: string): void => {
-  if (RUN_ID.test(runId)) return;
-  throw new LedgerError("invalid_input", `${JSON.stringify(runId)} is no run id.`, {
-    hint: `At most ${limit.ID_CHARS} letters, digits, "-" and "_".`,
-  });
-};
-
 // A run that is not in memory: the list row, written with every append, says how far its journal must reach.
 const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
   const row = await store.runRow(runId);
@@ -231,6 +230,7 @@ const wholeRun = async (store: Store, runId: string): Promise<Known | undefined>
   const seq = known?.run.seq ?? 0;
   if (seq < row.lastSeq) throw tampered(runId, seq + 1);
   if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
+  if (row.quarantine !== null) await store.quarantine(runId, null);
   return known;
 };
 
@@ -261,15 +261,15 @@ const readEvents = async (
   const rows = await store.read(runId, afterSeq, count);
   const [first] = rows;
   if (first !== undefined && first.seq !== afterSeq + 1) throw tampered(runId, afterSeq + 1);
-  return fromRows(rows, afterSeq === 0 ? GENESIS_HASH : (first?.prevHash ?? GENESIS_HASH));
+  return readable(rows, afterSeq === 0 ? GENESIS_HASH : (first?.prevHash ?? GENESIS_HASH));
 };
 
 const wholeHistory = async (store: Store, runId: string): Promise<readonly StoredEvent[]> => {
   const history: StoredEvent[] = [];
   for (;;) {
     const events = await readEvents(store, runId, history.length, READ_BATCH);
+    if (events.length === 0) return history;
     history.push(...events);
-    if (events.length < READ_BATCH) return history;
   }
 };
 
@@ -289,13 +289,6 @@ const readFeed = async (
       break;
     }
   return events;
-};
-
-const remember = (cache: Map<string, Known>, runId: string, known: Known): void => {
-  cache.delete(runId);
-  cache.set(runId, known);
-  const [oldest] = cache.keys();
-  if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
 };
 
 const append = async (
@@ -320,6 +313,25 @@ const append = async (
     ...(snapshot === undefined ? {} : { snapshot }),
   });
   return appended.map(fromRow);
+};
+
+/** In one append, so that a run is either here whole or not at all. */
+const take = async (
+  store: Store,
+  { run, rows, origin }: Arrived,
+): Promise<Known & { readonly events: readonly StoredEvent[] }> => {
+  requireRunId(run.runId);
+  const hash = rows.at(-1)?.hash ?? GENESIS_HASH;
+  const snapshot = toSnapshot({ run, hash }, 0);
+  const appended = await store.append({
+    runId: run.runId,
+    expectedSeq: 0,
+    events: rows,
+    projection: projectionOf(run),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(origin === null ? {} : { origin }),
+  });
+  return { run, hash, events: appended.map(fromRow) };
 };
 
 const projectionOf = (run: Run): RunProjection => {
@@ -353,36 +365,3 @@ const answered = async (
   const events = await readEvents(store, row.runId, row.firstSeq - 1, row.lastSeq - row.firstSeq + 1);
   return { runId: row.runId, events };
 };
-
-const untilChanged = (
-  store: Store,
-  observers: Set<Observer>,
-  {
-    runId,
-    afterSeq,
-    timeoutMs,
-    signal,
-  }: { runId: string; afterSeq: number; timeoutMs: number; signal?: AbortSignal },
-): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearInterval(poll);
-      clearTimeout(limitTimer);
-      observers.delete(observer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const observer: Observer = (_events, run) => {
-      if (run.runId === runId && run.seq > afterSeq) done();
-    };
-    const look = (): void =>
-      void store.runRow(runId).then((row) => {
-        if (row !== undefined && row.lastSeq > afterSeq) done();
-      }, done);
-    const poll = setInterval(look, POLL_MS);
-    const limitTimer = setTimeout(done, timeoutMs);
-    observers.add(observer);
-    signal?.addEventListener("abort", done);
-    if (signal?.aborted === true) done();
-    else look();
-  });

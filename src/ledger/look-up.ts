@@ -1,7 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 import type { Run } from "../core/run.js";
 import { type Waiting, whyRun } from "../core/why.js";
-import type { ListQuery, RunRow } from "../stores/store.js";
+import type { ListQuery, Origin, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import { ownerIsDead } from "./owner.js";
 
@@ -12,6 +12,8 @@ export type RunView = {
   /** Running, something is due, and nobody alive holds its lease (seed 000): a derived word, not a state. */
   readonly interrupted: boolean;
   readonly currentStepId: string | null;
+  /** The ledger it was imported from; null for a run that was made here. */
+  readonly origin: Origin | null;
   /** What a person must answer; null when nothing. */
   readonly currentBlocker: string | null;
 };
@@ -49,6 +51,7 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
     run,
     waiting,
     interrupted: waiting.for === "worker",
+    origin: (await ledger.store.originOf(runId)) ?? null,
     currentStepId: waiting.stepId,
     currentBlocker: waiting.for === "person" ? waiting.sentence : null,
   };

@@ -197,7 +197,8 @@ const dirtyCheckout = (paths: readonly string[], hint: string): LedgerError => {
   );
 };
 
-const fetchCommit = async (store: Git, user: UserGit, head: string): Promise<void> => {
+/** Copies a commit of the user's with its history, unless it is here already. */
+export const fetchCommit = async (store: Git, user: UserGit, head: string): Promise<void> => {
   const refs = await store.run(["for-each-ref", "--format=%(objectname)", "refs/runledger/*/origin"]);
   const ours = [...new Set(refs.stdout.split("\n").filter(Boolean))];
   if (ours.includes(head)) return;

@@ -1,5 +1,6 @@
-import { type Ledger, runIdTime } from "../ledger/ledger.js";
+import type { Ledger } from "../ledger/ledger.js";
 import { ownerIsDead } from "../ledger/owner.js";
+import { runIdTime } from "../ledger/run-id.js";
 import { dropRun, runsWithRefs } from "./objects.js";
 import { openPrivateRoot } from "./private-folder.js";
 import type { Project } from "./project.js";

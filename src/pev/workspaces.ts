@@ -147,3 +147,8 @@ const dispose = async ({ places }: Project, { id, path }: Pick<Home, "id" | "pat
 export const disposeWorkspaces = async (project: Project, runId: string, stepId?: string): Promise<void> => {
   for (const workspace of await workspacesOf(project, runId, stepId)) await dispose(project, workspace);
 };
+
+/** Runs that workspaces are kept for. */
+export const runsWithWorkspaces = async ({ places }: Project): Promise<readonly string[]> => [
+  ...new Set((await places.list()).flatMap(({ kind, runId }) => (kind === "workspace" ? [runId] : []))),
+];

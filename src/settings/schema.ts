@@ -37,6 +37,8 @@ export type Settings = {
     readonly workspaceIsolation: boolean;
     readonly staleTtlMs: number;
     readonly validatorTimeoutMs: number;
+    /** Finished runs that are kept here; older ones are archived. 0 keeps all of them. */
+    readonly maxRunHistory: number;
   };
 };
 
@@ -44,6 +46,8 @@ export type Settings = {
 const ENTRIES_MAX = 200;
 /** Each step in progress is a clone, an agent and a toolchain; no machine carries more. */
 const PARALLEL_STEPS_MAX = 64;
+/** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
+const RUN_HISTORY_MAX = 1_000_000;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */
 const LEASE_TTL_MIN_MS = 2_000;
 /** A paused run older than a year is not resumed, it is run again. */
@@ -109,6 +113,7 @@ export const SettingsFile = closed({
     workspaceIsolation: z.boolean().default(true),
     staleTtl: duration(1, STALE_TTL_MAX_MS).prefault("1h"),
     validatorTimeout: limitMs.prefault("2m"),
+    maxRunHistory: z.int().min(0).max(RUN_HISTORY_MAX).default(100),
   }).prefault({}),
 }).transform(
   ({ agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
@@ -125,6 +130,7 @@ export const SettingsFile = closed({
       workspaceIsolation: runLedger.workspaceIsolation,
       staleTtlMs: runLedger.staleTtl,
       validatorTimeoutMs: runLedger.validatorTimeout,
+      maxRunHistory: runLedger.maxRunHistory,
     },
   }),
 );
@@ -146,6 +152,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
       workspaceIsolation: runLedger.workspaceIsolation,
       staleTtl: exactDuration(runLedger.staleTtlMs),
       validatorTimeout: exactDuration(runLedger.validatorTimeoutMs),
+      maxRunHistory: runLedger.maxRunHistory,
     },
   };
 };

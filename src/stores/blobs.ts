@@ -1,15 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
 import { sha256 } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import type { KeptBlob } from "./store.js";
 
 /** Patches, logs and other bytes that are named by what they are, so nobody can swap them unseen. */
 export type Blobs = {
   readonly put: (bytes: Uint8Array) => Promise<string>;
   readonly get: (hash: string) => Promise<Uint8Array | undefined>;
+  readonly list: () => Promise<readonly KeptBlob[]>;
+  readonly remove: (hash: string) => Promise<void>;
 };
 
 /** Each blob is a compressed file of its own; one that has its final name is whole and on the disk. */
@@ -18,7 +21,8 @@ export const fileBlobs = (folder: string): Blobs => ({
     refuseTooLarge(bytes);
     const hash = sha256(bytes);
     const file = pathOf(folder, hash);
-    if (!(await exists(file))) await writeWhole(file, await deflated(bytes));
+    if (await exists(file)) await touch(file);
+    else await writeWhole(file, await deflated(bytes));
     // Also when another writer was faster: its rename may not be on the disk yet.
     await syncFolder(dirname(file));
     return hash;
@@ -28,22 +32,48 @@ export const fileBlobs = (folder: string): Blobs => ({
     const packed = await readIfThere(pathOf(folder, hash));
     return packed && verified(hash, await unpacked(hash, packed));
   },
+  list: () => listFiles(folder),
+  remove: async (hash) => {
+    if (HASH.test(hash)) await rm(pathOf(folder, hash), { force: true });
+  },
 });
+
+const listFiles = async (folder: string): Promise<readonly KeptBlob[]> => {
+  const entries = (await unlessMissing(readdir(folder, { recursive: true, withFileTypes: true }))) ?? [];
+  const found = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile() && HASH.test(entry.name))
+      .map(async ({ name }) => {
+        const facts = await unlessMissing(stat(pathOf(folder, name)));
+        return facts && { hash: name, bytes: facts.size, writtenAtMs: facts.mtimeMs };
+      }),
+  );
+  return found.filter((blob) => blob !== undefined);
+};
 
 /** For ledgers that live in memory. */
 export const memoryBlobs = (): Blobs => {
   const kept = new Map<string, Uint8Array>();
+  const writtenAtMs = new Map<string, number>();
   return {
     put: async (bytes) => {
       refuseTooLarge(bytes);
       const hash = sha256(bytes);
       kept.set(hash, Uint8Array.from(bytes));
+      writtenAtMs.set(hash, Date.now());
       return hash;
     },
     get: async (hash) => {
       const bytes = kept.get(hash);
       return bytes && Uint8Array.from(bytes);
     },
+    list: async () =>
+      [...kept].map(([hash, { byteLength }]) => ({
+        hash,
+        bytes: byteLength,
+        writtenAtMs: writtenAtMs.get(hash) ?? 0,
+      })),
+    remove: async (hash) => void kept.delete(hash),
   };
 };
 
@@ -110,6 +140,12 @@ const syncFolder = async (folder: string): Promise<void> => {
   } finally {
     await handle.close();
   }
+};
+
+/** Whoever puts a blob again is about to name it: a cleaning must not take it for a forgotten one. */
+const touch = async (file: string): Promise<void> => {
+  const now = new Date();
+  await unlessMissing(utimes(file, now, now));
 };
 
 const exists = async (file: string): Promise<boolean> => (await unlessMissing(stat(file))) !== undefined;

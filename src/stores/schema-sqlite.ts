@@ -1,10 +1,11 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
+import type { ErrorCode } from "../core/errors.js";
 import type { EventType, Role } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -79,15 +80,40 @@ export const snapshots = sqliteTable("snapshots", {
   body: text("body").notNull(),
 });
 
-/** What each client key led to. */
+/** Runs whose journal this program could not read, and where it stopped: lists name them, workers leave them alone. */
+export const quarantines = sqliteTable("quarantines", {
+  runId: text("run_id")
+    .primaryKey()
+    .references(() => runs.runId),
+  seq: integer("seq").notNull(),
+  code: text("code").$type<ErrorCode>().notNull(),
+});
+
+/** Where imported runs come from. */
+export const origins = sqliteTable("origins", {
+  runId: text("run_id")
+    .primaryKey()
+    .references(() => runs.runId),
+  ledgerId: text("ledger_id").notNull(),
+  importedAt: text("imported_at").notNull(),
+});
+
+/** What is left of runs that were taken out: enough to know an archived one again, and to never mistake another for it. */
+export const removals = sqliteTable("removals", {
+  runId: text("run_id").primaryKey(),
+  lastSeq: integer("last_seq").notNull(),
+  lastHash: text("last_hash").notNull(),
+  removedAt: text("removed_at").notNull(),
+  archive: text("archive"),
+});
+
+/** What each client key led to. A key that made a run outlives it, or the same call would make another one. */
 export const keys = sqliteTable(
   "keys",
   {
     scope: text("scope").notNull(),
     key: text("key").notNull(),
-    runId: text("run_id")
-      .notNull()
-      .references(() => runs.runId),
+    runId: text("run_id").notNull(),
     digest: text("digest").notNull(),
     firstSeq: integer("first_seq").notNull(),
     lastSeq: integer("last_seq").notNull(),

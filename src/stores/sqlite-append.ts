@@ -20,7 +20,8 @@ export const groupCommitter = (sqlite: Database.Database, statements: Statements
   return sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
 };
 
-type Statements = ReturnType<typeof appendStatements> & Pick<ReturnType<typeof readStatements>, "key">;
+type Statements = ReturnType<typeof appendStatements> &
+  Pick<ReturnType<typeof readStatements>, "key" | "removal">;
 type Last = { readonly seq: number; readonly hash: string; readonly at: string };
 type Head = NonNullable<ReturnType<Statements["head"]["get"]>>;
 
@@ -32,6 +33,7 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
   refuseUsedKey(statements, batch);
   refuseLostLease(statements, batch);
   const head = statements.head.get({ runId: batch.runId });
+  if (head === undefined) admit(statements, batch);
   saveRun(statements, batch, head, lastOf(batch, head));
   const { runId } = batch;
   const rows = batch.events.map((event) => {
@@ -40,6 +42,7 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
     return { ...event, runId, position: Number(statements.insertEvent.run(row).lastInsertRowid) };
   });
   if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
+  if (batch.origin) statements.insertOrigin.run({ ...batch.origin, runId });
   return rows;
 };
 
@@ -66,6 +69,22 @@ const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch):
       details: { runId, epoch },
     },
   );
+};
+
+/** The name of a run that was taken out is for that run alone, when it comes back from its archive. */
+const admit = (statements: Statements, { runId, events }: AppendBatch): void => {
+  const removal = statements.removal.get({ runId });
+  if (removal === undefined) return;
+  if (events[removal.lastSeq - 1]?.hash !== removal.lastHash)
+    throw new LedgerError(
+      "run_exists",
+      `Run "${runId}" was removed at ${removal.removedAt}; this is another one.`,
+      {
+        hint: removal.archive === null ? "Give the new run another id." : `Its archive: ${removal.archive}`,
+        details: { runId, ...removal },
+      },
+    );
+  statements.forgetRemoval.run({ runId });
 };
 
 /** Where the run will stand, if the batch follows what is there. */

@@ -6,6 +6,7 @@ import {
   getTableColumns,
   gt,
   inArray,
+  isNotNull,
   lt,
   not,
   type Placeholder,
@@ -14,7 +15,17 @@ import {
 } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
-import { events, keys, leases, meta, runs, snapshots } from "./schema-sqlite.js";
+import {
+  events,
+  keys,
+  leases,
+  meta,
+  origins,
+  quarantines,
+  removals,
+  runs,
+  snapshots,
+} from "./schema-sqlite.js";
 import type { EventRow, ListQuery, RunRow } from "./store.js";
 
 /** What an append needs, prepared once a connection: preparing a statement costs more than running it. */
@@ -53,11 +64,37 @@ export const appendStatements = (db: BetterSQLite3Database) => ({
     .prepare(),
   insertEvent: db.insert(events).values(allGiven(events, "position")).prepare(),
   insertKey: db.insert(keys).values(allGiven(keys)).prepare(),
+  insertOrigin: db.insert(origins).values(allGiven(origins)).prepare(),
+  forgetRemoval: db
+    .delete(removals)
+    .where(eq(removals.runId, given("runId")))
+    .prepare(),
   saveSnapshot: db
     .insert(snapshots)
     .values(allGiven(snapshots))
     .onConflictDoUpdate({ target: snapshots.runId, set: allExcluded(snapshots, "runId") })
     .prepare(),
+});
+
+/** What happens seldom: runs that are set aside, and runs that go. */
+export const housekeepingStatements = (db: BetterSQLite3Database) => ({
+  setQuarantine: db
+    .insert(quarantines)
+    .values(allGiven(quarantines))
+    .onConflictDoUpdate({ target: quarantines.runId, set: allExcluded(quarantines, "runId") })
+    .prepare(),
+  liftQuarantine: db
+    .delete(quarantines)
+    .where(eq(quarantines.runId, given("runId")))
+    .prepare(),
+  insertRemoval: db.insert(removals).values(allGiven(removals)).prepare(),
+  /** In the order of what refers to what; the events can only follow their removal. */
+  leftovers: [
+    db.delete(keys).where(eq(keys.scope, given("runId"))),
+    ...[leases, snapshots, quarantines, origins, events, runs].map((table) =>
+      db.delete(table).where(eq(table.runId, given("runId"))),
+    ),
+  ].map((statement) => statement.prepare()),
 });
 
 /** What readers ask. */
@@ -80,7 +117,23 @@ export const readStatements = (db: BetterSQLite3Database) => ({
   run: db
     .select(runRow)
     .from(runs)
+    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
     .where(eq(runs.runId, given("runId")))
+    .prepare(),
+  origin: db
+    .select({ ledgerId: origins.ledgerId, importedAt: origins.importedAt })
+    .from(origins)
+    .where(eq(origins.runId, given("runId")))
+    .prepare(),
+  removal: db
+    .select({
+      lastSeq: removals.lastSeq,
+      lastHash: removals.lastHash,
+      removedAt: removals.removedAt,
+      archive: removals.archive,
+    })
+    .from(removals)
+    .where(eq(removals.runId, given("runId")))
     .prepare(),
   created: db
     .select({ created: runs.created })
@@ -173,11 +226,13 @@ export const listRuns = (
   db
     .select(runRow)
     .from(runs)
+    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
     .where(
       and(
         query.statuses && inArray(runs.status, [...query.statuses]),
         query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
         query.claimable ? claimable : undefined,
+        query.quarantined ? isNotNull(quarantines.runId) : undefined,
         olderThan === undefined ? undefined : lt(runs.created, olderThan),
       ),
     )
@@ -201,6 +256,7 @@ const sameLease = and(
 );
 /** The 1 is written out, because the index on it is found by its text. */
 const claimable = sql`${runs.runnable} = 1
+  AND ${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
 
 const leaseRow = {
@@ -210,7 +266,9 @@ const leaseRow = {
   expiresAt: leases.expiresAt,
 };
 
-const { created: _order, ...runRow } = getTableColumns(runs);
+const { created: _order, ...runColumns } = getTableColumns(runs);
+/** A left join without a partner gives null. */
+const runRow = { ...runColumns, quarantine: { seq: quarantines.seq, code: quarantines.code } };
 
 /** In the order of `EventValues`. */
 const eventColumns = {

@@ -7,11 +7,12 @@ import { inOurWords, mustStop } from "./sqlite-errors.js";
 import {
   appendStatements,
   eventsOf,
+  housekeepingStatements,
   leaseStatements,
   listRuns,
   readStatements,
 } from "./sqlite-statements.js";
-import type { AppendBatch, ClaimRequest, Lease, ListQuery, RunRow, Store } from "./store.js";
+import type { AppendBatch, ClaimRequest, Lease, ListQuery, Removal, RunRow, Store } from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
@@ -33,6 +34,8 @@ const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
   const leases = leaseStatements(db);
   const { call, stop } = gate();
   const commit = groupCommitter(sqlite, { ...reads, ...appendStatements(db) });
+  const keeping = housekeepingStatements(db);
+  const remove = remover(sqlite, reads, keeping);
   const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit(group)));
   return {
     ledgerId: requireLedgerId(reads),
@@ -52,8 +55,18 @@ const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
     },
     leaseOf: async (runId) => call(() => leases.current.get({ runId })),
     readSnapshot: async (runId) => call(() => reads.snapshot.get({ runId })),
+    quarantine: async (runId, found) => {
+      call(() =>
+        found ? keeping.setQuarantine.run({ runId, ...found }) : keeping.liftQuarantine.run({ runId }),
+      );
+    },
+    originOf: async (runId) => call(() => reads.origin.get({ runId })),
+    remove: async (runId, removal) => call(() => remove(runId, removal)),
+    removalOf: async (runId) => call(() => reads.removal.get({ runId })),
     putBlob: async (bytes) => call(() => blobs.put(bytes)),
     getBlob: async (hash) => call(() => blobs.get(hash)),
+    listBlobs: async () => call(() => blobs.list()),
+    removeBlob: async (hash) => call(() => blobs.remove(hash)),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -110,6 +123,21 @@ const claim = (
   const broken = { brokenOwner: breaking?.owner ?? null, brokenEpoch: breaking?.epoch ?? null };
   return leases.claim.all({ runId, owner, ttlMs, ...broken })[0];
 };
+
+/** All of it in one transaction, so that no run is ever half there. */
+const remover = (
+  sqlite: SqliteConnection["sqlite"],
+  reads: Reads,
+  { insertRemoval, leftovers }: ReturnType<typeof housekeepingStatements>,
+) =>
+  sqlite.transaction((runId: string, removal: Omit<Removal, "lastSeq">): void => {
+    const row = reads.run.get({ runId });
+    if (row === undefined) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
+    if (row.lastHash !== removal.lastHash)
+      throw new LedgerError("seq_conflict", `Run "${runId}" has changed; it is not removed.`);
+    insertRemoval.run({ ...removal, runId, lastSeq: row.lastSeq });
+    for (const statement of leftovers) statement.run({ runId });
+  }).immediate;
 
 const requireRun = (reads: Reads, runId: string): { readonly created: number } => {
   const row = reads.created.get({ runId });

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 
@@ -38,10 +39,25 @@ export interface Store {
   leaseOf(runId: string): Promise<(Lease & { readonly live: boolean }) | undefined>;
 
   readSnapshot(runId: string): Promise<SnapshotRow | undefined>;
+  /** Names a run whose journal cannot be read, from which event on; null when it can be read again. */
+  quarantine(runId: string, found: Quarantine | null): Promise<void>;
+  /** Undefined for a run that was made here. */
+  originOf(runId: string): Promise<Origin | undefined>;
+  /**
+   * Takes a run out: its events, snapshot, lease and keys, but for the key that made it. `seq_conflict` when it is not at
+   * `lastHash` any more. What stays is the removal; only the very same run can come back.
+   */
+  remove(runId: string, removal: { readonly lastHash: string } & Omit<Removal, "lastSeq">): Promise<void>;
+  /** Undefined for a run that is here, or never was. */
+  removalOf(runId: string): Promise<Removal | undefined>;
+
   /** Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. */
   putBlob(bytes: Uint8Array): Promise<string>;
   /** Verified against its hash; throws `blob_corrupt` when it does not match. */
   getBlob(hash: string): Promise<Uint8Array | undefined>;
+  /** All that is kept, with the time it was last put, in milliseconds since 1970. */
+  listBlobs(): Promise<readonly KeptBlob[]>;
+  removeBlob(hash: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -80,7 +96,26 @@ export type RunRow = RunProjection & {
   readonly lastHash: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Why the journal cannot be read; null when it can. */
+  readonly quarantine: Quarantine | null;
 };
+
+/** The event a reader stopped at, and why. */
+export type Quarantine = { readonly seq: number; readonly code: ErrorCode };
+
+/** Where an imported run was made. */
+export type Origin = { readonly ledgerId: string; readonly importedAt: string };
+
+/** What is left of a run that was taken out. */
+export type Removal = {
+  readonly lastSeq: number;
+  readonly lastHash: string;
+  readonly removedAt: string;
+  /** The file it was written to before; null when it was not. */
+  readonly archive: string | null;
+};
+
+export type KeptBlob = { readonly hash: string; readonly bytes: number; readonly writtenAtMs: number };
 
 export type SnapshotRow = {
   readonly seq: number;
@@ -110,6 +145,8 @@ export type AppendBatch = {
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
   readonly snapshot?: SnapshotRow;
+  /** With the first events of a run that was made elsewhere. */
+  readonly origin?: Origin;
 };
 
 export type ListQuery = {
@@ -117,6 +154,8 @@ export type ListQuery = {
   readonly sessionKey?: string;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
+  /** Only runs whose journal could not be read. */
+  readonly quarantined?: boolean;
   readonly limit: number;
   /** Continue after this run of an earlier answer. */
   readonly afterRunId?: string;

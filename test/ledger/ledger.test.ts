@@ -6,7 +6,7 @@ import type { ErrorCode } from "../../src/core/errors.js";
 import type { StoredEvent } from "../../src/core/events.js";
 import { fold } from "../../src/core/evolve.js";
 import * as limit from "../../src/core/limits.js";
-import { newRunId } from "../../src/ledger/ledger.js";
+import { newRunId } from "../../src/ledger/run-id.js";
 import * as cast from "../helpers/cast.js";
 import { create, criterion, orchestrator, person, planOf, policy, stepSpec } from "../helpers/cast.js";
 import { AT } from "../helpers/given.js";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { newRunId } from "../../src/ledger/ledger.js";
+import { newRunId } from "../../src/ledger/run-id.js";
 import { reclaimLeftovers } from "../../src/pev/leftovers.js";
 import { runsWithRefs } from "../../src/pev/objects.js";
 import { openBench, planOfSteps, stepBy } from "../helpers/bench.js";

@@ -5,7 +5,7 @@ import { type Capture, Evidence } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { policyRequestOf } from "../../src/core/policy-request.js";
 import { awaitsApproval, findStep, type Run, type Step } from "../../src/core/run.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { policyRequestView, standing, verdictView } from "../views.js";
 import { requireExecutor } from "./executor-step.js";
 
@@ -22,7 +22,7 @@ export const runProposeStepResult = defineTool({
     result: z.string().min(1).max(limit.RESULT_CHARS),
     /** JSON array of { type, content } */
     evidence_json: z.string().optional(),
-    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({
     run_id: z.string(),
@@ -50,8 +50,7 @@ export const runProposeStepResult = defineTool({
       const before = await requireExecutor(ledger, caller, runId, stepId);
       requireProposable(before.step);
       const capture = await pev.capture(before.run, before.step);
-      const keyed = idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key };
-      await ledger.submit(runId, { ...claim, capture }, caller, keyed);
+      await ledger.submit(runId, { ...claim, capture }, caller, keyed(idempotency_key));
     }
     const run = await pev.settle(runId, settleMs);
     const step = findStep(run, stepId);

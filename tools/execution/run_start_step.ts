@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { requireRunning } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
-import { findStep, type Step } from "../../src/core/run.js";
-import { defineTool } from "../tool.js";
+import { findStep, type Step, type StepStatus } from "../../src/core/run.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { verdictView } from "../views.js";
 import { requireExecutor } from "./executor-step.js";
 
@@ -13,7 +13,11 @@ export const runStartStep = defineTool({
   readOnly: false,
   description:
     "Start (or go on with) a step you own. Work only in the workspace folder it names, then call run_propose_step_result.",
-  input: z.strictObject({ run_id: z.string().min(1), step_id: z.string().min(1) }),
+  input: z.strictObject({
+    run_id: z.string().min(1),
+    step_id: z.string().min(1),
+    idempotency_key: idempotencyKey,
+  }),
   output: z.object({
     run_id: z.string(),
     step_id: z.string(),
@@ -24,12 +28,16 @@ export const runStartStep = defineTool({
     judged_by: z.object({ type: z.string(), target: z.string() }),
     feedback: z.record(z.string(), z.unknown()).nullable(),
   }),
-  handle: async ({ run_id: runId, step_id: stepId }, caller, { ledger, pev }) => {
+  handle: async ({ run_id: runId, step_id: stepId, idempotency_key }, caller, { ledger, pev }) => {
     const before = await requireExecutor(ledger, caller, runId, stepId);
+    const command = { type: "start_step", stepId, base: null } as const;
+    // An echo of a start that has had its end must not start the next attempt.
+    if ((await ledger.answered(runId, command, caller, idempotency_key)) !== undefined)
+      requireStatus(before.step, "in_progress");
     requireRunning(before.run);
-    requireStartable(before.step);
+    requireStatus(before.step, "pending", "in_progress");
     const { folder, base } = await pev.openWorkspace(before.run, before.step, NEVER);
-    const { run } = await ledger.submit(runId, { type: "start_step", stepId, base }, caller);
+    const { run } = await ledger.submit(runId, { ...command, base }, caller, keyed(idempotency_key));
     const step = findStep(run, stepId);
     if (step === undefined)
       throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
@@ -55,7 +63,7 @@ export const runStartStep = defineTool({
 /** A tool call is answered when it is done; nobody takes it back. */
 const NEVER = new AbortController().signal;
 
-const requireStartable = ({ spec, state }: Step): void => {
-  if (state.status === "pending" || state.status === "in_progress") return;
-  throw new LedgerError("step_not_pending", `Step "${spec.id}" is ${state.status}, not pending.`);
+const requireStatus = ({ spec, state }: Step, ...fitting: readonly StepStatus[]): void => {
+  if (fitting.includes(state.status)) return;
+  throw new LedgerError("step_not_pending", `Step "${spec.id}" is ${state.status}, not ${fitting[0]}.`);
 };

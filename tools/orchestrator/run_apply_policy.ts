@@ -6,7 +6,7 @@ import * as limit from "../../src/core/limits.js";
 import { readSteps, readValidator } from "../../src/core/plan.js";
 import { findStep, type Run } from "../../src/core/run.js";
 import type { StepSpec } from "../../src/core/spec.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 const Input = z.strictObject({
@@ -22,7 +22,7 @@ const Input = z.strictObject({
   new_validator_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
   /** retry: start from a clean clone */
   fresh: z.boolean().optional(),
-  idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+  idempotency_key: idempotencyKey,
 });
 
 export const runApplyPolicy = defineTool({
@@ -50,7 +50,7 @@ export const runApplyPolicy = defineTool({
       run_id,
       { type: "apply_policy", stepId: step_id, decision, reason },
       caller,
-      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
+      keyed(idempotency_key),
     );
     const run = await pev.settle(run_id, settleMs);
     return {

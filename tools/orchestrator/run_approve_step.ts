@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as limit from "../../src/core/limits.js";
 import { findStep } from "../../src/core/run.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 export const runApproveStep = defineTool({
@@ -18,7 +18,7 @@ export const runApproveStep = defineTool({
     reject: z.boolean().optional(),
     /** Of the proposal that was looked at; another one is then refused. */
     proposal_seq: z.int().optional(),
-    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({
     run_id: z.string(),
@@ -36,7 +36,7 @@ export const runApproveStep = defineTool({
       runId,
       { type, stepId, reason, ...(proposal_seq === undefined ? {} : { proposalSeq: proposal_seq }) },
       caller,
-      idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key },
+      keyed(idempotency_key),
     );
     const run = await pev.settle(runId, settleMs);
     return {

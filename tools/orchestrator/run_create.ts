@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as limit from "../../src/core/limits.js";
 import { createRun } from "../create-run.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 export const runCreate = defineTool({
@@ -17,7 +17,7 @@ export const runCreate = defineTool({
     original_request: z.string().min(1).max(limit.REQUEST_CHARS),
     /** Names a plan may give as owner_agent; the host's own agents when not given. */
     valid_agents: z.array(z.string()).optional(),
-    idempotency_key: z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional(),
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({
     run_id: z.string(),
@@ -33,7 +33,7 @@ export const runCreate = defineTool({
       sessionKey: input.session_key,
       originalRequest: input.original_request,
       ...(input.valid_agents === undefined ? {} : { agents: input.valid_agents }),
-      ...(input.idempotency_key === undefined ? {} : { idempotencyKey: input.idempotency_key }),
+      ...keyed(input.idempotency_key),
     });
     return {
       run_id: run.runId,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import * as limit from "../../src/core/limits.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 export const runPause = defineTool({
@@ -13,10 +13,17 @@ export const runPause = defineTool({
   input: z.strictObject({
     run_id: z.string().min(1),
     reason: z.string().trim().min(1).max(limit.REASON_CHARS).optional(),
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({ run_id: z.string(), run_status: z.string(), next: z.string() }),
-  handle: async ({ run_id, reason = "paused by the orchestrator" }, caller, { ledger }) => {
-    const { run } = await ledger.submit(run_id, { type: "pause_run", reason }, caller);
+  handle: async (input, caller, { ledger }) => {
+    const { run_id, reason = "paused by the orchestrator", idempotency_key } = input;
+    const { run } = await ledger.submit(
+      run_id,
+      { type: "pause_run", reason },
+      caller,
+      keyed(idempotency_key),
+    );
     return { run_id, ...standing(run) };
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import * as limit from "../../src/core/limits.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 export const runResume = defineTool({
@@ -13,10 +13,12 @@ export const runResume = defineTool({
   input: z.strictObject({
     run_id: z.string().min(1),
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({ run_id: z.string(), status: z.string(), run_status: z.string(), next: z.string() }),
-  handle: async ({ run_id, reason = "" }, caller, { ledger }) => {
-    const { run } = await ledger.submit(run_id, { type: "resume_run", reason, overrideStale: false }, caller);
+  handle: async ({ run_id, reason = "", idempotency_key }, caller, { ledger }) => {
+    const command = { type: "resume_run", reason, overrideStale: false } as const;
+    const { run } = await ledger.submit(run_id, command, caller, keyed(idempotency_key));
     return { run_id, status: "resumed", ...standing(run) };
   },
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import * as limit from "../../src/core/limits.js";
 import type { Run } from "../../src/core/run.js";
-import { defineTool } from "../tool.js";
+import { defineTool, idempotencyKey, keyed } from "../tool.js";
 
 export const runNote = defineTool({
   name: "run_note",
@@ -14,15 +14,18 @@ export const runNote = defineTool({
     run_id: z.string().min(1),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
     value: z.string().max(limit.NOTE_VALUE_CHARS).optional(),
+    /** Of a value that is written; reading needs none. */
+    idempotency_key: idempotencyKey,
   }),
   output: z.object({ run_id: z.string(), key: z.string(), value: z.string().nullable() }),
-  handle: async ({ run_id, key, value }, caller, { ledger }) => {
+  handle: async ({ run_id, key, value, idempotency_key }, caller, { ledger }) => {
     if (value === undefined) {
       const run = await ledger.load(run_id);
       requireSession(run, caller);
       return { run_id, key, value: noteOf(run, key) };
     }
-    const { run } = await ledger.submit(run_id, { type: "write_note", key, value }, caller);
+    const command = { type: "write_note", key, value } as const;
+    const { run } = await ledger.submit(run_id, command, caller, keyed(idempotency_key));
     return { run_id, key, value: noteOf(run, key) };
   },
 });

@@ -13,7 +13,7 @@ export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> 
   const known = new Set(free.map(({ runId }) => runId));
   const orphans: RunRow[] = [];
   for (const row of await allOf(ledger, { statuses: ["running"] })) {
-    if (known.has(row.runId) || !row.runnable) continue;
+    if (known.has(row.runId) || !row.runnable || row.quarantine !== null) continue;
     const lease = await ledger.store.leaseOf(row.runId);
     if (lease !== undefined && ownerIsDead(lease.owner)) orphans.push(row);
   }

@@ -9,6 +9,7 @@ const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "gre
   failed: "red",
   unmet: "red",
   interrupted: "red",
+  quarantined: "red",
   paused: "yellow",
   skipped: "yellow",
   decomposed: "yellow",

@@ -10,6 +10,7 @@ import {
   type RunLedger,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
+import type { Keyed } from "../groups/run.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import { readTextFile } from "../plan-file.js";
 import type { Bench } from "../program.js";
@@ -21,9 +22,10 @@ export const act = async (
   caller: Caller,
   runId: string,
   command: Command,
-  options: { idempotencyKey?: string } = {},
+  { idempotencyKey }: Keyed,
 ): Promise<number> => {
-  const { run } = await app.ledger.submit(runId, command, caller, options);
+  const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+  const { run } = await app.ledger.submit(runId, command, caller, key);
   return standing(app, output, run);
 };
 
@@ -43,7 +45,7 @@ export const approveOrDeny = async (
   output: Output,
   caller: Caller,
   runId: string,
-  options: { stepId: string | undefined; deny: boolean; reason: string; proposal?: number },
+  options: Keyed & { stepId: string | undefined; deny: boolean; reason: string; proposal?: number },
 ): Promise<number> => {
   const stepId = options.stepId ?? (await onlyWaiting(app, runId));
   const { reason, proposal } = options;
@@ -51,7 +53,7 @@ export const approveOrDeny = async (
   const command = options.deny
     ? ({ type: "reject_step", stepId, reason: reason || "denied", ...seen } as const)
     : ({ type: "approve_step", stepId, reason, ...seen } as const);
-  return act(app, output, caller, runId, command);
+  return act(app, output, caller, runId, command, options);
 };
 
 const onlyWaiting = async (app: RunLedger, runId: string): Promise<string> => {
@@ -71,7 +73,7 @@ const onlyWaiting = async (app: RunLedger, runId: string): Promise<string> => {
   );
 };
 
-export type PolicyOptions = {
+export type PolicyOptions = Keyed & {
   readonly reason: string;
   readonly agent?: string;
   /** A file with a JSON array of steps. */
@@ -100,7 +102,7 @@ export const applyPolicy = async (
     ...(validator === undefined ? {} : { new_validator_json: await validatorText(validator, directory) }),
     ...(fresh === undefined ? {} : { fresh }),
   });
-  return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason });
+  return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason }, options);
 };
 
 /** What an action needs besides its reason. */
@@ -132,12 +134,14 @@ export const readOrWriteNote = async (
   output: Output,
   caller: Caller,
   note: { runId: string; key: string; value: string | undefined },
+  { idempotencyKey }: Keyed,
 ): Promise<number> => {
   const { runId, key, value } = note;
+  const once = idempotencyKey === undefined ? {} : { idempotencyKey };
   const run =
     value === undefined
       ? await app.ledger.load(runId)
-      : (await app.ledger.submit(runId, { type: "write_note", key, value }, caller)).run;
+      : (await app.ledger.submit(runId, { type: "write_note", key, value }, caller, once)).run;
   // A note cannot be unwritten, so an empty one is none; and every object seems to have a "constructor".
   const found = (Object.hasOwn(run.notes, key) && run.notes[key]) || null;
   if (output.json) printJson(output, { runId, key, value: found });

@@ -4,6 +4,8 @@ import {
   eventTypes,
   formatDuration,
   LedgerError,
+  type ListedRun,
+  type Run,
   type RunLedger,
   type RunStatus,
   type Step,
@@ -16,6 +18,8 @@ import { brief, type Output, paint, printJson, printLine, safe, say, table } fro
 
 /** Events read at once when a whole journal is printed. */
 const JOURNAL_BATCH = 1_000;
+/** Changes wake a follower at once; this only bounds one wait. */
+const FOLLOW_MS = 60_000;
 
 export const listRuns = async (
   app: RunLedger,
@@ -36,15 +40,18 @@ export const listRuns = async (
       ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
       ...rows.map((row) => [
         row.runId,
-        statusMark(output, row.interrupted ? "interrupted" : row.status),
+        statusMark(output, row.quarantine ? "quarantined" : row.interrupted ? "interrupted" : row.status),
         `${row.stepsCompleted}/${row.stepsTotal}`,
         agoOf(row.updatedAt),
-        brief(row.blocker === null ? row.goal : `${row.goal} — ${row.blocker}`, 80),
+        brief([row.goal, row.blocker ?? setAside(row)].filter(Boolean).join(" — "), 80),
       ]),
     ]),
   );
   return EXIT.done;
 };
+
+const setAside = ({ quarantine }: ListedRun): string | null =>
+  quarantine && `event ${quarantine.seq} cannot be read (${quarantine.code})`;
 
 const emptyList = ({
   status,
@@ -73,7 +80,7 @@ export const showRun = async (
   const view = await app.view(runId);
   if (output.json)
     return done(() => printJson(output, { ...view, policyRequests: app.policyRequests(view.run, caller) }));
-  const { run, waiting } = view;
+  const { run, waiting, origin } = view;
   printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
@@ -99,6 +106,10 @@ export const showRun = async (
     printLine(output, `waiver     ${stepId} ${kind} by ${by.name}: ${brief(reason, 80)}`);
   for (const [key, value] of Object.entries(run.notes))
     if (value !== "") printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
+  if (run.forkedFrom !== null)
+    printLine(output, `forked     from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`);
+  if (origin !== null)
+    printLine(output, `imported   from ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`);
   if (run.head !== null) printLine(output, `head       ${run.head}`);
   return EXIT.done;
 };
@@ -123,20 +134,35 @@ export const printJournal = async (
   app: RunLedger,
   output: Output,
   runId: string,
-  options: { type?: string; since: number },
+  options: JournalOptions,
+  interrupted: AbortSignal,
 ): Promise<number> => {
   requireEventType(options.type);
-  await app.ledger.load(runId);
-  let after = options.since;
-  for (;;) {
+  const { since, limit = Number.POSITIVE_INFINITY, type, follow } = options;
+  let printed = 0;
+  for (let after = since; printed < limit; ) {
     const events = await app.ledger.events(runId, after, JOURNAL_BATCH);
-    for (const event of events)
-      if (options.type === undefined || event.type === options.type) printEvent(output, event);
+    const wanted = events.filter((event) => type === undefined || event.type === type);
+    for (const event of wanted.slice(0, limit - printed)) printEvent(output, event);
+    printed += wanted.length;
     const last = events.at(-1);
-    if (last === undefined || events.length < JOURNAL_BATCH) return EXIT.done;
-    after = last.seq;
+    if (last !== undefined) after = last.seq;
+    else if (!follow || isOver(await app.ledger.load(runId)) || interrupted.aborted) return EXIT.done;
+    else await app.ledger.changed(runId, after, FOLLOW_MS, interrupted);
   }
+  return EXIT.done;
 };
+
+export type JournalOptions = {
+  readonly type?: string;
+  /** The cursor: only events behind this sequence number. */
+  readonly since: number;
+  readonly limit?: number;
+  /** Go on until the run is over. */
+  readonly follow: boolean;
+};
+
+const isOver = ({ state }: Run): boolean => state.status === "completed" || state.status === "failed";
 
 const requireEventType = (type: string | undefined): void => {
   if (type === undefined || eventTypes.some((known) => known === type)) return;

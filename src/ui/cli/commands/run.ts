@@ -1,5 +1,12 @@
 import { isAbsolute, relative, resolve } from "node:path";
-import { type Caller, type Driven, LedgerError, type Run, type RunLedger } from "../../../index.js";
+import {
+  type Caller,
+  type Driven,
+  type Forking,
+  LedgerError,
+  type Run,
+  type RunLedger,
+} from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
@@ -46,17 +53,32 @@ export const resumeRun = async (
   output: Output,
   caller: Caller,
   runId: string,
-  options: { stale: boolean; reason: string },
+  options: { stale: boolean; reason: string; idempotencyKey?: string },
   interrupted: AbortSignal,
 ): Promise<number> => {
   const driven = await watched(app, output, interrupted, async (line) => {
     const run = await app.ledger.load(runId);
     tellWhatGoesOn(output, line, run);
     const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
-    if (run.state.status === "paused") await app.ledger.submit(runId, command, caller);
+    const { idempotencyKey } = options;
+    const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+    if (run.state.status === "paused") await app.ledger.submit(runId, command, caller, key);
     return app.drive(runId, interrupted);
   });
   return report(app, output, driven);
+};
+
+export const forkRun = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  forking: Forking,
+): Promise<number> => {
+  const run = await app.fork(caller, forking);
+  if (output.json) printJson(output, { ...summaryOf(run), forkedFrom: run.forkedFrom });
+  else printLine(output, run.runId);
+  say(output, `  Go on with it: runledger resume ${run.runId}`);
+  return EXIT.done;
 };
 
 /** Attempts that go on are in the journal already, so no event will tell of them. */

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { Argument, type Command as Cli } from "commander";
 import { personOf, type Register } from "../program.js";
-import { positive } from "./run.js";
+import { idempotencyKey, type Keyed, positive } from "./run.js";
 
 const ACTIONS = [
   ...["retry", "decompose", "change_agent", "change_validator"],
@@ -23,6 +23,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
       .argument("[step]", "step id; may be left out when only one waits")
       .option("--reason <text>", "why", "")
       .option("--proposal <seq>", "only this proposal, as `show` names it; another one is refused", positive)
+      .addOption(idempotencyKey())
       .action((id: string, step: string | undefined, options) =>
         withLedger(async (app, b) => {
           const { approveOrDeny } = await import("../commands/act.js");
@@ -46,6 +47,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .option("--steps <file>", "decompose: a file with a JSON array of steps")
     .option("--validator <json>", "change_validator: a JSON object, or a file with one")
     .option("--fresh", "retry: start from a clean clone")
+    .addOption(idempotencyKey())
     .action((id: string, stepId: string, action, options) =>
       withLedger(async (app, b) => {
         const { applyPolicy } = await import("../commands/act.js");
@@ -60,11 +62,12 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .argument("<run>", "run id, the end of one, or `last`")
     .argument("<key>", "name of the note")
     .argument("[value]", "text to write; an empty text clears the note")
-    .action((id: string, key: string, value: string | undefined) =>
+    .addOption(idempotencyKey())
+    .action((id: string, key: string, value: string | undefined, options: Keyed) =>
       withLedger(async (app, b) => {
         const { readOrWriteNote } = await import("../commands/act.js");
         const runId = await app.findRun(id);
-        return readOrWriteNote(app, b.output, personOf(app, b), { runId, key, value });
+        return readOrWriteNote(app, b.output, personOf(app, b), { runId, key, value }, options);
       }),
     );
 };
@@ -79,10 +82,11 @@ const addSwitches = (cli: Cli, withLedger: Register["withLedger"]): void => {
       .description(description)
       .argument("<run>", "run id, the end of one, or `last`")
       .option("--reason <text>", "why", `${name} asked for at the terminal`)
-      .action((id: string, { reason }: { reason: string }) =>
+      .addOption(idempotencyKey())
+      .action((id: string, { reason, ...options }: Keyed & { reason: string }) =>
         withLedger(async (app, b) => {
           const { act } = await import("../commands/act.js");
-          return act(app, b.output, personOf(app, b), await app.findRun(id), { type, reason });
+          return act(app, b.output, personOf(app, b), await app.findRun(id), { type, reason }, options);
         }),
       );
 };

@@ -1,7 +1,15 @@
+import { resolve } from "node:path";
 import type { Command as Cli } from "commander";
-import type { Register } from "../program.js";
+import { personOf, type Register } from "../program.js";
+import { wholeNumber } from "./run.js";
 
-export const addKeepCommands = (cli: Cli, { bench, withLedger, end }: Register): void => {
+export const addKeepCommands = (cli: Cli, register: Register): void => {
+  addAboutCommands(cli, register);
+  addConfigCommands(cli, register);
+  addHousekeeping(cli, register);
+};
+
+const addAboutCommands = (cli: Cli, { bench, withLedger, end }: Register): void => {
   cli
     .command("status")
     .description("the ledger of this project: where it is, its settings, its runs")
@@ -19,7 +27,9 @@ export const addKeepCommands = (cli: Cli, { bench, withLedger, end }: Register):
       const { doctor } = await import("../commands/doctor.js");
       end(await doctor(bench()));
     });
+};
 
+const addConfigCommands = (cli: Cli, { bench, end }: Register): void => {
   const config = cli.command("config").description("read and change runledger.yaml");
   config
     .command("get")
@@ -46,4 +56,55 @@ export const addKeepCommands = (cli: Cli, { bench, withLedger, end }: Register):
       const { listConfig } = await import("../commands/config.js");
       end(await listConfig(bench(), showOrigin));
     });
+};
+
+const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("export")
+    .description("write one run as a portable bundle: its events, its output, its commits")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option("-o, --output <file>", "write it here instead of to stdout; compressed when the name ends in .gz")
+    .action((id: string, { output }: { output?: string }) =>
+      withLedger(async (app, b) => {
+        const { exportRun } = await import("../commands/housekeeping.js");
+        const file = output === undefined ? undefined : resolve(b.directory, output);
+        return exportRun(app, b.output, await app.findRun(id), file);
+      }),
+    );
+
+  cli
+    .command("import")
+    .description("take in a run that was exported elsewhere, its history as it is; a running one is paused")
+    .argument("<file>", "the bundle, compressed or not")
+    .action((file: string) =>
+      withLedger(async (app, b) => {
+        const { importRun } = await import("../commands/housekeeping.js");
+        return importRun(app, b.output, personOf(app, b), resolve(b.directory, file));
+      }),
+    );
+
+  cli
+    .command("prune")
+    .description("archive and remove the oldest finished runs; none that ended within the hour")
+    .option("--keep <n>", "keep so many of them (default: runLedger.maxRunHistory)", (text) =>
+      wholeNumber(text),
+    )
+    .option("--dry-run", "only say which", false)
+    .action((options: { keep?: number; dryRun: boolean }) =>
+      withLedger(async (app, b) => {
+        const { prune } = await import("../commands/housekeeping.js");
+        return prune(app, b.output, options);
+      }),
+    );
+
+  cli
+    .command("gc")
+    .description("remove what no run needs any more: output, workspaces of finished runs, git objects")
+    .option("--dry-run", "only say how much", false)
+    .action((options: { dryRun: boolean }) =>
+      withLedger(async (app, b) => {
+        const { collectGarbage } = await import("../commands/housekeeping.js");
+        return collectGarbage(app, b.output, options);
+      }),
+    );
 };

@@ -54,10 +54,12 @@ export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
     .argument("<run>", "run id, the end of one, or `last`")
     .option("--type <type>", "only events of this type")
     .option("--since <seq>", "only events behind this sequence number", (text) => wholeNumber(text), 0)
+    .option("--limit <n>", "at most so many; go on behind the last one with --since", positive)
+    .option("-f, --follow", "go on with what is being recorded, until the run is over or Ctrl-C", false)
     .action((id: string, options) =>
       withLedger(async (app, b) => {
         const { printJournal } = await import("../commands/look.js");
-        return printJournal(app, b.output, await app.findRun(id), options);
+        return printJournal(app, b.output, await app.findRun(id), options, b.terminal.interrupted);
       }),
     );
 

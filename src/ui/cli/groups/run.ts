@@ -1,8 +1,13 @@
 import { resolve } from "node:path";
-import { type Command as Cli, InvalidArgumentError } from "commander";
+import { type Command as Cli, InvalidArgumentError, Option } from "commander";
 import { personOf, type Register } from "../program.js";
 
-export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): void => {
+export const addRunCommands = (cli: Cli, register: Register): void => {
+  addBeginnings(cli, register);
+  addGoingOn(cli, register);
+};
+
+const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => {
   cli
     .command("init")
     .description("write a commented runledger.yaml and the ledger's folder")
@@ -17,7 +22,7 @@ export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): 
     .argument("<plan>", "plan file")
     .option("--request <text>", "the request in the user's own words")
     .option("--include-uncommitted", "start from the checkout as it is, uncommitted changes included", false)
-    .option("--idempotency-key <key>", "the same key answers with the run it made first")
+    .addOption(idempotencyKey())
     .option("--no-drive", "only create the run; a worker or `runledger resume` drives it")
     .addHelpText(
       "after",
@@ -30,18 +35,42 @@ export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): 
         return startRun(app, b.output, personOf(app, b), file, options, b.terminal.interrupted);
       }),
     );
+};
 
+const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
   cli
     .command("resume")
     .description("drive a run that is not finished: after a crash, an approval, a pause")
     .argument("<run>", "run id, the end of one, or `last`")
     .option("--stale", "also when it has been paused for longer than staleTtl", false)
     .option("--reason <text>", "why", "")
+    .addOption(idempotencyKey())
     .action((id: string, options) =>
       withLedger(async (app, b) => {
         const { resumeRun } = await import("../commands/run.js");
         const runId = await app.findRun(id);
         return resumeRun(app, b.output, personOf(app, b), runId, options, b.terminal.interrupted);
+      }),
+    );
+
+  cli
+    .command("fork")
+    .description("begin a new run from the past of another one; what was verified up to there stays verified")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option(
+      "--at <seq>",
+      "take over events up to this one (default: as far as it could still go on)",
+      positive,
+    )
+    .addOption(idempotencyKey())
+    .action((id: string, { at, ...keyed }: Keyed & { at?: number }) =>
+      withLedger(async (app, b) => {
+        const { forkRun } = await import("../commands/run.js");
+        return forkRun(app, b.output, personOf(app, b), {
+          runId: await app.findRun(id),
+          ...(at === undefined ? {} : { seq: at }),
+          ...keyed,
+        });
       }),
     );
 
@@ -66,6 +95,12 @@ export const addRunCommands = (cli: Cli, { bench, withLedger, end }: Register): 
       end(await demo(bench(), options));
     });
 };
+
+/** For scripts, which cannot know whether a command whose answer they missed was carried out. */
+export const idempotencyKey = (): Option =>
+  new Option("--idempotency-key <key>", "done once: the same key answers with the first answer");
+
+export type Keyed = { readonly idempotencyKey?: string };
 
 export const positive = (text: string): number => wholeNumber(text, 1);
 

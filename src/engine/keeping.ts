@@ -1,0 +1,208 @@
+import type { Caller } from "../core/commands.js";
+import { requireRole } from "../core/decide/guards.js";
+import { decide } from "../core/decide/index.js";
+import { LedgerError } from "../core/errors.js";
+import type { Run } from "../core/run.js";
+import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
+import { FINISHED, removeRun, surplusRuns, unnamedBlobs } from "../ledger/housekeeping.js";
+import { toRows } from "../ledger/journal.js";
+import type { Ledger } from "../ledger/ledger.js";
+import { newRunId } from "../ledger/run-id.js";
+import { dropRun } from "../pev/objects.js";
+import type { Project } from "../pev/project.js";
+import { type CommitsArrived, packRun, shareCommits, tidyStore, unpackRun } from "../pev/transfer.js";
+import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
+import { loggedRuns, removeLogs } from "./logs.js";
+
+type KeepingOptions = {
+  readonly ledger: Ledger;
+  readonly project: Project;
+  readonly logFolder: string;
+  /** Where runs go before they are removed. */
+  readonly archive: {
+    write(runId: string, lines: AsyncIterable<string>): Promise<string>;
+    read(file: string): AsyncIterable<Uint8Array>;
+  };
+  /** Finished runs that are kept when nobody says how many. */
+  readonly maxRunHistory: number;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly now: () => string;
+};
+
+/** What is done with whole runs, beside driving them. */
+export interface Keeping {
+  /** A new run that goes on from the past of another one, whatever became of that. */
+  fork(caller: Caller, forking: Forking): Promise<Run>;
+  /** One run as a portable bundle, JSON Lines. */
+  exportRun(runId: string): AsyncIterable<string>;
+  /** Takes a bundle in: all of it, its chain as it is, or nothing. A run that was running is paused. */
+  importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
+  /** Archives and removes finished runs beyond `keep`, `maxRunHistory` when not given. */
+  prune(options?: { readonly keep?: number; readonly dryRun?: boolean }): Promise<readonly Pruned[]>;
+  /** Removes what no run needs any more: blobs, workspaces and logs, git objects. */
+  collectGarbage(options?: { readonly dryRun?: boolean }): Promise<Collected>;
+}
+
+export const createKeeping = (options: KeepingOptions): Keeping => ({
+  fork: (caller, forking) => forkRun(options, caller, forking),
+  exportRun: (runId) => exportRun(options, runId),
+  importRun: (caller, chunks) => importRun(options, caller, chunks),
+  prune: ({ keep = options.maxRunHistory, dryRun = false } = {}) => pruneRuns(options, { keep, dryRun }),
+  collectGarbage: ({ dryRun = false } = {}) => collectGarbage(options, { dryRun }),
+});
+
+export type Forking = {
+  readonly runId: string;
+  /** The last event to take over; without it, the last after which the run could still go on. */
+  readonly seq?: number;
+  readonly idempotencyKey?: string;
+};
+
+export type Imported = {
+  readonly run: Run;
+  /** False when the very same run was here already. */
+  readonly arrived: boolean;
+  readonly commits: CommitsArrived;
+};
+
+export type Pruned = { readonly runId: string; readonly goal: string; readonly archive: string | null };
+
+/** What was of no use any more; with a dry run, what would go. */
+export type Collected = {
+  readonly blobs: number;
+  readonly blobBytes: number;
+  /** Finished or removed runs whose workspaces went. */
+  readonly workspaces: readonly string[];
+  /** Removed runs whose logs went. */
+  readonly logs: readonly string[];
+  /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
+  readonly storeBytes: number | null;
+};
+
+// A run begins again from its past, under a name of its own. Its commits are named first: a fork without them is no use.
+const forkRun = async (
+  { ledger, project }: KeepingOptions,
+  caller: Caller,
+  { runId, seq, idempotencyKey }: Forking,
+): Promise<Run> => {
+  const command = { type: "fork_run", from: runId, seq: seq ?? null } as const;
+  const forkId = newRunId();
+  const earlier = await ledger.answered(forkId, command, caller, idempotencyKey);
+  if (earlier !== undefined) return earlier;
+  await ledger.load(runId);
+  await shareCommits(project.store, runId, forkId);
+  try {
+    const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+    return (await ledger.submit(forkId, command, caller, key)).run;
+  } catch (error) {
+    if (project.store !== null) await dropRun(project.store, forkId);
+    throw error;
+  }
+};
+
+async function* exportRun({ ledger, project, now }: KeepingOptions, runId: string): AsyncGenerator<string> {
+  if ((await ledger.store.runRow(runId)) === undefined) await ledger.load(runId);
+  const commits = await packRun(project.store, runId);
+  yield* writeBundle(ledger.store, runId, { commits, at: now() });
+}
+
+// What comes from elsewhere is checked whole before anything of it counts, and goes on here only when somebody says so:
+// its own ledger may still be at work on it.
+const importRun = async (
+  options: KeepingOptions,
+  caller: Caller,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Imported> => {
+  const { ledger, project } = options;
+  ledger.check(caller);
+  requireRole(caller, "import a run", "orchestrator", "human");
+  const bundle = await readBundle(chunks, (bytes) => ledger.store.putBlob(bytes));
+  const known = await sameRun(ledger, bundle);
+  const commits = await unpackRun(project, bundle.run.runId, gitOf(bundle));
+  if (known !== undefined) return { run: known, arrived: false, commits };
+  const { ledgerId } = bundle.header;
+  const elsewhere = ledgerId !== ledger.store.ledgerId;
+  const { run, rows } = onArrival(options, caller, bundle);
+  const origin = elsewhere ? { ledgerId, importedAt: options.now() } : null;
+  return { run: await ledger.adopt({ run, rows, origin }), arrived: true, commits };
+};
+
+const gitOf = ({ commits }: ReadBundle) => commits && { ...commits, pack: Buffer.from(commits.pack) };
+
+/** The run itself when it is here; another one of that name is no business of the bundle's. */
+const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run | undefined> => {
+  const { runId } = run;
+  if ((await ledger.store.runRow(runId)) === undefined) return undefined;
+  const [last] = await ledger.store.read(runId, header.events - 1, 1);
+  if (last?.hash === header.lastHash) return ledger.load(runId);
+  throw new LedgerError("run_exists", `There is a run "${runId}" here already, with another history.`, {
+    hint: "One of the two was changed; `runledger journal` shows the one that is here.",
+  });
+};
+
+const onArrival = (
+  { ledger, now }: KeepingOptions,
+  caller: Caller,
+  { run, rows, header }: ReadBundle,
+): Pick<ReadBundle, "run" | "rows"> => {
+  if (run.state.status !== "running") return { run, rows };
+  const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
+  const context = { caller, at: now(), rules: ledger.rules };
+  const paused = decide({ type: "pause_run", reason }, run, context, run.runId);
+  return { run: paused.run, rows: [...rows, ...toRows(paused.events, header.lastHash)] };
+};
+
+/** Archived and read back first, then removed: whatever fails in between, a run is in one of the two places. */
+const pruneRuns = async (
+  options: KeepingOptions,
+  { keep, dryRun }: { readonly keep: number; readonly dryRun: boolean },
+): Promise<readonly Pruned[]> => {
+  const { ledger, project, archive, logFolder, now } = options;
+  const pruned: Pruned[] = [];
+  for (const row of await surplusRuns(ledger.store, keep, Date.parse(now()))) {
+    const { runId, goal, lastHash } = row;
+    if (dryRun) {
+      pruned.push({ runId, goal, archive: null });
+      continue;
+    }
+    const file = await archive.write(runId, exportRun(options, runId));
+    const { header } = await readBundle(archive.read(file), async () => {});
+    if (header.lastHash !== lastHash) continue;
+    await removeRun(ledger.store, row, { archive: file, at: now() });
+    if (project.store !== null) await dropRun(project.store, runId);
+    await disposeWorkspaces(project, runId);
+    await removeLogs(logFolder, runId);
+    pruned.push({ runId, goal, archive: file });
+  }
+  return pruned;
+};
+
+const collectGarbage = async (
+  { ledger, project, logFolder, now }: KeepingOptions,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<Collected> => {
+  const { store } = ledger;
+  const blobs = await unnamedBlobs(store, Date.parse(now()));
+  const workspaces = await runsThat(await runsWithWorkspaces(project), async (runId) => {
+    const status = (await store.runRow(runId))?.status;
+    return status === undefined || FINISHED.includes(status);
+  });
+  const gone = async (runId: string) => (await store.removalOf(runId)) !== undefined;
+  const logs = await runsThat(await loggedRuns(logFolder), gone);
+  const blobBytes = blobs.reduce((sum, { bytes }) => sum + bytes, 0);
+  const found = { blobs: blobs.length, blobBytes, workspaces, logs };
+  if (dryRun) return { ...found, storeBytes: null };
+  for (const { hash } of blobs) await store.removeBlob(hash);
+  for (const runId of workspaces) await disposeWorkspaces(project, runId);
+  for (const runId of logs) await removeLogs(logFolder, runId);
+  return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store) };
+};
+
+const runsThat = async (
+  runIds: readonly string[],
+  fits: (runId: string) => Promise<boolean>,
+): Promise<readonly string[]> => {
+  const chosen: string[] = [];
+  for (const runId of runIds) if (await fits(runId)) chosen.push(runId);
+  return chosen;
+};

@@ -1,0 +1,253 @@
+import { z } from "zod";
+import { sha256 } from "../core/canonical.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { Actor } from "../core/events.js";
+import { evolve } from "../core/evolve.js";
+import type { Run } from "../core/run.js";
+import type { EventRow, NewEventRow, Store } from "../stores/store.js";
+import { fromRows, GENESIS_HASH } from "./journal.js";
+
+/** One run as a file that others can read, check and take in: JSON Lines, in the order header, events, blobs, commits. */
+const FORMAT = "runledger-bundle";
+const VERSION = 1;
+
+/** Longer than any line this program writes: a pack or a blob at its limit, in base64; V8 holds no text of twice that. */
+const LINE_CHARS = 400_000_000;
+/** Ten times the longest run that was ever tried. */
+const EVENTS_MAX = 1_000_000;
+const READ_BATCH = 1_000;
+
+const hex = (chars: number) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`));
+const base64 = z.base64();
+const seq = z.int().min(1);
+
+const Header = z.strictObject({
+  line: z.literal("header"),
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  runId: z.string().min(1).max(200),
+  /** The ledger it was made in. */
+  ledgerId: hex(32),
+  exportedAt: z.iso.datetime(),
+  events: z.int().min(1).max(EVENTS_MAX),
+  lastHash: hex(64),
+  blobs: z.int().min(0),
+  commits: z.boolean(),
+});
+export type BundleHeader = z.infer<typeof Header>;
+
+const EventLine = z.strictObject({
+  line: z.literal("event"),
+  seq,
+  type: z.string(),
+  version: z.int().min(1),
+  at: z.iso.datetime(),
+  actor: Actor,
+  sessionKey: z.string(),
+  attempt: z.int().min(0).nullable(),
+  payload: z.string(),
+  prevHash: hex(64),
+  hash: hex(64),
+});
+const BlobLine = z.strictObject({ line: z.literal("blob"), hash: hex(64), data: base64 });
+const CommitsLine = z.strictObject({
+  line: z.literal("commits"),
+  origin: hex(40),
+  refs: z.record(z.string().regex(/^(?:base|kept\/[0-9a-f]{40})$/), hex(40)),
+  pack: base64,
+});
+
+/** What git keeps of a run, as the part that knows git made it. */
+export type BundledCommits = {
+  readonly origin: string;
+  readonly refs: Readonly<Record<string, string>>;
+  readonly pack: Uint8Array;
+};
+
+/** Rows go out as they are stored, so that whoever reads them can hash them again, even what this program cannot read. */
+export async function* writeBundle(
+  store: Store,
+  runId: string,
+  options: { readonly commits: BundledCommits | undefined; readonly at: string },
+): AsyncGenerator<string> {
+  const { commits, at } = options;
+  const rows: EventRow[] = [];
+  for await (const page of pagesOf(store, runId)) rows.push(...page);
+  const last = rows.at(-1);
+  if (last === undefined) throw new Error(`run "${runId}" has no events to write`);
+  const blobs = await presentBlobs(store, rows);
+  yield lineOf({
+    line: "header",
+    format: FORMAT,
+    version: VERSION,
+    runId,
+    ledgerId: (await store.originOf(runId))?.ledgerId ?? store.ledgerId,
+    exportedAt: at,
+    events: rows.length,
+    lastHash: last.hash,
+    blobs: blobs.length,
+    commits: commits !== undefined,
+  });
+  for (const { position: _position, runId: _run, ...row } of rows) yield lineOf({ line: "event", ...row });
+  for (const hash of blobs) {
+    const bytes = await store.getBlob(hash);
+    if (bytes !== undefined)
+      yield lineOf({ line: "blob", hash, data: Buffer.from(bytes).toString("base64") });
+  }
+  if (commits === undefined) return;
+  const { origin, refs, pack } = commits;
+  yield lineOf({ line: "commits", origin, refs, pack: Buffer.from(pack).toString("base64") });
+}
+
+export type ReadBundle = {
+  readonly header: BundleHeader;
+  readonly run: Run;
+  readonly rows: readonly NewEventRow[];
+  readonly commits: BundledCommits | undefined;
+};
+
+/** Everything is checked before anything is taken in; a blob is handed over as soon as it is known to be the right one. */
+export const readBundle = async (
+  chunks: AsyncIterable<Uint8Array>,
+  putBlob: (bytes: Uint8Array) => Promise<unknown>,
+): Promise<ReadBundle> => {
+  const lines = numbered(chunks);
+  const header = await next(lines, Header, "the header");
+  const { rows, run } = await readEvents(lines, header);
+  const named = new Set(rows.flatMap(({ payload }) => hashesIn(payload)));
+  for (let blob = 0; blob < header.blobs; blob += 1) {
+    const { hash, data, number } = await next(lines, BlobLine, `blob ${blob + 1} of ${header.blobs}`);
+    const bytes = Buffer.from(data, "base64");
+    if (sha256(bytes) !== hash) throw invalid(number, `the bytes are not those of blob ${hash}`);
+    if (!named.has(hash)) throw invalid(number, `no event names blob ${hash}`);
+    await putBlob(bytes);
+  }
+  const commits = header.commits ? commitsOf(await next(lines, CommitsLine, "the commits")) : undefined;
+  const rest = await lines.next();
+  if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
+  return { header, rows, run, commits };
+};
+
+/** Hashes of 64 hex digits in a text: among them are all blobs it names, whatever the event is. */
+export const hashesIn = (payload: string): readonly string[] => payload.match(/\b[0-9a-f]{64}\b/g) ?? [];
+
+async function* pagesOf(store: Store, runId: string): AsyncGenerator<readonly EventRow[]> {
+  for (let after = 0; ; ) {
+    const page = await store.read(runId, after, READ_BATCH);
+    if (page.length > 0) yield page;
+    after = page.at(-1)?.seq ?? after;
+    if (page.length < READ_BATCH) return;
+  }
+}
+
+/** Output that was cleaned away is not in the bundle; the events still say which it was. */
+const presentBlobs = async (store: Store, rows: readonly EventRow[]): Promise<readonly string[]> => {
+  const present: string[] = [];
+  for (const hash of new Set(rows.flatMap(({ payload }) => hashesIn(payload))))
+    if ((await store.getBlob(hash)) !== undefined) present.push(hash);
+  return present;
+};
+
+const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
+
+type Line = { readonly number: number; readonly text: string };
+
+const next = async <T extends z.ZodType>(
+  lines: AsyncGenerator<Line, void>,
+  schema: T,
+  expected: string,
+): Promise<z.output<T> & { readonly number: number }> => {
+  const { value: line } = await lines.next();
+  if (line === undefined)
+    throw new LedgerError("bundle_invalid", `The bundle ends where ${expected} should be.`, {
+      hint: "The file is not whole; export the run again.",
+    });
+  const parsed = schema.safeParse(jsonOf(line));
+  if (parsed.success) return Object.assign(parsed.data as z.output<T> & object, { number: line.number });
+  const [issue] = parsed.error.issues;
+  throw invalid(
+    line.number,
+    `${expected} does not fit: ${issue?.path.join(".") || "line"}: ${issue?.message}`,
+  );
+};
+
+const jsonOf = ({ text, number }: Line): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid(number, "it is no JSON");
+  }
+};
+
+const readEvents = async (
+  lines: AsyncGenerator<Line, void>,
+  { runId, events, lastHash }: BundleHeader,
+): Promise<{ readonly rows: readonly NewEventRow[]; readonly run: Run }> => {
+  const rows: NewEventRow[] = [];
+  let run: Run | undefined;
+  for (let at = 1; at <= events; at += 1) {
+    const { line: _line, number, ...row } = await next(lines, EventLine, `event ${at} of ${events}`);
+    if (row.seq !== at) throw invalid(number, `event ${row.seq} stands where ${at} should`);
+    run = withEvent(run, { ...row, runId, position: at } as EventRow, rows.at(-1)?.hash, number);
+    rows.push(row as NewEventRow);
+  }
+  if (run === undefined || rows.at(-1)?.hash !== lastHash)
+    throw new LedgerError("bundle_invalid", "The last event is not the one that the header names.");
+  return { rows, run };
+};
+
+const withEvent = (run: Run | undefined, row: EventRow, prevHash = GENESIS_HASH, number: number): Run => {
+  try {
+    return fromRows([row], prevHash).reduce<Run | undefined>(evolve, run) as Run;
+  } catch (error) {
+    const { message, hint } = isLedgerError(error)
+      ? error
+      : { message: "it follows from nothing", hint: undefined };
+    throw invalid(number, message, hint, error);
+  }
+};
+
+const commitsOf = ({ origin, refs, pack }: z.output<typeof CommitsLine>): BundledCommits => ({
+  origin,
+  refs,
+  pack: Buffer.from(pack, "base64"),
+});
+
+const invalid = (number: number, why: string, hint?: string, cause?: unknown): LedgerError =>
+  new LedgerError("bundle_invalid", `Line ${number} of the bundle cannot be taken in: ${why}`, {
+    hint: hint ?? "Nothing was imported; export the run again.",
+    details: { line: number },
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+/** Lines with their numbers from 1; a text without an end must not fill the memory. */
+async function* numbered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line, void> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let number = 1;
+  let parts: string[] = [];
+  let chars = 0;
+  const decoded = (chunk?: Uint8Array): string => {
+    try {
+      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch (cause) {
+      throw invalid(number, "it is not UTF-8", undefined, cause);
+    }
+  };
+  const add = (part: string): void => {
+    parts.push(part);
+    chars += part.length;
+    if (chars > LINE_CHARS) throw invalid(number, `it is longer than ${LINE_CHARS} characters`);
+  };
+  for await (const chunk of chunks) {
+    const [first = "", ...more] = decoded(chunk).split("\n");
+    add(first);
+    for (const part of more) {
+      yield { number, text: parts.join("") };
+      [number, parts, chars] = [number + 1, [], 0];
+      add(part);
+    }
+  }
+  add(decoded());
+  const text = parts.join("");
+  if (text !== "") yield { number, text };
+}

@@ -1,0 +1,62 @@
+import { LedgerError } from "../core/errors.js";
+import type { RunStatus } from "../core/run.js";
+import type { KeptBlob, RunRow, Store } from "../stores/store.js";
+import { hashesIn } from "./bundle.js";
+
+/** Only these may go: whatever still runs, waits or was never begun stays. */
+export const FINISHED: readonly RunStatus[] = ["completed", "failed"];
+/** Who has just finished a run is about to look at it. */
+const KEPT_AFTER_END_MS = 3_600_000;
+/** A blob is put before the event that names it is appended; nothing in between takes as long. */
+const UNNAMED_BLOB_MS = 3_600_000;
+const PAGE = 1_000;
+
+/** The oldest finished runs beyond `keep` of them; none that ended within the hour, and none that cannot be read. */
+export const surplusRuns = async (store: Store, keep: number, nowMs: number): Promise<readonly RunRow[]> => {
+  const surplus: RunRow[] = [];
+  for await (const row of behindNewest(store, keep)) {
+    const ended = nowMs - Date.parse(row.updatedAt) >= KEPT_AFTER_END_MS;
+    if (ended && row.quarantine === null) surplus.push(row);
+  }
+  return surplus.reverse();
+};
+
+async function* behindNewest(store: Store, keep: number): AsyncGenerator<RunRow> {
+  const kept = keep === 0 ? [] : await store.list({ statuses: FINISHED, limit: keep });
+  if (kept.length < keep) return;
+  for (let last = kept.at(-1); ; ) {
+    const after = last === undefined ? {} : { afterRunId: last.runId };
+    const page = await store.list({ statuses: FINISHED, limit: PAGE, ...after });
+    yield* page;
+    last = page.at(-1);
+    if (page.length < PAGE) return;
+  }
+}
+
+/** Blobs that no event of any run names. */
+export const unnamedBlobs = async (store: Store, nowMs: number): Promise<readonly KeptBlob[]> => {
+  const unnamed = new Map<string, KeptBlob>();
+  for (const blob of await store.listBlobs())
+    if (nowMs - blob.writtenAtMs >= UNNAMED_BLOB_MS) unnamed.set(blob.hash, blob);
+  for (let position = 0; unnamed.size > 0; ) {
+    const rows = await store.feed(position, PAGE);
+    for (const { payload } of rows) for (const hash of hashesIn(payload)) unnamed.delete(hash);
+    position = rows.at(-1)?.position ?? position;
+    if (rows.length < PAGE) break;
+  }
+  return [...unnamed.values()];
+};
+
+/** A run that changed since it was looked at stays. */
+export const removeRun = async (
+  store: Store,
+  row: RunRow,
+  removal: { readonly archive: string | null; readonly at: string },
+): Promise<void> => {
+  if (!FINISHED.includes(row.status))
+    throw new LedgerError(
+      "run_not_running",
+      `Run "${row.runId}" is ${row.status}; only finished runs are removed.`,
+    );
+  await store.remove(row.runId, { lastHash: row.lastHash, removedAt: removal.at, archive: removal.archive });
+};

@@ -1,0 +1,117 @@
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { fetchCommit } from "./checkout.js";
+import type { Git } from "./git.js";
+import { runRefs } from "./objects.js";
+import type { Project } from "./project.js";
+import { userGit } from "./user-git.js";
+
+/** What a run needs of git, without the user's history it began from: that is where its project is. */
+export type RunCommits = {
+  /** The user's commit the run began from. */
+  readonly origin: string;
+  /** Name below the run's refs → commit. */
+  readonly refs: Readonly<Record<string, string>>;
+  readonly pack: Buffer;
+};
+
+/** `missing`: the project has no such commit to begin from, so the run can be read, but not resumed or applied. */
+export type CommitsArrived = "here" | "missing" | "none";
+
+/** Undefined for a run without workspace isolation. */
+export const packRun = async (store: Git | null, runId: string): Promise<RunCommits | undefined> => {
+  if (store === null) return undefined;
+  const { origin, ...refs } = await refsOf(store, runId);
+  if (origin === undefined) return undefined;
+  const input = `${Object.values(refs).join("\n")}\n^${origin}\n`;
+  const pack = await store.runBytes(
+    ["pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset"],
+    {
+      input,
+    },
+  );
+  return { origin, refs, pack };
+};
+
+/** Every object is hashed anew on arrival, and every commit must be whole before a ref names it. */
+export const unpackRun = async (
+  { store, folder }: Pick<Project, "store" | "folder">,
+  runId: string,
+  commits: RunCommits | undefined,
+): Promise<CommitsArrived> => {
+  if (store === null || commits === undefined) return "none";
+  if (!(await bringOrigin(store, folder, commits.origin))) return "missing";
+  const refs = { ...commits.refs, origin: commits.origin };
+  try {
+    await store.run(["index-pack", "--stdin", "--strict"], { input: commits.pack });
+    await store.run(["rev-list", "--objects", "--quiet", "--stdin"], {
+      input: `${Object.values(refs).join("\n")}\n`,
+    });
+    await setRefs(store, runId, refs);
+  } catch (cause) {
+    if (!isLedgerError(cause, "git_failed")) throw cause;
+    throw new LedgerError("bundle_invalid", `The commits of the bundle are not whole: ${cause.message}`, {
+      hint: "Export the run again.",
+      cause,
+    });
+  }
+  return "here";
+};
+
+/** A fork needs the commits of its past under its own name, or they would go with the other run. */
+export const shareCommits = async (store: Git | null, from: string, to: string): Promise<void> => {
+  if (store !== null) await setRefs(store, to, await refsOf(store, from));
+};
+
+/** Packs what is needed and drops what no run names any more; objects of the last hour may be about to be named. */
+export const tidyStore = async (store: Git): Promise<number> => {
+  const before = await sizeOf(store);
+  await store.run(["repack", "-a", "-d", "-q", "--unpack-unreachable=1.hour.ago"]);
+  await store.run(["prune", "--expire=1.hour.ago"]);
+  return before - (await sizeOf(store));
+};
+
+/** Bytes that git objects take. */
+const sizeOf = async (store: Git): Promise<number> => {
+  const { stdout } = await store.run(["count-objects", "-v"]);
+  const facts = Object.fromEntries(stdout.split("\n").map((line) => line.split(": ")));
+  return (Number(facts.size) + Number(facts["size-pack"]) + Number(facts["size-garbage"])) * 1_024;
+};
+
+const bringOrigin = async (store: Git, projectDir: string, origin: string): Promise<boolean> => {
+  try {
+    if (await hasCommit(store, origin)) return true;
+    const user = await userGit(projectDir);
+    if (!(await hasCommit(user.plumbing, origin))) return false;
+    await fetchCommit(store, user, origin);
+    return true;
+  } catch (error) {
+    if (isLedgerError(error) && error.kind === "environment") return false;
+    throw error;
+  }
+};
+
+/** With all that it needs: a commit that is there may have lost its parents to a cleaning. */
+const hasCommit = async (git: Git, commit: string): Promise<boolean> => {
+  const args = ["rev-list", "--quiet", "--objects", "--end-of-options", `${commit}^{commit}`];
+  const { exitCode } = await git.run(args, { okExitCodes: [0, 1, 128] });
+  return exitCode === 0;
+};
+
+const refsOf = async (store: Git, runId: string): Promise<Record<string, string>> => {
+  const refs = runRefs(runId);
+  const { stdout } = await store.run(["for-each-ref", "--format=%(refname) %(objectname)", refs]);
+  const lines = stdout.split("\n").filter(Boolean);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = "", commit = ""] = line.split(" ");
+      return [name.slice(refs.length), commit];
+    }),
+  );
+};
+
+const setRefs = (store: Git, runId: string, refs: Readonly<Record<string, string>>) =>
+  store.run(["update-ref", "-z", "--stdin"], {
+    input: Object.entries(refs)
+      .map(([name, commit]) => `update ${runRefs(runId)}${name}\0${commit}\0\0`)
+      .join(""),
+  });
