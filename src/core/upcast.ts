@@ -4,7 +4,7 @@ type Payload = Readonly<Record<string, unknown>>;
 type Upcast = (payload: Payload) => Payload;
 
 /** Of each type, the steps from version 1 to 2, from 2 to 3, and so on. What was written is never rewritten: it is read anew. */
-export const upcasts: { readonly [T in EventType]?: readonly Upcast[] } = {
+const upcasts: { readonly [T in EventType]?: readonly Upcast[] } = {
   run_created: [(payload) => ({ ...payload, forkedFrom: null })],
 };
 

@@ -176,10 +176,9 @@ const knownRuns = (store: Store) => {
   };
   const known = async (runId: string): Promise<Known | undefined> => {
     const start = cache.get(runId);
-    const current = await settingAside(store, runId, () =>
-      start === undefined ? wholeRun(store, runId) : withTail(store, runId, start),
-    );
+    const current = await settingAside(store, runId, () => upToDate(store, runId, start));
     if (current !== undefined) remember(runId, current);
+    else cache.delete(runId);
     return current;
   };
   return { known, remember };
@@ -232,6 +231,18 @@ const wholeRun = async (store: Store, runId: string): Promise<Known | undefined>
   if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
   if (row.quarantine !== null) await store.quarantine(runId, null);
   return known;
+};
+
+/** The list row tells whether a run that is remembered has changed, or was taken out meanwhile. */
+const upToDate = async (
+  store: Store,
+  runId: string,
+  start: Known | undefined,
+): Promise<Known | undefined> => {
+  if (start === undefined) return wholeRun(store, runId);
+  const row = await store.runRow(runId);
+  if (row === undefined) return undefined;
+  return row.lastHash === start.hash ? start : withTail(store, runId, start);
 };
 
 const withTail = async (

@@ -4,6 +4,7 @@ import { type Waiting, whyRun } from "../core/why.js";
 import type { ListQuery, Origin, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import { ownerIsDead } from "./owner.js";
+import { absent } from "./removal.js";
 
 /** A run as people see it: with what nobody can know from its journal alone, whether somebody works on it. */
 export type RunView = {
@@ -36,11 +37,10 @@ export const findRun = async (ledger: Ledger, given: string): Promise<string> =>
       hint: "Give more of it.",
     });
   if ((await ledger.store.runRow(given)) !== undefined) return given;
-  throw new LedgerError(
-    "run_not_found",
-    given === "last" ? "There is no run yet." : `There is no run "${given}".`,
-    { hint: "`runledger list` shows the runs of this project." },
-  );
+  if (given !== "last") throw await absent(ledger.store, given);
+  throw new LedgerError("run_not_found", "There is no run yet.", {
+    hint: "Start one: runledger run plan.yaml",
+  });
 };
 
 // What a run waits for depends on whether somebody alive holds its lease, which the run itself cannot know.

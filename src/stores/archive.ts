@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -19,13 +19,8 @@ export const openArchive = (folder: string): Archive => ({
     const file = join(folder, `${runId}.jsonl.gz`);
     const unfinished = `${file}.unfinished`;
     try {
-      const handle = await open(unfinished, "w", 0o600);
-      try {
-        await pipeline(Readable.from(lines), createGzip(), handle.createWriteStream({ autoClose: false }));
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      const onDisk = createWriteStream(unfinished, { mode: 0o600, flush: true });
+      await pipeline(Readable.from(lines), createGzip(), onDisk);
       await rename(unfinished, file);
     } catch (error) {
       await rm(unfinished, { force: true });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventBody, eventTypes, eventVersions } from "../../src/core/events.js";
-import { isNewer, upcast, upcasts } from "../../src/core/upcast.js";
+import { isNewer, upcast } from "../../src/core/upcast.js";
 
 describe("An event of an old version", () => {
   test("is read as today's: a run that was created before forks were has no other run's past", () => {
@@ -13,7 +13,7 @@ describe("An event of an old version", () => {
   });
 
   test.each(eventTypes)("of type %s leads from version 1 to today's, step by step", (type) => {
-    expect(upcasts[type]?.length ?? 0).toBe(eventVersions[type] - 1);
+    expect(upcast({ type, version: 1, payload: {} }).version).toBe(eventVersions[type]);
   });
 
   test("of today's version, of none, or of a later one is left as it is", () => {

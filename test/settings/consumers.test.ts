@@ -15,6 +15,7 @@ import {
 
 let shop: Sample | undefined;
 afterEach(async () => {
+  vi.useRealTimers();
   await shop?.dispose();
   shop = undefined;
 });
@@ -162,6 +163,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const app = await project("runLedger: { validatorTimeout: 100ms }\n", done);
     const run = await driven(app, commandPlan("sleep 600"));
     expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed", reason: "timed_out" } });
+  },
+  "runLedger.maxRunHistory": async () => {
+    const app = await project("runLedger: { maxRunHistory: 1 }\n", done);
+    const [old, newer] = [await driven(app, commandPlan("true")), await driven(app, commandPlan("true"))];
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
+    const later = await shop?.open(done);
+    if (later === undefined) throw new Error("no project");
+    await driven(later, commandPlan("true"));
+    const kept = (await later.ledger.list({ limit: 10 })).map(({ runId }) => runId);
+    expect(kept).toContain(newer.runId);
+    expect(kept).not.toContain(old.runId);
   },
 };
 

@@ -34,7 +34,12 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      runLedger: { workspaceIsolation: true, staleTtlMs: 3_600_000, validatorTimeoutMs: 120_000 },
+      runLedger: {
+        workspaceIsolation: true,
+        staleTtlMs: 3_600_000,
+        validatorTimeoutMs: 120_000,
+        maxRunHistory: 100,
+      },
     });
     expect(file).toBe(join(project, "runledger.yaml"));
     expect(Object.keys(origins).sort()).toEqual([
@@ -45,6 +50,7 @@ describe("loadSettings", () => {
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
+      "runLedger.maxRunHistory",
       "runLedger.staleTtl",
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
@@ -67,7 +73,7 @@ onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
 leaseTtl: 2s
-runLedger: { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s }
+runLedger: { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7 }
 `);
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
@@ -82,7 +88,12 @@ runLedger: { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      runLedger: { workspaceIsolation: false, staleTtlMs: 604_800_000, validatorTimeoutMs: 90_000 },
+      runLedger: {
+        workspaceIsolation: false,
+        staleTtlMs: 604_800_000,
+        validatorTimeoutMs: 90_000,
+        maxRunHistory: 7,
+      },
     });
   });
 
@@ -147,7 +158,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
   it.each<[string, string]>([
     [
       "runLedger:\n  staleTTL: 1h\n",
-      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "workspaceIsolation", "staleTtl", "validatorTimeout"; did you mean "staleTtl"?`,
+      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory"; did you mean "staleTtl"?`,
     ],
     [
       "\nmaxParallelSteps: 65",
@@ -387,6 +398,7 @@ describe("getSetting", () => {
       workspaceIsolation: true,
       staleTtl: "1h",
       validatorTimeout: "2m",
+      maxRunHistory: 100,
     });
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "vitest";
 import type { Store } from "../../src/stores/store.js";
 import { appends, groups, reads } from "./conformance/journal.js";
-import { blobs, closing, snapshots } from "./conformance/keeping.js";
+import { blobs, closing, quarantines, removals, snapshots } from "./conformance/keeping.js";
 import { leases } from "./conformance/leases.js";
 import { keys, lists } from "./conformance/lists.js";
 import type { Implementation, Opened, Suite } from "./conformance/suite.js";
@@ -41,6 +41,8 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("leases", () => leases(suite));
     describe("snapshots", () => snapshots(suite));
     describe("blobs", () => blobs(suite));
+    describe("quarantines", () => quarantines(suite));
+    describe("removals", () => removals(suite));
     describe("closing", () => closing(suite));
   });
 };

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { allTools } from "../../tools/index.js";
 import { type Bench, expectRefusal, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
 import { FIXED_SUM, onePlan, SESSION } from "../helpers/project.js";
 
@@ -126,6 +127,48 @@ describe("idempotency_key", () => {
     const seq = (await bench.ledger.load(runId)).seq;
     expect(await answer()).toEqual(first);
     expect((await bench.ledger.load(runId)).seq).toBe(seq);
+  });
+
+  it("run_start_step is one start: a late echo of it does not start the next attempt", async () => {
+    const bench = await openBench({ isolated: false });
+    const { runId } = await bench.create(planOfSteps(stepBy("a", "exit 7")));
+    const coder = bench.issue("coder");
+    const on = { run_id: runId, step_id: "a" };
+    const start = () => bench.call(coder, "run_start_step", { ...on, ...KEY });
+    const first = await start();
+    expect(await start()).toEqual(first);
+    await bench.call(coder, "run_propose_step_result", { ...on, result: "done" });
+    await expectRefusal(bench, start, "step_not_pending");
+    await bench.call(orchestrator(bench), "run_apply_policy", { ...on, action: "retry", reason: "again" });
+    await expectRefusal(bench, start, "step_not_pending");
+    const second = { ...on, idempotency_key: "try-2" };
+    expect(await bench.call(coder, "run_start_step", second)).toMatchObject({ attempt: 2 });
+  });
+
+  it.each([
+    ["run_pause", { reason: "lunch" }, "run_resume"],
+    ["run_note", { key: "k", value: "v" }, "run_note"],
+  ])("%s is carried out once, also when it was undone since", async (tool, input, undo) => {
+    const bench = await openBench({ isolated: false });
+    const { runId } = await bench.create(planOfSteps(stepBy("a", "true")));
+    const call = (name: string, more: object) =>
+      bench.call(orchestrator(bench), name, { run_id: runId, ...more });
+    await call(tool, { ...input, ...KEY });
+    await call(undo, {
+      ...(undo === "run_note" ? { key: "k", value: "other" } : {}),
+      idempotency_key: "undo",
+    });
+    const { seq } = await bench.ledger.load(runId);
+    await call(tool, { ...input, ...KEY });
+    expect((await bench.ledger.load(runId)).seq).toBe(seq);
+    const reused = () => call(tool, { ...input, ...KEY, reason: "x", value: "y" });
+    await expect(reused()).rejects.toMatchObject({ kind: expect.stringMatching(/conflict|usage/) });
+    expect((await bench.ledger.load(runId)).seq).toBe(seq);
+  });
+
+  it("is an input of every tool that changes something, and of no other", () => {
+    for (const { name, readOnly, input } of allTools)
+      expect([name, "idempotency_key" in input.shape]).toEqual([name, !readOnly]);
   });
 
   it("of another caller is no way to the first answer", async () => {

@@ -27,6 +27,7 @@ export const appends = ({ store }: Suite): void => {
       lastHash: eventAt("a", 3).hash,
       createdAt: eventAt("a", 1).at,
       updatedAt: eventAt("a", 3).at,
+      quarantine: null,
     });
     expect(await store().runRow("b")).toBeUndefined();
   });

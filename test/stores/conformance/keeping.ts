@@ -28,6 +28,79 @@ export const snapshots = ({ store }: Suite): void => {
   });
 };
 
+export const quarantines = ({ store }: Suite): void => {
+  it("names a run that cannot be read, gives no worker that run, and takes the word back", async () => {
+    await store().append(batchOf("a", 0));
+    await store().append(batchOf("b", 0));
+    await store().quarantine("a", { seq: 1, code: "event_unreadable" });
+    await store().quarantine("a", { seq: 2, code: "journal_tampered" });
+    const found = { seq: 2, code: "journal_tampered" };
+    expect((await store().runRow("a"))?.quarantine).toEqual(found);
+    const ids = async (query: object) =>
+      (await store().list({ limit: 9, ...query })).map(({ runId }) => runId);
+    expect(await ids({ claimable: true })).toEqual(["b"]);
+    expect(await ids({ quarantined: true })).toEqual(["a"]);
+    expect(await ids({})).toEqual(["b", "a"]);
+    expect((await store().list({ limit: 9 })).map(({ quarantine }) => quarantine)).toEqual([null, found]);
+    await store().quarantine("a", null);
+    expect(await ids({ claimable: true })).toEqual(["b", "a"]);
+  });
+};
+
+export const removals = ({ store }: Suite): void => {
+  const removal = (seq: number) => ({
+    lastHash: eventAt("a", seq).hash,
+    removedAt: "2026-02-02T00:00:00.000Z",
+    archive: "/archive/a.jsonl.gz",
+  });
+
+  it("takes a run out with all that is its own, and nothing of another", async () => {
+    const key = { scope: "a", key: "k", digest: "d" };
+    await store().append(batchOf("a", 0, { key: { scope: "session:s", key: "make", digest: "d" } }));
+    await store().append(batchOf("b", 0));
+    await store().append(batchOf("a", 1, { key, snapshot: { seq: 2, hash: "h", shape: 1, body: "{}" } }));
+    await claimed(store(), "a", "me", HOUR_MS);
+    await store().remove("a", removal(2));
+    expect(await store().runRow("a")).toBeUndefined();
+    expect(await store().read("a", 0, 9)).toEqual([]);
+    expect(await store().readSnapshot("a")).toBeUndefined();
+    expect(await store().leaseOf("a")).toBeUndefined();
+    expect(await store().findKey("a", "k")).toBeUndefined();
+    expect(await store().read("b", 0, 9)).toHaveLength(1);
+    expect(await store().removalOf("a")).toEqual({ ...removal(2), lastSeq: 2 });
+    expect(await store().removalOf("b")).toBeUndefined();
+    // Or the call that made the run would make another one.
+    expect(await store().findKey("session:s", "make")).toMatchObject({ runId: "a" });
+  });
+
+  it("leaves a run that has changed, or is not there, as it is", async () => {
+    await store().append(batchOf("a", 0, { count: 3 }));
+    await refused(store().remove("a", removal(2)), "seq_conflict");
+    await refused(store().remove("z", removal(2)), "run_not_found");
+    expect(await store().read("a", 0, 9)).toHaveLength(3);
+    expect(await store().removalOf("a")).toBeUndefined();
+  });
+
+  it("lets only the very same run come back under its name, with a word on where it is from", async () => {
+    await store().append(batchOf("a", 0, { count: 2 }));
+    await store().remove("a", removal(2));
+    await refused(store().append(batchOf("a", 0)), "run_exists");
+    await refused(
+      store().append({
+        ...batchOf("a", 0, { count: 2 }),
+        events: [eventAt("a", 1), { ...eventAt("a", 2), hash: "x" }],
+      }),
+      "run_exists",
+    );
+    const origin = { ledgerId: "elsewhere", importedAt: "2026-03-03T00:00:00.000Z" };
+    await store().append(batchOf("a", 0, { count: 3, origin }));
+    expect(await store().originOf("a")).toEqual(origin);
+    expect(await store().removalOf("a")).toBeUndefined();
+    await store().append(batchOf("b", 0));
+    expect(await store().originOf("b")).toBeUndefined();
+  });
+};
+
 export const blobs = ({ store, opened, itNeeding }: Suite): void => {
   it("names bytes by their hash and gives them back", async () => {
     for (const bytes of [new Uint8Array(), Buffer.from("diff --git"), Buffer.alloc(300_000, "log line\n")]) {
@@ -50,6 +123,19 @@ export const blobs = ({ store, opened, itNeeding }: Suite): void => {
     expect(await store().getBlob(sha256("never"))).toBeUndefined();
     expect(await store().getBlob("../../../../etc/passwd")).toBeUndefined();
     expect(await store().getBlob("")).toBeUndefined();
+  });
+
+  it("lists what it keeps with its last putting, and forgets what is removed", async () => {
+    const before = Date.now() - 2_000;
+    const [one, two] = [await store().putBlob(Buffer.from("one")), await store().putBlob(Buffer.from("two"))];
+    const kept = await store().listBlobs();
+    expect(kept.map(({ hash }) => hash).sort()).toEqual([one, two].sort());
+    for (const { bytes, writtenAtMs } of kept)
+      expect([bytes > 0, writtenAtMs > before]).toEqual([true, true]);
+    await store().removeBlob(one);
+    await store().removeBlob("../../etc/passwd");
+    expect(await store().getBlob(one)).toBeUndefined();
+    expect((await store().listBlobs()).map(({ hash }) => hash)).toEqual([two]);
   });
 
   itNeeding("damaged blobs", "refuses bytes that are not the ones that were written", async () => {

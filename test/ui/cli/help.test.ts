@@ -9,8 +9,23 @@ beforeAll(async () => {
 afterAll(() => desk.dispose());
 
 const COMMANDS = [
-  ...["init", "run", "resume", "worker", "demo", "list", "show", "why", "journal", "logs", "approve", "deny"],
+  ...[
+    "init",
+    "run",
+    "resume",
+    "fork",
+    "worker",
+    "demo",
+    "list",
+    "show",
+    "why",
+    "journal",
+    "logs",
+    "approve",
+    "deny",
+  ],
   ...["policy", "note", "pause", "cancel", "apply", "patch", "status", "doctor", "config"],
+  ...["export", "import", "prune", "gc"],
 ];
 const CONFIG_COMMANDS = ["get", "set", "list"];
 

@@ -32,6 +32,7 @@ it("list", async () => {
           "interrupted": "boolean",
           "lastHash": "string",
           "lastSeq": "number",
+          "quarantine": "null",
           "runId": "string",
           "runnable": "boolean",
           "sessionKey": "string",
@@ -54,6 +55,7 @@ it("show: the answer and its run", async () => {
       "currentBlocker": "null",
       "currentStepId": "null",
       "interrupted": "boolean",
+      "origin": "null",
       "policyRequests": [],
       "schemaVersion": "number",
       "waiting": {
@@ -72,6 +74,7 @@ it("show: the answer and its run", async () => {
         "name": "string",
         "role": "string",
       },
+      "forkedFrom": "null",
       "goal": "string",
       "head": "string",
       "lastLostEpoch": "number",

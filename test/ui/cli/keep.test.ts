@@ -92,6 +92,7 @@ describe("config", () => {
       runLedger.workspaceIsolation  true                                                                                  default
       runLedger.staleTtl            1h30m                                                                                 project PLACE/repo/runledger.yaml
       runLedger.validatorTimeout    2m                                                                                    default
+      runLedger.maxRunHistory       100                                                                                   default
       "
     `);
   });
@@ -186,6 +187,7 @@ describe("doctor", () => {
       "✔  ledger              PLACE/data
       ✔  node                Node N
       ✔  repository          PLACE/repo at HEAD, clean
+      ✔  journals            Every journal that was read could be read.
       ✔  temporary folder    /tmp
       ✘  agent ghost         Its program "no-such-program-here" is not there or not executable. Mend agents.ghost.run.
       ✘  agent lost          Its program "PLACE/repo/bin/lost" is not there or not executable. Mend agents.lost.run.
@@ -234,6 +236,7 @@ describe("status", () => {
       workspace isolation  on (level 1)
       parallel steps       4
       validator timeout    2m
+      finished runs kept   100
       stale after          1h
       "
     `);
@@ -245,6 +248,7 @@ describe("status", () => {
         "data": "string",
         "ledgerId": "string",
         "maxParallelSteps": "number",
+        "maxRunHistory": "number",
         "project": "string",
         "runs": {
           "completed": "number",

@@ -30,6 +30,7 @@ runLedger:
   workspaceIsolation: true
   staleTtl: 1h
   validatorTimeout: 2m
+  maxRunHistory: 100             # finished runs that stay; older ones are archived, and 0 keeps all
 `;
 
 // A settings file to start from, and the ledger's folder; what exists already is left alone.

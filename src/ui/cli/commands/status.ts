@@ -34,6 +34,10 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
       ["workspace isolation", settings.runLedger.workspaceIsolation ? "on (level 1)" : "off (level 0)"],
       ["parallel steps", String(settings.maxParallelSteps)],
       ["validator timeout", formatDuration(settings.runLedger.validatorTimeoutMs)],
+      [
+        "finished runs kept",
+        settings.runLedger.maxRunHistory === 0 ? "all" : String(settings.runLedger.maxRunHistory),
+      ],
       ["stale after", formatDuration(settings.runLedger.staleTtlMs)],
     ]),
   );

@@ -1,0 +1,82 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, test } from "vitest";
+import { isLedgerError } from "../../src/core/errors.js";
+import { openStore } from "../../src/stores/open.js";
+import { person } from "../helpers/cast.js";
+import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
+
+/** Made by the program of schema version 1 and never changed since: a completed, two paused and a cancelled run. */
+const V1 = join(import.meta.dirname, "../fixtures/ledgers/v1.db");
+const COMPLETED = "run_01a1fdce86c177be836584c558c9d36b";
+
+const oldLedger = async (): Promise<string> => {
+  const folder = await temporaryFolder();
+  await cp(V1, join(folder, "ledger.db"));
+  return folder;
+};
+
+describe("A ledger of schema version 1", () => {
+  test("is brought up to date when it is opened, and nothing it held is lost or rewritten", async () => {
+    const folder = await oldLedger();
+    const old = new Database(join(folder, "ledger.db"), { readonly: true });
+    const events = old.prepare("SELECT seq, version, payload, hash FROM events ORDER BY position").all();
+    old.close();
+    const { ledger, store } = await openedIn(folder);
+    const now = (await store.feed(0, 1_000)).map(({ seq, version, payload, hash }) => ({
+      seq,
+      version,
+      payload,
+      hash,
+    }));
+    expect(now).toEqual(events);
+    const runs = await ledger.list({ limit: 10 });
+    expect(runs.map(({ status }) => status)).toEqual(["failed", "paused", "paused", "completed"]);
+    for (const { runId, lastSeq } of runs) {
+      expect((await ledger.load(runId)).seq).toBe(lastSeq);
+      expect((await ledger.load(runId)).forkedFrom).toBeNull();
+      expect(await ledger.events(runId, 0, 1_000)).toHaveLength(lastSeq);
+    }
+    expect(await store.findKey("session:old", "key-1")).toMatchObject({ runId: COMPLETED });
+  });
+
+  test("goes on as any other: its runs take commands, and a second opening finds it made", async () => {
+    const folder = await oldLedger();
+    const { ledger, tell } = await openedIn(folder);
+    const [, paused] = await ledger.list({ limit: 2 });
+    if (paused === undefined) throw new Error("no paused run");
+    await tell(paused.runId, { type: "write_note", key: "k", value: "v" }, person);
+    const again = await openStore(folder);
+    expect((await openedOn(again).ledger.load(paused.runId)).notes).toEqual({ k: "v" });
+    await again.close();
+  });
+
+  test("may be opened by several at once", async () => {
+    const folder = await oldLedger();
+    const stores = await Promise.all(Array.from({ length: 4 }, () => openStore(folder)));
+    for (const store of stores) {
+      expect(await store.list({ limit: 10 })).toHaveLength(4);
+      await store.close();
+    }
+  });
+
+  test("whose upgrade is cut off at any statement is still the old one, and is upgraded the next time", async () => {
+    const folder = await oldLedger();
+    // A table of the new version in the way makes the upgrade fail in its middle.
+    const meddling = new Database(join(folder, "ledger.db"));
+    meddling.exec("CREATE TABLE removals (x)");
+    meddling.close();
+    const failure = await openStore(folder).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect(isLedgerError(failure) ? failure.code : "store_unavailable").toBe("store_unavailable");
+    const mended = new Database(join(folder, "ledger.db"));
+    const value = (sql: string) => mended.prepare(sql).pluck().get();
+    expect(value("SELECT value FROM meta WHERE key = 'schema_version'")).toBe("1");
+    expect(value("SELECT count(*) FROM sqlite_schema WHERE name = 'origins'")).toBe(0);
+    mended.exec("DROP TABLE removals");
+    mended.close();
+    const { ledger } = await openedIn(folder);
+    expect(await ledger.list({ limit: 10 })).toHaveLength(4);
+  });
+});

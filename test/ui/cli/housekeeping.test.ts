@@ -1,0 +1,152 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
+
+let desk: Desk;
+let done: string;
+beforeAll(async () => {
+  desk = await openDesk(shop);
+  done = await run([step("a", "maker"), step("b", "maker", { depends_on: ["a"] })]);
+});
+afterAll(() => desk.dispose());
+afterEach(() => void vi.useRealTimers());
+
+const run = async (steps: readonly object[], ...options: string[]): Promise<string> =>
+  (await desk.type("run", await planOf(desk, "plan.json", steps), "--quiet", ...options)).out.trim();
+const seqs = (out: string): number[] =>
+  out
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { seq: number }).seq);
+const hoursLater = (hours: number) =>
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * 3_600_000 });
+
+describe("journal", () => {
+  it("is paged by cursor", async () => {
+    const page = async (since: number) =>
+      seqs((await desk.type("journal", done, "--json", "--limit", "3", "--since", String(since))).out);
+    expect(await page(0)).toEqual([1, 2, 3]);
+    expect(await page(3)).toEqual([4, 5, 6]);
+    expect((await desk.type("journal", done, "--limit", "0")).code).toBe(2);
+  });
+
+  it("--follow prints what is recorded while it is recorded, and ends with the run", async () => {
+    const id = await run([step("a", "maker")], "--no-drive");
+    const following = desk.type("journal", id, "--follow", "--json");
+    expect((await desk.type("resume", id)).code).toBe(0);
+    const { code, out } = await following;
+    const { out: whole } = await desk.type("journal", id, "--json");
+    expect([code, out]).toEqual([0, whole]);
+  });
+
+  it("--follow of a run that waits ends with Ctrl-C", async () => {
+    const id = await run([step("a", "maker")], "--no-drive");
+    const interrupted = AbortSignal.timeout(300);
+    const { code, out } = await desk.typeWith({ interrupted }, "journal", id, "--follow", "--json");
+    expect([code, seqs(out)]).toEqual([0, [1, 2]]);
+  });
+});
+
+describe("fork", () => {
+  it("begins a new run from an event of another, says so in show, and is made once for one key", async () => {
+    const { out, code } = await desk.type("fork", done, "--at", "6", "--idempotency-key", "f1");
+    const id = out.trim();
+    expect(code).toBe(0);
+    expect((await desk.type("fork", done, "--at", "6", "--idempotency-key", "f1")).out.trim()).toBe(id);
+    expect((await desk.type("show", id)).out).toContain(`forked     from ${done}, event 6`);
+    expect((await desk.type("resume", id)).code).toBe(0);
+    expect(await desk.json("fork", done)).toMatchObject({ type: "summary", forkedFrom: { runId: done } });
+  });
+
+  it("refuses an event that is not there, and the end of a run", async () => {
+    expect(await desk.type("fork", done, "--at", "999")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/There is no event 999/),
+    });
+    const { lastSeq } = (
+      (await desk.json("list", "--limit", "50")).runs as { runId: string; lastSeq: number }[]
+    ).find(({ runId }) => runId === done) ?? { lastSeq: 0 };
+    expect(await desk.type("fork", done, "--at", String(lastSeq))).toMatchObject({
+      code: 5,
+      err: expect.stringMatching(/Fork it at an earlier event/),
+    });
+  });
+});
+
+describe("export and import", () => {
+  it("go through a pipe, a file and a compressed file, and end in the same run", async () => {
+    const { out } = await desk.type("export", done);
+    const [plain, packed] = [join(desk.place, "run.jsonl"), join(desk.place, "run.jsonl.gz")];
+    expect((await desk.type("export", done, "-o", plain)).out.trim()).toBe(plain);
+    expect(await desk.json("export", done, "-o", packed)).toMatchObject({ runId: done, file: packed });
+    const withoutTime = (text: string) => text.replace(/"exportedAt":"[^"]*"/, "");
+    expect(withoutTime(await readFile(plain, "utf8"))).toBe(withoutTime(out));
+    expect(withoutTime(gunzipSync(await readFile(packed)).toString())).toBe(withoutTime(out));
+    const other = await openDesk(shop);
+    try {
+      const arrived = await other.json("import", packed);
+      expect(arrived).toMatchObject({ runId: done, status: "completed", arrived: true });
+      expect(await other.json("import", plain)).toMatchObject({ arrived: false });
+      expect((await other.type("show", done)).out).toMatch(/imported {3}from ledger [0-9a-f]{32}/);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("do not write over a file, and refuse one that is not there, cut off, or something else", async () => {
+    const there = join(desk.place, "there.txt");
+    await writeFile(there, "mine");
+    expect(await desk.type("export", done, "-o", there)).toMatchObject({ code: 2 });
+    expect(await readFile(there, "utf8")).toBe("mine");
+    expect(await desk.type("import", join(desk.place, "none"))).toMatchObject({ code: 4 });
+    expect((await desk.type("import", desk.place)).err).toMatch(/^error \[invalid_input\]/);
+    expect((await desk.type("import", there)).err).toMatch(/^error \[bundle_invalid\]: Line 1 .*no JSON/);
+    const { out } = await desk.type("export", done);
+    await writeFile(there, out.slice(0, out.length / 2));
+    expect((await desk.type("import", there)).err).toMatch(/^error \[bundle_invalid\]/);
+    await writeFile(there, Buffer.from([0x1f, 0x8b, 8, 0, 0]));
+    expect((await desk.type("import", there)).err).toMatch(/no whole gzip file/);
+  });
+});
+
+describe("prune and gc", () => {
+  it("say what would go, let it go, and bring it back", async () => {
+    expect((await desk.type("prune", "--keep", "0")).err).toContain("There is nothing to remove.");
+    hoursLater(2);
+    const before = (await desk.json("list", "--limit", "50")).runs as unknown[];
+    const would = (await desk.json("prune", "--keep", "0", "--dry-run")).runs as { runId: string }[];
+    expect(would.map(({ runId }) => runId)).toContain(done);
+    expect((await desk.json("list", "--limit", "50")).runs).toHaveLength(before.length);
+    const { out } = await desk.type("prune", "--keep", "0");
+    const [, archive = ""] = new RegExp(`${done} +(\\S+)`).exec(out) ?? [];
+    expect(await desk.type("show", done)).toMatchObject({
+      code: 4,
+      err: expect.stringContaining(`runledger import ${archive}`),
+    });
+    expect((await desk.type("gc", "--dry-run")).out).toMatch(/git objects +known when they are removed/);
+    expect(await desk.json("gc")).toMatchObject({ dryRun: false, storeBytes: expect.any(Number) });
+    expect((await desk.type("import", archive)).code).toBe(0);
+    expect((await desk.type("patch", done)).code).toBe(0);
+    expect((await desk.json("show", done)).waiting).toMatchObject({ for: "nothing" });
+  });
+});
+
+describe("--idempotency-key", () => {
+  it("lets a script say a thing twice that is done once", async () => {
+    const id = await run([step("a", "maker")], "--no-drive");
+    const events = async () => seqs((await desk.type("journal", id, "--json")).out).length;
+    for (const [first, ...rest] of [
+      ["note", id, "k", "v"],
+      ["pause", id],
+      ["cancel", id],
+    ] as const) {
+      const argv = [first, ...rest, "--idempotency-key", `key-${first}`];
+      await desk.type(...argv);
+      const after = await events();
+      expect((await desk.type(...argv)).code).toBe(0);
+      expect(await events()).toBe(after);
+    }
+  });
+});
