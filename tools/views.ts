@@ -1,4 +1,5 @@
 import type { Caller } from "../src/core/commands.js";
+import { LedgerError } from "../src/core/errors.js";
 import * as limit from "../src/core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "../src/core/policy-request.js";
 import { awaitsApproval, isReady, type Run, type Step } from "../src/core/run.js";
@@ -8,6 +9,28 @@ import type { Ledger } from "../src/ledger/ledger.js";
 
 /** Models read short answers better; the whole log is a blob, the whole claim is in the journal. */
 const TAIL_IN_ANSWERS = 2_000;
+
+/** Steps in one answer; a plan may have a thousand, and each may carry a verdict. */
+export const STEPS_IN_ANSWERS = 50;
+
+/** The steps behind a cursor, and the cursor to go on with; null at the end. */
+const pageOfSteps = (
+  run: Run,
+  afterStep: string | undefined,
+): { readonly page: readonly Step[]; readonly nextAfterStep: string | null } => {
+  const from = afterStep === undefined ? 0 : indexOf(run, afterStep) + 1;
+  const page = run.steps.slice(from, from + STEPS_IN_ANSWERS);
+  const more = from + page.length < run.steps.length;
+  return { page, nextAfterStep: more ? (page.at(-1)?.spec.id ?? null) : null };
+};
+
+const indexOf = (run: Run, stepId: string): number => {
+  const at = run.steps.findIndex(({ spec }) => spec.id === stepId);
+  if (at >= 0) return at;
+  throw new LedgerError("step_not_found", `Run "${run.runId}" has no step "${stepId}" to go on behind.`, {
+    hint: "Give after_step as the answer before named it in next_after_step.",
+  });
+};
 
 export const verdictView = (verdict: Verdict) => ({
   outcome: verdict.outcome,
@@ -63,9 +86,10 @@ export const stepView = (run: Run, step: Step, caller: Caller, ledger: Ledger) =
   };
 };
 
-/** The snapshot as seed 002 names it. */
-export const runView = (run: Run, caller: Caller, ledger: Ledger) => {
+/** The snapshot as seed 002 names it, its steps page by page. */
+export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: string | undefined) => {
   const waiting = whyRun(run, true);
+  const { page, nextAfterStep } = pageOfSteps(run, afterStep);
   return {
     run_id: run.runId,
     session_key: run.sessionKey,
@@ -75,7 +99,10 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger) => {
     current_step_id: waiting.stepId,
     current_blocker: waiting.for === "person" ? waiting.sentence : null,
     why: waiting.sentence,
-    steps: run.steps.map((step) => stepView(run, step, caller, ledger)),
+    steps: page.map((step) => stepView(run, step, caller, ledger)),
+    steps_total: run.steps.length,
+    steps_completed: run.steps.filter(({ state }) => state.status === "completed").length,
+    next_after_step: nextAfterStep,
     acceptance_state: run.criteria.map(({ spec, state }) => ({
       description: spec.description,
       validator: { type: spec.validator.type, target: spec.validator.target },

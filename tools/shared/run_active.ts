@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
-import { awaitsApproval, hasPolicyRequest, isReady } from "../../src/core/run.js";
+import { awaitsApproval, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";
 import { defineTool } from "../tool.js";
-import { standing, stepView } from "../views.js";
+import { STEPS_IN_ANSWERS, standing, stepView } from "../views.js";
 
 const Steps = z.array(z.looseObject({ step_id: z.string(), status: z.string() }));
 
@@ -20,6 +20,8 @@ export const runActive = defineTool({
     active: Steps,
     ready: Steps,
     waiting: Steps,
+    /** How many there are of each; the lists show the first of them. */
+    totals: z.object({ active: z.int(), ready: z.int(), waiting: z.int() }),
     blocker: z.string().nullable(),
     run_status: z.string(),
     next: z.string(),
@@ -27,22 +29,23 @@ export const runActive = defineTool({
   handle: async ({ run_id }, caller, { ledger }) => {
     const run = await ledger.load(run_id);
     requireSession(run, caller);
-    const view = (steps: typeof run.steps) => steps.map((step) => stepView(run, step, caller, ledger));
-    const waiting = whyRun(run, true);
     const asks = run.steps.filter((step) => awaitsApproval(step) || hasPolicyRequest(step));
+    const active = run.steps.filter((step) => !asks.includes(step) && isUnderWay(step));
+    const ready = run.state.status === "running" ? run.steps.filter((step) => isReady(run, step)) : [];
+    const view = (steps: readonly Step[]) =>
+      steps.slice(0, STEPS_IN_ANSWERS).map((step) => stepView(run, step, caller, ledger));
+    const waiting = whyRun(run, true);
     return {
       run_id,
-      active: view(
-        run.steps.filter(
-          (step) =>
-            !asks.includes(step) &&
-            (step.state.status === "in_progress" || step.state.status === "verify_pending"),
-        ),
-      ),
-      ready: view(run.state.status === "running" ? run.steps.filter((step) => isReady(run, step)) : []),
+      active: view(active),
+      ready: view(ready),
       waiting: view(asks),
+      totals: { active: active.length, ready: ready.length, waiting: asks.length },
       blocker: waiting.for === "person" ? waiting.sentence : null,
       ...standing(run),
     };
   },
 });
+
+const isUnderWay = ({ state }: Step): boolean =>
+  state.status === "in_progress" || state.status === "verify_pending";

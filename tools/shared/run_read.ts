@@ -9,12 +9,12 @@ export const runRead = defineTool({
   role: "shared",
   readOnly: true,
   description:
-    "Read the current snapshot of a run: status, steps with verdicts, criteria, notes, what it waits for.",
-  input: z.strictObject({ run_id: z.string().min(1) }),
+    "Read the current snapshot of a run: status, steps with verdicts, criteria, notes, what it waits for. Long plans come in pages: give next_after_step as after_step.",
+  input: z.strictObject({ run_id: z.string().min(1), after_step: z.string().min(1).optional() }),
   output: z.looseObject({ run_id: z.string(), status: z.string() }),
-  handle: async ({ run_id }, caller, { ledger }) => {
+  handle: async ({ run_id, after_step }, caller, { ledger }) => {
     const run = await ledger.load(run_id);
     requireSession(run, caller);
-    return runView(run, caller, ledger);
+    return runView(run, caller, ledger, after_step);
   },
 });
