@@ -14,9 +14,11 @@ export const buildPackage = (): { readonly bin: string; readonly remove: () => v
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const tsc = join(root, "node_modules/.bin/tsc");
   const options = ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(folder, "dist")];
-  execFileSync(tsc, options, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const quietly = { cwd: root, stdio: ["ignore", "ignore", "inherit"] } as const;
+  execFileSync(tsc, options, quietly);
+  execFileSync(process.execPath, [join(root, "build/bundle.mjs"), join(folder, "dist")], quietly);
   return {
-    bin: join(folder, "dist/src/ui/cli/main.js"),
+    bin: join(folder, "dist/cli/main.js"),
     remove: () => rmSync(folder, { recursive: true }),
   };
 };
