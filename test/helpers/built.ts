@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export const buildPackage = (): { readonly bin: string; readonly remove: () => v
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const tsc = join(root, "node_modules/.bin/tsc");
   const options = ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(folder, "dist")];
-  const quietly = { cwd: root, stdio: ["ignore", "ignore", "inherit"] } as const;
+  const quietly: ExecFileSyncOptions = { cwd: root, stdio: ["ignore", "ignore", "inherit"] };
   execFileSync(tsc, options, quietly);
   execFileSync(process.execPath, [join(root, "build/bundle.mjs"), join(folder, "dist")], quietly);
   return {
