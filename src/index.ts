@@ -95,6 +95,7 @@ export interface RunLedger extends Keeping {
 
 // What only some commands do is loaded when it is done: reading a journal must not wait for it.
 const delivery = () => import("./pev/deliver.js");
+const executor = () => import("./engine/executor.js");
 
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
@@ -126,9 +127,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
   const cleanUpOnce = once(() => cleanUp(ledger, project, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
-    const { driveRun } = await import("./engine/executor.js");
     await cleanUpOnce();
-    return driveRun(
+    return (await executor()).driveRun(
       {
         ledger,
         pev,
