@@ -66,12 +66,14 @@ const bundledFiles = async (): Promise<readonly { readonly path: string; readonl
 };
 
 describe("the bundled command line", () => {
-  it.each([[["--version"]], [["--help"]], [["run", "--help"]]])(
-    "answers %j without the store, the schemas or git",
-    async (argv) => {
-      expect(await packagesLoaded(...argv)).toEqual(["commander"]);
-    },
-  );
+  it.each([
+    [["--version"], []],
+    [["-V"], []],
+    [["--help"], ["commander"]],
+    [["run", "--help"], ["commander"]],
+  ])("answers %j without the store, the schemas or git", async (argv, packages) => {
+    expect(await packagesLoaded(...argv)).toEqual(packages);
+  });
 
   it("reads a ledger without what only a run needs", async () => {
     await desk.type("init");
@@ -148,7 +150,7 @@ describe("bundled and unbundled", () => {
     expect(bundled.code).toBe(code);
   });
 
-  it("explain themselves alike", async () => {
-    expect(await typeBundled(desk, ["--help"])).toEqual(await desk.type("--help"));
+  it.each(["--help", "--version", "-V"])("answer %s alike", async (word) => {
+    expect(await typeBundled(desk, [word])).toEqual(await desk.type(word));
   });
 });
