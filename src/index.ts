@@ -19,31 +19,21 @@ import type { AgentTask } from "./engine/agents/agent.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
-import { examine, type Finding } from "./engine/doctor.js";
-import { type Driven, driveRun } from "./engine/executor.js";
-import {
-  type Collected,
-  createKeeping,
-  type Forking,
-  type Imported,
-  type Keeping,
-  type Pruned,
-} from "./engine/keeping.js";
+import type { Finding } from "./engine/doctor.js";
+import type { Driven } from "./engine/executor.js";
+import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } from "./engine/keeping.js";
 import { logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
+import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
-import { applyRun, patchesOf } from "./pev/deliver.js";
 import { createPev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
-import { reclaimLeftovers } from "./pev/leftovers.js";
 import { openPlaces, type Places } from "./pev/places.js";
-import { probeRepository } from "./pev/probe.js";
 import type { Project } from "./pev/project.js";
-import { memoryBaseCache } from "./pev/rooms.js";
 import { setSetting } from "./settings/edit.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
@@ -103,6 +93,10 @@ export interface RunLedger extends Keeping {
   close(): Promise<void>;
 }
 
+// What only some commands do is loaded when it is done: reading a journal must not wait for it.
+const delivery = () => import("./pev/deliver.js");
+const executor = () => import("./engine/executor.js");
+
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
@@ -130,11 +124,11 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const keeping = createKeeping({ ledger, project, logFolder, archive, maxRunHistory, now });
+  const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
   const cleanUpOnce = once(() => cleanUp(ledger, project, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await cleanUpOnce();
-    return driveRun(
+    return (await executor()).driveRun(
       {
         ledger,
         pev,
@@ -169,17 +163,17 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
     logs: (runId, stepId, attempt) =>
       logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-    patch: (runId) => patchesOf(ledger, project, runId),
-    apply: (runId) => applyRun(ledger, project, runId),
+    patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
+    apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
-    examine: () =>
-      examine({
+    examine: async () =>
+      (await import("./engine/doctor.js")).examine({
         projectDir,
         isolated: project.store !== null,
         agents: commands,
         share: settings.workspace.share,
         environment: env,
-        probes: { repository: () => probeRepository(project), journals: () => probeJournals(ledger) },
+        probes: probesOf(ledger, project),
       }),
     close: () => store.close(),
   };
@@ -230,6 +224,24 @@ const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): strin
   return join(base, "runledger", "workspaces");
 };
 
+const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
+  const load = async () => (await import("./engine/keeping.js")).createKeeping(options);
+  return {
+    fork: async (...given) => (await load()).fork(...given),
+    exportRun: async function* (runId) {
+      yield* (await load()).exportRun(runId);
+    },
+    importRun: async (...given) => (await load()).importRun(...given),
+    prune: async (...given) => (await load()).prune(...given),
+    collectGarbage: async (...given) => (await load()).collectGarbage(...given),
+  };
+};
+
+const probesOf = (ledger: Ledger, project: Project) => ({
+  repository: async () => (await import("./pev/probe.js")).probeRepository(project),
+  journals: () => probeJournals(ledger),
+});
+
 /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
 const cleanUp = async (
   ledger: Ledger,
@@ -237,6 +249,7 @@ const cleanUp = async (
   keeping: Keeping,
   maxRunHistory: number,
 ): Promise<void> => {
+  const { reclaimLeftovers } = await import("./pev/leftovers.js");
   await reclaimLeftovers(ledger, project);
   await readSetAside(ledger);
   if (maxRunHistory === 0) return;

@@ -5,7 +5,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 export XDG_STATE_HOME="$place/state" RUNLEDGER_HOME=""
-runledger() { node "$root/dist/src/ui/cli/main.js" "$@"; }
+runledger() { node "$root/dist/cli/main.js" "$@"; }
 fails_with() { local want=$1; shift; local got=0; "$@" || got=$?; [ "$got" = "$want" ] || { echo "expected exit $want, got $got: $*" >&2; exit 1; }; }
 
 cd "$place" && mkdir shop && cd shop

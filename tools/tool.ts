@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import type { Role } from "../src/core/events.js";

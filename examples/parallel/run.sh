@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 export XDG_STATE_HOME="$place/state" RUNLEDGER_HOME=""
-runledger() { echo "\$ runledger $*"; node "$here/../../dist/src/ui/cli/main.js" "$@"; }
+runledger() { echo "\$ runledger $*"; node "$here/../../dist/cli/main.js" "$@"; }
 
 cp -R "$here/repo" "$place/words"
 cp -R "$here/agents" "$here/plan.json" "$place"

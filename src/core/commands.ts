@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Capture, Evidence, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { Plan } from "./spec.js";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** Where in a document: keys and list positions from its root. */
 export type Place = readonly PropertyKey[];

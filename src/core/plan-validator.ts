@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import * as limit from "./limits.js";
 import { ChangedGlob, ProjectPath, Selector } from "./paths.js";
 import { Toolchain, ValidatorSpec } from "./spec.js";

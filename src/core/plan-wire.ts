@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { exactDuration } from "./duration.js";
 import * as limit from "./limits.js";
 import { ProjectPath } from "./paths.js";

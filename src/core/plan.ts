@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { defectLine, defectsSentence, type Flaw, flawsOf, isRecord, toDefects } from "./defects.js";
 import { LedgerError } from "./errors.js";
 import { type Around, type ExistingStep, relationFlaws } from "./plan-graph.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { digestOf } from "./canonical.js";
 import * as limit from "./limits.js";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ValidatorType } from "./spec.js";
 
 /** Errored means that the judge could not run: not a failed claim, it costs no retry and says what to do. */

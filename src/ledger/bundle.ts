@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sha256 } from "../core/canonical.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { Actor } from "../core/events.js";

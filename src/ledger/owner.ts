@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
@@ -80,6 +79,8 @@ const readProcStat = (pid: number): string | undefined => {
 };
 
 const identityFromPs = (pid: number): ProcessIdentity | undefined => {
+  // Where /proc tells it, no command should wait for this module.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const ps = spawnSync("ps", ["-o", "state=,lstart=", "-p", String(pid)], {
     encoding: "utf8",
     env: { PATH: "/bin:/usr/bin", LC_ALL: "C", TZ: "UTC" },

@@ -6,19 +6,8 @@ import { nextActions } from "../core/next.js";
 import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
-import { captureTree } from "./capture.js";
-import { captureBase } from "./checkout.js";
-import { judgeCriterion, judgeProposal } from "./judging.js";
-import { changedFiles, commitTree, keep, patchBetween } from "./objects.js";
 import type { Project } from "./project.js";
-import { stopProcessesOf } from "./takeover.js";
-import { userGit } from "./user-git.js";
-import {
-  disposeWorkspaces,
-  openStepWorkspace,
-  requireStepWorkspace,
-  type StepWorkspace,
-} from "./workspaces.js";
+import type { StepWorkspace } from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
 export interface Pev {
@@ -46,6 +35,11 @@ export type BaseOptions = {
   readonly allowDirty: readonly string[];
   readonly includeUncommitted: boolean;
 };
+
+// What reads and judges folders is loaded with the first work on one: most commands only read the journal.
+const checkout = () => import("./checkout.js");
+const judging = () => import("./judging.js");
+const workspaces = () => import("./workspaces.js");
 
 /** A lease of a caller that only verifies: long enough for a heartbeat to be late. */
 const SETTLE_LEASE_MS = 30_000;
@@ -79,17 +73,18 @@ export const createPev = (options: {
     const run = await ledger.load(runId);
     const step = findStep(run, stepId);
     if (step?.state.status !== "verify_pending") return run;
+    const { judgeProposal } = await judging();
     const verdict = await judgeProposal(project, run, step, holding.signal);
     const command = { type: "record_verdict", stepId, verdict, round: step.state.errors } as const;
     const recorded = await record(run, command, holding);
     if (findStep(recorded, stepId)?.state.status === "completed")
-      await disposeWorkspaces(project, runId, stepId);
+      await (await workspaces()).disposeWorkspaces(project, runId, stepId);
     return tidied(recorded);
   };
 
   /** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
   const tidied = async (run: Run): Promise<Run> => {
-    if (run.state.status === "completed") await disposeWorkspaces(project, run.runId);
+    if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
     return run;
   };
 
@@ -97,6 +92,7 @@ export const createPev = (options: {
     const run = await ledger.load(runId);
     const state = run.criteria[index]?.state;
     if (state?.status !== "unchecked") return run;
+    const { judgeCriterion } = await judging();
     const verdict = await judgeCriterion(project, run, index, holding.signal);
     const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
     return tidied(await record(run, command, holding));
@@ -135,12 +131,13 @@ export const createPev = (options: {
     captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
     openWorkspace: (run, step, signal) => {
       const key = `${run.runId} ${step.spec.id}`;
-      const opening = openings.get(key) ?? openStepWorkspace(project, run, step, signal);
+      const opening =
+        openings.get(key) ?? workspaces().then((open) => open.openStepWorkspace(project, run, step, signal));
       openings.set(key, opening);
       return opening.finally(() => openings.delete(key));
     },
     capture: (run, step) => captureStep(project, run, step),
-    stopProcesses: (runId) => stopProcessesOf(project, runId),
+    stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
     verify,
     verifyCriterion,
     settle,
@@ -152,11 +149,13 @@ const baseOf = async (project: Project, runId: string, options: BaseOptions): Pr
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];
+  const { captureBase } = await checkout();
   return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty })).commit;
 };
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.
 const requireTopLevel = async (folder: string): Promise<void> => {
+  const { userGit } = await import("./user-git.js");
   const { topLevel } = await userGit(folder);
   if (topLevel === (await realpath(folder))) return;
   throw new LedgerError(
@@ -172,6 +171,9 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
   const { store } = project;
   if (!run.workspaceIsolation || store === null)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+  const { captureTree } = await import("./capture.js");
+  const { changedFiles, commitTree, keep, patchBetween } = await import("./objects.js");
+  const { requireStepWorkspace } = await workspaces();
   const { folder, base } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];

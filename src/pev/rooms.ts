@@ -1,6 +1,6 @@
 import type { Run } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
-import { type AtBase, type BaseCache, openCleanRoom } from "./clean-room.js";
+import { openCleanRoom } from "./clean-room.js";
 import type { Project } from "./project.js";
 import { openProjectRoom } from "./project-room.js";
 import type { OwnedRoom } from "./room-frame.js";
@@ -46,20 +46,4 @@ export const openRoom = (
     validatorDigest: digest,
     baseCache,
   });
-};
-
-/** What is true about a base is a list of test names; this many stay in memory. */
-const BASES_KEPT = 200;
-
-// Facts about bases are kept in memory only: a file that code under test could write would be no fact.
-export const memoryBaseCache = (): BaseCache => {
-  const known = new Map<string, AtBase>();
-  return {
-    get: async (key) => known.get(key),
-    set: async (key, value) => {
-      known.set(key, value);
-      const [oldest] = known.keys();
-      if (known.size > BASES_KEPT && oldest !== undefined) known.delete(oldest);
-    },
-  };
 };

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { isReservedName } from "../core/names.js";

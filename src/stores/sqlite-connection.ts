@@ -18,7 +18,6 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
   const driver = await loadDriver();
   // drizzle imports the driver as well, so it must come after the check too.
   const { drizzle } = await import("drizzle-orm/better-sqlite3");
-  const { migrate } = await import("drizzle-orm/better-sqlite3/migrator");
   for (let attempt = 1; ; attempt += 1) {
     const sqlite = openFile(driver, file, { timeout: BUSY_TIMEOUT_MS });
     try {
@@ -26,7 +25,7 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
       refuseNewerSchema(sqlite);
       applySettings(sqlite);
       const db = drizzle(sqlite);
-      bringUpToDate(sqlite, () => migrate(db, { migrationsFolder: migrationsFolder() }));
+      if (schemaVersion(sqlite) !== SCHEMA_VERSION) await bringUpToDate(sqlite, db);
       return { sqlite, db };
     } catch (error) {
       sqlite.close();
@@ -75,10 +74,10 @@ const applySettings = (sqlite: Database.Database): void => {
   }
 };
 
-const bringUpToDate = (sqlite: Database.Database, migrate: () => void): void => {
-  if (schemaVersion(sqlite) === SCHEMA_VERSION) return;
+const bringUpToDate = async (sqlite: Database.Database, db: BetterSQLite3Database): Promise<void> => {
+  const { migrate } = await import("drizzle-orm/better-sqlite3/migrator");
   try {
-    migrate();
+    migrate(db, { migrationsFolder: migrationsFolder() });
   } catch (error) {
     // Two processes may make the same new ledger at the same moment; the slower one finds it made.
     if (schemaVersion(sqlite) !== SCHEMA_VERSION) throw error;

@@ -98,59 +98,68 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
 });
 
 /** What readers ask. */
-export const readStatements = (db: BetterSQLite3Database) => ({
-  ledgerId: db.select({ value: meta.value }).from(meta).where(eq(meta.key, "ledger_id")).prepare(),
-  eventsOfRun: db
-    .select(eventColumns)
-    .from(events)
-    .where(and(eq(events.runId, given("runId")), gt(events.seq, given("afterSeq"))))
-    .orderBy(asc(events.seq))
-    .limit(given("limit"))
-    .prepare(),
-  eventsOfAll: db
-    .select(eventColumns)
-    .from(events)
-    .where(gt(events.position, given("afterPosition")))
-    .orderBy(asc(events.position))
-    .limit(given("limit"))
-    .prepare(),
-  run: db
-    .select(runRow)
-    .from(runs)
-    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
-    .where(eq(runs.runId, given("runId")))
-    .prepare(),
-  origin: db
-    .select({ ledgerId: origins.ledgerId, importedAt: origins.importedAt })
-    .from(origins)
-    .where(eq(origins.runId, given("runId")))
-    .prepare(),
-  removal: db
-    .select({
-      lastSeq: removals.lastSeq,
-      lastHash: removals.lastHash,
-      removedAt: removals.removedAt,
-      archive: removals.archive,
-    })
-    .from(removals)
-    .where(eq(removals.runId, given("runId")))
-    .prepare(),
-  created: db
-    .select({ created: runs.created })
-    .from(runs)
-    .where(eq(runs.runId, given("runId")))
-    .prepare(),
-  key: db
-    .select({ runId: keys.runId, digest: keys.digest, firstSeq: keys.firstSeq, lastSeq: keys.lastSeq })
-    .from(keys)
-    .where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key"))))
-    .prepare(),
-  snapshot: db
-    .select({ seq: snapshots.seq, hash: snapshots.hash, shape: snapshots.shape, body: snapshots.body })
-    .from(snapshots)
-    .where(eq(snapshots.runId, given("runId")))
-    .prepare(),
-});
+export const readStatements = (db: BetterSQLite3Database) =>
+  whenAsked({
+    ledgerId: () => db.select({ value: meta.value }).from(meta).where(eq(meta.key, "ledger_id")).prepare(),
+    eventsOfRun: () =>
+      db
+        .select(eventColumns)
+        .from(events)
+        .where(and(eq(events.runId, given("runId")), gt(events.seq, given("afterSeq"))))
+        .orderBy(asc(events.seq))
+        .limit(given("limit"))
+        .prepare(),
+    eventsOfAll: () =>
+      db
+        .select(eventColumns)
+        .from(events)
+        .where(gt(events.position, given("afterPosition")))
+        .orderBy(asc(events.position))
+        .limit(given("limit"))
+        .prepare(),
+    run: () =>
+      db
+        .select(runRow)
+        .from(runs)
+        .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+        .where(eq(runs.runId, given("runId")))
+        .prepare(),
+    origin: () =>
+      db
+        .select({ ledgerId: origins.ledgerId, importedAt: origins.importedAt })
+        .from(origins)
+        .where(eq(origins.runId, given("runId")))
+        .prepare(),
+    removal: () =>
+      db
+        .select({
+          lastSeq: removals.lastSeq,
+          lastHash: removals.lastHash,
+          removedAt: removals.removedAt,
+          archive: removals.archive,
+        })
+        .from(removals)
+        .where(eq(removals.runId, given("runId")))
+        .prepare(),
+    created: () =>
+      db
+        .select({ created: runs.created })
+        .from(runs)
+        .where(eq(runs.runId, given("runId")))
+        .prepare(),
+    key: () =>
+      db
+        .select({ runId: keys.runId, digest: keys.digest, firstSeq: keys.firstSeq, lastSeq: keys.lastSeq })
+        .from(keys)
+        .where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key"))))
+        .prepare(),
+    snapshot: () =>
+      db
+        .select({ seq: snapshots.seq, hash: snapshots.hash, shape: snapshots.shape, body: snapshots.body })
+        .from(snapshots)
+        .where(eq(snapshots.runId, given("runId")))
+        .prepare(),
+  });
 
 /** By hand and from bare values: replaying a long run is reading rows, and drizzle's own mapping takes as long again. */
 export const eventsOf = (values: unknown[][]): EventRow[] =>
@@ -239,6 +248,22 @@ export const listRuns = (
     .orderBy(desc(runs.created))
     .limit(query.limit)
     .all();
+
+/** Each is prepared when it is first asked: a command asks one or two of them, and preparing all takes longer than asking. */
+const whenAsked = <Makers extends Readonly<Record<string, () => unknown>>>(makers: Makers) => {
+  const statements = {};
+  for (const [name, prepare] of Object.entries(makers))
+    Object.defineProperty(statements, name, {
+      enumerable: true,
+      configurable: true,
+      get: () => {
+        const value = prepare();
+        Object.defineProperty(statements, name, { enumerable: true, value });
+        return value;
+      },
+    });
+  return statements as { readonly [Name in keyof Makers]: ReturnType<Makers[Name]> };
+};
 
 /** What a run keeps from its first event on. */
 const FIXED = ["created", "runId", "createdAt"] as const;

@@ -31,12 +31,12 @@ export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<S
 
 const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
   const reads = readStatements(db);
-  const leases = leaseStatements(db);
+  const leases = onFirstUse(() => leaseStatements(db));
   const { call, stop } = gate();
-  const commit = groupCommitter(sqlite, { ...reads, ...appendStatements(db) });
-  const keeping = housekeepingStatements(db);
-  const remove = remover(sqlite, reads, keeping);
-  const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit(group)));
+  const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(db) }));
+  const keeping = onFirstUse(() => housekeepingStatements(db));
+  const remove = onFirstUse(() => remover(sqlite, reads, keeping()));
+  const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit()(group)));
   return {
     ledgerId: requireLedgerId(reads),
     append: async (batch) => call(() => appends.add(batch)),
@@ -47,21 +47,21 @@ const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
     list: async (query) => call(() => list(db, reads, query)),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    claim: async (request) => call(() => claim(reads, leases, request)),
+    claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
-    renew: async (lease, ttlMs) => call(() => leases.renew.all({ ...lease, ttlMs })[0]),
+    renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
     release: async (lease) => {
-      call(() => leases.release.run(lease));
+      call(() => leases().release.run(lease));
     },
-    leaseOf: async (runId) => call(() => leases.current.get({ runId })),
+    leaseOf: async (runId) => call(() => leases().current.get({ runId })),
     readSnapshot: async (runId) => call(() => reads.snapshot.get({ runId })),
     quarantine: async (runId, found) => {
       call(() =>
-        found ? keeping.setQuarantine.run({ runId, ...found }) : keeping.liftQuarantine.run({ runId }),
+        found ? keeping().setQuarantine.run({ runId, ...found }) : keeping().liftQuarantine.run({ runId }),
       );
     },
     originOf: async (runId) => call(() => reads.origin.get({ runId })),
-    remove: async (runId, removal) => call(() => remove(runId, removal)),
+    remove: async (runId, removal) => call(() => remove()(runId, removal)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
     putBlob: async (bytes) => call(() => blobs.put(bytes)),
     getBlob: async (hash) => call(() => blobs.get(hash)),
@@ -72,6 +72,15 @@ const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
       stop(new LedgerError("store_unavailable", "The store is closed."));
       sqlite.close();
     },
+  };
+};
+
+/** Most commands only read, and prepare nothing else. */
+const onFirstUse = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 };
 

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,9 +14,11 @@ export const buildPackage = (): { readonly bin: string; readonly remove: () => v
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const tsc = join(root, "node_modules/.bin/tsc");
   const options = ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(folder, "dist")];
-  execFileSync(tsc, options, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const quietly: ExecFileSyncOptions = { cwd: root, stdio: ["ignore", "ignore", "inherit"] };
+  execFileSync(tsc, options, quietly);
+  execFileSync(process.execPath, [join(root, "build/bundle.mjs"), join(folder, "dist")], quietly);
   return {
-    bin: join(folder, "dist/src/ui/cli/main.js"),
+    bin: join(folder, "dist/cli/main.js"),
     remove: () => rmSync(folder, { recursive: true }),
   };
 };

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { type Capture, Evidence } from "../../src/core/events.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requireRunning } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { findStep, type Step, type StepStatus } from "../../src/core/run.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { awaitsApproval, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";

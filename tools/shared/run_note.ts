@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import * as limit from "../../src/core/limits.js";
 import type { Run } from "../../src/core/run.js";

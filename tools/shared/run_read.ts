@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { defineTool } from "../tool.js";
 import { runView } from "../views.js";

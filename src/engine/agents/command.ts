@@ -2,7 +2,6 @@ import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Places } from "../../pev/places.js";
-import { runProcess } from "../../pev/sandbox.js";
 import type { Agent, AgentTask } from "./agent.js";
 
 export type CommandAgentOptions = {
@@ -24,6 +23,8 @@ const LOG_BYTES_MAX = 64 * 1024 * 1024;
 // Any program can be an agent: its exit code 0 is a claim to be verified, any other an interruption.
 export const commandAgent = (options: CommandAgentOptions): Agent => ({
   work: async (task) => {
+    // Loaded with the first agent that works: every opening of a ledger comes by here.
+    const { runProcess } = await import("../../pev/sandbox.js");
     const argv = resolveProgram(options.run, options.projectDir);
     const log = await openLog(options.logFile(task.runId, task.stepId, task.attempt));
     try {

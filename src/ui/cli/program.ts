@@ -11,6 +11,7 @@ import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
 import { addRunCommands } from "./groups/run.js";
 import type { Output } from "./output.js";
+import { VERSION } from "./version.js";
 
 /** The terminal, or a test's stand-in for it. */
 export type Terminal = {
@@ -138,8 +139,6 @@ Examples:
   runledger apply last                bring its verified commits into your checkout
 
 Exit codes: 0 done, 1 run failed, 2 usage, 3 waits for a person, 4 not found, 5 conflict or refused, 130/143 signals`;
-
-const VERSION = "0.1.0";
 
 const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
   terminal,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Desk, openDesk, planOf, step } from "../../helpers/cli.js";
 
 const exec = promisify(execFile);
-const main = resolve("dist/src/ui/cli/main.js");
+const main = resolve("dist/cli/main.js");
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
 /** Says what it does, works until it may go on or its place is gone, and does not let itself be hurried. */

@@ -1,0 +1,69 @@
+// Bundles the command line: one entry, and chunks that load when a command needs them (docs/adr/0012).
+// Usage: node build/bundle.mjs [FOLDER]   writes FOLDER/cli, by default dist/cli, from the sources.
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(resolve(process.argv[2] ?? join(root, "dist")), "cli");
+
+/** Loading it takes a tenth of a bare Node; commander needs it only for commands that are programs of their own. */
+const withoutSubprograms = {
+  name: "commander-without-subprograms",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("/node_modules/commander/")
+        ? { path: "no-subprograms", namespace: "runledger" }
+        : undefined,
+    );
+    onLoad({ filter: /^no-subprograms$/, namespace: "runledger" }, () => ({
+      contents: "module.exports = {};",
+    }));
+  },
+};
+
+/** Packages whose code is in the bundle: each must be named with its licence in what we publish. */
+const packagesIn = (inputs) =>
+  [...new Set(inputs.map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]))]
+    .filter((path) => path !== undefined)
+    .sort();
+
+const licenceOf = async (path) => {
+  const { name, version, license } = JSON.parse(await readFile(join(root, path, "package.json"), "utf8"));
+  const own = (await readdir(join(root, path))).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+  const shared = join(root, "build", "licences", `${license}.txt`);
+  const files = own.length > 0 ? own.map((file) => join(root, path, file)) : [shared];
+  if (!files.every(existsSync)) throw new Error(`${name} has no licence file, and ${shared} is not there.`);
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n");
+};
+
+await rm(folder, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ["src/ui/cli/main.ts"],
+  outdir: folder,
+  chunkNames: "chunks/[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  // Its native part is found beside its own files.
+  external: ["better-sqlite3"],
+  plugins: [withoutSubprograms],
+  // Packages in the older module format call for Node's own modules at run time.
+  banner: {
+    js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
+  },
+  // The texts are kept whole in a file of their own.
+  legalComments: "none",
+  metafile: true,
+});
+const licences = await Promise.all(packagesIn(Object.keys(metafile.inputs)).map(licenceOf));
+await writeFile(
+  join(folder, "THIRD-PARTY.txt"),
+  `The command line contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
+);

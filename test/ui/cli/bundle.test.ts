@@ -1,0 +1,156 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPackage } from "../../helpers/built.js";
+import { type Desk, openDesk, planOf, shop, step, type Typed } from "../../helpers/cli.js";
+
+let built: ReturnType<typeof buildPackage>;
+let desk: Desk;
+beforeAll(async () => {
+  built = buildPackage();
+  desk = await openDesk(shop);
+});
+afterAll(async () => {
+  await desk.dispose();
+  built.remove();
+});
+
+/** The bundled command, typed where a desk's commands are typed. */
+const typeBundled = (
+  at: Desk,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Typed> =>
+  new Promise((done) => {
+    const options = { cwd: at.repo, env: { ...at.env, ...env } };
+    execFile(process.execPath, [built.bin, ...argv], options, (error, out, err) =>
+      done({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+
+/** Packages of which a command loads code: those that stay outside by their path, those in chunks by the bundler's marks. */
+const packagesLoaded = async (...argv: readonly string[]): Promise<readonly string[]> => {
+  const folder = await mkdtemp(join(desk.place, "loaded-"));
+  const { code } = await typeBundled(desk, argv, { NODE_V8_COVERAGE: folder });
+  expect(code).toBe(0);
+  const [report = ""] = await readdir(folder);
+  const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as {
+    result: { url: string }[];
+  };
+  const files = result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
+  await rm(folder, { recursive: true });
+  expect(files.some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  return [...new Set([...files, ...texts].flatMap(packagesIn))].sort();
+};
+
+const packagesIn = (text: string): readonly string[] =>
+  [...text.matchAll(/(?:^|\/)(?:\/ )?node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//gm)].map(
+    ([, name = ""]) => name,
+  );
+
+const bundledFiles = async (): Promise<readonly { readonly path: string; readonly text: string }[]> => {
+  const folder = join(built.bin, "..");
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((one) =>
+    one.isFile(),
+  );
+  return Promise.all(
+    names.map(async ({ parentPath, name }) => ({
+      path: join(parentPath, name),
+      text: await readFile(join(parentPath, name), "utf8"),
+    })),
+  );
+};
+
+describe("the bundled command line", () => {
+  it.each([
+    [["--version"], []],
+    [["-V"], []],
+    [["--help"], ["commander"]],
+    [["run", "--help"], ["commander"]],
+  ])("answers %j without the store, the schemas or git", async (argv, packages) => {
+    expect(await packagesLoaded(...argv)).toEqual(packages);
+  });
+
+  it("reads a ledger without what only a run needs", async () => {
+    await desk.type("init");
+    const loaded = await packagesLoaded("list");
+    expect(loaded).toContain("better-sqlite3");
+    expect(loaded).toContain("zod");
+    for (const late of ["execa", "simple-git", "picomatch"]) expect(loaded).not.toContain(late);
+  });
+
+  it("holds no path of the machine that made it", async () => {
+    const told = (await bundledFiles()).filter(({ text }) =>
+      [resolve("."), join(homedir(), "/")].some((path) => text.includes(path)),
+    );
+    expect(told.map(({ path }) => path)).toEqual([]);
+  });
+
+  it("brings the licence of every package whose code it contains", async () => {
+    const files = await bundledFiles();
+    const licences = files.find(({ path }) => path.endsWith("/THIRD-PARTY.txt"))?.text ?? "";
+    const contained = new Set(
+      files.filter(({ path }) => path.endsWith(".js")).flatMap((f) => packagesIn(f.text)),
+    );
+    expect([...contained]).toEqual(expect.arrayContaining(["zod", "yaml", "commander", "drizzle-orm"]));
+    const parts = licences.split(`\n${"-".repeat(80)}\n`);
+    for (const name of contained) {
+      const part = parts.find((text) => text.includes(`\n${name} `)) ?? `nothing about ${name}`;
+      expect(part).toMatch(/Permission is hereby granted|Permission to use|Apache License/);
+    }
+  });
+});
+
+describe("bundled and unbundled", () => {
+  it("carry out a run in the same words and with the same journal", async () => {
+    const told = async (at: Desk, type: (...argv: string[]) => Promise<Typed>) => {
+      const plan = await planOf(at, "one.json", [
+        step("a", "maker"),
+        step("b", "liar", { depends_on: ["a"] }),
+      ]);
+      const answers = [];
+      for (const argv of [
+        ["run", plan],
+        ["show", "last"],
+        ["why", "last"],
+        ["apply", "last"],
+      ])
+        answers.push(await type(...argv));
+      const events = (await type("journal", "last", "--json")).out.trimEnd().split("\n");
+      return {
+        answers: answers.map(({ code, out, err }) => ({ code, out: at.masked(out), err: at.masked(err) })),
+        events: events.map((line) => JSON.parse(line).type),
+      };
+    };
+    const other = await openDesk(shop);
+    try {
+      const unbundled = await told(desk, desk.type);
+      expect(unbundled.answers[0]?.code).toBe(3);
+      expect(await told(other, (...argv) => typeBundled(other, argv))).toEqual(unbundled);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  // Errors cross from chunk to chunk and are known by name there; a wrong one would end as "unexpected".
+  it.each([
+    ["an unknown run", ["show", "nowhere"], 4],
+    ["an unknown run, in JSON", ["show", "nowhere", "--json"], 4],
+    ["an unknown command", ["shwo"], 2],
+    ["a plan that is not there", ["run", "none.yaml"], 4],
+    ["a setting that is not there", ["config", "get", "nothing"], 2],
+    ["a folder that is not there", ["-C", "nowhere", "list"], 4],
+  ])("refuse %s alike", async (_what, argv, code) => {
+    const bundled = await typeBundled(desk, argv);
+    expect(bundled).toEqual(await desk.type(...argv));
+    expect(bundled.code).toBe(code);
+  });
+
+  it.each(["--help", "--version", "-V"])("answer %s alike", async (word) => {
+    expect(await typeBundled(desk, [word])).toEqual(await desk.type(word));
+  });
+});
