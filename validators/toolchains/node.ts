@@ -4,7 +4,7 @@ import { isRecord, parseJson } from "../reports/report.js";
 import type { Room } from "../room.js";
 import type { Command, TestCommand, ToolchainAdapter } from "./command.js";
 import { jestCommand, nodeTestCommand, vitestCommand } from "./node-runners.js";
-import { readScript } from "./script.js";
+import { followScript } from "./script.js";
 
 // The runner that the test script names is called directly: no lifecycle scripts, no package manager settings between
 // it and us, and with a reporter of ours. A script that says more than that is run as it stands.
@@ -19,10 +19,11 @@ export const node: ToolchainAdapter = {
   test: async (target, room) => {
     const project = await readPackage(room);
     if ("outcome" in project) return project;
-    const script = project.scripts.test;
-    if (script === undefined) return noScript("test");
+    if (project.scripts.test === undefined) return noScript("test");
     const planted = await plantedModules(room);
-    return planted ?? (await runnerOf(script, target, room)) ?? unknownRunner(project.manager, target);
+    return (
+      planted ?? (await runnerOf(project.scripts, target, room)) ?? unknownRunner(project.manager, target)
+    );
   },
 };
 
@@ -83,11 +84,11 @@ const plantedModules = async (room: Room): Promise<Judgement | undefined> => {
 };
 
 const runnerOf = async (
-  script: unknown,
+  scripts: Package["scripts"],
   target: string,
   room: Room,
 ): Promise<TestCommand | Judgement | undefined> => {
-  const call = typeof script === "string" ? readScript(script) : undefined;
+  const call = followScript("test", scripts);
   if (call?.program === "vitest") return vitestCommand(call, target, room);
   if (call?.program === "jest") return jestCommand(call, target, room);
   if (call?.program === "node" && call.words.some(({ text }) => text === "--test")) {

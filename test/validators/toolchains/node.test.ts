@@ -212,6 +212,11 @@ describe("vitest", () => {
     expect(await run(sample)).toMatchObject({ outcome: "passed", counts: { passed: 2 } });
   });
 
+  test("is found behind a package manager that is not there", async () => {
+    const both = { ...sample.both, "package.json": script("npm run unit", { unit: "pnpm vitest run calc" }) };
+    expect(await run({ ...sample, both })).toMatchObject({ outcome: "passed", counts: { passed: 2 } });
+  });
+
   test("is narrowed by a target and given the variables of the script", async () => {
     expect(await run(sample, "more")).toMatchObject({ outcome: "passed", counts: { passed: 1 } });
   });

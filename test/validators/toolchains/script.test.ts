@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readScript, withoutOptions } from "../../../validators/toolchains/script.js";
+import { followScript, withoutOptions } from "../../../validators/toolchains/script.js";
 
+const readScript = (test: string, more = {}) => followScript("test", { test, ...more });
 const texts = (script: string) => readScript(script)?.words.map(({ text }) => text);
 
 describe("a test script", () => {
@@ -18,6 +19,39 @@ describe("a test script", () => {
   test("may set variables and go through a program that only starts another", () => {
     expect(readScript("CI=1 npx vitest run")).toMatchObject({ program: "vitest", env: { CI: "1" } });
     expect(readScript("cross-env A=b=c jest")).toMatchObject({ program: "jest", env: { A: "b=c" } });
+  });
+
+  test.each([
+    ["npm run unit", { unit: "A=1 vitest run" }, "vitest", ["run"], { A: "1" }],
+    [
+      "B=2 npm run -s unit",
+      { unit: "npm run-script more", more: "A=1 jest" },
+      "jest",
+      [],
+      { A: "1", B: "2" },
+    ],
+    ["yarn unit", { unit: "node --test" }, "node", ["--test"], {}],
+    ["pnpm run unit", { unit: "node --test" }, "node", ["--test"], {}],
+    ["CI=1 pnpm vitest run", {}, "vitest", ["run"], { CI: "1" }],
+    ["pnpm exec vitest run", {}, "vitest", ["run"], {}],
+    ["npm exec -- vitest run", {}, "vitest", ["run"], {}],
+  ])("is followed through a package manager: %s", (script, more, program, words, env) => {
+    const call = readScript(script, more);
+    expect({ ...call, words: call?.words.map(({ text }) => text) }).toEqual({ program, words, env });
+  });
+
+  test.each([
+    ["npm run test", {}],
+    ["npm run a", { a: "npm run b", b: "npm run a" }],
+    ["npm run unit", {}],
+    ["npm run unit", { unit: 1 }],
+    ["npm run unit -- --coverage", { unit: "jest" }],
+    ["npm run unit", { unit: "tsc && jest" }],
+    ["npm vitest", {}],
+    ["npm", {}],
+    ["npm run toString", {}],
+  ])("is left to its package manager: %s of %j", (script, more) => {
+    expect(readScript(script, more)).toBeUndefined();
   });
 
   test("keeps globs apart that a shell would expand", () => {
