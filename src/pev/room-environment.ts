@@ -72,7 +72,7 @@ const toolPointers = (outer: RoomSurroundings["outer"]): Record<string, string> 
     ["PYTHONUSERBASE", outer.PYTHONUSERBASE ?? join(home, ".local")],
     ["VOLTA_HOME", outer.VOLTA_HOME ?? join(home, ".volta")],
     ["JAVA_HOME", outer.JAVA_HOME],
-    ["npm_config_cache", join(home, ".npm")],
+    ["npm_config_cache", outer.npm_config_cache ?? outer.NPM_CONFIG_CACHE ?? join(home, ".npm")],
   ];
   const maven = join(home, ".m2", "repository");
   return {

@@ -81,7 +81,7 @@ describe("the environment of a room", () => {
   it("points at the caches of the trusted side that exist, where the caller says or where tools expect them", () => {
     expect(environment()).not.toHaveProperty("CARGO_HOME");
     expect(environment()).not.toHaveProperty("MAVEN_OPTS");
-    for (const path of ["go/pkg/mod", ".cargo", ".m2/repository", "elsewhere/mod"])
+    for (const path of ["go/pkg/mod", ".cargo", ".m2/repository", "elsewhere/mod", "elsewhere/npm"])
       mkdirSync(join(home, path), { recursive: true });
     expect(
       environment({ GOMODCACHE: join(home, "elsewhere/mod"), RUSTUP_HOME: join(home, "missing") }),
@@ -90,6 +90,10 @@ describe("the environment of a room", () => {
       CARGO_HOME: join(home, ".cargo"),
       MAVEN_OPTS: `-Dmaven.repo.local=${join(home, ".m2/repository")}`,
     });
+    for (const name of ["npm_config_cache", "NPM_CONFIG_CACHE"])
+      expect(environment({ [name]: join(home, "elsewhere/npm") })).toMatchObject({
+        npm_config_cache: join(home, "elsewhere/npm"),
+      });
     expect(environment().GOMODCACHE).toBe(join(home, "go/pkg/mod"));
     expect(environment({ RUSTUP_HOME: join(home, "missing") })).not.toHaveProperty("RUSTUP_HOME");
   });
