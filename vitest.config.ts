@@ -18,7 +18,7 @@ const closingLine: Reporter = {
 
 /** Whole attacks and whole projects of other languages: minutes, so they run apart (`npm run test:slow`). */
 const SLOW = [
-  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,tampering,toolchains}.test.ts",
+  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,tampering,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];

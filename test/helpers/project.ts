@@ -17,12 +17,17 @@ export type Sample = {
   dispose(): Promise<void>;
 };
 
-export const makeSample = async (files: Readonly<Record<string, string>>): Promise<Sample> => {
+export const makeSample = async (
+  files: Readonly<Record<string, string>>,
+  /** Variables beside those of this process. */
+  more: Readonly<Record<string, string>> = {},
+): Promise<Sample> => {
   const place = await mkdtemp(join(tmpdir(), "runledger-test-"));
   const repo = join(place, "repo");
   await mkdir(repo);
   const env = {
     ...process.env,
+    ...more,
     RUNLEDGER_HOME: join(place, "data"),
     XDG_STATE_HOME: join(place, "state"),
     XDG_CONFIG_HOME: join(place, "config"),
