@@ -196,7 +196,7 @@ const hurtInput = {
   ),
   brokenJson: (input, pick) => {
     const key = JSON_KEYS.find((one) => Object.hasOwn(input, one));
-    if (key === undefined) return undefined;
+    if (key === undefined || typeof input[key] !== "string") return undefined;
     input[key] = pick.of(Object.values(brokenText))(String(input[key]), pick);
     return "";
   },
