@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
-import { LedgerError } from "../src/core/errors.js";
+import { isRecord, misfit } from "../src/core/defects.js";
+import { isLedgerError, LedgerError } from "../src/core/errors.js";
 import type { Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -67,23 +68,33 @@ export const bindTool = (tool: Tool, caller: Caller, host: ToolHost): BoundTool 
       throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) may not call ${tool.name}.`, {
         hint: `Roles that may: ${rolesOf[tool.role].join(", ")}.`,
       });
-    const input = safely(tool.name, () => tool.input.safeParse(raw));
-    if (!input.success) throw misfit(tool.name, input.error);
-    return tool.output.parse(await tool.handle(input.data, caller, host));
+    return tool.output.parse(await tool.handle(inputOf(tool, raw), caller, host));
   },
 });
 
-// A hostile value can make a schema itself throw (an object whose `length` is no number); that is bad input too.
-const safely = <T>(name: string, parse: () => T): T => {
+// A hostile value can make a schema itself throw, and the words about it too (a getter that fails); that is bad input.
+const inputOf = (tool: Tool, raw: unknown): z.output<Tool["input"]> => {
+  const what = `the input of ${tool.name}`;
   try {
-    return parse();
+    requireListsBounded(raw, what);
+    const { success, data, error } = tool.input.safeParse(raw);
+    if (success) return data;
+    throw misfit(what, error.issues, raw);
   } catch (cause) {
-    throw new LedgerError("invalid_input", `${name} cannot read this input.`, { cause });
+    if (isLedgerError(cause)) throw cause;
+    throw new LedgerError("invalid_input", `${what} holds a value that cannot be looked at.`, { cause });
   }
 };
 
-const misfit = (name: string, error: z.ZodError): LedgerError => {
-  const defects = error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
-  const said = defects.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
-  return new LedgerError("invalid_input", `${name} cannot use this input: ${said}`, { details: { defects } });
+/** More than any input has. A schema looks at each entry before it counts them, and a list may claim four billion. */
+const LIST_ENTRIES_MAX = 10_000;
+
+const requireListsBounded = (raw: unknown, what: string): void => {
+  if (!isRecord(raw)) return;
+  for (const [key, value] of Object.entries(raw))
+    if (Array.isArray(value) && value.length > LIST_ENTRIES_MAX)
+      throw new LedgerError(
+        "invalid_input",
+        `${key} in ${what} has ${value.length} entries; at most ${LIST_ENTRIES_MAX} are read.`,
+      );
 };

@@ -1,4 +1,4 @@
-import picomatch from "picomatch";
+import { globMatcher } from "../src/core/globs.js";
 import type { FileChangedSpec } from "../src/core/spec.js";
 import { failed, passed } from "./judgement.js";
 import type { ChangedFile, Validator } from "./room.js";
@@ -19,9 +19,14 @@ export const fileChanged: Validator<FileChangedSpec> = async ({ target }, room) 
 const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];
 
-/** A path named outright counts even if it looks like a glob (`app/[id]/page.tsx`), and so does all below a folder. */
+/** A leading `!` turns it round. A path named outright counts even if it looks like a glob (`app/[id]/page.tsx`), and so does all below a folder. */
 const matcherOf = (target: string): ((path: string) => boolean) => {
-  const literal = target.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
-  const isMatch = picomatch(literal, { dot: true });
-  return (path) => path === literal || path.startsWith(`${literal}/`) || isMatch(path);
+  const [marks = ""] = /^!*/.exec(target) ?? [];
+  const turned = marks.length % 2 === 1;
+  const literal = target
+    .slice(marks.length)
+    .replace(/^(\.\/)+/, "")
+    .replace(/\/+$/, "");
+  const isMatch = globMatcher(literal);
+  return (path) => (path === literal || path.startsWith(`${literal}/`) || isMatch(path)) !== turned;
 };

@@ -3,9 +3,10 @@ import { Capture, Evidence, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { Plan } from "./spec.js";
 import { Verdict } from "./verdict.js";
+import { closed } from "./wire.js";
 
 /** Who asks, proved by a credential that the ledger issued. A name alone proves nothing. */
-export const Caller = z.strictObject({
+export const Caller = closed({
   name: z.string().min(1),
   role: Role,
   sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
@@ -26,7 +27,7 @@ const round = z.int().min(0);
 
 /** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
 export const Command = z.discriminatedUnion("type", [
-  z.strictObject({
+  closed({
     type: z.literal("create_run"),
     goal: z.string().trim().min(1).max(limit.GOAL_CHARS),
     originalRequest: z.string().trim().min(1).max(limit.REQUEST_CHARS),
@@ -36,10 +37,10 @@ export const Command = z.discriminatedUnion("type", [
     plan: Plan.optional(),
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
-  z.strictObject({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
-  z.strictObject({ type: z.literal("attach_plan"), plan: Plan }),
-  z.strictObject({ type: z.literal("start_step"), stepId, base: z.string().nullable() }),
-  z.strictObject({
+  closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
+  closed({ type: z.literal("attach_plan"), plan: Plan }),
+  closed({ type: z.literal("start_step"), stepId, base: z.string().nullable() }),
+  closed({
     type: z.literal("propose_step_result"),
     stepId,
     result: z.string().max(limit.RESULT_CHARS),
@@ -48,7 +49,7 @@ export const Command = z.discriminatedUnion("type", [
       .max(limit.EVIDENCE_ITEMS),
     capture: Capture,
   }),
-  z.strictObject({
+  closed({
     type: z.literal("interrupt_step"),
     stepId,
     attempt: z.int(),
@@ -56,30 +57,30 @@ export const Command = z.discriminatedUnion("type", [
     /** Last bytes of what the agent said. */
     tail: z.string(),
   }),
-  z.strictObject({ type: z.literal("record_verdict"), stepId, verdict: Verdict, round }),
-  z.strictObject({
+  closed({ type: z.literal("record_verdict"), stepId, verdict: Verdict, round }),
+  closed({
     type: z.literal("record_criterion_verdict"),
     index: z.int().min(0),
     verdict: Verdict,
     round,
   }),
-  z.strictObject({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
-  z.strictObject({ type: z.literal("approve_step"), stepId, reason: optionalReason, proposalSeq }),
-  z.strictObject({ type: z.literal("reject_step"), stepId, reason, proposalSeq }),
-  z.strictObject({
+  closed({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
+  closed({ type: z.literal("approve_step"), stepId, reason: optionalReason, proposalSeq }),
+  closed({ type: z.literal("reject_step"), stepId, reason, proposalSeq }),
+  closed({
     type: z.literal("write_note"),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
     value: z.string().max(limit.NOTE_VALUE_CHARS),
   }),
-  z.strictObject({ type: z.literal("pause_run"), reason }),
-  z.strictObject({
+  closed({ type: z.literal("pause_run"), reason }),
+  closed({
     type: z.literal("resume_run"),
     reason: optionalReason,
     /** A person may resume a run that waited longer than `staleTtl`, by saying so. */
     overrideStale: z.boolean(),
   }),
-  z.strictObject({ type: z.literal("cancel_run"), reason }),
-  z.strictObject({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
+  closed({ type: z.literal("cancel_run"), reason }),
+  closed({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
 ]);
 export type Command = z.infer<typeof Command>;
 export type CommandType = Command["type"];

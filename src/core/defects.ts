@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { LedgerError } from "./errors.js";
 
 /** Where in a document: keys and list positions from its root. */
 export type Place = readonly PropertyKey[];
@@ -44,6 +45,15 @@ export const defectLine = ({ path, found, expected }: Defect): string =>
 /** What a schema found wrong, in words of ours: zod knows types, but not what was there instead. */
 export const flawsOf = (issues: readonly z.core.$ZodIssue[], input: unknown): Flaw[] =>
   issues.flatMap((issue) => flawOf(issue, valueAt(input, issue.path)));
+
+/** What was handed in does not fit its schema: one refusal that names every place. */
+export const misfit = (what: string, issues: readonly z.core.$ZodIssue[], input: unknown): LedgerError => {
+  const flaws = flawsOf(issues, input);
+  const defects = toDefects(flaws, "input");
+  return new LedgerError("invalid_input", defectsSentence(what, defects.map(defectLine), flaws.length), {
+    details: { defects, count: flaws.length },
+  });
+};
 
 /** Says a value so that it fits into a sentence and cannot drive a terminal. */
 export const quoted = (text: string): string => {
@@ -105,7 +115,7 @@ const flawOf = (issue: z.core.$ZodIssue, value: unknown): Flaw[] => {
   const at = issue.path;
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey([...at, key], key, knownKeys(issue.message)));
+      return unknownKeys(issue);
     case "invalid_type":
       return [{ at, found: describeFound(value), expected: TYPE_WORDS[issue.expected] ?? issue.expected }];
     case "invalid_value":
@@ -115,12 +125,23 @@ const flawOf = (issue: z.core.$ZodIssue, value: unknown): Flaw[] => {
     case "invalid_key":
       return [{ at, found: quoted(String(at.at(-1))), expected: issue.issues[0]?.message ?? "another name" }];
     case "too_big":
-      return [{ at, found: describeFound(value), expected: `at most ${issue.maximum}` }];
+      return [{ at, found: describeFound(value), expected: `at most ${measured(issue.maximum, issue)}` }];
     case "too_small":
-      return [{ at, found: describeFound(value), expected: `at least ${issue.minimum}` }];
+      return [{ at, found: describeFound(value), expected: atLeast(issue) }];
     default:
       return [{ at, found: describeFound(value), expected: issue.message }];
   }
+};
+
+const atLeast = (issue: z.core.$ZodIssueTooSmall): string =>
+  issue.origin === "string" && issue.minimum === 1
+    ? "text that is not blank"
+    : `at least ${measured(issue.minimum, issue)}`;
+
+const measured = (bound: number | bigint, { origin }: { readonly origin: string }): string => {
+  const unit = { string: "character", array: "entry" }[origin];
+  if (unit === undefined) return String(bound);
+  return Number(bound) === 1 ? `1 ${unit}` : `${bound} ${unit === "entry" ? "entries" : `${unit}s`}`;
 };
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
@@ -145,12 +166,16 @@ const flawsOfUnion = (issue: z.core.$ZodIssueInvalidUnion, value: unknown): Flaw
   return [{ at, found: describeFound(value), expected }];
 };
 
-const unknownKey = (at: Place, key: string, known: readonly string[]): Flaw => ({
-  at,
-  found: "an unknown key",
-  expected: known.length === 0 ? "no key here" : `one of ${listed(known)}`,
-  meant: { word: key, known },
-});
+const unknownKeys = ({ path, keys, message }: z.core.$ZodIssueUnrecognizedKeys): Flaw[] => {
+  const known = knownKeys(message);
+  const expected = known.length === 0 ? "no key here" : `one of ${listed(known)}`;
+  return keys.map((key) => ({
+    at: [...path, key],
+    found: "an unknown key",
+    expected,
+    meant: { word: key, known },
+  }));
+};
 
 /** `closed` in wire.ts writes the known keys into the message, one blank between them. */
 const knownKeys = (message: string): string[] => message.split(" ").filter((key) => key !== "");

@@ -1,11 +1,15 @@
 import type * as z from "zod";
+import { globProblem } from "./globs.js";
 import * as limit from "./limits.js";
 import { textUpTo } from "./wire.js";
 
-/** A path or glob inside the project. */
+/** A path inside the project. */
 export const ProjectPath = textUpTo(limit.TARGET_CHARS).superRefine((path, context) =>
   tell(context, notNegated(path) ?? problemOf(path)),
 );
+
+/** A glob over paths of the project. */
+export const ProjectGlob = ProjectPath.superRefine((glob, context) => tell(context, globProblem(glob)));
 
 /** What a toolchain is told to build or test; empty means its default. */
 export const Selector = textUpTo(limit.TARGET_CHARS).superRefine((path, context) =>
@@ -13,9 +17,10 @@ export const Selector = textUpTo(limit.TARGET_CHARS).superRefine((path, context)
 );
 
 /** A glob over changed paths; a leading `!` turns it round. */
-export const ChangedGlob = textUpTo(limit.TARGET_CHARS).superRefine((glob, context) =>
-  tell(context, problemOf(glob.replace(/^!+/, ""))),
-);
+export const ChangedGlob = textUpTo(limit.TARGET_CHARS).superRefine((text, context) => {
+  const glob = text.replace(/^!+/, "");
+  tell(context, problemOf(glob) ?? globProblem(glob));
+});
 
 const notNegated = (path: string): string | undefined =>
   path.startsWith("!") ? `no leading "!"` : undefined;

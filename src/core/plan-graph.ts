@@ -31,7 +31,7 @@ export const relationFlaws = (steps: unknown, at: Place, around: Around): Flaw[]
   ];
 };
 
-type Dependency = { readonly id: string; readonly at: Place };
+type Dependency = { readonly id: string; readonly index: number };
 type LooseStep = {
   readonly at: Place;
   readonly id: string | undefined;
@@ -47,11 +47,12 @@ const looseStep = (step: unknown, at: Place): LooseStep => {
     at,
     id: textIn(fields.id),
     owner: textIn(fields.owner_agent),
-    dependsOn: dependsOn.flatMap((id: unknown, index) =>
-      typeof id === "string" ? [{ id, at: [...at, "depends_on", index] }] : [],
-    ),
+    dependsOn: dependsOn.flatMap((id: unknown, index) => (typeof id === "string" ? [{ id, index }] : [])),
   };
 };
+
+/** Made only for what is told: a plan may hold a million dependencies. */
+const placeOf = (step: LooseStep, { index }: Dependency): Place => [...step.at, "depends_on", index];
 
 const textIn = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() !== "" ? value : undefined;
@@ -117,19 +118,23 @@ const unknownDependencies = (steps: readonly LooseStep[], { existing = [], repla
   const own = steps.flatMap(({ id }) => (id === undefined ? [] : [id]));
   const known = [...own, ...existing.map(({ id }) => id).filter((id) => !waiting.has(id))];
   const names = new Set(known);
-  return steps.flatMap(({ dependsOn }) =>
-    dependsOn
-      .filter(({ id }) => !names.has(id))
-      .map(({ id, at }) => ({
-        at,
-        found: quoted(id),
-        expected: waiting.has(id)
-          ? `a step that does not itself wait for ${quoted(replaces ?? "")}`
-          : "the id of a step",
-        meant: { word: id, known },
-      })),
-  );
+  const flaws: Flaw[] = [];
+  for (const step of steps)
+    for (const dependency of step.dependsOn) {
+      const { id } = dependency;
+      if (names.has(id)) continue;
+      if (flaws.length === UNKNOWN_DEPENDENCIES_TOLD) return flaws;
+      const expected = waiting.has(id)
+        ? `a step that does not itself wait for ${quoted(replaces ?? "")}`
+        : "the id of a step";
+      const meant = { word: id, known };
+      flaws.push({ at: placeOf(step, dependency), found: quoted(id), expected, meant });
+    }
+  return flaws;
 };
+
+/** More than anybody mends at once, and far less than a plan can hold. */
+const UNKNOWN_DEPENDENCIES_TOLD = 1_000;
 
 /** The replaced step and all that wait for it: the new steps take its place, so depending on these would be a circle. */
 const waitingFor = (existing: readonly ExistingStep[], replaces: string | undefined): ReadonlySet<string> => {
@@ -157,7 +162,7 @@ const cycles = (steps: readonly LooseStep[], owners: ReadonlyMap<string, readonl
     for (const dependency of step.dependsOn) {
       if (flaws.length >= CYCLES_LISTED) return;
       const next = nodes.get(dependency.id);
-      if (path.has(dependency.id)) flaws.push(cycle([...path], dependency));
+      if (path.has(dependency.id)) flaws.push(cycle([...path], dependency.id, placeOf(step, dependency)));
       else if (next !== undefined && !done.has(dependency.id)) visit(dependency.id, next);
     }
     path.delete(id);
@@ -171,7 +176,7 @@ const cycles = (steps: readonly LooseStep[], owners: ReadonlyMap<string, readonl
 const CYCLES_LISTED = 20;
 const CYCLE_STEPS_SHOWN = 20;
 
-const cycle = (path: readonly string[], { id, at }: Dependency): Flaw => {
+const cycle = (path: readonly string[], id: string, at: Place): Flaw => {
   const round = path.slice(path.indexOf(id));
   const shown = round.slice(0, CYCLE_STEPS_SHOWN);
   const cut = round.length > shown.length ? [`… (${round.length - shown.length} more)`] : [];

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { exactDuration } from "./duration.js";
 import * as limit from "./limits.js";
-import { ProjectPath } from "./paths.js";
+import { ProjectGlob } from "./paths.js";
 import { validatorWire, WireCriterionValidator, WireValidator } from "./plan-validator.js";
 import { type CriterionSpec, type Plan, type StepSpec, ToolProfile, type ValidatorSpec } from "./spec.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textOf } from "./wire.js";
@@ -9,7 +9,7 @@ import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textOf } from "./wi
 /** Two more tries: what the seeds give every step. */
 const MAX_RETRIES = 2;
 
-const Globs = listOf(ProjectPath, limit.GLOBS_PER_LIST);
+const Globs = listOf(ProjectGlob, limit.GLOBS_PER_LIST);
 const Id = z.string().refine(isId, ID_WORDS);
 
 const Timeout = readAs(`a duration such as "2m" or whole seconds, at most a day`, (value) =>

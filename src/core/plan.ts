@@ -52,14 +52,29 @@ type Reading<T> = {
 const read = <T>(input: unknown, { what, root, opening, schema, relations }: Reading<T>): T => {
   const { value, repeatedKeys } =
     typeof input === "string" ? jsonFromText(input, opening, what) : { value: input, repeatedKeys: [] };
-  const result = schema.safeParse(value);
-  const shape = result.success ? [] : flawsOf(result.error.issues, value);
-  const flaws = [...repeatedKeys, ...shape, ...relations(value)];
-  if (result.success && flaws.length === 0) return result.data;
+  const { result, found } = looked(value, schema, relations);
+  const flaws = [...repeatedKeys, ...found];
+  if (result !== undefined && flaws.length === 0) return result;
   const defects = toDefects(flaws, root);
   throw new LedgerError(
     "validation_failed",
     defectsSentence(`the ${what}`, defects.map(defectLine), flaws.length),
     { hint: "Mend every defect and hand it in again.", details: { defects, count: flaws.length } },
   );
+};
+
+// A host hands in values, not text: what fails when it is looked at (a getter that throws, a revoked proxy) is no plan.
+const looked = <T>(
+  value: unknown,
+  schema: z.ZodType<T>,
+  relations: Reading<T>["relations"],
+): { readonly result?: T; readonly found: readonly Flaw[] } => {
+  try {
+    const read = schema.safeParse(value);
+    const shape = read.success ? [] : flawsOf(read.error.issues, value);
+    const found = [...shape, ...relations(value)];
+    return read.success ? { result: read.data, found } : { found };
+  } catch {
+    return { found: [{ at: [], found: "a value that cannot be looked at", expected: "plain data" }] };
+  }
 };

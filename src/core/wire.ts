@@ -14,7 +14,7 @@ export const closed = <S extends z.ZodRawShape>(shape: S) =>
  */
 export const listOf = <T extends z.ZodType>(entry: T, max: number, min = 0) =>
   z
-    .array(z.unknown())
+    .custom<z.input<T>[]>(Array.isArray, "a list")
     .refine((list) => list.length >= min, `at least ${counted(min, "entry", "entries")}`)
     .refine((list) => list.length <= max, `at most ${counted(max, "entry", "entries")}`)
     .pipe(z.array(entry));

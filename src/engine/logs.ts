@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { findStep } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
@@ -34,7 +35,8 @@ export const logsOf = async (
 ): Promise<StepLogs> => {
   const run = await ledger.load(runId);
   const step = findStep(run, stepId);
-  if (step === undefined) throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+  if (step === undefined)
+    throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`);
   if (given !== undefined && given > step.attempt)
     throw new LedgerError("attempt_not_found", `Step "${stepId}" has no attempt ${given}.`, {
       hint: `It was started ${step.attempt} ${step.attempt === 1 ? "time" : "times"}.`,

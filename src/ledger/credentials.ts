@@ -1,4 +1,5 @@
 import { Caller } from "../core/commands.js";
+import { misfit } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { foldedName, isReservedName } from "../core/names.js";
 
@@ -35,8 +36,7 @@ const UNFIT = /[\p{Cc}\p{Cs}]/u;
 // The parsed copy is what counts: an object that answers differently when read twice is read once.
 const fitting = (asked: Caller): Caller => {
   const { success, data: caller, error } = Caller.safeParse(asked);
-  if (!success)
-    throw new LedgerError("invalid_input", `A caller needs a name, a role and a session: ${error.message}`);
+  if (!success) throw misfit("the caller", error.issues, asked);
   if (foldedName(caller.name) === "")
     throw new LedgerError("access_denied", "A caller without a name is no caller.");
   if (UNFIT.test(caller.name + caller.sessionKey))

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { type Caller, Command } from "../core/commands.js";
 import type { Rules } from "../core/decide/guards.js";
 import { type Decision, decide, isCreating } from "../core/decide/index.js";
+import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
 import { fold } from "../core/evolve.js";
@@ -187,9 +188,7 @@ const knownRuns = (store: Store) => {
 const parsed = (input: Command): Command => {
   const result = Command.safeParse(input);
   if (result.success) return result.data;
-  const defects = result.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
-  const said = defects.map(({ path, message }) => `${path || "command"}: ${message}`).join("; ");
-  throw new LedgerError("invalid_input", `The command does not fit: ${said}`, { details: { defects } });
+  throw misfit("the command", result.error.issues, input);
 };
 
 // Commands on one run of this process wait for each other instead of colliding in the store, and leave a gap between

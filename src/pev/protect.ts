@@ -1,5 +1,6 @@
 import picomatch from "picomatch";
 import type { ChangedFile } from "../../validators/room.js";
+import { globMatcher } from "../core/globs.js";
 import type { StepSpec, ValidatorSpec } from "../core/spec.js";
 import { inlineTests } from "./inline-tests.js";
 import { judgePrograms } from "./judge-programs.js";
@@ -112,7 +113,7 @@ export type ProtectFinding = {
 export const checkProtection = async (input: ProtectInput): Promise<ProtectFinding> => {
   const { changed, step, read } = input;
   const allowed = matcher(step.mayChange.paths);
-  const judges = matcher([...PROTECTED_JUDGES, ...input.protect]);
+  const protectedByWord = matcher(input.protect);
   const programs = judgePrograms(input.validators, await read("before", "package.json"));
   const protectedPaths = new Set<string>();
   const outside = new Set<string>();
@@ -122,7 +123,8 @@ export const checkProtection = async (input: ProtectInput): Promise<ProtectFindi
       if (allowed(path)) continue;
       const wasThere = file.change !== "added" && (file.change !== "renamed" || path === file.from);
       const isTest = wasThere && (isTestByName(path) || programs.has(path));
-      if (judges(path) || isTest || (await changedInside(path, wasThere, read))) protectedPaths.add(path);
+      if (judges(path) || protectedByWord(path) || isTest || (await changedInside(path, wasThere, read)))
+        protectedPaths.add(path);
     }
   }
   return { protectedPaths: [...protectedPaths].sort(), outside: [...outside].sort() };
@@ -146,16 +148,20 @@ export const touchedTests = async (input: {
 const matcher = (globs: readonly string[]): ((path: string) => boolean) => {
   if (globs.length === 0) return () => false;
   const named = globs.map((glob) => glob.replace(/^(\.\/)+|\/+$/g, "").toLowerCase());
-  const isMatch = picomatch([...globs], { dot: true, nocase: true });
+  const matches = globs.map((glob) => globMatcher(glob, { nocase: true }));
   return (path) => {
     const lower = path.toLowerCase();
-    return isMatch(path) || named.some((name) => lower === name || lower.startsWith(`${name}/`));
+    return (
+      matches.some((isMatch) => isMatch(path)) ||
+      named.some((name) => lower === name || lower.startsWith(`${name}/`))
+    );
   };
 };
 
 const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];
 
+const judges = picomatch([...PROTECTED_JUDGES], { dot: true, nocase: true });
 const tests = picomatch([...PROTECTED_TESTS], { dot: true, nocase: true });
 const testClasses = picomatch([...PROTECTED_TEST_CLASSES], { dot: true });
 const isTestByName = (path: string): boolean => tests(path) || testClasses(path);

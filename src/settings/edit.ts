@@ -12,15 +12,19 @@ export const setSetting = async ({ file, key, value }: { file: string; key: stri
   // Refuses what is no mapping before anything is put into it.
   fileLayer(before, file, file);
   const keys = key.split(".");
-  const after = edited(parseYaml(before, file).doc, keys, parseYaml(value, key).value);
+  const named = key.length > KEY_SHOWN_CHARS ? `${key.slice(0, KEY_SHOWN_CHARS)}…` : key;
+  const after = edited(parseYaml(before, file).doc, keys, parseYaml(value, named).value);
   checkSize(file, Buffer.byteLength(after));
   const layer = fileLayer(after, file, file);
   // A line of the text that is not written yet would mislead: the new value is named by its key.
   const where = (at: readonly PropertyKey[]): string =>
-    keys.every((segment, index) => at[index] === segment) ? `${key} = ${quoted(value)}` : layer.where(at);
+    keys.every((segment, index) => at[index] === segment) ? `${named} = ${quoted(value)}` : layer.where(at);
   checkLayers([{ ...layer, where }]);
   await replaceFile(file, after);
 };
+
+/** No setting has a longer one. */
+const KEY_SHOWN_CHARS = 200;
 
 const edited = (doc: Document, keys: readonly string[], value: unknown): string => {
   const parents = keys.slice(0, -1).map((_, index) => keys.slice(0, index + 1));

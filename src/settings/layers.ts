@@ -1,5 +1,17 @@
 import { readFile, stat } from "node:fs/promises";
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  visit,
+} from "yaml";
 import {
   defectsSentence,
   type Flaw,
@@ -25,7 +37,7 @@ export type Layer = {
 };
 
 /** Settings are a page of text; what is larger was not written by a person. */
-const SETTINGS_BYTES = 1_048_576;
+const SETTINGS_BYTES = 131_072;
 
 /** All that is wrong with all layers comes back at once, each defect with its file and line. */
 export const checkLayers = (layers: readonly Layer[]): Settings => {
@@ -62,20 +74,26 @@ export const checkSize = (file: string, bytes: number): void => {
   );
 };
 
-/** Reads YAML strictly: no repeated keys, no anchors, no foreign tags; `source` names it in refusals. */
+/** Reads YAML strictly: no repeated keys, no aliases, no foreign tags; `source` names it in refusals. */
 export const parseYaml = (
   text: string,
   source: string,
 ): { doc: Document; value: unknown; lines: LineCounter } => {
   const lines = new LineCounter();
   try {
-    const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+    requireShallow(text, source);
+    const doc = quietly(() =>
+      parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false }),
+    );
     const problems = [
       ...[...doc.errors, ...doc.warnings].map(({ message, pos: [offset] }) => ({ message, offset })),
       ...unfitNodes(doc),
-    ].map(({ message, offset }) => `${source}${lineText(lines, offset)}: ${message.replace(/\.$/, "")}`);
+    ];
     if (problems.length > 0) {
-      throw new LedgerError("settings_invalid", defectsSentence("the YAML", problems, problems.length));
+      const told = problems
+        .slice(0, PROBLEMS_TOLD)
+        .map(({ message, offset }) => `${source}${lineText(lines, offset)}: ${message.replace(/\.$/, "")}`);
+      throw new LedgerError("settings_invalid", defectsSentence("the YAML", told, problems.length));
     }
     return { doc, value: doc.toJS(), lines };
   } catch (error) {
@@ -84,22 +102,60 @@ export const parseYaml = (
   }
 };
 
+/** A sentence tells fewer. */
+const PROBLEMS_TOLD = 10;
+/** Settings nest four levels deep and plans six. */
+const NESTING_MAX = 100;
+
+/**
+ * The library puts a document together by calling itself for each level. Near the end of the stack that is no error one
+ * can catch: the process may end. So the levels are counted first, by the part of the library that does not.
+ */
+const requireShallow = (text: string, source: string): void => {
+  const lines = new LineCounter();
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length <= NESTING_MAX) continue;
+    const where = `${source}${lineText(lines, parser.offset)}`;
+    throw new LedgerError("settings_invalid", `${where}: more than ${NESTING_MAX} levels of nesting.`);
+  }
+};
+
+/** A document of nonsense has half a million errors, and taking the stack of each is most of the time it costs. */
+const quietly = <T>(work: () => T): T => {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+};
+
 /** What YAML allows and settings do not need: aliases can unfold without end, and keys are text, each there once. */
 const unfitNodes = (doc: Document): { message: string; offset: number }[] => {
   const problems: { message: string; offset: number }[] = [];
   const tell = (node: unknown, message: string) =>
     problems.push({ message, offset: (isNode(node) ? node.range?.[0] : undefined) ?? 0 });
+  const checkTag = (node: Node): void => {
+    if (node.tag !== undefined && ODD_TAGS.has(node.tag)) tell(node, "no tags here");
+  };
   visit(doc, {
+    Scalar: (_, node) => checkTag(node),
+    Seq: (_, node) => checkTag(node),
     Alias: (_, node) => void tell(node, `no aliases here; text that begins with "*" needs quotes`),
     // The library compares each key with all others, which takes minutes for a megabyte of them.
-    Map: (_, { items }) => {
+    Map: (_, node) => {
+      checkTag(node);
       const seen = new Set<string>();
-      for (const { key } of items) {
+      for (const { key } of node.items) {
         if (!isScalar(key)) {
           tell(key, "a key must be text");
           continue;
         }
-        const name = String(key.value);
+        const name = keyName(key.value);
         if (seen.has(name)) tell(key, `the key ${quoted(name)} again`);
         seen.add(name);
       }
@@ -107,6 +163,14 @@ const unfitNodes = (doc: Document): { message: string; offset: number }[] => {
   });
   return problems;
 };
+
+/** As the library names it when it makes an object of a mapping. */
+const keyName = (key: unknown): string => (key === null ? "" : String(key));
+
+/** What the library makes of these has no keys, so what it holds would be passed over in silence. */
+const ODD_TAGS: ReadonlySet<string> = new Set(
+  ["set", "omap", "pairs", "binary", "timestamp"].map((name) => `tag:yaml.org,2002:${name}`),
+);
 
 /** A settings file as a layer. */
 export const fileLayer = (text: string, file: string, origin: string): Layer => {
@@ -198,7 +262,7 @@ const offsetOf = (doc: Document, at: Place): number | undefined => {
   let offset: number | undefined;
   for (const segment of at) {
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+      const pair = node.items.find(({ key }) => isScalar(key) && keyName(key.value) === String(segment));
       if (pair === undefined) return offset;
       offset = isScalar(pair.key) ? pair.key.range?.[0] : offset;
       node = pair.value;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { isReservedName } from "../core/names.js";
-import { ProjectPath } from "../core/paths.js";
+import { ProjectGlob, ProjectPath } from "../core/paths.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textUpTo } from "../core/wire.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
@@ -99,7 +99,7 @@ export const SettingsFile = closed({
     .pipe(Agents)
     .prefault({}),
   maxParallelSteps: z.int().min(1).max(PARALLEL_STEPS_MAX).default(4),
-  protect: listOf(ProjectPath, limit.GLOBS_PER_LIST).default([]),
+  protect: listOf(ProjectGlob, limit.GLOBS_PER_LIST).default([]),
   workspace: closed({
     setup: listOf(Argv, ENTRIES_MAX).default([]),
     share: listOf(SharedPath, ENTRIES_MAX).default([]),

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect } from "vitest";
 import type { Caller } from "../../src/core/commands.js";
@@ -17,6 +17,7 @@ import { openStore } from "../../src/stores/open.js";
 import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
+import { heldBy } from "./bad-input.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
@@ -154,6 +155,14 @@ export const expectRefusal = async (
   expect(`${refusal.code}: ${refusal.message}`).toMatch(new RegExp(`^${code}: `));
   expect(await look()).toEqual(before);
   return refusal;
+};
+
+/** Everything that a run would leave behind: rows, refs, registered places. */
+export const keptBy = async ({ shop, ledger }: Bench): Promise<unknown> => {
+  const data = join(shop.place, "data");
+  const refs = await readdir(join(data, "store.git", "refs"), { recursive: true });
+  const packed = await readFile(join(data, "store.git", "packed-refs"), "utf8").catch(() => "");
+  return { held: await heldBy(ledger.store), refs, packed, places: await readdir(join(data, "places")) };
 };
 
 /** A step that is judged by a shell command. */

@@ -117,7 +117,7 @@ describe("setSetting refuses and leaves the file as it was", () => {
     ["", "1", /found an unknown key/],
     ["a..b", "1", /found an unknown key/],
     ["__proto__.x", "1", /found an unknown key/],
-    ["protect", `["${"x".repeat(1_048_576)}"]`, /at most 1048576 are read/],
+    ["protect", `["${"x".repeat(1_048_576)}"]`, /at most 131072 are read/],
   ])("%s", async (key, value, message) => {
     const file = await fileWith(COMMENTED);
     const error = await refusalOf(setSetting({ file, key, value }));

@@ -164,3 +164,57 @@ describe("run_create", () => {
     }
   });
 });
+
+describe("an input that is far from fitting", () => {
+  const note = async (more: object) => {
+    const bench = await openBench({ isolated: false });
+    const ask = () =>
+      bench.call(callerFor(bench, "run_note"), "run_note", { run_id: "run_x", key: "k", ...more });
+    return expectRefusal(bench, ask, "invalid_input");
+  };
+
+  it("is answered with the first defects and their count, not with all of them", async () => {
+    const nonsense = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`nonsense${n}`, n]));
+    const { message, details } = await note(nonsense);
+    expect(message).toMatch(
+      /^20000 defects in the input of run_note: nonsense0: found an unknown key, expected one of "run_id"/,
+    );
+    expect(message.length).toBeLessThan(2_000);
+    expect(details.defects).toHaveLength(100);
+  });
+
+  it("says what is wrong with a value that fails when it is looked at", async () => {
+    const value = Object.defineProperty({}, "toString", {
+      enumerable: true,
+      get: () => {
+        throw new Error("do not look");
+      },
+    });
+    expect((await note({ value })).message).toContain("value: found an object, expected text");
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect((await note({ value: proxy })).message).toMatch(/value/);
+  });
+
+  it("with an endless list is refused before anybody walks along it", async () => {
+    const bench = await openBench({ isolated: false });
+    const input = { ...required.run_create, valid_agents: new Array(4_294_967_295) };
+    const ask = () => bench.call(callerFor(bench, "run_create"), "run_create", input);
+    expect((await expectRefusal(bench, ask, "invalid_input")).message).toMatch(
+      /^valid_agents .* 4294967295 entries/,
+    );
+  });
+
+  it("says an unknown run's name in short", async () => {
+    const bench = await openBench({ isolated: false });
+    const ask = () => bench.call(callerFor(bench, "run_read"), "run_read", { run_id: "r".repeat(100_000) });
+    expect((await expectRefusal(bench, ask, "run_not_found")).message.length).toBeLessThan(100);
+  });
+
+  it("names a blank request by the tool's own key", async () => {
+    const bench = await openBench({ isolated: false });
+    const input = { ...required.run_create, original_request: " " };
+    const ask = () => bench.call(callerFor(bench, "run_create"), "run_create", input);
+    expect((await expectRefusal(bench, ask, "invalid_input")).message).toContain("original_request");
+  });
+});

@@ -5,6 +5,7 @@ import { type Capture, Evidence } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { policyRequestOf } from "../../src/core/policy-request.js";
 import { awaitsApproval, findStep, type Run, type Step } from "../../src/core/run.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { policyRequestView, standing, verdictView } from "../views.js";
 import { requireExecutor } from "./executor-step.js";
@@ -16,7 +17,7 @@ export const runProposeStepResult = defineTool({
   readOnly: false,
   description:
     "Say that the step is done. The ledger captures your workspace and verifies exactly that; you get the verdict, never a completion by your own word.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
     result: z.string().min(1).max(limit.RESULT_CHARS),

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { requireRunning } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { findStep, type Step, type StepStatus } from "../../src/core/run.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { verdictView } from "../views.js";
 import { requireExecutor } from "./executor-step.js";
@@ -13,7 +14,7 @@ export const runStartStep = defineTool({
   readOnly: false,
   description:
     "Start (or go on with) a step you own. Work only in the workspace folder it names, then call run_propose_step_result.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
     idempotency_key: idempotencyKey,

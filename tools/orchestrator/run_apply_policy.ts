@@ -6,10 +6,11 @@ import * as limit from "../../src/core/limits.js";
 import { readSteps, readValidator } from "../../src/core/plan.js";
 import { findStep, type Run } from "../../src/core/run.js";
 import type { StepSpec } from "../../src/core/spec.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
-const Input = z.strictObject({
+const Input = closed({
   run_id: z.string().min(1),
   step_id: z.string().min(1),
   action: PolicyActionType,

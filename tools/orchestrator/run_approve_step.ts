@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
 import { findStep } from "../../src/core/run.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -11,7 +12,7 @@ export const runApproveStep = defineTool({
   readOnly: false,
   description:
     "Approve (or with reject: true, reject) a step whose validator is orchestrator_approval and which waits for it.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { closed } from "../../src/core/wire.js";
 import { createRun } from "../create-run.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
@@ -11,10 +12,10 @@ export const runCreate = defineTool({
   readOnly: false,
   description:
     "Create a run from a planner's JSON plan. All defects of the plan come back at once; mend them and call again.",
-  input: z.strictObject({
+  input: closed({
     plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS),
     session_key: z.string().min(1).max(limit.SESSION_KEY_CHARS),
-    original_request: z.string().min(1).max(limit.REQUEST_CHARS),
+    original_request: z.string().trim().min(1).max(limit.REQUEST_CHARS),
     /** Names a plan may give as owner_agent; the host's own agents when not given. */
     valid_agents: z.array(z.string()).optional(),
     idempotency_key: idempotencyKey,

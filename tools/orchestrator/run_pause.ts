@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -10,7 +11,7 @@ export const runPause = defineTool({
   readOnly: false,
   description:
     "Pause a run: nothing new starts until run_resume; what an agent is doing may still be proposed.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     reason: z.string().trim().min(1).max(limit.REASON_CHARS).optional(),
     idempotency_key: idempotencyKey,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -10,7 +11,7 @@ export const runResume = defineTool({
   readOnly: false,
   description:
     "Resume a paused run of this session. Refused when it has been paused for longer than staleTtl.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
     idempotency_key: idempotencyKey,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { awaitsApproval, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool } from "../tool.js";
 import { STEPS_IN_ANSWERS, standing, stepView } from "../views.js";
 
@@ -14,7 +15,7 @@ export const runActive = defineTool({
   readOnly: true,
   description:
     "Every step that is being worked on, is being verified, could start now, or waits for an answer.",
-  input: z.strictObject({ run_id: z.string().min(1) }),
+  input: closed({ run_id: z.string().min(1) }),
   output: z.object({
     run_id: z.string(),
     active: Steps,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import * as limit from "../../src/core/limits.js";
 import type { Run } from "../../src/core/run.js";
+import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 
 export const runNote = defineTool({
@@ -10,7 +11,7 @@ export const runNote = defineTool({
   role: "shared",
   readOnly: false,
   description: "Read a scratchpad note of a run, or write it when value is given.",
-  input: z.strictObject({
+  input: closed({
     run_id: z.string().min(1),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
     value: z.string().max(limit.NOTE_VALUE_CHARS).optional(),

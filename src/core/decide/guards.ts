@@ -1,4 +1,5 @@
 import type { Caller, CommandOf, CommandType } from "../commands.js";
+import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
 import { findStep, isTerminal, type Run, type Step, type StepState, type StepStatus } from "../run.js";
@@ -45,7 +46,7 @@ export const existing = (run: Run | undefined, runId: string): Run => {
 };
 
 export const runNotFound = (runId: string): LedgerError =>
-  new LedgerError("run_not_found", `There is no run "${runId}".`, {
+  new LedgerError("run_not_found", `There is no run ${quoted(runId)}.`, {
     hint: "`runledger list` shows the runs of this project.",
   });
 
@@ -89,7 +90,7 @@ export const requireRunning = (run: Run): void => {
 export const requireStep = (run: Run, caller: Caller, stepId: string): Step => {
   const step = findStep(run, stepId);
   if (step === undefined)
-    throw new LedgerError("step_not_found", `Run "${run.runId}" has no step "${stepId}".`, {
+    throw new LedgerError("step_not_found", `Run "${run.runId}" has no step ${quoted(stepId)}.`, {
       hint: `Its steps: ${run.steps
         .slice(0, 20)
         .map((one) => one.spec.id)

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../canonical.js";
 import type { Caller, CommandOf } from "../commands.js";
+import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, PolicyAction, PolicyActionType } from "../events.js";
 import { readSteps, readValidator } from "../plan.js";
@@ -107,7 +108,7 @@ const requireRetriesLeft = (step: Step, caller: Caller): void => {
 const requireAgent = (name: string, agents: readonly string[] | null): void => {
   if (name.trim() === "") throw new LedgerError("invalid_input", "An agent needs a name.");
   if (agents === null || agents.includes(name)) return;
-  throw new LedgerError("agent_not_found", `There is no agent "${name}".`, {
+  throw new LedgerError("agent_not_found", `There is no agent ${quoted(name)}.`, {
     hint: `Agents: ${agents.join(", ")}.`,
   });
 };

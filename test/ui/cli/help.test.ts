@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Desk, openDesk, shop } from "../../helpers/cli.js";
+import { type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
 
 let desk: Desk;
 beforeAll(async () => {
@@ -134,6 +134,24 @@ describe("a line that cannot be understood", () => {
       message: "unknown command 'rnu'",
       hint: "(Did you mean run?)",
     });
+  });
+
+  it("names what does not fit, what stands there, and what would fit", async () => {
+    await desk.type("run", await planOf(desk, "plan.json", [step("a", "liar")]), "--no-drive");
+    for (const [argv, said] of [
+      [["note", "last", "", "x"], 'key: found "", expected text that is not blank'],
+      [["pause", "last", "--reason", " "], 'reason: found " ", expected text that is not blank'],
+      [["show", "last", "--session", ""], 'sessionKey: found "", expected text that is not blank'],
+      [["note", "last", "k".repeat(201), "x"], "(201 characters), expected at most 200 characters"],
+    ] as const) {
+      const { code, err } = await desk.type(...argv);
+      expect([code, err]).toEqual([2, expect.stringContaining(said)]);
+    }
+  });
+
+  it.each([["README.md"], ["README.md/x"], ["a\0b"]])("refuses to keep the demo in %j", async (place) => {
+    const { code, err } = await desk.type("demo", "--keep", place);
+    expect([code, err]).toEqual([2, expect.stringMatching(/^error \[invalid_input\]: .* cannot be made/)]);
   });
 
   it("names a folder that is not there, and makes nothing", async () => {

@@ -17,16 +17,21 @@ export const demo = async (bench: Bench, { keep }: { keep?: string }): Promise<n
     keep === undefined ? await mkdtemp(join(tmpdir(), "runledger-demo-")) : resolve(bench.terminal.cwd, keep);
   try {
     const repo = await makeShop(place);
-    return await tell(bench, place, repo);
+    const code = await tell(bench, place, repo);
+    if (keep !== undefined) say(bench.output, `\nThe sample stays in ${place}`);
+    return code;
   } finally {
     if (keep === undefined) await rm(place, { recursive: true, force: true });
-    else say(bench.output, `\nThe sample stays in ${place}`);
   }
 };
 
 const makeShop = async (place: string): Promise<string> => {
   const sample = join(packageFolder("runledger", fileURLToPath(import.meta.url)), "examples", "demo");
-  await mkdir(place, { recursive: true });
+  await mkdir(place, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new LedgerError("invalid_input", `"${place}" cannot be made (${error.code}).`, {
+      hint: "Give a new folder.",
+    });
+  });
   if ((await readdir(place)).length > 0)
     throw new LedgerError("invalid_input", `"${place}" is not empty.`, { hint: "Give a new folder." });
   const repo = join(place, "shop");

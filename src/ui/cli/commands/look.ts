@@ -166,7 +166,7 @@ const isOver = ({ state }: Run): boolean => state.status === "completed" || stat
 
 const requireEventType = (type: string | undefined): void => {
   if (type === undefined || eventTypes.some((known) => known === type)) return;
-  throw new LedgerError("invalid_input", `There are no events of type "${type}".`, {
+  throw new LedgerError("invalid_input", `There are no events of type "${brief(type, 60)}" (--type).`, {
     hint: `Types: ${eventTypes.join(", ")}.`,
   });
 };
