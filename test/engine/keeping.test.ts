@@ -190,6 +190,31 @@ describe("A run that is exported and imported", () => {
     expect((await there.view(runId)).run.state.status).toBe("completed");
   });
 
+  test("is refused by the line that does not fit: output that is not what it is called, commits that are not whole", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app, onePlan());
+    const there = await (await elsewhere(shop)).open();
+    const lines = (await bundleOf(app, runId)).toString().trimEnd().split("\n");
+    const altered = (kind: string, change: object) => {
+      const at = lines.findIndex((line) => line.startsWith(`{"line":"${kind}"`));
+      const line = JSON.stringify({ ...JSON.parse(lines[at] ?? ""), ...change });
+      return { at: at + 1, bytes: Buffer.from(lines.with(at, line).join("\n")) };
+    };
+    for (const [kind, change] of [
+      ["blob", { data: "AAAA" }],
+      ["event", { seq: 2 }],
+      ["commits", { refs: { base: "a".repeat(40) } }],
+    ] as const) {
+      const { at, bytes } = altered(kind, change);
+      await expect(there.importRun(person(there), inPieces(bytes))).rejects.toMatchObject({
+        code: "bundle_invalid",
+        message: expect.stringMatching(kind === "commits" ? /commits/ : new RegExp(`^Line ${at} `)),
+      });
+    }
+    expect(await there.ledger.list({ limit: 9 })).toEqual([]);
+  });
+
   test("is refused when another history stands under its name", async () => {
     const shop = await sample();
     const app = await shop.open({ coder: fixes });
