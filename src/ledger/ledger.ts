@@ -6,14 +6,13 @@ import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
 import { fold } from "../core/evolve.js";
-import { nextActions } from "../core/next.js";
 import type { Run } from "../core/run.js";
-import { whyRun } from "../core/why.js";
-import type { ListQuery, NewEventRow, Origin, RunProjection, RunRow, Store } from "../stores/store.js";
+import type { ListQuery, NewEventRow, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
-import { fromRow, fromRows, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
+import { asAppended, fromRow, fromRows, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
 import { keyOf } from "./keys.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
+import { projectionOf } from "./projection.js";
 import { settingAside } from "./quarantine.js";
 import { absent } from "./removal.js";
 
@@ -73,7 +72,8 @@ const CONFLICTS_MAX = 60;
 const BACKOFF_MAX_MS = 64;
 /** Runs kept in memory, least recently used out first. */
 const CACHED_RUNS = 256;
-const READ_BATCH = 1_000;
+/** More at a time outlive the young part of the heap, and the collector then takes longer than the reading. */
+const READ_BATCH = 250;
 
 export const openLedger = (options: {
   readonly store: Store;
@@ -83,20 +83,28 @@ export const openLedger = (options: {
   readonly now: () => string;
 }): Ledger => {
   const { store, rules, credentials, now } = options;
-  const { known, remember } = knownRuns(store);
+  const { known, remember, remembered } = knownRuns(store);
   const observers = new Set<Observer>();
   const queues = new Map<string, Promise<unknown>>();
 
-  /** Undefined when somebody else appended between the decision and its append. */
+  /**
+   * Undefined when it must be done again, on the run as of now: somebody else appended meanwhile, or `memory` (the run as
+   * we know it, without a look at the store) was refused or had nothing to do. What is appended needs no such look: the
+   * store takes it only on top of what it was decided on.
+   */
   const attempt = async (
     runId: string,
     command: Command,
     caller: Caller,
     submitOptions: SubmitOptions,
+    memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
-    const before = await known(runId);
+    const before = memory ?? (await known(runId));
     const history = command.type === "fork_run" ? await wholeHistory(store, command.from) : [];
-    const decision = decide(command, before?.run, { caller, at: now(), rules, history }, runId);
+    const decision = decided(memory !== undefined, () =>
+      decide(command, before?.run, { caller, at: now(), rules, history }, runId),
+    );
+    if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
@@ -114,18 +122,12 @@ export const openLedger = (options: {
     const caller = credentials.check(unchecked);
     const command = parsed(input);
     if (isCreating(command)) requireRunId(runId);
-    return inTurn(queues, runId, async () => {
-      for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
-        const earlier = await answered(store, runId, command, caller, submitOptions);
-        if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
-        const done = await attempt(runId, command, caller, submitOptions);
-        if (done !== undefined) return done;
-        await sleep(Math.random() * Math.min(2 ** conflicts, BACKOFF_MAX_MS));
-      }
-      throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
-        hint: "Try again.",
-      });
-    });
+    const once = async (memory: Known | undefined): Promise<Submitted | undefined> => {
+      const earlier = await answered(store, runId, command, caller, submitOptions);
+      if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
+      return attempt(runId, command, caller, submitOptions, memory);
+    };
+    return inTurn(queues, runId, () => untilDone(runId, remembered(runId), once));
   };
 
   const load: Ledger["load"] = async (runId) => {
@@ -169,7 +171,10 @@ export const openLedger = (options: {
 /** What was read of runs, kept for the next reader, who then reads only what came since. */
 const knownRuns = (store: Store) => {
   const cache = new Map<string, Known>();
+  const remembered = (runId: string): Known | undefined => cache.get(runId);
+  // A reader that began before an append ends after it, with less.
   const remember = (runId: string, known: Known): void => {
+    if ((cache.get(runId)?.run.seq ?? 0) > known.run.seq) return;
     cache.delete(runId);
     cache.set(runId, known);
     const [oldest] = cache.keys();
@@ -182,7 +187,7 @@ const knownRuns = (store: Store) => {
     else cache.delete(runId);
     return current;
   };
-  return { known, remember };
+  return { known, remember, remembered };
 };
 
 const parsed = (input: Command): Command => {
@@ -208,8 +213,42 @@ const inTurn = async <T>(
   }
 };
 
-// The store refused because of what another process wrote meanwhile: read it, and decide again.
-const OVERTAKEN: readonly ErrorCode[] = ["seq_conflict", "run_exists", "idempotency_key_reused"];
+const untilDone = async (
+  runId: string,
+  memory: Known | undefined,
+  once: (memory: Known | undefined) => Promise<Submitted | undefined>,
+): Promise<Submitted> => {
+  for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
+    const from = conflicts === 0 ? memory : undefined;
+    const done = await once(from);
+    if (done !== undefined) return done;
+    // A memory that is old is no reason to wait.
+    if (from === undefined) await sleep(Math.random() * Math.min(2 ** conflicts, BACKOFF_MAX_MS));
+  }
+  throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
+    hint: "Try again.",
+  });
+};
+
+/** Undefined for what a remembered run refuses or finds done already: it may not be so any more. */
+const decided = (fromMemory: boolean, decideNow: () => Decision): Decision | undefined => {
+  if (!fromMemory) return decideNow();
+  try {
+    const decision = decideNow();
+    return decision.events.length === 0 ? undefined : decision;
+  } catch (error) {
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  }
+};
+
+// The store refused because of what another process wrote or took out meanwhile: read it, and decide again.
+const OVERTAKEN: readonly ErrorCode[] = [
+  "seq_conflict",
+  "run_exists",
+  "run_not_found",
+  "idempotency_key_reused",
+];
 
 const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
   try {
@@ -322,7 +361,7 @@ const append = async (
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
   });
-  return appended.map(fromRow);
+  return asAppended(events, appended);
 };
 
 /** In one append, so that a run is either here whole or not at all. */
@@ -342,19 +381,6 @@ const take = async (
     ...(origin === null ? {} : { origin }),
   });
   return { run, hash, events: appended.map(fromRow) };
-};
-
-const projectionOf = (run: Run): RunProjection => {
-  const waiting = whyRun(run, true);
-  return {
-    status: run.state.status,
-    goal: run.goal,
-    sessionKey: run.sessionKey,
-    stepsTotal: run.steps.length,
-    stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
-    blocker: waiting.for === "person" ? waiting.sentence : null,
-    runnable: nextActions(run).length > 0,
-  };
 };
 
 const answered = async (
