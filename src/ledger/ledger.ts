@@ -5,19 +5,18 @@ import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
-import { fold } from "../core/evolve.js";
 import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
-import { asAppended, fromRow, fromRows, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
+import { asAppended, fromRow, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
 import { keyOf } from "./keys.js";
+import { knownRuns, READ_BATCH } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionOf } from "./projection.js";
-import { settingAside } from "./quarantine.js";
 import { absent } from "./removal.js";
 
 import { requireRunId } from "./run-id.js";
-import { fromSnapshot, type Known, toSnapshot } from "./snapshot.js";
+import { type Known, toSnapshot } from "./snapshot.js";
 
 export type SubmitOptions = {
   /** The same key answers with the first answer. */
@@ -70,10 +69,6 @@ export interface Ledger {
 const CONFLICTS_MAX = 60;
 /** Who was overtaken waits a random while, longer each time, or two processes in step would starve one of them. */
 const BACKOFF_MAX_MS = 64;
-/** Runs kept in memory, least recently used out first. */
-const CACHED_RUNS = 256;
-/** More at a time outlive the young part of the heap, and the collector then takes longer than the reading. */
-const READ_BATCH = 250;
 
 export const openLedger = (options: {
   readonly store: Store;
@@ -168,28 +163,6 @@ export const openLedger = (options: {
   };
 };
 
-/** What was read of runs, kept for the next reader, who then reads only what came since. */
-const knownRuns = (store: Store) => {
-  const cache = new Map<string, Known>();
-  const remembered = (runId: string): Known | undefined => cache.get(runId);
-  // A reader that began before an append ends after it, with less.
-  const remember = (runId: string, known: Known): void => {
-    if ((cache.get(runId)?.run.seq ?? 0) > known.run.seq) return;
-    cache.delete(runId);
-    cache.set(runId, known);
-    const [oldest] = cache.keys();
-    if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
-  };
-  const known = async (runId: string): Promise<Known | undefined> => {
-    const start = cache.get(runId);
-    const current = await settingAside(store, runId, () => upToDate(store, runId, start));
-    if (current !== undefined) remember(runId, current);
-    else cache.delete(runId);
-    return current;
-  };
-  return { known, remember, remembered };
-};
-
 const parsed = (input: Command): Command => {
   const result = Command.safeParse(input);
   if (result.success) return result.data;
@@ -256,48 +229,6 @@ const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined
   } catch (error) {
     if (isLedgerError(error) && OVERTAKEN.includes(error.code)) return undefined;
     throw error;
-  }
-};
-
-// A run that is not in memory: the list row, written with every append, says how far its journal must reach.
-const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
-  const row = await store.runRow(runId);
-  if (row === undefined) return undefined;
-  const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
-  const seq = known?.run.seq ?? 0;
-  if (seq < row.lastSeq) throw tampered(runId, seq + 1);
-  if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
-  if (row.quarantine !== null) await store.quarantine(runId, null);
-  return known;
-};
-
-/** The list row tells whether a run that is remembered has changed, or was taken out meanwhile. */
-const upToDate = async (
-  store: Store,
-  runId: string,
-  start: Known | undefined,
-): Promise<Known | undefined> => {
-  if (start === undefined) return wholeRun(store, runId);
-  const row = await store.runRow(runId);
-  if (row === undefined) return undefined;
-  return row.lastHash === start.hash ? start : withTail(store, runId, start);
-};
-
-const withTail = async (
-  store: Store,
-  runId: string,
-  start: Known | undefined,
-): Promise<Known | undefined> => {
-  let current = start;
-  for (;;) {
-    const rows = await store.read(runId, current?.run.seq ?? 0, READ_BATCH);
-    if (rows.length === 0) return current;
-    const events = fromRows(rows, current?.hash ?? GENESIS_HASH);
-    const run = fold(events, current?.run);
-    const hash = events.at(-1)?.hash;
-    if (run === undefined || hash === undefined) return current;
-    current = { run, hash };
-    if (rows.length < READ_BATCH) return current;
   }
 };
 

@@ -4,7 +4,7 @@ import { fold } from "../../src/core/evolve.js";
 import type { Store } from "../../src/stores/store.js";
 import * as cast from "../helpers/cast.js";
 import { create, orchestrator, person, planOf, policy, stepSpec } from "../helpers/cast.js";
-import { stepIn } from "../helpers/given.js";
+import { AT, stepIn } from "../helpers/given.js";
 import { type Opened, openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 const plan = planOf([stepSpec("a"), stepSpec("b")]);
@@ -146,6 +146,17 @@ describe("Two ledgers on one file", () => {
     expect(run.notes).toEqual({ a: "a", b: "b", c: "c" });
     expect(events).toEqual(await right.ledger.events("run_1", 4, 1));
     expect(await left.ledger.events("run_1", 0, 100)).toHaveLength(5);
+  });
+
+  test("do not write to a run they remember and the other took out", async () => {
+    const [left, right] = await pair();
+    await left.tell("run_1", create(plan));
+    const lastHash = (await right.store.runRow("run_1"))?.lastHash ?? "";
+    await right.store.remove("run_1", { lastHash, removedAt: AT, archive: null });
+    await expect(
+      left.ledger.submit("run_1", cast.note("k", "v"), left.ledger.issue(person)),
+    ).rejects.toMatchObject({ code: "run_not_found" });
+    expect(await right.store.feed(0, 10)).toEqual([]);
   });
 
   test("see in every answer what the other wrote before", async () => {
