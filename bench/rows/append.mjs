@@ -154,6 +154,8 @@ async function* manyAtOnce(place) {
     floor,
     unit: "events/s",
     aim: { min: 0.3 },
+    bound:
+      "the processor: each event is validated, decided, hashed and told to its caller, and only then shares a sync",
   });
   await store.close();
   bare.close();
@@ -207,7 +209,8 @@ async function* countedFromOutside(place) {
       ours,
       floor,
       unit: "syncs",
-      aim: { max: 1.01 },
+      // Not 1: checkpoints sync as well, and more pages come to one sooner.
+      aim: { max: 1.05 },
     });
   }
   const counts = [1_000, 10_000];

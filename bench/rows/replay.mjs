@@ -26,6 +26,7 @@ async function* everything(place) {
     floor: perSecond(EVENTS, () => readBare(bare)),
     unit: "events/s",
     aim: { min: 0.5 },
+    bound: "zod, the hash of each event and the fold, each about as much as JSON.parse",
   });
   yield await paired({
     name: `replay of ${EVENTS} events over one of ${EVENTS / 10}`,
