@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * JSON with sorted keys and no undefined members (RFC 8785 for the values the ledger stores: strings, booleans, null,
@@ -10,7 +10,7 @@ export const canonicalJson = (value: unknown): string => JSON.stringify(sorted(v
 export const digestOf = (value: unknown): string => sha256(canonicalJson(value));
 
 /** Hex SHA-256 over text (as UTF-8) or bytes. */
-export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+export const sha256 = (data: string | Uint8Array): string => hash("sha256", data, "hex");
 
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map((item) => sorted(item ?? null));

@@ -5,20 +5,18 @@ import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
-import { fold } from "../core/evolve.js";
-import { nextActions } from "../core/next.js";
 import type { Run } from "../core/run.js";
-import { whyRun } from "../core/why.js";
-import type { ListQuery, NewEventRow, Origin, RunProjection, RunRow, Store } from "../stores/store.js";
+import type { ListQuery, NewEventRow, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
-import { fromRow, fromRows, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
+import { asAppended, fromRow, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
 import { keyOf } from "./keys.js";
+import { knownRuns, READ_BATCH } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
-import { settingAside } from "./quarantine.js";
+import { projectionOf } from "./projection.js";
 import { absent } from "./removal.js";
 
 import { requireRunId } from "./run-id.js";
-import { fromSnapshot, type Known, toSnapshot } from "./snapshot.js";
+import { type Known, toSnapshot } from "./snapshot.js";
 
 export type SubmitOptions = {
   /** The same key answers with the first answer. */
@@ -71,9 +69,6 @@ export interface Ledger {
 const CONFLICTS_MAX = 60;
 /** Who was overtaken waits a random while, longer each time, or two processes in step would starve one of them. */
 const BACKOFF_MAX_MS = 64;
-/** Runs kept in memory, least recently used out first. */
-const CACHED_RUNS = 256;
-const READ_BATCH = 1_000;
 
 export const openLedger = (options: {
   readonly store: Store;
@@ -83,20 +78,28 @@ export const openLedger = (options: {
   readonly now: () => string;
 }): Ledger => {
   const { store, rules, credentials, now } = options;
-  const { known, remember } = knownRuns(store);
+  const { known, remember, remembered } = knownRuns(store);
   const observers = new Set<Observer>();
   const queues = new Map<string, Promise<unknown>>();
 
-  /** Undefined when somebody else appended between the decision and its append. */
+  /**
+   * Undefined when it must be done again, on the run as of now: somebody else appended meanwhile, or `memory` (the run as
+   * we know it, without a look at the store) was refused or had nothing to do. What is appended needs no such look: the
+   * store takes it only on top of what it was decided on.
+   */
   const attempt = async (
     runId: string,
     command: Command,
     caller: Caller,
     submitOptions: SubmitOptions,
+    memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
-    const before = await known(runId);
+    const before = memory ?? (await known(runId));
     const history = command.type === "fork_run" ? await wholeHistory(store, command.from) : [];
-    const decision = decide(command, before?.run, { caller, at: now(), rules, history }, runId);
+    const decision = decided(memory !== undefined, () =>
+      decide(command, before?.run, { caller, at: now(), rules, history }, runId),
+    );
+    if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
@@ -114,18 +117,12 @@ export const openLedger = (options: {
     const caller = credentials.check(unchecked);
     const command = parsed(input);
     if (isCreating(command)) requireRunId(runId);
-    return inTurn(queues, runId, async () => {
-      for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
-        const earlier = await answered(store, runId, command, caller, submitOptions);
-        if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
-        const done = await attempt(runId, command, caller, submitOptions);
-        if (done !== undefined) return done;
-        await sleep(Math.random() * Math.min(2 ** conflicts, BACKOFF_MAX_MS));
-      }
-      throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
-        hint: "Try again.",
-      });
-    });
+    const once = async (memory: Known | undefined): Promise<Submitted | undefined> => {
+      const earlier = await answered(store, runId, command, caller, submitOptions);
+      if (earlier !== undefined) return { run: await load(earlier.runId), events: earlier.events };
+      return attempt(runId, command, caller, submitOptions, memory);
+    };
+    return inTurn(queues, runId, () => untilDone(runId, remembered(runId), once));
   };
 
   const load: Ledger["load"] = async (runId) => {
@@ -166,25 +163,6 @@ export const openLedger = (options: {
   };
 };
 
-/** What was read of runs, kept for the next reader, who then reads only what came since. */
-const knownRuns = (store: Store) => {
-  const cache = new Map<string, Known>();
-  const remember = (runId: string, known: Known): void => {
-    cache.delete(runId);
-    cache.set(runId, known);
-    const [oldest] = cache.keys();
-    if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
-  };
-  const known = async (runId: string): Promise<Known | undefined> => {
-    const start = cache.get(runId);
-    const current = await settingAside(store, runId, () => upToDate(store, runId, start));
-    if (current !== undefined) remember(runId, current);
-    else cache.delete(runId);
-    return current;
-  };
-  return { known, remember };
-};
-
 const parsed = (input: Command): Command => {
   const result = Command.safeParse(input);
   if (result.success) return result.data;
@@ -208,8 +186,42 @@ const inTurn = async <T>(
   }
 };
 
-// The store refused because of what another process wrote meanwhile: read it, and decide again.
-const OVERTAKEN: readonly ErrorCode[] = ["seq_conflict", "run_exists", "idempotency_key_reused"];
+const untilDone = async (
+  runId: string,
+  memory: Known | undefined,
+  once: (memory: Known | undefined) => Promise<Submitted | undefined>,
+): Promise<Submitted> => {
+  for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts += 1) {
+    const from = conflicts === 0 ? memory : undefined;
+    const done = await once(from);
+    if (done !== undefined) return done;
+    // A memory that is old is no reason to wait.
+    if (from === undefined) await sleep(Math.random() * Math.min(2 ** conflicts, BACKOFF_MAX_MS));
+  }
+  throw new LedgerError("seq_conflict", `Run "${runId}" changes too fast to decide on it.`, {
+    hint: "Try again.",
+  });
+};
+
+/** Undefined for what a remembered run refuses or finds done already: it may not be so any more. */
+const decided = (fromMemory: boolean, decideNow: () => Decision): Decision | undefined => {
+  if (!fromMemory) return decideNow();
+  try {
+    const decision = decideNow();
+    return decision.events.length === 0 ? undefined : decision;
+  } catch (error) {
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  }
+};
+
+// The store refused because of what another process wrote or took out meanwhile: read it, and decide again.
+const OVERTAKEN: readonly ErrorCode[] = [
+  "seq_conflict",
+  "run_exists",
+  "run_not_found",
+  "idempotency_key_reused",
+];
 
 const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
   try {
@@ -217,48 +229,6 @@ const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined
   } catch (error) {
     if (isLedgerError(error) && OVERTAKEN.includes(error.code)) return undefined;
     throw error;
-  }
-};
-
-// A run that is not in memory: the list row, written with every append, says how far its journal must reach.
-const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
-  const row = await store.runRow(runId);
-  if (row === undefined) return undefined;
-  const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
-  const seq = known?.run.seq ?? 0;
-  if (seq < row.lastSeq) throw tampered(runId, seq + 1);
-  if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
-  if (row.quarantine !== null) await store.quarantine(runId, null);
-  return known;
-};
-
-/** The list row tells whether a run that is remembered has changed, or was taken out meanwhile. */
-const upToDate = async (
-  store: Store,
-  runId: string,
-  start: Known | undefined,
-): Promise<Known | undefined> => {
-  if (start === undefined) return wholeRun(store, runId);
-  const row = await store.runRow(runId);
-  if (row === undefined) return undefined;
-  return row.lastHash === start.hash ? start : withTail(store, runId, start);
-};
-
-const withTail = async (
-  store: Store,
-  runId: string,
-  start: Known | undefined,
-): Promise<Known | undefined> => {
-  let current = start;
-  for (;;) {
-    const rows = await store.read(runId, current?.run.seq ?? 0, READ_BATCH);
-    if (rows.length === 0) return current;
-    const events = fromRows(rows, current?.hash ?? GENESIS_HASH);
-    const run = fold(events, current?.run);
-    const hash = events.at(-1)?.hash;
-    if (run === undefined || hash === undefined) return current;
-    current = { run, hash };
-    if (rows.length < READ_BATCH) return current;
   }
 };
 
@@ -322,7 +292,7 @@ const append = async (
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
   });
-  return appended.map(fromRow);
+  return asAppended(events, appended);
 };
 
 /** In one append, so that a run is either here whole or not at all. */
@@ -342,19 +312,6 @@ const take = async (
     ...(origin === null ? {} : { origin }),
   });
   return { run, hash, events: appended.map(fromRow) };
-};
-
-const projectionOf = (run: Run): RunProjection => {
-  const waiting = whyRun(run, true);
-  return {
-    status: run.state.status,
-    goal: run.goal,
-    sessionKey: run.sessionKey,
-    stepsTotal: run.steps.length,
-    stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
-    blocker: waiting.for === "person" ? waiting.sentence : null,
-    runnable: nextActions(run).length > 0,
-  };
 };
 
 const answered = async (

@@ -2,28 +2,45 @@ import type Database from "better-sqlite3";
 import { LedgerError } from "../core/errors.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
-import type { appendStatements, readStatements } from "./sqlite-statements.js";
+import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
 import type { AppendBatch, EventRow, RunProjection } from "./store.js";
 
 /** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
 export const groupCommitter = (sqlite: Database.Database, statements: Statements) => {
-  const inSavepoint = sqlite.transaction((batch: AppendBatch) => appendBatch(statements, batch));
+  const transaction = sqlite.transaction((batch: AppendBatch) => appendBatch(statements, batch));
+  // Called within a transaction it makes a savepoint.
   const attempt = (batch: AppendBatch): Outcome<readonly EventRow[]> => {
     try {
-      return { done: inSavepoint(batch) };
+      return { done: transaction(batch) };
     } catch (error) {
       // Without a transaction around it the next batch would be committed on its own.
       if (isStoreFailure(error) || !sqlite.inTransaction) throw error;
       return { refused: error };
     }
   };
-  return sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
+  const together = sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
+  return (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] => {
+    const [only] = group;
+    return only !== undefined && group.length === 1 ? [alone(transaction.immediate, only)] : together(group);
+  };
+};
+
+/** Whose refusal harms nobody needs no savepoint. */
+const alone = (
+  append: (batch: AppendBatch) => readonly EventRow[],
+  batch: AppendBatch,
+): Outcome<readonly EventRow[]> => {
+  try {
+    return { done: append(batch) };
+  } catch (error) {
+    if (isStoreFailure(error)) throw error;
+    return { refused: error };
+  }
 };
 
 type Statements = ReturnType<typeof appendStatements> &
   Pick<ReturnType<typeof readStatements>, "key" | "removal">;
 type Last = { readonly seq: number; readonly hash: string; readonly at: string };
-type Head = NonNullable<ReturnType<Statements["head"]["get"]>>;
 
 /**
  * The order of the refusals is the order of use to the caller: a command that is already recorded needs no lease, and
@@ -32,14 +49,16 @@ type Head = NonNullable<ReturnType<Statements["head"]["get"]>>;
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
   refuseUsedKey(statements, batch);
   refuseLostLease(statements, batch);
-  const head = statements.head.get({ runId: batch.runId });
+  const head = statements.head(batch.runId);
   if (head === undefined) admit(statements, batch);
   saveRun(statements, batch, head, lastOf(batch, head));
   const { runId } = batch;
   const rows = batch.events.map((event) => {
-    const { actor, ...columns } = event;
-    const row = { ...columns, runId, actorName: actor.name, actorRole: actor.role };
-    return { ...event, runId, position: Number(statements.insertEvent.run(row).lastInsertRowid) };
+    const { seq, type, version, at, actor, sessionKey, attempt, payload, prevHash, hash } = event;
+    const same = { runId, seq, type, version, at, sessionKey, attempt, payload, prevHash, hash };
+    const { name: actorName, role: actorRole } = actor;
+    const { lastInsertRowid } = statements.insertEvent.run({ actorName, actorRole, ...same });
+    return { position: Number(lastInsertRowid), actor, ...same };
   });
   if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
   if (batch.origin) statements.insertOrigin.run({ ...batch.origin, runId });
@@ -60,7 +79,7 @@ const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
 };
 
 const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {
-  if (epoch === undefined || statements.currentEpoch.get({ runId, epoch })) return;
+  if (epoch === undefined || statements.isCurrentEpoch(runId, epoch)) return;
   throw new LedgerError(
     "lease_lost",
     `Epoch ${epoch} of the lease on run "${runId}" is not the current one.`,
@@ -112,21 +131,12 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
 
 const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
   const { runId, expectedSeq, events, projection, key } = batch;
-  const statement = indexesStay(projection, head) ? statements.saveRunBesideIndexes : statements.saveRun;
-  statement.run({
-    ...projection,
-    runId,
-    lastSeq: last.seq,
-    lastHash: last.hash,
-    // Only the first event's is ever kept.
-    createdAt: events[0]?.at ?? last.at,
-    updatedAt: last.at,
-  });
+  const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt: last.at, ...projection };
+  if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
+  else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
+  else statements.updateRun.run(row);
   if (key) statements.insertKey.run({ ...key, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
 };
 
-const indexesStay = (next: RunProjection, head: Head | undefined): boolean =>
-  head !== undefined &&
-  head.status === next.status &&
-  head.sessionKey === next.sessionKey &&
-  head.runnable === next.runnable;
+const indexesStay = (next: RunProjection, head: Head): boolean =>
+  head.status === next.status && head.sessionKey === next.sessionKey && head.runnable === next.runnable;

@@ -1,6 +1,7 @@
 import {
   and,
   asc,
+  type Column,
   desc,
   eq,
   getTableColumns,
@@ -26,55 +27,62 @@ import {
   runs,
   snapshots,
 } from "./schema-sqlite.js";
-import type { EventRow, ListQuery, RunRow } from "./store.js";
+import { compiled } from "./sqlite-compiled.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+import type { EventRow, ListQuery, RunProjection, RunRow } from "./store.js";
 
-/** What an append needs, prepared once a connection: preparing a statement costs more than running it. */
-export const appendStatements = (db: BetterSQLite3Database) => ({
-  head: db
-    .select({
-      // Named as in an event, so that the last event of a batch can take their place.
-      seq: runs.lastSeq,
-      hash: runs.lastHash,
-      at: runs.updatedAt,
-      status: runs.status,
-      sessionKey: runs.sessionKey,
-      runnable: runs.runnable,
-    })
-    .from(runs)
-    .where(eq(runs.runId, given("runId")))
-    .prepare(),
-  currentEpoch: db
-    .select({ epoch: leases.epoch })
-    .from(leases)
-    .where(and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), live))
-    .prepare(),
-  saveRun: db
-    .insert(runs)
-    .values(allGiven(runs, "created"))
-    .onConflictDoUpdate({ target: runs.runId, set: allExcluded(runs, ...FIXED) })
-    .prepare(),
-  /** Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write. */
-  saveRunBesideIndexes: db
-    .insert(runs)
-    .values(allGiven(runs, "created"))
-    .onConflictDoUpdate({
-      target: runs.runId,
-      set: allExcluded(runs, ...FIXED, "status", "sessionKey", "runnable"),
-    })
-    .prepare(),
-  insertEvent: db.insert(events).values(allGiven(events, "position")).prepare(),
-  insertKey: db.insert(keys).values(allGiven(keys)).prepare(),
-  insertOrigin: db.insert(origins).values(allGiven(origins)).prepare(),
-  forgetRemoval: db
-    .delete(removals)
-    .where(eq(removals.runId, given("runId")))
-    .prepare(),
-  saveSnapshot: db
-    .insert(snapshots)
-    .values(allGiven(snapshots))
-    .onConflictDoUpdate({ target: snapshots.runId, set: allExcluded(snapshots, "runId") })
-    .prepare(),
-});
+/** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
+export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
+  const head = compiled(sqlite, db.select(headColumns).from(runs).where(ofRun));
+  const lease = compiled(
+    sqlite,
+    db
+      .select({ epoch: leases.epoch })
+      .from(leases)
+      .where(and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), live)),
+  );
+  return {
+    head: (runId: string): Head | undefined => headOf(head.values({ runId }) as HeadValues | undefined),
+    isCurrentEpoch: (runId: string, epoch: number): boolean => lease.values({ runId, epoch }) !== undefined,
+    insertRun: compiled(sqlite, db.insert(runs).values(allGiven(runs, "created"))),
+    updateRun: compiled(
+      sqlite,
+      db
+        .update(runs)
+        .set(allSet(runs, ...FIXED))
+        .where(ofRun),
+    ),
+    /** Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write. */
+    updateRunBesideIndexes: compiled(
+      sqlite,
+      db
+        .update(runs)
+        .set(allSet(runs, ...FIXED, "status", "sessionKey", "runnable"))
+        .where(ofRun),
+    ),
+    insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
+    insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
+    insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
+    forgetRemoval: compiled(sqlite, db.delete(removals).where(eq(removals.runId, given("runId")))),
+    saveSnapshot: compiled(
+      sqlite,
+      db
+        .insert(snapshots)
+        .values(allGiven(snapshots))
+        .onConflictDoUpdate({ target: snapshots.runId, set: allExcluded(snapshots, "runId") }),
+    ),
+  };
+};
+
+/** Where a run stands, named as in an event, so that the last event of a batch can take its place. */
+export type Head = {
+  readonly seq: number;
+  readonly hash: string;
+  readonly at: string;
+  readonly status: RunProjection["status"];
+  readonly sessionKey: string;
+  readonly runnable: boolean;
+};
 
 /** What happens seldom: runs that are set aside, and runs that go. */
 export const housekeepingStatements = (db: BetterSQLite3Database) => ({
@@ -122,7 +130,7 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .select(runRow)
         .from(runs)
         .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
-        .where(eq(runs.runId, given("runId")))
+        .where(ofRun)
         .prepare(),
     origin: () =>
       db
@@ -141,12 +149,7 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .from(removals)
         .where(eq(removals.runId, given("runId")))
         .prepare(),
-    created: () =>
-      db
-        .select({ created: runs.created })
-        .from(runs)
-        .where(eq(runs.runId, given("runId")))
-        .prepare(),
+    created: () => db.select({ created: runs.created }).from(runs).where(ofRun).prepare(),
     key: () =>
       db
         .select({ runId: keys.runId, digest: keys.digest, firstSeq: keys.firstSeq, lastSeq: keys.lastSeq })
@@ -268,7 +271,33 @@ const whenAsked = <Makers extends Readonly<Record<string, () => unknown>>>(maker
 /** What a run keeps from its first event on. */
 const FIXED = ["created", "runId", "createdAt"] as const;
 
+/** In the order of `HeadValues`. */
+const headColumns = {
+  seq: runs.lastSeq,
+  hash: runs.lastHash,
+  at: runs.updatedAt,
+  status: runs.status,
+  sessionKey: runs.sessionKey,
+  runnable: runs.runnable,
+};
+
+type HeadValues = [
+  seq: number,
+  hash: string,
+  at: string,
+  status: Head["status"],
+  sessionKey: string,
+  runnable: 0 | 1,
+];
+
+const headOf = (values: HeadValues | undefined): Head | undefined => {
+  if (values === undefined) return undefined;
+  const [seq, hash, at, status, sessionKey, runnable] = values;
+  return { seq, hash, at, status, sessionKey, runnable: runnable === 1 };
+};
+
 const given = (name: string): Placeholder => sql.placeholder(name);
+const ofRun = eq(runs.runId, given("runId"));
 
 /** By SQLite's clock, in the statement itself: what a worker believes about the time decides nothing. */
 const now = sql`CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`;
@@ -336,17 +365,21 @@ const allGiven = <T extends SQLiteTable, K extends keyof T["$inferInsert"] = nev
 ) =>
   perColumn(table, filled, (name) => given(name)) as Record<Exclude<keyof T["$inferInsert"], K>, Placeholder>;
 
-/** On a conflict every column but those that never change takes its new value. */
+/** Every column but those that never change takes its new value. */
+const allSet = <T extends SQLiteTable>(table: T, ...kept: (keyof T["$inferInsert"])[]) =>
+  perColumn(table, kept, (name, column) => sql`${sql.param(given(name), column)}`);
+
+/** The same on a conflict. */
 const allExcluded = <T extends SQLiteTable>(table: T, ...kept: (keyof T["$inferInsert"])[]) =>
-  perColumn(table, kept, (_, column) => sql`excluded.${sql.identifier(column)}`);
+  perColumn(table, kept, (_, column) => sql`excluded.${sql.identifier(column.name)}`);
 
 const perColumn = <Value extends Placeholder | SQL>(
   table: SQLiteTable,
   without: readonly PropertyKey[],
-  make: (name: string, column: string) => Value,
+  make: (name: string, column: Column) => Value,
 ): Record<string, Value> =>
   Object.fromEntries(
     Object.entries(getTableColumns(table))
       .filter(([name]) => !without.includes(name))
-      .map(([name, column]) => [name, make(name, column.name)]),
+      .map(([name, column]) => [name, make(name, column)]),
   );

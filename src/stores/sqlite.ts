@@ -29,11 +29,12 @@ export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<S
   }
 };
 
-const storeOn = ({ sqlite, db }: SqliteConnection, blobs: Blobs): Store => {
+const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
+  const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
   const { call, stop } = gate();
-  const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(db) }));
+  const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const remove = onFirstUse(() => remover(sqlite, reads, keeping()));
   const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit()(group)));

@@ -4,7 +4,7 @@ import { fold } from "../../src/core/evolve.js";
 import type { Store } from "../../src/stores/store.js";
 import * as cast from "../helpers/cast.js";
 import { create, orchestrator, person, planOf, policy, stepSpec } from "../helpers/cast.js";
-import { stepIn } from "../helpers/given.js";
+import { AT, stepIn } from "../helpers/given.js";
 import { type Opened, openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 const plan = planOf([stepSpec("a"), stepSpec("b")]);
@@ -109,6 +109,54 @@ describe("Two ledgers on one file", () => {
     );
     for (const { events } of answers) expect(events).toEqual(answers[0]?.events);
     expect(answers[0]?.events).toHaveLength(1);
+  });
+
+  test('trust their memory of a run with no refusal and no "done already": the other may have changed it', async () => {
+    const [left, right] = await pair();
+    await left.tell("run_1", create(plan));
+    const note = (opened: Opened, value: string) =>
+      opened.ledger.submit("run_1", cast.note("k", value), opened.ledger.issue(person));
+    await note(left, "one");
+    await note(right, "two");
+    // What the left one remembers says "one" still, and so that there is nothing to write.
+    expect((await note(left, "one")).events).toHaveLength(1);
+    const refusedBefore = { code: "run_not_running" };
+    const start = (opened: Opened) =>
+      opened.ledger.submit("run_1", { type: "start_step", stepId: "a", base: "commit-0" }, opened.engine);
+    await left.ledger.submit("run_1", { type: "pause_run", reason: "r" }, left.ledger.issue(orchestrator));
+    await expect(start(left)).rejects.toMatchObject(refusedBefore);
+    await right.ledger.submit(
+      "run_1",
+      { type: "resume_run", reason: "r", overrideStale: false },
+      right.ledger.issue(orchestrator),
+    );
+    expect((await start(left)).events).toHaveLength(1);
+    const events = await right.ledger.events("run_1", 0, 100);
+    expect(fold(events)).toEqual(await left.ledger.load("run_1"));
+  });
+
+  test("append on top of what the other wrote, not beside it, when their memory of a run is old", async () => {
+    const [left, right] = await pair();
+    await left.tell("run_1", create(plan));
+    const note = ({ ledger }: Opened, key: string) =>
+      ledger.submit("run_1", cast.note(key, key), ledger.issue(person));
+    await note(left, "a");
+    await note(right, "b");
+    const { run, events } = await note(left, "c");
+    expect(run.notes).toEqual({ a: "a", b: "b", c: "c" });
+    expect(events).toEqual(await right.ledger.events("run_1", 4, 1));
+    expect(await left.ledger.events("run_1", 0, 100)).toHaveLength(5);
+  });
+
+  test("do not write to a run they remember and the other took out", async () => {
+    const [left, right] = await pair();
+    await left.tell("run_1", create(plan));
+    const lastHash = (await right.store.runRow("run_1"))?.lastHash ?? "";
+    await right.store.remove("run_1", { lastHash, removedAt: AT, archive: null });
+    await expect(
+      left.ledger.submit("run_1", cast.note("k", "v"), left.ledger.issue(person)),
+    ).rejects.toMatchObject({ code: "run_not_found" });
+    expect(await right.store.feed(0, 10)).toEqual([]);
   });
 
   test("see in every answer what the other wrote before", async () => {

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -80,6 +80,24 @@ describe("several processes on one ledger", () => {
     await store.close();
   });
 });
+
+const straceRuns = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
+
+describe.skipIf(!straceRuns)(
+  "the syncs of a process (counted by strace, which not every machine has or allows)",
+  () => {
+    it("are one for each append that was acknowledged, and no more", async () => {
+      const syncs = async (appends: number): Promise<number> => {
+        const log = join(folder, `${appends}.strace`);
+        const counted = `set -- strace -f -e trace=fsync,fdatasync -o '${log}' "$@"`;
+        await built.run("append-in-turn.mjs", [join(folder, `${appends}`), `${appends}`], counted);
+        return (await readFile(log, "utf8")).match(/ (fsync|fdatasync)\(/g)?.length ?? 0;
+      };
+      // What opening and closing cost is in both.
+      expect((await syncs(120)) - (await syncs(20))).toBe(100);
+    });
+  },
+);
 
 describe("a disk that refuses", () => {
   type Report = {

@@ -203,8 +203,9 @@ describe("a ledger in a folder", () => {
 
   it("says that the disk is full, undoes the whole group and can go on", async () => {
     await (await opened()).close();
-    const { sqlite, db } = await connect(file);
-    const commit = groupCommitter(sqlite, { ...readStatements(db), ...appendStatements(db) });
+    const connection = await connect(file);
+    const { sqlite, db } = connection;
+    const commit = groupCommitter(sqlite, { ...readStatements(db), ...appendStatements(connection) });
     const large = batchOf("large", 0);
     const payload = "x".repeat(1_000_000);
     sqlite.pragma("max_page_count = 60");

@@ -1,0 +1,74 @@
+import { fold } from "../core/evolve.js";
+import type { Store } from "../stores/store.js";
+import { fromRows, GENESIS_HASH, tampered } from "./journal.js";
+import { settingAside } from "./quarantine.js";
+import { fromSnapshot, type Known } from "./snapshot.js";
+
+/** Runs kept in memory, least recently used out first. */
+const CACHED_RUNS = 256;
+/** More at a time outlive the young part of the heap, and the collector then takes longer than the reading. */
+export const READ_BATCH = 250;
+
+/** What was read of runs, kept for the next reader, who then reads only what came since. */
+export const knownRuns = (store: Store) => {
+  const cache = new Map<string, Known>();
+  const remembered = (runId: string): Known | undefined => cache.get(runId);
+  // A reader that began before an append ends after it, with less.
+  const remember = (runId: string, known: Known): void => {
+    if ((cache.get(runId)?.run.seq ?? 0) > known.run.seq) return;
+    cache.delete(runId);
+    cache.set(runId, known);
+    const [oldest] = cache.keys();
+    if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
+  };
+  const known = async (runId: string): Promise<Known | undefined> => {
+    const start = cache.get(runId);
+    const current = await settingAside(store, runId, () => upToDate(store, runId, start));
+    if (current !== undefined) remember(runId, current);
+    else cache.delete(runId);
+    return current;
+  };
+  return { known, remember, remembered };
+};
+
+// A run that is not in memory: the list row, written with every append, says how far its journal must reach.
+const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
+  const row = await store.runRow(runId);
+  if (row === undefined) return undefined;
+  const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
+  const seq = known?.run.seq ?? 0;
+  if (seq < row.lastSeq) throw tampered(runId, seq + 1);
+  if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
+  if (row.quarantine !== null) await store.quarantine(runId, null);
+  return known;
+};
+
+/** The list row tells whether a run that is remembered has changed, or was taken out meanwhile. */
+const upToDate = async (
+  store: Store,
+  runId: string,
+  start: Known | undefined,
+): Promise<Known | undefined> => {
+  if (start === undefined) return wholeRun(store, runId);
+  const row = await store.runRow(runId);
+  if (row === undefined) return undefined;
+  return row.lastHash === start.hash ? start : withTail(store, runId, start);
+};
+
+const withTail = async (
+  store: Store,
+  runId: string,
+  start: Known | undefined,
+): Promise<Known | undefined> => {
+  let current = start;
+  for (;;) {
+    const rows = await store.read(runId, current?.run.seq ?? 0, READ_BATCH);
+    if (rows.length === 0) return current;
+    const events = fromRows(rows, current?.hash ?? GENESIS_HASH);
+    const run = fold(events, current?.run);
+    const hash = events.at(-1)?.hash;
+    if (run === undefined || hash === undefined) return current;
+    current = { run, hash };
+    if (rows.length < READ_BATCH) return current;
+  }
+};

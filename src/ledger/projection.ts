@@ -1,0 +1,18 @@
+import { nextActions } from "../core/next.js";
+import type { Run } from "../core/run.js";
+import { whyRun } from "../core/why.js";
+import type { RunProjection } from "../stores/store.js";
+
+/** What lists show of a run. */
+export const projectionOf = (run: Run): RunProjection => {
+  const waiting = whyRun(run, true);
+  return {
+    status: run.state.status,
+    goal: run.goal,
+    sessionKey: run.sessionKey,
+    stepsTotal: run.steps.length,
+    stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
+    blocker: waiting.for === "person" ? waiting.sentence : null,
+    runnable: nextActions(run).length > 0,
+  };
+};
