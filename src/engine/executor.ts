@@ -132,8 +132,7 @@ const dueNow = (
   return nextActions(run).filter((action) => {
     if (flights.has(keyOf(action))) return false;
     if (action.kind !== "work") return true;
-    const owner = findStep(run, action.stepId)?.spec.ownerAgent ?? "";
-    if (!agents.has(owner) || working >= maxParallelSteps) return false;
+    if (!agents.has(action.agent) || working >= maxParallelSteps) return false;
     working += 1;
     return true;
   });
