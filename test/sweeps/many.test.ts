@@ -1,18 +1,21 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { fold } from "../../src/core/evolve.js";
 import { nextActions } from "../../src/core/next.js";
-import { isTerminal } from "../../src/core/run.js";
-import type { AgentFunction, Run } from "../../src/index.js";
+import { awaitsApproval, isTerminal } from "../../src/core/run.js";
+import type { AgentFunction, Command, Run } from "../../src/index.js";
+import { isLedgerError } from "../../src/index.js";
 import { planOfSteps, sample } from "../helpers/bench.js";
 import * as cast from "../helpers/cast.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
-import { barrier, began, placesOf } from "../helpers/driving.js";
-import { type Effect, expectLawful, namesOf, wholeJournal } from "../helpers/journal-laws.js";
+import { barrier, began, pause, placesOf, resume, say } from "../helpers/driving.js";
+import { type Effect, expectLawful, namesOf, wholeFeed, wholeJournal } from "../helpers/journal-laws.js";
 import { openedIn, openedOn } from "../helpers/ledgers.js";
 import type { Sample } from "../helpers/project.js";
 import { doing } from "../helpers/stories.js";
@@ -193,3 +196,135 @@ describe("Very many steps at once", () => {
     SWEEP_MS,
   );
 });
+
+const PROCESSES = 4;
+/** Runs that each of them drives at the same time. */
+const MAX_RUNS = 2;
+const NOTES = 5;
+
+const started: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+});
+
+/** A worker of its own, which has created its share of the runs and waits for the word to race. */
+const racer = async ({ repo, env }: Sample, effects: string, runs: number) => {
+  const script = resolve("test/sweeps/many-worker.ts");
+  const args = ["--import", "tsx", script, repo, effects, `${runs}`, `${MAX_RUNS}`];
+  const child = spawn(process.execPath, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  started.push(child);
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await Promise.race([
+    once(child.stdout, "data"),
+    once(child, "exit").then(() => expect.unreachable(`it never was ready: ${said}`)),
+  ]);
+  return {
+    go: () => void child.stdin.write("go\n"),
+    /** How it ended: 0 when it had no trouble with any run. */
+    ended: async (): Promise<string> => {
+      child.stdin.end();
+      const code = child.exitCode ?? child.signalCode ?? (await once(child, "exit"))[0];
+      return `${code} ${said}`.trim();
+    },
+  };
+};
+
+/** A person at the terminal of one run: takes notes, pauses it once while an agent works, resumes and approves it. */
+const attendTo = async (app: App, runId: string): Promise<void> => {
+  let notes = 0;
+  let paused = false;
+  for (;;) {
+    const run = await app.ledger.load(runId);
+    if (isTerminal(run)) return;
+    if (notes < NOTES) {
+      notes += 1;
+      await say(app, runId, { type: "write_note", key: `note ${notes}`, value: runId });
+      continue;
+    }
+    const word = wordFor(run, paused);
+    paused ||= word?.type === "pause_run";
+    if (word === undefined) await app.ledger.changed(runId, run.seq, 1_000);
+    else await unlessTooLate(say(app, runId, word));
+  }
+};
+
+const wordFor = (run: Run, paused: boolean): Command | undefined => {
+  const { state } = run;
+  if (state.status === "paused") {
+    // Nobody here asks for anything but a pause; whatever else stopped the run must not be waved through.
+    expect(state).toMatchObject({ reason: "requested" });
+    return resume;
+  }
+  if (!paused && run.steps.some((step) => step.state.status === "in_progress")) return pause;
+  const waiting = run.steps.find(awaitsApproval);
+  return waiting && { type: "approve_step", stepId: waiting.spec.id, reason: "fine" };
+};
+
+const unlessTooLate = async (said: Promise<unknown>): Promise<void> => {
+  await said.catch((error: unknown) => {
+    if (!isLedgerError(error) || error.kind !== "refused") throw error;
+  });
+};
+
+describe("Very many runs at once", () => {
+  const runs = sweepSize(50, 12);
+
+  test(
+    "raced for by four processes, noted, paused, resumed and approved meanwhile: none is lost, doubled or starved",
+    async () => {
+      const shop = await sample({ "a.txt": "a\n" });
+      const effectsFile = join(shop.place, "effects");
+      await writeFile(effectsFile, "");
+      const shares = Array.from({ length: PROCESSES }, (_, index) => Math.floor((runs + index) / PROCESSES));
+      const racers = await Promise.all(shares.map((share) => racer(shop, effectsFile, share)));
+      const app = await shop.open();
+      const runIds = (await app.list({ limit: 100 })).map(({ runId }) => runId).reverse();
+      expect(runIds).toHaveLength(runs);
+      for (const { go } of racers) go();
+      await Promise.all(runIds.map((runId) => attendTo(app, runId)));
+      expect(await Promise.all(racers.map(({ ended }) => ended()))).toEqual(racers.map(() => "0"));
+
+      const effects = (await readFile(effectsFile, "utf8"))
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Effect & { readonly pid: number });
+      let told = 0;
+      for (const runId of runIds) {
+        const events = await expectLawful(app, runId, effects);
+        told += events.length;
+        const notes = events.flatMap((event) => (event.type === "note_written" ? [event.payload.key] : []));
+        expect(notes).toEqual(Array.from({ length: NOTES }, (_, count) => `note ${count + 1}`));
+        expect(namesOf(events, "approval_received")).toEqual(["signed"]);
+        expect(namesOf(events, "run_paused")).toHaveLength(namesOf(events, "run_resumed").length);
+        expect(namesOf(events, "worker_lost")).toEqual([]);
+      }
+      const feed = await wholeFeed(app);
+      expect(feed).toHaveLength(told);
+      expect(new Set(feed.map(({ position }) => position)).size).toBe(told);
+      expect(new Set(effects.map(({ pid }) => pid)).size).toBeGreaterThan(1);
+      for (const [at, overtaken] of overtakers(runIds, feed).entries())
+        expect(overtaken, `run ${at} of ${runs}`).toBeLessThanOrEqual(PROCESSES * MAX_RUNS * 2);
+      await expectNothingLeft(shop, app, runIds);
+    },
+    SWEEP_MS,
+  );
+});
+
+/** For each run, oldest first: how many younger ones were begun before it. Who starves is overtaken by all. */
+const overtakers = (
+  runIds: readonly string[],
+  feed: readonly { readonly runId: string; readonly type: string }[],
+): number[] => {
+  const begun = feed.flatMap(({ type, runId }) => (type === "step_started" ? [runId] : []));
+  return runIds.map(
+    (runId, at) =>
+      new Set(begun.slice(0, begun.indexOf(runId)).filter((other) => runIds.indexOf(other) > at)).size,
+  );
+};
