@@ -197,6 +197,27 @@ describe("a worker", () => {
     await running;
   });
 
+  it("hangs no listener of each run on the one signal that they all share", async () => {
+    const shop = await sample({
+      "a.txt": "a\n",
+      "runledger.yaml": "runLedger: { workspaceIsolation: false }\n",
+    });
+    const all = barrier(12);
+    let most = 0;
+    const stop = new AbortController();
+    const app = await shop.open({
+      coder: async () => {
+        await all();
+        most = Math.max(most, getEventListeners(stop.signal, "abort").length);
+        return "done";
+      },
+    });
+    for (let count = 0; count < 12; count += 1) await began(app, oneStep());
+    await app.worker({ maxRuns: 12, onTrouble: noTrouble }).drain(stop.signal);
+    expect(most).toBeLessThanOrEqual(1);
+    expect(await app.list({ limit: 20, statuses: ["completed"] })).toHaveLength(12);
+  });
+
   it("waits for what is under way when it is stopped, which goes on later", async () => {
     const shop = await sample();
     const signals: AbortSignal[] = [];
