@@ -2,7 +2,7 @@ import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import * as limit from "../src/core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "../src/core/policy-request.js";
-import { awaitsApproval, isReady, type Run, type Step } from "../src/core/run.js";
+import { awaitsApproval, completedIds, isReady, type Run, type Step } from "../src/core/run.js";
 import type { Verdict } from "../src/core/verdict.js";
 import { whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -61,15 +61,26 @@ export const policyRequestView = (request: PolicyRequest) => ({
   allowed_actions: [...request.allowedActions],
 });
 
-export const stepView = (run: Run, step: Step, caller: Caller, ledger: Ledger) => {
+export const stepViews = (run: Run, steps: readonly Step[], caller: Caller, ledger: Ledger) => {
+  const completed = completedIds(run);
+  return steps.map((step) =>
+    stepView(step, {
+      ready: isReady(step, completed),
+      request: policyRequestOf(run, step, { caller, rules: ledger.rules }),
+    }),
+  );
+};
+
+type Standing = { readonly ready: boolean; readonly request: PolicyRequest | null };
+
+const stepView = (step: Step, { ready, request }: Standing) => {
   const { spec, state } = step;
-  const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
   return {
     step_id: spec.id,
     goal: spec.goal,
     owner_agent: spec.ownerAgent,
     status: state.status,
-    ready: isReady(run, step),
+    ready,
     awaits_approval: awaitsApproval(step),
     how: state.status === "completed" ? state.how : null,
     attempt: step.attempt,
@@ -99,7 +110,7 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: str
     current_step_id: waiting.stepId,
     current_blocker: waiting.for === "person" ? waiting.sentence : null,
     why: waiting.sentence,
-    steps: page.map((step) => stepView(run, step, caller, ledger)),
+    steps: stepViews(run, page, caller, ledger),
     steps_total: run.steps.length,
     steps_completed: run.steps.filter(({ state }) => state.status === "completed").length,
     next_after_step: nextAfterStep,

@@ -1,10 +1,10 @@
 import * as limit from "./limits.js";
-import { awaitsApproval, hasPolicyRequest, isReady, type Run, type Step } from "./run.js";
+import { awaitsApproval, completedIds, hasPolicyRequest, isReady, type Run, type Step } from "./run.js";
 
 /** What is to be done for a run now. `engine/executor.ts` performs each and submits what came of it. */
 export type Action =
   /** Let the owner agent work: on a new attempt of a ready step, or on with the one a crash cut off. */
-  | { readonly kind: "work"; readonly stepId: string }
+  | { readonly kind: "work"; readonly stepId: string; readonly agent: string }
   /** Judge the oldest proposal: one verdict at a time, so that every head passed the judge of the step that made it. */
   | { readonly kind: "verify"; readonly stepId: string }
   /** Answer a policy request. */
@@ -23,7 +23,7 @@ export const nextActions = (run: Run): readonly Action[] => {
     ...run.steps
       .filter(asksForPolicy)
       .map(({ spec }) => ({ kind: "decide_policy", stepId: spec.id }) as const),
-    ...workable(run).map(({ spec }) => ({ kind: "work", stepId: spec.id }) as const),
+    ...workable(run).map(({ spec }) => ({ kind: "work", stepId: spec.id, agent: spec.ownerAgent }) as const),
     ...(criterion === -1 ? [] : [{ kind: "verify_criterion", index: criterion } as const]),
   ];
 };
@@ -48,7 +48,8 @@ const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && !isDue(
 
 const workable = (run: Run): readonly Step[] => {
   const open = run.steps.filter(({ state }) => state.status === "in_progress");
-  const ready = run.steps.filter((step) => isReady(run, step));
+  const completed = completedIds(run);
+  const ready = run.steps.filter((step) => isReady(step, completed));
   if (run.workspaceIsolation) return [...open, ...ready];
   const busy = run.steps.some(({ state }) => state.status === "verify_pending");
   return busy ? [] : [...open, ...ready].slice(0, 1);

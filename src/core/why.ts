@@ -1,5 +1,5 @@
 import { type Action, nextActions } from "./next.js";
-import { awaitsApproval, findStep, hasPolicyRequest, type Run, type Step } from "./run.js";
+import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
 
 export type Waiting = {
   /** nothing: it is done. work: it can go on by itself. person: somebody must answer. worker: nobody drives it. */
@@ -46,9 +46,7 @@ export const whyRun = (
 const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
   const [action] = actions;
   const stepId = action !== undefined && "stepId" in action ? action.stepId : null;
-  const owners = actions.map((due) =>
-    due.kind === "work" ? findStep(run, due.stepId)?.spec.ownerAgent : undefined,
-  );
+  const owners = actions.map((due) => (due.kind === "work" ? due.agent : undefined));
   const [owner] = owners;
   if (
     agents !== null &&

@@ -65,6 +65,9 @@ const heldElsewhere = async (ledger: Ledger, runId: string): Promise<LedgerError
 
 type Flight = { readonly done: Promise<void>; readonly stop: AbortController };
 
+/** One for each look: aborted when a flight has ended since, or when it is time to stop. */
+type Watch = { wake: AbortController };
+
 const driveHolding = async (
   options: ExecutorOptions,
   runId: string,
@@ -72,9 +75,15 @@ const driveHolding = async (
   signal: AbortSignal,
 ): Promise<Driven> => {
   const flights = new Map<string, Flight>();
+  const watch: Watch = { wake: new AbortController() };
+  // The caller's signal may be that of very many runs, so it gets no listener from each.
+  const stopping = AbortSignal.any([signal, lease.lost]);
+  const stop = (): void => watch.wake.abort();
+  stopping.addEventListener("abort", stop);
   try {
-    return await circle(options, runId, lease, flights, signal);
+    return await circle({ options, runId, lease, flights, watch, signal, stopping });
   } finally {
+    stopping.removeEventListener("abort", stop);
     await landAll(flights);
   }
 };
@@ -84,24 +93,34 @@ const landAll = async (flights: ReadonlyMap<string, Flight>): Promise<void> => {
   await Promise.all([...flights.values()].map(({ done }) => done));
 };
 
-const circle = async (
-  options: ExecutorOptions,
-  runId: string,
-  lease: HeldLease,
-  flights: Map<string, Flight>,
-  signal: AbortSignal,
-): Promise<Driven> => {
+type Driving = {
+  readonly options: ExecutorOptions;
+  readonly runId: string;
+  readonly lease: HeldLease;
+  readonly flights: Map<string, Flight>;
+  readonly watch: Watch;
+  readonly signal: AbortSignal;
+  /** Aborts when the signal does, and when the lease is lost. */
+  readonly stopping: AbortSignal;
+};
+
+const circle = async (driving: Driving): Promise<Driven> => {
+  const { options, runId, lease, flights, watch, signal, stopping } = driving;
   const { ledger } = options;
   const failures: unknown[] = [];
   const launch = (action: Action): void => {
     const stop = new AbortController();
     const done = perform(options, runId, action, lease, stop.signal)
       .catch((error: unknown) => void failures.push(error))
-      .finally(() => flights.delete(keyOf(action)));
+      .finally(() => {
+        flights.delete(keyOf(action));
+        watch.wake.abort();
+      });
     flights.set(keyOf(action), { done, stop });
   };
-  const stopping = AbortSignal.any([signal, lease.lost]);
   for (;;) {
+    // Made before the look, so that what happens during it is not slept through.
+    watch.wake = new AbortController();
     const run = await ledger.load(runId);
     if (stopping.aborted || failures.length > 0 || isTerminal(run)) await landAll(flights);
     if (lease.lost.aborted || failures.some((error) => isLedgerError(error, "lease_lost")))
@@ -111,7 +130,7 @@ const circle = async (
     for (const action of dueNow(options, run, flights)) launch(action);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await somethingHappened(ledger, run, flights, stopping);
+    await ledger.changed(runId, run.seq, LOOK_MS, watch.wake.signal);
   }
 };
 
@@ -132,26 +151,10 @@ const dueNow = (
   return nextActions(run).filter((action) => {
     if (flights.has(keyOf(action))) return false;
     if (action.kind !== "work") return true;
-    const owner = findStep(run, action.stepId)?.spec.ownerAgent ?? "";
-    if (!agents.has(owner) || working >= maxParallelSteps) return false;
+    if (!agents.has(action.agent) || working >= maxParallelSteps) return false;
     working += 1;
     return true;
   });
-};
-
-const somethingHappened = async (
-  ledger: Ledger,
-  run: Run,
-  flights: ReadonlyMap<string, Flight>,
-  stopping: AbortSignal,
-): Promise<void> => {
-  const waiting = new AbortController();
-  const signal = AbortSignal.any([waiting.signal, stopping]);
-  await Promise.race([
-    ledger.changed(run.runId, run.seq, LOOK_MS, signal),
-    ...[...flights.values()].map(({ done }) => done),
-  ]);
-  waiting.abort();
 };
 
 const perform = async (

@@ -5,15 +5,18 @@ import type { SnapshotRow } from "../stores/store.js";
 /** A run and the hash of the last event folded into it. */
 export type Known = { readonly run: Run; readonly hash: string };
 
-/** A full snapshot is stored every so many events, so that loading stays short. */
+/**
+ * A full snapshot is stored every so many events, so that loading stays short. It is as long as its run has steps: one of
+ * a longer plan is stored less often, or writing it would cost more with each step there is.
+ */
 const SNAPSHOT_EVERY = 100;
 /** Raise it when the shape of Run changes: older snapshots are then folded again. */
 const SNAPSHOT_SHAPE = 2;
 
 // A snapshot is a short cut, never the record: it carries its own digest, and one that does not hold is folded again.
 export const toSnapshot = ({ run, hash }: Known, seqBefore: number): SnapshotRow | undefined => {
-  const due =
-    Math.floor(run.seq / SNAPSHOT_EVERY) > Math.floor(seqBefore / SNAPSHOT_EVERY) || isTerminal(run);
+  const every = Math.max(SNAPSHOT_EVERY, run.steps.length);
+  const due = Math.floor(run.seq / every) > Math.floor(seqBefore / every) || isTerminal(run);
   if (!due) return undefined;
   const text = JSON.stringify(run);
   return { seq: run.seq, hash, shape: SNAPSHOT_SHAPE, body: digestOf(run.seq, hash, text) + text };

@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
@@ -7,6 +8,7 @@ import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Project } from "./project.js";
+import { inTurns } from "./turns.js";
 import type { StepWorkspace } from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
@@ -41,6 +43,12 @@ const checkout = () => import("./checkout.js");
 const judging = () => import("./judging.js");
 const workspaces = () => import("./workspaces.js");
 
+/**
+ * Cloning and capturing are all disk and processor: hundreds at once would finish none of them sooner, run out of files,
+ * and leave nothing for the judge that everybody waits for. So many always, that a slow set-up does not hold up the rest.
+ */
+const COPYING_MIN = 4;
+
 /** A lease of a caller that only verifies: long enough for a heartbeat to be late. */
 const SETTLE_LEASE_MS = 30_000;
 
@@ -53,6 +61,7 @@ export const createPev = (options: {
   const { ledger, engine, project } = options;
   /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
   const openings = new Map<string, Promise<StepWorkspace>>();
+  const copying = inTurns(Math.max(COPYING_MIN, availableParallelism()));
 
   const record = async (seen: Run, command: Command, { epoch, signal }: Holding): Promise<Run> => {
     const { runId } = seen;
@@ -131,12 +140,15 @@ export const createPev = (options: {
     captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
     openWorkspace: (run, step, signal) => {
       const key = `${run.runId} ${step.spec.id}`;
-      const opening =
-        openings.get(key) ?? workspaces().then((open) => open.openStepWorkspace(project, run, step, signal));
+      const open = async () => {
+        signal.throwIfAborted();
+        return (await workspaces()).openStepWorkspace(project, run, step, signal);
+      };
+      const opening = openings.get(key) ?? copying(open);
       openings.set(key, opening);
       return opening.finally(() => openings.delete(key));
     },
-    capture: (run, step) => captureStep(project, run, step),
+    capture: (run, step) => copying(() => captureStep(project, run, step)),
     stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
     verify,
     verifyCriterion,

@@ -47,16 +47,27 @@ export interface Git {
 /** Verdicts are about what the ledger itself stored, so it keeps a bare store nobody else writes; made when missing. */
 export const openPrivateStore = async (gitDir: string): Promise<Git> => {
   const store = gitAt(gitDir);
-  const attributes = join(gitDir, "info", "attributes");
+  const attributes = join(gitDir, ATTRIBUTES);
   // Written last, so its presence says that the store was made to the end.
-  if ((await readFile(attributes, "utf8").catch(() => "")) !== RAW_ATTRIBUTES) {
-    await mkdir(join(gitDir, "info"), { recursive: true, mode: 0o700 });
-    await store.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=runledger"]);
-    await writeFile(`${attributes}.new`, RAW_ATTRIBUTES);
-    await rename(`${attributes}.new`, attributes);
-  }
+  if ((await readFile(attributes, "utf8").catch(() => "")) !== RAW_ATTRIBUTES) await makeStore(store);
   await sweepScratch(gitDir);
   return store;
+};
+
+const ATTRIBUTES = join("info", "attributes");
+
+// Made aside and moved in piece by piece: several processes may open the same new project at once, and git's own locks
+// would refuse all of them but one, or for ever when that one dies.
+const makeStore = async (store: Git): Promise<void> => {
+  const { gitDir } = store;
+  for (const folder of ["info", "objects", "refs"])
+    await mkdir(join(gitDir, folder), { recursive: true, mode: 0o700 });
+  await withScratch(store, async (scratch) => {
+    await gitAt(scratch).run(["init", "--quiet", "--bare", "--template=", "--initial-branch=runledger"]);
+    await mkdir(join(scratch, "info"));
+    await writeFile(join(scratch, ATTRIBUTES), RAW_ATTRIBUTES);
+    for (const file of ["config", "HEAD", ATTRIBUTES]) await rename(join(scratch, file), join(gitDir, file));
+  });
 };
 
 /** Loaded with the first call: commands that only read the journal start without it. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { digestOf } from "../core/canonical.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
 
 const Place = z.strictObject({
@@ -30,8 +31,11 @@ export interface Places {
   register(place: NewPlace): Promise<Place>;
   update(id: string, update: Partial<PlaceUpdate>): Promise<void>;
   remove(id: string): Promise<void>;
-  list(): Promise<readonly Place[]>;
+  /** All of them, or those of one step: then no other file is read, however many steps are at work. */
+  list(of?: StepOfRun): Promise<readonly Place[]>;
 }
+
+export type StepOfRun = { readonly runId: string; readonly stepId?: string | undefined };
 
 /**
  * One small file a place, so that processes of several orchestrators never write the same file. Nothing is synced: it
@@ -39,6 +43,10 @@ export interface Places {
  */
 export const openPlaces = async (folder: string): Promise<Places> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  /** Of those that this process registered; the names of others are looked for. */
+  const names = new Map<string, string>();
+  const nameOf = async (id: string): Promise<string | undefined> =>
+    names.get(id) ?? (await readdir(folder)).find((name) => idIn(name) === id);
   return {
     register: async (place) => {
       const whole = {
@@ -47,39 +55,68 @@ export const openPlaces = async (folder: string): Promise<Places> => {
         owner: ownerOfThisProcess(),
         createdAt: new Date().toISOString(),
       };
-      await write(folder, whole);
+      const name = `${stepMark(whole)}.${whole.id}.json`;
+      names.set(whole.id, name);
+      await write(folder, name, whole);
       return whole;
     },
     update: async (id, update) => {
-      const place = await read(folder, id);
-      if (place !== undefined) await write(folder, { ...place, ...update });
+      const name = await nameOf(id);
+      const place = name && (await read(folder, name));
+      if (name && place) await write(folder, name, { ...place, ...update });
     },
-    remove: (id) => rm(fileOf(folder, id), { force: true }),
-    list: () => list(folder),
+    remove: async (id) => {
+      const name = await nameOf(id);
+      names.delete(id);
+      if (name !== undefined) await rm(join(folder, name), { force: true });
+    },
+    list: (of) => list(folder, of),
   };
 };
 
-const fileOf = (folder: string, id: string): string => join(folder, `${id}.json`);
+/** Names begin with it, so that the places of one step are found without reading those of all others. */
+const stepMark = ({ runId, stepId }: StepOfRun): string => digestOf([runId, stepId]).slice(0, MARK_CHARS);
+const MARK_CHARS = 16;
+
+const MARKED = /^[0-9a-f]{16}\./;
+
+/** Undefined when it is the name of no place; those of older versions bear no mark. */
+const idIn = (name: string): string | undefined =>
+  /^([0-9a-f-]{36})\.json$/.exec(name.replace(MARKED, ""))?.[1];
 
 /** A reader sees the old text or the new one, never half of it. */
-const write = async (folder: string, place: Place): Promise<void> => {
+const write = async (folder: string, name: string, place: Place): Promise<void> => {
   const draft = join(folder, `${place.id}.${randomUUID()}.draft`);
   await writeFile(draft, JSON.stringify(place), { mode: 0o600 });
-  await rename(draft, fileOf(folder, place.id));
+  await rename(draft, join(folder, name));
 };
 
 /** Undefined when it is gone, or is no place: what we cannot read we must not act on. */
-const read = async (folder: string, id: string): Promise<Place | undefined> => {
+const read = async (folder: string, name: string): Promise<Place | undefined> => {
+  const text = await readFile(join(folder, name), "utf8").catch((error: NodeJS.ErrnoException) => {
+    // A place that could not be looked at, for want of file descriptors say, is not one that is gone.
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  });
+  if (text === undefined) return undefined;
   try {
-    const place = Place.parse(JSON.parse(await readFile(fileOf(folder, id), "utf8")));
-    return place.id === id ? place : undefined;
+    const place = Place.parse(JSON.parse(text));
+    return place.id === idIn(name) ? place : undefined;
   } catch {
     return undefined;
   }
 };
 
-const list = async (folder: string): Promise<readonly Place[]> => {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
-  const places = await Promise.all(names.map((name) => read(folder, name.slice(0, -".json".length))));
-  return places.filter((place) => place !== undefined);
+const list = async (folder: string, of: StepOfRun | undefined): Promise<readonly Place[]> => {
+  const names = (await readdir(folder)).filter((name) => idIn(name) !== undefined).sort();
+  if (of === undefined) return readAll(folder, names);
+  const mark = stepMark(of);
+  const places = await readAll(
+    folder,
+    names.filter((name) => name.startsWith(`${mark}.`) || !MARKED.test(name)),
+  );
+  return places.filter(({ runId, stepId }) => runId === of.runId && stepId === of.stepId);
 };
+
+const readAll = async (folder: string, names: readonly string[]): Promise<readonly Place[]> =>
+  (await Promise.all(names.map((name) => read(folder, name)))).filter((place) => place !== undefined);

@@ -129,11 +129,8 @@ const findWorkspace = async (project: Project, runId: string, stepId: string): P
 };
 
 const workspacesOf = async ({ places }: Project, runId: string, stepId?: string) =>
-  (await places.list()).flatMap((place) =>
-    place.kind === "workspace" &&
-    place.path !== null &&
-    place.runId === runId &&
-    (stepId === undefined || place.stepId === stepId)
+  (await places.list(stepId === undefined ? undefined : { runId, stepId })).flatMap((place) =>
+    place.kind === "workspace" && place.path !== null && place.runId === runId
       ? [{ ...place, path: place.path }]
       : [],
   );

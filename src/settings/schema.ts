@@ -44,8 +44,8 @@ export type Settings = {
 
 /** Agents, words of a command and names: more than any project has, less than hurts. */
 const ENTRIES_MAX = 200;
-/** Each step in progress is a clone, an agent and a toolchain; no machine carries more. */
-const PARALLEL_STEPS_MAX = 64;
+/** Each step in progress is a clone and an agent. Agents mostly wait for a model; so many is what one run is tested with. */
+const PARALLEL_STEPS_MAX = 200;
 /** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
 const RUN_HISTORY_MAX = 1_000_000;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */

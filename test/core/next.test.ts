@@ -4,7 +4,7 @@ import * as cast from "../helpers/cast.js";
 import { approval, create, planOf, stepSpec } from "../helpers/cast.js";
 import { played, playedOn, runWith } from "../helpers/given.js";
 
-const work = (stepId: string) => ({ kind: "work", stepId }) as const;
+const work = (stepId: string) => ({ kind: "work", stepId, agent: "coder" }) as const;
 const verify = (stepId: string) => ({ kind: "verify", stepId }) as const;
 const steps = [stepSpec("a"), stepSpec("b"), stepSpec("c", { dependsOn: ["a", "b"] })];
 

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { getEventListeners, once } from "node:events";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { createWorker } from "../../src/engine/backends/local.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import type { RunLedger } from "../../src/index.js";
 import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { barrier, began, cancel, eventsOf, eventually, say, typesOf } from "../helpers/driving.js";
+import { create, planOf, stepSpec } from "../helpers/cast.js";
+import { barrier, began, cancel, eventsOf, eventually, gate, say, typesOf } from "../helpers/driving.js";
+import { openedIn } from "../helpers/ledgers.js";
 
 const started: ChildProcess[] = [];
 afterEach(async () => {
@@ -132,6 +134,46 @@ describe("a worker", () => {
     expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached"]);
   });
 
+  it("gives the turn of a run that ended to the next one at once, and does not look while all turns are taken", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    const runs = [await began(app, oneStep()), await began(app, oneStep())];
+    const [first, second] = [gate(), gate()];
+    const ends = [gate(), gate()];
+    let looks = 0;
+    const ledger = {
+      ...app.ledger,
+      list: (query: Parameters<typeof app.ledger.list>[0]) => {
+        looks += 1;
+        return app.ledger.list(query);
+      },
+    };
+    const { worker } = taking(app, {
+      ledger,
+      maxRuns: 1,
+      drive: async (runId) => {
+        const turn = runs.indexOf(runId);
+        [first, second][turn]?.open();
+        await ends[turn]?.opened;
+        return { run: await app.ledger.load(runId), end: "no_agent" };
+      },
+    });
+    // No tick of its own will ever come.
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const stop = new AbortController();
+    const running = worker.run(stop.signal);
+    await first.opened;
+    const before = looks;
+    await worker.tick();
+    expect(looks).toBe(before);
+    ends[0]?.open();
+    await second.opened;
+    stop.abort();
+    ends[1]?.open();
+    await running;
+  });
+
   it("takes nothing when it is stopped already, and keeps nothing on the signal while it waits", async () => {
     const shop = await sample();
     const app = await shop.open();
@@ -155,6 +197,27 @@ describe("a worker", () => {
     await running;
   });
 
+  it("hangs no listener of each run on the one signal that they all share", async () => {
+    const shop = await sample({
+      "a.txt": "a\n",
+      "runledger.yaml": "runLedger: { workspaceIsolation: false }\n",
+    });
+    const all = barrier(12);
+    let most = 0;
+    const stop = new AbortController();
+    const app = await shop.open({
+      coder: async () => {
+        await all();
+        most = Math.max(most, getEventListeners(stop.signal, "abort").length);
+        return "done";
+      },
+    });
+    for (let count = 0; count < 12; count += 1) await began(app, oneStep());
+    await app.worker({ maxRuns: 12, onTrouble: noTrouble }).drain(stop.signal);
+    expect(most).toBeLessThanOrEqual(1);
+    expect(await app.list({ limit: 20, statuses: ["completed"] })).toHaveLength(12);
+  });
+
   it("waits for what is under way when it is stopped, which goes on later", async () => {
     const shop = await sample();
     const signals: AbortSignal[] = [];
@@ -175,6 +238,14 @@ describe("a worker", () => {
     expect(await typesOf(app, runId)).toEqual(["run_created", "plan_attached", "step_started"]);
     expect(await app.ledger.store.leaseOf(runId)).not.toMatchObject({ live: true });
   });
+});
+
+test("the runs that wait longest are found first, however many came after them", async () => {
+  const { ledger, tell } = await openedIn(":memory:");
+  const ids = Array.from({ length: 1_050 }, (_, index) => `run_${index}`);
+  await Promise.all(ids.map((runId) => tell(runId, create(planOf([stepSpec("a")])))));
+  const found = await findAbandoned(ledger);
+  expect(found.map(({ runId }) => runId)).toEqual(ids.slice(0, 1_000));
 });
 
 describe("a run whose worker died", () => {

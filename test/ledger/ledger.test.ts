@@ -241,6 +241,19 @@ describe("A snapshot", () => {
     expect(fold(await opened.ledger.events("run_1", 0, 1_000))).toEqual(run);
   });
 
+  test("of a longer plan is made less often: all of them together grow with the journal, not with its square", async () => {
+    const { ledger, store, tell } = await openedIn(":memory:");
+    const steps = Array.from({ length: 500 }, (_, index) => stepSpec(`s${index}`));
+    await tell("run_1", create(planOf(steps)));
+    const kept = new Set<number | undefined>();
+    for (let count = 0; count < 1_050; count += 1) {
+      await tell("run_1", cast.note("k", `${count}`));
+      kept.add((await store.readSnapshot("run_1"))?.seq);
+    }
+    expect([...kept]).toEqual([undefined, 500, 1_000]);
+    expect(await openedOn(store).ledger.load("run_1")).toEqual(await ledger.load("run_1"));
+  });
+
   test("is made at the end of a run", async () => {
     const { store, tell } = await openedIn(":memory:");
     await tell("run_1", create(plan));

@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { copyHistory, type Git, gitAt, openPrivateStore, withScratch } from "../../src/pev/git.js";
@@ -45,6 +53,19 @@ describe("the private store", () => {
     writeFileSync(join(gitDir, "HEAD"), "ref: refs/heads/runledger\n");
     const store = await openPrivateStore(gitDir);
     expect((await store.run(["hash-object", "-w", "--stdin"], { input: "x" })).stdout).toHaveLength(41);
+  });
+
+  it("is made once by many who open it at the same moment, and also where one died in the middle of it", async () => {
+    const gitDir = join(tempFolder(), "store.git");
+    mkdirSync(gitDir);
+    // A git that was killed while it held the lock.
+    writeFileSync(join(gitDir, "config.lock"), "");
+    const stores = await Promise.all(Array.from({ length: 8 }, () => openPrivateStore(gitDir)));
+    const oids = await Promise.all(
+      stores.map((store) => store.run(["hash-object", "-w", "--stdin"], { input: "x" })),
+    );
+    expect(new Set(oids.map(({ stdout }) => stdout)).size).toBe(1);
+    expect(readdirSync(gitDir).filter((name) => name.startsWith("scratch-"))).toEqual([]);
   });
 
   it("takes nothing from the surroundings of the process", async () => {

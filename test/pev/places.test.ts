@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
@@ -29,6 +30,43 @@ describe("places", () => {
     await places.update(id, { pid: 6 });
     expect(await places.list()).toEqual([]);
     expect(readdirSync(join(folder, "two"))).toEqual([]);
+  });
+
+  it("of one step are found without reading those of others, also those of another process and of an older version", async () => {
+    const places = await openPlaces(join(folder, "four"));
+    const register = (runId: string, stepId?: string) =>
+      places.register({ kind: "workspace", path: "/tmp/x", runId, ...(stepId ? { stepId } : {}) });
+    const mine = await register("run-1", "a");
+    for (const [runId, stepId] of [["run-1", "b"], ["run-2", "a"], ["run-1"]] as const)
+      await register(runId, stepId);
+    const of = { runId: "run-1", stepId: "a" };
+    const next = await openPlaces(join(folder, "four"));
+    // Were the others read as well, one that says it is mine would be believed.
+    for (const name of readdirSync(join(folder, "four")).filter((one) => !one.includes(mine.id))) {
+      const [, id] = name.split(".");
+      writeFileSync(join(folder, "four", name), JSON.stringify({ ...mine, id }));
+    }
+    expect(await next.list(of)).toEqual([mine]);
+    const old = { ...mine, id: randomUUID() };
+    writeFileSync(join(folder, "four", `${old.id}.json`), JSON.stringify(old));
+    expect(await next.list(of)).toEqual(expect.arrayContaining([mine, old]));
+    for (const { id } of await next.list(of)) await next.update(id, { base: "commit" });
+    expect((await next.list(of)).map(({ base }) => base)).toEqual(["commit", "commit"]);
+    for (const { id } of await next.list(of)) await next.remove(id);
+    expect([await places.list(of), await places.list()]).toEqual([
+      [],
+      expect.objectContaining({ length: 3 }),
+    ]);
+  });
+
+  it("that cannot be looked at are not taken for gone: that would throw away the work in them", async () => {
+    const places = await openPlaces(join(folder, "five"));
+    await places.register({ kind: "workspace", path: "/tmp/x", runId: "run-1", stepId: "a" });
+    const [name = ""] = readdirSync(join(folder, "five"));
+    rmSync(join(folder, "five", name));
+    mkdirSync(join(folder, "five", name));
+    await expect(places.list({ runId: "run-1", stepId: "a" })).rejects.toMatchObject({ code: "EISDIR" });
+    await expect(places.list()).rejects.toMatchObject({ code: "EISDIR" });
   });
 
   it("that cannot be read, or bear another name than they say, are not acted on", async () => {

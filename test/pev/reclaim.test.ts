@@ -33,7 +33,8 @@ const makePlace = async (kind: "room" | "workspace", runId = "run-1") => {
 
 /** Others who can write the register could do the same. */
 const rewrite = (id: string, change: Record<string, unknown>) => {
-  const file = join(folder, `places-${counter}`, `${id}.json`);
+  const register = join(folder, `places-${counter}`);
+  const file = join(register, readdirSync(register).find((name) => name.includes(id)) ?? "");
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...change }));
 };
 

@@ -98,8 +98,8 @@ describe("setSetting refuses and leaves the file as it was", () => {
   it.each([
     [
       "maxParallelSteps",
-      "65",
-      `1 defect in the settings: maxParallelSteps = "65": maxParallelSteps: found 65, expected at most 64.`,
+      "201",
+      `1 defect in the settings: maxParallelSteps = "201": maxParallelSteps: found 201, expected at most 200.`,
     ],
     [
       "maxParallelStep",

@@ -161,8 +161,8 @@ describe("loadSettings refuses, naming file, line and column", () => {
       `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory"; did you mean "staleTtl"?`,
     ],
     [
-      "\nmaxParallelSteps: 65",
-      "1 defect in the settings: FILE:2:1: maxParallelSteps: found 65, expected at most 64.",
+      "\nmaxParallelSteps: 201",
+      "1 defect in the settings: FILE:2:1: maxParallelSteps: found 201, expected at most 200.",
     ],
     [
       "maxParallelSteps: 0",

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
-import { awaitsApproval, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
+import { awaitsApproval, completedIds, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool } from "../tool.js";
-import { STEPS_IN_ANSWERS, standing, stepView } from "../views.js";
+import { STEPS_IN_ANSWERS, standing, stepViews } from "../views.js";
 
 const Steps = z.array(z.looseObject({ step_id: z.string(), status: z.string() }));
 
@@ -30,11 +30,11 @@ export const runActive = defineTool({
   handle: async ({ run_id }, caller, { ledger }) => {
     const run = await ledger.load(run_id);
     requireSession(run, caller);
+    const completed = completedIds(run);
     const asks = run.steps.filter((step) => awaitsApproval(step) || hasPolicyRequest(step));
     const active = run.steps.filter((step) => !asks.includes(step) && isUnderWay(step));
-    const ready = run.state.status === "running" ? run.steps.filter((step) => isReady(run, step)) : [];
-    const view = (steps: readonly Step[]) =>
-      steps.slice(0, STEPS_IN_ANSWERS).map((step) => stepView(run, step, caller, ledger));
+    const ready = run.state.status === "running" ? run.steps.filter((step) => isReady(step, completed)) : [];
+    const view = (steps: readonly Step[]) => stepViews(run, steps.slice(0, STEPS_IN_ANSWERS), caller, ledger);
     const waiting = whyRun(run, true);
     return {
       run_id,

@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
-import { awaitsApproval, findStep, isReady, type Run, type Step, type StepState } from "../run.js";
+import { awaitsApproval, completedIds, isReady, type Run, type Step, type StepState } from "../run.js";
 import { validatorDigest } from "../spec.js";
 import { nothingRan, type Verdict } from "../verdict.js";
 import {
@@ -41,8 +41,9 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
 
 const requireReady = (run: Run, step: Step): void => {
   const { id, dependsOn } = step.spec;
-  if (!isReady(run, step)) {
-    const open = dependsOn.filter((need) => findStep(run, need)?.state.status !== "completed");
+  const completed = completedIds(run);
+  if (!isReady(step, completed)) {
+    const open = dependsOn.filter((need) => !completed.has(need));
     throw new LedgerError("step_not_ready", `Step "${id}" waits for: ${open.join(", ")}.`);
   }
   if (run.workspaceIsolation) return;

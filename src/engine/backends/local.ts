@@ -36,6 +36,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
   const driving = new Map<string, Promise<void>>();
   const resting = new Map<string, Rest>();
   let stop = new AbortController().signal;
+  let wake = (): void => undefined;
 
   const take = ({ runId, lastSeq }: RunRow): void => {
     const done = drive(runId, stop)
@@ -50,7 +51,11 @@ export const createWorker = (options: WorkerOptions): Worker => {
           if (!isLedgerError(error, "lease_held")) onTrouble(runId, error);
         },
       )
-      .finally(() => driving.delete(runId));
+      .finally(() => {
+        driving.delete(runId);
+        // Whoever waits for a turn gets it now, not at the next tick.
+        wake();
+      });
     driving.set(runId, done);
   };
 
@@ -60,6 +65,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
   };
 
   const tick = async (): Promise<void> => {
+    if (driving.size >= maxRuns) return;
     for (const row of await findAbandoned(ledger)) {
       if (driving.size >= maxRuns) return;
       if (!driving.has(row.runId) && !isResting(row)) take(row);
@@ -73,6 +79,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
         signal.removeEventListener("abort", done);
         resolve();
       };
+      wake = done;
       const timer = setTimeout(done, TICK_MS);
       signal.addEventListener("abort", done);
       if (signal.aborted) done();

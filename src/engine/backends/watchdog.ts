@@ -3,16 +3,17 @@ import { ownerIsDead } from "../../ledger/owner.js";
 import type { ListQuery, RunRow } from "../../stores/store.js";
 
 const PAGE = 100;
-/** A worker that has looked at so many runs has enough to do before it looks again. */
+/** A worker that knows so many runs has enough to do before it looks again. */
 const RUNS_PER_LOOK = 1_000;
 
 // Which runs could be driven now, those waiting longest first: runs that nobody holds, and runs whose holder died without
 // a word.
 export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> => {
-  const free = await allOf(ledger, { statuses: ["running"], claimable: true });
+  // The list begins with the newest: who stopped there would never come to those that wait longest.
+  const free = await oldestOf(ledger, { statuses: ["running"], claimable: true });
   const known = new Set(free.map(({ runId }) => runId));
   const orphans: RunRow[] = [];
-  for (const row of await allOf(ledger, { statuses: ["running"] })) {
+  for (const row of await oldestOf(ledger, { statuses: ["running"] })) {
     if (known.has(row.runId) || !row.runnable || row.quarantine !== null) continue;
     const lease = await ledger.store.leaseOf(row.runId);
     if (lease !== undefined && ownerIsDead(lease.owner)) orphans.push(row);
@@ -20,12 +21,15 @@ export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> 
   return [...orphans, ...free].reverse();
 };
 
-const allOf = async (ledger: Ledger, query: Omit<ListQuery, "limit" | "afterRunId">): Promise<RunRow[]> => {
-  const found: RunRow[] = [];
+const oldestOf = async (
+  ledger: Ledger,
+  query: Omit<ListQuery, "limit" | "afterRunId">,
+): Promise<RunRow[]> => {
+  let found: RunRow[] = [];
   for (;;) {
     const last = found.at(-1);
     const page = await ledger.list({ ...query, limit: PAGE, ...(last ? { afterRunId: last.runId } : {}) });
-    found.push(...page);
-    if (page.length < PAGE || found.length >= RUNS_PER_LOOK) return found;
+    found = [...found, ...page].slice(-RUNS_PER_LOOK);
+    if (page.length < PAGE) return found;
   }
 };

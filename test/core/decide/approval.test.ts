@@ -12,7 +12,7 @@ describe("A step that a person or orchestrator judges", () => {
   test("waits as verify_pending, not as failed, and asks for no policy (W26)", () => {
     const run = waiting();
     expect(stepIn(run, "sign").state.status).toBe("verify_pending");
-    expect(nextActions(run)).toEqual([{ kind: "work", stepId: "z" }]);
+    expect(nextActions(run)).toEqual([{ kind: "work", stepId: "z", agent: "coder" }]);
   });
 
   test("takes no verdict before the word was given, not even from the engine", () => {

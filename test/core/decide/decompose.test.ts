@@ -83,8 +83,8 @@ describe("decompose", () => {
   test("does not hold up the rest, and the new first steps are next", () => {
     const run = playedOn(chain(), {}, into(stepSpec("a1"), stepSpec("a2", { dependsOn: ["a1"] })));
     expect(nextActions(run)).toEqual([
-      { kind: "work", stepId: "a1" },
-      { kind: "work", stepId: "z" },
+      { kind: "work", stepId: "a1", agent: "coder" },
+      { kind: "work", stepId: "z", agent: "coder" },
     ]);
   });
 

@@ -33,7 +33,7 @@ describe("A fork", () => {
     expect(run).toMatchObject({ forkedFrom: { runId: OLD, seq: at, hash: `hash ${at}` } });
     if (run === undefined) throw new Error("no run");
     expect([statusOf(run, "a"), statusOf(run, "b")]).toEqual(["completed", "pending"]);
-    expect(nextActions(run)).toEqual([{ kind: "work", stepId: "b" }]);
+    expect(nextActions(run)).toEqual([{ kind: "work", stepId: "b", agent: "coder" }]);
     const done = playedOn(run, {}, cast.start("b"), cast.propose("b"), cast.pass("b"), cast.meet(0));
     expect(done.state.status).toBe("completed");
   });

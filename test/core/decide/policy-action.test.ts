@@ -206,7 +206,7 @@ describe("escalate", () => {
     const answered = playedOn(paused, {}, [policy("a", cast.retry), person]);
     expect(answered.state.status).toBe("paused");
     const resumed = playedOn(answered, {}, cast.resume());
-    expect(nextActions(resumed)).toContainEqual({ kind: "work", stepId: "a" });
+    expect(nextActions(resumed)).toContainEqual({ kind: "work", stepId: "a", agent: "coder" });
   });
 
   test("can be said again after somebody resumed without an answer", () => {
