@@ -174,7 +174,7 @@ const hurtLine = {
   },
   badSetting: (words, pick) => {
     if (words[1] !== "set") return undefined;
-    words[3] = pick.of(["0", "65", "many", "", "[", "*a", "!!set {a}", "1e999", "[".repeat(9_000), "\0"]);
+    words[3] = pick.of(["0", "201", "many", "", "[", "*a", "!!set {a}", "1e999", "[".repeat(9_000), "\0"]);
     return "maxParallelSteps";
   },
   badValidator: optionValue(

@@ -84,7 +84,7 @@ const SIZES = [100, 200, 300, 400, 500, 20_000];
 const hurtSettings = {
   badCount: inLine("maxParallelSteps", [
     "0",
-    "65",
+    "201",
     "-1",
     "1.5",
     "'4'",
