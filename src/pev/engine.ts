@@ -20,11 +20,20 @@ export interface Pev {
   capture(run: Run, step: Step): Promise<Capture>;
   /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
   stopProcesses(runId: string): Promise<void>;
+  /**
+   * Somebody drives the run here until the answer is called: until then nothing that has served is deleted. The last one to
+   * leave waits for that.
+   */
+  attend(runId: string): () => Promise<void>;
+  /** While agents work: begins a room for the run's next verdict. */
+  prepareRoom(run: Run): void;
   /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
   verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
   verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
   /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
   settle(runId: string, timeoutMs: number): Promise<Run>;
+  /** Until nothing is laid out ahead and nothing waits to be deleted any more. */
+  close(): Promise<void>;
 }
 
 /** Whoever records a verdict holds the run's lease; the signal stops the judge. */
@@ -51,6 +60,7 @@ export const createPev = (options: {
   readonly project: Project;
 }): Pev => {
   const { ledger, engine, project } = options;
+  const upkeep = upkeepOf(project);
   /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
   const openings = new Map<string, Promise<StepWorkspace>>();
 
@@ -110,6 +120,7 @@ export const createPev = (options: {
         await ledger.changed(runId, run.seq, leftMs);
         continue;
       }
+      const leave = upkeep.attend(runId);
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
         if (lease.takenFrom !== null)
@@ -121,6 +132,8 @@ export const createPev = (options: {
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
+        // Whoever asked for a verdict has it; nobody waits for what it leaves.
+        void leave();
         await lease.release();
       }
     }
@@ -138,11 +151,30 @@ export const createPev = (options: {
     },
     capture: (run, step) => captureStep(project, run, step),
     stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
+    ...upkeep,
     verify,
     verifyCriterion,
     settle,
   };
 };
+
+/** Folders of rooms and workspaces before and after their use. */
+const upkeepOf = ({ roomsAhead, disposal }: Project): Pick<Pev, "attend" | "prepareRoom" | "close"> => ({
+  attend: (runId) => {
+    const release = disposal.hold();
+    return async () => {
+      await roomsAhead?.drop(runId);
+      await release();
+    };
+  },
+  prepareRoom: ({ runId, head }) => {
+    if (head !== null) void roomsAhead?.prepare(runId, head);
+  },
+  close: async () => {
+    await roomsAhead?.close();
+    await disposal.settle();
+  },
+});
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
   const { store, folder, ownFiles } = project;

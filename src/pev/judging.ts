@@ -240,8 +240,11 @@ const inRoom = async (
   task: RoomTask,
   mayChange: readonly string[],
 ): Promise<Judged> => {
-  const { validator } = task;
+  const { validator, candidate } = task;
   const room = await openRoom(project, run, task);
+  // Tests that pass are run at the base as well; while they run, its room is laid out.
+  if (validator.type === "test_pass" && candidate !== null)
+    void project.roomsAhead?.prepare(run.runId, candidate.base);
   try {
     const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
     const failure = provision.find(({ outcome }) => outcome === "failed");
