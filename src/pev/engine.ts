@@ -6,6 +6,7 @@ import { nextActions } from "../core/next.js";
 import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { allEnded } from "./all-ended.js";
 import type { Project } from "./project.js";
 import type { StepWorkspace } from "./workspaces.js";
 
@@ -204,12 +205,12 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
   if (!run.workspaceIsolation || store === null)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
   const { captureTree } = await import("./capture.js");
-  const { changedFiles, commitTree, keep, patchBetween } = await import("./objects.js");
+  const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();
   const { folder, base } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
-  const { tree } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
+  const { tree, changed } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
   const commit = await commitTree({
     store,
     tree,
@@ -217,8 +218,10 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
     message: `Proposal for ${step.spec.id}\n`,
     at: run.updatedAt,
   });
-  await keep(store, run.runId, commit);
-  const patch = await project.putBlob(await patchBetween(store, base, commit));
-  const filesChanged = (await changedFiles({ store, from: base, to: commit })).length;
-  return { base, tree, commit, patch, filesChanged };
+  const patchOf = async () => (changed.length === 0 ? Buffer.alloc(0) : patchBetween(store, base, commit));
+  const [, patch] = await allEnded([
+    keep(store, run.runId, commit),
+    patchOf().then((bytes) => project.putBlob(bytes)),
+  ]);
+  return { base, tree, commit, patch, filesChanged: changed.length };
 };
