@@ -103,7 +103,9 @@ const openFolder = async (options: CleanRoomOptions): Promise<RegisteredFolder> 
 };
 
 const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Promise<RoomFrame> => {
-  const { store, commit, runId, name } = options;
+  const { store, commit, runId, name, watched } = options;
+  // Asked for again when the files are watched; until then nobody minds that it failed.
+  if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
   return openRoomFrame(options, folder);
