@@ -38,21 +38,28 @@ export const createDisposal = (places: Places): Disposal => {
       if (next === undefined) break;
       await deleteOne(places, next);
     }
-    urgent = false;
   };
-  const empty = (): Promise<void> => {
-    emptying ??= deleteAll().finally(() => {
-      emptying = undefined;
-    });
-    return emptying;
+  const empty = async (): Promise<void> => {
+    while (waiting.length > 0 && (urgent || holders === 0)) {
+      emptying ??= deleteAll().finally(() => {
+        emptying = undefined;
+      });
+      await emptying;
+    }
+    await emptying;
+    urgent &&= waiting.length > 0;
   };
   return {
     later: async (folder) => {
-      await places.update(folder.id, { kind: "discarded" });
+      // On a full disk not even this can be written: then it goes now.
+      const isNoted = await places.update(folder.id, { kind: "discarded" }).then(
+        () => true,
+        () => false,
+      );
       waiting.push(folder);
-      urgent ||= waiting.length > WAITING_MAX || (await isFull(folder.path));
+      urgent ||= !isNoted || waiting.length > WAITING_MAX || (await isFull(folder.path));
       const emptied = empty();
-      if (waiting.length > 2 * WAITING_MAX) await emptied;
+      if (!isNoted || waiting.length > 2 * WAITING_MAX) await emptied;
     },
     hold: () => {
       let held = true;
@@ -64,22 +71,19 @@ export const createDisposal = (places: Places): Disposal => {
       };
     },
     settle: async () => {
-      while (waiting.length > 0 || emptying !== undefined) {
-        urgent = true;
-        await empty();
-      }
+      urgent = true;
+      await empty();
     },
   };
 };
 
 /** One that cannot be deleted stays registered, so the next start tries again. */
 const deleteOne = (places: Places, { id, path }: RegisteredFolder): Promise<void> =>
-  removeFolder(path).then(
-    () => places.remove(id),
-    () => undefined,
-  );
+  removeFolder(path)
+    .then(() => places.remove(id))
+    .catch(() => undefined);
 
 const isFull = async (path: string): Promise<boolean> => {
-  const { bavail, blocks } = await statfs(dirname(path));
-  return bavail < blocks * FREE_SHARE_MIN;
+  const disk = await statfs(dirname(path)).catch(() => undefined);
+  return disk === undefined || disk.bavail < disk.blocks * FREE_SHARE_MIN;
 };

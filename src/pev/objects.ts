@@ -118,6 +118,7 @@ export const filesWith = async (store: Git, tree: string, text: string): Promise
 export const listTree = (store: Git, tree: string): Promise<readonly TreeEntry[]> => {
   const known = listed.get(tree);
   if (known !== undefined) return known;
+  if (!OID.test(tree)) return readListing(store, tree);
   const listing = readListing(store, tree);
   listed.set(tree, listing);
   listing.catch(() => listed.delete(tree));
@@ -130,6 +131,8 @@ export const listTree = (store: Git, tree: string): Promise<readonly TreeEntry[]
 const listed = new Map<string, Promise<readonly TreeEntry[]>>();
 /** One of 50,000 files takes ten megabytes. */
 const LISTINGS_KEPT = 4;
+
+const OID = /^[0-9a-f]{40}$/;
 
 const readListing = async (store: Git, tree: string): Promise<readonly TreeEntry[]> => {
   const { stdout } = await store.run(["ls-tree", "-r", "-z", "--full-tree", tree]);

@@ -51,8 +51,11 @@ describe("what has served", () => {
     expect(await places.list()).toEqual([]);
   });
 
-  it("goes all the same when the ledger is closed", async () => {
+  it("goes all the same when the ledger is closed, and what comes later waits again", async () => {
     disposal.hold();
+    await disposal.settle();
+    await disposal.later(await made());
+    expect((await places.list()).map(({ kind }) => kind)).toEqual(["discarded"]);
     const rooms = await all(2);
     for (const room of rooms) await disposal.later(room);
     await disposal.settle();
@@ -66,6 +69,16 @@ describe("what has served", () => {
       await disposal.later(room);
       expect(thoseThere(rooms.slice(0, rooms.indexOf(room) + 1)).length).toBeLessThanOrEqual(34);
     }
+  });
+
+  it("goes at once where its register cannot be written, as on a full disk", async () => {
+    const full = { ...places, update: () => Promise.reject(new Error("ENOSPC: no space left on device")) };
+    const onFullDisk = createDisposal(full);
+    onFullDisk.hold();
+    const workspace = await made("workspace");
+    await onFullDisk.later(workspace);
+    expect(existsSync(workspace.path)).toBe(false);
+    expect(await places.list()).toEqual([]);
   });
 
   it("is no workspace any more from that moment on, so that nobody goes on working in it", async () => {
