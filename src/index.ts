@@ -177,10 +177,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         environment: env,
         probes: probesOf(ledger, project),
       }),
-    close: async () => {
-      await pev.close();
-      await store.close();
-    },
+    close: () => pev.close().finally(() => store.close()),
   };
 };
 

@@ -90,13 +90,7 @@ export const createPev = (options: {
     const recorded = await record(run, command, holding);
     if (findStep(recorded, stepId)?.state.status === "completed")
       await (await workspaces()).disposeWorkspaces(project, runId, stepId);
-    return tidied(recorded);
-  };
-
-  /** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
-  const tidied = async (run: Run): Promise<Run> => {
-    if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
-    return run;
+    return tidied(project, recorded);
   };
 
   const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, holding) => {
@@ -106,7 +100,7 @@ export const createPev = (options: {
     const { judgeCriterion } = await judging();
     const verdict = await judgeCriterion(project, run, index, holding.signal);
     const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
-    return tidied(await record(run, command, holding));
+    return tidied(project, await record(run, command, holding));
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
@@ -157,6 +151,12 @@ export const createPev = (options: {
     verifyCriterion,
     settle,
   };
+};
+
+/** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
+const tidied = async (project: Project, run: Run): Promise<Run> => {
+  if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
+  return run;
 };
 
 /** Folders of rooms and workspaces before and after their use. */
