@@ -30,6 +30,7 @@ export async function* rows() {
       ours: () => bench.laidAhead(),
       floor,
       ...(aim === undefined ? {} : { aim }),
+      bound: "each file is looked at twice: by git when the room is taken, and before tests run",
       repetitions,
     });
     yield ahead;
