@@ -30,10 +30,12 @@ import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledg
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
+import { createDisposal } from "./pev/disposal.js";
 import { createPev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
+import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import { setSetting } from "./settings/edit.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
@@ -175,7 +177,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         environment: env,
         probes: probesOf(ledger, project),
       }),
-    close: () => store.close(),
+    close: () => pev.close().finally(() => store.close()),
   };
 };
 
@@ -190,11 +192,15 @@ const openProject = async (parts: {
   const { projectDir, dataDir, settings, env, places, store } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
+  const disposal = createDisposal(places);
+  const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
-    store: workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null,
+    store: git,
     places,
+    disposal,
+    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,

@@ -40,6 +40,7 @@ export const driveRun = async (
   const { ledger, pev, engine, leaseTtlMs } = options;
   const lease = await holdLease(ledger.store, runId, leaseTtlMs);
   if (lease === undefined) throw await heldElsewhere(ledger, runId);
+  const leave = pev.attend(runId);
   try {
     // The lost worker's agents may still be at work in the folders that ours are about to use.
     if (lease.takenFrom !== null) await pev.stopProcesses(runId);
@@ -48,6 +49,7 @@ export const driveRun = async (
     return await driveHolding(options, runId, lease, signal);
   } finally {
     await lease.release();
+    await leave();
   }
 };
 
@@ -128,6 +130,7 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (failures.length > 0) throw failures[0];
     if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
     for (const action of dueNow(options, run, flights)) launch(action);
+    if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
     await ledger.changed(runId, run.seq, LOOK_MS, watch.wake.signal);
@@ -156,6 +159,10 @@ const dueNow = (
     return true;
   });
 };
+
+/** Its workspace is made by then, so that two checkouts do not wait for the same disk. */
+const isAgentAtWork = ({ steps }: Run, flights: ReadonlyMap<string, Flight>): boolean =>
+  steps.some(({ spec, state }) => state.status === "in_progress" && flights.has(`work ${spec.id}`));
 
 const perform = async (
   options: ExecutorOptions,

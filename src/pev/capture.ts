@@ -2,9 +2,10 @@ import { readlinkSync } from "node:fs";
 import { lstat, realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { ChangedFile } from "../../validators/room.js";
 import { type Git, withScratch } from "./git.js";
 import { blobId, openIgnoreRules } from "./ignore.js";
-import { listTree, type TreeEntry, writeIndex } from "./objects.js";
+import { changedFiles, listTree, type TreeEntry, writeIndex } from "./objects.js";
 import { below, type RawPath, rawOf, readInside, shown, systemCode, unfit } from "./untrusted.js";
 import { type Found, findWork } from "./walk.js";
 
@@ -14,6 +15,13 @@ export const TOTAL_BYTES_MAX = 536_870_912;
 const LINKS_FOLLOWED_MAX = 40;
 /** Reading files is synchronous (twice as fast); leases are renewed in between. */
 const FILES_PER_TURN = 64;
+
+export type Captured = {
+  readonly tree: string;
+  /** All that it holds, and those that are not as they were at the base. */
+  readonly files: number;
+  readonly changed: readonly ChangedFile[];
+};
 
 /**
  * Turns what an agent left in its folder into a tree in the store: exactly this is judged later. The folder is read as
@@ -26,7 +34,7 @@ export const captureTree = async (input: {
   readonly baseCommit: string;
   /** Paths that come along even when ignored. */
   readonly alsoPaths: readonly string[];
-}): Promise<{ tree: string; files: number }> => {
+}): Promise<Captured> => {
   const { store, folder } = input;
   const root = await realFolder(folder);
   const base = await listTree(store, input.baseCommit);
@@ -38,7 +46,11 @@ export const captureTree = async (input: {
     ];
     const found = await findWork(root, rules, always);
     const entries = await writeBlobs({ store, root, found, base });
-    return { tree: await writeTree(store, join(scratch, "index"), entries), files: entries.length };
+    const index = join(scratch, "index");
+    const start = { commit: input.baseCommit, entries: base };
+    const isTold = base.every(({ path }) => isWhole(path));
+    const made = await (isTold ? changeTree : makeTree)(store, index, start, entries);
+    return { ...made, files: entries.length };
   });
 };
 
@@ -75,7 +87,13 @@ const writeBlobs = async (source: Source): Promise<TreeEntry[]> => {
       refusal = error;
     }
   };
-  await source.store.run(["fast-import", "--quiet"], { input: stream() });
+  const blobs = stream();
+  const first = await blobs.next();
+  const all = async function* () {
+    if (!first.done) yield first.value;
+    yield* blobs;
+  };
+  if (!first.done) await source.store.run(["fast-import", "--quiet"], { input: all() });
   if (refusal !== undefined) throw refusal;
   return entries;
 };
@@ -153,11 +171,60 @@ const escapes = (links: ReadonlyMap<RawPath, string>, path: RawPath): boolean =>
   return false;
 };
 
-const writeTree = async (store: Git, indexFile: string, entries: readonly TreeEntry[]): Promise<string> => {
+/** A name of the base that is not UTF-8 was read with holes, so it cannot be told to git. */
+const isWhole = (path: string): boolean => !path.includes("\uFFFD");
+
+type Made = Omit<Captured, "files">;
+type Start = { readonly commit: string; readonly entries: readonly TreeEntry[] };
+
+const makeTree = async (
+  store: Git,
+  indexFile: string,
+  { commit }: Start,
+  entries: readonly TreeEntry[],
+): Promise<Made> => {
   await writeIndex(store, indexFile, entries);
   const tree = (await store.run(["write-tree"], { indexFile })).stdout.trim();
-  const written = new Set((await listTree(store, tree)).map(({ path }) => path));
-  const refused = entries.find(({ path }) => !written.has(path));
+  refuseLeftOut(entries, await listTree(store, tree));
+  return { tree, changed: await changedFiles({ store, from: commit, to: tree }) };
+};
+
+/** Git knows the trees of the base, so only those around a change are made anew. */
+const changeTree = async (
+  store: Git,
+  indexFile: string,
+  { commit, entries: before }: Start,
+  entries: readonly TreeEntry[],
+): Promise<Made> => {
+  const { gone, different } = changeOf(before, entries);
+  await store.run(["read-tree", commit], { indexFile });
+  // What is gone comes first: a folder may stand there now.
+  if (gone.length + different.length > 0) await writeIndex(store, indexFile, [...gone, ...different]);
+  const tree = (await store.run(["write-tree"], { indexFile })).stdout.trim();
+  if (gone.length + different.length === 0) return { tree, changed: [] };
+  const changed = await changedFiles({ store, from: commit, to: tree });
+  refuseLeftOut(different, changed);
+  return { tree, changed };
+};
+
+const changeOf = (base: readonly TreeEntry[], entries: readonly TreeEntry[]) => {
+  const keyOf = ({ mode, oid, path }: TreeEntry): string => `${mode} ${oid} ${path}`;
+  const before = new Set(base.map(keyOf));
+  const there = new Set(entries.map(({ path }) => path));
+  const gone = base.filter(({ path }) => !there.has(path));
+  return {
+    gone: gone.map(({ path }): TreeEntry => ({ mode: "0", oid: NO_OBJECT, path })),
+    different: entries.filter((entry) => !before.has(keyOf(entry))),
+  };
+};
+
+const NO_OBJECT = "0".repeat(40);
+
+const refuseLeftOut = (
+  entries: readonly TreeEntry[],
+  written: readonly { readonly path: string }[],
+): void => {
+  const paths = new Set(written.map(({ path }) => path));
+  const refused = entries.find(({ path }) => !paths.has(path));
   if (refused !== undefined) throw unfit(rawOf(refused.path), "has a name that git refuses to check out");
-  return tree;
 };

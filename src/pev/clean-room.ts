@@ -1,17 +1,26 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Room } from "../../validators/room.js";
 import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
-import { type Git, gitAt, RAW_ATTRIBUTES } from "./git.js";
+import type { RegisteredFolder } from "./disposal.js";
+import type { Git } from "./git.js";
 import { changedFiles, listTree } from "./objects.js";
 import { PROVISION_MS, provision } from "./provision.js";
-import { type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
+import {
+  makeRoomFolder,
+  type OwnedRoom,
+  openRoomFrame,
+  type RoomFrame,
+  type RoomFrameOptions,
+} from "./room-frame.js";
+import { giveGit, layCommit, TREE } from "./room-tree.js";
+import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
 import { watchFiles } from "./written-files.js";
 
 export type CleanRoomOptions = RoomFrameOptions & {
   readonly store: Git;
+  readonly roomsAhead: Pick<RoomsAhead, "take">;
   /** What is judged. */
   readonly commit: string;
   /** What it is compared with; null when there is nothing. */
@@ -20,6 +29,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly projectDir: string;
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
+  /** Whether somebody will ask which files were written. */
+  readonly watched: boolean;
   readonly validatorDigest: string;
   readonly baseCache: BaseCache;
 };
@@ -33,22 +44,23 @@ export interface BaseCache {
   set(key: string, known: AtBase): Promise<void>;
 }
 
-/** The verifier's own tree, written from stored objects at a place nobody knew before, so no agent has touched any of it. */
+/**
+ * The verifier's own tree, written from stored objects at a place nobody knew before. Where one was laid out ahead for this
+ * run, only the difference is written, see RoomsAhead.
+ */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
-  const { store, commit, base, projectDir, setup, share } = options;
-  const frame = await openRoomFrame(options);
-  const tree = join(frame.folder, "tree");
+  const { store, commit, base, projectDir, setup, share, disposal } = options;
+  const folder = await openFolder(options);
   const atBase = once(() => openBase(options));
   const dispose = async (): Promise<void> => {
     await (await atBase.started())?.dispose();
-    await frame.dispose();
+    await disposal.later(folder);
   };
-  try {
-    await checkOut(options, tree);
-  } catch (error) {
+  const frame = await furnish(options, folder).catch(async (error: unknown) => {
     await dispose();
     throw error;
-  }
+  });
+  const tree = join(folder.path, TREE);
   const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
@@ -65,7 +77,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return known?.value;
     },
     provision: async () => {
-      written = await watchFiles(tree, await trackedIn(store, commit));
+      if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
       await frame.fillCaches(tree);
       return provision({
         tree,
@@ -85,22 +97,18 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   };
 };
 
-/**
- * The room has a git folder of its own for tests that ask git: branch, index and settings are thrown away with it, and
- * only objects are read from the store.
- */
-const checkOut = async ({ store, commit, runId, name }: CleanRoomOptions, tree: string): Promise<void> => {
-  const gitDir = join(tree, ".git");
-  await mkdir(tree);
-  const git = gitAt(gitDir);
-  await git.run(["init", "--quiet", "--template=", `--initial-branch=runledger/${runId}/${name}`]);
-  await mkdir(join(gitDir, "info"));
-  await writeFile(join(gitDir, "info", "attributes"), RAW_ATTRIBUTES);
-  await writeFile(join(gitDir, "objects", "info", "alternates"), `${join(store.gitDir, "objects")}\n`);
-  await git.run(["update-ref", "HEAD", commit]);
-  const files = { workTree: tree, indexFile: join(gitDir, "index") };
-  await store.run(["read-tree", commit], files);
-  await store.run(["checkout-index", "--all", "--index"], files);
+const openFolder = async (options: CleanRoomOptions): Promise<RegisteredFolder> => {
+  const { places, roomsAhead, runId, name } = options;
+  return (await roomsAhead.take(runId)) ?? makeRoomFolder(places, { runId, stepId: name });
+};
+
+const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Promise<RoomFrame> => {
+  const { store, commit, runId, name, watched } = options;
+  // Asked for again when the files are watched; until then nobody minds that it failed.
+  if (watched) listTree(store, commit).catch(() => undefined);
+  await layCommit(store, folder, commit);
+  await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
+  return openRoomFrame(options, folder);
 };
 
 const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefined> => {

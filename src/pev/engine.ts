@@ -7,6 +7,7 @@ import { nextActions } from "../core/next.js";
 import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { allEnded } from "./all-ended.js";
 import type { Project } from "./project.js";
 import { inTurns } from "./turns.js";
 import type { StepWorkspace } from "./workspaces.js";
@@ -22,11 +23,20 @@ export interface Pev {
   capture(run: Run, step: Step): Promise<Capture>;
   /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
   stopProcesses(runId: string): Promise<void>;
+  /**
+   * Somebody drives the run here until the answer is called: until then nothing that has served is deleted. The last one to
+   * leave waits for that.
+   */
+  attend(runId: string): () => Promise<void>;
+  /** While agents work: begins a room for the run's next verdict. */
+  prepareRoom(run: Run): void;
   /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
   verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
   verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
   /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
   settle(runId: string, timeoutMs: number): Promise<Run>;
+  /** Until nothing is laid out ahead and nothing waits to be deleted any more. */
+  close(): Promise<void>;
 }
 
 /** Whoever records a verdict holds the run's lease; the signal stops the judge. */
@@ -59,6 +69,7 @@ export const createPev = (options: {
   readonly project: Project;
 }): Pev => {
   const { ledger, engine, project } = options;
+  const upkeep = upkeepOf(project);
   /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
   const openings = new Map<string, Promise<StepWorkspace>>();
   const copying = inTurns(Math.max(COPYING_MIN, availableParallelism()));
@@ -88,13 +99,7 @@ export const createPev = (options: {
     const recorded = await record(run, command, holding);
     if (findStep(recorded, stepId)?.state.status === "completed")
       await (await workspaces()).disposeWorkspaces(project, runId, stepId);
-    return tidied(recorded);
-  };
-
-  /** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
-  const tidied = async (run: Run): Promise<Run> => {
-    if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
-    return run;
+    return tidied(project, recorded);
   };
 
   const verifyCriterion: Pev["verifyCriterion"] = async (runId, index, holding) => {
@@ -104,7 +109,7 @@ export const createPev = (options: {
     const { judgeCriterion } = await judging();
     const verdict = await judgeCriterion(project, run, index, holding.signal);
     const command = { type: "record_criterion_verdict", index, verdict, round: state.errors } as const;
-    return tidied(await record(run, command, holding));
+    return tidied(project, await record(run, command, holding));
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
@@ -119,6 +124,7 @@ export const createPev = (options: {
         await ledger.changed(runId, run.seq, leftMs);
         continue;
       }
+      const leave = upkeep.attend(runId);
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
         if (lease.takenFrom !== null)
@@ -130,6 +136,8 @@ export const createPev = (options: {
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
+        // Whoever asked for a verdict has it; nobody waits for what it leaves.
+        void leave();
         await lease.release();
       }
     }
@@ -150,11 +158,36 @@ export const createPev = (options: {
     },
     capture: (run, step) => copying(() => captureStep(project, run, step)),
     stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
+    ...upkeep,
     verify,
     verifyCriterion,
     settle,
   };
 };
+
+/** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
+const tidied = async (project: Project, run: Run): Promise<Run> => {
+  if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
+  return run;
+};
+
+/** Folders of rooms and workspaces before and after their use. */
+const upkeepOf = ({ roomsAhead, disposal }: Project): Pick<Pev, "attend" | "prepareRoom" | "close"> => ({
+  attend: (runId) => {
+    const release = disposal.hold();
+    return async () => {
+      await roomsAhead?.drop(runId);
+      await release();
+    };
+  },
+  prepareRoom: ({ runId, head }) => {
+    if (head !== null) void roomsAhead?.prepare(runId, head);
+  },
+  close: async () => {
+    await roomsAhead?.close();
+    await disposal.settle();
+  },
+});
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
   const { store, folder, ownFiles } = project;
@@ -184,12 +217,12 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
   if (!run.workspaceIsolation || store === null)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
   const { captureTree } = await import("./capture.js");
-  const { changedFiles, commitTree, keep, patchBetween } = await import("./objects.js");
+  const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();
   const { folder, base } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
-  const { tree } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
+  const { tree, changed } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
   const commit = await commitTree({
     store,
     tree,
@@ -197,8 +230,10 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
     message: `Proposal for ${step.spec.id}\n`,
     at: run.updatedAt,
   });
-  await keep(store, run.runId, commit);
-  const patch = await project.putBlob(await patchBetween(store, base, commit));
-  const filesChanged = (await changedFiles({ store, from: base, to: commit })).length;
-  return { base, tree, commit, patch, filesChanged };
+  const patchOf = async () => (changed.length === 0 ? Buffer.alloc(0) : patchBetween(store, base, commit));
+  const [, patch] = await allEnded([
+    keep(store, run.runId, commit),
+    patchOf().then((bytes) => project.putBlob(bytes)),
+  ]);
+  return { base, tree, commit, patch, filesChanged: changed.length };
 };

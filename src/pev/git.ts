@@ -99,6 +99,50 @@ export const gitAt = (gitDir: string, settings: readonly GitSetting[] = []): Git
   };
 };
 
+/** A git that answers one question after the other. */
+export type GitTalk = {
+  say(question: string): void;
+  /** The next line of the answer, without its end. */
+  line(): Promise<string>;
+  bytes(count: number): Promise<Buffer>;
+  end(): Promise<void>;
+};
+
+export const talkTo = async (store: Git, args: readonly string[]): Promise<GitTalk> => {
+  const { execa } = await execaPackage();
+  const child = execa(await gitProgram(), [...args], {
+    ...BOUNDS,
+    buffer: { stdout: false },
+    stdin: "pipe",
+    env: { ...gitEnvironment(), ...placesOf(store.gitDir, {}) },
+  });
+  // Whoever waits for an answer learns of its end; a broken pipe says no more.
+  child.stdin.on("error", () => undefined);
+  const chunks: AsyncIterator<Buffer> = child.stdout[Symbol.asyncIterator]();
+  let held = Buffer.alloc(0);
+  const until = async (enough: () => number): Promise<Buffer> => {
+    for (let count = enough(); ; count = enough()) {
+      if (count > 0 && count <= held.length) {
+        const taken = held.subarray(0, count);
+        held = held.subarray(count);
+        return taken;
+      }
+      const { value, done } = await chunks.next();
+      if (done) throw gitFailed(args, endOf(await child));
+      held = Buffer.concat([held, value]);
+    }
+  };
+  return {
+    say: (question) => void child.stdin.write(question),
+    line: async () => (await until(() => held.indexOf("\n") + 1)).toString("utf8").slice(0, -1),
+    bytes: (count) => until(() => count),
+    end: async () => {
+      child.stdin.end();
+      await child;
+    },
+  };
+};
+
 /**
  * Copies a commit and its ancestors and nothing else, into a store that has `have` already. Not `git fetch`, because its
  * far end drops the fixed environment; every object is hashed anew on arrival.

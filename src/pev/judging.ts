@@ -1,6 +1,7 @@
 import { judge } from "../../validators/index.js";
 import type { Finding } from "../../validators/room.js";
 import { isLedgerError } from "../core/errors.js";
+import type { Capture } from "../core/events.js";
 import * as limit from "../core/limits.js";
 import type { Run, Step, StepState } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
@@ -13,7 +14,8 @@ import {
   type VerdictReason,
 } from "../core/verdict.js";
 import type { Git } from "./git.js";
-import { changedFiles, commitTree, filesWith, keep, mergeOnto, readTreeFile, touchedBy } from "./objects.js";
+import { type ObjectReader, withObjects } from "./object-reader.js";
+import { changedFiles, commitTree, filesWith, keep, mergeOnto, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
 import { checkProtection, touchedTests } from "./protect.js";
 import { openRoom, type RoomTask } from "./rooms.js";
@@ -83,7 +85,7 @@ const judgeIsolated = async (
   const { store } = project;
   if (store === null || run.head === null || capture.commit === null || capture.base === null)
     throw new Error(`the proposal of "${step.spec.id}" has no captured commit`);
-  const merged = await mergeOnto({ store, head: run.head, commit: capture.commit });
+  const merged = await mergedOnto(store, run.head, capture);
   if (merged.conflicts.length > 0) {
     const conflicts = await blamed(project, run, capture.base, merged.conflicts);
     return { ...refused("conflict", conflictMessage(conflicts)), conflicts, tree: merged.tree };
@@ -94,12 +96,23 @@ const judgeIsolated = async (
     const message = `The conflict is not resolved; its markers are still in ${listed(marked)}.`;
     return { ...refused("conflict", message), conflicts, tree: merged.tree };
   }
-  const refusal = await protectionRefusal(project, run, step, capture.base, capture.commit);
-  if (refusal !== null) return { ...refusal, tree: merged.tree };
-  const commit = await candidateCommit(project, run, step, state, merged.tree);
-  const candidate = { commit, base: run.head };
-  const judged = await judgeInRoom(project, run, step, candidate, signal);
-  return { ...judged, commit, tree: merged.tree };
+  const candidate = await withObjects(store, async (objects) => {
+    const refusal = await protectionRefusal(project, run, step, capture, objects);
+    return refusal ?? candidateCommit({ store, run, step, state, tree: merged.tree, objects });
+  });
+  if (typeof candidate !== "string") return { ...candidate, tree: merged.tree };
+  const judged = await judgeInRoom(project, run, step, { commit: candidate, base: run.head }, signal);
+  return { ...judged, commit: candidate, tree: merged.tree };
+};
+
+/** What started from the head of now is merged already. */
+const mergedOnto = async (
+  store: Git,
+  head: string,
+  { base, tree, commit }: Capture,
+): Promise<{ tree: string; conflicts: readonly string[] }> => {
+  if (tree === null || commit === null) throw new Error("nothing was captured");
+  return base === head ? { tree, conflicts: [] } : mergeOnto({ store, head, commit });
 };
 
 /** After a conflict the next attempt starts on the head that it collided with, and git names that commit in the markers. */
@@ -130,17 +143,17 @@ const protectionRefusal = async (
   project: Project,
   run: Run,
   step: Step,
-  base: string,
-  commit: string,
+  { base, commit, filesChanged }: Capture,
+  objects: ObjectReader,
 ): Promise<Judged | null> => {
   const { store } = project;
-  if (store === null) return null;
+  if (store === null || base === null || commit === null) return null;
   const found = await checkProtection({
-    changed: await changedFiles({ store, from: base, to: commit }),
+    changed: filesChanged === 0 ? [] : await changedFiles({ store, from: base, to: commit }),
     step: step.spec,
     protect: [...run.protect, ...project.protect],
     validators: [...run.steps, ...run.criteria].map(({ spec }) => spec.validator),
-    read: (side, path) => readText(store, side === "before" ? base : commit, path),
+    read: (side, path) => readText(objects, side === "before" ? base : commit, path),
   });
   if (found.protectedPaths.length > 0)
     return {
@@ -166,9 +179,9 @@ const undoing = (paths: readonly string[]): Judged => ({
 /** What people write is smaller; a package.json that is not cannot be compared and so counts as changed. */
 const TEXT_BYTES_MAX = 1_048_576;
 
-const readText = async (store: Git, commit: string, path: string): Promise<string | undefined> => {
+const readText = async (objects: ObjectReader, commit: string, path: string): Promise<string | undefined> => {
   try {
-    return (await readTreeFile(store, commit, path, TEXT_BYTES_MAX))?.toString("utf8");
+    return (await objects.file(commit, path, TEXT_BYTES_MAX))?.toString("utf8");
   } catch (error) {
     if (isLedgerError(error, "limit_exceeded")) return undefined;
     throw error;
@@ -181,22 +194,23 @@ const listed = (paths: readonly string[]): string => {
 };
 
 // Work without a difference leaves the head where it is: no empty commits in the series.
-const candidateCommit = async (
-  project: Project,
-  run: Run,
-  step: Step,
-  { proposal }: Proposed,
-  tree: string,
-): Promise<string> => {
-  const { store } = project;
-  if (store === null || run.head === null) throw new Error("no store to commit into");
-  if ((await changedFiles({ store, from: run.head, to: tree })).length === 0) return run.head;
+const candidateCommit = async (input: {
+  readonly store: Git;
+  readonly run: Run;
+  readonly step: Step;
+  readonly state: Proposed;
+  readonly tree: string;
+  readonly objects: ObjectReader;
+}): Promise<string> => {
+  const { store, run, step, state, tree, objects } = input;
+  if (run.head === null) throw new Error("no head to commit onto");
+  if ((await objects.treeOf(run.head)) === tree) return run.head;
   const commit = await commitTree({
     store,
     tree,
     parent: run.head,
     message: commitMessage(run, step),
-    at: proposal.at,
+    at: state.proposal.at,
   });
   await keep(store, run.runId, commit);
   return commit;
@@ -240,8 +254,11 @@ const inRoom = async (
   task: RoomTask,
   mayChange: readonly string[],
 ): Promise<Judged> => {
-  const { validator } = task;
+  const { validator, candidate } = task;
   const room = await openRoom(project, run, task);
+  // Tests that pass are run at the base as well; while they run, its room is laid out.
+  if (validator.type === "test_pass" && candidate !== null)
+    void project.roomsAhead?.prepare(run.runId, candidate.base);
   try {
     const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
     const failure = provision.find(({ outcome }) => outcome === "failed");
@@ -261,8 +278,9 @@ const heldToItsTests = async (
   mayChange: readonly string[],
 ): Promise<Judged> => {
   if (judgement.outcome !== "passed" || store === null || candidate === null) return judgement;
-  const readBase = (path: string) => readText(store, candidate.base, path);
-  const touched = await touchedTests({ judgedBy, mayChange, readBase });
+  const touched = await withObjects(store, (objects) =>
+    touchedTests({ judgedBy, mayChange, readBase: (path) => readText(objects, candidate.base, path) }),
+  );
   if (touched.length === 0) return judgement;
   const message = `The change touches files that held tests at the base: ${listed(touched)}.`;
   return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(touched) };

@@ -22,7 +22,8 @@ export const reclaimLeftovers = async (ledger: Ledger, project: Project): Promis
     places,
     roots: [await openPrivateRoot(), workspaceRoot],
     isOwnerDead: ownerIsDead,
-    keep: ({ runId }) => unfinished.has(runId),
+    // Nobody has worked in one that was not made to the end.
+    keep: ({ runId, base }) => unfinished.has(runId) && base !== undefined,
   });
 };
 

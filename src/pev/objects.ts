@@ -1,6 +1,8 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { ChangedFile } from "../../validators/room.js";
 import { LedgerError } from "../core/errors.js";
-import type { Git } from "./git.js";
+import { type Git, withScratch } from "./git.js";
 
 export type TreeEntry = {
   readonly mode: string;
@@ -73,9 +75,18 @@ export const changedFiles = async (input: {
 export const patchBetween = (store: Git, from: string, to: string): Promise<Buffer> =>
   store.runBytes(["diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", from, to]);
 
-/** Git throws away what no ref names; this names a commit for as long as its run is kept. */
+/**
+ * Git throws away what no ref names; this names a commit for as long as its run is kept. Written as git writes a ref, whole,
+ * synced and by one rename, but without its process.
+ */
 export const keep = async (store: Git, runId: string, commit: string): Promise<void> => {
-  await store.run(["update-ref", `${runRefs(runId)}kept/${commit}`, commit]);
+  const ref = join(store.gitDir, runRefs(runId), "kept", commit);
+  await mkdir(dirname(ref), { recursive: true });
+  await withScratch(store, async (scratch) => {
+    const draft = join(scratch, "ref");
+    await writeFile(draft, `${commit}\n`, { flush: true });
+    await rename(draft, ref);
+  });
 };
 
 /** For each path, the commits after `base` that changed it, newest first: whom a conflict is with. */
@@ -94,27 +105,6 @@ export const touchedBy = async (input: {
   return touched;
 };
 
-/** Bytes of a regular file as committed; undefined when there is none, refused above `bytesMax`: a part would mislead. */
-export const readTreeFile = async (
-  store: Git,
-  commit: string,
-  path: string,
-  bytesMax: number,
-): Promise<Buffer | undefined> => {
-  // Such names are in no tree, and git would look somewhere else.
-  if (path.split("/").some((name) => name === "" || name === "." || name === "..")) return undefined;
-  const { stdout } = await store.run(["ls-tree", "--full-tree", "-z", "-l", commit, "--", path]);
-  const [mode = "", , oid = "", size = ""] = stdout.split("\t")[0]?.split(/ +/) ?? [];
-  if (!mode.startsWith("100")) return undefined;
-  if (Number(size) > bytesMax) {
-    throw new LedgerError(
-      "limit_exceeded",
-      `${path} has ${size} bytes, more than the ${bytesMax} that are read.`,
-    );
-  }
-  return store.runBytes(["cat-file", "blob", oid]);
-};
-
 /** Paths of the files that hold a text. */
 export const filesWith = async (store: Git, tree: string, text: string): Promise<string[]> => {
   const { stdout } = await store.run(["grep", "-l", "-z", "-F", "-e", text, tree], { okExitCodes: [0, 1] });
@@ -124,8 +114,27 @@ export const filesWith = async (store: Git, tree: string, text: string): Promise
     .map((name) => name.slice(tree.length + 1));
 };
 
-/** Every entry below a tree, by full path; a submodule is listed, not entered. */
-export const listTree = async (store: Git, tree: string): Promise<TreeEntry[]> => {
+/** Every entry below a tree or commit, by full path; a submodule is listed, not entered. */
+export const listTree = (store: Git, tree: string): Promise<readonly TreeEntry[]> => {
+  const known = listed.get(tree);
+  if (known !== undefined) return known;
+  if (!OID.test(tree)) return readListing(store, tree);
+  const listing = readListing(store, tree);
+  listed.set(tree, listing);
+  listing.catch(() => listed.delete(tree));
+  const [oldest] = listed.keys();
+  if (oldest !== undefined && listed.size > LISTINGS_KEPT) listed.delete(oldest);
+  return listing;
+};
+
+/** What an object's name stands for never changes. A head is listed for its room, for what starts from it and for its capture. */
+const listed = new Map<string, Promise<readonly TreeEntry[]>>();
+/** One of 50,000 files takes ten megabytes. */
+const LISTINGS_KEPT = 4;
+
+const OID = /^[0-9a-f]{40}$/;
+
+const readListing = async (store: Git, tree: string): Promise<readonly TreeEntry[]> => {
   const { stdout } = await store.run(["ls-tree", "-r", "-z", "--full-tree", tree]);
   return stdout
     .split("\0")

@@ -7,7 +7,8 @@ import { ownerOfThisProcess } from "../ledger/owner.js";
 
 const Place = z.strictObject({
   id: z.uuid(),
-  kind: z.enum(["workspace", "room", "process"]),
+  /** Discarded: a room or workspace that nobody needs any more; see disposal.ts. */
+  kind: z.enum(["workspace", "room", "process", "discarded"]),
   /** The folder itself; of a process the folder of ours it works in, null when it works in one of the user's. */
   path: z.string().nullable(),
   pid: z.int().optional(),
@@ -24,7 +25,7 @@ const Place = z.strictObject({
 export type Place = Readonly<z.infer<typeof Place>>;
 
 export type NewPlace = Omit<Place, "id" | "owner" | "createdAt"> & { readonly id?: string };
-export type PlaceUpdate = Pick<Place, "pid" | "startTime" | "base" | "owner">;
+export type PlaceUpdate = Pick<Place, "kind" | "pid" | "startTime" | "base" | "owner">;
 
 /** The register of every folder and process we make, written before the thing itself is made. */
 export interface Places {

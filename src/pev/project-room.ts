@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { relative } from "node:path";
 import type { ChangedFile } from "../../validators/room.js";
-import { type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
+import { makeRoomFolder, type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
 import { treeFiles } from "./tree-files.js";
 import { userGit } from "./user-git.js";
 
@@ -12,8 +12,13 @@ import { userGit } from "./user-git.js";
 export const openProjectRoom = async (
   options: RoomFrameOptions & { readonly projectDir: string },
 ): Promise<OwnedRoom> => {
-  const { projectDir } = options;
-  const frame = await openRoomFrame(options);
+  const { projectDir, places, disposal, runId, name } = options;
+  const folder = await makeRoomFolder(places, { runId, stepId: name });
+  const dispose = (): Promise<void> => disposal.later(folder);
+  const frame = await openRoomFrame(options, folder).catch(async (error: unknown) => {
+    await dispose();
+    throw error;
+  });
   return {
     ...frame.commandsIn(projectDir),
     ...treeFiles(projectDir),
@@ -30,7 +35,7 @@ export const openProjectRoom = async (
     },
     // The user and agents work in there meanwhile, and no commit says how it should be.
     changedWhileJudged: async () => [],
-    dispose: frame.dispose,
+    dispose,
   };
 };
 

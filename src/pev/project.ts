@@ -1,6 +1,8 @@
 import type { BaseCache } from "./clean-room.js";
+import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
 import type { Places } from "./places.js";
+import type { RoomsAhead } from "./rooms-ahead.js";
 
 /** The user's project as the PEV engine needs it: folders, judges' surroundings, and nothing of the settings file. */
 export type Project = {
@@ -11,6 +13,9 @@ export type Project = {
   /** The ledger's private store of git objects; null without workspace isolation. */
   readonly store: Git | null;
   readonly places: Places;
+  readonly disposal: Disposal;
+  /** Null where nothing is unpacked. */
+  readonly roomsAhead: RoomsAhead | null;
   /** Where agents' workspaces are made. */
   readonly workspaceRoot: string;
   /** Where seeds of build caches are kept; see go-cache.ts. */

@@ -3,9 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
 import type { ProvisionRecord } from "../core/verdict.js";
+import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
 import type { Places } from "./places.js";
-import { openPrivateRoot, removeFolder } from "./private-folder.js";
+import { openPrivateRoot } from "./private-folder.js";
 import { goCacheIn, roomEnvironment } from "./room-environment.js";
 import { type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
 import { treeFiles } from "./tree-files.js";
@@ -24,6 +25,8 @@ export interface OwnedRoom extends Room {
 
 export type RoomFrameOptions = {
   readonly places: Places;
+  /** Rooms that have served are handed over to it. */
+  readonly disposal: Disposal;
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
@@ -47,27 +50,35 @@ export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & 
   run(cwd: string, argv: readonly string[], timeoutMs: number): Promise<ProcessEnd>;
   /** Of what the machine has anyway; before code of the project runs. */
   fillCaches(tree: string): Promise<void>;
-  dispose(): Promise<void>;
 };
 
 /** Registered first and then made, so that a crash at any moment leaves nothing that nobody knows of. */
-export const openRoomFrame = async (options: RoomFrameOptions): Promise<RoomFrame> => {
-  const { places, runId, name, passEnv, cacheFolder } = options;
+export const makeRoomFolder = async (
+  places: Places,
+  of: { readonly runId: string; readonly stepId?: string },
+): Promise<RegisteredFolder> => {
   const id = randomUUID();
-  const folder = join(await openPrivateRoot(), id);
-  await places.register({ id, kind: "room", path: folder, runId, stepId: name });
-  const dispose = async (): Promise<void> => {
-    await removeFolder(folder);
-    await places.remove(id);
-  };
-  const scratch = join(folder, "scratch");
+  const path = join(await openPrivateRoot(), id);
+  await places.register({ id, kind: "room", path, ...of });
   try {
-    await mkdir(folder, { mode: 0o700 });
-    for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
+    await mkdir(path, { mode: 0o700 });
   } catch (error) {
-    await dispose();
+    await places.remove(id);
     throw error;
   }
+  return { id, path };
+};
+
+/** Furnishes an empty folder, or one where nothing but the tree has been laid out. */
+export const openRoomFrame = async (
+  options: RoomFrameOptions,
+  room: RegisteredFolder,
+): Promise<RoomFrame> => {
+  const { places, runId, name, passEnv, cacheFolder } = options;
+  const { path: folder } = room;
+  const scratch = join(folder, "scratch");
+  await mkdir(scratch);
+  for (const part of ["home", "tmp"]) await mkdir(join(scratch, part));
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
@@ -84,7 +95,6 @@ export const openRoomFrame = async (options: RoomFrameOptions): Promise<RoomFram
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");
     },
     listScratch: files.list,
-    dispose,
   };
 };
 

@@ -4,6 +4,7 @@ import { openCleanRoom } from "./clean-room.js";
 import type { Project } from "./project.js";
 import { openProjectRoom } from "./project-room.js";
 import type { OwnedRoom } from "./room-frame.js";
+import { holdsToTheTree } from "./tampering.js";
 
 export type RoomTask = {
   /** Of the step, or of the criterion. */
@@ -21,9 +22,10 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
   const frame = {
     places,
+    disposal,
     runId: run.runId,
     name,
     passEnv,
@@ -33,16 +35,20 @@ export const openRoom = (
     environment,
     signal,
   };
-  if (candidate === null || store === null) return openProjectRoom({ ...frame, projectDir });
+  const { roomsAhead } = project;
+  if (candidate === null || store === null || roomsAhead === null)
+    return openProjectRoom({ ...frame, projectDir });
   const { setup, share, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
     ...candidate,
     store,
+    roomsAhead,
     projectDir,
     setup,
     share,
+    watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,
   });

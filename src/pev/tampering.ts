@@ -3,14 +3,16 @@ import { PATHS_LISTED } from "../core/limits.js";
 import type { ValidatorSpec } from "../core/spec.js";
 import type { OwnedRoom } from "./room-frame.js";
 
+/** Builds and commands of a plan may well generate or format what is tracked. */
+export const holdsToTheTree = ({ type }: ValidatorSpec): boolean => type === "test_pass";
+
 // One test may rewrite another, or what it tests, on disk: a pass holds only for the files that were proposed.
 export const refuseTampering = async (
-  { type }: ValidatorSpec,
+  validator: ValidatorSpec,
   room: OwnedRoom,
   finding: Finding,
 ): Promise<Finding> => {
-  // Builds and commands of a plan may well generate or format what is tracked.
-  if (type !== "test_pass" || finding.outcome !== "passed") return finding;
+  if (!holdsToTheTree(validator) || finding.outcome !== "passed") return finding;
   const written = (await room.changedWhileJudged()).filter((path) => !LOCKFILE.test(path));
   if (written.length === 0) return finding;
   const missing = written.slice(0, PATHS_LISTED);

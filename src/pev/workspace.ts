@@ -1,7 +1,9 @@
-import { appendFile, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { LedgerError } from "../core/errors.js";
-import { type Git, gitAt, RAW_ATTRIBUTES, withScratch } from "./git.js";
+import { allEnded } from "./all-ended.js";
+import { type Git, withScratch } from "./git.js";
+import { makeGitFolder } from "./git-folder.js";
 import { RUNLEDGER } from "./objects.js";
 
 /**
@@ -21,14 +23,13 @@ export const createWorkspace = async (input: {
   if ((await readdir(folder)).length > 0) {
     throw new LedgerError("workspace_unfit", `${folder} is not empty, so no workspace can be made there.`);
   }
-  const own = gitAt(gitDir, [["core.logAllRefUpdates", "false"]]);
-  await own.run(["init", "--quiet", "--template=", "--initial-branch=runledger"], { workTree: folder });
-  await mkdir(join(gitDir, "info"));
-  await writeFile(join(gitDir, "info", "attributes"), RAW_ATTRIBUTES);
-  await appendFile(join(gitDir, "config"), IDENTITY);
-  await copyHistoryInto(gitDir, store, commit);
-  await own.run(["update-ref", "refs/heads/runledger", commit]);
-  await own.run(["read-tree", "-m", "-u", commit], { workTree: folder });
+  await makeGitFolder({ gitDir, branch: "runledger", commit, settings: IDENTITY });
+  // The store's objects are those that are being copied, and its attributes are the same.
+  const files = { workTree: folder, indexFile: join(gitDir, "index") };
+  await allEnded([
+    copyHistoryInto(gitDir, store, commit),
+    store.run(["read-tree", "-m", "-u", commit], files),
+  ]);
 };
 
 /** Leaves a tree of the store as uncommitted files in a workspace that no agent has entered yet. */

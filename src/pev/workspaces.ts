@@ -6,7 +6,6 @@ import { LedgerError } from "../core/errors.js";
 import type { Run, Step } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
-import { removeFolder } from "./private-folder.js";
 import type { Project } from "./project.js";
 import { provisionWorkspace } from "./provision-workspace.js";
 import { createWorkspace, layTree } from "./workspace.js";
@@ -85,7 +84,7 @@ const make = async (
     await places.update(id, { base: base ?? WITHOUT_BASE });
     return workspaceAt(project, run, { id, path, base });
   } catch (error) {
-    await dispose(project, { id, path });
+    await project.disposal.later({ id, path });
     throw error;
   }
 };
@@ -135,14 +134,9 @@ const workspacesOf = async ({ places }: Project, runId: string, stepId?: string)
       : [],
   );
 
-const dispose = async ({ places }: Project, { id, path }: Pick<Home, "id" | "path">): Promise<void> => {
-  await removeFolder(path);
-  await places.remove(id);
-};
-
 /** A completed step's work is in commits; its folder is of no use any more. Without a step: those of the whole run. */
 export const disposeWorkspaces = async (project: Project, runId: string, stepId?: string): Promise<void> => {
-  for (const workspace of await workspacesOf(project, runId, stepId)) await dispose(project, workspace);
+  for (const workspace of await workspacesOf(project, runId, stepId)) await project.disposal.later(workspace);
 };
 
 /** Runs that workspaces are kept for. */

@@ -9,10 +9,12 @@ import type { Run } from "../../src/core/run.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
 import { memoryBaseCache } from "../../src/pev/base-cache.js";
+import { createDisposal } from "../../src/pev/disposal.js";
 import { createPev, type Pev } from "../../src/pev/engine.js";
 import { openPrivateStore } from "../../src/pev/git.js";
 import { openPlaces } from "../../src/pev/places.js";
 import type { Project } from "../../src/pev/project.js";
+import { createRoomsAhead } from "../../src/pev/rooms-ahead.js";
 import { openStore } from "../../src/stores/open.js";
 import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
@@ -74,6 +76,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
     rules: { ...RULES, ...options.rules },
   });
   const pev = createPev({ ledger, engine, project: await projectOf(shop, store.putBlob, options) });
+  made.push({ dispose: () => pev.close() });
   const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS };
   const issue: Bench["issue"] = (name, over = {}) =>
     ledger.issue({ name, role: "executor", sessionKey: SESSION, ...over });
@@ -111,23 +114,30 @@ const projectOf = async (
   { place, repo, env }: Sample,
   putBlob: Project["putBlob"],
   { isolated = true, project = {} }: BenchOptions,
-): Promise<Project> => ({
-  folder: repo,
-  ownFiles: [],
-  store: isolated ? await openPrivateStore(join(place, "data", "store.git")) : null,
-  places: await openPlaces(join(place, "data", "places")),
-  workspaceRoot: join(place, "workspaces"),
-  cacheFolder: join(place, "cache"),
-  setup: [],
-  share: [],
-  passEnv: [],
-  protect: [],
-  baseCache: memoryBaseCache(),
-  validatorTimeoutMs: 60_000,
-  environment: env,
-  putBlob,
-  ...project,
-});
+): Promise<Project> => {
+  const store = isolated ? await openPrivateStore(join(place, "data", "store.git")) : null;
+  const places = await openPlaces(join(place, "data", "places"));
+  const disposal = createDisposal(places);
+  return {
+    folder: repo,
+    ownFiles: [],
+    store,
+    places,
+    disposal,
+    roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
+    workspaceRoot: join(place, "workspaces"),
+    cacheFolder: join(place, "cache"),
+    setup: [],
+    share: [],
+    passEnv: [],
+    protect: [],
+    baseCache: memoryBaseCache(),
+    validatorTimeoutMs: 60_000,
+    environment: env,
+    putBlob,
+    ...project,
+  };
+};
 
 /** Why something was refused. */
 export const refusalOf = async (asked: Promise<unknown>): Promise<LedgerError> => {

@@ -54,6 +54,52 @@ describe("a capture holds", () => {
     expect(await capture(work)).toMatchObject({ files: 3, changes: [] });
   });
 
+  it("the same tree whatever it is compared with: files that became folders, and folders that became files", async () => {
+    const work = await startWork({
+      "a.txt": "one\n",
+      file: "x\n",
+      "folder/deep/b.txt": "b\n",
+      "c/d.txt": "d\n",
+    });
+    rmSync(join(work.folder, "file"));
+    rmSync(join(work.folder, "folder"), { recursive: true });
+    write(work.folder, { "file/inside.txt": "in\n", folder: "file now\n", "folder.txt": "beside\n" });
+    renameSync(join(work.folder, "c/d.txt"), join(work.folder, "d.txt"));
+    const { tree, changes } = await capture(work);
+    expect((await listTree(work.store, tree)).map(({ path }) => path)).toEqual([
+      "a.txt",
+      "d.txt",
+      "file/inside.txt",
+      "folder",
+      "folder.txt",
+    ]);
+    const other = await captureTree({
+      store: work.store,
+      folder: work.folder,
+      baseCommit: tree,
+      alsoPaths: [],
+    });
+    expect(other).toEqual({ tree, files: 5, changed: [] });
+    expect(changes).toContain("deleted folder/deep/b.txt");
+  });
+
+  it("nothing of a name that is not UTF-8, once an agent has removed it from the base's files", async () => {
+    const work = await startWork({ "a.txt": "one\n" });
+    const blob = (await work.store.run(["rev-parse", `${work.base}:a.txt`])).stdout.trim();
+    const indexFile = join(tempFolder(), "index");
+    const input = Buffer.from(`100644 ${blob}\tcaf\xe9.txt\0`, "latin1");
+    await work.store.run(["update-index", "-z", "--index-info"], { indexFile, input });
+    const base = (await work.store.run(["write-tree"], { indexFile })).stdout.trim();
+    const { tree, changed } = await captureTree({
+      store: work.store,
+      folder: work.folder,
+      baseCommit: base,
+      alsoPaths: [],
+    });
+    expect((await listTree(work.store, tree)).map(({ path }) => path)).toEqual(["a.txt"]);
+    expect(changed).toHaveLength(1);
+  });
+
   it("what was added, changed, deleted, made executable or linked, and no empty folder", async () => {
     const work = await startWork({ "a.txt": "one\n", "gone.txt": "x\n", "run.sh": "#!/bin/sh\n" });
     write(work.folder, { "a.txt": "two\n", "new/b.txt": "b\n" });

@@ -96,6 +96,7 @@ describe("the tree of a clean room", () => {
     const tree = await treeFolder();
     await sh("mkdir -p locked/inner && touch locked/inner/file && chmod 0555 locked/inner locked");
     await room.dispose();
+    await options.disposal.settle();
     expect(existsSync(dirname(tree))).toBe(false);
     expect(await options.places.list()).toEqual([]);
   });
@@ -112,6 +113,7 @@ describe("the tree of a clean room", () => {
     await expect(open({ ...options, places, commit: "0".repeat(40) })).rejects.toMatchObject({
       code: "git_failed",
     });
+    await options.disposal.settle();
     expect(registered).toHaveLength(1);
     expect(registered.filter((path) => path !== null && existsSync(path))).toEqual([]);
     expect((await options.places.list()).filter(({ path }) => registered.includes(path))).toEqual([]);
@@ -281,6 +283,7 @@ describe("the room at the base", () => {
     const scratch = base?.scratch ?? "";
     expect(existsSync(scratch)).toBe(true);
     await own.dispose();
+    await options.disposal.settle();
     expect(existsSync(scratch)).toBe(false);
   });
 

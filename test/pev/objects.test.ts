@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
+import { withObjects } from "../../src/pev/object-reader.js";
 import {
   changedFiles,
   commitTree,
@@ -8,7 +9,6 @@ import {
   keep,
   mergeOnto,
   patchBetween,
-  readTreeFile,
   touchedBy,
   writeIndex,
 } from "../../src/pev/objects.js";
@@ -160,6 +160,10 @@ describe("a difference", () => {
     expect(tree).toBe((await store.run(["rev-parse", `${to}^{tree}`])).stdout.trim());
   });
 });
+
+/** As a judgement reads it. */
+const readTreeFile = (store: Git, commit: string, path: string, bytesMax: number) =>
+  withObjects(store, (objects) => objects.file(commit, path, bytesMax));
 
 describe("a file of a commit", () => {
   it("is read by its exact name, or is not there", async () => {

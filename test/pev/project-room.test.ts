@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
 import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
@@ -9,12 +10,14 @@ import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } fro
 const folder = tempFolder();
 const project = join(folder, "project");
 let places: Places;
+let disposal: Disposal;
 
 const git = (...args: string[]) =>
   execFileSync("git", ["-C", project, "-c", "user.name=T", "-c", "user.email=t@example.org", ...args]);
 
 beforeAll(async () => {
   places = await openPlaces(join(folder, "places"));
+  disposal = createDisposal(places);
   mkdirSync(project);
   git("init", "-q");
   for (const path of ["kept", "edited", "removed", "old name", "staged"])
@@ -28,6 +31,7 @@ afterAll(() => removeTemp(folder));
 const open = (projectDir = project) =>
   openProjectRoom({
     places,
+    disposal,
     projectDir,
     runId: "run-1",
     name: "step-1",
@@ -76,6 +80,7 @@ describe("the project's own folder as a room", () => {
     expect((await room.read("kept", 100))?.toString()).toBe("kept\n");
     expect(await room.listScratch("home")).toEqual(["x"]);
     await room.dispose();
+    await disposal.settle();
     expect(existsSync(room.scratch)).toBe(false);
     expect(readFileSync(join(project, "kept"), "utf8")).toBe("kept\n");
     expect(await places.list()).toEqual([]);

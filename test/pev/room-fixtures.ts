@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
+import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 
@@ -82,22 +83,28 @@ export const cleanRoomOptions = async (
   folder: string,
   store: Git,
   commit: string,
-): Promise<CleanRoomOptions & { readonly places: Places }> => ({
-  store,
-  commit,
-  base: null,
-  places: await openPlaces(join(folder, "places")),
-  runId: "run-1",
-  name: "step-1",
-  environment: process.env,
-  passEnv: [],
-  cacheFolder: join(folder, "cache"),
-  timeoutMs: 60_000,
-  signal: new AbortController().signal,
-  putBlob: blobStore().putBlob,
-  projectDir: join(folder, "source"),
-  setup: [],
-  share: [],
-  validatorDigest: "digest",
-  baseCache: memoryCache(),
-});
+): Promise<CleanRoomOptions & { readonly places: Places }> => {
+  const places = await openPlaces(join(folder, "places"));
+  return {
+    store,
+    commit,
+    base: null,
+    places,
+    disposal: createDisposal(places),
+    roomsAhead: { take: async () => undefined },
+    watched: true,
+    runId: "run-1",
+    name: "step-1",
+    environment: process.env,
+    passEnv: [],
+    cacheFolder: join(folder, "cache"),
+    timeoutMs: 60_000,
+    signal: new AbortController().signal,
+    putBlob: blobStore().putBlob,
+    projectDir: join(folder, "source"),
+    setup: [],
+    share: [],
+    validatorDigest: "digest",
+    baseCache: memoryCache(),
+  };
+};

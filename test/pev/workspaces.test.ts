@@ -11,11 +11,14 @@ const benchWith = async (script: (place: string) => string) => {
   const run = await bench.create(planOfSteps(stepBy("one", "true")));
   const [step] = run.steps;
   if (step === undefined) throw new Error("the plan has a step");
-  const { places, workspaceRoot } = bench.pev.project;
-  const left = async () => ({
-    places: await places.list(),
-    folders: existsSync(workspaceRoot) ? readdirSync(workspaceRoot) : [],
-  });
+  const { places, disposal, workspaceRoot } = bench.pev.project;
+  const left = async () => {
+    await disposal.settle();
+    return {
+      places: await places.list(),
+      folders: existsSync(workspaceRoot) ? readdirSync(workspaceRoot) : [],
+    };
+  };
   return { place, left, open: (signal: AbortSignal) => bench.pev.openWorkspace(run, step, signal) };
 };
 

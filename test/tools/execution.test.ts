@@ -106,6 +106,7 @@ describe("run_propose_step_result", () => {
       unmet_criteria: [],
       run_status: "completed",
     });
+    await bench.pev.project.disposal.settle();
     expect(existsSync(workspace)).toBe(false);
     const run = await bench.ledger.load(runId);
     const [step] = run.steps;

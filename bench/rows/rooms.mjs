@@ -1,0 +1,131 @@
+// How soon a verdict has its room, against a plain `git worktree add` of the same commit in the same repository.
+// The places of both are removed after the row: removing and at once making files again is slow on some file systems.
+import { execFile } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { openCleanRoom } from "../../dist/src/pev/clean-room.js";
+import { createDisposal } from "../../dist/src/pev/disposal.js";
+import { openPrivateStore } from "../../dist/src/pev/git.js";
+import { openPlaces } from "../../dist/src/pev/places.js";
+import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
+import { median, millis, paired, row } from "../measure.mjs";
+import { commitEdit, makeProject } from "../project.mjs";
+
+const run = promisify(execFile);
+
+/** Aims of research: goal 13, and "never more than 1.2" where no room was laid out ahead. */
+const AIMS = { 100: 0.65, 5000: 0.2 };
+const DIRECT_MAX = 1.2;
+
+export async function* rows() {
+  const ready = {};
+  for (const files of [100, 500, 5_000, 50_000]) {
+    const bench = await openRooms(files);
+    const repetitions = files > 5_000 ? 3 : undefined;
+    const floor = () => bench.worktree();
+    const aim = AIMS[files] === undefined ? undefined : { max: AIMS[files] };
+    const ahead = await paired({
+      name: `room ready, laid out ahead, ${files} files`,
+      ours: () => bench.laidAhead(),
+      floor,
+      ...(aim === undefined ? {} : { aim }),
+      bound: "each file is looked at twice: by git when the room is taken, and before tests run",
+      repetitions,
+    });
+    yield ahead;
+    ready[files] = ahead.ours;
+    const aimDirect = { max: DIRECT_MAX };
+    const name = `room ready, nothing laid out, ${files} files`;
+    yield await paired({ name, ours: () => bench.direct(), floor, aim: aimDirect, repetitions });
+    yield bench.handOver();
+    await bench.dispose();
+  }
+  for (const [more, less] of [
+    [5_000, 500],
+    [50_000, 5_000],
+  ])
+    yield row({
+      name: `room ready, laid out ahead, ${more} files over ${less}`,
+      ratio: ready[more] / ready[less],
+      ours: ready[more],
+      floor: ready[less],
+      unit: "ms",
+      aim: { max: 10 },
+    });
+}
+
+const openRooms = async (files) => {
+  const project = await makeProject(files);
+  const { place, repo, git } = project;
+  const head = (await git("rev-parse", "HEAD")).stdout.trim();
+  const commit = await commitEdit(project);
+  const store = await openPrivateStore(join(place, "store.git"));
+  await store.run(["fetch", "--quiet", repo, "main:refs/heads/main"]);
+  await store.run(["repack", "-a", "-d", "--quiet"]);
+  const places = await openPlaces(join(place, "places"));
+  const disposal = createDisposal(places);
+  const release = disposal.hold();
+  const roomsAhead = createRoomsAhead(store, { places, disposal });
+  const options = {
+    store,
+    roomsAhead,
+    commit,
+    base: head,
+    places,
+    disposal,
+    runId: "run",
+    name: "step",
+    environment: process.env,
+    passEnv: [],
+    cacheFolder: join(place, "cache"),
+    timeoutMs: 60_000,
+    putBlob: async () => "",
+    signal: new AbortController().signal,
+    projectDir: repo,
+    setup: [],
+    share: [],
+    watched: true,
+    validatorDigest: "",
+    baseCache: { get: async () => undefined, set: async () => undefined },
+  };
+  const handOvers = [];
+  const direct = async () => {
+    let room;
+    const took = await millis(async () => {
+      room = await openCleanRoom(options);
+      await room.provision();
+    });
+    handOvers.push(await millis(() => room.dispose()));
+    return took;
+  };
+  let made = 0;
+  return {
+    direct,
+    laidAhead: async () => {
+      await roomsAhead.prepare("run", head);
+      return direct();
+    },
+    worktree: () => {
+      made += 1;
+      const folder = join(place, `worktree-${made}`);
+      return millis(() =>
+        run("git", ["worktree", "add", "--quiet", "--detach", folder, commit], { cwd: repo }),
+      );
+    },
+    handOver: () =>
+      row({
+        name: `a room that has served is handed over, ${files} files`,
+        ratio: median(handOvers),
+        ours: median(handOvers),
+        floor: 1,
+        unit: "ms",
+      }),
+    dispose: async () => {
+      await roomsAhead.close();
+      await release();
+      await disposal.settle();
+      await rm(place, { recursive: true, force: true });
+    },
+  };
+};
