@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import * as z from "zod";
 import { ownerOfThisProcess } from "../ledger/owner.js";
+import { removeOrphans, shortLivedName } from "./short-lived.js";
 
 const Place = z.strictObject({
   id: z.uuid(),
@@ -39,6 +40,7 @@ export interface Places {
  */
 export const openPlaces = async (folder: string): Promise<Places> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeOrphans(folder, DRAFT);
   return {
     register: async (place) => {
       const whole = {
@@ -59,11 +61,13 @@ export const openPlaces = async (folder: string): Promise<Places> => {
   };
 };
 
+const DRAFT = "draft-";
+
 const fileOf = (folder: string, id: string): string => join(folder, `${id}.json`);
 
 /** A reader sees the old text or the new one, never half of it. */
 const write = async (folder: string, place: Place): Promise<void> => {
-  const draft = join(folder, `${place.id}.${randomUUID()}.draft`);
+  const draft = join(folder, `${shortLivedName(DRAFT)}${randomUUID()}`);
   await writeFile(draft, JSON.stringify(place), { mode: 0o600 });
   await rename(draft, fileOf(folder, place.id));
 };
