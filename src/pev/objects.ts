@@ -1,6 +1,7 @@
 import type { ChangedFile } from "../../validators/room.js";
 import { LedgerError } from "../core/errors.js";
 import type { Git } from "./git.js";
+import { updateRefs } from "./stale-lock.js";
 
 export type TreeEntry = {
   readonly mode: string;
@@ -75,7 +76,7 @@ export const patchBetween = (store: Git, from: string, to: string): Promise<Buff
 
 /** Git throws away what no ref names; this names a commit for as long as its run is kept. */
 export const keep = async (store: Git, runId: string, commit: string): Promise<void> => {
-  await store.run(["update-ref", `${runRefs(runId)}kept/${commit}`, commit]);
+  await updateRefs(store, [`${runRefs(runId)}kept/${commit}`, commit]);
 };
 
 /** For each path, the commits after `base` that changed it, newest first: whom a conflict is with. */
@@ -151,9 +152,7 @@ export const writeIndex = async (
 export const dropRun = async (store: Git, runId: string): Promise<void> => {
   const { stdout } = await store.run(["for-each-ref", "--format=%(refname)", runRefs(runId)]);
   const refs = stdout.split("\n").filter(Boolean);
-  await store.run(["update-ref", "-z", "--stdin"], {
-    input: refs.map((ref) => `delete ${ref}\0\0`).join(""),
-  });
+  await updateRefs(store, ["-z", "--stdin"], refs.map((ref) => `delete ${ref}\0\0`).join(""));
 };
 
 /** The runs that commits are kept for. */
