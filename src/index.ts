@@ -153,7 +153,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, ...workerOptions }),
+    worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     findRun: (given) => findRun(ledger, given),
     list: (query) => listRuns(ledger, query),
     view: (runId) => viewRun(ledger, runId),

@@ -18,7 +18,7 @@ export interface Pev {
   openWorkspace(run: Run, step: Step, signal: AbortSignal): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
-  /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
+  /** Ends what a lost worker of this run left running, and its rooms; the speaker holds the run's lease. */
   stopProcesses(runId: string): Promise<void>;
   /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
   verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
@@ -112,10 +112,12 @@ export const createPev = (options: {
       }
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
-        if (lease.takenFrom !== null)
+        if (lease.takenFrom !== null) {
+          await (await import("./takeover.js")).stopProcessesOf(project, runId);
           await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
             epoch: lease.epoch,
           });
+        }
         if (action.kind === "verify") await verify(runId, action.stepId, holding);
         if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
       } catch (error) {
