@@ -30,7 +30,7 @@ import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledg
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
-import { createPev } from "./pev/engine.js";
+import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -125,7 +125,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
-  const cleanUpOnce = once(() => cleanUp(ledger, project, keeping, maxRunHistory));
+  const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await cleanUpOnce();
     return (await executor()).driveRun(
@@ -243,14 +243,8 @@ const probesOf = (ledger: Ledger, project: Project) => ({
 });
 
 /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
-const cleanUp = async (
-  ledger: Ledger,
-  project: Project,
-  keeping: Keeping,
-  maxRunHistory: number,
-): Promise<void> => {
-  const { reclaimLeftovers } = await import("./pev/leftovers.js");
-  await reclaimLeftovers(ledger, project);
+const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {
+  await pev.reclaim();
   await readSetAside(ledger);
   if (maxRunHistory === 0) return;
   // A full disk for archives is no reason not to work.

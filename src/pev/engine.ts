@@ -18,6 +18,8 @@ export interface Pev {
   openWorkspace(run: Run, step: Step, signal: AbortSignal): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
+  /** Clears away what dead processes of ours left, once in the life of this one. */
+  reclaim(): Promise<unknown>;
   /** Ends what a lost worker of this run left running, and its rooms; the speaker holds the run's lease. */
   stopProcesses(runId: string): Promise<void>;
   /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
@@ -39,6 +41,7 @@ export type BaseOptions = {
 // What reads and judges folders is loaded with the first work on one: most commands only read the journal.
 const checkout = () => import("./checkout.js");
 const judging = () => import("./judging.js");
+const takeover = () => import("./takeover.js");
 const workspaces = () => import("./workspaces.js");
 
 /** A lease of a caller that only verifies: long enough for a heartbeat to be late. */
@@ -51,8 +54,7 @@ export const createPev = (options: {
   readonly project: Project;
 }): Pev => {
   const { ledger, engine, project } = options;
-  /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
-  const openings = new Map<string, Promise<StepWorkspace>>();
+  const reclaim = once(async () => (await import("./leftovers.js")).reclaimLeftovers(ledger, project));
 
   const record = async (seen: Run, command: Command, { epoch, signal }: Holding): Promise<Run> => {
     const { runId } = seen;
@@ -113,7 +115,7 @@ export const createPev = (options: {
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
         if (lease.takenFrom !== null) {
-          await (await import("./takeover.js")).stopProcessesOf(project, runId);
+          await (await takeover()).stopProcessesOf(project, runId);
           await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
             epoch: lease.epoch,
           });
@@ -131,18 +133,40 @@ export const createPev = (options: {
   return {
     project,
     captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
-    openWorkspace: (run, step, signal) => {
-      const key = `${run.runId} ${step.spec.id}`;
-      const opening =
-        openings.get(key) ?? workspaces().then((open) => open.openStepWorkspace(project, run, step, signal));
-      openings.set(key, opening);
-      return opening.finally(() => openings.delete(key));
-    },
+    openWorkspace: openingWorkspaces(project, reclaim),
     capture: (run, step) => captureStep(project, run, step),
-    stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
+    reclaim,
+    stopProcesses: async (runId) => (await takeover()).stopProcessesOf(project, runId),
     verify,
     verifyCriterion,
     settle,
+  };
+};
+
+/** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
+const openingWorkspaces = (project: Project, reclaim: Pev["reclaim"]): Pev["openWorkspace"] => {
+  const openings = new Map<string, Promise<StepWorkspace>>();
+  const open: Pev["openWorkspace"] = async (run, step, signal) => {
+    await reclaim();
+    return (await workspaces()).openStepWorkspace(project, run, step, signal);
+  };
+  return (run, step, signal) => {
+    const key = `${run.runId} ${step.spec.id}`;
+    const opening = openings.get(key) ?? open(run, step, signal);
+    openings.set(key, opening);
+    return opening.finally(() => openings.delete(key));
+  };
+};
+
+/** One that failed is tried again by whoever asks next. */
+const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work().catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    });
+    return result;
   };
 };
 

@@ -1,18 +1,25 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { getEventListeners, once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createWorker } from "../../src/engine/backends/local.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import type { RunLedger } from "../../src/index.js";
 import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
-import { openPlaces } from "../../src/pev/places.js";
-import { openPrivateRoot } from "../../src/pev/private-folder.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { barrier, began, cancel, eventsOf, eventually, placesOf, say, typesOf } from "../helpers/driving.js";
+import {
+  barrier,
+  began,
+  cancel,
+  deadOwner,
+  eventsOf,
+  eventually,
+  leaveRoom,
+  placesOf,
+  say,
+  typesOf,
+} from "../helpers/driving.js";
 
 const started: ChildProcess[] = [];
 afterEach(async () => {
@@ -223,27 +230,14 @@ describe("a run whose worker died", () => {
 });
 
 describe("what a worker that died left", () => {
-  const deadOwner = (): string => ownerOfThisProcess().replace(/\d+$/, "1");
-
-  /** Registered as that worker would have, in the place for rooms. */
-  const roomOf = async (app: RunLedger, runId: string, owner: string): Promise<string> => {
-    const places = await openPlaces(join(app.dataDir, "places"));
-    const id = randomUUID();
-    const path = join(await openPrivateRoot(), id);
-    await mkdir(path);
-    await places.register({ id, kind: "room", path, runId });
-    await places.update(id, { owner });
-    return path;
-  };
-
   it("is cleared away when a worker starts, also when no run is left to drive", async () => {
     const shop = await sample();
     const app = await shop.open({ coder: () => "done" });
-    const room = await roomOf(app, "over", deadOwner());
+    const room = await leaveRoom(app, "over", deadOwner);
     await app.worker({ maxRuns: 1, onTrouble: noTrouble }).drain(never);
     expect(existsSync(room)).toBe(false);
     expect(await placesOf(app)).toEqual([]);
-    const late = await roomOf(app, "over", deadOwner());
+    const late = await leaveRoom(app, "over", deadOwner);
     const next = await shop.open({ coder: () => "done" });
     await next.worker({ maxRuns: 1, onTrouble: noTrouble }).run(AbortSignal.abort());
     expect(existsSync(late)).toBe(false);
@@ -254,10 +248,10 @@ describe("what a worker that died left", () => {
     const app = await shop.open({ coder: () => "done" });
     await app.drive(await began(app, oneStep()));
     const runId = await began(app, oneStep());
-    await app.ledger.store.claim({ runId, owner: deadOwner(), ttlMs: 60_000 });
-    const rooms = [await roomOf(app, runId, deadOwner()), await roomOf(app, "another", deadOwner())];
+    await app.ledger.store.claim({ runId, owner: deadOwner, ttlMs: 60_000 });
+    const rooms = [await leaveRoom(app, runId, deadOwner), await leaveRoom(app, "another", deadOwner)];
     const { owner } = await otherOwner();
-    rooms.push(await roomOf(app, runId, owner));
+    rooms.push(await leaveRoom(app, runId, owner));
     try {
       expect((await app.drive(runId)).run.state.status).toBe("completed");
       expect(await typesOf(app, runId)).toContain("worker_lost");

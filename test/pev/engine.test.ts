@@ -7,10 +7,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { findStep, type Run } from "../../src/core/run.js";
 import { validatorDigest } from "../../src/core/spec.js";
 import type { Verdict } from "../../src/core/verdict.js";
-import { ownerOfThisProcess } from "../../src/ledger/owner.js";
 import { openPrivateStore } from "../../src/pev/git.js";
 import { MARKER } from "../../src/pev/process-sweep.js";
 import { type Bench, type BenchOptions, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
+import { deadOwner } from "../helpers/driving.js";
 import { buggySum, FIXED_SUM, onePlan } from "../helpers/project.js";
 
 type Files = Readonly<Record<string, string>>;
@@ -148,9 +148,8 @@ describe("a verdict", () => {
     const ended = once(judge, "exit");
     const { places } = bench.pev.project;
     const { id } = await places.register({ kind: "process", path: null, token, runId });
-    const owner = ownerOfThisProcess().replace(/\d+$/, "1");
-    await places.update(id, { owner });
-    await bench.ledger.store.claim({ runId, owner, ttlMs: 60_000 });
+    await places.update(id, { owner: deadOwner });
+    await bench.ledger.store.claim({ runId, owner: deadOwner, ttlMs: 60_000 });
     expect((await bench.pev.settle(runId, 60_000)).state.status).toBe("completed");
     expect(await ended).toEqual([null, "SIGKILL"]);
     expect((await bench.types(runId)).slice(-3)).toEqual([
