@@ -54,6 +54,9 @@ export const trialFiles = (plan: unknown): Readonly<Record<string, string>> => (
     "agents:\n  coder: { kind: command, run: [./agent.sh], env: [TRIAL] }\nworkspace: { passEnv: [TRIAL] }\n",
 });
 
+/** Driving that one run, looking for runs as a worker does, or calling tools for it. */
+export type Way = "resume" | "worker" | "tools";
+
 export type Trial = Awaited<ReturnType<typeof openTrial>>;
 
 /** A copy of a project with a data folder of its own, and its workers as processes of their own. */
@@ -74,8 +77,13 @@ export const openTrial = async (library: string, template: string) => {
     place,
     repo,
     env,
-    work: (as: "resume" | "worker", boundaries?: object) =>
-      worker([library, repo, join(repo, "plan.json"), as], env, boundaries),
+    work: (as: Way, boundaries?: object) =>
+      worker(
+        as === "tools" ? "tool-host.mjs" : "orchestrator.mjs",
+        [library, repo, join(repo, "plan.json"), as],
+        env,
+        boundaries,
+      ),
     close: () => rm(place, { recursive: true, force: true }),
   };
 };
@@ -88,12 +96,13 @@ const WORKER_MS = 90_000;
 const helper = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 const worker = async (
+  program: string,
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   boundaries: object | undefined,
 ): Promise<Ended> => {
   const watched = boundaries === undefined ? [] : ["--import", helper("boundaries.mjs")];
-  const child = spawn(process.execPath, [...watched, helper("orchestrator.mjs"), ...argv], {
+  const child = spawn(process.execPath, [...watched, helper(program), ...argv], {
     env: { ...env, ...(boundaries === undefined ? {} : { TEST_BOUNDARIES: JSON.stringify(boundaries) }) },
     // A group of its own, to be killed together with its git processes.
     detached: true,
@@ -113,7 +122,7 @@ const worker = async (
 /** Lets one work until it is struck; `where` is undefined when it ended before that. */
 export const strike = async (
   trial: Trial,
-  as: "resume" | "worker",
+  as: Way,
   blow: Blow,
 ): Promise<{ readonly ended: Ended; readonly where: Boundary | undefined }> => {
   const mark = join(trial.place, "mark");

@@ -20,6 +20,7 @@ import {
   type Trial,
   tallyOf,
   trialFiles,
+  type Way,
 } from "../helpers/kills.js";
 import { makeSample, type Sample } from "../helpers/project.js";
 import { randomFrom, SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
@@ -38,13 +39,17 @@ const samples: Sample[] = [];
 let short: Story;
 /** Two steps at once, a third that builds on both and is refused the first time; no criterion. */
 let long: Story;
+/** The short one, by a host that calls tools. */
+let told: Story;
 
 beforeAll(async () => {
   built = buildPackage();
   const acceptance_criteria = [
     { description: "it is whole", validator: { type: "command_pass", target: judgeOf("whole") } },
   ];
-  short = await storyOf({ ...planOfSteps(stepOf("a")), acceptance_criteria });
+  const oneStep = { ...planOfSteps(stepOf("a")), acceptance_criteria };
+  short = await storyOf(oneStep);
+  told = await storyOf(oneStep, "tools");
   long = await storyOf(planOfSteps(stepOf("a"), stepOf("b"), stepOf("late", { depends_on: ["a", "b"] })));
 }, SWEEP_MS);
 afterAll(async () => {
@@ -54,14 +59,14 @@ afterAll(async () => {
 
 const stepOf = (id: string, over = {}) => stepBy(id, judgeOf(id), over);
 
-const storyOf = async (plan: unknown): Promise<Story> => {
+const storyOf = async (plan: unknown, as: Way = "resume"): Promise<Story> => {
   const shop = await makeSample(trialFiles(plan));
   samples.push(shop);
   const place = { library: built.library, template: shop.repo };
   const trial = await openTrial(place.library, place.template);
   try {
     const trace = join(trial.place, "trace");
-    expect(await trial.work("resume", { trace })).toMatchObject({ code: 0 });
+    expect(await trial.work(as, { trace })).toMatchObject({ code: 0 });
     const { faults, ...outcome } = await outcomeOf(trial);
     expect(faults).toEqual([]);
     return { ...place, boundaries: linesOf(trace).map((line) => JSON.parse(line) as Boundary), outcome };
@@ -89,7 +94,7 @@ type Trying = {
 const endure = async (
   story: Story,
   blows: readonly Blow[],
-  as: "resume" | "worker",
+  as: Way,
   { atOnce = wasKilled, same = (outcome) => outcome }: Trying = {},
 ): Promise<Endured> => {
   const trial = await openTrial(story.library, story.template);
@@ -264,6 +269,20 @@ describe(`kill -9 of an orchestrator (seed ${sweepSeed})`, () => {
       );
       expect(faults).toEqual([]);
       expect(hits.length).toBeGreaterThan(trials.length);
+    },
+    SWEEP_MS,
+  );
+
+  it(
+    "that hosts agents who call tools: what it says again is not done again",
+    async () => {
+      expect(told.outcome).toEqual(short.outcome);
+      const struck = sliceOf(told.boundaries, sweepSize(60, 5));
+      const { hits, faults } = await sweep("tools", struck, ({ number }) =>
+        endure(told, [killAt(number)], "tools"),
+      );
+      expect(faults).toEqual([]);
+      expect(hits).toHaveLength(struck.length);
     },
     SWEEP_MS,
   );
