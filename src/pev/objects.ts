@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ChangedFile } from "../../validators/room.js";
 import { LedgerError } from "../core/errors.js";
 import type { Git } from "./git.js";
@@ -153,6 +155,8 @@ export const dropRun = async (store: Git, runId: string): Promise<void> => {
   const { stdout } = await store.run(["for-each-ref", "--format=%(refname)", runRefs(runId)]);
   const refs = stdout.split("\n").filter(Boolean);
   await updateRefs(store, ["-z", "--stdin"], refs.map((ref) => `delete ${ref}\0\0`).join(""));
+  // What is left there now are locks of gits that were killed.
+  await rm(join(store.gitDir, runRefs(runId)), { recursive: true, force: true });
 };
 
 /** The runs that commits are kept for. */
