@@ -187,6 +187,9 @@ export const processesOf = ({ place }: Trial): string[] =>
 /** Files and folders that are there for a while only. */
 const PASSING = /\/(scratch-|store-)[^/]*$|\.(lock|new)$|\/places\/.+$/;
 
+/** Of a run whose making was broken off; it is forgotten with its refs, after an hour. */
+const OF_NO_RUN = /\/refs\/runledger\/[^/]+\/(base|origin)\.lock$/;
+
 /** What only passes by and is there all the same, seen from the trial's folder. */
 export const leftoversOf = ({ place }: Trial): string[] => {
   const below = (folder: string, recursive: boolean): string[] =>
@@ -196,7 +199,7 @@ export const leftoversOf = ({ place }: Trial): string[] => {
   const rooms = below("tmp", false).flatMap((root) =>
     /runledger-\d+$/.test(root) ? below(root, false) : [root],
   );
-  const data = below("data", true).filter((path) => PASSING.test(path));
+  const data = below("data", true).filter((path) => PASSING.test(path) && !OF_NO_RUN.test(path));
   return [...rooms, ...below("state/runledger/workspaces", false), ...data];
 };
 
