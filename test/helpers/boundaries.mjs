@@ -94,15 +94,20 @@ const AFTER = {
 };
 
 const learnSql = (source, args) => {
-  if (/^insert into "leases"/i.test(source)) since.leased = true;
-  if (/^update "leases" set "owner"/i.test(source)) since.leased = false;
-  if (/^insert into "events"/i.test(source)) since.written = args.find((value) => EVENT.test(value));
-  if (!/^commit/i.test(source) || since.written === undefined) return;
+  if (/^\s*insert into "?leases"?/i.test(source)) since.leased = true;
+  if (/^\s*update "?leases"? set "?owner"?/i.test(source)) since.leased = false;
+  if (/^\s*insert into "?events"?/i.test(source)) since.written = typeIn(args);
+  if (!/^\s*commit/i.test(source) || since.written === undefined) return;
   Object.assign(since, { event: since.written, written: undefined });
   if (since.event === "step_result_proposed") since.agent = "";
   if (/validation|criterion|run_completed/.test(since.event))
     Object.assign(since, { judge: "", room: false });
 };
+/** Bound by place or by name. */
+const typeIn = (args) =>
+  args
+    .flatMap((arg) => (typeof arg === "object" && arg !== null ? Object.values(arg) : [arg]))
+    .find((value) => EVENT.test(value));
 const EVENT = /^(run|plan|step|policy|criterion|worker)_[a-z_]+$/;
 
 /** A path without the parts that differ from run to run. */
