@@ -31,7 +31,7 @@ import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { createDisposal } from "./pev/disposal.js";
-import { createPev } from "./pev/engine.js";
+import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -127,7 +127,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
-  const cleanUpOnce = once(() => cleanUp(ledger, project, keeping, maxRunHistory));
+  const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await cleanUpOnce();
     return (await executor()).driveRun(
@@ -155,7 +155,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, ...workerOptions }),
+    worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     findRun: (given) => findRun(ledger, given),
     list: (query) => listRuns(ledger, query),
     view: (runId) => viewRun(ledger, runId),
@@ -249,14 +249,8 @@ const probesOf = (ledger: Ledger, project: Project) => ({
 });
 
 /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
-const cleanUp = async (
-  ledger: Ledger,
-  project: Project,
-  keeping: Keeping,
-  maxRunHistory: number,
-): Promise<void> => {
-  const { reclaimLeftovers } = await import("./pev/leftovers.js");
-  await reclaimLeftovers(ledger, project);
+const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {
+  await pev.reclaim();
   await readSetAside(ledger);
   if (maxRunHistory === 0) return;
   // A full disk for archives is no reason not to work.

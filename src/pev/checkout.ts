@@ -7,6 +7,7 @@ import { PATHS_LISTED } from "../core/limits.js";
 import { TOTAL_BYTES_MAX } from "./capture.js";
 import { copyHistory, type Git, withScratch } from "./git.js";
 import { commitTree, RUNLEDGER, runRefs } from "./objects.js";
+import { updateRefs } from "./stale-lock.js";
 import { type UserGit, unsupported, userGit } from "./user-git.js";
 import { DEPTH_MAX, ENTRIES_MAX } from "./walk.js";
 
@@ -34,10 +35,10 @@ export const captureBase = async (input: {
   const dirty = await dirtyPaths(user, await allowedPaths(user, projectDir, input.allowDirty));
   if (dirty.length > 0 && !input.includeUncommitted) throw dirtyCheckout(dirty, CAPTURE_HINT);
   await fetchCommit(store, user, head);
-  await store.run(["update-ref", `${refs}origin`, head]);
+  await updateRefs(store, [`${refs}origin`, head]);
   const commit = dirty.length === 0 ? head : await commitChanges(store, user, head, dirty);
   if (commit !== head) await refuseUnfitTree(store, projectDir, commit);
-  await store.run(["update-ref", `${refs}base`, commit]);
+  await updateRefs(store, [`${refs}base`, commit]);
   return { commit };
 };
 

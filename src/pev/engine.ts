@@ -21,7 +21,9 @@ export interface Pev {
   openWorkspace(run: Run, step: Step, signal: AbortSignal): Promise<StepWorkspace>;
   /** What the agent made of it, as a commit in the private store. */
   capture(run: Run, step: Step): Promise<Capture>;
-  /** Ends what a lost worker's agents and judges of this run left running; the speaker holds the run's lease. */
+  /** Clears away what dead processes of ours left, once in the life of this one. */
+  reclaim(): Promise<unknown>;
+  /** Ends what a lost worker of this run left running, and its rooms; the speaker holds the run's lease. */
   stopProcesses(runId: string): Promise<void>;
   /**
    * Somebody drives the run here until the answer is called: until then nothing that has served is deleted. The last one to
@@ -51,6 +53,7 @@ export type BaseOptions = {
 // What reads and judges folders is loaded with the first work on one: most commands only read the journal.
 const checkout = () => import("./checkout.js");
 const judging = () => import("./judging.js");
+const takeover = () => import("./takeover.js");
 const workspaces = () => import("./workspaces.js");
 
 /**
@@ -70,9 +73,8 @@ export const createPev = (options: {
 }): Pev => {
   const { ledger, engine, project } = options;
   const upkeep = upkeepOf(project);
-  /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
-  const openings = new Map<string, Promise<StepWorkspace>>();
   const copying = inTurns(Math.max(COPYING_MIN, availableParallelism()));
+  const reclaim = once(async () => (await import("./leftovers.js")).reclaimLeftovers(ledger, project));
 
   const record = async (seen: Run, command: Command, { epoch, signal }: Holding): Promise<Run> => {
     const { runId } = seen;
@@ -127,10 +129,12 @@ export const createPev = (options: {
       const leave = upkeep.attend(runId);
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
-        if (lease.takenFrom !== null)
+        if (lease.takenFrom !== null) {
+          await (await takeover()).stopProcessesOf(project, runId);
           await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
             epoch: lease.epoch,
           });
+        }
         if (action.kind === "verify") await verify(runId, action.stepId, holding);
         if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
       } catch (error) {
@@ -146,18 +150,10 @@ export const createPev = (options: {
   return {
     project,
     captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
-    openWorkspace: (run, step, signal) => {
-      const key = `${run.runId} ${step.spec.id}`;
-      const open = async () => {
-        signal.throwIfAborted();
-        return (await workspaces()).openStepWorkspace(project, run, step, signal);
-      };
-      const opening = openings.get(key) ?? copying(open);
-      openings.set(key, opening);
-      return opening.finally(() => openings.delete(key));
-    },
+    openWorkspace: openingWorkspaces(project, reclaim, copying),
     capture: (run, step) => copying(() => captureStep(project, run, step)),
-    stopProcesses: async (runId) => (await import("./takeover.js")).stopProcessesOf(project, runId),
+    reclaim,
+    stopProcesses: async (runId) => (await takeover()).stopProcessesOf(project, runId),
     ...upkeep,
     verify,
     verifyCriterion,
@@ -188,6 +184,37 @@ const upkeepOf = ({ roomsAhead, disposal }: Project): Pick<Pev, "attend" | "prep
     await disposal.settle();
   },
 });
+/** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
+const openingWorkspaces = (
+  project: Project,
+  reclaim: Pev["reclaim"],
+  copying: ReturnType<typeof inTurns>,
+): Pev["openWorkspace"] => {
+  const openings = new Map<string, Promise<StepWorkspace>>();
+  const open: Pev["openWorkspace"] = async (run, step, signal) => {
+    signal.throwIfAborted();
+    await reclaim();
+    return (await workspaces()).openStepWorkspace(project, run, step, signal);
+  };
+  return (run, step, signal) => {
+    const key = `${run.runId} ${step.spec.id}`;
+    const opening = openings.get(key) ?? copying(() => open(run, step, signal));
+    openings.set(key, opening);
+    return opening.finally(() => openings.delete(key));
+  };
+};
+
+/** One that failed is tried again by whoever asks next. */
+const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work().catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    });
+    return result;
+  };
+};
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
   const { store, folder, ownFiles } = project;

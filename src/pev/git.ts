@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { LedgerError } from "../core/errors.js";
+import { removeOrphans, shortLivedName } from "./short-lived.js";
 
 /** Copying the history of a very large repository takes minutes; a git that lasts longer than this hangs. */
 export const CALL_MS = 600_000;
@@ -11,8 +12,6 @@ export const OUTPUT_BYTES_MAX = 1_073_741_824;
 const STDERR_CHARS = 2_000;
 /** `git patch-id --verbatim` came with this version, `git merge-tree --write-tree` with the one before. */
 const GIT_VERSION_MIN = { major: 2, minor: 39 } as const;
-/** No call lasts a day, so a scratch folder of that age has lost its owner. */
-const SCRATCH_AGE_MS = 86_400_000;
 
 /**
  * What every repository of ours says about attributes. It outranks whatever a tree says, so bytes are written and read
@@ -50,7 +49,8 @@ export const openPrivateStore = async (gitDir: string): Promise<Git> => {
   const attributes = join(gitDir, ATTRIBUTES);
   // Written last, so its presence says that the store was made to the end.
   if ((await readFile(attributes, "utf8").catch(() => "")) !== RAW_ATTRIBUTES) await makeStore(store);
-  await sweepScratch(gitDir);
+  await removeOrphans(gitDir, SCRATCH);
+  for (const folder of ["objects", "objects/pack"]) await removeOrphans(join(gitDir, folder), UNFINISHED);
   return store;
 };
 
@@ -177,7 +177,7 @@ export const copyHistory = async (
 
 /** A private index or work tree lasts as long as one call of ours, inside a folder nobody else can foresee or enter. */
 export const withScratch = async <T>(store: Git, use: (folder: string) => Promise<T>): Promise<T> => {
-  const folder = await mkdtemp(join(store.gitDir, SCRATCH_PREFIX));
+  const folder = await mkdtemp(join(store.gitDir, shortLivedName(SCRATCH)));
   try {
     return await use(folder);
   } finally {
@@ -216,7 +216,9 @@ export const gitFailed = (args: readonly string[], end: { stderr: string; how: s
   );
 };
 
-const SCRATCH_PREFIX = "scratch-";
+const SCRATCH = "scratch-";
+/** How git names objects and packs that it has not finished. */
+const UNFINISHED = "tmp_";
 
 const BOUNDS = {
   cwd: "/",
@@ -340,12 +342,3 @@ const gitMissing = (sentence: string): LedgerError =>
   new LedgerError("toolchain_missing", sentence, {
     hint: `Install git ${GIT_VERSION_MIN.major}.${GIT_VERSION_MIN.minor} or newer.`,
   });
-
-const sweepScratch = async (gitDir: string): Promise<void> => {
-  for (const name of await readdir(gitDir)) {
-    if (!name.startsWith(SCRATCH_PREFIX)) continue;
-    const made = await stat(join(gitDir, name)).catch(() => undefined);
-    if (made === undefined || Date.now() - made.mtimeMs < SCRATCH_AGE_MS) continue;
-    await rm(join(gitDir, name), { recursive: true, force: true });
-  }
-};

@@ -1,8 +1,9 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ChangedFile } from "../../validators/room.js";
 import { LedgerError } from "../core/errors.js";
 import { type Git, withScratch } from "./git.js";
+import { updateRefs } from "./stale-lock.js";
 
 export type TreeEntry = {
   readonly mode: string;
@@ -160,9 +161,9 @@ export const writeIndex = async (
 export const dropRun = async (store: Git, runId: string): Promise<void> => {
   const { stdout } = await store.run(["for-each-ref", "--format=%(refname)", runRefs(runId)]);
   const refs = stdout.split("\n").filter(Boolean);
-  await store.run(["update-ref", "-z", "--stdin"], {
-    input: refs.map((ref) => `delete ${ref}\0\0`).join(""),
-  });
+  await updateRefs(store, ["-z", "--stdin"], refs.map((ref) => `delete ${ref}\0\0`).join(""));
+  // What is left there now are locks of gits that were killed.
+  await rm(join(store.gitDir, runRefs(runId)), { recursive: true, force: true });
 };
 
 /** The runs that commits are kept for. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { digestOf } from "../core/canonical.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
+import { removeOrphans, shortLivedName } from "./short-lived.js";
 
 const Place = z.strictObject({
   id: z.uuid(),
@@ -44,6 +45,7 @@ export type StepOfRun = { readonly runId: string; readonly stepId?: string | und
  */
 export const openPlaces = async (folder: string): Promise<Places> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeOrphans(folder, DRAFT);
   /** Of those that this process registered; the names of others are looked for. */
   const names = new Map<string, string>();
   const nameOf = async (id: string): Promise<string | undefined> =>
@@ -85,9 +87,11 @@ const MARKED = /^[0-9a-f]{16}\./;
 const idIn = (name: string): string | undefined =>
   /^([0-9a-f-]{36})\.json$/.exec(name.replace(MARKED, ""))?.[1];
 
+const DRAFT = "draft-";
+
 /** A reader sees the old text or the new one, never half of it. */
 const write = async (folder: string, name: string, place: Place): Promise<void> => {
-  const draft = join(folder, `${place.id}.${randomUUID()}.draft`);
+  const draft = join(folder, `${shortLivedName(DRAFT)}${randomUUID()}`);
   await writeFile(draft, JSON.stringify(place), { mode: 0o600 });
   await rename(draft, join(folder, name));
 };

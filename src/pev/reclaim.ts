@@ -1,5 +1,5 @@
 import { lstat, realpath } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { processAlive } from "../ledger/owner.js";
 import type { Place, Places } from "./places.js";
 import { removeFolder } from "./private-folder.js";
@@ -58,9 +58,12 @@ const killLeftovers = ({ token, path, pid, startTime }: Place, roots: readonly s
 
 /** The register is a file that others may have written to: only a folder directly below a root and named by its id is ours. */
 const removeOwn = async (path: string, id: string, roots: readonly string[]): Promise<boolean> => {
-  if (basename(path) !== id || !roots.includes(await resolved(dirname(path)))) return false;
+  const root = await resolved(dirname(path));
+  if (basename(path) !== id || !roots.includes(root)) return false;
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) return false;
+  // A git of the dead one's that still unpacks there would go on making what is being removed.
+  await killSurvivors({ token: undefined, folder: join(root, id), leader: undefined, since: 0 });
   return removeFolder(path).then(
     () => true,
     () => false,

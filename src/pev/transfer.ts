@@ -3,6 +3,7 @@ import { fetchCommit } from "./checkout.js";
 import type { Git } from "./git.js";
 import { runRefs } from "./objects.js";
 import type { Project } from "./project.js";
+import { updateRefs } from "./stale-lock.js";
 import { userGit } from "./user-git.js";
 
 /** What a run needs of git, without the user's history it began from: that is where its project is. */
@@ -110,8 +111,10 @@ const refsOf = async (store: Git, runId: string): Promise<Record<string, string>
 };
 
 const setRefs = (store: Git, runId: string, refs: Readonly<Record<string, string>>) =>
-  store.run(["update-ref", "-z", "--stdin"], {
-    input: Object.entries(refs)
+  updateRefs(
+    store,
+    ["-z", "--stdin"],
+    Object.entries(refs)
       .map(([name, commit]) => `update ${runRefs(runId)}${name}\0${commit}\0\0`)
       .join(""),
-  });
+  );

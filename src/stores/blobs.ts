@@ -22,7 +22,7 @@ export const fileBlobs = (folder: string): Blobs => ({
     const hash = sha256(bytes);
     const file = pathOf(folder, hash);
     if (await exists(file)) await touch(file);
-    else await writeWhole(file, await deflated(bytes));
+    else await writeWhole(folder, file, await deflated(bytes));
     // Also when another writer was faster: its rename may not be on the disk yet.
     await syncFolder(dirname(file));
     return hash;
@@ -100,10 +100,26 @@ const pathOf = (folder: string, hash: string): string =>
 const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);
 
+/** In one folder, so that what a crash left there is found without a walk through all blobs. */
+const unfinishedIn = (folder: string): string => join(folder, "unfinished");
+
+/** A blob is written in seconds; one that is not finished after an hour has lost its writer. */
+const UNFINISHED_MS = 3_600_000;
+
+// What writers that died on the way left is of no use to anybody; one that lives may be at it still.
+export const removeAbandoned = async (folder: string): Promise<void> => {
+  const unfinished = unfinishedIn(folder);
+  for (const name of (await unlessMissing(readdir(unfinished))) ?? []) {
+    const file = join(unfinished, name);
+    const begun = await unlessMissing(stat(file));
+    if (begun !== undefined && Date.now() - begun.mtimeMs > UNFINISHED_MS) await rm(file, { force: true });
+  }
+};
+
 /** Under another name until it is synced, so that a crash leaves no half blob under the hash of a whole one. */
-const writeWhole = async (file: string, bytes: Uint8Array): Promise<void> => {
-  await makeFolders(dirname(file));
-  const unfinished = `${file}.${randomUUID()}.tmp`;
+const writeWhole = async (folder: string, file: string, bytes: Uint8Array): Promise<void> => {
+  for (const needed of [dirname(file), unfinishedIn(folder)]) await makeFolders(needed);
+  const unfinished = join(unfinishedIn(folder), randomUUID());
   try {
     const handle = await open(unfinished, "wx", 0o600);
     try {

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileBlobs, memoryBlobs } from "./blobs.js";
+import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
 import { openSqliteStore } from "./sqlite.js";
 import type { Store } from "./store.js";
 
@@ -8,7 +8,9 @@ import type { Store } from "./store.js";
 export const openStore = async (place: string): Promise<Store> => {
   if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs() });
   await makePrivate(place);
-  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(join(place, "blobs")) });
+  const blobs = join(place, "blobs");
+  await removeAbandoned(blobs);
+  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(blobs) });
 };
 
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */

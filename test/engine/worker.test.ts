@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { getEventListeners, once } from "node:events";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { afterEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { createWorker } from "../../src/engine/backends/local.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
@@ -7,7 +9,19 @@ import type { RunLedger } from "../../src/index.js";
 import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
-import { barrier, began, cancel, eventsOf, eventually, gate, say, typesOf } from "../helpers/driving.js";
+import {
+  barrier,
+  began,
+  cancel,
+  deadOwner,
+  eventsOf,
+  eventually,
+  gate,
+  leaveRoom,
+  placesOf,
+  say,
+  typesOf,
+} from "../helpers/driving.js";
 import { openedIn } from "../helpers/ledgers.js";
 
 const started: ChildProcess[] = [];
@@ -45,6 +59,7 @@ const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]
       if (taken.length > 20) throw new Error("it spins");
       return { run: await app.ledger.load(runId), end: "no_agent" };
     },
+    reclaim: async () => undefined,
     maxRuns: 10,
     onTrouble: noTrouble,
     ...over,
@@ -283,5 +298,38 @@ describe("a run whose worker died", () => {
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     const [refused] = both.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
     expect(refused).toMatchObject({ code: "lease_held" });
+  });
+});
+
+describe("what a worker that died left", () => {
+  it("is cleared away when a worker starts, also when no run is left to drive", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: () => "done" });
+    const room = await leaveRoom(app, "over", deadOwner);
+    await app.worker({ maxRuns: 1, onTrouble: noTrouble }).drain(never);
+    expect(existsSync(room)).toBe(false);
+    expect(await placesOf(app)).toEqual([]);
+    const late = await leaveRoom(app, "over", deadOwner);
+    const next = await shop.open({ coder: () => "done" });
+    await next.worker({ maxRuns: 1, onTrouble: noTrouble }).run(AbortSignal.abort());
+    expect(existsSync(late)).toBe(false);
+  });
+
+  it("goes with the take-over of its run, however long the other worker has been at work", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: () => "done" });
+    await app.drive(await began(app, oneStep()));
+    const runId = await began(app, oneStep());
+    await app.ledger.store.claim({ runId, owner: deadOwner, ttlMs: 60_000 });
+    const rooms = [await leaveRoom(app, runId, deadOwner), await leaveRoom(app, "another", deadOwner)];
+    const { owner } = await otherOwner();
+    rooms.push(await leaveRoom(app, runId, owner));
+    try {
+      expect((await app.drive(runId)).run.state.status).toBe("completed");
+      expect(await typesOf(app, runId)).toContain("worker_lost");
+      expect(rooms.map((room) => existsSync(room))).toEqual([false, true, true]);
+    } finally {
+      for (const room of rooms) await rm(room, { recursive: true, force: true });
+    }
   });
 });

@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+type Built = { readonly bin: string; readonly library: string; readonly remove: () => void };
+
 /** The product laid out as an installed package has it, for what only real processes of their own can show. */
-export const buildPackage = (): { readonly bin: string; readonly remove: () => void } => {
+export const buildPackage = (): Built => {
   const folder = mkdtempSync(join(tmpdir(), "runledger-built-"));
   for (const part of ["package.json", "drizzle", "examples"])
     cpSync(join(root, part), join(folder, part), { recursive: true });
@@ -19,6 +21,7 @@ export const buildPackage = (): { readonly bin: string; readonly remove: () => v
   execFileSync(process.execPath, [join(root, "build/bundle.mjs"), join(folder, "dist")], quietly);
   return {
     bin: join(folder, "dist/cli/main.js"),
+    library: join(folder, "dist/src/index.js"),
     remove: () => rmSync(folder, { recursive: true }),
   };
 };

@@ -1,10 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 
 import type { Command, PolicyAction, Run, RunLedger, Step, StoredEvent } from "../../src/index.js";
+import { ownerOfThisProcess } from "../../src/ledger/owner.js";
 import { openPlaces } from "../../src/pev/places.js";
+import { openPrivateRoot } from "../../src/pev/private-folder.js";
 import { person, SESSION } from "./project.js";
 
 /** A run of this plan, made by a person and not driven yet. */
@@ -87,3 +91,21 @@ export const lives = (pid: number): boolean => {
 /** What is registered: folders and processes. */
 export const placesOf = async ({ dataDir }: { readonly dataDir: string }): Promise<string[]> =>
   (await (await openPlaces(join(dataDir, "places"))).list()).map(({ kind }) => kind);
+
+/** A worker that was here before: its process had the id of this one, but began at another time. */
+export const deadOwner = ownerOfThisProcess().replace(/\d+$/, "1");
+
+/** A room as that worker would have left it, when it had begun to make one. */
+export const leaveRoom = async (
+  { dataDir }: { readonly dataDir: string },
+  runId: string,
+  owner: string,
+): Promise<string> => {
+  const places = await openPlaces(join(dataDir, "places"));
+  const id = randomUUID();
+  const path = join(await openPrivateRoot(), id);
+  await mkdir(path);
+  await places.register({ id, kind: "room", path, runId });
+  await places.update(id, { owner });
+  return path;
+};

@@ -1,11 +1,16 @@
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { findStep, type Run } from "../../src/core/run.js";
 import { validatorDigest } from "../../src/core/spec.js";
 import type { Verdict } from "../../src/core/verdict.js";
 import { openPrivateStore } from "../../src/pev/git.js";
+import { MARKER } from "../../src/pev/process-sweep.js";
 import { type Bench, type BenchOptions, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
+import { deadOwner } from "../helpers/driving.js";
 import { buggySum, FIXED_SUM, onePlan } from "../helpers/project.js";
 
 type Files = Readonly<Record<string, string>>;
@@ -131,6 +136,27 @@ describe("a verdict", () => {
     expect(runs.map(({ state }) => state.status)).toEqual(["completed", "completed", "completed"]);
     const passed = (await bench.types(runId)).filter((type) => type === "step_validation_passed");
     expect(passed).toHaveLength(1);
+  });
+
+  it("is given by whoever takes over, once what the worker before left at work has ended", async () => {
+    const bench = await openBench({ settleMs: 0 });
+    const { runId } = await bench.create(onePlan());
+    await proposed(bench, runId, "sum", { "src/sum.mjs": FIXED_SUM });
+    const token = randomUUID();
+    const judge = spawn("sleep", ["600"], { env: { ...process.env, [MARKER]: token }, stdio: "ignore" });
+    onTestFinished(() => void judge.kill("SIGKILL"));
+    const ended = once(judge, "exit");
+    const { places } = bench.pev.project;
+    const { id } = await places.register({ kind: "process", path: null, token, runId });
+    await places.update(id, { owner: deadOwner });
+    await bench.ledger.store.claim({ runId, owner: deadOwner, ttlMs: 60_000 });
+    expect((await bench.pev.settle(runId, 60_000)).state.status).toBe("completed");
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect((await bench.types(runId)).slice(-3)).toEqual([
+      "worker_lost",
+      "step_validation_passed",
+      "run_completed",
+    ]);
   });
 
   it("that the time limit of the step ends is a refusal, not an error (W33)", async () => {

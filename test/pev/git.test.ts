@@ -7,8 +7,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ownerOfThisProcess } from "../../src/ledger/owner.js";
 import { copyHistory, type Git, gitAt, openPrivateStore, withScratch } from "../../src/pev/git.js";
 import { userGit } from "../../src/pev/user-git.js";
 import { commitAll, git, snapshot, tempFolder, userRepository, write } from "../helpers/repositories.js";
@@ -68,6 +69,28 @@ describe("the private store", () => {
     expect(readdirSync(gitDir).filter((name) => name.startsWith("scratch-"))).toEqual([]);
   });
 
+  it("loses what its maker left when that was killed together with its git", async () => {
+    const gitDir = join(tempFolder(), "store.git");
+    const dead = `scratch-${encodeURIComponent(ownerOfThisProcess()).replace(/\d+$/, "1")}.abcdef`;
+    write(gitDir, { [`${dead}/config.lock`]: "" });
+    await openPrivateStore(gitDir);
+    expect(readdirSync(gitDir).filter((name) => name.startsWith("scratch-"))).toEqual([]);
+  });
+
+  it("loses after a day what a killed git had not finished", async () => {
+    const { gitDir } = await openStore();
+    const files = ["objects/tmp_objdir-1/x", "objects/pack/tmp_pack_1", "objects/pack/tmp_pack_2"];
+    write(gitDir, Object.fromEntries(files.map((file) => [file, ""])));
+    const dayAgo = Date.now() / 1_000 - 90_000;
+    for (const name of ["objects/tmp_objdir-1", "objects/pack/tmp_pack_1"])
+      utimesSync(join(gitDir, name), dayAgo, dayAgo);
+    await openPrivateStore(gitDir);
+    const left = readdirSync(join(gitDir, "objects"), { recursive: true }).filter((name) =>
+      /tmp_/.test(String(name)),
+    );
+    expect(left).toEqual(["pack/tmp_pack_2"]);
+  });
+
   it("takes nothing from the surroundings of the process", async () => {
     const folder = userRepository({ "a.txt": "one\n" });
     const { program, sang } = canary(folder);
@@ -120,22 +143,20 @@ describe("the private store", () => {
     expect(await store.runBytes(["cat-file", "blob", stdout.trim()])).toEqual(bytes);
   });
 
-  it("removes scratch folders after use, and those of processes that died a day ago", async () => {
+  it("removes scratch folders after use, and those of processes that died", async () => {
     const store = await openStore();
     let used = "";
     await expect(
-      withScratch(store, (folder) => {
+      withScratch(store, async (folder) => {
         used = folder;
+        const ofTheDead = join(dirname(folder), basename(folder).replace(/\d+(?=\.)/, "1"));
+        mkdirSync(ofTheDead);
+        await openPrivateStore(store.gitDir);
+        expect([existsSync(folder), existsSync(ofTheDead)]).toEqual([true, false]);
         throw new Error("broken");
       }),
     ).rejects.toThrow("broken");
     expect(existsSync(used)).toBe(false);
-    const [old, young] = [join(store.gitDir, "scratch-old"), join(store.gitDir, "scratch-young")];
-    for (const folder of [old, young]) mkdirSync(folder);
-    const dayAgo = Date.now() / 1000 - 90_000;
-    utimesSync(old, dayAgo, dayAgo);
-    await openPrivateStore(store.gitDir);
-    expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
   });
 });
 

@@ -75,7 +75,7 @@ describe("places", () => {
     const write = (name: string, text: string) => writeFileSync(join(folder, "three", name), text);
     write("torn.json", '{"id":');
     write("renamed.json", JSON.stringify(place));
-    write(`${place.id}.draft`, JSON.stringify(place));
+    write(`draft-${place.id}`, JSON.stringify(place));
     write("extra.json", JSON.stringify({ ...place, id: "extra" }));
     expect(await places.list()).toEqual([place]);
   });

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { ownerIsDead, processIdentity } from "../../src/ledger/owner.js";
 import { openPlaces, type Place, type Places } from "../../src/pev/places.js";
 import { openPrivateRoot } from "../../src/pev/private-folder.js";
@@ -130,6 +131,27 @@ describe("processes", () => {
     expect(isAlive(pid)).toBe(true);
   });
 });
+
+describe.skipIf(process.platform !== "linux")(
+  "a folder in which somebody still writes (read from /proc)",
+  () => {
+    it("is removed once that one has ended: nobody else knows of a git that a dead orchestrator started", async () => {
+      const room = await makePlace("room");
+      // Not our child, as it is not the next orchestrator's.
+      const line = "setsid sh -c 'n=0; while :; do n=$((n + 1)); mkdir -p d$n; : > d$n/f; done' & echo $!";
+      const shell = spawn("sh", ["-c", line], { cwd: room.path, stdio: ["ignore", "pipe", "ignore"] });
+      const [said] = await once(shell.stdout, "data");
+      const pid = Number(String(said));
+      onTestFinished(() => {
+        if (isAlive(pid)) process.kill(pid, "SIGKILL");
+      });
+      await eventually(() => (existsSync(join(room.path, "d50")) ? true : undefined));
+      expect(await sweep()).toEqual({ killed: 0, removed: [room.path], kept: [] });
+      expect(existsSync(room.path)).toBe(false);
+      expect(isAlive(pid)).toBe(false);
+    });
+  },
+);
 
 const pidIn = (file: string): number | undefined => {
   try {

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
 import { fileBlobs, memoryBlobs } from "../../src/stores/blobs.js";
+import { openStore } from "../../src/stores/open.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -73,6 +74,21 @@ describe("blobs in files", () => {
     for (const name of ["../secret", "secret", "", "..", sha256("x").toUpperCase(), `${sha256("x")}/..`]) {
       expect(await get(name)).toBeUndefined();
     }
+  });
+
+  it("removes when it is opened what a writer left an hour ago, and nothing of one that may be writing", async () => {
+    const blobs = join(folder, "blobs");
+    const hash = await fileBlobs(blobs).put(Buffer.from("whole"));
+    for (const [name, minutes] of [["dead", 61] as const, ["alive", 59] as const]) {
+      const file = join(blobs, "unfinished", name);
+      await writeFile(file, "half");
+      const then = Date.now() / 1_000 - minutes * 60;
+      await utimes(file, then, then);
+    }
+    const store = await openStore(folder);
+    await store.close();
+    expect(await readdir(join(blobs, "unfinished"))).toEqual(["alive"]);
+    expect(await fileBlobs(blobs).get(hash)).toBeDefined();
   });
 
   it("leaves nothing behind when it cannot write", async () => {

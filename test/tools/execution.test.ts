@@ -12,6 +12,7 @@ import {
   planOfSteps,
   stepBy,
 } from "../helpers/bench.js";
+import { deadOwner, leaveRoom } from "../helpers/driving.js";
 import { buggySum, FIXED_SUM, onePlan } from "../helpers/project.js";
 
 /** A run of one started step, and its owner at the keyboard. */
@@ -52,6 +53,14 @@ describe("run_start_step", () => {
     });
     expect(workspace).not.toContain(bench.shop.repo);
     expect(await readFile(join(workspace, "src/sum.mjs"), "utf8")).toBe(buggySum["src/sum.mjs"]);
+  });
+
+  it("clears away what a dead process left, for where only tools are called nobody else does", async () => {
+    const bench = await openBench();
+    const { runId } = await bench.create(onePlan());
+    const room = await leaveRoom({ dataDir: join(bench.shop.place, "data") }, "over", deadOwner);
+    await bench.call(bench.issue("coder"), "run_start_step", { run_id: runId, step_id: "sum" });
+    expect(existsSync(room)).toBe(false);
   });
 
   it("goes on with the same attempt in the same folder when it is called again, or twice at once", async () => {

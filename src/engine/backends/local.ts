@@ -8,6 +8,8 @@ import { findAbandoned } from "./watchdog.js";
 export type WorkerOptions = {
   readonly ledger: Ledger;
   readonly drive: (runId: string, signal: AbortSignal) => Promise<Driven>;
+  /** Clears away what dead workers left: of runs that are over, nobody else comes across it. */
+  readonly reclaim: () => Promise<unknown>;
   /** Runs driven at the same time. */
   readonly maxRuns: number;
   readonly onTrouble: (runId: string, error: unknown) => void;
@@ -32,7 +34,7 @@ type Rest = { readonly seq: number; readonly untilMs: number };
 
 // Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
 export const createWorker = (options: WorkerOptions): Worker => {
-  const { ledger, drive, maxRuns, onTrouble } = options;
+  const { ledger, drive, reclaim, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
   const resting = new Map<string, Rest>();
   let stop = new AbortController().signal;
@@ -89,6 +91,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
     tick,
     run: async (signal) => {
       stop = signal;
+      await reclaim();
       try {
         while (!signal.aborted) {
           await tick();
@@ -100,6 +103,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
     },
     drain: async (signal) => {
       stop = signal;
+      await reclaim();
       for (;;) {
         if (!signal.aborted) await tick();
         if (driving.size === 0) return;
