@@ -210,7 +210,7 @@ const bad: fc.Arbitrary<readonly Hurt<Kind>[]> = fc.array(
   { minLength: 1, maxLength: 3 },
 );
 
-/** What a bundle says, but for when it was written, and how git packed its commits. */
+/** What a bundle says, but for when it was written, the order of its output, and how git packed its commits. */
 const contentOf = (text: string): unknown[] =>
   text
     .split("\n")
@@ -219,7 +219,8 @@ const contentOf = (text: string): unknown[] =>
       const { exportedAt: _at, pack: _pack, commits: _commits, ...content } = JSON.parse(line) as Line;
       return content;
     })
-    .filter(({ line }) => line !== "commits");
+    .filter(({ line }) => line !== "commits")
+    .sort((a, b) => `${a.line} ${a.seq ?? a.hash}`.localeCompare(`${b.line} ${b.seq ?? b.hash}`, "en"));
 
 async function* inPieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);

@@ -91,10 +91,17 @@ const readEvidence = (text: string | undefined): Evidence[] => {
   } catch {
     throw refuse("is not JSON");
   }
-  const evidence = z.array(Evidence).max(limit.EVIDENCE_ITEMS).safeParse(value);
-  if (!evidence.success) throw refuse("is not a list of { type, content }");
-  return evidence.data;
+  const evidence = EvidenceList.safeParse(value);
+  if (evidence.success) return evidence.data;
+  const [issue] = evidence.error.issues;
+  throw refuse(
+    `is not a list of { type, content }: ${issue?.path.join(".") || "the list"}: ${issue?.message}`,
+  );
 };
+
+const EvidenceList = z
+  .array(Evidence.extend({ content: z.string().max(limit.EVIDENCE_CHARS) }))
+  .max(limit.EVIDENCE_ITEMS);
 
 const answerOf = (step: Step) => {
   const { state } = step;
