@@ -60,7 +60,7 @@ const ATTRIBUTES = join("info", "attributes");
 // would refuse all of them but one, or for ever when that one dies.
 const makeStore = async (store: Git): Promise<void> => {
   const { gitDir } = store;
-  for (const folder of ["info", "objects", "refs"])
+  for (const folder of ["info", "objects/info", "objects/pack", "refs"])
     await mkdir(join(gitDir, folder), { recursive: true, mode: 0o700 });
   await withScratch(store, async (scratch) => {
     await gitAt(scratch).run(["init", "--quiet", "--bare", "--template=", "--initial-branch=runledger"]);

@@ -14,8 +14,8 @@ const storeWithCommit = async () => {
   const at = "2026-01-01T00:00:00.000Z";
   const commit = await commitTree({ store, tree, parent: first, message: "two", at });
   await keep(store, "run", first);
-  const lock = join(store.gitDir, "refs", "runledger", "run", "kept", `${commit}.lock`);
-  return { store, commit, lock };
+  const ref = `refs/runledger/run/kept/${commit}`;
+  return { store, commit, ref, lock: join(store.gitDir, `${ref}.lock`) };
 };
 
 const WHO = {
@@ -33,22 +33,29 @@ const lockFor = (lock: string, seconds: number): void => {
 };
 
 it("a ref is written although a git that died left its lock", async () => {
-  const { store, commit, lock } = await storeWithCommit();
+  const { store, commit, lock, ref } = await storeWithCommit();
   lockFor(lock, 6);
-  await keep(store, "run", commit);
+  await updateRefs(store, [ref, commit]);
   expect((await store.run(["for-each-ref"])).stdout).toContain(`kept/${commit}`);
   expect(existsSync(lock)).toBe(false);
 });
 
 it("a lock that is young is waited for, not taken", async () => {
-  const { store, commit, lock } = await storeWithCommit();
+  const { store, commit, lock, ref } = await storeWithCommit();
   lockFor(lock, -3_600);
-  const keeping = keep(store, "run", commit);
-  const failed = await refusalOf(store.run(["update-ref", `refs/runledger/run/kept/${commit}`, commit]));
+  const writing = updateRefs(store, [ref, commit]);
+  const failed = await refusalOf(store.run(["update-ref", ref, commit]));
   expect(failed.code).toBe("git_failed");
   expect(existsSync(lock)).toBe(true);
   rmSync(lock);
-  await keeping;
+  await writing;
+  expect((await store.run(["for-each-ref"])).stdout).toContain(`kept/${commit}`);
+});
+
+it("a commit is kept whoever left a lock on its ref", async () => {
+  const { store, commit, lock } = await storeWithCommit();
+  lockFor(lock, 0);
+  await keep(store, "run", commit);
   expect((await store.run(["for-each-ref"])).stdout).toContain(`kept/${commit}`);
 });
 
