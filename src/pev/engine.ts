@@ -115,6 +115,7 @@ export const createPev = (options: {
   };
 
   const settle: Pev["settle"] = async (runId, timeoutMs) => {
+    await reclaim();
     const until = performance.now() + timeoutMs;
     for (;;) {
       const run = await ledger.load(runId);
@@ -184,6 +185,7 @@ const upkeepOf = ({ roomsAhead, disposal }: Project): Pick<Pev, "attend" | "prep
     await disposal.settle();
   },
 });
+
 /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
 const openingWorkspaces = (
   project: Project,

@@ -5,15 +5,18 @@ import Database from "better-sqlite3";
 
 /**
  * Loaded before an orchestrator (`node --import`), which knows nothing of it: counts its acts on the outside world, and
- * either writes down what they are (`trace`) or ends something at the one with the number `at`.
+ * either writes down what they are (`trace`) or ends something at the one with the number `at` among those of a phase, of
+ * a kind of act, or of all.
  *
  * `how`: "before", itself just before the act; "within", itself when the act has begun; "together", the same with the git
  * processes it has started; "child", the git process that this act starts; "signal", itself in a friendly way.
  */
-const { trace, at, how, delayMs = 0, signal, mark } = JSON.parse(process.env.TEST_BOUNDARIES ?? "{}");
+const wanted = JSON.parse(process.env.TEST_BOUNDARIES ?? "{}");
+const { trace, at, how, delayMs = 0, signal, mark } = wanted;
 const { appendFileSync, writeFileSync } = fs;
 
 let count = 0;
+let countWanted = 0;
 let inside = false;
 
 /** Performs an act as one that is counted; what node calls to perform it is part of it. */
@@ -22,9 +25,11 @@ const counted = (act, perform) => {
   inside = true;
   try {
     count += 1;
+    const isWanted = (wanted.phase ?? phase()) === phase() && act.startsWith(wanted.act ?? "");
+    if (isWanted) countWanted += 1;
     if (trace !== undefined)
       appendFileSync(trace, `${JSON.stringify({ number: count, act, phase: phase() })}\n`);
-    return count === at ? struck[how](act, perform) : perform();
+    return isWanted && countWanted === at ? struck[how](act, perform) : perform();
   } finally {
     inside = false;
   }
@@ -78,8 +83,8 @@ const phase = () => {
   if (event === "") return "run being made";
   if (event === "run_completed") return leased ? "run completing" : "run completed";
   if (judge !== "") return judge === "running" ? "validator running" : "judged";
-  if (room) return "room built";
   if (agents > 0) return "agent running";
+  if (room) return "room built";
   if (agent === "ended") return "being captured";
   return AFTER[event] ?? event;
 };
@@ -135,7 +140,8 @@ const WRITES = (
 ).split(" ");
 for (const name of WRITES) {
   const labelOf = ([where]) => {
-    if (name === "mkdir" && /\/runledger-\d+\/[^/]+$/.test(String(where))) since.room = true;
+    // Laid out long before, it is furnished when somebody is to be judged in it.
+    if (name === "mkdir" && /\/runledger-\d+\/[^/]+\/scratch$/.test(String(where))) since.room = true;
     return typeof where === "string" ? `${name} ${kindOf(where)}` : name;
   };
   patch(fs.promises, name, labelOf);

@@ -17,6 +17,9 @@ export type Boundary = { readonly number: number; readonly act: string; readonly
 /** What ends at which boundary, and how; see boundaries.mjs. */
 export type Blow = {
   readonly at: number;
+  /** Counts only those of this phase, or acts that begin so. */
+  readonly phase?: string;
+  readonly act?: string;
   readonly how: "before" | "within" | "together" | "child" | "signal";
   readonly delayMs?: number;
   readonly signal?: NodeJS.Signals;
@@ -133,7 +136,7 @@ export const strike = async (
 };
 
 export const linesOf = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+  existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
 
 /** What has happened so far: who worked and judged, what the journal says of it, and who holds a lease. */
 export type Tally = {
