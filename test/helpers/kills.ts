@@ -31,7 +31,7 @@ kill -0 $PPID 2>/dev/null || { echo "$1" >> "$TRIAL/orphans"; setsid sleep 300 &
 `;
 /** "late" needs the work of "a" and "b", and forgets its own the first time. */
 const AGENT = `#!/bin/sh
-echo "$RUNLEDGER_STEP_ID" >> "$TRIAL/agents"
+echo "$RUNLEDGER_STEP_ID $WORKER" >> "$TRIAL/agents"
 set -- agent
 ${LINGER}
 case "$RUNLEDGER_STEP_ID $RUNLEDGER_ATTEMPT" in
@@ -40,7 +40,7 @@ case "$RUNLEDGER_STEP_ID $RUNLEDGER_ATTEMPT" in
   *) echo done > "$RUNLEDGER_STEP_ID.txt" ;;
 esac
 `;
-const JUDGE = `echo "$step" >> "$TRIAL/judges"
+const JUDGE = `echo "$step $WORKER" >> "$TRIAL/judges"
 set -- judge
 ${LINGER}
 test -f "$step.txt"
@@ -54,7 +54,7 @@ export const trialFiles = (plan: unknown): Readonly<Record<string, string>> => (
   "whole.txt": "whole\n",
   "plan.json": JSON.stringify(plan),
   "runledger.yaml":
-    "agents:\n  coder: { kind: command, run: [./agent.sh], env: [TRIAL] }\nworkspace: { passEnv: [TRIAL] }\n",
+    "agents:\n  coder: { kind: command, run: [./agent.sh], env: [TRIAL, WORKER] }\nworkspace: { passEnv: [TRIAL, WORKER] }\n",
 });
 
 /** Driving that one run, looking for runs as a worker does, or calling tools for it. */
@@ -76,17 +76,22 @@ export const openTrial = async (library: string, template: string) => {
     TMPDIR: join(place, "tmp"),
     TRIAL: place,
   };
+  let workers = 0;
   return {
     place,
     repo,
     env,
-    work: (as: Way, boundaries?: object) =>
-      worker(
+    /** Of the latest one, as agents and judges of its tell it. */
+    worker: () => String(workers),
+    work: (as: Way, boundaries?: object) => {
+      workers += 1;
+      return worker(
         as === "tools" ? "tool-host.mjs" : "orchestrator.mjs",
         [library, repo, join(repo, "plan.json"), as],
-        env,
+        { ...env, WORKER: String(workers) },
         boundaries,
-      ),
+      );
+    },
     close: () => rm(place, { recursive: true, force: true }),
   };
 };
@@ -138,19 +143,25 @@ export const strike = async (
 export const linesOf = (file: string): string[] =>
   existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
 
-/** What has happened so far: who worked and judged, what the journal says of it, and who holds a lease. */
+/** What has happened so far: what the journal says, and who holds a lease. */
 export type Tally = {
+  /** Steps that the latest worker had worked on and judged. An agent whose worker is dead may begin only now. */
   readonly agents: readonly string[];
   readonly judges: readonly string[];
   readonly events: readonly { readonly type: string; readonly stepId: string | null }[];
   readonly holders: readonly string[];
 };
 
-export const tallyOf = ({ place }: Trial): Tally => {
+export const tallyOf = ({ place, worker }: Trial): Tally => {
+  const ofWorker = (file: string): string[] =>
+    linesOf(join(place, file)).flatMap((line) => {
+      const [step = "", by] = line.split(" ");
+      return by === worker() ? [step] : [];
+    });
   const ask = asking(join(place, "data", "ledger.db"));
   return {
-    agents: linesOf(join(place, "agents")),
-    judges: linesOf(join(place, "judges")),
+    agents: ofWorker("agents"),
+    judges: ofWorker("judges"),
     events: ask("SELECT type, json_extract(payload, '$.stepId') AS stepId FROM events ORDER BY position"),
     holders: ask<{ owner: string }>("SELECT owner FROM leases WHERE owner IS NOT NULL").map(
       ({ owner }) => owner,

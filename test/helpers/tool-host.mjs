@@ -20,7 +20,7 @@ for (const { spec } of steps) {
   const step = (await app.ledger.load(runId)).steps.find((one) => one.spec.id === spec.id);
   if (step.state.status === "pending" || step.state.status === "in_progress") {
     const { workspace } = await call("run_start_step", on);
-    await appendFile(join(process.env.TRIAL, "agents"), `${spec.id}\n`);
+    await appendFile(join(process.env.TRIAL, "agents"), `${spec.id} ${process.env.WORKER}\n`);
     await writeFile(join(workspace, `${spec.id}.txt`), "done\n");
   }
   await call("run_propose_step_result", { ...on, result: "done", idempotency_key: spec.id });

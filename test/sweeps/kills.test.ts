@@ -155,8 +155,8 @@ const repeated = (before: Tally, after: Tally, killed: boolean): string[] => {
     const eventsOfStep = ({ events }: Tally) => events.filter(({ stepId }) => (stepId ?? "whole") === step);
     const count = (tally: Tally, types: RegExp) =>
       eventsOfStep(tally).filter(({ type }) => types.test(type)).length;
-    const worked = grown(({ agents }) => agents.filter((one) => one === step).length);
-    const judged = grown(({ judges }) => judges.filter((one) => one === step).length);
+    const worked = after.agents.filter((one) => one === step).length;
+    const judged = after.judges.filter((one) => one === step).length;
     const started = grown((tally) => count(tally, /^step_started$/));
     const verdicts = grown((tally) => count(tally, /^(step_validation_|criterion_)/));
     const open = eventsOfStep(before).at(-1)?.type === "step_started" ? 1 : 0;
