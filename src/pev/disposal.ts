@@ -22,7 +22,7 @@ export interface Disposal {
 
 /** Rooms of a usual project, dependencies included, are well below a gigabyte. */
 const WAITING_MAX = 16;
-/** Below this share of free space nothing waits: others need the disk as well. */
+/** Below this share of what users may fill nothing waits: others need the disk as well. */
 const FREE_SHARE_MIN = 0.25;
 
 export const createDisposal = (places: Places): Disposal => {
@@ -85,5 +85,7 @@ const deleteOne = (places: Places, { id, path }: RegisteredFolder): Promise<void
 
 const isFull = async (path: string): Promise<boolean> => {
   const disk = await statfs(dirname(path)).catch(() => undefined);
-  return disk === undefined || disk.bavail < disk.blocks * FREE_SHARE_MIN;
+  if (disk === undefined) return true;
+  const { bavail, bfree, blocks } = disk;
+  return bavail < (blocks - bfree + bavail) * FREE_SHARE_MIN;
 };

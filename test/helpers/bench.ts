@@ -167,12 +167,15 @@ export const expectRefusal = async (
   return refusal;
 };
 
-/** Everything that a run would leave behind: rows, refs, registered places. */
-export const keptBy = async ({ shop, ledger }: Bench): Promise<unknown> => {
+/** Everything that a run would leave behind: rows, refs, registered places. Rooms of earlier verdicts go meanwhile. */
+export const keptBy = async ({ shop, ledger, pev }: Bench): Promise<unknown> => {
   const data = join(shop.place, "data");
   const refs = await readdir(join(data, "store.git", "refs"), { recursive: true });
   const packed = await readFile(join(data, "store.git", "packed-refs"), "utf8").catch(() => "");
-  return { held: await heldBy(ledger.store), refs, packed, places: await readdir(join(data, "places")) };
+  const places = (await pev.project.places.list()).filter(
+    ({ kind }) => kind === "workspace" || kind === "process",
+  );
+  return { held: await heldBy(ledger.store), refs, packed, places };
 };
 
 /** A step that is judged by a shell command. */
