@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
@@ -6,61 +7,65 @@ import type { Git } from "./git.js";
 import { listTree } from "./objects.js";
 import type { Places } from "./places.js";
 import { makeRoomFolder } from "./room-frame.js";
-import { INDEX, layCommit, TREE } from "./room-tree.js";
+import { INDEX, indexAnew, layCommit, TREE } from "./room-tree.js";
 import { watchFiles } from "./written-files.js";
 
-export type RoomAhead = { readonly folder: RegisteredFolder; readonly isUntouched: () => Promise<boolean> };
+export type RoomAhead = {
+  readonly folder: RegisteredFolder;
+  /** Asked when the room is taken, and nobody who could have touched it is at work any more. */
+  readonly isUntouched: () => Promise<boolean>;
+};
 
-/** Undefined when somebody was in it before it could be watched. */
 export const layAhead = async (
   store: Git,
   places: Places,
   disposal: Disposal,
   runId: string,
   commit: string,
-): Promise<RoomAhead | undefined> => {
+): Promise<RoomAhead> => {
   const folder = await makeRoomFolder(places, { runId });
   try {
     await layCommit(store, folder, commit);
-    const isUntouched = await watchFolders(
-      folder.path,
-      (await listTree(store, commit)).map(({ path }) => path),
-    );
-    if (isUntouched !== undefined) return { folder, isUntouched };
+    // What git noted of files while somebody else could write to them proves nothing about them.
+    await rm(join(folder.path, INDEX));
+    const inside = namesInside((await listTree(store, commit)).map(({ path }) => path));
+    const changed = await watchFiles(folder.path, [...inside.keys()]);
+    const isUntouched = async (): Promise<boolean> => {
+      if ((await changed()).length > 0 || !(await holdsOnly(folder.path, inside))) return false;
+      await indexAnew(store, folder, commit);
+      return true;
+    };
+    return { folder, isUntouched };
   } catch (error) {
     await disposal.later(folder);
     throw error;
   }
-  await disposal.later(folder);
-  return undefined;
 };
 
 /** Reading folders is synchronous (three times as fast); leases are renewed in between. */
 const FOLDERS_PER_TURN = 64;
 
-/**
- * Files are git's to check when the room is used, by an index that is watched here; what was added beside them shows in
- * the folders. Undefined when something was added before this looked.
- */
-const watchFolders = async (
-  root: string,
-  files: readonly string[],
-): Promise<(() => Promise<boolean>) | undefined> => {
-  const inside = namesInside(files);
-  const folders = [...inside.keys()];
-  const changed = await watchFiles(root, [INDEX, "", ...folders]);
-  for (const [n, folder] of folders.entries()) {
+type Inside = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What was added beside the files shows in the folders; each of them a folder still, and no link to another one. */
+const holdsOnly = async (root: string, inside: Inside): Promise<boolean> => {
+  for (const [n, [folder, expected]] of [...inside].entries()) {
     if (n % FOLDERS_PER_TURN === 0) await setImmediate();
-    const names = readdirSync(join(root, folder));
-    const expected = inside.get(folder);
-    if (names.length !== expected?.size || names.some((name) => !expected.has(name))) return undefined;
+    const entries = readdirSync(join(root, folder), { withFileTypes: true });
+    const isExpected = entries.every(
+      (entry) => expected.has(entry.name) && entry.isDirectory() === inside.has(join(folder, entry.name)),
+    );
+    if (!isExpected || entries.length !== expected.size) return false;
   }
-  return async () => (await changed()).length === 0;
+  return true;
 };
 
-/** What git lays out in each folder. */
-const namesInside = (files: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> => {
-  const inside = new Map<string, Set<string>>([[TREE, new Set()]]);
+/** What git lays out in each folder of the room, the room itself included. */
+const namesInside = (files: readonly string[]): Inside => {
+  const inside = new Map<string, Set<string>>([
+    ["", new Set([TREE])],
+    [TREE, new Set()],
+  ]);
   for (const file of files) {
     let path = join(TREE, file);
     for (let folder = dirname(path); folder !== "."; [path, folder] = [folder, dirname(folder)]) {

@@ -18,6 +18,14 @@ export const layCommit = async (store: Git, { path }: RegisteredFolder, commit: 
   await store.run(["read-tree", "--reset", "-u", commit], { workTree, indexFile: join(path, INDEX) });
 };
 
+/** An index of what lies there, of which git knows nothing yet: so it compares the bytes of every file with the commit's. */
+export const indexAnew = async (store: Git, { path }: RegisteredFolder, commit: string): Promise<void> => {
+  const at = { workTree: join(path, TREE), indexFile: join(path, INDEX) };
+  await store.run(["read-tree", commit], at);
+  // It ends with 1 when something differs; that is written anew when the room is laid out for the verdict.
+  await store.run(["update-index", "-q", "--refresh"], { ...at, okExitCodes: [0, 1] });
+};
+
 /**
  * The room has a git folder of its own for tests that ask git: branch, index and settings are thrown away with it, and
  * only objects are read from the store.

@@ -60,7 +60,7 @@ export const createRoomsAhead = (
       const laid = ahead.get(runId);
       ahead.delete(runId);
       const room = await laid;
-      if (room === undefined || (await room.isUntouched())) return room?.folder;
+      if (room === undefined || (await room.isUntouched().catch(() => false))) return room?.folder;
       await discard(room);
       return undefined;
     },

@@ -239,8 +239,8 @@ describe("an agent that finds a room that was laid out ahead", () => {
     ["adds an empty folder", (room) => mkdirSync(join(room, "tree/node_modules"))],
     ["plants a repository", (room) => writeText(join(room, "tree/.git/hooks/post-checkout"), "evil\n")],
     ["plants a home", (room) => writeText(join(room, "scratch/home/.npmrc"), "evil\n")],
-    ["changes what git believes of it", (room) => appendFileSync(join(room, "index"), "x")],
-    ["removes what git believes of it", (room) => rmSync(join(room, "index"))],
+    ["makes git believe something of it", (room) => appendFileSync(join(room, "index"), "x")],
+    ["locks a folder", (room) => chmodSync(join(room, "tree/src"), 0o555)],
     ["removes all of it", (room) => rmSync(room, { recursive: true })],
   ])("and %s changes nothing that is judged", async (_what, work) => {
     const direct = await open({ roomsAhead: { take: async () => undefined } });
@@ -259,6 +259,48 @@ describe("an agent that finds a room that was laid out ahead", () => {
     const room = await open({ roomsAhead: rooms });
     expect(await filesIn(treeOf(room))).toEqual(await filesIn(treeOf(direct)));
     expect(await room.listScratch("home")).toEqual([]);
+    expect(readFileSync(join(treeOf(room), "kept.txt"), "utf8")).toBe("kept\n");
+  });
+
+  it.each<[what: string, work: (room: string) => void]>([
+    [
+      "rewrites a file in the second in which it was written, before git noted that",
+      (room) => {
+        const path = join(room, "tree/kept.txt");
+        const later = Date.now() / 1_000 + 2;
+        keepingDates(path, () => writeFileSync(path, "evil\n"));
+        utimesSync(join(room, "index"), later, later);
+      },
+    ],
+    [
+      "tells git not to look at a file",
+      (room) => {
+        const env = { ...process.env, GIT_INDEX_FILE: join(room, "index") };
+        const options = { cwd: join(room, "tree"), env };
+        execFileSync(
+          "git",
+          [`--git-dir=${store.gitDir}`, "--work-tree=.", "update-index", "--skip-worktree", "kept.txt"],
+          options,
+        );
+        writeFileSync(join(room, "tree/kept.txt"), "evil\n");
+      },
+    ],
+  ])("and %s changes nothing that is judged, while it is still laid out", async (_what, work) => {
+    const direct = await open({ roomsAhead: { take: async () => undefined } });
+    let isLaidOut = false;
+    const watched: Git = {
+      ...store,
+      run: async (args, call) => {
+        const done = await store.run(args, call);
+        if (!isLaidOut) work(join(call?.indexFile ?? "", ".."));
+        return done;
+      },
+    };
+    rooms = createRoomsAhead(watched, options);
+    await rooms.prepare("run-1", head);
+    isLaidOut = true;
+    const room = await open({ roomsAhead: rooms });
+    expect(await filesIn(treeOf(room))).toEqual(await filesIn(treeOf(direct)));
     expect(readFileSync(join(treeOf(room), "kept.txt"), "utf8")).toBe("kept\n");
   });
 });
