@@ -33,6 +33,7 @@ import type { Applied, Patch } from "./pev/checkout.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
+import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
@@ -257,14 +258,6 @@ const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory
   await keeping
     .prune()
     .catch((error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`));
-};
-
-const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work();
-    return result;
-  };
 };
 
 export type {

@@ -10,7 +10,14 @@ import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
 import { dropRun } from "../pev/objects.js";
 import type { Project } from "../pev/project.js";
-import { type CommitsArrived, packRun, shareCommits, tidyStore, unpackRun } from "../pev/transfer.js";
+import {
+  type CommitsArrived,
+  nameCommits,
+  packRun,
+  shareCommits,
+  tidyStore,
+  unpackRun,
+} from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
 import { loggedRuns, removeLogs } from "./logs.js";
 
@@ -118,13 +125,18 @@ const importRun = async (
   requireRole(caller, "import a run", "orchestrator", "human");
   const bundle = await readBundle(chunks, (bytes) => ledger.store.putBlob(bytes));
   const known = await sameRun(ledger, bundle);
-  const commits = await unpackRun(project, bundle.run.runId, gitOf(bundle));
+  const git = gitOf(bundle);
+  const commits = await unpackRun(project, bundle.run.runId, git);
   if (known !== undefined) return { run: known, arrived: false, commits };
   const { ledgerId } = bundle.header;
   const elsewhere = ledgerId !== ledger.store.ledgerId;
   const { run, rows } = onArrival(options, caller, bundle);
   const origin = elsewhere ? { ledgerId, importedAt: options.now() } : null;
-  return { run: await ledger.adopt({ run, rows, origin }), arrived: true, commits };
+  const adopted = await ledger.adopt({ run, rows, origin });
+  // Until it was here, whoever cleaned up took its refs for those of a run that was refused.
+  if (commits === "here" && git !== undefined && project.store !== null)
+    await nameCommits(project.store, run.runId, git);
+  return { run: adopted, arrived: true, commits };
 };
 
 const gitOf = ({ commits }: ReadBundle) => commits && { ...commits, pack: Buffer.from(commits.pack) };
@@ -192,7 +204,7 @@ const collectGarbage = async (
   const blobBytes = blobs.reduce((sum, { bytes }) => sum + bytes, 0);
   const found = { blobs: blobs.length, blobBytes, workspaces, logs };
   if (dryRun) return { ...found, storeBytes: null };
-  for (const { hash } of blobs) await store.removeBlob(hash);
+  for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);
   return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store) };

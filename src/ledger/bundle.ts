@@ -122,7 +122,7 @@ export const readBundle = async (
     if (!named.has(hash)) throw invalid(number, `no event names blob ${hash}`);
     await putBlob(bytes);
   }
-  const commits = header.commits ? commitsOf(await next(lines, CommitsLine, "the commits")) : undefined;
+  const commits = header.commits ? commitsOf(await next(lines, CommitsLine, "the commits"), run) : undefined;
   const rest = await lines.next();
   if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
   return { header, rows, run, commits };
@@ -207,11 +207,20 @@ const withEvent = (run: Run | undefined, row: EventRow, prevHash = GENESIS_HASH,
   }
 };
 
-const commitsOf = ({ origin, refs, pack }: z.output<typeof CommitsLine>): BundledCommits => ({
-  origin,
-  refs,
-  pack: Buffer.from(pack, "base64"),
-});
+/** Refs say nothing of their own: they keep what the events name, and all that the run stands on. */
+const commitsOf = (
+  { origin, refs, pack, number }: z.output<typeof CommitsLine> & { readonly number: number },
+  run: Run,
+): BundledCommits => {
+  for (const [name, commit] of Object.entries(refs))
+    if (name === "base" ? commit !== run.base : name !== `kept/${commit}`)
+      throw invalid(number, `${name} is another commit than the events say: ${commit}`);
+  const kept = new Set(Object.values(refs));
+  for (const commit of [run.base, run.head])
+    if (commit !== null && !kept.has(commit))
+      throw invalid(number, `commit ${commit} of the run is not there`);
+  return { origin, refs, pack: Buffer.from(pack, "base64") };
+};
 
 const invalid = (number: number, why: string, hint?: string, cause?: unknown): LedgerError =>
   new LedgerError("bundle_invalid", `Line ${number} of the bundle cannot be taken in: ${why}`, {

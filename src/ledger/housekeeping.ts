@@ -1,4 +1,5 @@
 import { LedgerError } from "../core/errors.js";
+import { TIMEOUT_MAX_MS } from "../core/limits.js";
 import type { RunStatus } from "../core/run.js";
 import type { KeptBlob, RunRow, Store } from "../stores/store.js";
 import { hashesIn } from "./bundle.js";
@@ -7,8 +8,8 @@ import { hashesIn } from "./bundle.js";
 export const FINISHED: readonly RunStatus[] = ["completed", "failed"];
 /** Who has just finished a run is about to look at it. */
 const KEPT_AFTER_END_MS = 3_600_000;
-/** A blob is put before the event that names it is appended; nothing in between takes as long. */
-const UNNAMED_BLOB_MS = 3_600_000;
+/** A blob is put before the event that names it is appended: a judge's log before its other commands and the base's. */
+const UNNAMED_BLOB_MS = 2 * TIMEOUT_MAX_MS;
 const PAGE = 1_000;
 
 /** The oldest finished runs beyond `keep` of them; none that ended within the hour, and none that cannot be read. */

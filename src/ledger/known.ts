@@ -37,6 +37,8 @@ const wholeRun = async (store: Store, runId: string): Promise<Known | undefined>
   if (row === undefined) return undefined;
   const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
   const seq = known?.run.seq ?? 0;
+  // Taken out between the two readings, it is no damage.
+  if (seq < row.lastSeq && (await store.runRow(runId)) === undefined) return undefined;
   if (seq < row.lastSeq) throw tampered(runId, seq + 1);
   if (seq === row.lastSeq && known?.hash !== row.lastHash) throw tampered(runId, seq);
   if (row.quarantine !== null) await store.quarantine(runId, null);

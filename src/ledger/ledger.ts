@@ -103,7 +103,7 @@ export const openLedger = (options: {
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
-    const events = await unlessOvertaken(() =>
+    const events = await unlessOvertaken(before, () =>
       append(store, runId, before, decision, command, caller, submitOptions),
     );
     if (events === undefined) return undefined;
@@ -223,12 +223,17 @@ const OVERTAKEN: readonly ErrorCode[] = [
   "idempotency_key_reused",
 ];
 
-const unlessOvertaken = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+const unlessOvertaken = async <T>(
+  before: Known | undefined,
+  work: () => Promise<T>,
+): Promise<T | undefined> => {
   try {
     return await work();
   } catch (error) {
-    if (isLedgerError(error) && OVERTAKEN.includes(error.code)) return undefined;
-    throw error;
+    if (!isLedgerError(error) || !OVERTAKEN.includes(error.code)) throw error;
+    // The name of a run that was taken out stays taken, however often another one is made of it.
+    if (before === undefined && "removedAt" in error.details) throw error;
+    return undefined;
   }
 };
 

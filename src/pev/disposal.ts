@@ -57,7 +57,7 @@ export const createDisposal = (places: Places): Disposal => {
         () => false,
       );
       waiting.push(folder);
-      urgent ||= !isNoted || waiting.length > WAITING_MAX || (await isFull(folder.path));
+      if (!isNoted || waiting.length > WAITING_MAX || (await isFull(folder.path))) urgent = true;
       const emptied = empty();
       if (!isNoted || waiting.length > 2 * WAITING_MAX) await emptied;
     },

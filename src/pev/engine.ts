@@ -8,6 +8,7 @@ import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { allEnded } from "./all-ended.js";
+import { once } from "./once.js";
 import type { Project } from "./project.js";
 import { inTurns } from "./turns.js";
 import type { StepWorkspace } from "./workspaces.js";
@@ -203,18 +204,6 @@ const openingWorkspaces = (
     const opening = openings.get(key) ?? copying(() => open(run, step, signal));
     openings.set(key, opening);
     return opening.finally(() => openings.delete(key));
-  };
-};
-
-/** One that failed is tried again by whoever asks next. */
-const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work().catch((error: unknown) => {
-      result = undefined;
-      throw error;
-    });
-    return result;
   };
 };
 

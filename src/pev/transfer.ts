@@ -41,13 +41,13 @@ export const unpackRun = async (
 ): Promise<CommitsArrived> => {
   if (store === null || commits === undefined) return "none";
   if (!(await bringOrigin(store, folder, commits.origin))) return "missing";
-  const refs = { ...commits.refs, origin: commits.origin };
+  const refs = allRefs(commits);
   try {
     await store.run(["index-pack", "--stdin", "--strict"], { input: commits.pack });
     await store.run(["rev-list", "--objects", "--quiet", "--stdin"], {
       input: `${Object.values(refs).join("\n")}\n`,
     });
-    await setRefs(store, runId, refs);
+    await nameCommits(store, runId, commits);
   } catch (cause) {
     if (!isLedgerError(cause, "git_failed")) throw cause;
     throw new LedgerError("bundle_invalid", `The commits of the bundle are not whole: ${cause.message}`, {
@@ -57,6 +57,15 @@ export const unpackRun = async (
   }
   return "here";
 };
+
+/** Names those that the run does not name yet; what it names already is what is judged and applied here. */
+export const nameCommits = async (store: Git, runId: string, commits: RunCommits): Promise<void> => {
+  const named = await refsOf(store, runId);
+  const missing = Object.entries(allRefs(commits)).filter(([name]) => !Object.hasOwn(named, name));
+  if (missing.length > 0) await setRefs(store, runId, Object.fromEntries(missing));
+};
+
+const allRefs = ({ refs, origin }: RunCommits) => ({ ...refs, origin });
 
 /** A fork needs the commits of its past under its own name, or they would go with the other run. */
 export const shareCommits = async (store: Git | null, from: string, to: string): Promise<void> => {

@@ -12,7 +12,7 @@ export type Blobs = {
   readonly put: (bytes: Uint8Array) => Promise<string>;
   readonly get: (hash: string) => Promise<Uint8Array | undefined>;
   readonly list: () => Promise<readonly KeptBlob[]>;
-  readonly remove: (hash: string) => Promise<void>;
+  readonly remove: (listed: Pick<KeptBlob, "hash" | "writtenAtMs">) => Promise<void>;
 };
 
 /** Each blob is a compressed file of its own; one that has its final name is whole and on the disk. */
@@ -33,8 +33,10 @@ export const fileBlobs = (folder: string): Blobs => ({
     return packed && verified(hash, await unpacked(hash, packed));
   },
   list: () => listFiles(folder),
-  remove: async (hash) => {
-    if (HASH.test(hash)) await rm(pathOf(folder, hash), { force: true });
+  remove: async ({ hash, writtenAtMs }) => {
+    if (!HASH.test(hash)) return;
+    const file = pathOf(folder, hash);
+    if ((await unlessMissing(stat(file)))?.mtimeMs === writtenAtMs) await rm(file, { force: true });
   },
 });
 
@@ -73,7 +75,9 @@ export const memoryBlobs = (): Blobs => {
         bytes: byteLength,
         writtenAtMs: writtenAtMs.get(hash) ?? 0,
       })),
-    remove: async (hash) => void kept.delete(hash),
+    remove: async (listed) => {
+      if (writtenAtMs.get(listed.hash) === listed.writtenAtMs) kept.delete(listed.hash);
+    },
   };
 };
 

@@ -67,7 +67,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
     putBlob: async (bytes) => call(() => blobs.put(bytes)),
     getBlob: async (hash) => call(() => blobs.get(hash)),
     listBlobs: async () => call(() => blobs.list()),
-    removeBlob: async (hash) => call(() => blobs.remove(hash)),
+    removeBlob: async (listed) => call(() => blobs.remove(listed)),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));

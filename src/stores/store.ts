@@ -57,7 +57,8 @@ export interface Store {
   getBlob(hash: string): Promise<Uint8Array | undefined>;
   /** All that is kept, with the time it was last put, in milliseconds since 1970. */
   listBlobs(): Promise<readonly KeptBlob[]>;
-  removeBlob(hash: string): Promise<void>;
+  /** Not when it was put again since it was listed: somebody is about to name it. */
+  removeBlob(listed: Pick<KeptBlob, "hash" | "writtenAtMs">): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
+import { openPrivateStore } from "../../src/pev/git.js";
+import { dropRun } from "../../src/pev/objects.js";
 import {
   buggySum,
   FIXED_SUM,
@@ -162,6 +165,32 @@ describe("A run that is exported and imported", () => {
     expect(second.ledgerId).toBe(app.ledger.store.ledgerId);
   });
 
+  test("changes no commit of a run that is here, and keeps its own although somebody cleans up meanwhile", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app, onePlan());
+    const bundle = await bundleOf(app, runId);
+    const refsOf = (dataDir: string) =>
+      execFileSync("git", ["--git-dir", join(dataDir, "store.git"), "for-each-ref"], { encoding: "utf8" });
+    const before = refsOf(app.dataDir);
+    const head = execFileSync("git", ["-C", shop.repo, "commit-tree", "HEAD^{tree}", "-m", "another"], {
+      encoding: "utf8",
+    }).trim();
+    const doctored = bundle.toString().replace(/"origin":"[0-9a-f]{40}"/, `"origin":"${head}"`);
+    await app.importRun(person(app), inPieces(Buffer.from(doctored)));
+    expect(refsOf(app.dataDir)).toBe(before);
+
+    const there = await (await elsewhere(shop)).open({ coder: fixes });
+    const { append } = there.ledger.store;
+    vi.spyOn(there.ledger.store, "append").mockImplementationOnce(async (batch) => {
+      const store = await openPrivateStore(join(there.dataDir, "store.git"));
+      await dropRun(store, runId);
+      return append(batch);
+    });
+    await there.importRun(person(there), inPieces(bundle));
+    expect(refsOf(there.dataDir)).toBe(before);
+  });
+
   test("while it runs is paused where it arrives, and goes on there when a person says so", async () => {
     const shop = await sample();
     const app = await shop.open({ coder: fixes });
@@ -205,13 +234,19 @@ describe("A run that is exported and imported", () => {
       ["blob", { data: "AAAA" }],
       ["event", { seq: 2 }],
       ["commits", { refs: { base: "a".repeat(40) } }],
+      ["commits", { refs: {} }],
     ] as const) {
       const { at, bytes } = altered(kind, change);
       await expect(there.importRun(person(there), inPieces(bytes))).rejects.toMatchObject({
         code: "bundle_invalid",
-        message: expect.stringMatching(kind === "commits" ? /commits/ : new RegExp(`^Line ${at} `)),
+        message: expect.stringMatching(new RegExp(`^Line ${at} `)),
       });
     }
+    const { bytes: noPack } = altered("commits", { pack: "" });
+    await expect(there.importRun(person(there), inPieces(noPack))).rejects.toMatchObject({
+      code: "bundle_invalid",
+      message: expect.stringMatching(/^The commits of the bundle are not whole/),
+    });
     expect(await there.ledger.list({ limit: 9 })).toEqual([]);
   });
 
@@ -281,7 +316,7 @@ describe("Collecting garbage", () => {
     await app.ledger.submit(cancelled.runId, { type: "cancel_run", reason: "no" }, person(app));
     const forgotten = await app.ledger.store.putBlob(Buffer.from("nobody names this"));
     const fresh = await app.ledger.store.putBlob(Buffer.from("somebody is about to"));
-    const old = new Date(Date.now() - 2 * 3_600_000);
+    const old = new Date(Date.now() - 49 * 3_600_000);
     const file = join(app.dataDir, "blobs", forgotten.slice(0, 2), forgotten.slice(2, 4), forgotten);
     await utimes(file, old, old);
     const workspaces = async () => (await readdir(join(shop.place, "state/runledger/workspaces"))).length;
@@ -304,10 +339,15 @@ describe("Collecting garbage", () => {
     const app = await (await sample()).open();
     const hash = await app.ledger.store.putBlob(Buffer.from("again"));
     const file = join(app.dataDir, "blobs", hash.slice(0, 2), hash.slice(2, 4), hash);
-    const old = new Date(Date.now() - 2 * 3_600_000);
+    const old = new Date(Date.now() - 49 * 3_600_000);
     await utimes(file, old, old);
-    await app.ledger.store.putBlob(Buffer.from("again"));
-    expect(await app.collectGarbage()).toMatchObject({ blobs: 0 });
+    const { feed } = app.ledger.store;
+    vi.spyOn(app.ledger.store, "feed").mockImplementationOnce(async (...given) => {
+      const rows = await feed(...given);
+      await app.ledger.store.putBlob(Buffer.from("again"));
+      return rows;
+    });
+    await app.collectGarbage();
     expect(existsSync(file)).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { canonicalJson, sha256 } from "../../src/core/canonical.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import { probeJournals, readSetAside } from "../../src/ledger/quarantine.js";
 import { openStore } from "../../src/stores/open.js";
+import type { Store } from "../../src/stores/store.js";
 import { create, note, planOf, stepSpec } from "../helpers/cast.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
@@ -95,5 +96,39 @@ describe("A run with an event of a newer program", () => {
     expect((await ledger.load("run_2")).notes).toEqual({ k: "v" });
     expect(await probeJournals(ledger)).toMatch(/could be read/);
     await store.close();
+  });
+});
+
+describe("A run that is taken out", () => {
+  const takenOut = async (store: Store) => {
+    const { lastHash } = (await store.runRow("run_1")) ?? expect.unreachable();
+    await store.remove("run_1", { lastHash, removedAt: "2026-01-01T00:00:00.000Z", archive: "a.gz" });
+  };
+
+  test("while it is read is gone, not damaged", async () => {
+    const { tell, store } = await openedIn(await temporaryFolder());
+    await tell("run_1", create(plan));
+    const reader = openedOn({
+      ...store,
+      readSnapshot: async (runId) => {
+        const snapshot = await store.readSnapshot(runId);
+        await takenOut(store);
+        return snapshot && undefined;
+      },
+    });
+    await expect(reader.ledger.load("run_1")).rejects.toMatchObject({
+      code: "run_not_found",
+      hint: "Bring it back: runledger import a.gz",
+    });
+  });
+
+  test("keeps its name, and who wants it for another run is told where it went", async () => {
+    const { tell, store } = await openedIn(await temporaryFolder());
+    await tell("run_1", create(plan));
+    await takenOut(store);
+    await expect(tell("run_1", create(planOf([stepSpec("b")])))).rejects.toMatchObject({
+      code: "run_exists",
+      hint: "Its archive: a.gz",
+    });
   });
 });

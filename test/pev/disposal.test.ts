@@ -71,6 +71,13 @@ describe("what has served", () => {
     }
   });
 
+  it("nor does it when many come together", async () => {
+    disposal.hold();
+    const rooms = await all(80);
+    await Promise.all(rooms.map((room) => disposal.later(room)));
+    expect(thoseThere(rooms).length).toBeLessThanOrEqual(34);
+  });
+
   it("goes at once where its register cannot be written, as on a full disk", async () => {
     const full = { ...places, update: () => Promise.reject(new Error("ENOSPC: no space left on device")) };
     const onFullDisk = createDisposal(full);

@@ -132,8 +132,9 @@ export const blobs = ({ store, opened, itNeeding }: Suite): void => {
     expect(kept.map(({ hash }) => hash).sort()).toEqual([one, two].sort());
     for (const { bytes, writtenAtMs } of kept)
       expect([bytes > 0, writtenAtMs > before]).toEqual([true, true]);
-    await store().removeBlob(one);
-    await store().removeBlob("../../etc/passwd");
+    for (const { hash, writtenAtMs } of kept)
+      await store().removeBlob({ hash, writtenAtMs: hash === one ? writtenAtMs : writtenAtMs - 1 });
+    await store().removeBlob({ hash: "../../etc/passwd", writtenAtMs: 0 });
     expect(await store().getBlob(one)).toBeUndefined();
     expect((await store().listBlobs()).map(({ hash }) => hash)).toEqual([two]);
   });
