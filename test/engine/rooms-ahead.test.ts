@@ -12,9 +12,9 @@ const roomsOf = async ({ dataDir }: { readonly dataDir: string }): Promise<strin
     kind === "room" && path !== null ? [path] : [],
   );
 
-/** The room is there, and what is laid out last in it. */
+/** The room is there, and the first of what lies in it; who takes it waits for the rest. */
 const isLaidOut = async (app: { readonly dataDir: string }): Promise<boolean> =>
-  (await roomsOf(app)).some((path) => existsSync(join(path, "index")));
+  (await roomsOf(app)).some((path) => existsSync(join(path, "tree", "src")));
 
 it("a verdict is found in the room that was laid out while the agent worked, and nothing stays of it", async () => {
   const shop = await sample();
