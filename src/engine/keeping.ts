@@ -23,7 +23,7 @@ type KeepingOptions = {
     write(runId: string, lines: AsyncIterable<string>): Promise<string>;
     read(file: string): AsyncIterable<Uint8Array>;
   };
-  /** Finished runs that are kept when nobody says how many. */
+  /** Finished runs that are kept when nobody says how many; 0 keeps all. */
   readonly maxRunHistory: number;
   /** ISO 8601, UTC, milliseconds. */
   readonly now: () => string;
@@ -47,7 +47,11 @@ export const createKeeping = (options: KeepingOptions): Keeping => ({
   fork: (caller, forking) => forkRun(options, caller, forking),
   exportRun: (runId) => exportRun(options, runId),
   importRun: (caller, chunks) => importRun(options, caller, chunks),
-  prune: ({ keep = options.maxRunHistory, dryRun = false } = {}) => pruneRuns(options, { keep, dryRun }),
+  prune: async ({ keep, dryRun = false } = {}) => {
+    // Zero in the settings: all stay. Only who says it here keeps none.
+    if (keep === undefined && options.maxRunHistory === 0) return [];
+    return pruneRuns(options, { keep: keep ?? options.maxRunHistory, dryRun });
+  },
   collectGarbage: ({ dryRun = false } = {}) => collectGarbage(options, { dryRun }),
 });
 

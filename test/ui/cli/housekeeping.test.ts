@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
+import { CAST, type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
 
 let desk: Desk;
 let done: string;
@@ -112,6 +112,21 @@ describe("export and import", () => {
 });
 
 describe("prune and gc", () => {
+  it("keep all runs when the settings say 0, but for who asks to keep none", async () => {
+    hoursLater(2);
+    const unlimited = async (...argv: string[]) => {
+      await desk.write({ "runledger.yaml": `${CAST}runLedger: { maxRunHistory: 0 }\n` });
+      try {
+        return (await desk.json("prune", ...argv)).runs;
+      } finally {
+        await desk.write({ "runledger.yaml": CAST });
+      }
+    };
+    expect(await unlimited("--dry-run")).toEqual([]);
+    expect(await unlimited()).toEqual([]);
+    expect(await unlimited("--keep", "0", "--dry-run")).not.toEqual([]);
+  });
+
   it("say what would go, let it go, and bring it back", async () => {
     expect((await desk.type("prune", "--keep", "0")).err).toContain("There is nothing to remove.");
     hoursLater(2);

@@ -86,8 +86,10 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("prune")
     .description("archive and remove the oldest finished runs; none that ended within the hour")
-    .option("--keep <n>", "keep so many of them (default: runLedger.maxRunHistory)", (text) =>
-      wholeNumber(text),
+    .option(
+      "--keep <n>",
+      "keep so many of them, 0: none (default: runLedger.maxRunHistory, there 0: all)",
+      (text) => wholeNumber(text),
     )
     .option("--dry-run", "only say which", false)
     .action((options: { keep?: number; dryRun: boolean }) =>
