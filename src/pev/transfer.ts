@@ -21,6 +21,10 @@ export type CommitsArrived = "here" | "missing" | "none";
 /** 256 MiB: in base64, in its one line of a bundle, a larger one would be longer than any line that is taken in. */
 const PACK_BYTES = 268_435_456;
 
+/** Whether `packRun` has something to pack; a run that was imported without its origin has nothing. */
+export const holdsCommits = async (store: Git | null, runId: string): Promise<boolean> =>
+  store !== null && (await refsOf(store, runId)).origin !== undefined;
+
 /** Undefined for a run without workspace isolation. */
 export const packRun = async (store: Git | null, runId: string): Promise<RunCommits | undefined> => {
   if (store === null) return undefined;

@@ -93,8 +93,12 @@ export const prune = async (
   output: Output,
   options: { keep?: number; dryRun: boolean },
 ): Promise<number> => {
-  const pruned = await app.prune(options);
-  if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned });
+  const stays: { runId: string; code: string; message: string }[] = [];
+  const pruned = await app.prune({
+    ...options,
+    onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
+  });
+  if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned, stays });
   else if (pruned.length === 0) say(output, "There is nothing to remove.");
   else
     printLine(
@@ -104,6 +108,8 @@ export const prune = async (
         ...pruned.map(({ runId, archive, goal }) => [runId, archive ?? "yes", brief(goal, 60)]),
       ]),
     );
+  if (!output.json)
+    for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
   return EXIT.done;
 };
 
