@@ -37,8 +37,9 @@ describe("the commits of a run", () => {
   it("are refused when no import would take a line as long as they are in base64", async () => {
     const { store } = await storeWithRun();
     // A real pack of that size takes a minute to make; what counts is how long it is.
-    const answering = (bytes: number) => ({ ...store, runBytes: async () => Buffer.alloc(bytes) });
-    expect((await packRun(answering(2 ** 28), RUN))?.pack.byteLength).toBe(2 ** 28);
-    await expect(packRun(answering(2 ** 28 + 1), RUN)).rejects.toMatchObject({ code: "limit_exceeded" });
+    const bytesOf = async (bytes: number) =>
+      (await packRun({ ...store, runBytes: async () => Buffer.alloc(bytes) }, RUN))?.pack.byteLength;
+    expect(await bytesOf(2 ** 28)).toBe(2 ** 28);
+    await expect(bytesOf(2 ** 28 + 1)).rejects.toMatchObject({ code: "limit_exceeded" });
   });
 });

@@ -68,7 +68,7 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
       withLedger(async (app, b) => {
         const { exportRun } = await import("../commands/housekeeping.js");
         const file = output === undefined ? undefined : resolve(b.directory, output);
-        return exportRun(app, b.output, await app.findRun(id), file);
+        return exportRun(app, b.output, await app.findRun(id), file, b.terminal.interrupted);
       }),
     );
 
