@@ -1,10 +1,10 @@
 import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Run } from "../core/run.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
-import { FINISHED, removeRun, surplusRuns, unnamedBlobs } from "../ledger/housekeeping.js";
+import { FINISHED, surplusRuns, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
@@ -12,6 +12,7 @@ import { dropRun } from "../pev/objects.js";
 import type { Project } from "../pev/project.js";
 import {
   type CommitsArrived,
+  holdsCommits,
   nameCommits,
   packRun,
   shareCommits,
@@ -19,6 +20,7 @@ import {
   unpackRun,
 } from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
+import type { RunRow } from "../stores/store.js";
 import { loggedRuns, removeLogs } from "./logs.js";
 
 type KeepingOptions = {
@@ -27,10 +29,13 @@ type KeepingOptions = {
   readonly logFolder: string;
   /** Where runs go before they are removed. */
   readonly archive: {
-    write(runId: string, lines: AsyncIterable<string>): Promise<string>;
-    read(file: string): AsyncIterable<Uint8Array>;
+    write(
+      runId: string,
+      lines: AsyncIterable<string>,
+      check: (bytes: AsyncIterable<Uint8Array>) => Promise<void>,
+    ): Promise<string>;
   };
-  /** Finished runs that are kept when nobody says how many. */
+  /** Finished runs that are kept when nobody says how many; 0 keeps all. */
   readonly maxRunHistory: number;
   /** ISO 8601, UTC, milliseconds. */
   readonly now: () => string;
@@ -45,7 +50,7 @@ export interface Keeping {
   /** Takes a bundle in: all of it, its chain as it is, or nothing. A run that was running is paused. */
   importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
   /** Archives and removes finished runs beyond `keep`, `maxRunHistory` when not given. */
-  prune(options?: { readonly keep?: number; readonly dryRun?: boolean }): Promise<readonly Pruned[]>;
+  prune(options?: Partial<Pruning>): Promise<readonly Pruned[]>;
   /** Removes what no run needs any more: blobs, workspaces and logs, git objects. */
   collectGarbage(options?: { readonly dryRun?: boolean }): Promise<Collected>;
 }
@@ -54,9 +59,16 @@ export const createKeeping = (options: KeepingOptions): Keeping => ({
   fork: (caller, forking) => forkRun(options, caller, forking),
   exportRun: (runId) => exportRun(options, runId),
   importRun: (caller, chunks) => importRun(options, caller, chunks),
-  prune: ({ keep = options.maxRunHistory, dryRun = false } = {}) => pruneRuns(options, { keep, dryRun }),
+  prune: async ({ keep, dryRun = false, onStays = warnOf } = {}) => {
+    // Zero in the settings: all stay. Only who says it here keeps none.
+    if (keep === undefined && options.maxRunHistory === 0) return [];
+    return pruneRuns(options, { keep: keep ?? options.maxRunHistory, dryRun, onStays });
+  },
   collectGarbage: ({ dryRun = false } = {}) => collectGarbage(options, { dryRun }),
 });
+
+const warnOf: Pruning["onStays"] = (runId, why) =>
+  process.emitWarning(`Run ${runId} could not be archived: ${why.message}`);
 
 export type Forking = {
   readonly runId: string;
@@ -70,6 +82,13 @@ export type Imported = {
   /** False when the very same run was here already. */
   readonly arrived: boolean;
   readonly commits: CommitsArrived;
+};
+
+export type Pruning = {
+  readonly keep?: number;
+  readonly dryRun: boolean;
+  /** Told of each run that would go, and why it cannot; without it, a warning of the process says so. */
+  readonly onStays: (runId: string, why: LedgerError) => void;
 };
 
 export type Pruned = { readonly runId: string; readonly goal: string; readonly archive: string | null };
@@ -167,26 +186,40 @@ const onArrival = (
 /** Archived and read back first, then removed: whatever fails in between, a run is in one of the two places. */
 const pruneRuns = async (
   options: KeepingOptions,
-  { keep, dryRun }: { readonly keep: number; readonly dryRun: boolean },
+  { keep, dryRun, onStays }: Pruning & { readonly keep: number },
 ): Promise<readonly Pruned[]> => {
-  const { ledger, project, archive, logFolder, now } = options;
+  const { ledger, now } = options;
   const pruned: Pruned[] = [];
-  for (const row of await surplusRuns(ledger.store, keep, Date.parse(now()))) {
-    const { runId, goal, lastHash } = row;
-    if (dryRun) {
-      pruned.push({ runId, goal, archive: null });
-      continue;
+  for (const row of await surplusRuns(ledger.store, keep, Date.parse(now())))
+    try {
+      if (!(await canComeBack(options, row.runId))) continue;
+      const archive = dryRun ? null : await archiveAndRemove(options, row);
+      pruned.push({ runId: row.runId, goal: row.goal, archive });
+    } catch (error) {
+      // One run that cannot be read or archived keeps no other from going; a store that stopped does.
+      if (!isLedgerError(error) || error.code === "store_unavailable") throw error;
+      onStays(row.runId, error);
     }
-    const file = await archive.write(runId, exportRun(options, runId));
-    const { header } = await readBundle(archive.read(file), async () => {});
-    if (header.lastHash !== lastHash) continue;
-    await removeRun(ledger.store, row, { archive: file, at: now() });
-    if (project.store !== null) await dropRun(project.store, runId);
-    await disposeWorkspaces(project, runId);
-    await removeLogs(logFolder, runId);
-    pruned.push({ runId, goal, archive: file });
-  }
   return pruned;
+};
+
+// An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
+const canComeBack = async ({ ledger, project }: KeepingOptions, runId: string): Promise<boolean> =>
+  (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
+
+const archiveAndRemove = async (options: KeepingOptions, row: RunRow): Promise<string> => {
+  const { ledger, project, archive, logFolder, now } = options;
+  const { runId, lastHash } = row;
+  const file = await archive.write(runId, exportRun(options, runId), async (bytes) => {
+    const { header } = await readBundle(bytes, async () => {});
+    if (header.lastHash !== lastHash)
+      throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
+  });
+  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
+  if (project.store !== null) await dropRun(project.store, runId);
+  await disposeWorkspaces(project, runId);
+  await removeLogs(logFolder, runId);
+  return file;
 };
 
 const collectGarbage = async (

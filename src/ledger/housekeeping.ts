@@ -1,4 +1,3 @@
-import { LedgerError } from "../core/errors.js";
 import { TIMEOUT_MAX_MS } from "../core/limits.js";
 import type { RunStatus } from "../core/run.js";
 import type { KeptBlob, RunRow, Store } from "../stores/store.js";
@@ -46,18 +45,4 @@ export const unnamedBlobs = async (store: Store, nowMs: number): Promise<readonl
     if (rows.length < PAGE) break;
   }
   return [...unnamed.values()];
-};
-
-/** A run that changed since it was looked at stays. */
-export const removeRun = async (
-  store: Store,
-  row: RunRow,
-  removal: { readonly archive: string | null; readonly at: string },
-): Promise<void> => {
-  if (!FINISHED.includes(row.status))
-    throw new LedgerError(
-      "run_not_running",
-      `Run "${row.runId}" is ${row.status}; only finished runs are removed.`,
-    );
-  await store.remove(row.runId, { lastHash: row.lastHash, removedAt: removal.at, archive: removal.archive });
 };

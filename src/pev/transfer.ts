@@ -18,6 +18,13 @@ export type RunCommits = {
 /** `missing`: the project has no such commit to begin from, so the run can be read, but not resumed or applied. */
 export type CommitsArrived = "here" | "missing" | "none";
 
+/** 256 MiB: in base64, in its one line of a bundle, a larger one would be longer than any line that is taken in. */
+const PACK_BYTES = 268_435_456;
+
+/** Whether `packRun` has something to pack; a run that was imported without its origin has nothing. */
+export const holdsCommits = async (store: Git | null, runId: string): Promise<boolean> =>
+  store !== null && (await refsOf(store, runId)).origin !== undefined;
+
 /** Undefined for a run without workspace isolation. */
 export const packRun = async (store: Git | null, runId: string): Promise<RunCommits | undefined> => {
   if (store === null) return undefined;
@@ -30,8 +37,16 @@ export const packRun = async (store: Git | null, runId: string): Promise<RunComm
       input,
     },
   );
+  if (pack.byteLength > PACK_BYTES) throw tooLarge(runId, pack.byteLength);
   return { origin, refs, pack };
 };
+
+const tooLarge = (runId: string, bytes: number): LedgerError =>
+  new LedgerError(
+    "limit_exceeded",
+    `The commits of run "${runId}" take ${bytes} bytes; a bundle holds ${PACK_BYTES}.`,
+    { hint: "Bring them into your checkout (`runledger apply`); the run stays here." },
+  );
 
 /** Every object is hashed anew on arrival, and every commit must be whole before a ref names it. */
 export const unpackRun = async (

@@ -1,35 +1,41 @@
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
+import { removeAbandoned, unfinishedIn } from "./blobs.js";
 
 /** Where runs go before they are removed: a compressed bundle each, whole and on the disk before its name is there. */
 export interface Archive {
-  /** Answers with the file. */
-  write(runId: string, lines: AsyncIterable<string>): Promise<string>;
-  /** The bundle as it was written. */
-  read(file: string): AsyncIterable<Uint8Array>;
+  /** Answers with the file. What `check` refuses, reading it back, does not take the place of an archive that is there. */
+  write(
+    runId: string,
+    lines: AsyncIterable<string>,
+    check: (bytes: AsyncIterable<Uint8Array>) => Promise<void>,
+  ): Promise<string>;
 }
 
 export const openArchive = (folder: string): Archive => ({
-  write: async (runId, lines) => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+  write: async (runId, lines, check) => {
+    await mkdir(unfinishedIn(folder), { recursive: true, mode: 0o700 });
+    await removeAbandoned(folder);
     const file = join(folder, `${runId}.jsonl.gz`);
-    const unfinished = `${file}.unfinished`;
+    // Two processes may archive the same run at once: neither writes into what the other is about to name.
+    const unfinished = join(unfinishedIn(folder), randomUUID());
     try {
-      const onDisk = createWriteStream(unfinished, { mode: 0o600, flush: true });
+      const onDisk = createWriteStream(unfinished, { flags: "wx", mode: 0o600, flush: true });
       await pipeline(Readable.from(lines), createGzip(), onDisk);
+      await pipeline(createReadStream(unfinished), createGunzip(), check);
       await rename(unfinished, file);
     } catch (error) {
       await rm(unfinished, { force: true });
       throw error;
     }
-    await syncFolder(dirname(file));
+    await syncFolder(folder);
     return file;
   },
-  read: (file) => createReadStream(file).pipe(createGunzip()),
 });
 
 const syncFolder = async (folder: string): Promise<void> => {

@@ -105,7 +105,7 @@ const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);
 
 /** In one folder, so that what a crash left there is found without a walk through all blobs. */
-const unfinishedIn = (folder: string): string => join(folder, "unfinished");
+export const unfinishedIn = (folder: string): string => join(folder, "unfinished");
 
 /** A blob is written in seconds; one that is not finished after an hour has lost its writer. */
 const UNFINISHED_MS = 3_600_000;

@@ -57,7 +57,10 @@ export const events = sqliteTable(
   (table) => [unique("events_run_seq").on(table.runId, table.seq)],
 );
 
-/** One row a run, kept for ever: an epoch that was forgotten could be given out twice. */
+/**
+ * One row a run, as long as the run is here: an epoch that was forgotten could be given out twice. It goes with a finished run
+ * that is taken out; should that come back, no late write of a former holder fits behind its end.
+ */
 export const leases = sqliteTable("leases", {
   runId: text("run_id")
     .primaryKey()

@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
 import { openPrivateStore } from "../../src/pev/git.js";
@@ -303,6 +305,76 @@ describe("Pruning", () => {
     hoursLater(2);
     await expect(app.prune({ keep: 0 })).rejects.toThrow();
     expect((await app.ledger.load(runId)).state.status).toBe("completed");
+  });
+});
+
+describe("Pruning stops at no single run", () => {
+  /** Makes an event another one than its hash says, behind the ledger's back. */
+  const spoil = (app: RunLedger, runId: string): void => {
+    const db = new Database(join(app.dataDir, "ledger.db"));
+    db.exec("DROP TRIGGER IF EXISTS events_never_change");
+    db.prepare("UPDATE events SET payload = ? WHERE run_id = ? AND seq = 2").run("{}", runId);
+    db.prepare("DELETE FROM snapshots WHERE run_id = ?").run(runId);
+    db.close();
+  };
+
+  test("goes on behind a run that cannot be read, and says which one stays", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: fixes });
+    const [bad, good] = [await driven(app, onePlan()), await driven(app, onePlan())];
+    spoil(app, bad.runId);
+    hoursLater(2);
+    const later = await shop.open();
+    const stays: unknown[] = [];
+    const onStays = (...told: unknown[]) => void stays.push(told);
+    expect(await later.prune({ keep: 0, onStays })).toMatchObject([{ runId: good.runId }]);
+    expect(stays).toEqual([[bad.runId, expect.objectContaining({ code: "journal_tampered" })]]);
+    expect(await later.ledger.list({ limit: 9 })).toMatchObject([
+      { runId: bad.runId, quarantine: { seq: 2 } },
+    ]);
+  });
+
+  test("keeps the archive that is there when what it reads back does not hold", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app, onePlan());
+    hoursLater(2);
+    const [{ archive = null } = {}] = await app.prune({ keep: 0 });
+    if (archive === null) throw new Error("nothing archived");
+    const before = await readFile(archive);
+    await app.importRun(person(app), inPieces(gunzipSync(before)));
+    // Whoever has it in memory does not read it again.
+    spoil(app, runId);
+    const stays: string[] = [];
+    expect(await app.prune({ keep: 0, onStays: (_run, { code }) => void stays.push(code) })).toEqual([]);
+    expect(stays).toEqual(["bundle_invalid"]);
+    expect((await readFile(archive)).equals(before)).toBe(true);
+  });
+
+  test("leaves a run whose commits are not here, so that its archive with them stays", async () => {
+    const shop = await sample();
+    const app = await shop.open({ coder: fixes });
+    const root = shop.git("rev-parse", "HEAD").trim();
+    await shop.write({ "only-then.txt": "x\n" });
+    shop.commit("only then");
+    const { runId } = await driven(app, onePlan());
+    hoursLater(2);
+    const [{ archive = null } = {}] = await app.prune({ keep: 0 });
+    if (archive === null) throw new Error("nothing archived");
+    const before = await readFile(archive);
+    shop.git("reset", "--quiet", "--hard", root);
+    shop.git("reflog", "expire", "--expire=now", "--all");
+    shop.git("gc", "--quiet", "--prune=now");
+    // The store has them no more either: an hour and a cleaning later.
+    const store = `--git-dir=${join(app.dataDir, "store.git")}`;
+    shop.git(store, "repack", "-a", "-d", "-q");
+    shop.git(store, "prune", "--expire=now");
+    const back = await app.importRun(person(app), inPieces(gunzipSync(before)));
+    expect(back).toMatchObject({ arrived: true, commits: "missing" });
+    expect(await app.prune({ keep: 0, dryRun: true })).toEqual([]);
+    expect(await app.prune({ keep: 0 })).toEqual([]);
+    expect((await app.ledger.load(runId)).state.status).toBe("completed");
+    expect((await readFile(archive)).equals(before)).toBe(true);
   });
 });
 

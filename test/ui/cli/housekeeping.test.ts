@@ -1,8 +1,11 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
+import { exportRun } from "../../../src/ui/cli/commands/housekeeping.js";
+import { runCli } from "../../../src/ui/cli/program.js";
+import { CAST, type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
 
 let desk: Desk;
 let done: string;
@@ -95,6 +98,70 @@ describe("export and import", () => {
     }
   });
 
+  /** Types an export into a reader that is told of each piece, and says when it has taken it. */
+  const exportInto = (
+    reader: (piece: Buffer, taken: (error?: Error) => void) => void,
+    interrupted: AbortSignal,
+  ) => {
+    const out = new Writable({
+      highWaterMark: 1,
+      write: (piece: Buffer, _encoding, taken) => reader(piece, taken),
+    });
+    const { env, repo: cwd } = desk;
+    const err = new PassThrough();
+    const code = runCli(["export", done], { out, err, env, cwd, live: false, colours: false, interrupted });
+    return { out, code };
+  };
+
+  it("go no faster than their reader, however slow", async () => {
+    let [longest, waiting] = [0, 0];
+    const { out, code } = exportInto((piece, taken) => {
+      longest = Math.max(longest, piece.length);
+      waiting = Math.max(waiting, out.writableLength);
+      setImmediate(taken);
+    }, new AbortController().signal);
+    expect(await code).toBe(0);
+    expect(waiting).toBe(longest);
+  });
+
+  it("end when nobody reads any more: with Ctrl-C, and with a reader that went away", async () => {
+    const ctrlC = new AbortController();
+    const stuck = exportInto(() => ctrlC.abort(), ctrlC.signal);
+    expect(await stuck.code).toBe(130);
+    const gone = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    const { code } = exportInto((_piece, taken) => taken(gone), new AbortController().signal);
+    expect(await code).toBe(130);
+  });
+
+  it("leave no file behind that is not whole, and none by the final name before it is", async () => {
+    const folder = await mkdtemp(join(desk.place, "out-"));
+    const file = join(folder, "run.jsonl");
+    const ctrlC = new AbortController();
+    const app = await desk.open();
+    const seen: string[][] = [];
+    const watched = async function* (runId: string) {
+      for await (const line of app.exportRun(runId)) {
+        seen.push(await readdir(folder));
+        if (seen.length === 3) ctrlC.abort();
+        yield line;
+      }
+    };
+    const output = { out: new PassThrough(), err: new PassThrough(), json: false, quiet: false };
+    const exported = (interrupted: AbortSignal) =>
+      exportRun(
+        { ...app, exportRun: watched },
+        { ...output, live: false, colour: false },
+        done,
+        file,
+        interrupted,
+      );
+    expect(await exported(ctrlC.signal)).toBe(130);
+    expect(await readdir(folder)).toEqual([]);
+    expect(await exported(new AbortController().signal)).toBe(0);
+    expect(await readdir(folder)).toEqual(["run.jsonl"]);
+    expect(seen.every((names) => names.length === 1 && !names.includes("run.jsonl"))).toBe(true);
+  });
+
   it("do not write over a file, and refuse one that is not there, cut off, or something else", async () => {
     const there = join(desk.place, "there.txt");
     await writeFile(there, "mine");
@@ -112,6 +179,21 @@ describe("export and import", () => {
 });
 
 describe("prune and gc", () => {
+  it("keep all runs when the settings say 0, but for who asks to keep none", async () => {
+    hoursLater(2);
+    const unlimited = async (...argv: string[]) => {
+      await desk.write({ "runledger.yaml": `${CAST}runLedger: { maxRunHistory: 0 }\n` });
+      try {
+        return (await desk.json("prune", ...argv)).runs;
+      } finally {
+        await desk.write({ "runledger.yaml": CAST });
+      }
+    };
+    expect(await unlimited("--dry-run")).toEqual([]);
+    expect(await unlimited()).toEqual([]);
+    expect(await unlimited("--keep", "0", "--dry-run")).not.toEqual([]);
+  });
+
   it("say what would go, let it go, and bring it back", async () => {
     expect((await desk.type("prune", "--keep", "0")).err).toContain("There is nothing to remove.");
     hoursLater(2);

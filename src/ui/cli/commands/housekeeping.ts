@@ -1,6 +1,9 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
-import { Readable } from "node:stream";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { lstat, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Caller, LedgerError, type RunLedger } from "../../../index.js";
@@ -12,29 +15,70 @@ export const exportRun = async (
   output: Output,
   runId: string,
   file: string | undefined,
+  interrupted: AbortSignal,
 ): Promise<number> => {
-  const lines = Readable.from(app.exportRun(runId));
-  if (file === undefined) {
-    for await (const line of lines) output.out.write(line);
-    return EXIT.done;
-  }
-  const compress = file.endsWith(".gz") ? [createGzip()] : [];
+  const lines = app.exportRun(runId);
   try {
-    await pipeline([lines, ...compress, createWriteStream(file, { flags: "wx", mode: 0o600 })]);
+    if (file === undefined) await pour(lines, output.out, interrupted);
+    else await writeFile(lines, file, interrupted);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EEXIST" && code !== "ENOENT" && code !== "EACCES" && code !== "EISDIR") {
-      await rm(file, { force: true });
-      throw error;
-    }
-    throw new LedgerError("invalid_input", `"${file}" cannot be made (${code}).`, {
-      hint: "Name a file that does not exist, in a folder that does.",
-    });
+    if (interrupted.aborted || hasCode(error, "EPIPE")) return EXIT.interrupted;
+    throw error;
   }
+  if (file === undefined) return EXIT.done;
   if (output.json) printJson(output, { runId, file });
   else printLine(output, file);
   return EXIT.done;
 };
+
+// As fast as the reader takes it, or a whole run would wait in memory; the stream is not ours to end.
+const pour = async (lines: AsyncIterable<string>, out: Writable, interrupted: AbortSignal): Promise<void> => {
+  for await (const line of lines) {
+    interrupted.throwIfAborted();
+    if (!out.write(line)) await once(out, "drain", { signal: interrupted });
+  }
+  interrupted.throwIfAborted();
+};
+
+/** Beside where it will be, under a name of its own, so that what bears the final name is whole. */
+const writeFile = async (
+  lines: AsyncIterable<string>,
+  file: string,
+  interrupted: AbortSignal,
+): Promise<void> => {
+  await requireFree(file);
+  const unfinished = join(dirname(file), `.runledger-${randomUUID()}.unfinished`);
+  const handle = await open(unfinished, "wx", 0o600).catch((error: unknown) => {
+    throw cannotBeMade(file, error);
+  });
+  try {
+    const compress = file.endsWith(".gz") ? [createGzip()] : [];
+    const onDisk = handle.createWriteStream({ flush: true });
+    await pipeline([Readable.from(lines), ...compress, onDisk], { signal: interrupted });
+    await requireFree(file);
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+};
+
+/** Looked at before the work, and again after it: a rename would write over what came meanwhile. */
+const requireFree = async (file: string): Promise<void> => {
+  const there = await lstat(file).then(
+    () => true,
+    () => false,
+  );
+  if (there) throw cannotBeMade(file, { code: "EEXIST" });
+};
+
+const cannotBeMade = (file: string, cause: unknown): LedgerError =>
+  new LedgerError("invalid_input", `"${file}" cannot be made (${(cause as NodeJS.ErrnoException).code}).`, {
+    hint: "Name a file that does not exist, in a folder that does.",
+  });
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
 
 export const importRun = async (
   app: RunLedger,
@@ -93,8 +137,12 @@ export const prune = async (
   output: Output,
   options: { keep?: number; dryRun: boolean },
 ): Promise<number> => {
-  const pruned = await app.prune(options);
-  if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned });
+  const stays: { runId: string; code: string; message: string }[] = [];
+  const pruned = await app.prune({
+    ...options,
+    onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
+  });
+  if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned, stays });
   else if (pruned.length === 0) say(output, "There is nothing to remove.");
   else
     printLine(
@@ -104,6 +152,8 @@ export const prune = async (
         ...pruned.map(({ runId, archive, goal }) => [runId, archive ?? "yes", brief(goal, 60)]),
       ]),
     );
+  if (!output.json)
+    for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
   return EXIT.done;
 };
 

@@ -68,7 +68,7 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
       withLedger(async (app, b) => {
         const { exportRun } = await import("../commands/housekeeping.js");
         const file = output === undefined ? undefined : resolve(b.directory, output);
-        return exportRun(app, b.output, await app.findRun(id), file);
+        return exportRun(app, b.output, await app.findRun(id), file, b.terminal.interrupted);
       }),
     );
 
@@ -86,8 +86,10 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("prune")
     .description("archive and remove the oldest finished runs; none that ended within the hour")
-    .option("--keep <n>", "keep so many of them (default: runLedger.maxRunHistory)", (text) =>
-      wholeNumber(text),
+    .option(
+      "--keep <n>",
+      "keep so many of them, 0: none (default: runLedger.maxRunHistory, there 0: all)",
+      (text) => wholeNumber(text),
     )
     .option("--dry-run", "only say which", false)
     .action((options: { keep?: number; dryRun: boolean }) =>
