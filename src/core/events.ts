@@ -2,8 +2,8 @@ import * as z from "zod";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
 
-/** Who speaks. People and the engine are roles of their own, so that no agent can pass for them. */
-export const Role = z.enum(["orchestrator", "executor", "human", "engine"]);
+/** Who speaks. People, the engine and the host that rolls out are roles of their own, so that no agent can pass for them. */
+export const Role = z.enum(["orchestrator", "executor", "human", "engine", "host"]);
 export type Role = z.infer<typeof Role>;
 
 export const Actor = z.strictObject({ name: z.string(), role: Role });
@@ -61,6 +61,10 @@ export const Waiver = z.strictObject({
   by: Actor,
 });
 export type Waiver = z.infer<typeof Waiver>;
+
+/** What became of a request for a grant; withdrawn when the teammate stopped waiting without an answer. */
+export const GrantOutcome = z.enum(["granted", "denied", "withdrawn"]);
+export type GrantOutcome = z.infer<typeof GrantOutcome>;
 
 /** Where a run begins that goes on from another one's past. */
 export const ForkPoint = z.strictObject({
@@ -145,6 +149,23 @@ export const EventBody = z.discriminatedUnion("type", [
     z.strictObject({ reason: FailureReason, message: z.string(), unmet: z.array(z.string()) }),
   ),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
+  event(
+    "teammate_approval_blocked",
+    z.strictObject({
+      /** The same for every attempt at the same request. */
+      grantRequestId: z.string(),
+      /** From 1 in each cycle of being blocked. */
+      attempt: z.int().min(1),
+      agent: z.string(),
+      /** What it may not use yet; null when the host does not say. */
+      tool: z.string().nullable(),
+      reason: z.string(),
+    }),
+  ),
+  event(
+    "teammate_approval_unblocked",
+    z.strictObject({ grantRequestId: z.string(), agent: z.string(), outcome: GrantOutcome }),
+  ),
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

@@ -43,6 +43,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  blockedTeammates: [],
   state: { status: "planning" },
 });
 
@@ -126,15 +127,33 @@ const evolvers: Evolvers = {
   run_resumed: (run) => ({ ...askedAgain(run), state: { status: "running" } }),
   run_completed: (run, { payload, at }) => ({
     ...run,
+    blockedTeammates: [],
     state: { status: "completed", at, summary: payload.summary },
   }),
-  run_failed: (run, { payload, at }) => ({ ...run, state: { status: "failed", at, ...payload } }),
+  run_failed: (run, { payload, at }) => ({
+    ...run,
+    blockedTeammates: [],
+    state: { status: "failed", at, ...payload },
+  }),
   worker_lost: (run, { payload }) => ({
     ...run,
     workersLost: run.workersLost + 1,
     lastLostEpoch: payload.epoch,
   }),
+  teammate_approval_blocked: (run, { payload, at }) => {
+    const { others, former } = withoutRequest(run, payload.grantRequestId);
+    return { ...run, blockedTeammates: [...others, { ...payload, since: former?.since ?? at }] };
+  },
+  teammate_approval_unblocked: (run, { payload }) => ({
+    ...run,
+    blockedTeammates: withoutRequest(run, payload.grantRequestId).others,
+  }),
 };
+
+const withoutRequest = ({ blockedTeammates }: Run, grantRequestId: string) => ({
+  others: blockedTeammates.filter((one) => one.grantRequestId !== grantRequestId),
+  former: blockedTeammates.find((one) => one.grantRequestId === grantRequestId),
+});
 
 const passed = (run: Run, { payload, at }: EventOf<"step_validation_passed">): Run => {
   const { verdict } = payload;

@@ -33,6 +33,7 @@ export const whyRun = (
   }
   const actions = nextActions(run);
   const [action] = actions;
+  if (isHeldUp(run, actions)) return heldUpWhy(run);
   if (action === undefined) return blockedWhy(run);
   if (!hasWorker) return unattendedWhy(run, actions, agents);
   return {
@@ -41,6 +42,22 @@ export const whyRun = (
     hint: null,
     stepId: "stepId" in action ? action.stepId : null,
   };
+};
+
+/** All that could go on is with teammates that wait for a grant; what somebody can answer here comes first. */
+const isHeldUp = ({ blockedTeammates, steps }: Run, actions: readonly Action[]): boolean =>
+  blockedTeammates.length > 0 &&
+  !(actions.length === 0 && steps.some(awaitsApproval)) &&
+  actions.every((due) => due.kind === "work" && blockedTeammates.some(({ agent }) => agent === due.agent));
+
+const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
+  const told = blockedTeammates
+    .slice(0, NAMES_SHOWN)
+    .map(({ agent, tool, grantRequestId }) => `"${agent}" (${tool ?? "a grant"}, request ${grantRequestId})`);
+  return person(
+    `It waits until ${moreThan(told, blockedTeammates.length)} may go on.`,
+    "Grant or deny it where the host asks for it; the ledger only mirrors it.",
+  );
 };
 
 const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
@@ -115,6 +132,9 @@ const workSentence = (run: Run): string => {
   const told = parts
     .filter(([, steps]) => steps.length > 0)
     .map(([what, steps]) => `${what} ${someOf(steps)}`);
+  const grantees = [...new Set(run.blockedTeammates.map(({ agent }) => agent))];
+  if (grantees.length > 0)
+    told.push(`waiting for a grant: ${moreThan(grantees.slice(0, NAMES_SHOWN), grantees.length)}`);
   if (told.length > 0) return `It is at work: ${told.join("; ")}.`;
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
@@ -128,9 +148,11 @@ const NAMES_SHOWN = 5;
 
 const someOf = (steps: readonly Step[]): string => {
   const names = steps.slice(0, NAMES_SHOWN).map(({ spec }) => spec.id);
-  const more = steps.length - names.length;
-  return names.join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return moreThan(names, steps.length);
 };
+
+const moreThan = (names: readonly string[], total: number): string =>
+  names.join(", ") + (total > names.length ? ` and ${total - names.length} more` : "");
 
 const lastWord = ({ state, feedback }: Step): string => {
   if (state.status === "failed") return state.verdict.message;

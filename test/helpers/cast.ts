@@ -11,6 +11,7 @@ export const SESSION = "session-1";
 export const orchestrator: Caller = { name: "orchestrator", role: "orchestrator", sessionKey: SESSION };
 export const person: Caller = { name: "ada", role: "human", sessionKey: "terminal" };
 export const engine: Caller = { name: "engine", role: "engine", sessionKey: "engine" };
+export const host: Caller = { name: "host", role: "host", sessionKey: "host" };
 export const executor = (name: string, bound: Partial<Caller> = {}): Caller => ({
   name,
   role: "executor",
@@ -204,6 +205,25 @@ export const resume = (overrideStale = false): Command => ({ type: "resume_run",
 export const cancel = (reason = "not needed"): Command => ({ type: "cancel_run", reason });
 export const loseWorker = (epoch: number): Command => ({ type: "worker_lost", owner: "host:1:1", epoch });
 
+/** The condition of the host's teammates, each blocked on a request of its own; who is not named is not blocked. */
+export const teammates = (
+  blocked: readonly Partial<BlockedNow>[],
+  answered: Mirroring["answered"] = [],
+): Command => ({
+  type: "mirror_teammates",
+  blocked: blocked.map((one) => ({
+    grantRequestId: "grant-1",
+    agent: "coder",
+    tool: "exec",
+    reason: "needs the shell",
+    attempt: null,
+    ...one,
+  })),
+  answered,
+});
+type Mirroring = CommandOf<"mirror_teammates">;
+type BlockedNow = Mirroring["blocked"][number];
+
 export const say = (said: Said, run: Run): Command => (typeof said === "function" ? said(run) : said);
 
 /** Who says it when a test does not care. */
@@ -231,4 +251,5 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   resume_run: person,
   cancel_run: person,
   worker_lost: engine,
+  mirror_teammates: host,
 };

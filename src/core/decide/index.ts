@@ -23,6 +23,7 @@ import {
   rejectStep,
   startStep,
 } from "./step.js";
+import { mirrorTeammates } from "./teammates.js";
 
 export type Decision = {
   /** Ready to be appended: seq, time and actor are set. Empty when the command was carried out before. */
@@ -78,6 +79,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   resume_run: resumeRun,
   cancel_run: cancelRun,
   worker_lost: workerLost,
+  mirror_teammates: mirrorTeammates,
 };
 
 const stamped = (

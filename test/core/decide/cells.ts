@@ -13,9 +13,10 @@ import { attempt, historyOf, played, playedOn } from "../../helpers/given.js";
 export type Cell = readonly EventType[] | ErrorCode;
 export const nothing: readonly EventType[] = [];
 
-type WithKinds = "apply_policy" | "record_verdict" | "record_criterion_verdict";
+type WithKinds = "mirror_teammates" | "apply_policy" | "record_verdict" | "record_criterion_verdict";
 export type CommandCase =
   | Exclude<CommandType, WithKinds>
+  | `mirror_teammates ${"blocked" | "free"}`
   | `apply_policy ${PolicyActionType}`
   | `record_verdict ${Outcome}`
   | `record_criterion_verdict ${Outcome}`;
@@ -72,6 +73,8 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   resume_run: cast.resume(),
   cancel_run: cast.cancel(),
   worker_lost: cast.loseWorker(1),
+  "mirror_teammates blocked": cast.teammates([{}]),
+  "mirror_teammates free": cast.teammates([]),
 });
 
 /** Step "a", step "b" that waits for it, step "sign" that waits for a person, and one criterion. */

@@ -169,6 +169,21 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused(["worker_lost"]),
     ...ended,
   },
+  "mirror_teammates blocked": {
+    none: "run_not_found",
+    planning: ["teammate_approval_blocked"],
+    running: ["teammate_approval_blocked"],
+    ...paused(["teammate_approval_blocked"]),
+    ...ended,
+  },
+  "mirror_teammates free": {
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  },
 };
 
 const said = saidIn("sign");

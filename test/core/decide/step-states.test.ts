@@ -126,6 +126,8 @@ const rows: { readonly [C in CommandCase]: Row } = {
   resume_run: every("run_not_paused"),
   cancel_run: every(["run_failed"]),
   worker_lost: every(["worker_lost"]),
+  "mirror_teammates blocked": every(["teammate_approval_blocked"]),
+  "mirror_teammates free": every(nothing),
 };
 
 const said = saidIn("a");

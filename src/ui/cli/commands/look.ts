@@ -12,7 +12,7 @@ import {
   type StoredEvent,
   type Verdict,
 } from "../../../index.js";
-import { agoOf, headline, statusMark, verdictLine } from "../describe.js";
+import { agoOf, blockedWords, headline, statusMark, unblockedWords, verdictLine } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, paint, printJson, printLine, safe, say, table } from "../output.js";
 
@@ -104,6 +104,7 @@ export const showRun = async (
     printLine(output, `criterion  ${statusMark(output, state.status)}  ${brief(spec.description, 80)}`);
   for (const { stepId, kind, reason, by } of run.waivers)
     printLine(output, `waiver     ${stepId} ${kind} by ${by.name}: ${brief(reason, 80)}`);
+  for (const one of run.blockedTeammates) printLine(output, `blocked    ${brief(blockedWords(one), 120)}`);
   for (const [key, value] of Object.entries(run.notes))
     if (value !== "") printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
   if (run.forkedFrom !== null)
@@ -193,6 +194,8 @@ const eventWords = (event: StoredEvent): string => {
   const { payload } = event;
   const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ` : "";
+  if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
+  if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
   if ("decision" in payload && typeof payload.decision === "object")
     return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;
