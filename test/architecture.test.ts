@@ -23,6 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   "src/ledger": ["src/stores/store.ts", "src/core"],
   "src/pev": ["src/ledger", "src/core", "src/stores/store.ts", "validators"],
   tools: ["src/pev", "src/ledger", "src/core"],
+  "src/rollout": ["src/ledger", "src/stores/store.ts", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],

@@ -9,6 +9,7 @@ import {
   inArray,
   isNotNull,
   lt,
+  max,
   not,
   type Placeholder,
   type SQL,
@@ -124,6 +125,11 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .where(gt(events.position, given("afterPosition")))
         .orderBy(asc(events.position))
         .limit(given("limit"))
+        .prepare(),
+    lastPosition: () =>
+      db
+        .select({ position: max(events.position) })
+        .from(events)
         .prepare(),
     run: () =>
       db

@@ -45,6 +45,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
+    lastPosition: async () => call(() => reads.lastPosition.get()?.position ?? 0),
     list: async (query) => call(() => list(db, reads, query)),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),

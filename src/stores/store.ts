@@ -21,6 +21,8 @@ export interface Store {
   read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
   /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
   feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** Of the newest event that is here; 0 when there is none. Another one means that some run has changed. */
+  lastPosition(): Promise<number>;
   /** Newest first (by creation), filtered before limited. */
   list(query: ListQuery): Promise<readonly RunRow[]>;
   runRow(runId: string): Promise<RunRow | undefined>;

@@ -72,6 +72,10 @@ export const requireSession = (run: Run, caller: Caller): void => {
   });
 };
 
+/** Only a pause on request ages; time spent waiting for a person does not count. */
+export const isStalePause = ({ state }: Run, nowMs: number, staleTtlMs: number): boolean =>
+  state.status === "paused" && state.reason === "requested" && nowMs - Date.parse(state.since) > staleTtlMs;
+
 export const requireLive = (run: Run): void => {
   if (!isTerminal(run)) return;
   throw new LedgerError("run_terminal", `Run "${run.runId}" is ${run.state.status}; nothing can change it.`, {
