@@ -1,13 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 
 /** In the order of a rollout; each but the first is one settings key. */
-export const stages = [
-  "off",
-  "shadow",
-  "write_through",
-  "authoritative_read",
-  "projection_retired",
-] as const;
+export const stages = ["off", "shadow", "write_through", "authoritative_read", "projection_retired"] as const;
 export type Stage = (typeof stages)[number];
 
 /** The keys `runLedger.*` that decide the stage. */
@@ -72,7 +66,8 @@ export const stageChange = (
 const changesTo = (settings: RolloutSettings, to: Stage): readonly SettingChange[] => {
   const wanted: [keyof RolloutSettings, boolean][] = to === "off" ? [] : [["enabled", true]];
   for (const stage of stages)
-    if (stage !== "off" && stages.indexOf(stage) >= stages.indexOf(to)) wanted.push([keys[stage], stage === to]);
+    if (stage !== "off" && stages.indexOf(stage) >= stages.indexOf(to))
+      wanted.push([keys[stage], stage === to]);
   return wanted
     .filter(([key, value]) => settings[key] !== value)
     .map(([key, value]) => ({ key: `runLedger.${key}`, value }));
