@@ -4,7 +4,7 @@ import { LedgerError } from "../core/errors.js";
 import { foldedName, isReservedName } from "../core/names.js";
 
 export interface Credentials {
-  /** A credential for in-process callers. The engine's and the rollout's own are never issued here. */
+  /** A credential for in-process callers. The engine's own and that of hosts are never issued here. */
   issue(caller: Caller): Caller;
   /** The caller itself when this ledger issued it; a look-alike object is refused. */
   check(caller: Caller): Caller;

@@ -32,7 +32,7 @@ export const openedIn = async (place: string, over: Partial<Rules> = {}): Promis
 export const openedOn = (store: Store, over: Partial<Rules> = {}): Opened => {
   const { credentials, engine, host } = createCredentials();
   const ledger = openLedger({ store, rules: { ...rules, ...over }, credentials, now: () => AT });
-  const own: { readonly [R in Caller["role"]]?: Caller } = { engine, host };
+  const ownOf = ({ role }: Caller) => (role === "engine" ? engine : role === "host" ? host : undefined);
   return {
     ledger,
     store,
@@ -42,7 +42,7 @@ export const openedOn = (store: Store, over: Partial<Rules> = {}): Opened => {
       const run = (await store.runRow(runId)) && (await ledger.load(runId));
       const command = typeof said === "function" ? said(run ?? (await ledger.load(runId))) : said;
       const caller = by ?? usualCaller(command, run);
-      return ledger.submit(runId, command, own[caller.role] ?? ledger.issue(caller));
+      return ledger.submit(runId, command, ownOf(caller) ?? ledger.issue(caller));
     },
   };
 };

@@ -28,7 +28,7 @@ export type DecideContext = {
 export type Decided = EventBody & Partial<Pick<JournalEvent, "at" | "actor" | "sessionKey">>;
 
 /** Commands that make the run they are sent to. */
-export type CreatingType = "create_run" | "fork_run";
+export type CreatingType = "create_run" | "fork_run" | "mirror_run";
 
 /** Which events may follow a command, or a LedgerError. Pure. */
 export type Decider<T extends CommandType> = (
@@ -75,6 +75,16 @@ export const requireSession = (run: Run, caller: Caller): void => {
 /** Only a pause on request ages; time spent waiting for a person does not count. */
 export const isStalePause = ({ state }: Run, nowMs: number, staleTtlMs: number): boolean =>
   state.status === "paused" && state.reason === "requested" && nowMs - Date.parse(state.since) > staleTtlMs;
+
+/** What a host drives nobody else may move on, or the two would tell different stories. */
+export const requireDrivenHere = ({ runId, source }: Run): void => {
+  if (source === null) return;
+  throw new LedgerError(
+    "run_mirrored",
+    `Run "${runId}" is driven by its host (${source.kind} ${quoted(source.hostId)} of ${quoted(source.projection)}).`,
+    { hint: "Change it where it runs; its host reports that here." },
+  );
+};
 
 export const requireLive = (run: Run): void => {
   if (!isTerminal(run)) return;
