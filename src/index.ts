@@ -141,25 +141,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
-  const { credentials, engine, host: hostCaller } = createCredentials();
-  const ledger = openLedger({
-    store,
-    credentials,
-    now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
-  });
+  const { credentials, engine, host } = createCredentials();
+  const rules = rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]);
+  const ledger = openLedger({ store, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
-  const agents = openAgents({
-    commands: settings.agents,
-    functions,
-    projectDir,
-    logFolder,
-    places,
-    environment: env,
-  });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const commands = settings.agents;
+  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
+  const toolHost: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
@@ -186,11 +176,11 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     settings,
     agentNames,
     ledger,
-    host: hostCaller,
+    host,
     issue: (caller) => ledger.issue(caller),
-    toolsFor: (caller) => toolsFor(caller, host),
+    toolsFor: (caller) => toolsFor(caller, toolHost),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    createRun: (caller, input) => createRun(toolHost, caller, input),
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     findRun: (given) => findRun(ledger, given),
@@ -209,7 +199,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       (await import("./engine/doctor.js")).examine({
         projectDir,
         isolated: project.store !== null,
-        agents: settings.agents,
+        agents: commands,
         share: settings.workspace.share,
         environment: env,
         probes: probesOf(ledger, project),
