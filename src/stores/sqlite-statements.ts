@@ -21,6 +21,7 @@ import {
   keys,
   leases,
   meta,
+  mirrors,
   origins,
   quarantines,
   removals,
@@ -63,6 +64,14 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
+    insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
+    mirrored: compiled(
+      sqlite,
+      db
+        .select({ runId: mirrors.runId })
+        .from(mirrors)
+        .where(and(eq(mirrors.projection, given("projection")), eq(mirrors.hostId, given("hostId")))),
+    ),
     forgetRemoval: compiled(sqlite, db.delete(removals).where(eq(removals.runId, given("runId")))),
     saveSnapshot: compiled(
       sqlite,
@@ -99,7 +108,7 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
   /** In the order of what refers to what; the events can only follow their removal. */
   leftovers: [
     db.delete(keys).where(eq(keys.scope, given("runId"))),
-    ...[leases, snapshots, quarantines, origins, events, runs].map((table) =>
+    ...[leases, snapshots, quarantines, origins, mirrors, events, runs].map((table) =>
       db.delete(table).where(eq(table.runId, given("runId"))),
     ),
   ].map((statement) => statement.prepare()),
@@ -244,6 +253,7 @@ export const listRuns = (
         query.statuses && inArray(runs.status, [...query.statuses]),
         query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
         query.claimable ? claimable : undefined,
+        query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
         query.quarantined ? isNotNull(quarantines.runId) : undefined,
         olderThan === undefined ? undefined : lt(runs.created, olderThan),
       ),
@@ -312,6 +322,8 @@ const sameLease = and(
 const claimable = sql`${runs.runnable} = 1
   AND ${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
+
+const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;
 
 const leaseRow = {
   runId: leases.runId,

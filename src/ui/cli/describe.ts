@@ -26,7 +26,8 @@ export const statusMark = (output: Output, status: string): string =>
 
 export const headline = (output: Output, { run, interrupted }: RunView): string => {
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
-  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
+  const reported = run.source === null ? "" : " as reported by its host";
+  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}${reported}  started ${agoOf(run.createdAt)}`;
 };
 
 export const agoOf = (iso: string): string =>
@@ -86,12 +87,29 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
       return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
       return line("red", "■", `failed: ${event.payload.message}`);
+    case "run_reported":
+      return line("blue", "≡", `reported ${event.payload.status}${after(event.payload)}`);
+    case "step_reported":
+      return line(
+        "blue",
+        "≡",
+        `${event.payload.stepId}: reported ${event.payload.status}${after(event.payload)}`,
+      );
+    case "projection_synced":
+      return line(
+        event.payload.status === "synced" ? "green" : "yellow",
+        "≡",
+        `${event.payload.target}: ${event.payload.status}${after({ result: "", error: event.payload.error })}`,
+      );
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
+
+const after = ({ result, error }: { readonly result: string; readonly error: string }): string =>
+  error || result ? `: ${error || result}` : "";
 
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

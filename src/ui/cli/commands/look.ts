@@ -90,10 +90,10 @@ export const showRun = async (
     table([
       ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
       ...run.steps.map((step) => [
-        step.spec.id,
+        brief(step.spec.id, 40),
         statusMark(output, step.state.status === "completed" ? step.state.how : step.state.status),
-        step.spec.ownerAgent,
-        step.spec.validator.type,
+        brief(step.spec.ownerAgent, 40),
+        step.report === null ? step.spec.validator.type : "none: reported",
         step.attempt === 0 ? "-" : String(step.attempt),
         brief(lastWord(step), 70),
       ]),
@@ -114,8 +114,9 @@ export const showRun = async (
   return EXIT.done;
 };
 
-const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+const lastWord = ({ state, feedback, report }: Step): string => {
+  if (report !== null) return report.error || report.result;
+  if (state.status === "failed") return state.verdict?.message ?? "";
   if (state.status === "interrupted") return state.reason;
   if (state.status === "completed") return state.verdict?.message ?? "";
   if (feedback === null) return "";
