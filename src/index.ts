@@ -12,6 +12,7 @@ import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError 
 import { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 import { PLAN_TEXT_CHARS } from "./core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 import { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
 import type { Verdict } from "./core/verdict.js";
 import type { Waiting } from "./core/why.js";
@@ -37,6 +38,32 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import type { Difference, Drift, DriftKind, Explanation } from "./rollout/drift.js";
+import {
+  changedRecord,
+  type HostQuery,
+  type NewHostRun,
+  newRecord,
+  type Projection,
+} from "./rollout/projection.js";
+import type { Replayed } from "./rollout/replay.js";
+import {
+  type Completion,
+  createRollout,
+  type Rollout,
+  type RolloutOptions,
+  type RolloutStatus,
+} from "./rollout/rollout.js";
+import {
+  contradictionsIn,
+  type RolloutSettings,
+  type SettingChange,
+  type Stage,
+  type StageChange,
+  stageOf,
+  stages,
+} from "./rollout/stage.js";
+import type { Trouble, Written } from "./rollout/writes.js";
 import { setSetting } from "./settings/edit.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
@@ -67,6 +94,8 @@ export interface RunLedger extends Keeping {
   /** Who can work on steps here, by name. */
   readonly agentNames: readonly string[];
   readonly ledger: Ledger;
+  /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
+  readonly host: Caller;
   /** A credential for an in-process caller. */
   issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002). */
@@ -112,19 +141,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
-  const { credentials, engine } = createCredentials();
-  const ledger = openLedger({
-    store,
-    credentials,
-    now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
-  });
+  const { credentials, engine, host } = createCredentials();
+  const rules = rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]);
+  const ledger = openLedger({ store, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
   const commands = settings.agents;
   const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const toolHost: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
@@ -151,10 +176,11 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     settings,
     agentNames,
     ledger,
+    host,
     issue: (caller) => ledger.issue(caller),
-    toolsFor: (caller) => toolsFor(caller, host),
+    toolsFor: (caller) => toolsFor(caller, toolHost),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    createRun: (caller, input) => createRun(toolHost, caller, input),
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     findRun: (given) => findRun(ledger, given),
@@ -269,33 +295,59 @@ export type {
   Caller,
   Collected,
   Command,
+  Completion,
+  Difference,
+  Drift,
+  DriftKind,
   Driven,
   ErrorCode,
   ErrorKind,
+  Explanation,
   Finding,
   Forking,
+  HostChange,
+  HostQuery,
+  HostRun,
+  HostRunStatus,
+  HostStep,
+  HostStepStatus,
   Imported,
   Ledger,
   ListedRun,
+  NewHostRun,
   NewRun,
   Patch,
   PolicyAction,
   PolicyActionType,
   PolicyRequest,
+  Projection,
   Pruned,
+  Replayed,
+  Rollout,
+  RolloutOptions,
+  RolloutSettings,
+  RolloutStatus,
   Run,
   RunStatus,
   RunView,
+  SettingChange,
   Settings,
+  Stage,
+  StageChange,
   Step,
   StepLogs,
   StoredEvent,
+  Trouble,
   Verdict,
   Waiting,
   Worker,
+  Written,
 };
 export {
   awaitsApproval,
+  changedRecord,
+  contradictionsIn,
+  createRollout,
   errorKinds,
   eventTypes,
   findProject,
@@ -304,10 +356,13 @@ export {
   isLedgerError,
   LedgerError,
   loadSettings,
+  newRecord,
   PLAN_TEXT_CHARS,
   packageFolder,
   parseYaml,
   runStatuses,
   setSetting,
   settingsWire,
+  stageOf,
+  stages,
 };

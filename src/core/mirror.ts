@@ -67,7 +67,7 @@ const hostStepStatus: {
 };
 
 /** The status of a run in its host's words. */
-export const hostStatusOf = ({ state }: Run): HostRunStatus =>
+const hostStatusOf = ({ state }: Run): HostRunStatus =>
   (hostRunStatus[state.status] as (state: RunState) => HostRunStatus)(state);
 
 /** The host's record as the ledger knows it; undefined for a run that no host reports. */
@@ -97,7 +97,7 @@ export const hostStepOf = ({ spec, state, report }: Step): HostStep => ({
   ...(report ?? NOTHING_TOLD),
 });
 
-export const NOTHING_TOLD: Report = { result: "", error: "" };
+const NOTHING_TOLD: Report = { result: "", error: "" };
 
 /** A step of a host has no judge here; the type wants one, so it is the one that never runs by itself. */
 export const reportedSpec = (step: Pick<HostStep, "stepId" | "goal" | "agent" | "dependsOn">): StepSpec => ({
@@ -110,3 +110,9 @@ export const reportedSpec = (step: Pick<HostStep, "stepId" | "goal" | "agent" | 
   mayChange: { paths: [], only: false },
   maxRetries: 0,
 });
+
+/** Where the ledger's lists find runs of these statuses; some of what is found there may be of another. */
+export const runStatusesFor = (statuses: readonly HostRunStatus[]): readonly RunStatus[] => {
+  const nobody = { ...NOTHING_TOLD, at: "", by: { name: "", role: "host" } } as const;
+  return [...new Set(statuses.map((status) => runStateOf[status](nobody).status))];
+};

@@ -9,8 +9,7 @@ export type HostRunStatus = z.infer<typeof HostRunStatus>;
 export const HostStepStatus = z.enum(["pending", "running", "completed", "failed", "skipped", "cancelled"]);
 export type HostStepStatus = z.infer<typeof HostStepStatus>;
 
-export const SourceKind = z.enum(["workflow", "background"]);
-export type SourceKind = z.infer<typeof SourceKind>;
+const SourceKind = z.enum(["workflow", "background"]);
 
 /** What came of it and what went wrong; "" for nothing. */
 const outcome = {
