@@ -25,7 +25,6 @@ const arrows: Record<string, readonly string[]> = {
   tools: ["src/pev", "src/ledger", "src/core"],
   "src/rollout": ["src/ledger", "src/stores/store.ts", "src/stores/sqlite-driver.ts", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
-  "src/rollout": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],
 };

@@ -1,5 +1,5 @@
 import { GOAL_CHARS } from "../core/limits.js";
-import type { HostRun, HostRunStatus, HostStep, HostStepStatus, SourceKind } from "../core/reported.js";
+import type { HostRun, HostRunStatus, HostStep, HostStepStatus } from "../core/reported.js";
 import type { HostQuery } from "./projection.js";
 import type { Completion, Rollout } from "./rollout.js";
 
@@ -223,7 +223,11 @@ const taskOf = ({
 const RUNS_PER_PAGE = 100;
 
 /** Filtered before limited: a hundred tasks must not hide the one workflow behind them. */
-const ofKind = async (rollout: Rollout, kind: SourceKind, query: HostQuery): Promise<readonly HostRun[]> => {
+const ofKind = async (
+  rollout: Rollout,
+  kind: HostRun["kind"],
+  query: HostQuery,
+): Promise<readonly HostRun[]> => {
   const found: HostRun[] = [];
   let { after } = query;
   while (found.length < query.limit) {

@@ -6,7 +6,7 @@ import { LedgerError } from "../core/errors.js";
 import type { HostRun } from "../core/reported.js";
 import { loadDriver, openFile } from "../stores/sqlite-driver.js";
 import { type BoardText, readBoard, writeBoard } from "./board-text.js";
-import { changedRecord, newestFirst, newRecord, noRecord, pageOf, recordExists } from "./host-record.js";
+import { newestFirst, noRecord, pageOf, recordAfter, recordExists, recordNow } from "./host-record.js";
 import type { Projection } from "./projection.js";
 import { untilFree } from "./until-free.js";
 
@@ -15,7 +15,7 @@ const BOARD_BYTES = 32 * 1024 * 1024;
 
 /**
  * A Markdown file that people can read and commit: one section a run, one tick box a step, between two marks; text outside
- * of them is theirs. A status that a person edits there counts as the host's word. Throws LedgerError: `run_exists`,
+ * of them is theirs. A status that a person edits there is the host's word: it counts where the host's table does. Throws LedgerError: `run_exists`,
  * `run_not_found`, `step_not_found`, `limit_exceeded`, and `store_unavailable` for a file that cannot be read or written.
  */
 export const openMarkdownBoard = ({
@@ -43,7 +43,7 @@ export const openMarkdownBoard = ({
   return {
     name,
     create: async (run) => {
-      const record = newRecord(run);
+      const record = recordNow(run);
       await writing((runs) => {
         if (runs.some(({ id }) => id === record.id)) throw recordExists(record.id, file);
         return [...runs, record];
@@ -54,11 +54,11 @@ export const openMarkdownBoard = ({
       writing((runs) => {
         const known = runs.find((run) => run.id === id);
         if (known === undefined) throw noRecord(id, file);
-        return withRecord(runs, changedRecord(known, change));
+        return withRecord(runs, recordAfter(known, change));
       }),
     save: (run) => writing((runs) => withRecord(runs, run)),
     read: async (id) => (await runsNow()).find((run) => run.id === id),
-    list: async (query) => pageOf([...(await runsNow())].sort(newestFirst), query),
+    list: async (query) => pageOf([...(await runsNow())].sort(newestFirst), query, file),
   };
 };
 

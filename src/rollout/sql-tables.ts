@@ -6,7 +6,7 @@ import type Database from "better-sqlite3";
 import { LedgerError } from "../core/errors.js";
 import type { HostRun, HostStep } from "../core/reported.js";
 import { loadDriver, openFile } from "../stores/sqlite-driver.js";
-import { changedRecord, newRecord, noRecord, recordExists } from "./host-record.js";
+import { noRecord, pageOf, recordAfter, recordExists, recordNow } from "./host-record.js";
 import type { HostQuery, Projection } from "./projection.js";
 import { untilFree } from "./until-free.js";
 
@@ -36,11 +36,11 @@ export const openSqlTables = async ({
     opened ??= tablesIn(openFile(driver, file, { timeout: 0 }), file);
     return opened;
   };
-  const reading = <T>(none: T, work: (tables: Tables) => T): Promise<T> =>
+  const reading = <T>(none: () => T, work: (tables: Tables) => T): Promise<T> =>
     untilFree(`The workflow tables in ${file}`, () => {
-      if (opened === undefined && !existsSync(file)) return none;
+      if (opened === undefined && !existsSync(file)) return none();
       const tables = connected();
-      return tables.areThere() ? tables.atOnce("deferred", () => work(tables)) : none;
+      return tables.areThere() ? tables.atOnce("deferred", () => work(tables)) : none();
     });
   const writing = async (work: (tables: Tables) => void): Promise<void> => {
     if (opened === undefined) await mkdir(dirname(file), { recursive: true });
@@ -55,7 +55,7 @@ export const openSqlTables = async ({
   return {
     name,
     create: async (run) => {
-      const record = newRecord(run);
+      const record = recordNow(run);
       await writing((tables) => {
         if (tables.read(record.id) !== undefined) throw recordExists(record.id, file);
         tables.put(record);
@@ -66,14 +66,22 @@ export const openSqlTables = async ({
       writing((tables) => {
         const record = tables.read(id);
         if (record === undefined) throw noRecord(id, file);
-        tables.put(changedRecord(record, change));
+        tables.put(recordAfter(record, change));
       }),
     save: (run) =>
       writing((tables) => {
         if (!isDeepStrictEqual(tables.read(run.id), run)) tables.put(run);
       }),
-    read: (id) => reading<HostRun | undefined>(undefined, (tables) => tables.read(id)),
-    list: (query) => reading<readonly HostRun[]>([], (tables) => tables.list(query)),
+    read: (id) =>
+      reading<HostRun | undefined>(
+        () => undefined,
+        (tables) => tables.read(id),
+      ),
+    list: (query) =>
+      reading(
+        () => pageOf([], query, file),
+        (tables) => tables.list(query),
+      ),
     close: () => void opened?.close(),
   };
 };
@@ -138,14 +146,16 @@ const tablesIn = (db: Database.Database, file: string): Tables => {
       const kept = JSON.stringify(run.steps.map(({ stepId }) => stepId));
       db.prepare(DELETE_STEPS).run(run.id, kept);
     },
-    list: ({ statuses, limit, after }) =>
-      (
+    list: ({ statuses, limit, after }) => {
+      if (after !== undefined && read(after) === undefined) throw noRecord(after, file);
+      return (
         db.prepare(LIST).all({
           statuses: statuses === undefined ? null : JSON.stringify(statuses),
           limit,
           after: after ?? null,
         }) as RunRow[]
-      ).map(recordOf),
+      ).map(recordOf);
+    },
     close: () => void db.close(),
   };
 };

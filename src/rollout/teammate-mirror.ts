@@ -1,13 +1,17 @@
-import type { Caller, CommandOf } from "../core/commands.js";
+import type { CommandOf } from "../core/commands.js";
 import { isLedgerError } from "../core/errors.js";
 import type { GrantOutcome } from "../core/events.js";
 import { REASON_CHARS } from "../core/limits.js";
 import type { BlockedTeammate, RunStatus } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { Projection } from "./projection.js";
+import type { RolloutOptions } from "./rollout.js";
+import type { RolloutSettings } from "./stage.js";
 
 /** How the teammates of one run stand now, as the host's live control plane knows it. */
 export type TeammateCondition = {
-  readonly runId: string;
+  /** The host's id of a run that it drives, or the ledger's id of one that is driven here. */
+  readonly id: string;
   /** Every teammate of the run that waits for a grant now; who is not here does not wait. */
   readonly blocked: readonly {
     /** The same for every attempt at the same request. */
@@ -25,7 +29,8 @@ export type TeammateCondition = {
 export type MirrorPhase = "append_journal" | "refresh_snapshot";
 export type MirrorFailure = {
   readonly phase: MirrorPhase;
-  readonly runId: string;
+  /** As the host named the run; null when all runs were looked at. */
+  readonly id: string | null;
   readonly error: unknown;
 };
 
@@ -48,23 +53,26 @@ const OWED_RUNS_MAX = 1_000;
 const RUNS_PER_PAGE = 100;
 const LIVE: readonly RunStatus[] = ["planning", "running", "paused"];
 
-export const createTeammateMirror = (parts: {
-  readonly ledger: Ledger;
-  /** The rollout's own credential. */
-  readonly host: Caller;
-  /** `runLedger.enabled` and `writeThrough`, as they are now. */
-  readonly isOn: () => boolean;
-  readonly onFailure: (failure: MirrorFailure) => void;
+export const createTeammateMirror = (options: {
+  readonly ledger: RolloutOptions["ledger"];
+  /** Says which table's ids the host uses. */
+  readonly projection: Pick<Projection, "name">;
+  /** Mirrored from write-through on: `enabled` and `writeThrough`, as they are when something is told. */
+  readonly settings: Pick<RolloutSettings, "enabled" | "writeThrough">;
+  /** Default: process.emitWarning. */
+  readonly onFailure?: (failure: MirrorFailure) => void;
 }): TeammateMirror => {
-  const { ledger, host, isOn, onFailure } = parts;
+  const { projection, settings, onFailure = warn } = options;
+  const { ledger, host } = options.ledger;
+  const isOn = (): boolean => settings.enabled && settings.writeThrough;
   const owed = new Map<string, TeammateCondition>();
   const turns = new Map<string, Promise<unknown>>();
   const counts: Record<MirrorPhase, number> = { append_journal: 0, refresh_snapshot: 0 };
 
-  const failed = (phase: MirrorPhase, runId: string, error: unknown): null => {
+  const failed = (phase: MirrorPhase, id: string | null, error: unknown): null => {
     counts[phase] += 1;
     try {
-      onFailure({ phase, runId, error });
+      onFailure({ phase, id, error });
     } catch (untold) {
       process.emitWarning(`A failure of the teammate mirror could not be told: ${String(untold)}`);
     }
@@ -73,69 +81,82 @@ export const createTeammateMirror = (parts: {
 
   /** What is owed of a run is the newest condition, with every answer that was not recorded yet. */
   const owe = (condition: TeammateCondition): void => {
-    const answered = { ...owed.get(condition.runId)?.answered, ...condition.answered };
-    owed.delete(condition.runId);
-    owed.set(condition.runId, { ...condition, answered });
+    const answered = { ...owed.get(condition.id)?.answered, ...condition.answered };
+    owed.delete(condition.id);
+    owed.set(condition.id, { ...condition, answered });
     const [oldest] = owed.keys();
     if (owed.size > OWED_RUNS_MAX && oldest !== undefined) owed.delete(oldest);
   };
 
-  const pay = async (runId: string): Promise<readonly BlockedTeammate[] | null> => {
-    const condition = owed.get(runId);
+  const runIdOf = async (id: string): Promise<string> =>
+    (await ledger.store.mirrorOf({ projection: projection.name, hostId: id }))?.runId ?? id;
+
+  const pay = async (id: string): Promise<readonly BlockedTeammate[] | null> => {
+    const condition = owed.get(id);
     if (condition === undefined) return null;
+    let runId: string;
     try {
+      runId = await runIdOf(id);
       await ledger.submit(runId, commandOf(condition), host);
     } catch (error) {
       // What the ledger refuses, it refuses again; what it could not write, it may write later.
-      if (isRefusal(error) && owed.get(runId) === condition) owed.delete(runId);
-      return failed("append_journal", runId, error);
+      if (isRefusal(error) && owed.get(id) === condition) owed.delete(id);
+      return failed("append_journal", id, error);
     }
-    if (owed.get(runId) === condition) owed.delete(runId);
+    if (owed.get(id) === condition) owed.delete(id);
     try {
       return (await ledger.load(runId)).blockedTeammates;
     } catch (error) {
-      return failed("refresh_snapshot", runId, error);
+      return failed("refresh_snapshot", id, error);
     }
   };
 
   /** The words about one run in the order in which they were said: an older one must not overtake a newer. */
-  const inTurn = (runId: string): Promise<readonly BlockedTeammate[] | null> => {
-    const turn = (turns.get(runId) ?? Promise.resolve()).then(() => pay(runId));
-    turns.set(runId, turn);
+  const inTurn = (id: string): Promise<readonly BlockedTeammate[] | null> => {
+    const turn = (turns.get(id) ?? Promise.resolve()).then(() => pay(id));
+    turns.set(id, turn);
     return turn.finally(() => {
-      if (turns.get(runId) === turn) turns.delete(runId);
+      if (turns.get(id) === turn) turns.delete(id);
     });
   };
 
-  const payOthers = async (runId: string): Promise<void> => {
-    for (const other of [...owed.keys()]) if (other !== runId) await inTurn(other);
+  const payAllBut = async (id: string | null): Promise<void> => {
+    for (const other of [...owed.keys()]) if (other !== id) await inTurn(other);
+  };
+
+  /** Runs that the ledger shows as blocked and the host does not name: nobody waits there any more. */
+  const oweUnnamed = async (live: readonly TeammateCondition[]): Promise<void> => {
+    try {
+      const named = new Set(await Promise.all(live.map(({ id }) => runIdOf(id))));
+      for await (const id of runsWithBlocked(ledger)) if (!named.has(id)) owe({ id, blocked: [] });
+    } catch (error) {
+      failed("refresh_snapshot", null, error);
+    }
   };
 
   return {
     tell: async (condition) => {
       if (!isOn()) return null;
       owe(condition);
-      const blocked = await inTurn(condition.runId);
-      if (blocked !== null && owed.size > 0) await payOthers(condition.runId);
+      const blocked = await inTurn(condition.id);
+      if (blocked !== null && owed.size > 0) await payAllBut(condition.id);
       return blocked;
     },
     reconcile: async (live) => {
       if (!isOn()) return [];
       for (const condition of live ?? []) owe(condition);
-      if (live !== undefined)
-        try {
-          const told = new Set(live.map(({ runId }) => runId));
-          for await (const runId of runsWithBlocked(ledger))
-            if (!told.has(runId)) owe({ runId, blocked: [] });
-        } catch (error) {
-          failed("refresh_snapshot", "", error);
-        }
-      await payOthers("");
+      if (live !== undefined) await oweUnnamed(live);
+      await payAllBut(null);
       return [...owed.keys()];
     },
     failures: () => ({ ...counts }),
   };
 };
+
+const warn = ({ phase, id, error }: MirrorFailure): void =>
+  process.emitWarning(
+    `The teammates of run ${JSON.stringify(id)} could not be mirrored (${phase}): ${error instanceof Error ? error.message : error}`,
+  );
 
 const commandOf = ({ blocked, answered }: TeammateCondition): CommandOf<"mirror_teammates"> => ({
   type: "mirror_teammates",

@@ -91,6 +91,7 @@ export const projectionSuite = (open: () => Promise<Projection>): void => {
     const table = await open();
     expect(await table.read("run-1")).toBeUndefined();
     expect(await table.list({ limit: 10 })).toEqual([]);
+    await expect(table.list({ limit: 10, after: "run-1" })).rejects.toMatchObject({ code: "run_not_found" });
   });
 
   test("makes a record, its id and its time, or takes those that are given", async () => {
@@ -166,7 +167,7 @@ export const projectionSuite = (open: () => Promise<Projection>): void => {
     expect(await idsOf({ limit: 2, after: "c", statuses: ["running"] })).toEqual(["b", "a"]);
     expect(await idsOf({ limit: 1, statuses: ["failed", "paused"] })).toEqual(["c"]);
     expect(await idsOf({ limit: 1, statuses: [] })).toEqual([]);
-    expect(await idsOf({ limit: 10, after: "nobody" })).toEqual([]);
+    await expect(table.list({ limit: 10, after: "nobody" })).rejects.toMatchObject({ code: "run_not_found" });
   });
 
   test("gives back whatever hosts and agents wrote, character by character", async () => {

@@ -10,8 +10,8 @@ import { create, planOf, stepSpec } from "../helpers/cast.js";
 import { type Opened, openedIn, openedOn } from "../helpers/ledgers.js";
 
 const request = { grantRequestId: "grant-1", agent: "coder", tool: "exec", reason: "needs the shell" };
-const blockedOn = (runId: string, ...blocked: TeammateCondition["blocked"]): TeammateCondition => ({
-  runId,
+const blockedOn = (id: string, ...blocked: TeammateCondition["blocked"]): TeammateCondition => ({
+  id,
   blocked,
 });
 
@@ -29,15 +29,18 @@ const failing = (store: Store) => {
   return { fails, wrapped };
 };
 
-const world = async (isOn: () => boolean = () => true) => {
+const projection = { name: "table" };
+const on = { enabled: true, writeThrough: true };
+
+const world = async (settings = on) => {
   const { store } = await openedIn(":memory:");
   const { fails, wrapped } = failing(store);
   const opened = openedOn(wrapped);
   const told: MirrorFailure[] = [];
   const mirror = createTeammateMirror({
-    ledger: opened.ledger,
-    host: opened.host,
-    isOn,
+    ledger: opened,
+    projection,
+    settings,
     onFailure: (failure) => told.push(failure),
   });
   for (const runId of ["run_1", "run_2"]) {
@@ -71,11 +74,13 @@ describe("The mirror of blocked teammates", () => {
   });
 
   test("says nothing in other stages, and nothing late when they begin", async () => {
-    let on = false;
-    const w = await world(() => on);
+    const settings = { enabled: true, writeThrough: false };
+    const w = await world(settings);
     expect(await w.mirror.tell(blockedOn("run_1", request))).toBeNull();
     expect(await w.mirror.reconcile([blockedOn("run_1", request)])).toEqual([]);
-    on = true;
+    Object.assign(settings, { enabled: false, writeThrough: true });
+    expect(await w.mirror.tell(blockedOn("run_1", request))).toBeNull();
+    settings.enabled = true;
     await w.mirror.tell(blockedOn("run_2"));
     expect(await mirrored(w, "run_1")).toEqual([]);
     expect(w.mirror.failures()).toEqual({ append_journal: 0, refresh_snapshot: 0 });
@@ -98,7 +103,7 @@ describe("A mirror that fails", () => {
     const w = await world();
     w.fails.append = true;
     expect(await w.mirror.tell(blockedOn("run_1", request))).toBeNull();
-    expect(w.told).toMatchObject([{ phase: "append_journal", runId: "run_1" }]);
+    expect(w.told).toMatchObject([{ phase: "append_journal", id: "run_1" }]);
     expect(w.mirror.failures()).toEqual({ append_journal: 1, refresh_snapshot: 0 });
     w.fails.append = false;
     await w.mirror.tell(blockedOn("run_2", request));
@@ -144,11 +149,11 @@ describe("A mirror that fails", () => {
   });
 
   test("survives a host whose own telling fails", async () => {
-    const { ledger, host } = await world();
+    const opened = await world();
     const mirror = createTeammateMirror({
-      ledger,
-      host,
-      isOn: () => true,
+      ledger: opened,
+      projection,
+      settings: on,
       onFailure: () => {
         throw new Error("no telephone");
       },
@@ -162,12 +167,7 @@ describe("A mirror that fails", () => {
     await w.mirror.tell(blockedOn("run_1", request));
     await w.mirror.tell(blockedOn("run_2", request));
     const after = openedOn(w.store);
-    const mirror = createTeammateMirror({
-      ledger: after.ledger,
-      host: after.host,
-      isOn: () => true,
-      onFailure: () => undefined,
-    });
+    const mirror = createTeammateMirror({ ledger: after, projection, settings: on });
     const still = { ...request, grantRequestId: "grant-2" };
     expect(await mirror.reconcile([blockedOn("run_2", request, still)])).toEqual([]);
     expect((await mirrored(after, "run_1")).at(-1)).toMatchObject({
@@ -176,6 +176,26 @@ describe("A mirror that fails", () => {
     });
     expect((await after.ledger.load("run_2")).blockedTeammates).toHaveLength(2);
     expect(await mirrored(after, "run_2")).toHaveLength(2);
+  });
+});
+
+describe("A run that the host drives", () => {
+  test("is named by the host's id, which need not be the ledger's", async () => {
+    const w = await world();
+    const record = cast.hostRun({ id: "Task 7: ship it" });
+    const command = cast.mirror(record);
+    const mirror = { projection: "board", hostId: record.id, createdAt: record.createdAt };
+    const { run } = await w.ledger.submit("run_9", command, w.host, { mirror });
+    const teammates = createTeammateMirror({ ledger: w, projection: { name: "board" }, settings: on });
+    expect(await teammates.tell(blockedOn(record.id, request))).toHaveLength(1);
+    expect((await w.ledger.list({ limit: 1 }))[0]).toMatchObject({
+      runId: run.runId,
+      blocker: 'It waits until "coder" (exec, request grant-1) may go on.',
+    });
+    expect(await teammates.reconcile([blockedOn(record.id, request)])).toEqual([]);
+    expect((await w.ledger.load("run_9")).blockedTeammates).toHaveLength(1);
+    const ended = await w.tell("run_9", cast.reportRun("completed"));
+    expect(ended.run.blockedTeammates).toEqual([]);
   });
 });
 
