@@ -25,6 +25,7 @@ import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } fro
 import { logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
+import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
@@ -43,7 +44,7 @@ import { getSetting, loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import { type Settings, settingsWire } from "./settings/schema.js";
 import { openArchive } from "./stores/archive.js";
-import { openStore } from "./stores/open.js";
+import { lookAtStore, openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
@@ -182,6 +183,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   };
 };
 
+/** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
+export const glanceAt = async (
+  options: Pick<OpenOptions, "projectDir" | "env"> = {},
+): Promise<Glance | undefined> => {
+  const projectDir = await findProject(resolve(options.projectDir ?? "."));
+  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
+  return store === undefined ? undefined : glanceInto(store);
+};
+
 const openProject = async (parts: {
   projectDir: string;
   dataDir: string;
@@ -274,6 +284,7 @@ export type {
   ErrorKind,
   Finding,
   Forking,
+  Glance,
   Imported,
   Ledger,
   ListedRun,
