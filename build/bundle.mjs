@@ -24,6 +24,20 @@ const withoutSubprograms = {
   },
 };
 
+/**
+ * What Ink brings for other uses than ours: a connection to developer tools, and silence where it takes a terminal for a
+ * build machine's because of a variable. Our screens are only drawn where a person sits at a terminal.
+ */
+const forTerminalsOnly = {
+  name: "ink-for-terminals-only",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^(\.\/devtools\.js|is-in-ci)$/ }, ({ path, importer }) =>
+      importer.includes("/node_modules/ink/") ? { path, namespace: "terminals-only" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "terminals-only" }, () => ({ contents: "export default false;" }));
+  },
+};
+
 /** Packages whose code is in the bundle: each must be named with its licence in what we publish. */
 const packagesIn = (inputs) =>
   [...new Set(inputs.map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]))]
@@ -53,7 +67,10 @@ const { metafile } = await build({
   target: "node20.19",
   // Its native part is found beside its own files.
   external: ["better-sqlite3"],
-  plugins: [withoutSubprograms],
+  plugins: [withoutSubprograms, forTerminalsOnly],
+  // React checks itself at every step otherwise.
+  define: { "process.env.NODE_ENV": '"production"' },
+  jsx: "automatic",
   // Packages in the older module format call for Node's own modules at run time.
   banner: {
     js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',

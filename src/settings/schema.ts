@@ -34,6 +34,14 @@ export type Settings = {
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
   readonly runLedger: {
+    /** The rollout of a host that keeps runs elsewhere as well: off, whatever the stages below say. */
+    readonly enabled: boolean;
+    readonly shadow: boolean;
+    readonly writeThrough: boolean;
+    /** Never without `writeThrough`. */
+    readonly authoritativeRead: boolean;
+    /** Never without `authoritativeRead`. */
+    readonly projectionRetired: boolean;
     readonly workspaceIsolation: boolean;
     readonly staleTtlMs: number;
     readonly validatorTimeoutMs: number;
@@ -85,6 +93,20 @@ const Agent = closed({
   timeout: limitMs.optional(),
 });
 
+/** Stages of the rollout that contradict themselves alone, told when they are written. `enabled` contradicts none. */
+const STAGE_NEEDS = [
+  {
+    stage: "authoritativeRead",
+    needs: "writeThrough",
+    because: "what is not written to the ledger first cannot be read from it alone",
+  },
+  {
+    stage: "projectionRetired",
+    needs: "authoritativeRead",
+    because: "a projection that is still read cannot be retired",
+  },
+] as const;
+
 const Agents = z.record(AgentName, Agent);
 
 /** The settings as people write them: every key optional, durations in words. */
@@ -110,11 +132,24 @@ export const SettingsFile = closed({
   agentTimeout: limitMs.prefault("30m"),
   leaseTtl: duration(LEASE_TTL_MIN_MS, limit.TIMEOUT_MAX_MS).prefault("30s"),
   runLedger: closed({
+    enabled: z.boolean().default(false),
+    shadow: z.boolean().default(false),
+    writeThrough: z.boolean().default(false),
+    authoritativeRead: z.boolean().default(false),
+    projectionRetired: z.boolean().default(false),
     workspaceIsolation: z.boolean().default(true),
     staleTtl: duration(1, STALE_TTL_MAX_MS).prefault("1h"),
     validatorTimeout: limitMs.prefault("2m"),
     maxRunHistory: z.int().min(0).max(RUN_HISTORY_MAX).default(100),
-  }).prefault({}),
+  })
+    .superRefine((stages, context) => {
+      for (const { stage, needs, because } of STAGE_NEEDS) {
+        if (!stages[stage] || stages[needs]) continue;
+        const message = `false, or runLedger.${needs}: true with it: ${because}`;
+        context.addIssue({ code: "custom", path: [stage], message });
+      }
+    })
+    .prefault({}),
 }).transform(
   ({ agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,
@@ -126,18 +161,23 @@ export const SettingsFile = closed({
     ),
     agentTimeoutMs: agentTimeout,
     leaseTtlMs: leaseTtl,
-    runLedger: {
-      workspaceIsolation: runLedger.workspaceIsolation,
-      staleTtlMs: runLedger.staleTtl,
-      validatorTimeoutMs: runLedger.validatorTimeout,
-      maxRunHistory: runLedger.maxRunHistory,
-    },
+    runLedger: inMilliseconds(runLedger),
   }),
 );
+
+const inMilliseconds = ({
+  staleTtl,
+  validatorTimeout,
+  ...same
+}: Omit<Settings["runLedger"], "staleTtlMs" | "validatorTimeoutMs"> & {
+  readonly staleTtl: number;
+  readonly validatorTimeout: number;
+}): Settings["runLedger"] => ({ ...same, staleTtlMs: staleTtl, validatorTimeoutMs: validatorTimeout });
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
       Object.entries(agents).map(([name, { timeoutMs, ...agent }]) => [
@@ -149,10 +189,10 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {
-      workspaceIsolation: runLedger.workspaceIsolation,
-      staleTtl: exactDuration(runLedger.staleTtlMs),
-      validatorTimeout: exactDuration(runLedger.validatorTimeoutMs),
-      maxRunHistory: runLedger.maxRunHistory,
+      ...switches,
+      staleTtl: exactDuration(staleTtlMs),
+      validatorTimeout: exactDuration(validatorTimeoutMs),
+      maxRunHistory,
     },
   };
 };

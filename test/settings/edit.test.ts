@@ -107,7 +107,12 @@ describe("setSetting refuses and leaves the file as it was", () => {
       /maxParallelStep = "5": maxParallelStep: found an unknown key.*did you mean "maxParallelSteps"\?$/,
     ],
     ["runLedger.staleTtl", "5", /^1 defect in the settings: runLedger\.staleTtl = "5"/],
-    ["runLedger", "{ staleTtl: 1h, shadow: true }", /runLedger\.shadow: found an unknown key/],
+    ["runLedger", "{ staleTtl: 1h, shade: true }", /runLedger\.shade: found an unknown key/],
+    [
+      "runLedger.authoritativeRead",
+      "true",
+      /^1 defect in the settings: runLedger\.authoritativeRead = "true": runLedger\.authoritativeRead: found true, expected false, or runLedger\.writeThrough: true with it/,
+    ],
     ["agents.system", "{ kind: command, run: [x] }", /a name that is not reserved/],
     ["agents.coder.timeout", "5m", /agents\.coder\.kind: found nothing/],
     ["protect", "**/x", /^1 defect in the YAML: protect:1:1: /],

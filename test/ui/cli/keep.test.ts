@@ -89,6 +89,11 @@ describe("config", () => {
       changeValidator               orchestrator                                                                          default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
+      runLedger.enabled             false                                                                                 default
+      runLedger.shadow              false                                                                                 default
+      runLedger.writeThrough        false                                                                                 default
+      runLedger.authoritativeRead   false                                                                                 default
+      runLedger.projectionRetired   false                                                                                 default
       runLedger.workspaceIsolation  true                                                                                  default
       runLedger.staleTtl            1h30m                                                                                 project PLACE/repo/runledger.yaml
       runLedger.validatorTimeout    2m                                                                                    default
@@ -245,11 +250,14 @@ describe("status", () => {
         "agents": [
           "string",
         ],
+        "authoritativeRead": "boolean",
         "data": "string",
+        "enabled": "boolean",
         "ledgerId": "string",
         "maxParallelSteps": "number",
         "maxRunHistory": "number",
         "project": "string",
+        "projectionRetired": "boolean",
         "runs": {
           "completed": "number",
           "failed": "number",
@@ -258,9 +266,11 @@ describe("status", () => {
           "running": "number",
         },
         "schemaVersion": "number",
+        "shadow": "boolean",
         "staleTtlMs": "number",
         "validatorTimeoutMs": "number",
         "workspaceIsolation": "boolean",
+        "writeThrough": "boolean",
       }
     `);
   });
