@@ -26,6 +26,7 @@ import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } fro
 import { logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
+import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
@@ -70,7 +71,7 @@ import { getSetting, loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import { type Settings, settingsWire } from "./settings/schema.js";
 import { openArchive } from "./stores/archive.js";
-import { openStore } from "./stores/open.js";
+import { lookAtStore, openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
@@ -193,15 +194,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     createRun: (caller, input) => createRun(host, caller, input),
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
-    findRun: (given) => findRun(ledger, given),
-    list: (query) => listRuns(ledger, query),
-    view: (runId) => viewRun(ledger, runId),
-    policyRequests: (run, caller) =>
-      run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
-    readDecision: async (runId, stepId, input) =>
-      readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
-    logs: (runId, stepId, attempt) =>
-      logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+    ...looking(ledger, logFolder),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
@@ -217,6 +210,29 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+/** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
+export const glanceAt = async (
+  options: Pick<OpenOptions, "projectDir" | "env"> = {},
+): Promise<Glance | undefined> => {
+  const projectDir = await findProject(resolve(options.projectDir ?? "."));
+  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
+  return store === undefined ? undefined : glanceInto(store);
+};
+
+type Looking = Pick<RunLedger, "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs">;
+
+const looking = (ledger: Ledger, logFolder: string): Looking => ({
+  findRun: (given) => findRun(ledger, given),
+  list: (query) => listRuns(ledger, query),
+  view: (runId) => viewRun(ledger, runId),
+  policyRequests: (run, caller) =>
+    run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
+  readDecision: async (runId, stepId, input) =>
+    readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
+  logs: (runId, stepId, attempt) =>
+    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+});
 
 const openProject = async (parts: {
   projectDir: string;
@@ -315,6 +331,7 @@ export type {
   Explanation,
   Finding,
   Forking,
+  Glance,
   HostChange,
   HostQuery,
   HostRun,

@@ -2,7 +2,7 @@ import { LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit } from "./group-commit.js";
 import { groupCommitter } from "./sqlite-append.js";
-import { connect, type SqliteConnection } from "./sqlite-connection.js";
+import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import {
@@ -25,6 +25,16 @@ export type SqliteOptions = {
 export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store> => {
   try {
     return storeOn(await connect(file), blobs);
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
+/** Refuses to write, and waits for nobody; undefined when the file has another version's schema. */
+export const lookAtSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store | undefined> => {
+  try {
+    const connection = await connectToLook(file);
+    return connection === undefined ? undefined : storeOn(connection, blobs);
   } catch (error) {
     throw inOurWords(error);
   }

@@ -1,7 +1,8 @@
 import { formatDuration, type RunView, type StoredEvent, type Verdict } from "../../index.js";
-import { brief, type Output, paint } from "./output.js";
+import { brief, type Output, paint, type Style } from "./output.js";
+import type { Cell } from "./table.js";
 
-const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "grey">> = {
+const STYLES: Readonly<Record<string, Style>> = {
   completed: "green",
   verified: "green",
   approved: "green",
@@ -21,7 +22,9 @@ const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "gre
   unchecked: "grey",
 };
 
-export const statusMark = (output: Output, status: string): string =>
+export const statusCell = (status: string): Cell => ({ text: status, style: STYLES[status] ?? "grey" });
+
+const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);
 
 export const headline = (output: Output, { run, interrupted }: RunView): string => {
@@ -32,6 +35,9 @@ export const headline = (output: Output, { run, interrupted }: RunView): string 
 
 export const agoOf = (iso: string): string =>
   `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
+
+/** The one form of a moment: as recorded, UTC. */
+export const timeOf = (iso: string): string => iso.replace("T", " ");
 
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
