@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { Writable } from "node:stream";
+import type { ReadStream, WriteStream } from "node:tty";
 import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
 import { complain } from "./complain.js";
@@ -13,6 +14,9 @@ import { addRunCommands } from "./groups/run.js";
 import type { Output } from "./output.js";
 import { VERSION } from "./version.js";
 
+/** What is typed at and looked at. */
+export type Tty = { readonly input: ReadStream; readonly output: WriteStream };
+
 /** The terminal, or a test's stand-in for it. */
 export type Terminal = {
   readonly out: Writable;
@@ -23,6 +27,8 @@ export type Terminal = {
   readonly live: boolean;
   /** Neither stream goes into a file or another program, so both may have colours. */
   readonly colours: boolean;
+  /** For commands that take the whole screen; nothing where keys or screen are not a terminal's. */
+  readonly tty?: () => Tty | undefined;
   /** Aborts on the first Ctrl-C. */
   readonly interrupted: AbortSignal;
 };

@@ -25,6 +25,10 @@ export const start = async (words: readonly string[]): Promise<void> => {
     cwd: process.cwd(),
     live: isTerminal(process.stderr),
     colours: isTerminal(process.stdout) && isTerminal(process.stderr),
+    tty: () =>
+      process.stdin.isTTY && isTerminal(process.stdout)
+        ? { input: process.stdin, output: process.stdout }
+        : undefined,
     interrupted: interrupted.signal,
   });
   process.exitCode = code ?? ended;
