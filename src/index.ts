@@ -22,7 +22,7 @@ import { createWorker, type Worker, type WorkerOptions } from "./engine/backends
 import type { Finding } from "./engine/doctor.js";
 import type { Driven } from "./engine/executor.js";
 import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } from "./engine/keeping.js";
-import { logsOf, type StepLogs } from "./engine/logs.js";
+import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
@@ -87,6 +87,8 @@ export interface RunLedger extends Keeping {
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
   logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
+  agentLog(runId: string, stepId: string, attempt: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
@@ -122,8 +124,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
-  const commands = settings.agents;
-  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
+  const agents = openAgents({
+    commands: settings.agents,
+    functions,
+    projectDir,
+    logFolder,
+    places,
+    environment: env,
+  });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
@@ -166,6 +174,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
     logs: (runId, stepId, attempt) =>
       logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+    agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
@@ -173,7 +182,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       (await import("./engine/doctor.js")).examine({
         projectDir,
         isolated: project.store !== null,
-        agents: commands,
+        agents: settings.agents,
         share: settings.workspace.share,
         environment: env,
         probes: probesOf(ledger, project),
