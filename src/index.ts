@@ -124,14 +124,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
-  const agents = openAgents({
-    commands: settings.agents,
-    functions,
-    projectDir,
-    logFolder,
-    places,
-    environment: env,
-  });
+  const commands = settings.agents;
+  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
@@ -172,9 +166,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
     readDecision: async (runId, stepId, input) =>
       readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
-    logs: (runId, stepId, attempt) =>
-      logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-    agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+    ...logsIn(ledger, logFolder),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
@@ -182,7 +174,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       (await import("./engine/doctor.js")).examine({
         projectDir,
         isolated: project.store !== null,
-        agents: settings.agents,
+        agents: commands,
         share: settings.workspace.share,
         environment: env,
         probes: probesOf(ledger, project),
@@ -252,6 +244,12 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
     collectGarbage: async (...given) => (await load()).collectGarbage(...given),
   };
 };
+
+const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
+  logs: (runId, stepId, attempt) =>
+    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+});
 
 const probesOf = (ledger: Ledger, project: Project) => ({
   repository: async () => (await import("./pev/probe.js")).probeRepository(project),
