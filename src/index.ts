@@ -23,7 +23,7 @@ import { createWorker, type Worker, type WorkerOptions } from "./engine/backends
 import type { Finding } from "./engine/doctor.js";
 import type { Driven } from "./engine/executor.js";
 import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } from "./engine/keeping.js";
-import { logsOf, type StepLogs } from "./engine/logs.js";
+import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
@@ -117,6 +117,8 @@ export interface RunLedger extends Keeping {
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
   logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
+  agentLog(runId: string, stepId: string, attempt: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
@@ -220,7 +222,10 @@ export const glanceAt = async (
   return store === undefined ? undefined : glanceInto(store);
 };
 
-type Looking = Pick<RunLedger, "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs">;
+type Looking = Pick<
+  RunLedger,
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+>;
 
 const looking = (ledger: Ledger, logFolder: string): Looking => ({
   findRun: (given) => findRun(ledger, given),
@@ -230,8 +235,7 @@ const looking = (ledger: Ledger, logFolder: string): Looking => ({
     run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+  ...logsIn(ledger, logFolder),
 });
 
 const openProject = async (parts: {
@@ -295,6 +299,12 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
     collectGarbage: async (...given) => (await load()).collectGarbage(...given),
   };
 };
+
+const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
+  logs: (runId, stepId, attempt) =>
+    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+});
 
 const probesOf = (ledger: Ledger, project: Project) => ({
   repository: async () => (await import("./pev/probe.js")).probeRepository(project),

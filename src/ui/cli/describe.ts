@@ -44,13 +44,27 @@ export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {
-  const line = (style: Parameters<typeof paint>[1], mark: string, text: string): string =>
-    `${paint(output, style, mark)} ${brief(text, 160)}`;
+  // The pause that follows an escalation says the same.
+  if (event.type === "policy_decision_applied" && event.payload.decision.action === "escalate") return null;
+  if (event.type === "plan_attached") return null;
+  const { style, mark, text } = eventTold(event);
+  return `${paint(output, style, mark)} ${brief(text, 160)}`;
+};
+
+export type EventTold = {
+  readonly style: Parameters<typeof paint>[1];
+  readonly mark: string;
+  readonly text: string;
+};
+
+/** What happened, in words; not made harmless yet. */
+export const eventTold = (event: StoredEvent): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
     case "plan_attached":
-      return null;
+      return line("grey", "·", `a plan of ${event.payload.plan.steps.length} steps`);
     case "step_started":
       return line(
         "blue",
@@ -68,8 +82,6 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
     case "step_interrupted":
       return line("red", "✘", `${event.payload.stepId}: interrupted: ${event.payload.reason}`);
     case "policy_decision_applied":
-      // The pause that follows says the same.
-      if (event.payload.decision.action === "escalate") return null;
       return line(
         "yellow",
         "↻",
