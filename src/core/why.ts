@@ -148,12 +148,20 @@ const blockedWhy = (run: Run): Waiting => {
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined)
     return person(
-      `Step "${waiting.spec.id}" waits for approval.`,
+      waitsForApproval(waiting),
       `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
   return { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
 };
+
+/** A person is asked also while others are still at work. */
+export const questionIn = (run: Run): string | null => {
+  const waiting = run.steps.find(awaitsApproval);
+  return run.state.status === "running" && waiting !== undefined ? waitsForApproval(waiting) : null;
+};
+
+const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;
 
 /** What is approved is what was looked at. */
 const proposalOf = ({ state }: Step): string =>

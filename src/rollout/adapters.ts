@@ -111,7 +111,7 @@ export interface BackgroundAdapter {
 }
 
 /** The only step of a task. */
-export const TASK_STEP = "background-task";
+const TASK_STEP = "background-task";
 
 export const createBackgroundAdapter = (rollout: Rollout): BackgroundAdapter => ({
   prepare: async ({ id, prompt, sessionKey, origin, createdAt, agent }) => {

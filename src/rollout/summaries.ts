@@ -38,7 +38,7 @@ export const createSummaries = (parts: {
     if (!isOn()) return [];
     const nowMs = Date.parse(now());
     // Before the runs are read: what is appended meanwhile makes the answer old, never wrongly new.
-    const position = await ledger.store.lastPosition();
+    const position = await ledger.store.position();
     const known = kept.get(sessionKey);
     if (known !== undefined && known.position === position && nowMs <= known.untilMs) return known.lines;
     const runs = await activeRuns(ledger, sessionKey, nowMs);

@@ -187,16 +187,6 @@ export const reads = ({ store }: Suite): void => {
     expect(await store().feed(all[4]?.position ?? 0, 2)).toEqual([]);
   });
 
-  it("says where the feed ends, whichever run it was that changed", async () => {
-    expect(await store().lastPosition()).toBe(0);
-    await store().append(batchOf("a", 0, { count: 2 }));
-    await store().append(batchOf("b", 0));
-    expect(await store().lastPosition()).toBe((await store().feed(0, 100)).at(-1)?.position);
-    const before = await store().lastPosition();
-    await store().append(batchOf("a", 2));
-    expect(await store().lastPosition()).toBeGreaterThan(before);
-  });
-
   it("never feeds a position below one it has fed", async () => {
     await store().append(batchOf("a", 0));
     const seen: number[] = [];
