@@ -239,21 +239,24 @@ const tellChange = (output: Output, { from, to, changes }: StageChange): void =>
 };
 
 /** Each line leaves a file that is valid: what is higher is taken back first, what is lower is set first. */
-const write = async ({ projectDir }: RunLedger, { terminal }: Bench, { to, changes }: StageChange) => {
-  const { file } = await loadSettings(projectDir, terminal.env);
+const write = async (
+  { projectDir }: RunLedger,
+  { terminal }: Bench,
+  { changes }: StageChange,
+): Promise<void> => {
+  const { file, origins } = await loadSettings(projectDir, terminal.env);
+  const outranked = changes.find(({ key }) => origins[key]?.startsWith("env "));
+  if (outranked !== undefined)
+    throw new LedgerError(
+      "settings_invalid",
+      `${outranked.key} comes from ${origins[outranked.key]}, which outranks ${file}; nothing is written.`,
+      {
+        hint: "Unset that variable, then try again. What comes from where: runledger config list --show-origin",
+      },
+    );
   const ordered = [
     ...changes.filter(({ value }) => !value).reverse(),
     ...changes.filter(({ value }) => value),
   ];
   for (const { key, value } of ordered) await setSetting({ file, key, value: String(value) });
-  const { settings } = await loadSettings(projectDir, terminal.env);
-  const now = stageOf(settings.runLedger);
-  if (now === to) return;
-  throw new LedgerError(
-    "settings_invalid",
-    `${file} is written, but the stage that counts is ${now}, not ${to}.`,
-    {
-      hint: "Another layer says otherwise: runledger config list --show-origin",
-    },
-  );
 };
