@@ -2,18 +2,18 @@ import { LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit } from "./group-commit.js";
 import { groupCommitter } from "./sqlite-append.js";
-import { connect, type SqliteConnection } from "./sqlite-connection.js";
+import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
+import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import {
   appendStatements,
   eventsOf,
   housekeepingStatements,
   leaseStatements,
-  listRuns,
   readStatements,
 } from "./sqlite-statements.js";
-import type { AppendBatch, ClaimRequest, Lease, ListQuery, Removal, RunRow, Store } from "./store.js";
+import type { AppendBatch, ClaimRequest, Lease, Removal, RunQuery, Store } from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
@@ -25,6 +25,16 @@ export type SqliteOptions = {
 export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store> => {
   try {
     return storeOn(await connect(file), blobs);
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
+/** Refuses to write, and waits for nobody; undefined when the file has another version's schema. */
+export const lookAtSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store | undefined> => {
+  try {
+    const connection = await connectToLook(file);
+    return connection === undefined ? undefined : storeOn(connection, blobs);
   } catch (error) {
     throw inOurWords(error);
   }
@@ -47,7 +57,9 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
-    list: async (query) => call(() => list(db, reads, query)),
+    position: async () => call(() => reads.position.get()?.position ?? 0),
+    list: async (query) => call(() => listRuns(db, query, olderThan(reads, query))),
+    count: async (query) => call(() => countRuns(db, query, olderThan(reads, query))),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     claim: async (request) => call(() => claim(reads, leases(), request)),
@@ -131,10 +143,8 @@ const requireLedgerId = (reads: Reads): string => {
   });
 };
 
-const list = (db: SqliteConnection["db"], reads: Reads, query: ListQuery): RunRow[] => {
-  const olderThan = query.afterRunId === undefined ? undefined : requireRun(reads, query.afterRunId).created;
-  return listRuns(db, query, olderThan);
-};
+const olderThan = (reads: Reads, { afterRunId }: RunQuery): number | undefined =>
+  afterRunId === undefined ? undefined : requireRun(reads, afterRunId).created;
 
 const claim = (
   reads: Reads,

@@ -21,8 +21,12 @@ export interface Store {
   read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
   /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
   feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
+  position(): Promise<number>;
   /** Newest first (by creation), filtered before limited. */
   list(query: ListQuery): Promise<readonly RunRow[]>;
+  /** How many runs such a list has in all; after `afterRunId`, how many are left. */
+  count(query: RunQuery): Promise<number>;
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
@@ -98,7 +102,7 @@ export type RunProjection = {
   readonly sessionKey: string;
   readonly stepsTotal: number;
   readonly stepsCompleted: number;
-  /** One sentence on what it waits for; null when it waits for nothing. */
+  /** One sentence on what it asks of a person, also while others work; null when nothing. */
   readonly blocker: string | null;
   /** Something can be done for it now without a person. */
   readonly runnable: boolean;
@@ -206,7 +210,7 @@ export type AppendBatch = {
   readonly mirror?: NewMirror;
 };
 
-export type ListQuery = {
+export type RunQuery = {
   readonly statuses?: readonly RunStatus[];
   readonly sessionKey?: string;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
@@ -215,9 +219,18 @@ export type ListQuery = {
   readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */
   readonly quarantined?: boolean;
-  readonly limit: number;
+  /** Only runs that ask something of a person. */
+  readonly waiting?: boolean;
+  /** Part of the goal or of the run id; large and small letters of ASCII are the same. */
+  readonly text?: string;
   /** Continue after this run of an earlier answer. */
   readonly afterRunId?: string;
+};
+
+export type ListQuery = RunQuery & {
+  readonly limit: number;
+  /** Leave out so many at the beginning. */
+  readonly offset?: number;
 };
 
 export type ClaimRequest = {
