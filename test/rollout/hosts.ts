@@ -120,6 +120,7 @@ export const ledgerDown = (): Error => new LedgerError("store_unavailable", "The
 
 /** A host with its table and a ledger, to be opened at any stage as often as one likes. */
 export type World = {
+  /** The host's table, when no other was given. */
   readonly table: Table;
   readonly opened: Opened;
   readonly store: Store;
@@ -130,10 +131,10 @@ export type World = {
   at(stage: Stage, over?: Partial<RolloutOptions>): Rollout;
 };
 
-export const newWorld = async (records?: Map<string, HostRun>): Promise<World> => {
+export const newWorld = async (given?: Projection): Promise<World> => {
   const store = await openStore(":memory:");
   onTestFinished(() => store.close());
-  const table = memoryTable(records);
+  const table = memoryTable();
   const opened = openedOn(store);
   const ledgerFaults = noFaults();
   const tableFaults = noFaults();
@@ -151,7 +152,7 @@ export const newWorld = async (records?: Map<string, HostRun>): Promise<World> =
       const fragile = faulty({ ...ledger, store: fragileStore }, ledgerFaults, ledgerDown);
       return createRollout({
         ledger: { ledger: fragile, host },
-        projection: faulty(table, tableFaults, tableLocked),
+        projection: faulty(given ?? table, tableFaults, tableLocked),
         settings: settingsOf(stage),
         onTrouble: (trouble) => troubles.push(trouble),
         ...over,
