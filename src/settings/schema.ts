@@ -48,6 +48,13 @@ export type Settings = {
     /** Finished runs that are kept here; older ones are archived. 0 keeps all of them. */
     readonly maxRunHistory: number;
   };
+  /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
+  readonly rollout: {
+    /** A SQLite file with workflow tables. */
+    readonly tables: string;
+    /** A Markdown board. */
+    readonly board: string;
+  };
 };
 
 /** Agents, words of a command and names: more than any project has, less than hurts. */
@@ -149,6 +156,15 @@ export const SettingsFile = closed({
         context.addIssue({ code: "custom", path: [stage], message });
       }
     })
+    .prefault({}),
+  rollout: closed({
+    tables: textUpTo(limit.TARGET_CHARS).default(""),
+    board: textUpTo(limit.TARGET_CHARS).default(""),
+  })
+    .refine(
+      ({ tables, board }) => tables === "" || board === "",
+      "tables or board, not both: a host has one table",
+    )
     .prefault({}),
 }).transform(
   ({ agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
