@@ -37,7 +37,16 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
-import { setSetting } from "./settings/edit.js";
+import {
+  migrateSettings,
+  openSettingsDraft,
+  type SettingRow,
+  type SettingsDraft,
+  type SettingsPreview,
+  type SettingsTarget,
+} from "./settings/draft.js";
+import type { SettingChange } from "./settings/edit.js";
+import { settingsJsonSchema } from "./settings/keys.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -286,7 +295,12 @@ export type {
   Run,
   RunStatus,
   RunView,
+  SettingChange,
+  SettingRow,
   Settings,
+  SettingsDraft,
+  SettingsPreview,
+  SettingsTarget,
   Step,
   StepLogs,
   StoredEvent,
@@ -304,10 +318,12 @@ export {
   isLedgerError,
   LedgerError,
   loadSettings,
+  migrateSettings,
+  openSettingsDraft,
   PLAN_TEXT_CHARS,
   packageFolder,
   parseYaml,
   runStatuses,
-  setSetting,
+  settingsJsonSchema,
   settingsWire,
 };

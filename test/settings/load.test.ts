@@ -228,7 +228,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger".',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
