@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 import { type Flaw, isRecord, toDefects } from "../core/defects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import { changed, replaceFile, type SettingChange } from "./edit.js";
+import { changed, replaceFile, type SettingEdit } from "./edit.js";
 import { ANY_NAME, type SettingKey, settingKeys } from "./keys.js";
 import { fileLayer, judgeLayers, type Layer, mergeLayers, originOf, refusal, writerOf } from "./layers.js";
 import { inheritedFrom, readPlaces, type SettingsPlaces } from "./load.js";
@@ -38,9 +38,9 @@ export interface SettingsDraft {
   readonly file: string;
   /** Whether the file itself has this key. */
   says(key: string): boolean;
-  preview(changes: readonly SettingChange[]): SettingsPreview;
+  preview(changes: readonly SettingEdit[]): SettingsPreview;
   /** Writes all of them or none; throws `settings_invalid` with every defect. */
-  save(changes: readonly SettingChange[]): Promise<void>;
+  save(changes: readonly SettingEdit[]): Promise<void>;
 }
 
 export const openSettingsDraft = async (input: {
@@ -118,7 +118,7 @@ type After = { readonly text: string; readonly layer: Layer };
 const changedIn = (
   places: SettingsPlaces,
   target: SettingsTarget,
-  changes: readonly SettingChange[],
+  changes: readonly SettingEdit[],
 ): After => {
   const { file, text } = placeOf(places, target);
   return changed(text ?? "", { file, origin: `${target} ${file}`, changes });
@@ -152,7 +152,7 @@ const flawsOfOwn = (stack: readonly Layer[], own: Layer): readonly Flaw[] => {
 const previewOf = (
   places: SettingsPlaces,
   target: SettingsTarget,
-  changes: readonly SettingChange[],
+  changes: readonly SettingEdit[],
 ): SettingsPreview => {
   const problems = changes.map((change) => refusedBy(() => changedIn(places, target, [change])));
   const unread = new Map(changes.flatMap(({ key }, at) => (problems[at] === undefined ? [] : [[key, at]])));

@@ -6,7 +6,7 @@ import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { checkSize, fileLayer, type Layer, parseYaml } from "./layers.js";
 
-export type SettingChange = {
+export type SettingEdit = {
   /** Dotted. */
   readonly key: string;
   /** In YAML; undefined leaves the key out, so that it is what lies below or the default. */
@@ -16,7 +16,7 @@ export type SettingChange = {
 /** The file's text with these changes, every comment where it was, and what it says. */
 export const changed = (
   before: string,
-  { file, origin, changes }: { file: string; origin: string; changes: readonly SettingChange[] },
+  { file, origin, changes }: { file: string; origin: string; changes: readonly SettingEdit[] },
 ): { readonly text: string; readonly layer: Layer } => {
   // Refuses what is no mapping before anything is put into it.
   const old = fileLayer(before, file, origin);
@@ -40,10 +40,10 @@ const KEY_SHOWN_CHARS = 200;
 const shownKey = (key: string): string =>
   key.length > KEY_SHOWN_CHARS ? `${key.slice(0, KEY_SHOWN_CHARS)}…` : key;
 
-const changeInWords = ({ key, value }: SettingChange): string =>
+const changeInWords = ({ key, value }: SettingEdit): string =>
   value === undefined ? `${shownKey(key)} left out` : `${shownKey(key)} = ${quoted(value)}`;
 
-const apply = (doc: Document, { key, value }: SettingChange): void => {
+const apply = (doc: Document, { key, value }: SettingEdit): void => {
   const keys = key.split(".");
   if (value === undefined) leaveOut(doc, keys);
   else put(doc, keys, parseYaml(value, shownKey(key)).value);

@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
-import { openSqliteStore } from "./sqlite.js";
+import { lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
 import type { Store } from "./store.js";
 
 /** Opens the ledger in a folder and makes it when there is none; ":memory:" is one that ends with the process. */
@@ -11,6 +11,14 @@ export const openStore = async (place: string): Promise<Store> => {
   const blobs = join(place, "blobs");
   await removeAbandoned(blobs);
   return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(blobs) });
+};
+
+/** The ledger of a folder to read in, for a look that must not make or change anything; undefined when there is none. */
+export const lookAtStore = async (place: string): Promise<Store | undefined> => {
+  const file = join(place, "ledger.db");
+  const facts = await stat(file).catch(() => undefined);
+  if (facts?.isFile() !== true) return undefined;
+  return lookAtSqliteStore({ file, blobs: fileBlobs(join(place, "blobs")) });
 };
 
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */

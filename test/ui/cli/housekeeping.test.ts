@@ -150,7 +150,7 @@ describe("export and import", () => {
     const exported = (interrupted: AbortSignal) =>
       exportRun(
         { ...app, exportRun: watched },
-        { ...output, live: false, colour: false },
+        { ...output, live: false, colour: false, columns: undefined },
         done,
         file,
         interrupted,

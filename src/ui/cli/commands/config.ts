@@ -10,8 +10,9 @@ import {
   settingsJsonSchema,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { printJson, printLine, say, table } from "../output.js";
+import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
+import { printTable } from "../table.js";
 
 /** Which file is meant. */
 export type Which = { readonly user: boolean };
@@ -89,10 +90,11 @@ export const listConfig = async (bench: Bench, showOrigin: boolean): Promise<num
   }));
   if (bench.output.json) printJson(bench.output, { settings: rows });
   else
-    printLine(
-      bench.output,
-      table(rows.map(({ key, value, origin }) => [key, worded(value), ...(showOrigin ? [origin] : [])])),
-    );
+    await printTable(bench.output, {
+      head: ["KEY", "VALUE", ...(showOrigin ? ["ORIGIN"] : [])],
+      rows: rows.map(({ key, value, origin }) => [key, worded(value), ...(showOrigin ? [origin] : [])]),
+      empty: "",
+    });
   return EXIT.done;
 };
 

@@ -1,11 +1,12 @@
 import { type Finding, isLedgerError, openRunLedger } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { type Output, paint, printJson, printLine, say, table } from "../output.js";
+import { type Output, printJson, say } from "../output.js";
 import type { Bench } from "../program.js";
+import { printTable } from "../table.js";
 
 export const doctor = async (bench: Bench): Promise<number> => {
   const findings = await look(bench);
-  report(bench.output, findings);
+  await report(bench.output, findings);
   return findings.some(({ status }) => status === "fail") ? EXIT.failed : EXIT.done;
 };
 
@@ -27,20 +28,18 @@ const look = async ({ directory, terminal }: Bench): Promise<readonly Finding[]>
 
 const MARKS = { ok: ["green", "✔"], warn: ["yellow", "!"], fail: ["red", "✘"] } as const;
 
-const report = (output: Output, findings: readonly Finding[]): void => {
+const report = async (output: Output, findings: readonly Finding[]): Promise<void> => {
   if (output.json) {
     printJson(output, { findings });
     return;
   }
-  printLine(
-    output,
-    table(
-      findings.map(({ check, status, message, fix }) => {
-        const [style, mark] = MARKS[status];
-        return [paint(output, style, mark), check, fix === null ? message : `${message} ${fix}`];
-      }),
-    ),
-  );
+  await printTable(output, {
+    rows: findings.map(({ check, status, message, fix }) => {
+      const [style, text] = MARKS[status];
+      return [{ text, style }, check, fix === null ? message : `${message} ${fix}`];
+    }),
+    empty: "",
+  });
   const bad = findings.filter(({ status }) => status === "fail").length;
   say(output, bad === 0 ? "Ready." : `${bad} ${bad === 1 ? "thing" : "things"} to mend.`);
 };

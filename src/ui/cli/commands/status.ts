@@ -1,6 +1,7 @@
 import { formatDuration, type RunLedger, runStatuses } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { type Output, printJson, printLine, table } from "../output.js";
+import { type Output, printJson } from "../output.js";
+import { printTable } from "../table.js";
 
 /** Runs counted for each status; more are shown as "1000+". */
 const COUNTED_MAX = 1_000;
@@ -24,9 +25,8 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
     return EXIT.done;
   }
   const counted = runStatuses.map((one) => `${counts[one] === COUNTED_MAX ? "1000+" : counts[one]} ${one}`);
-  printLine(
-    output,
-    table([
+  await printTable(output, {
+    rows: [
       ["project", app.projectDir],
       ["ledger", app.dataDir],
       ["runs", counted.join(", ")],
@@ -39,7 +39,8 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
         settings.runLedger.maxRunHistory === 0 ? "all" : String(settings.runLedger.maxRunHistory),
       ],
       ["stale after", formatDuration(settings.runLedger.staleTtlMs)],
-    ]),
-  );
+    ],
+    empty: "",
+  });
   return EXIT.done;
 };
