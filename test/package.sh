@@ -12,6 +12,7 @@ cd "$place" && mkdir empty && cd empty
 npm init -y > /dev/null
 npm install --no-audit --no-fund --silent "$place"/runledger-*.tgz
 npx runledger --version
+grep -q '^\.SS runledger run ' node_modules/runledger/dist/man/runledger.1
 npx runledger demo
 cat > types.mts <<'TS'
 import { openRunLedger, type RunLedger } from "runledger";
