@@ -12,6 +12,7 @@ import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError 
 import { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 import { PLAN_TEXT_CHARS } from "./core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 import { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
 import type { Verdict } from "./core/verdict.js";
 import type { Waiting } from "./core/why.js";
@@ -22,7 +23,7 @@ import { createWorker, type Worker, type WorkerOptions } from "./engine/backends
 import type { Finding } from "./engine/doctor.js";
 import type { Driven } from "./engine/executor.js";
 import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } from "./engine/keeping.js";
-import { logsOf, type StepLogs } from "./engine/logs.js";
+import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
@@ -38,6 +39,32 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import type { Difference, Drift, DriftKind, Explanation } from "./rollout/drift.js";
+import {
+  changedRecord,
+  type HostQuery,
+  type NewHostRun,
+  newRecord,
+  type Projection,
+} from "./rollout/projection.js";
+import type { Replayed } from "./rollout/replay.js";
+import {
+  type Completion,
+  createRollout,
+  type Rollout,
+  type RolloutOptions,
+  type RolloutStatus,
+} from "./rollout/rollout.js";
+import {
+  contradictionsIn,
+  type RolloutSettings,
+  type SettingChange,
+  type Stage,
+  type StageChange,
+  stageOf,
+  stages,
+} from "./rollout/stage.js";
+import type { Trouble, Written } from "./rollout/writes.js";
 import { setSetting } from "./settings/edit.js";
 import { parseYaml } from "./settings/layers.js";
 import { getSetting, loadSettings } from "./settings/load.js";
@@ -68,6 +95,8 @@ export interface RunLedger extends Keeping {
   /** Who can work on steps here, by name. */
   readonly agentNames: readonly string[];
   readonly ledger: Ledger;
+  /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
+  readonly host: Caller;
   /** A credential for an in-process caller. */
   issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002). */
@@ -88,6 +117,8 @@ export interface RunLedger extends Keeping {
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
   logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
+  agentLog(runId: string, stepId: string, attempt: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
@@ -113,7 +144,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
-  const { credentials, engine } = createCredentials();
+  const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
     credentials,
@@ -123,8 +154,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const project = await openProject({ projectDir, dataDir, settings, env, places, store });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
-  const commands = settings.agents;
-  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
+  const agents = openAgents({
+    commands: settings.agents,
+    functions,
+    projectDir,
+    logFolder,
+    places,
+    environment: env,
+  });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const { maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
@@ -152,21 +189,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     settings,
     agentNames,
     ledger,
+    host: hostCaller,
     issue: (caller) => ledger.issue(caller),
     toolsFor: (caller) => toolsFor(caller, host),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
-    findRun: (given) => findRun(ledger, given),
-    list: (query) => listRuns(ledger, query),
-    view: (runId) => viewRun(ledger, runId),
-    policyRequests: (run, caller) =>
-      run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
-    readDecision: async (runId, stepId, input) =>
-      readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
-    logs: (runId, stepId, attempt) =>
-      logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+    ...looking(ledger, logFolder),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
@@ -174,7 +204,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
       (await import("./engine/doctor.js")).examine({
         projectDir,
         isolated: project.store !== null,
-        agents: commands,
+        agents: settings.agents,
         share: settings.workspace.share,
         environment: env,
         probes: probesOf(ledger, project),
@@ -191,6 +221,22 @@ export const glanceAt = async (
   const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
   return store === undefined ? undefined : glanceInto(store);
 };
+
+type Looking = Pick<
+  RunLedger,
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+>;
+
+const looking = (ledger: Ledger, logFolder: string): Looking => ({
+  findRun: (given) => findRun(ledger, given),
+  list: (query) => listRuns(ledger, query),
+  view: (runId) => viewRun(ledger, runId),
+  policyRequests: (run, caller) =>
+    run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
+  readDecision: async (runId, stepId, input) =>
+    readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
+  ...logsIn(ledger, logFolder),
+});
 
 const openProject = async (parts: {
   projectDir: string;
@@ -254,6 +300,12 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
   };
 };
 
+const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
+  logs: (runId, stepId, attempt) =>
+    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+});
+
 const probesOf = (ledger: Ledger, project: Project) => ({
   repository: async () => (await import("./pev/probe.js")).probeRepository(project),
   journals: () => probeJournals(ledger),
@@ -279,34 +331,60 @@ export type {
   Caller,
   Collected,
   Command,
+  Completion,
+  Difference,
+  Drift,
+  DriftKind,
   Driven,
   ErrorCode,
   ErrorKind,
+  Explanation,
   Finding,
   Forking,
   Glance,
+  HostChange,
+  HostQuery,
+  HostRun,
+  HostRunStatus,
+  HostStep,
+  HostStepStatus,
   Imported,
   Ledger,
   ListedRun,
+  NewHostRun,
   NewRun,
   Patch,
   PolicyAction,
   PolicyActionType,
   PolicyRequest,
+  Projection,
   Pruned,
+  Replayed,
+  Rollout,
+  RolloutOptions,
+  RolloutSettings,
+  RolloutStatus,
   Run,
   RunStatus,
   RunView,
+  SettingChange,
   Settings,
+  Stage,
+  StageChange,
   Step,
   StepLogs,
   StoredEvent,
+  Trouble,
   Verdict,
   Waiting,
   Worker,
+  Written,
 };
 export {
   awaitsApproval,
+  changedRecord,
+  contradictionsIn,
+  createRollout,
   errorKinds,
   eventTypes,
   findProject,
@@ -315,10 +393,13 @@ export {
   isLedgerError,
   LedgerError,
   loadSettings,
+  newRecord,
   PLAN_TEXT_CHARS,
   packageFolder,
   parseYaml,
   runStatuses,
   setSetting,
   settingsWire,
+  stageOf,
+  stages,
 };

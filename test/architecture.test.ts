@@ -24,6 +24,8 @@ const arrows: Record<string, readonly string[]> = {
   "src/pev": ["src/ledger", "src/core", "src/stores/store.ts", "validators"],
   tools: ["src/pev", "src/ledger", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
+  "src/rollout": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
+  "src/open.ts": ["tools", "validators", "src"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],
 };

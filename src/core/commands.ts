@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { Capture, Evidence, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
+import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
 import { Verdict } from "./verdict.js";
 import { closed } from "./wire.js";
@@ -80,6 +81,20 @@ export const Command = z.discriminatedUnion("type", [
     overrideStale: z.boolean(),
   }),
   closed({ type: z.literal("cancel_run"), reason }),
+  /** The run it is sent to becomes what its host says it is. */
+  closed({
+    type: z.literal("mirror_run"),
+    projection: z.string().min(1).max(limit.HOST_ID_CHARS),
+    record: HostRun,
+    /** What to do when it is there and not like that. */
+    existing: z.enum(["update", "refuse"]),
+  }),
+  closed({ type: z.literal("report_change"), change: HostChange }),
+  closed({
+    type: z.literal("sync_projection"),
+    state: z.enum(["synced", "degraded"]),
+    error: z.string().max(limit.REASON_CHARS),
+  }),
   closed({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
 ]);
 export type Command = z.infer<typeof Command>;

@@ -27,6 +27,10 @@ export const errorKinds = {
   retries_exhausted: "refused",
   criteria_not_due: "refused",
   verdict_mismatch: "refused",
+  run_mirrored: "refused",
+  run_not_mirrored: "refused",
+  rollout_blocked: "refused",
+  rollout_ended: "refused",
   limit_exceeded: "refused",
   // not there
   run_not_found: "not_found",

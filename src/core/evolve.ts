@@ -1,4 +1,5 @@
 import type { EventBody, EventType, JournalEvent } from "./events.js";
+import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import type { Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep } from "./run.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
@@ -32,6 +33,9 @@ const created = (event: EventOf<"run_created">): Run => ({
   createdAt: event.at,
   updatedAt: event.at,
   forkedFrom: event.payload.forkedFrom,
+  source: event.payload.source,
+  report: null,
+  degraded: null,
   workspaceIsolation: event.payload.workspaceIsolation,
   base: event.payload.base,
   head: event.payload.base,
@@ -54,6 +58,7 @@ const newStep = (spec: StepSpec): Step => ({
   feedback: null,
   fresh: false,
   lastDecision: null,
+  report: null,
   state: { status: "pending" },
 });
 
@@ -129,11 +134,35 @@ const evolvers: Evolvers = {
     state: { status: "completed", at, summary: payload.summary },
   }),
   run_failed: (run, { payload, at }) => ({ ...run, state: { status: "failed", at, ...payload } }),
+  run_reported: (run, { payload, at, actor }) => {
+    const { status, ...report } = payload;
+    return { ...run, report, state: runStateOf[status]({ ...report, at, by: actor }) };
+  },
+  step_reported: (run, event) => reported(run, event),
+  projection_synced: (run, { payload }) => ({
+    ...run,
+    degraded: payload.status === "degraded" ? payload.error : null,
+  }),
   worker_lost: (run, { payload }) => ({
     ...run,
     workersLost: run.workersLost + 1,
     lastLostEpoch: payload.epoch,
   }),
+};
+
+/** A step that was never reported before comes last. */
+const reported = (run: Run, { payload, at, actor }: EventOf<"step_reported">): Run => {
+  const { stepId, status, result, error, row } = payload;
+  const change = (step: Step): Step => ({
+    ...step,
+    spec: row === null ? step.spec : reportedSpec({ stepId, ...row }),
+    attempt: status === "running" && step.state.status !== "in_progress" ? step.attempt + 1 : step.attempt,
+    report: { result, error },
+    state: stepStateOf[status]({ result, error, at, by: actor }),
+  });
+  if (findStep(run, stepId) !== undefined) return withStep(run, stepId, change);
+  const spec = reportedSpec({ stepId, ...(row ?? { goal: "", agent: "", dependsOn: [] }) });
+  return { ...run, steps: [...run.steps, change(newStep(spec))] };
 };
 
 const passed = (run: Run, { payload, at }: EventOf<"step_validation_passed">): Run => {

@@ -43,3 +43,5 @@ export const TAIL_BYTES = 8_192;
 export const LOG_BYTES = 8 * 1024 * 1024;
 /** Paths listed in a verdict or a refusal; the count is always told. */
 export const PATHS_LISTED = 50;
+/** Ids, step ids and agent names of hosts: names, not texts. */
+export const HOST_ID_CHARS = 200;

@@ -1,4 +1,6 @@
+import { quoted } from "./defects.js";
 import { type Action, nextActions } from "./next.js";
+import type { Source } from "./reported.js";
 import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
 
 export type Waiting = {
@@ -18,7 +20,8 @@ export const whyRun = (
   /** Who can work here; null when the host does not say. */
   agents: readonly string[] | null = null,
 ): Waiting => {
-  const { state } = run;
+  const { state, source } = run;
+  if (source !== null) return mirroredWhy(run, source);
   switch (state.status) {
     case "planning":
       return person("It waits for a plan.", null);
@@ -42,6 +45,32 @@ export const whyRun = (
     stepId: "stepId" in action ? action.stepId : null,
   };
 };
+
+// Whoever drives it is somewhere else; what is known here is what its host said.
+const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting => {
+  const { state } = run;
+  const host = `its host (${kind} ${quoted(hostId)} of ${quoted(projection)})`;
+  switch (state.status) {
+    case "completed":
+      return nothing(`It is completed, as ${host} reported; nothing was verified here${told(state.summary)}`);
+    case "failed":
+      return nothing(
+        `It ${state.reason === "cancelled" ? "was cancelled" : "failed"}, as ${host} reported${told(state.message)}`,
+      );
+    case "paused":
+      return person(`It is paused by ${host}, which alone can resume it${told(state.message)}`, null);
+    case "planning":
+    case "running": {
+      const open = run.steps.filter((step) => step.state.status === "in_progress");
+      const steps = open.length === 0 ? "." : `; at work: ${someOf(open)}.`;
+      const begun = state.status === "planning" ? ", and has not begun" : "";
+      const sentence = `It is driven by ${host}${begun}${steps}`;
+      return { for: "work", sentence, hint: null, stepId: open[0]?.spec.id ?? null };
+    }
+  }
+};
+
+const told = (text: string): string => (text === "" ? "." : `: ${text}`);
 
 const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
   const [action] = actions;
@@ -94,12 +123,20 @@ const blockedWhy = (run: Run): Waiting => {
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined)
     return person(
-      `Step "${waiting.spec.id}" waits for approval.`,
+      waitsForApproval(waiting),
       `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
   return { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
 };
+
+/** A person is asked also while others are still at work. */
+export const questionIn = (run: Run): string | null => {
+  const waiting = run.steps.find(awaitsApproval);
+  return run.state.status === "running" && waiting !== undefined ? waitsForApproval(waiting) : null;
+};
+
+const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;
 
 /** What is approved is what was looked at. */
 const proposalOf = ({ state }: Step): string =>
@@ -133,7 +170,7 @@ const someOf = (steps: readonly Step[]): string => {
 };
 
 const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+  if (state.status === "failed" && state.verdict !== null) return state.verdict.message;
   if (state.status === "interrupted") return state.reason;
   if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
   return feedback?.kind === "verdict" ? feedback.verdict.message : "no verdict";

@@ -1,6 +1,6 @@
 import { nextActions } from "../core/next.js";
 import type { Run } from "../core/run.js";
-import { whyRun } from "../core/why.js";
+import { questionIn, whyRun } from "../core/why.js";
 import type { RunProjection } from "../stores/store.js";
 
 /** What lists show of a run. */
@@ -12,7 +12,7 @@ export const projectionOf = (run: Run): RunProjection => {
     sessionKey: run.sessionKey,
     stepsTotal: run.steps.length,
     stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
-    blocker: waiting.for === "person" ? waiting.sentence : null,
+    blocker: waiting.for === "person" ? waiting.sentence : questionIn(run),
     runnable: nextActions(run).length > 0,
   };
 };

@@ -2,13 +2,10 @@ import {
   and,
   asc,
   type Column,
-  desc,
   eq,
   getTableColumns,
   gt,
-  inArray,
-  isNotNull,
-  lt,
+  max,
   not,
   type Placeholder,
   type SQL,
@@ -21,6 +18,7 @@ import {
   keys,
   leases,
   meta,
+  mirrors,
   origins,
   quarantines,
   removals,
@@ -29,7 +27,7 @@ import {
 } from "./schema-sqlite.js";
 import { compiled } from "./sqlite-compiled.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
-import type { EventRow, ListQuery, RunProjection, RunRow } from "./store.js";
+import type { EventRow, RunProjection } from "./store.js";
 
 /** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
 export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
@@ -63,6 +61,14 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
+    insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
+    mirrored: compiled(
+      sqlite,
+      db
+        .select({ runId: mirrors.runId })
+        .from(mirrors)
+        .where(and(eq(mirrors.projection, given("projection")), eq(mirrors.hostId, given("hostId")))),
+    ),
     forgetRemoval: compiled(sqlite, db.delete(removals).where(eq(removals.runId, given("runId")))),
     saveSnapshot: compiled(
       sqlite,
@@ -99,7 +105,7 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
   /** In the order of what refers to what; the events can only follow their removal. */
   leftovers: [
     db.delete(keys).where(eq(keys.scope, given("runId"))),
-    ...[leases, snapshots, quarantines, origins, events, runs].map((table) =>
+    ...[leases, snapshots, quarantines, origins, mirrors, events, runs].map((table) =>
       db.delete(table).where(eq(table.runId, given("runId"))),
     ),
   ].map((statement) => statement.prepare()),
@@ -124,6 +130,11 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .where(gt(events.position, given("afterPosition")))
         .orderBy(asc(events.position))
         .limit(given("limit"))
+        .prepare(),
+    position: () =>
+      db
+        .select({ position: max(events.position) })
+        .from(events)
         .prepare(),
     run: () =>
       db
@@ -229,29 +240,6 @@ export const leaseStatements = (db: BetterSQLite3Database) => ({
     .prepare(),
 });
 
-/** Lists come with any mix of filters, so this one is built for each question. */
-export const listRuns = (
-  db: BetterSQLite3Database,
-  query: ListQuery,
-  olderThan: number | undefined,
-): RunRow[] =>
-  db
-    .select(runRow)
-    .from(runs)
-    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
-    .where(
-      and(
-        query.statuses && inArray(runs.status, [...query.statuses]),
-        query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
-        query.claimable ? claimable : undefined,
-        query.quarantined ? isNotNull(quarantines.runId) : undefined,
-        olderThan === undefined ? undefined : lt(runs.created, olderThan),
-      ),
-    )
-    .orderBy(desc(runs.created))
-    .limit(query.limit)
-    .all();
-
 /** Each is prepared when it is first asked: a command asks one or two of them, and preparing all takes longer than asking. */
 const whenAsked = <Makers extends Readonly<Record<string, () => unknown>>>(makers: Makers) => {
   const statements = {};
@@ -302,17 +290,12 @@ const ofRun = eq(runs.runId, given("runId"));
 /** By SQLite's clock, in the statement itself: what a worker believes about the time decides nothing. */
 const now = sql`CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`;
 const inTtl = sql`${now} + ${given("ttlMs")}`;
-const live = sql`${leases.expiresAt} > ${now}`;
+export const live = sql`${leases.expiresAt} > ${now}`;
 const sameLease = and(
   eq(leases.runId, given("runId")),
   eq(leases.owner, given("owner")),
   eq(leases.epoch, given("epoch")),
 );
-/** The 1 is written out, because the index on it is found by its text. */
-const claimable = sql`${runs.runnable} = 1
-  AND ${quarantines.runId} IS NULL
-  AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
-
 const leaseRow = {
   runId: leases.runId,
   owner: sql<string>`${leases.owner}`,
@@ -322,7 +305,7 @@ const leaseRow = {
 
 const { created: _order, ...runColumns } = getTableColumns(runs);
 /** A left join without a partner gives null. */
-const runRow = { ...runColumns, quarantine: { seq: quarantines.seq, code: quarantines.code } };
+export const runRow = { ...runColumns, quarantine: { seq: quarantines.seq, code: quarantines.code } };
 
 /** In the order of `EventValues`. */
 const eventColumns = {

@@ -4,15 +4,16 @@ import { groupCommit } from "./group-commit.js";
 import { groupCommitter } from "./sqlite-append.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
+import { countRuns, listRuns } from "./sqlite-lists.js";
+import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import {
   appendStatements,
   eventsOf,
   housekeepingStatements,
   leaseStatements,
-  listRuns,
   readStatements,
 } from "./sqlite-statements.js";
-import type { AppendBatch, ClaimRequest, Lease, ListQuery, Removal, RunRow, Store } from "./store.js";
+import type { AppendBatch, ClaimRequest, Lease, Removal, RunQuery, Store } from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
@@ -46,6 +47,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
   const { call, stop } = gate();
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
+  const mirrors = onFirstUse(() => mirrorStatements(db));
   const remove = onFirstUse(() => remover(sqlite, reads, keeping()));
   const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit()(group)));
   return {
@@ -55,7 +57,9 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
-    list: async (query) => call(() => list(db, reads, query)),
+    position: async () => call(() => reads.position.get()?.position ?? 0),
+    list: async (query) => call(() => listRuns(db, query, olderThan(reads, query))),
+    count: async (query) => call(() => countRuns(db, query, olderThan(reads, query))),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     claim: async (request) => call(() => claim(reads, leases(), request)),
@@ -74,6 +78,16 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
     originOf: async (runId) => call(() => reads.origin.get({ runId })),
     remove: async (runId, removal) => call(() => remove()(runId, removal)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
+    mirrorOf: async (by) => call(() => mirrorOf(mirrors(), by)),
+    listMirrors: async (query) => call(() => listMirrors(db, query)),
+    countMirrors: async (projection) => call(() => countMirrors(mirrors(), projection)),
+    markSync: async (runId, sync) => {
+      call(() => mirrors().markSync.run({ runId, ...sync }));
+    },
+    explain: async ({ by, ...row }) => {
+      call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
+    },
+    explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
     putBlob: async (bytes) => call(() => blobs.put(bytes)),
     getBlob: async (hash) => call(() => blobs.get(hash)),
     listBlobs: async () => call(() => blobs.list()),
@@ -129,10 +143,8 @@ const requireLedgerId = (reads: Reads): string => {
   });
 };
 
-const list = (db: SqliteConnection["db"], reads: Reads, query: ListQuery): RunRow[] => {
-  const olderThan = query.afterRunId === undefined ? undefined : requireRun(reads, query.afterRunId).created;
-  return listRuns(db, query, olderThan);
-};
+const olderThan = (reads: Reads, { afterRunId }: RunQuery): number | undefined =>
+  afterRunId === undefined ? undefined : requireRun(reads, afterRunId).created;
 
 const claim = (
   reads: Reads,

@@ -71,6 +71,17 @@ describe("submit", () => {
     });
   });
 
+  test("names in the list row what a person is asked while others are at work", async () => {
+    const { ledger, tell } = await openedIn(":memory:");
+    const steps = [stepSpec("sign", { validator: cast.approval }), stepSpec("b")];
+    await tell("run_1", create(planOf(steps)));
+    const blocker = async () => (await ledger.list({ limit: 1 }))[0]?.blocker;
+    for (const said of [cast.start("b"), cast.start("sign"), cast.propose("sign")]) await tell("run_1", said);
+    expect(await blocker()).toBe('Step "sign" waits for approval.');
+    await tell("run_1", cast.approve("sign"), person);
+    expect(await blocker()).toBeNull();
+  });
+
   test("appends nothing when it refuses", async () => {
     const { ledger, tell } = await openedIn(":memory:");
     await tell("run_1", create(plan));

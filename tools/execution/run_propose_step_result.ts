@@ -115,8 +115,8 @@ const answerOf = (step: Step) => {
     case "failed":
       return {
         status: "verification_failed" as const,
-        message: state.verdict.message,
-        verdict: verdictView(state.verdict),
+        message: state.verdict?.message ?? "Refused.",
+        verdict: state.verdict === null ? null : verdictView(state.verdict),
       };
     case "verify_pending":
       return pendingAnswer(step, state);

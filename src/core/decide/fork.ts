@@ -6,6 +6,7 @@ import {
   alreadyDone,
   type Decided,
   type Decider,
+  requireDrivenHere,
   requireRole,
   requireSession,
   runNotFound,
@@ -20,6 +21,7 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
   if (first?.type !== "run_created") throw runNotFound(from);
   const { source, last } = takenOver(history, seq);
   requireSession(source, caller);
+  requireDrivenHere(source);
   if (!source.workspaceIsolation)
     throw new LedgerError("invalid_input", `Run "${from}" worked in the project folder itself.`, {
       hint: "Only a run with workspace isolation can be forked: its folder cannot be put back to an earlier state.",
@@ -34,7 +36,7 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
     );
   const forkedFrom = { runId: from, seq: last.seq, hash: last.hash };
   return [
-    { type: "run_created", version: 2, payload: { ...first.payload, forkedFrom } },
+    { type: "run_created", version: 3, payload: { ...first.payload, forkedFrom } },
     ...history.slice(1, last.seq).map(asTakenOver),
   ];
 };

@@ -28,7 +28,7 @@ export type DecideContext = {
 export type Decided = EventBody & Partial<Pick<JournalEvent, "at" | "actor" | "sessionKey">>;
 
 /** Commands that make the run they are sent to. */
-export type CreatingType = "create_run" | "fork_run";
+export type CreatingType = "create_run" | "fork_run" | "mirror_run";
 
 /** Which events may follow a command, or a LedgerError. Pure. */
 export type Decider<T extends CommandType> = (
@@ -70,6 +70,16 @@ export const requireSession = (run: Run, caller: Caller): void => {
   throw new LedgerError("session_mismatch", `Run "${run.runId}" belongs to another session.`, {
     hint: "Only the session that created a run, or a person, may read or drive it.",
   });
+};
+
+/** What a host drives nobody else may move on, or the two would tell different stories. */
+export const requireDrivenHere = ({ runId, source }: Run): void => {
+  if (source === null) return;
+  throw new LedgerError(
+    "run_mirrored",
+    `Run "${runId}" is driven by its host (${source.kind} ${quoted(source.hostId)} of ${quoted(source.projection)}).`,
+    { hint: "Change it where it runs; its host reports that here." },
+  );
 };
 
 export const requireLive = (run: Run): void => {

@@ -34,8 +34,15 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
   return [
     {
       type: "run_created",
-      version: 2,
-      payload: { goal: plan?.goal ?? goal, originalRequest, workspaceIsolation, base, forkedFrom: null },
+      version: 3,
+      payload: {
+        goal: plan?.goal ?? goal,
+        originalRequest,
+        workspaceIsolation,
+        base,
+        forkedFrom: null,
+        source: null,
+      },
     },
     ...(plan === undefined ? [] : [planAttached(plan)]),
   ];

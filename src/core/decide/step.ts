@@ -204,7 +204,7 @@ export const approveStep: Decider<"approve_step"> = (command, run, { caller }) =
 export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => {
   const step = requireApprover(run, command.stepId, caller);
   const { state } = step;
-  if (state.status === "failed" && state.verdict.reason === "rejected") return alreadyDone;
+  if (state.status === "failed" && state.verdict?.reason === "rejected") return alreadyDone;
   requireLive(run);
   const waiting = requireState(step, "verify_pending", "step_not_waiting");
   requireSeen(step, waiting, command.proposalSeq);

@@ -33,7 +33,8 @@ const statusMark = (output: Output, status: string): string =>
 
 export const headline = (output: Output, { run, interrupted }: RunView): string => {
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
-  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
+  const reported = run.source === null ? "" : " as reported by its host";
+  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}${reported}  started ${agoOf(run.createdAt)}`;
 };
 
 export const agoOf = (iso: string): string =>
@@ -47,13 +48,27 @@ export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {
-  const line = (style: Parameters<typeof paint>[1], mark: string, text: string): string =>
-    `${paint(output, style, mark)} ${brief(text, 160)}`;
+  // The pause that follows an escalation says the same.
+  if (event.type === "policy_decision_applied" && event.payload.decision.action === "escalate") return null;
+  if (event.type === "plan_attached") return null;
+  const { style, mark, text } = eventTold(event);
+  return `${paint(output, style, mark)} ${brief(text, 160)}`;
+};
+
+export type EventTold = {
+  readonly style: Parameters<typeof paint>[1];
+  readonly mark: string;
+  readonly text: string;
+};
+
+/** What happened, in words; not made harmless yet. */
+export const eventTold = (event: StoredEvent): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
     case "plan_attached":
-      return null;
+      return line("grey", "·", `a plan of ${event.payload.plan.steps.length} steps`);
     case "step_started":
       return line(
         "blue",
@@ -71,8 +86,6 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
     case "step_interrupted":
       return line("red", "✘", `${event.payload.stepId}: interrupted: ${event.payload.reason}`);
     case "policy_decision_applied":
-      // The pause that follows says the same.
-      if (event.payload.decision.action === "escalate") return null;
       return line(
         "yellow",
         "↻",
@@ -96,12 +109,29 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
       return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
       return line("red", "■", `failed: ${event.payload.message}`);
+    case "run_reported":
+      return line("blue", "≡", `reported ${event.payload.status}${after(event.payload)}`);
+    case "step_reported":
+      return line(
+        "blue",
+        "≡",
+        `${event.payload.stepId}: reported ${event.payload.status}${after(event.payload)}`,
+      );
+    case "projection_synced":
+      return line(
+        event.payload.status === "synced" ? "green" : "yellow",
+        "≡",
+        `${event.payload.target}: ${event.payload.status}${after({ result: "", error: event.payload.error })}`,
+      );
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
+
+const after = ({ result, error }: { readonly result: string; readonly error: string }): string =>
+  error || result ? `: ${error || result}` : "";
 
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

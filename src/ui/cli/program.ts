@@ -2,12 +2,16 @@ import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { Writable } from "node:stream";
+import type { ReadStream, WriteStream } from "node:tty";
 import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
 import { complain } from "./complain.js";
 import { EXIT } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { ANSWER, growTree } from "./tree.js";
+
+/** What is typed at and looked at. */
+export type Tty = { readonly input: ReadStream; readonly output: WriteStream };
 
 /** The terminal, or a test's stand-in for it. */
 export type Terminal = {
@@ -21,6 +25,8 @@ export type Terminal = {
   readonly colours: boolean;
   /** Width of what shows stdout; left out where that is no terminal. */
   readonly columns?: number;
+  /** For commands that take the whole screen; nothing where keys or screen are not a terminal's. */
+  readonly tty?: () => Tty | undefined;
   /** Aborts on the first Ctrl-C. */
   readonly interrupted: AbortSignal;
 };

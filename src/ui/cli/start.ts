@@ -31,6 +31,10 @@ export const start = async (words: readonly string[]): Promise<void> => {
     live: isTerminal(process.stderr),
     colours: isTerminal(process.stdout) && isTerminal(process.stderr),
     ...(isTerminal(process.stdout) ? { columns: process.stdout.columns } : {}),
+    tty: () =>
+      process.stdin.isTTY && isTerminal(process.stdout)
+        ? { input: process.stdin, output: process.stdout }
+        : undefined,
     interrupted: interrupted.signal,
   });
   process.exitCode = code ?? ended;

@@ -3,7 +3,7 @@ import type { Store } from "../../../src/stores/store.js";
 import { batchOf, projection } from "../batches.js";
 import { claimed, expired, HOUR_MS, refused, type Suite } from "./suite.js";
 
-export const lists = ({ store }: Suite): void => {
+export const lists = ({ store, another, itNeeding }: Suite): void => {
   const ids = async (query: Partial<Parameters<Store["list"]>[0]>): Promise<string[]> =>
     (await store().list({ limit: 100, ...query })).map(({ runId }) => runId);
 
@@ -44,6 +44,70 @@ export const lists = ({ store }: Suite): void => {
     ]);
     expect(await ids({ afterRunId: "c" })).toEqual([]);
     await refused(store().list({ limit: 2, afterRunId: "nobody" }), "run_not_found");
+  });
+
+  it("leaves out the beginning", async () => {
+    expect(await ids({ limit: 2, offset: 1 })).toEqual(["d", "a"]);
+    expect(await ids({ limit: 2, offset: 3 })).toEqual(["c"]);
+    expect(await ids({ offset: 4 })).toEqual([]);
+    expect(await ids({ afterRunId: "d", offset: 1 })).toEqual(["c"]);
+    expect(await ids({ sessionKey: "session-1", offset: 1, limit: 1 })).toEqual(["a"]);
+  });
+
+  it("finds part of a goal or of an id, in large or small letters, whatever the characters", async () => {
+    const goals = { run_X1: "Make 100% of it", run_x2: "make_the SUM (größer) right", run_y3: "Other" };
+    for (const [runId, goal] of Object.entries(goals))
+      await store().append(batchOf(runId, 0, { projection: { ...projection, goal } }));
+    expect(await ids({ text: "sum" })).toEqual(["run_x2"]);
+    expect(await ids({ text: "SUM (größer)" })).toEqual(["run_x2"]);
+    expect(await ids({ text: "RUN_X" })).toEqual(["run_x2", "run_X1"]);
+    expect(await ids({ text: "%" })).toEqual(["run_X1"]);
+    expect(await ids({ text: "e_t" })).toEqual(["run_x2"]);
+    expect(await ids({ text: "make", statuses: ["running"], offset: 1 })).toEqual(["run_X1", "b", "a"]);
+    expect(await ids({ text: "nowhere" })).toEqual([]);
+    expect(await ids({ text: "" })).toHaveLength(7);
+  });
+
+  it("names those that ask something of a person", async () => {
+    await store().append(batchOf("a", 1, { projection: { ...projection, blocker: "Waits for Ada." } }));
+    expect(await ids({ waiting: true })).toEqual(["a"]);
+    expect(await ids({ waiting: true, statuses: ["paused"] })).toEqual([]);
+    expect(await ids({ waiting: false })).toHaveLength(4);
+    await store().append(batchOf("a", 2));
+    expect(await ids({ waiting: true })).toEqual([]);
+  });
+
+  it("counts what such a list has", async () => {
+    await store().append(batchOf("a", 1, { projection: { ...projection, blocker: "Waits for Ada." } }));
+    for (const query of [
+      {},
+      { statuses: ["paused", "completed"] },
+      { statuses: [] },
+      { sessionKey: "session-2" },
+      { claimable: true },
+      { quarantined: true },
+      { waiting: true },
+      { text: "it" },
+      { afterRunId: "d" },
+      { afterRunId: "d", sessionKey: "session-1" },
+    ] as const)
+      expect(await store().count(query)).toBe((await ids(query)).length);
+    expect(await store().count({})).toBe(4);
+    await refused(store().count({ afterRunId: "nobody" }), "run_not_found");
+  });
+
+  it("tells the last position of all, also of what others wrote", async () => {
+    const last = async () => (await store().feed(0, 100)).at(-1)?.position;
+    expect(await store().position()).toBe(await last());
+    await store().append(batchOf("b", 1, { count: 2 }));
+    expect(await store().position()).toBe(await last());
+  });
+
+  itNeeding("two connections", "tells the position of what another one appended", async () => {
+    const before = await store().position();
+    const other = await another();
+    await other.append(batchOf("z", 0));
+    expect(await store().position()).toBeGreaterThan(before);
   });
 
   it("offers for claiming what is runnable and free", async () => {

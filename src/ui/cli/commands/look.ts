@@ -90,7 +90,7 @@ export const showRun = async (
       step.spec.id,
       statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
       step.spec.ownerAgent,
-      step.spec.validator.type,
+      step.report === null ? step.spec.validator.type : "none: reported",
       step.attempt === 0 ? "-" : String(step.attempt),
       lastWord(step),
     ]),
@@ -120,8 +120,9 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...(run.head === null ? [] : [["head", run.head]]),
 ];
 
-const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+const lastWord = ({ state, feedback, report }: Step): string => {
+  if (report !== null) return report.error || report.result;
+  if (state.status === "failed") return state.verdict?.message ?? "";
   if (state.status === "interrupted") return state.reason;
   if (state.status === "completed") return state.verdict?.message ?? "";
   if (feedback === null) return "";

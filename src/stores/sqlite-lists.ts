@@ -1,0 +1,70 @@
+import {
+  and,
+  type Column,
+  count,
+  desc,
+  eq,
+  inArray,
+  isNotNull,
+  lt,
+  not,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { leases, mirrors, quarantines, runs } from "./schema-sqlite.js";
+import { live, runRow } from "./sqlite-statements.js";
+import type { ListQuery, RunQuery, RunRow } from "./store.js";
+
+/** Lists come with any mix of filters, so this one is built for each question. */
+export const listRuns = (
+  db: BetterSQLite3Database,
+  query: ListQuery,
+  olderThan: number | undefined,
+): RunRow[] =>
+  db
+    .select(runRow)
+    .from(runs)
+    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+    .where(asked(query, olderThan))
+    .orderBy(desc(runs.created))
+    .limit(query.limit)
+    .offset(query.offset ?? 0)
+    .all();
+
+export const countRuns = (
+  db: BetterSQLite3Database,
+  query: RunQuery,
+  olderThan: number | undefined,
+): number =>
+  db
+    .select({ runs: count() })
+    .from(runs)
+    .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+    .where(asked(query, olderThan))
+    .get()?.runs ?? 0;
+
+const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined =>
+  and(
+    query.statuses && inArray(runs.status, [...query.statuses]),
+    query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
+    query.claimable ? claimable : undefined,
+    query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
+    query.quarantined ? isNotNull(quarantines.runId) : undefined,
+    query.waiting ? isNotNull(runs.blocker) : undefined,
+    query.text === undefined
+      ? undefined
+      : or(contains(runs.goal, query.text), contains(runs.runId, query.text)),
+    olderThan === undefined ? undefined : lt(runs.created, olderThan),
+  );
+
+/** Not LIKE, which has letters of its own. */
+const contains = (column: Column, text: string): SQL => sql`instr(lower(${column}), lower(${text})) > 0`;
+
+/** The 1 is written out, because the index on it is found by its text. */
+const claimable = sql`${runs.runnable} = 1
+  AND ${quarantines.runId} IS NULL
+  AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
+
+const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;

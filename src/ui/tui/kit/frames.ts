@@ -1,0 +1,52 @@
+import { Writable } from "node:stream";
+import type { WriteStream } from "node:tty";
+import stringWidth from "string-width";
+import type { Size } from "./line.js";
+
+/** What a terminal has that does not say. */
+const USUAL: Size = { columns: 80, rows: 24 };
+/** A terminal that knows these shows all between them at once; the others ignore them. */
+const TOGETHER = { begins: "\u001b[?2026h", ends: "\u001b[?2026l" } as const;
+const CLEAR = "\u001b[0m\u001b[2J";
+
+/** Where Ink writes whole frames; what reaches the terminal are the lines that differ from those that are there. */
+export type Frames = {
+  readonly stream: Writable;
+  size(): Size;
+  /** What is on the screen is not ours any more: the next frame is written whole. */
+  forget(): void;
+};
+
+// Ink's own ways of writing are of no use here: the plain one erases all lines before each frame, which flickers, and the
+// incremental one (6.8) miscounts lines by one. Lines have their place on this screen, so nothing needs to be counted.
+export const framesOn = (output: WriteStream): Frames => {
+  let there: readonly string[] | undefined;
+  const draw = (frame: string): void => {
+    const lines = frame.split("\n");
+    const changes = lines.map((line, row) =>
+      line === there?.[row] ? "" : written(line, row, output.columns),
+    );
+    const gone = (there ?? []).slice(lines.length).map((_, index) => written("", lines.length + index, 1));
+    const text = (there === undefined ? CLEAR : "") + changes.join("") + gone.join("");
+    there = lines;
+    if (text !== "") output.write(TOGETHER.begins + text + TOGETHER.ends);
+  };
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (frame: string, _encoding, done) => {
+      if (frame !== "") draw(frame);
+      done();
+    },
+  });
+  return {
+    stream,
+    size: () => ({ columns: output.columns || USUAL.columns, rows: output.rows || USUAL.rows }),
+    forget: () => {
+      there = undefined;
+    },
+  };
+};
+
+/** Behind the last column nothing is erased: many terminals would take that for the last column itself. */
+const written = (line: string, row: number, columns: number): string =>
+  `\u001b[${row + 1};1H${line}${stringWidth(line) < columns ? "\u001b[0m\u001b[K" : ""}`;
