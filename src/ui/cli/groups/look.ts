@@ -3,6 +3,7 @@ import { personOf, type Register } from "../program.js";
 import { positive, wholeNumber } from "./run.js";
 
 const STATUSES = ["planning", "running", "paused", "completed", "failed"] as const;
+const THEMES = ["auto", "dark", "light"] as const;
 /** A screenful. */
 const LIST_LIMIT = 20;
 
@@ -60,6 +61,24 @@ export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
       withLedger(async (app, b) => {
         const { printJournal } = await import("../commands/look.js");
         return printJournal(app, b.output, await app.findRun(id), options, b.terminal.interrupted);
+      }),
+    );
+
+  cli
+    .command("tui")
+    .description("browse runs, steps, journals and what waits for you, and act on it")
+    .argument("[run]", "open at this run: its id, the end of one, or `last`")
+    .addOption(
+      new Option("--theme <theme>", "colours for a dark or a light terminal")
+        .choices([...THEMES])
+        .default("auto"),
+    )
+    .option("--no-alt-screen", "draw on the terminal's ordinary screen")
+    .action((id: string | undefined, options) =>
+      withLedger(async (app, b) => {
+        const { browse } = await import("../commands/tui.js");
+        const at = id === undefined ? {} : { runId: await app.findRun(id) };
+        return browse(app, b, personOf(app, b), { ...options, ...at });
       }),
     );
 
