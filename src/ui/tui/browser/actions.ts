@@ -23,7 +23,9 @@ const answerProposal =
   ({ runId, step }, desk) => {
     if (step === undefined || step.state.status !== "verify_pending" || !asks(step))
       return nothing(
-        `${step === undefined ? "Nothing here" : `Step "${step.spec.id}"`} waits for no approval.`,
+        step === undefined
+          ? "Nothing here waits for approval."
+          : `Step "${step.spec.id}" does not wait for approval.`,
       );
     const { proposal } = step.state;
     const stepId = step.spec.id;
@@ -71,7 +73,9 @@ const policy =
         : desk.app.policyRequests(view.run, desk.caller).find(({ stepId }) => stepId === step.spec.id);
     if (step === undefined || request === undefined)
       return nothing(
-        `${step === undefined ? "Nothing here" : `Step "${step.spec.id}"`} asks nothing: only a refused, errored or interrupted step can be answered.`,
+        step === undefined
+          ? "Nothing here was refused."
+          : `Step "${step.spec.id}" asks nothing: only a refused, errored or interrupted step can be answered.`,
       );
     const stepId = step.spec.id;
     const agents = desk.app.agentNames.filter((name) => name !== step.spec.ownerAgent);
@@ -202,9 +206,9 @@ export const asking: Partial<Record<CommandName, Ask>> = {
   deny: answerProposal(true),
   retry: policy("retry", "Try again:", "Its agent goes on in the same workspace, and is told:"),
   skip: policy("skip", "Skip", "The run goes on without it, and says so for ever. It was:"),
-  changeAgent: policy("change_agent", "Another agent for", "It begins anew, and is told:"),
+  changeAgent: policy("change_agent", "Another agent for", "The other agent is told:"),
   resume,
-  pause: runCommand("pause", "Nothing new starts until it is resumed. What is at work is stopped."),
+  pause: runCommand("pause", "Nothing new starts until it is resumed."),
   cancel: runCommand("cancel", "The run ends as failed, and its agents are stopped. That cannot be undone."),
   note,
   apply,

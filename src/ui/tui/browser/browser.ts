@@ -1,20 +1,20 @@
 import type { Caller, RunLedger } from "../../../index.js";
-import { bodyRows, boxed, boxWidth, framed, type Hint } from "../kit/frame.js";
 import type { Key } from "../kit/keys.js";
-import { cut, type Line, type Size, span, told } from "../kit/line.js";
+import type { Size } from "../kit/line.js";
 import type { Show } from "../kit/screen.js";
 import type { Stage } from "../kit/terminal.js";
 import { asking } from "./actions.js";
-import { type DialogState, dialogBox, opened, pressed, valuesOf } from "./dialog.js";
+import { drawBrowser, pageSize, type Surroundings } from "./browser-lines.js";
+import { opened, pressed, valuesOf } from "./dialog.js";
 import { openDriving } from "./driving.js";
-import { helpLines } from "./help.js";
-import { type CommandName, commandOf, keyMap, keyName } from "./keymap.js";
+import { type CommandName, commandOf } from "./keymap.js";
+import { openLeaving } from "./leaving.js";
 import type { Answer, Desk, Page } from "./page.js";
 import { refusal } from "./perform.js";
 import { questionsPage } from "./questions-page.js";
+import { openReader } from "./reader.js";
 import { runPage } from "./run-page.js";
 import { runsPage } from "./runs-page.js";
-import { counted } from "./words.js";
 
 export type BrowserOptions = {
   readonly app: RunLedger;
@@ -34,250 +34,203 @@ export type Browser = Show & {
 
 /** Also when no event tells of it: leases end, ages grow, runs are taken out. */
 const LOOK_AGAIN_MS = 3_000;
-/** What is typed quicker than it is read is drawn all the same. */
-const PATIENCE_MS = 100;
+const OPEN = ["planning", "running", "paused"] as const;
 
-type Pulse = { readonly running: number; readonly waiting: number };
+/** What is shown, and how it changes: pages on top of each other, one answer, one dialog or the help. */
+type Sight = {
+  size: Size;
+  pages: Page[];
+  answer: Answer | null;
+  dialog: Surroundings["dialog"];
+  help: Surroundings["help"];
+  pulse: Surroundings["pulse"];
+};
 
-// One state, one page on top of the others, one dialog on top of that. A key changes the state at once; what it needs is read
-// next, and drawn when it is there.
 export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
   const { app, caller, now } = options;
-  const { store } = app.ledger;
-  let size: Size = { columns: 80, rows: 24 };
-  let answer: Answer | null = null;
-  let dialog: DialogState | null = null;
-  let helpTop: number | null = null;
-  let pulse: Pulse = { running: 0, waiting: 0 };
-  let position = -1;
-  let lookedAt = 0;
-  let stopping = false;
-  let reading = false;
-  let again = false;
-
-  const say = (given: Answer): void => {
-    answer = given;
+  const sight: Sight = {
+    size: { columns: 80, rows: 24 },
+    answer: null,
+    pages: [],
+    dialog: null,
+    help: null,
+    pulse: { running: 0, waiting: 0 },
+  };
+  const say = (answer: Answer): void => {
+    sight.answer = answer;
     stage.redraw();
   };
-  const driving = openDriving(app, (given) => {
-    say(given);
-    refresh();
+  const ask: Desk["ask"] = (dialog) => {
+    sight.dialog = opened(dialog);
+    stage.redraw();
+  };
+  const reader = openReader(() => readPage(app, sight), stage.redraw);
+  const driving = openDriving(app, (answer) => {
+    say(answer);
+    reader.refresh();
   });
   const desk: Desk = {
     app,
     caller,
     now,
     open: (page) => {
-      pages.push(page);
-      answer = answer?.tone === "busy" ? answer : null;
-      refresh();
+      sight.pages.push(page);
+      sight.answer = sight.answer?.tone === "busy" ? sight.answer : null;
+      reader.refresh();
     },
-    ask: (given) => {
-      dialog = opened(given);
-      stage.redraw();
-    },
+    ask,
     say,
-    refresh: () => refresh(),
-    drive: (run) => driving.start(run),
+    refresh: reader.refresh,
+    drive: driving.start,
     tell: stage.tell,
   };
-  const pages: Page[] = [runsPage(desk)];
-  if (options.runId !== undefined) pages.push(runPage(desk, options.runId));
-  const page = (): Page => pages.at(-1) ?? runsPage(desk);
-  const bodySize = (): Size => ({ ...size, rows: bodyRows(size, answerLines(answer, size.columns)) });
-
-  /** Reads what is seen; what is asked for meanwhile is read after it, once. */
-  const refresh = (): void => {
-    again = true;
-    if (reading) return;
-    reading = true;
-    const impatient = setTimeout(stage.redraw, PATIENCE_MS);
-    void readOn().finally(() => {
-      clearTimeout(impatient);
-      reading = false;
-      stage.redraw();
-    });
-  };
-  const readOn = async (): Promise<void> => {
-    while (again) {
-      again = false;
-      const on = page();
-      try {
-        lookedAt = now();
-        await on.load(bodySize());
-        pulse = {
-          running: await store.count({ statuses: ["running"] }),
-          waiting: await store.count({ statuses: ["planning", "running", "paused"], waiting: true }),
-        };
-      } catch (error) {
-        answer = { tone: "bad", lines: [`${refusal(error)[0]}`, ...refusal(error).slice(1)] };
-        // What is gone is not stood upon.
-        if (pages.length > 1 && on === page()) {
-          pages.pop();
-          again = true;
-        }
-      }
-    }
-  };
-  const back = (): void => {
-    if (answer !== null && answer.tone !== "busy") answer = null;
-    else if (pages.length > 1) pages.pop();
-    else leave();
-    refresh();
-  };
-  const leave = (): void => {
-    if (driving.count === 0) {
-      stage.end();
-      return;
-    }
-    const runs = driving.count === 1 ? "A run is" : `${driving.count} runs are`;
-    desk.ask({
-      title: "Leave",
-      text: [
-        `${runs} driven from here. Leaving stops that gracefully: nothing is lost, and it can be resumed.`,
-      ],
-      fields: [],
-      twin: () => "runledger worker  # would go on with it",
-      confirm: "stop and leave",
-      done: () => void stopAll(),
-    });
-  };
-  const stopAll = async (): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    say({ tone: "busy", lines: ["Stopping what is driven from here; ctrl+c leaves at once."] });
-    await driving.stop();
-    stage.end();
-  };
-  const order = (name: CommandName, key: Key): void => {
-    const on = page();
-    if (name === "help") helpTop = 0;
-    else if (name === "quit") leave();
-    else if (asking[name] !== undefined && on.target() !== undefined) void ask(name);
-    else if (on.command(name, key, bodySize())) refresh();
-    else if (name === "back") back();
-    else if (name === "refresh") refresh();
-    else if (name === "questions") desk.open(questionsPage(desk));
-    else if (name === "copy") copy();
-    stage.redraw();
-  };
-  const ask = async (name: CommandName): Promise<void> => {
-    const target = page().target();
-    if (target === undefined) return;
-    try {
-      const asked = await asking[name]?.(target, desk);
-      if (asked === undefined) return;
-      if ("nothing" in asked) say({ tone: "plain", lines: [asked.nothing] });
-      else desk.ask(asked);
-    } catch (error) {
-      say({ tone: "bad", lines: refusal(error) });
-    }
-  };
-  const copy = (): void => {
-    const runId = page().target()?.runId;
-    if (runId === undefined) return;
-    stage.tell(`\u001b]52;c;${Buffer.from(runId).toString("base64")}\u0007`);
-    say({ tone: "plain", lines: [`${runId} is copied, where the terminal allows it.`] });
-  };
-  const pressDialog = (state: DialogState, key: Key): void => {
-    const next = pressed(state, key);
-    dialog = next.state;
-    if (next.send) state.dialog.done(valuesOf(state));
-    stage.redraw();
-  };
-  const press = (key: Key): void => {
-    if (stopping) {
-      if (key === "ctrl+c") stage.end();
-    } else if (dialog !== null) pressDialog(dialog, key);
-    else if (helpTop !== null) pressHelp(key);
-    else if (page().type?.(key, bodySize()) === true) refresh();
-    else {
-      const name = commandOf(key, page().name);
-      if (name !== undefined) order(name, key);
-    }
-  };
-  const pressHelp = (key: Key): void => {
-    const step = { j: 1, down: 1, k: -1, up: -1, pagedown: 8, " ": 8, pageup: -8 }[key];
-    helpTop = step === undefined ? null : Math.max(0, (helpTop ?? 0) + step);
-    stage.redraw();
-  };
-  const tick = async (): Promise<void> => {
-    if (reading) return;
-    const last = await store.position();
-    const alive = (await page().alive?.()) ?? false;
-    if (last === position && !alive && now() - lookedAt < LOOK_AGAIN_MS) return;
-    position = last;
-    refresh();
-  };
-  const draw = (given: Size): readonly Line[] => {
-    // What is read fits the screen it is read for.
-    if (given.columns !== size.columns || given.rows !== size.rows) {
-      size = given;
-      queueMicrotask(refresh);
-    }
-    const on = page();
-    const entry = on.typing?.(size.columns);
-    const lines = framed(
-      {
-        title: [span("runledger", "strong"), ...crumbs(pages, options.project, size.columns)],
-        aside: asideOf(pulse, driving.count),
-        body: on.draw(bodySize()),
-        answer: answerLines(answer, size.columns),
-        hints: entry?.hints ?? on.hints().map(hintOf),
-        ...(entry === undefined ? {} : { entry: entry.line }),
-      },
-      size,
-    );
-    if (dialog !== null) return boxed(lines, dialogBox(dialog, size.columns), size);
-    if (helpTop === null) return lines;
-    const help = helpLines(on.name, boxWidth(size.columns));
-    const top = Math.min(helpTop, Math.max(0, help.length - 4));
-    return boxed(lines, { title: "Keys", content: help.slice(top) }, size);
-  };
-  refresh();
+  const leaving = openLeaving({ driving, ask, say, end: stage.end });
+  sight.pages.push(runsPage(desk));
+  if (options.runId !== undefined) sight.pages.push(runPage(desk, options.runId));
+  reader.refresh();
+  const around = (): Surroundings => ({ ...sight, project: options.project, driven: driving.count });
   return {
-    draw,
-    press,
-    tick,
-    stop: () => void stopAll(),
+    draw: (size) => {
+      // What is read fits the screen it is read for.
+      if (size.columns !== sight.size.columns || size.rows !== sight.size.rows) {
+        sight.size = size;
+        queueMicrotask(reader.refresh);
+      }
+      return drawBrowser(top(sight), around(), size);
+    },
+    press: (key) => {
+      if (leaving.stopping) {
+        if (key === "ctrl+c") stage.end();
+      } else if (!answered(sight, key) && typedOrOrdered(sight, desk, leaving.leave, key)) reader.refresh();
+      // What is read is drawn when it is there: not before, or every key would be drawn twice.
+      else stage.redraw();
+    },
+    stop: leaving.stop,
+    tick: ticking(desk, sight, reader),
   };
 };
 
-const hintOf = (name: CommandName): Hint => {
-  const { keys, label } = keyMap[name];
-  return [keyName(keys[0]), label];
+const top = ({ pages }: Sight): Page => pages.at(-1) as Page;
+const roomOf = (sight: Sight): Size => pageSize(sight.answer, sight.size);
+
+/** The page on top, and how much goes on elsewhere. */
+const readPage = async (app: RunLedger, sight: Sight): Promise<void> => {
+  const page = top(sight);
+  const { store } = app.ledger;
+  try {
+    await page.load(roomOf(sight));
+    sight.pulse = {
+      running: await store.count({ statuses: ["running"] }),
+      waiting: await store.count({ statuses: OPEN, waiting: true }),
+    };
+  } catch (error) {
+    sight.answer = { tone: "bad", lines: refusal(error) };
+    // What is gone is not stood upon.
+    if (sight.pages.length > 1 && page === top(sight)) {
+      sight.pages.pop();
+      await readPage(app, sight);
+    }
+  }
 };
 
-const crumbs = (pages: readonly Page[], project: string, columns: number): Line => {
-  const shown = columns >= 60 ? pages : pages.slice(-1);
-  return [
-    ...(columns >= 80 ? [span(`  ${told(project)}`, "dim")] : []),
-    ...shown.flatMap((page) => [
-      span(" › ", "faint"),
-      ...page
-        .title()
-        .map((piece) => ({ ...piece, text: cut(piece.text, Math.max(12, Math.floor(columns / 4))) })),
-    ]),
-  ];
+/** Looks whether there is anything to read. */
+const ticking = (desk: Desk, sight: Sight, reader: { refresh(): void; readonly reading: boolean }) => {
+  let position = -1;
+  let lookedAt = 0;
+  return async (): Promise<void> => {
+    if (reader.reading) return;
+    const last = await desk.app.ledger.store.position();
+    const alive = (await top(sight).alive?.()) ?? false;
+    if (last === position && !alive && desk.now() - lookedAt < LOOK_AGAIN_MS) return;
+    position = last;
+    lookedAt = desk.now();
+    reader.refresh();
+  };
 };
 
-const asideOf = ({ running, waiting }: Pulse, driven: number): Line => [
-  ...(driven > 0 ? [span(`▶ driving ${driven} here  `, "busy")] : []),
-  ...(running > 0 ? [span(`${counted(running)} running`, "dim")] : []),
-  ...(running > 0 && waiting > 0 ? [span("  ")] : []),
-  ...(waiting > 0 ? [span(`◆ ${counted(waiting)} ${waiting === 1 ? "waits" : "wait"} for you`, "warn")] : []),
-];
+const HELP_STEPS: Readonly<Record<Key, number>> = {
+  j: 1,
+  down: 1,
+  k: -1,
+  up: -1,
+  pagedown: 8,
+  " ": 8,
+  pageup: -8,
+};
 
-const MARKS = { busy: "…", good: "✔", bad: "✘", plain: "·" } as const;
-/** More of an answer would cover what it is about. */
-const ANSWER_LINES = 4;
+/** Whether a dialog or the help took the key: what lies on top of the page comes first. */
+const answered = (sight: Sight, key: Key): boolean => {
+  const { dialog, help } = sight;
+  if (dialog !== null) {
+    const next = pressed(dialog, key);
+    sight.dialog = next.state;
+    if (next.send) dialog.dialog.done(valuesOf(dialog));
+    return true;
+  }
+  if (help === null) return false;
+  const step = HELP_STEPS[key];
+  sight.help = step === undefined ? null : Math.max(0, help + step);
+  return true;
+};
 
-const answerLines = (answer: Answer | null, columns: number): readonly Line[] =>
-  (answer?.lines ?? [])
-    .slice(0, ANSWER_LINES)
-    .map((text, index) => [
-      index === 0 && answer !== null
-        ? span(`${MARKS[answer.tone]} `, answer.tone === "plain" ? "dim" : answer.tone)
-        : span("  "),
-      span(cut(told(text), columns - 3), index === 0 ? "plain" : "dim"),
-    ]);
+/** True when there is something to read. */
+const typedOrOrdered = (sight: Sight, desk: Desk, leave: () => void, key: Key): boolean => {
+  const page = top(sight);
+  if (page.type?.(key, roomOf(sight)) === true) return true;
+  const name = commandOf(key, page.name);
+  if (name === undefined) return false;
+  if (asking[name] !== undefined) {
+    void askFirst(desk, page, name);
+    return false;
+  }
+  if (page.command(name, key, roomOf(sight))) return true;
+  switch (name) {
+    case "help":
+      sight.help = 0;
+      return false;
+    case "quit":
+      leave();
+      return false;
+    case "back":
+      return wentBack(sight, leave);
+    case "questions":
+      desk.open(questionsPage(desk));
+      return true;
+    case "copy":
+      copyId(desk, page);
+      return false;
+    default:
+      return name === "refresh";
+  }
+};
+
+const wentBack = (sight: Sight, leave: () => void): boolean => {
+  if (sight.answer !== null && sight.answer.tone !== "busy") sight.answer = null;
+  else if (sight.pages.length > 1) sight.pages.pop();
+  else {
+    leave();
+    return false;
+  }
+  return true;
+};
+
+/** What is done to what is on the screen now, however long the question stands. */
+const askFirst = async (desk: Desk, page: Page, name: CommandName): Promise<void> => {
+  const target = page.target();
+  if (target === undefined) return;
+  try {
+    const asked = await asking[name]?.(target, desk);
+    if (asked === undefined) return;
+    if ("nothing" in asked) desk.say({ tone: "plain", lines: [asked.nothing] });
+    else desk.ask(asked);
+  } catch (error) {
+    desk.say({ tone: "bad", lines: refusal(error) });
+  }
+};
+
+const copyId = (desk: Desk, page: Page): void => {
+  const runId = page.target()?.runId;
+  if (runId === undefined) return;
+  desk.tell(`\u001b]52;c;${Buffer.from(runId).toString("base64")}\u0007`);
+  desk.say({ tone: "plain", lines: [`${runId} is copied, where the terminal allows it.`] });
+};

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { eventTypes, type StoredEvent } from "../../../index.js";
-import type { Key } from "../kit/keys.js";
+import { textEntry } from "../kit/entry.js";
 import {
   beside,
   cut,
@@ -15,14 +15,14 @@ import {
   told,
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
-import { type Typing, typed, typing, typingLine } from "../kit/typing.js";
+import type { Dialog } from "./dialog.js";
 import { eventLines, eventPage } from "./event-page.js";
-import type { CommandName } from "./keymap.js";
+import { type CommandName, keyFor } from "./keymap.js";
 import type { Desk, Page } from "./page.js";
 import { counted, eventMark, eventText, shortId } from "./words.js";
 
 /** Everything that a journal is drawn from. */
-export type JournalView = {
+type JournalView = {
   readonly type: string | null;
   readonly text: string;
   readonly follow: boolean;
@@ -47,125 +47,130 @@ const WIDE = 150;
 const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
 const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
 
-// Sequence numbers have no gaps, so without a filter any part of a journal is read as quickly as any other. With one, the
-// numbers of the events that fit are collected piece by piece.
-export const journalPage = (desk: Desk, runId: string): Page => {
-  let view: JournalView = {
-    type: null,
-    text: "",
-    follow: false,
-    count: 0,
-    looked: 0,
-    total: 0,
-    place: TOP,
-    rows: [],
-  };
-  let first = true;
-  let hits: number[] = [];
-  let entry: Typing | null = null;
-  const { ledger } = desk.app;
+/** The journal and what was collected of it. */
+type State = JournalView & {
+  /** Numbers of the events that fit the filter, as far as they were looked at. */
+  readonly hits: readonly number[];
+  readonly first: boolean;
+};
 
-  const isFiltered = (): boolean => view.type !== null || view.text !== "";
-  const fits = (event: StoredEvent): boolean =>
-    (view.type === null || event.type === view.type) &&
-    (view.text === "" ||
-      `${event.type} ${event.actor.name} ${eventText(event)}`
-        .toLowerCase()
-        .includes(view.text.toLowerCase()));
-  /** One more piece of the journal; the rest at the next look. */
-  const lookOn = async (): Promise<void> => {
-    const events = await ledger.events(runId, view.looked, LOOKED_AT_ONCE);
-    hits.push(...events.filter(fits).map(({ seq }) => seq));
-    view = { ...view, looked: events.at(-1)?.seq ?? view.looked };
+const START: State = {
+  type: null,
+  text: "",
+  follow: false,
+  count: 0,
+  looked: 0,
+  total: 0,
+  place: TOP,
+  rows: [],
+  hits: [],
+  first: true,
+};
+
+export const journalPage = (desk: Desk, runId: string): Page => {
+  let state = START;
+  const filterBy = (change: Partial<Pick<State, "type" | "text">>): void => {
+    state = { ...state, ...change, hits: [], looked: 0, place: TOP, follow: false };
   };
-  const windowOf = async (top: number, rows: number): Promise<readonly StoredEvent[]> => {
-    if (!isFiltered()) return ledger.events(runId, top, rows);
-    const found: StoredEvent[] = [];
-    for (const seq of hits.slice(top, top + rows)) found.push(...(await ledger.events(runId, seq - 1, 1)));
-    return found;
-  };
-  const load = async (size: Size): Promise<void> => {
-    const run = await ledger.load(runId);
-    const rows = listRows(size);
-    const filtered = isFiltered();
-    if (filtered) await lookOn();
-    const count = filtered ? hits.length : run.seq;
-    const toEnd = first || view.follow;
-    if (first) view = { ...view, follow: run.state.status === "running" };
-    first = false;
-    const place = seen(toEnd ? { ...view.place, at: count - 1 } : view.place, count, rows);
-    view = { ...view, count, total: run.seq, place, rows: await windowOf(place.top, rows) };
-    if (filtered && view.looked < run.seq) void nextTurn().then(desk.refresh);
-  };
-  const filterBy = (change: Partial<Pick<JournalView, "type" | "text">>): void => {
-    hits = [];
-    view = { ...view, ...change, looked: 0, place: TOP, follow: false };
-  };
-  const chosen = (): StoredEvent | undefined => view.rows[view.place.at - view.place.top];
-  const askType = (): void =>
-    desk.ask({
-      title: "Only events of one type",
-      text: [],
-      fields: [{ name: "type", label: "Type", required: true, choices: [ALL_TYPES, ...eventTypes] }],
-      twin: ({ type }) => `runledger journal ${runId}${type === ALL_TYPES ? "" : ` --type ${type}`}`,
-      confirm: "show them",
-      done: ({ type = ALL_TYPES }) => {
-        filterBy({ type: type === ALL_TYPES ? null : type });
-        desk.refresh();
-      },
-    });
-  const command = (name: CommandName, key: Key, size: Size): boolean => {
-    const step = name === "nextHit" ? "j" : name === "previousHit" ? "k" : key;
-    const place = moved(view.place, step, view.count, listRows(size));
-    if (place !== undefined) {
-      view = { ...view, place, follow: view.follow && place.at === view.count - 1 };
-      return true;
-    }
-    const event = chosen();
-    if (name === "types") askType();
-    else if (name === "follow") view = { ...view, follow: !view.follow };
-    else if (name === "search") entry = typing(view.text);
-    else if (name === "open" && event !== undefined) desk.open(eventPage(desk, event));
-    else if (name === "back" && isFiltered()) filterBy({ type: null, text: "" });
-    else return false;
-    return true;
-  };
-  const type = (key: Key): boolean => {
-    if (entry === null) return false;
-    if (key === "enter") entry = null;
-    else if (key === "escape" || key === "ctrl+c") {
-      entry = null;
-      filterBy({ text: "" });
-    } else {
-      entry = typed(entry, key) ?? entry;
-      if (entry.text !== view.text) filterBy({ text: entry.text });
-    }
-    return true;
+  const search = textEntry({ confirm: "keep", changed: (text) => filterBy({ text }) });
+  const orders: Partial<Record<CommandName, () => void>> = {
+    types: () =>
+      desk.ask(
+        typeDialog(runId, (type) => {
+          filterBy({ type });
+          desk.refresh();
+        }),
+      ),
+    follow: () => {
+      state = { ...state, follow: !state.follow };
+    },
+    search: () => search.open(state.text),
+    open: () => {
+      const event = state.rows[state.place.at - state.place.top];
+      if (event !== undefined) desk.open(eventPage(event));
+    },
   };
   return {
     name: "journal",
-    load,
-    title: () => [span("journal of "), span(shortId(runId))],
-    draw: (size) => drawJournal(view, size),
+    load: async (size) => {
+      const before = state;
+      const read = await readJournal(desk, runId, before, listRows(size));
+      if (state !== before) desk.refresh();
+      else {
+        state = read;
+        if (isFiltered(read) && read.looked < read.total) void nextTurn().then(desk.refresh);
+      }
+    },
+    title: () => [span(`journal of ${shortId(runId)}`)],
+    draw: (size) => drawJournal(state, size),
     hints: () => ["open", "follow", "types", "search", "copy", "help", "back"],
-    type,
-    command,
+    type: search.type,
+    typing: search.shown,
+    command: (name, key, size) => {
+      const place = moved(state.place, keyFor(name, key), state.count, listRows(size));
+      const order = orders[name];
+      if (place !== undefined)
+        state = { ...state, place, follow: state.follow && place.at === state.count - 1 };
+      else if (name === "back" && isFiltered(state)) filterBy({ type: null, text: "" });
+      else if (order !== undefined) order();
+      else return false;
+      return true;
+    },
     target: () => ({ runId }),
-    typing: (columns) =>
-      entry === null
-        ? undefined
-        : {
-            line: [span("/", "key"), ...typingLine(entry, Math.max(4, columns - 30))],
-            hints: [
-              ["enter", "keep"],
-              ["esc", "clear"],
-            ],
-          },
   };
 };
 
+const typeDialog = (runId: string, chosen: (type: string | null) => void): Dialog => ({
+  title: "Only events of one type",
+  text: [],
+  fields: [{ name: "type", label: "Type", required: true, choices: [ALL_TYPES, ...eventTypes] }],
+  twin: ({ type }) => `runledger journal ${runId}${type === ALL_TYPES ? "" : ` --type ${type}`}`,
+  confirm: "show them",
+  done: ({ type = ALL_TYPES }) => chosen(type === ALL_TYPES ? null : type),
+});
+
+const isFiltered = ({ type, text }: State): boolean => type !== null || text !== "";
+
+const fits = ({ type, text }: State, event: StoredEvent): boolean =>
+  (type === null || event.type === type) &&
+  (text === "" ||
+    `${event.type} ${event.actor.name} ${eventText(event)}`.toLowerCase().includes(text.toLowerCase()));
+
+// Sequence numbers have no gaps, so without a filter any part of a journal is read as quickly as any other. With one, the
+// numbers of the events that fit are collected piece by piece.
+const readJournal = async (desk: Desk, runId: string, before: State, rows: number): Promise<State> => {
+  const run = await desk.app.ledger.load(runId);
+  const state = isFiltered(before) ? await lookOn(desk, runId, before) : before;
+  const count = isFiltered(state) ? state.hits.length : run.seq;
+  const follow = state.first ? run.state.status === "running" : state.follow;
+  const place = seen(state.first || follow ? { ...state.place, at: count - 1 } : state.place, count, rows);
+  const read = { ...state, first: false, follow, count, total: run.seq, place };
+  return { ...read, rows: await windowOf(desk, runId, read, rows) };
+};
+
+/** One more piece of the journal. */
+const lookOn = async (desk: Desk, runId: string, state: State): Promise<State> => {
+  const events = await desk.app.ledger.events(runId, state.looked, LOOKED_AT_ONCE);
+  const found = events.filter((event) => fits(state, event)).map(({ seq }) => seq);
+  return { ...state, hits: [...state.hits, ...found], looked: events.at(-1)?.seq ?? state.looked };
+};
+
+const windowOf = async (
+  desk: Desk,
+  runId: string,
+  state: State,
+  rows: number,
+): Promise<readonly StoredEvent[]> => {
+  const { top } = state.place;
+  if (!isFiltered(state)) return desk.app.ledger.events(runId, top, rows);
+  const found: StoredEvent[] = [];
+  for (const seq of state.hits.slice(top, top + rows))
+    found.push(...(await desk.app.ledger.events(runId, seq - 1, 1)));
+  return found;
+};
+
 /** The events of a run, and beside them the whole of the chosen one where there is room. */
-export const drawJournal = (view: JournalView, size: Size): readonly Line[] => {
+const drawJournal = (view: JournalView, size: Size): readonly Line[] => {
   const pane = paneWidth(size.columns);
   if (pane === 0) return listLines(view, size);
   const width = size.columns - pane - 3;

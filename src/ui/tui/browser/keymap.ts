@@ -127,6 +127,10 @@ const all = Object.entries(keyMap) as [CommandName, Binding][];
 export const commandOf = (key: Key, page: PageName): CommandName | undefined =>
   all.find(([, { keys, pages }]) => keys.includes(key) && (pages === undefined || pages.includes(page)))?.[0];
 
+/** In a list the next hit is the next row: what does not fit is not there. */
+export const keyFor = (name: CommandName, key: Key): Key =>
+  name === "nextHit" ? "j" : name === "previousHit" ? "k" : key;
+
 export const bindingsOn = (page: PageName): readonly [CommandName, Binding][] =>
   all.filter(([, { pages }]) => pages === undefined || pages.includes(page));
 

@@ -1,5 +1,5 @@
 import type { Caller, Run, RunLedger, RunView, Step } from "../../../index.js";
-import type { Hint } from "../kit/frame.js";
+import type { Entry } from "../kit/entry.js";
 import type { Key } from "../kit/keys.js";
 import type { Line, Size } from "../kit/line.js";
 import type { Dialog } from "./dialog.js";
@@ -23,7 +23,7 @@ export interface Page {
   command(name: CommandName, key: Key, size: Size): boolean;
   target(): Target | undefined;
   /** What is typed at the moment, in the place of the keys. */
-  typing?(columns: number): { readonly line: Line; readonly hints: readonly Hint[] } | undefined;
+  typing?: Entry["shown"];
   /** Something may have changed that the ledger does not tell: a file that grows. */
   alive?(): Promise<boolean>;
 }

@@ -1,5 +1,7 @@
+import type { Key } from "../kit/keys.js";
 import { type Line, onGround, type Size, widthOf } from "../kit/line.js";
 import { moved, type Place, seen } from "../kit/list.js";
+import type { CommandName } from "./keymap.js";
 
 /** A text that is scrolled and searched. */
 export type Pane = { readonly top: number; readonly search: string };
@@ -7,8 +9,20 @@ export const PANE: Pane = { top: 0, search: "" };
 
 const textOf = (line: Line): string => line.map(({ text }) => text).join("");
 
-/** Undefined for a key that does not scroll. */
-export const scrolled = (pane: Pane, key: string, count: number, rows: number): Pane | undefined => {
+/** Undefined for what neither scrolls nor goes to a hit. */
+export const steered = (
+  pane: Pane,
+  name: CommandName,
+  key: Key,
+  lines: readonly Line[],
+  rows: number,
+): Pane | undefined => {
+  if (name === "nextHit") return hit(pane, lines, 1) ?? pane;
+  if (name === "previousHit") return hit(pane, lines, -1) ?? pane;
+  return scrolled(pane, key, lines.length, rows);
+};
+
+const scrolled = (pane: Pane, key: Key, count: number, rows: number): Pane | undefined => {
   // Half of a list's keys move a choice; here the text itself moves.
   const last = Math.max(0, count - rows);
   if (key === "g" || key === "home") return { ...pane, top: 0 };
@@ -17,8 +31,12 @@ export const scrolled = (pane: Pane, key: string, count: number, rows: number): 
   return place === undefined ? undefined : { ...pane, top: Math.min(place.at, last) };
 };
 
+/** What is searched, with its first hit from here on in sight. */
+export const searched = (pane: Pane, search: string, lines: readonly Line[]): Pane =>
+  hit({ top: pane.top - 1, search }, lines, 1) ?? { ...pane, search };
+
 /** The next line with what is searched, in one direction and then from the other end. */
-export const hit = (pane: Pane, lines: readonly Line[], step: 1 | -1): Pane | undefined => {
+const hit = (pane: Pane, lines: readonly Line[], step: 1 | -1): Pane | undefined => {
   const { search, top } = pane;
   if (search === "") return undefined;
   const count = lines.length;

@@ -22,7 +22,7 @@ import { stepPage } from "./step-page.js";
 import { age, counted, many, marked, shortId, shownAs } from "./words.js";
 
 /** One thing that a person is asked: by a proposal, a refused step, or a run that stopped. */
-export type Question = {
+type Question = {
   readonly kind: "approval" | "decision" | "paused" | "plan" | "agent";
   readonly view: RunView;
   readonly step: Step | null;
@@ -31,7 +31,7 @@ export type Question = {
 };
 
 /** Everything that the page of questions is drawn from. */
-export type QuestionsView = {
+type QuestionsView = {
   readonly questions: readonly Question[];
   readonly place: Place;
   /** Runs that wait beyond those that were looked at. */
@@ -125,7 +125,7 @@ const idOf = (question: Question | undefined): string | null =>
     : `${question.view.run.runId} ${question.kind} ${question.step?.spec.id ?? ""}`;
 
 /** What one run asks: its approvals, then its refused steps when it stopped for them, then whatever else it stopped for. */
-export const askedIn = (view: RunView): readonly Question[] => {
+const askedIn = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
     run.state.status === "running" && awaitsApproval(step) && step.state.status === "verify_pending"
@@ -177,7 +177,7 @@ const KINDS: Readonly<Record<Question["kind"], string>> = {
 };
 
 /** Everything that waits for a person, newest runs first. */
-export const drawQuestions = (
+const drawQuestions = (
   { questions, place, more }: QuestionsView,
   size: Size,
   now: number,

@@ -13,7 +13,7 @@ import {
   wrap,
 } from "../kit/line.js";
 import { type Graph, graphOf } from "./graph.js";
-import { age, fact, lastWord, many, marked, shownAs, stepShown, viewShown } from "./words.js";
+import { age, fact, lastWord, many, marked, shortId, shownAs, stepShown, viewShown } from "./words.js";
 
 /** Lines that run side by side beyond this leave no room for words; then the steps are listed with what they wait for. */
 const LINES_MAX = { narrow: 5, wide: 12 } as const;
@@ -52,9 +52,14 @@ export const headLines = (view: RunView, columns: number, now: number): readonly
     ...wrap(waiting.sentence, columns).map((text) => [
       span(text, waiting.for === "person" ? "warn" : "plain"),
     ]),
-    ...(waiting.hint === null ? [] : wrap(waiting.hint, columns).map((text) => [span(text, "dim")])),
+    ...(waiting.hint === null
+      ? []
+      : wrap(shorter(waiting.hint, run), columns).map((text) => [span(text, "dim")])),
   ];
 };
+
+/** Commands take the end of an id too. */
+const shorter = (hint: string, { runId }: Run): string => hint.replaceAll(runId, shortId(runId));
 
 export type StepRow = { readonly step: Step; readonly line: Line };
 
@@ -110,7 +115,7 @@ const stepLine = (step: Step, gutter: Line, names: number, columns: number, list
     span(" "),
     span(pad(cut(told(spec.id), names), names), "strong"),
     span("  "),
-    ...(columns >= ROOM.word ? [...fitLine([span(`${state.word}${tries}`, state.tone)], 13)] : []),
+    ...(columns >= ROOM.word ? [...fitLine([span(state.word, state.tone), span(tries, "warn")], 15)] : []),
     ...(columns >= ROOM.agent ? [span(pad(cut(told(spec.ownerAgent), 12), 12)), span(" ")] : []),
     ...(columns >= ROOM.judge ? [span(pad(cut(judgeName(step), 15), 15), "dim"), span(" ")] : []),
   ];

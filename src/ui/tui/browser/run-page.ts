@@ -97,7 +97,7 @@ const runHead = (view: RunView, size: Size, now: number): readonly Line[] => {
 const listRoom = (view: RunView, size: Size, now: number): number =>
   Math.max(1, size.rows - runHead(view, size, now).length);
 
-export const drawRun = (view: RunView, place: Place, size: Size, now: number): readonly Line[] => {
+const drawRun = (view: RunView, place: Place, size: Size, now: number): readonly Line[] => {
   const width = listWidth(size.columns);
   const rows = runRows(view, size.columns, now);
   const room = listRoom(view, size, now);

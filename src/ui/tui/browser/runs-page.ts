@@ -1,4 +1,5 @@
 import type { ListedRun, RunStatus, RunView } from "../../../index.js";
+import { textEntry } from "../kit/entry.js";
 import type { Key } from "../kit/keys.js";
 import {
   beside,
@@ -14,9 +15,8 @@ import {
   told,
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
-import { type Typing, typed, typing, typingLine } from "../kit/typing.js";
 import { journalPage } from "./journal-page.js";
-import type { CommandName } from "./keymap.js";
+import { type CommandName, keyFor } from "./keymap.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
@@ -43,7 +43,7 @@ const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
 ];
 
 /** Everything that the list of runs is drawn from. */
-export type RunsView = {
+type RunsView = {
   readonly filter: number;
   readonly text: string;
   /** Runs in each filter, in their order. */
@@ -67,118 +67,116 @@ const WIDE = 150;
 const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
 const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
 
-export const runsPage = (desk: Desk): Page => {
-  let view: RunsView = { filter: 0, text: "", counts: [], total: 0, place: TOP, rows: [], chosen: null };
+/** The list and what is chosen in it. */
+type State = RunsView & {
   /** The run that stays chosen whatever comes in above it; null when its place was chosen, not it. */
-  let chosenId: string | null = null;
-  let entry: Typing | null = null;
-  const { store } = desk.app.ledger;
+  readonly chosenId: string | null;
+};
 
-  const queryNow = () => ({
-    ...FILTERS[view.filter]?.query,
-    ...(view.text === "" ? {} : { text: view.text }),
+const START: State = {
+  filter: 0,
+  text: "",
+  counts: [],
+  total: 0,
+  place: TOP,
+  rows: [],
+  chosen: null,
+  chosenId: null,
+};
+
+export const runsPage = (desk: Desk): Page => {
+  let state = START;
+  const search = textEntry({
+    confirm: "keep",
+    changed: (text) => {
+      state = filteredBy(state, { text });
+    },
   });
-  const placeNow = async (total: number, rows: number): Promise<Place> => {
-    if (chosenId === null) return seen(view.place, total, rows);
-    const older = await store.count({ ...queryNow(), afterRunId: chosenId }).catch(() => undefined);
-    if (older === undefined) return seen(view.place, total, rows);
-    const at = total - older - 1;
-    // At the top of the list what is new is seen coming in; further down nothing moves.
-    const top = view.place.top === 0 ? 0 : view.place.top + at - view.place.at;
-    return seen({ at, top }, total, rows);
-  };
-  const load = async (size: Size): Promise<void> => {
-    const total = await store.count(queryNow());
-    const rows = listRows(size);
-    const place = await placeNow(total, rows);
-    const listed = await desk.app.list({ ...queryNow(), limit: rows, offset: place.top });
-    const row = listed[place.at - place.top];
-    chosenId = row?.runId ?? null;
-    const counts = await Promise.all(FILTERS.map(({ query }) => store.count(query)));
-    const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
-    const chosen = wide ? await desk.app.view(row.runId) : null;
-    view = { ...view, counts, total, place, rows: listed, chosen };
-  };
-  const choose = (place: Place): void => {
-    view = { ...view, place };
-    chosenId = view.rows[place.at - place.top]?.runId ?? null;
-    if (view.place.top !== place.top) chosenId = null;
-  };
-  const filterBy = (change: Partial<Pick<RunsView, "filter" | "text">>): void => {
-    view = { ...view, ...change, place: TOP };
-    chosenId = null;
-  };
-  const row = (): ListedRun | undefined => view.rows.find(({ runId }) => runId === chosenId);
-  const command = (name: CommandName, key: Key, size: Size): boolean => {
-    const rows = listRows(size);
-    const step = name === "nextHit" ? "j" : name === "previousHit" ? "k" : key;
-    const place = moved(view.place, step, view.total, rows);
-    if (place !== undefined) {
-      const known = view.rows[place.at - view.place.top];
-      view = { ...view, place };
-      chosenId = known?.runId ?? null;
-      return true;
-    }
-    if (name === "next" || name === "previous") {
-      const by = name === "next" ? 1 : FILTERS.length - 1;
-      filterBy({ filter: (view.filter + by) % FILTERS.length });
-      return true;
-    }
-    if (name === "search") {
-      entry = typing(view.text);
-      return true;
-    }
-    if (name === "back" && view.text !== "") {
-      filterBy({ text: "" });
-      return true;
-    }
-    const chosen = row();
-    if (chosen === undefined) return false;
-    if (name === "open") desk.open(runPage(desk, chosen.runId));
-    else if (name === "journal") desk.open(journalPage(desk, chosen.runId));
-    else return false;
-    return true;
-  };
-  const type = (key: Key): boolean => {
-    if (entry === null) return false;
-    if (key === "enter") entry = null;
-    else if (key === "escape" || key === "ctrl+c") {
-      entry = null;
-      filterBy({ text: "" });
-    } else {
-      entry = typed(entry, key) ?? entry;
-      if (entry.text !== view.text) filterBy({ text: entry.text });
-    }
-    return true;
-  };
-  void choose;
+  const row = (): ListedRun | undefined => state.rows.find(({ runId }) => runId === state.chosenId);
   return {
     name: "runs",
-    load,
+    load: async (size) => {
+      const before = state;
+      const read = await readRuns(desk, before, size);
+      // What was typed while it was read counts more.
+      if (state === before) state = read;
+      else desk.refresh();
+    },
     title: () => [span("runs")],
-    draw: (size) => drawRuns(view, size, desk.now()),
+    draw: (size) => drawRuns(state, size, desk.now()),
     hints: () => ["open", "next", "search", "questions", "journal", "resume", "help", "back"],
-    type,
-    command,
+    type: search.type,
+    typing: search.shown,
+    command: (name, key, size) => {
+      const next = ordered(state, name, key, listRows(size));
+      if (next !== undefined) state = next;
+      const chosen = row();
+      if (name === "search") search.open(state.text);
+      else if (name === "open" && chosen !== undefined) desk.open(runPage(desk, chosen.runId));
+      else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
+      else return next !== undefined;
+      return true;
+    },
     target: () => {
       const chosen = row();
       return chosen === undefined ? undefined : { runId: chosen.runId };
     },
-    typing: (columns) =>
-      entry === null
-        ? undefined
-        : {
-            line: [span("/", "key"), ...typingLine(entry, Math.max(4, columns - 30))],
-            hints: [
-              ["enter", "keep"],
-              ["esc", "clear"],
-            ],
-          },
   };
 };
 
+/** Undefined for what neither moves nor filters. */
+const ordered = (state: State, name: CommandName, key: Key, rows: number): State | undefined => {
+  const place = moved(state.place, keyFor(name, key), state.total, rows);
+  if (place !== undefined)
+    return { ...state, place, chosenId: state.rows[place.at - state.place.top]?.runId ?? null };
+  if (name === "back" && state.text !== "") return filteredBy(state, { text: "" });
+  if (name !== "next" && name !== "previous") return undefined;
+  const by = name === "next" ? 1 : FILTERS.length - 1;
+  return filteredBy(state, { filter: (state.filter + by) % FILTERS.length });
+};
+
+const filteredBy = (state: State, change: Partial<Pick<State, "filter" | "text">>): State => ({
+  ...state,
+  ...change,
+  place: TOP,
+  chosenId: null,
+});
+
+const queryOf = ({ filter, text }: State) => ({
+  ...FILTERS[filter]?.query,
+  ...(text === "" ? {} : { text }),
+});
+
+/** A window of the list, whatever its length, and how many there are. */
+const readRuns = async (desk: Desk, state: State, size: Size): Promise<State> => {
+  const { store } = desk.app.ledger;
+  const query = queryOf(state);
+  const total = await store.count(query);
+  const rows = listRows(size);
+  const place = await placeNow(desk, state, total, rows);
+  const listed = await desk.app.list({ ...query, limit: rows, offset: place.top });
+  const row = listed[place.at - place.top];
+  const counts = await Promise.all(FILTERS.map((filter) => store.count(filter.query)));
+  const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
+  const chosen = wide ? await desk.app.view(row.runId) : null;
+  return { ...state, counts, total, place, rows: listed, chosen, chosenId: row?.runId ?? null };
+};
+
+/** Where the chosen run is now: as many places from the end as before. */
+const placeNow = async (desk: Desk, state: State, total: number, rows: number): Promise<Place> => {
+  const { chosenId, place } = state;
+  if (chosenId === null) return seen(place, total, rows);
+  const after = { ...queryOf(state), afterRunId: chosenId };
+  const older = await desk.app.ledger.store.count(after).catch(() => undefined);
+  if (older === undefined) return seen(place, total, rows);
+  const at = total - older - 1;
+  // At the top of the list what is new is seen coming in; further down nothing moves.
+  const top = place.top === 0 ? 0 : place.top + at - place.at;
+  return seen({ at, top }, total, rows);
+};
+
 /** The list of runs, and beside it the chosen one where there is room. */
-export const drawRuns = (view: RunsView, size: Size, now: number): readonly Line[] => {
+const drawRuns = (view: RunsView, size: Size, now: number): readonly Line[] => {
   const pane = paneWidth(size.columns);
   if (pane === 0) return listLines(view, size, now);
   const width = size.columns - pane - 3;

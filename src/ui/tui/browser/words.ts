@@ -80,7 +80,8 @@ export const eventMark = (event: StoredEvent): Span => {
   const { style, mark } = eventTold(event);
   return span(mark, TONES[style]);
 };
-export const eventText = (event: StoredEvent): string => told(eventTold(event).text);
+export const eventText = (event: StoredEvent): string =>
+  told(event.type === "run_created" ? event.payload.goal : eventTold(event).text);
 
 /** 10,000 */
 export const counted = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
