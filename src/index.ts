@@ -70,7 +70,16 @@ export {
   type TeammateMirror,
 } from "./rollout/teammate-mirror.js";
 export type { Trouble, Written } from "./rollout/writes.js";
-export { setSetting } from "./settings/edit.js";
+export {
+  migrateSettings,
+  openSettingsDraft,
+  type SettingRow,
+  type SettingsDraft,
+  type SettingsPreview,
+  type SettingsTarget,
+} from "./settings/draft.js";
+export type { SettingEdit } from "./settings/edit.js";
+export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";

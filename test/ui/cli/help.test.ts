@@ -27,7 +27,7 @@ const COMMANDS = [
   ...["policy", "note", "pause", "cancel", "apply", "patch", "status", "doctor", "config"],
   ...["export", "import", "prune", "gc"],
 ];
-const CONFIG_COMMANDS = ["get", "set", "list"];
+const CONFIG_COMMANDS = ["get", "set", "unset", "list", "schema", "migrate"];
 
 /** Rows of one part of a help text: what is named, and what is said about it. */
 const rowsOf = (help: string, part: string): readonly (readonly [string, string])[] => {

@@ -6,6 +6,7 @@ import {
   LedgerError,
   loadSettings,
   openMarkdownBoard,
+  openSettingsDraft,
   openSqlTables,
   type Projection,
   type Replayed,
@@ -13,7 +14,6 @@ import {
   type RunLedger,
   type Stage,
   type StageChange,
-  setSetting,
   stageOf,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
@@ -238,7 +238,7 @@ const tellChange = (output: Output, { from, to, changes }: StageChange): void =>
   say(output, "It counts for hosts that are started from now on.");
 };
 
-/** Each line leaves a file that is valid: what is higher is taken back first, what is lower is set first. */
+/** All of them or none, so that whoever reads meanwhile sees the old stage or the new one. */
 const write = async (
   { projectDir }: RunLedger,
   { terminal }: Bench,
@@ -254,9 +254,6 @@ const write = async (
         hint: "Unset that variable, then try again. What comes from where: runledger config list --show-origin",
       },
     );
-  const ordered = [
-    ...changes.filter(({ value }) => !value).reverse(),
-    ...changes.filter(({ value }) => value),
-  ];
-  for (const { key, value } of ordered) await setSetting({ file, key, value: String(value) });
+  const draft = await openSettingsDraft({ projectDir, env: terminal.env });
+  await draft.save(changes.map(({ key, value }) => ({ key, value: String(value) })));
 };
