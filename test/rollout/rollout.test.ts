@@ -175,7 +175,7 @@ describe("Write-through", () => {
     const slow = {
       ...world.table,
       save: async (run: Parameters<typeof world.table.save>[0]) => {
-        for (let turns = 20 - run.steps.length; turns > 0; turns -= 1) await new Promise(setImmediate);
+        for (let turns = 10 * (20 - run.steps.length); turns > 0; turns -= 1) await new Promise(setImmediate);
         await world.table.save(run);
       },
     };
