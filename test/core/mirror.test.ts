@@ -122,6 +122,9 @@ describe("What a host says of a run", () => {
     given(played(cast.mirror()))
       .when(cast.mirror({ status: "completed" }, "refuse"))
       .thenRefuses("run_exists");
+    given(played(cast.mirror()))
+      .when(cast.mirror({ name: "Another" }, "refuse"))
+      .thenRefuses("run_exists");
     given(played(cast.mirror())).when(cast.mirror({}, "refuse")).thenNothing();
   });
 
