@@ -148,7 +148,7 @@ describe("What is reported is never shown as verified", () => {
     const { desk, app } = await mirrored();
     const behind = { type: "sync_projection", state: "degraded", error: "locked \u001b[31m" } as const;
     await app.ledger.submit("flow-1", behind, app.host);
-    expect((await desk.type("show", "flow-1")).out).toMatch(/^mirror +board +is behind: locked *$/m);
+    expect((await desk.type("show", "flow-1")).out).toMatch(/^mirror +board is behind: locked *$/m);
     expect((await desk.type("journal", "flow-1")).out).toMatch(
       /projection_synced +host +board · degraded · locked/,
     );

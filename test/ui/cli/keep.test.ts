@@ -68,7 +68,8 @@ describe("config", () => {
       "--show-origin",
     );
     expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
+      "KEY                           VALUE                                                                                 ORIGIN
+      agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
       agents.maker.run              ["sh","-c","mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo \\"made it\\""]  project PLACE/repo/runledger.yaml
       agents.maker.env              []                                                                                    default
       agents.maker.timeout          30m                                                                                   default
