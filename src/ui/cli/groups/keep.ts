@@ -16,16 +16,17 @@ const addAboutCommands = (cli: Cli, { bench, withLedger, end }: Register): void 
     .action(() =>
       withLedger(async (app, b) => {
         const { status } = await import("../commands/status.js");
-        return status(app, b.output);
+        return status(app, b);
       }),
     );
 
   cli
     .command("doctor")
     .description("what this machine and this project lack, and how to mend it")
-    .action(async () => {
+    .option("--fix", "mend what can be mended without taking anything away", false)
+    .action(async (options: { fix: boolean }) => {
       const { doctor } = await import("../commands/doctor.js");
-      end(await doctor(bench()));
+      end(await doctor(bench(), options));
     });
 };
 

@@ -64,9 +64,10 @@ export const keepPages: Pages = {
   },
   doctor: {
     about:
-      "Looks at the machine and the project as a run would need them: git, the repository, agents, toolchains, the ledger and its journals. Each finding that is bad names its remedy.",
+      "Looks at the machine and the project as a run would need them: git, the repository, agents, toolchains, the ledger and its journals, and settings that do nothing. Each finding that is bad names its remedy. With --fix it removes what dead processes left, stale git locks of its own, takes the ledger's folder from the eyes of others, and migrates settings of before; it says what it did, and does nothing else.",
     examples: [
       ["runledger doctor", "before the first run"],
+      ["runledger doctor --fix", "and mend what is safe to mend"],
       ["runledger doctor --json", "for a program"],
     ],
     exits: { failed: "something would stop a run" },
