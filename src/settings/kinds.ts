@@ -14,7 +14,7 @@ export type About = {
 };
 
 /** How a key is edited. */
-export type Kind = "toggle" | "choice" | "number" | "duration" | "words" | "commands";
+export type Kind = "toggle" | "choice" | "number" | "duration" | "text" | "words" | "commands";
 
 /** What zod cannot say in JSON Schema, because it was written in code: looked up when the schema is printed. */
 const jsonWords = z.registry<{ readonly words: () => Readonly<Record<string, unknown>> }, z.core.$ZodType>();

@@ -248,18 +248,20 @@ describe("status", () => {
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
                  agents.maker.env              []                                                                              default
-                 agents.maker.timeout          -                                                                               default
+                 agents.maker.timeout          30m                                                                             default
                  agents.liar.kind              command                                                                         project
                  agents.liar.run               [sh, -c, 'echo "All done, tests pass!"']                                        project
                  agents.liar.env               []                                                                              default
-                 agents.liar.timeout           -                                                                               default
+                 agents.liar.timeout           30m                                                                             default
                  agents.breaker.kind           command                                                                         project
                  agents.breaker.run            [sh, -c, echo "no disk" >&2; exit 7]                                            project
                  agents.breaker.env            []                                                                              default
-                 agents.breaker.timeout        -                                                                               default
+                 agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Rollout    rollout.tables                ""                                                                              default
+                 rollout.board                 ""                                                                              default
       "
     `);
     const told = await desk.json("status");
@@ -276,10 +278,7 @@ describe("status", () => {
         "maxRunHistory": "number",
         "project": "string",
         "projectionRetired": "boolean",
-        "rollout": {
-          "enabled": "boolean",
-          "stage": "string",
-        },
+        "rollout": "string",
         "runs": {
           "completed": "number",
           "failed": "number",
@@ -324,6 +323,10 @@ describe("status", () => {
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
+          "rollout": {
+            "board": "string",
+            "tables": "string",
+          },
           "runLedger": {
             "authoritativeRead": "boolean",
             "enabled": "boolean",
@@ -358,6 +361,6 @@ describe("status", () => {
     for (const key of ["enabled", "writeThrough"])
       await desk.type("config", "set", `runLedger.${key}`, "true");
     expect((await desk.type("status")).out).toMatch(/^rollout +write through$/m);
-    expect((await desk.json("status")).rollout).toEqual({ stage: "write_through", enabled: true });
+    expect((await desk.json("status")).rollout).toBe("write_through");
   });
 });

@@ -68,7 +68,8 @@ describe("config", () => {
       "--show-origin",
     );
     expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
+      "KEY                           VALUE                                                                                 ORIGIN
+      agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
       agents.maker.run              ["sh","-c","mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo \\"made it\\""]  project PLACE/repo/runledger.yaml
       agents.maker.env              []                                                                                    default
       agents.maker.timeout          30m                                                                                   default
@@ -87,6 +88,8 @@ describe("config", () => {
       workspace.passEnv             []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
+      rollout.tables                                                                                                      default
+      rollout.board                                                                                                       default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default
@@ -140,7 +143,7 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"; did you mean "maxParallelSteps"?
       ",
       ]
     `);
@@ -168,7 +171,7 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"
       "
     `);
     const doctor = await desk.type("doctor");

@@ -24,7 +24,7 @@ export const status = async (app: RunLedger, { output, terminal }: Bench): Promi
       project: app.projectDir,
       data: app.dataDir,
       ledgerId: app.ledger.store.ledgerId,
-      rollout: { stage, enabled: settings.runLedger.enabled },
+      rollout: stage,
       runs,
       agents: Object.keys(settings.agents),
       maxParallelSteps: settings.maxParallelSteps,
