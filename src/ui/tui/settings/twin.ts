@@ -1,0 +1,11 @@
+import type { SettingEdit, SettingsTarget } from "../../../index.js";
+
+/** What to type in a shell for the same. */
+export const twinOf = ({ key, value }: SettingEdit, target: SettingsTarget): string => {
+  const words = value === undefined ? ["unset", key] : ["set", key, value];
+  const file = target === "user" ? ["--user"] : [];
+  return ["runledger", "config", ...[...words, ...file].map(shellWord)].join(" ");
+};
+
+const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
