@@ -83,6 +83,6 @@ export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";
-export { type Settings, settingsWire } from "./settings/schema.js";
-export { settingGroups } from "./settings/sections.js";
+export { type Settings, settingGroups, settingsWire } from "./settings/schema.js";
+
 export { packageFolder } from "./stores/package-folder.js";

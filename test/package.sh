@@ -12,6 +12,7 @@ cd "$place" && mkdir empty && cd empty
 npm init -y > /dev/null
 npm install --no-audit --no-fund --silent "$place"/runledger-*.tgz
 npx runledger --version
+grep -q '^\.SS runledger run ' node_modules/runledger/dist/man/runledger.1
 npx runledger demo
 schema=node_modules/runledger/dist/settings.schema.json
 node -e 'require("runledger/settings.schema.json")' && npx runledger config schema | diff - "$schema"

@@ -1,8 +1,7 @@
 import type * as z from "zod";
 import { isRecord } from "../core/defects.js";
 import { jsonSchemaOf, type Kind } from "./kinds.js";
-import { SettingsFile } from "./schema.js";
-import { settingGroups } from "./sections.js";
+import { SettingsFile, settingGroups } from "./schema.js";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 export type SettingGroup = keyof typeof settingGroups;

@@ -22,8 +22,7 @@ import {
   toDefects,
 } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
-import { contradictionsIn } from "./sections.js";
+import { contradictionsIn, SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
 
 /** Keys to values; without a prototype, so that no key of a file can mean one. */
 type Tree = { [key: string]: unknown };

@@ -1,17 +1,20 @@
 import * as z from "zod";
+import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { closed, ID_WORDS } from "../core/wire.js";
-import { choice, described, duration, jsonSchemaOf, list, wholeNumber, withWords } from "./kinds.js";
 import {
-  Agents,
-  Glob,
-  LIMIT_BOUNDS,
-  RolloutKeys,
-  RunLedgerKeys,
-  settingGroups,
-  WorkspaceKeys,
-} from "./sections.js";
+  type About,
+  choice,
+  described,
+  duration,
+  jsonSchemaOf,
+  list,
+  toggle,
+  wholeNumber,
+  withWords,
+} from "./kinds.js";
+import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
@@ -67,11 +70,160 @@ export type Settings = {
 
 /** Each step in progress is a clone and an agent. Agents mostly wait for a model; so many is what one run is tested with. */
 const PARALLEL_STEPS_MAX = 200;
+/** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
+const RUN_HISTORY_MAX = 1_000_000;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */
 const LEASE_TTL_MIN_MS = 2_000;
+/** A paused run older than a year is not resumed, it is run again. */
+const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
+
+const LIMIT_BOUNDS = { minMs: 1, maxMs: limit.TIMEOUT_MAX_MS };
+
+const Agent = closed({
+  kind: choice(
+    { title: "Kind", description: "What it is: a program that is started for each of its steps." },
+    ["command"],
+  ),
+  run: described(
+    "words",
+    { title: "Program", description: "The program and its arguments; it may be a script of this project." },
+    Argv,
+  ),
+  env: variableNames({
+    title: "Variables",
+    description: "Names of environment variables that are passed through to it.",
+  }),
+  timeout: duration(
+    { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
+    LIMIT_BOUNDS,
+  ).optional(),
+});
+
+const Agents = z.record(AgentName, Agent);
+
+/** Stages of the rollout that contradict themselves alone, told when they are written. `enabled` contradicts none. */
+const STAGE_NEEDS = [
+  {
+    stage: "authoritativeRead",
+    needs: "writeThrough",
+    because: "what is not written to the ledger first cannot be read from it alone",
+  },
+  {
+    stage: "projectionRetired",
+    needs: "authoritativeRead",
+    because: "a projection that is still read cannot be retired",
+  },
+] as const;
+
+/** In the order they are shown; what is in an object is in the group of its name. */
+export const settingGroups = {
+  runLedger: "RunLedger",
+  run: "Run",
+  agents: "Agents",
+  workspace: "Workspace",
+  rollout: "Rollout",
+} as const;
 
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
+
+const RunLedgerKeys = closed({
+  enabled: toggle(
+    {
+      title: "Enabled",
+      description:
+        "The rollout of a host that keeps its runs elsewhere too; while it is off the stages below do nothing.",
+    },
+    false,
+  ),
+  shadow: toggle(
+    { title: "Shadow", description: "The host works as before, and the ledger records alongside." },
+    false,
+  ),
+  writeThrough: toggle(
+    { title: "Write-through", description: "The ledger is written first, then the host's own records." },
+    false,
+  ),
+  authoritativeRead: toggle(
+    { title: "Authoritative read", description: "What is read comes from the ledger; needs writeThrough." },
+    false,
+  ),
+  projectionRetired: toggle(
+    {
+      title: "Projection retired",
+      description: "The host's own records are written no more; needs authoritativeRead.",
+    },
+    false,
+  ),
+  workspaceIsolation: toggle(
+    {
+      title: "Workspace isolation",
+      description:
+        "Agents and validators get private clones; off, they share your folder, one step at a time, no commits.",
+    },
+    true,
+  ),
+  staleTtl: duration(
+    {
+      title: "Stale after",
+      description: "How long a run paused on request stays resumable without --stale.",
+    },
+    { minMs: 1, maxMs: STALE_TTL_MAX_MS },
+  ).prefault("1h"),
+  validatorTimeout: duration(
+    { title: "Validator timeout", description: "Bounds a validator whose step sets no timeout of its own." },
+    LIMIT_BOUNDS,
+  ).prefault("2m"),
+  maxRunHistory: wholeNumber(
+    {
+      title: "Finished runs kept",
+      description: "Finished runs that stay; older ones are archived, and 0 keeps all of them.",
+    },
+    { min: 0, max: RUN_HISTORY_MAX, byDefault: 100 },
+  ),
+});
+
+const hostFile = (about: About) => described("text", about, Word.default(""));
+
+const RolloutKeys = closed({
+  tables: hostFile({
+    title: "Workflow tables",
+    description: "The SQLite file with the host's workflow tables, from the project's folder.",
+  }),
+  board: hostFile({
+    title: "Markdown board",
+    description: "The Markdown file the host keeps its runs in, from the project's folder.",
+  }),
+}).refine(
+  ({ tables, board }) => tables === "" || board === "",
+  "tables or board, not both: a host has one table",
+);
+const NAMED_BOTH = { tables: { minLength: 1 }, board: { minLength: 1 } };
+
+const WorkspaceKeys = closed({
+  setup: list(
+    "commands",
+    {
+      title: "Set-up commands",
+      description: "Commands that make a fresh tree usable, in clones and rooms; each is a list of words.",
+    },
+    Argv,
+    ENTRIES_MAX,
+  ).default([]),
+  share: list(
+    "words",
+    {
+      title: "Shared paths",
+      description: "Paths copied into fresh trees from your checkout, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
+  passEnv: variableNames({
+    title: "Variables passed on",
+    description: "Names of environment variables that validators and set-up commands may see.",
+  }),
+});
 
 /** The settings as people write them: every key optional, durations in words. */
 export const SettingsFile = closed({
@@ -138,14 +290,12 @@ export const SettingsFile = closed({
     { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
     { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
   ).prefault("30s"),
-  runLedger: RunLedgerKeys.prefault({}).meta({
-    title: settingGroups.runLedger,
-    description: "The ledger itself, and the stages of a rollout.",
-  }),
-  rollout: RolloutKeys.prefault({}).meta({
-    title: settingGroups.rollout,
-    description: "The host's table of runs, at most one of them.",
-  }),
+  runLedger: withWords(RunLedgerKeys, () => ({ allOf: STAGE_NEEDS.map(stageWords) }))
+    .prefault({})
+    .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),
+  rollout: withWords(RolloutKeys, () => ({ not: { required: ["tables", "board"], properties: NAMED_BOTH } }))
+    .prefault({})
+    .meta({ title: settingGroups.rollout, description: "Where the host keeps its own records of runs." }),
 }).transform(
   ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,
@@ -170,6 +320,24 @@ const inMilliseconds = ({
   staleTtlMs: staleTtl,
   validatorTimeoutMs: validatorTimeout,
 });
+
+const stageWords = ({ stage, needs }: (typeof STAGE_NEEDS)[number]) => ({
+  anyOf: [{ not: isOn(stage) }, isOn(needs)],
+});
+
+const isOn = (key: string) => ({ required: [key], properties: { [key]: { const: true } } });
+
+/** What each key says is right, and together it is not; told of files with other defects too. */
+export const contradictionsIn = ({ runLedger }: Readonly<Record<string, unknown>>): readonly Flaw[] => {
+  if (!isRecord(runLedger)) return [];
+  return STAGE_NEEDS.filter(({ stage, needs }) => runLedger[stage] === true && runLedger[needs] !== true).map(
+    ({ stage, needs, because }) => ({
+      at: ["runLedger", stage],
+      found: "true",
+      expected: `false, or runLedger.${needs}: true with it: ${because}`,
+    }),
+  );
+};
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {

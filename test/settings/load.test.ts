@@ -89,7 +89,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-rollout: { tables: runs.db }
+rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
@@ -115,7 +115,7 @@ rollout: { tables: runs.db }
         validatorTimeoutMs: 90_000,
         maxRunHistory: 7,
       },
-      rollout: { tables: "runs.db", board: "" },
+      rollout: { tables: "", board: "BOARD.md" },
     });
   });
 

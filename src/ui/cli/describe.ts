@@ -22,7 +22,11 @@ const STYLES: Readonly<Record<string, Style>> = {
   unchecked: "grey",
 };
 
-export const statusCell = (status: string): Cell => ({ text: status, style: STYLES[status] ?? "grey" });
+/** A status in its colour, and what has it. */
+export const statusCell = (status: string, of?: string): Cell => ({
+  text: of === undefined ? status : `${status}: ${of}`,
+  style: STYLES[status] ?? "grey",
+});
 
 const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);

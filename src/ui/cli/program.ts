@@ -151,7 +151,7 @@ const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
     json: shared.json === true,
     quiet: shared.quiet === true,
     live: terminal.live && !isDumb(terminal),
-    colour: shared.color && wantsColour(terminal),
+    colour: shared.json !== true && shared.color && wantsColour(terminal),
     columns: terminal.columns,
   },
 });

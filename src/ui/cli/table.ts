@@ -1,7 +1,16 @@
 import { type Output, paint, printLine, type Style, safe, say } from "./output.js";
 
-/** One cell: text of anybody, made harmless and put on one line here. An id is cut in front, since its end names it too. */
-export type Cell = string | { readonly text: string; readonly style?: Style; readonly id?: true };
+type Plain = {
+  readonly text: string;
+  readonly style?: Style;
+  /** Cut in front, since its end names it too. */
+  readonly id?: true;
+  /** A number that stands below others. */
+  readonly right?: true;
+};
+
+/** One cell: text of anybody, made harmless and put on one line here. */
+export type Cell = string | Plain;
 
 export type Table = {
   /** Names of the columns; left out for facts, whose first column is the name. */
@@ -45,7 +54,6 @@ export const printRow = async (
   printLine(output, laidOut(output, line, fitted(own, [line], output.columns), measure));
 };
 
-type Plain = { readonly text: string; readonly style?: Style; readonly id?: true };
 type Measure = (text: string) => number;
 
 const asHead = (text: string): Plain => ({ text, style: "bold" });
@@ -107,11 +115,12 @@ const laidOut = (
   measure: Measure,
 ): string =>
   line
-    .map(({ text, style, id }, at) => {
+    .map(({ text, style, id, right }, at) => {
       const shown = cut(text, widths[at] ?? 0, measure, id === true);
       const painted = style === undefined || shown === "" ? shown : paint(output, style, shown);
-      const isLast = at === line.length - 1;
-      return isLast ? painted : painted + " ".repeat(Math.max(0, (widths[at] ?? 0) - measure(shown)));
+      const room = " ".repeat(Math.max(0, (widths[at] ?? 0) - measure(shown)));
+      if (right === true) return room + painted;
+      return at === line.length - 1 ? painted : painted + room;
     })
     .join(" ".repeat(GAP))
     .trimEnd();

@@ -49,12 +49,13 @@ const git = (repo: string, ...args: string[]) =>
   exec("git", ["-c", "user.name=Shop", "-c", "user.email=shop@localhost", ...args], { cwd: repo });
 
 const tell = async (bench: Bench, place: string, repo: string): Promise<number> => {
-  const { output, terminal } = bench;
+  const { output, terminal, shared } = bench;
+  const flags = [...(output.quiet ? ["--quiet"] : []), ...(shared.color ? [] : ["--no-color"])];
   const headline = (text: string) => say(output, `\n${paint(output, "bold", text)}`);
   const env = { ...terminal.env, RUNLEDGER_HOME: undefined, XDG_STATE_HOME: join(place, "state") };
   const type = (...argv: string[]) => {
     say(output, paint(output, "grey", `$ runledger ${argv.map(quoted).join(" ")}`));
-    return runCli(argv, { ...terminal, env, cwd: repo });
+    return runCli([...flags, ...argv], { ...terminal, env, cwd: repo });
   };
   const expect = async (code: number, ...argv: string[]): Promise<void> => {
     const ended = await type(...argv);

@@ -113,23 +113,20 @@ export const showRun = async (
 
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
-  ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status), spec.description]),
+  ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
     "waiver",
-    kind,
-    `${stepId}, by ${by.name}: ${reason}`,
+    `${stepId} ${kind} by ${by.name}: ${reason}`,
   ]),
   ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
   ...Object.entries(run.notes)
     .filter(([, value]) => value !== "")
-    .map(([key, value]) => ["note", key, value]),
+    .map(([key, value]) => ["note", `${key} = ${value}`]),
   ...(run.forkedFrom === null
     ? []
-    : [["forked", "from", `${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`]]),
-  ...(origin === null
-    ? []
-    : [["imported", "from", `ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`]]),
-  ...(run.head === null ? [] : [["head", "commit", run.head]]),
+    : [["forked", `from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`]]),
+  ...(origin === null ? [] : [["imported", `from ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`]]),
+  ...(run.head === null ? [] : [["head", run.head]]),
 ];
 
 const lastWord = ({ state, feedback, report }: Step): string => {
@@ -198,7 +195,7 @@ const printEvent = async (output: Output, event: StoredEvent): Promise<void> => 
     printJson(output, event);
     return;
   }
-  const seq = String(event.seq);
+  const seq: Cell = { text: String(event.seq), right: true };
   const time: Cell = { text: timeOf(event.at), style: "grey" };
   await printRow(output, [seq, time, event.type, event.actor.name, eventWords(event)], JOURNAL_WIDTHS);
 };

@@ -238,7 +238,7 @@ const tellChange = (output: Output, { from, to, changes }: StageChange): void =>
   say(output, "It counts for hosts that are started from now on.");
 };
 
-/** All at once: between two stages there is none. */
+/** All of them or none, so that whoever reads meanwhile sees the old stage or the new one. */
 const write = async (
   { projectDir }: RunLedger,
   { terminal }: Bench,
