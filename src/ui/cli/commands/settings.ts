@@ -5,9 +5,12 @@ import { settingsShow } from "../../tui/settings/show.js";
 import { EXIT } from "../exit-codes.js";
 import type { Bench } from "../program.js";
 
-export type EditOptions = { readonly user: boolean; readonly theme: ThemeName };
+export type EditOptions = { readonly user: boolean; readonly theme: ThemeName; readonly altScreen: boolean };
 
-export const editSettings = async (bench: Bench, { user, theme }: EditOptions): Promise<number> => {
+export const editSettings = async (
+  bench: Bench,
+  { user, theme, altScreen }: EditOptions,
+): Promise<number> => {
   const { terminal, output } = bench;
   const tty = requireTty(terminal.tty, "runledger config list, runledger config set KEY VALUE");
   const projectDir = await findProject(bench.directory);
@@ -17,7 +20,7 @@ export const editSettings = async (bench: Bench, { user, theme }: EditOptions): 
     {
       tty,
       palette: paletteOf(theme, terminal.env, output.colour),
-      altScreen: true,
+      altScreen,
       interrupted: terminal.interrupted,
     },
     settingsShow({ draft: await reopen(), reopen }),

@@ -13,7 +13,16 @@ export const keepPages: Pages = {
       ["runledger config get runLedger.staleTtl", "one value"],
       ["runledger config set maxParallelSteps 2", "change one"],
     ],
-    seeAlso: ["config list", "config get", "config set", "config migrate", "docs/settings.md"],
+    seeAlso: ["settings", "config list", "config set", "config migrate", "docs/settings.md"],
+  },
+  settings: {
+    about:
+      "Opens the settings on a screen, section by section: every key with its value and where it comes from. What is typed is checked at every key, by the rules and in the words of the file. Nothing is written before it is saved, and only when all of it is valid; comments stay. Values that a variable sets can be looked at and not changed. Each change shows the command that does the same.",
+    examples: [
+      ["runledger settings", "of this project"],
+      ["runledger settings --user", "of yours, for every project"],
+    ],
+    seeAlso: ["config list", "config set", "docs/settings.md"],
   },
   "config get": {
     about: "Prints the value that counts now, whichever layer it comes from.",

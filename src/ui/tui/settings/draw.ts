@@ -30,7 +30,7 @@ export const drawEditor = (editor: Editor, size: Size): readonly Line[] => {
   const lines = framed(
     {
       title: [span("Settings", "strong"), span(` › ${sectionOf(editor)}`, "dim")],
-      aside: asideOf(editor),
+      aside: asideOf(editor, size.columns),
       body: bodyOf(editor, { columns: size.columns, rows: bodyRows(size, answer) }),
       answer,
       hints: HINTS[editor.mode.kind],
@@ -113,7 +113,7 @@ const valueSpan = ({ kind, value, text, locked, defects }: SettingRow): Line[num
   if (kind === "toggle" && typeof value === "boolean")
     return span(value ? "● on" : "○ off", value && tone === "plain" ? "good" : tone);
   if (kind === "choice") return span(`‹ ${told(text)} ›`, tone);
-  return text === "" ? span("–", "faint") : span(told(text), tone);
+  return text === "" || value === "" ? span("–", "faint") : span(told(text), tone);
 };
 
 /** Everything about what is chosen; the first lines are those that matter most. */
@@ -142,11 +142,17 @@ const defaultText = ({ default: byDefault }: SettingRow): string => {
   return byDefault === "" ? "empty" : typeof byDefault === "string" ? byDefault : JSON.stringify(byDefault);
 };
 
-const asideOf = ({ edits, preview, draft }: Editor): Line => {
-  const file = span(draft.target === "user" ? "user file" : "project file", "dim");
-  if (preview.defects.length > 0) return [span("does not hold yet", "bad"), span(" · ", "dim"), file];
-  return edits.length === 0 ? [file] : [span(`${edits.length} unsaved`, "warn"), span(" · ", "dim"), file];
+const asideOf = ({ edits, preview, draft }: Editor, columns: number): Line => {
+  const file =
+    columns < NARROW ? [] : [span(` · ${draft.target === "user" ? "user" : "project"} file`, "dim")];
+  if (preview.defects.length > 0) return [span("does not hold yet", "bad"), ...file];
+  return edits.length === 0
+    ? [span("nothing unsaved", "dim"), ...file]
+    : [span(`${edits.length} unsaved`, "warn"), ...file];
 };
+
+/** Below this the section and what is unsaved are all there is room for. */
+const NARROW = 70;
 
 const answerOf = (editor: Editor, width: number): readonly Line[] => {
   const { mode, said } = editor;
