@@ -23,7 +23,20 @@ export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
 export { glanceAt, type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
+export {
+  type BackgroundAdapter,
+  type BackgroundTask,
+  createBackgroundAdapter,
+  createWorkflowAdapter,
+  type NewTask,
+  type NewWorkflow,
+  type TaskStatus,
+  type Workflow,
+  type WorkflowAdapter,
+  type WorkflowStep,
+} from "./rollout/adapters.js";
 export type { Difference, Drift, DriftKind, Explanation } from "./rollout/drift.js";
+export { openMarkdownBoard } from "./rollout/markdown-board.js";
 export {
   changedRecord,
   type HostQuery,
@@ -39,6 +52,7 @@ export {
   type RolloutOptions,
   type RolloutStatus,
 } from "./rollout/rollout.js";
+export { openSqlTables, type SqlTables } from "./rollout/sql-tables.js";
 export {
   contradictionsIn,
   type RolloutSettings,
@@ -48,8 +62,24 @@ export {
   stageOf,
   stages,
 } from "./rollout/stage.js";
+export {
+  createTeammateMirror,
+  type MirrorFailure,
+  type MirrorPhase,
+  type TeammateCondition,
+  type TeammateMirror,
+} from "./rollout/teammate-mirror.js";
 export type { Trouble, Written } from "./rollout/writes.js";
-export { setSetting } from "./settings/edit.js";
+export {
+  migrateSettings,
+  openSettingsDraft,
+  type SettingRow,
+  type SettingsDraft,
+  type SettingsPreview,
+  type SettingsTarget,
+} from "./settings/draft.js";
+export type { SettingEdit } from "./settings/edit.js";
+export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";

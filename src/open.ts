@@ -32,6 +32,7 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
@@ -76,6 +77,8 @@ export interface RunLedger extends Keeping {
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
+  activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
   /** The typed policy action for the flat inputs of the wire. */
@@ -161,6 +164,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     ...looking(ledger, logFolder),
+    activeRunSummaries: createSummaries({ ledger, isOn: () => settings.runLedger.authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,

@@ -139,12 +139,34 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: str
       reason,
       by: by.name,
     })),
+    ...teammateView(run),
     base: run.base,
     head: run.head,
     plan_digest: run.planDigest,
     last_journal_seq: run.seq,
     created_at: run.createdAt,
     updated_at: run.updatedAt,
+  };
+};
+
+/** The last one told, under the names of seed 002, and all of them beside it. */
+const teammateView = ({ blockedTeammates }: Run) => {
+  const last = blockedTeammates.at(-1);
+  return {
+    teammate_runtime_condition: last === undefined ? null : "blocked_waiting_approval",
+    teammate_blocked_reason: last?.reason ?? null,
+    teammate_grant_request_id: last?.grantRequestId ?? null,
+    teammate_grant_attempt: last?.attempt ?? null,
+    teammate_grant_state: last === undefined ? null : "pending",
+    teammates_blocked: blockedTeammates.map(({ grantRequestId, attempt, agent, tool, reason, since }) => ({
+      teammate: agent,
+      tool,
+      blocked_reason: reason,
+      grant_request_id: grantRequestId,
+      grant_attempt: attempt,
+      grant_state: "pending",
+      since,
+    })),
   };
 };
 

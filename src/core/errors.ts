@@ -39,6 +39,7 @@ export const errorKinds = {
   criterion_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
+  drift_not_found: "not_found",
   // somebody else was faster
   run_exists: "conflict",
   seq_conflict: "conflict",

@@ -63,6 +63,10 @@ export const Waiver = z.strictObject({
 });
 export type Waiver = z.infer<typeof Waiver>;
 
+/** What became of a request for a grant; withdrawn when the teammate stopped waiting without an answer. */
+export const GrantOutcome = z.enum(["granted", "denied", "withdrawn"]);
+export type GrantOutcome = z.infer<typeof GrantOutcome>;
+
 /** Where a run begins that goes on from another one's past. */
 export const ForkPoint = z.strictObject({
   runId: z.string(),
@@ -164,6 +168,23 @@ export const EventBody = z.discriminatedUnion("type", [
     z.strictObject({ target: z.string(), status: z.enum(["synced", "degraded"]), error: z.string() }),
   ),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
+  event(
+    "teammate_approval_blocked",
+    z.strictObject({
+      /** The same for every attempt at the same request. */
+      grantRequestId: z.string(),
+      /** From 1 in each cycle of being blocked. */
+      attempt: z.int().min(1),
+      agent: z.string(),
+      /** What it may not use yet; null when the host does not say. */
+      tool: z.string().nullable(),
+      reason: z.string(),
+    }),
+  ),
+  event(
+    "teammate_approval_unblocked",
+    z.strictObject({ grantRequestId: z.string(), agent: z.string(), outcome: GrantOutcome }),
+  ),
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

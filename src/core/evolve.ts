@@ -1,7 +1,7 @@
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import type { Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
-import { findStep } from "./run.js";
+import { findStep, isTerminal } from "./run.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
 
@@ -47,6 +47,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  blockedTeammates: [],
   state: { status: "planning" },
 });
 
@@ -131,12 +132,18 @@ const evolvers: Evolvers = {
   run_resumed: (run) => ({ ...askedAgain(run), state: { status: "running" } }),
   run_completed: (run, { payload, at }) => ({
     ...run,
+    blockedTeammates: [],
     state: { status: "completed", at, summary: payload.summary },
   }),
-  run_failed: (run, { payload, at }) => ({ ...run, state: { status: "failed", at, ...payload } }),
+  run_failed: (run, { payload, at }) => ({
+    ...run,
+    blockedTeammates: [],
+    state: { status: "failed", at, ...payload },
+  }),
   run_reported: (run, { payload, at, actor }) => {
     const { status, ...report } = payload;
-    return { ...run, report, state: runStateOf[status]({ ...report, at, by: actor }) };
+    const told = { ...run, report, state: runStateOf[status]({ ...report, at, by: actor }) };
+    return isTerminal(told) ? { ...told, blockedTeammates: [] } : told;
   },
   step_reported: (run, event) => reported(run, event),
   projection_synced: (run, { payload }) => ({
@@ -148,7 +155,20 @@ const evolvers: Evolvers = {
     workersLost: run.workersLost + 1,
     lastLostEpoch: payload.epoch,
   }),
+  teammate_approval_blocked: (run, { payload, at }) => {
+    const { others, former } = withoutRequest(run, payload.grantRequestId);
+    return { ...run, blockedTeammates: [...others, { ...payload, since: former?.since ?? at }] };
+  },
+  teammate_approval_unblocked: (run, { payload }) => ({
+    ...run,
+    blockedTeammates: withoutRequest(run, payload.grantRequestId).others,
+  }),
 };
+
+const withoutRequest = ({ blockedTeammates }: Run, grantRequestId: string) => ({
+  others: blockedTeammates.filter((one) => one.grantRequestId !== grantRequestId),
+  former: blockedTeammates.find((one) => one.grantRequestId === grantRequestId),
+});
 
 /** A step that was never reported before comes last. */
 const reported = (run: Run, { payload, at, actor }: EventOf<"step_reported">): Run => {

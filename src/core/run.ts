@@ -100,6 +100,17 @@ export type CriterionState =
 
 export type Criterion = { readonly spec: CriterionSpec; readonly state: CriterionState };
 
+/** A teammate of the host that waits for a grant: mirrored here, answered there (seed 002). */
+export type BlockedTeammate = {
+  readonly grantRequestId: string;
+  readonly attempt: number;
+  readonly agent: string;
+  readonly tool: string | null;
+  readonly reason: string;
+  /** When it was first blocked on this request. */
+  readonly since: string;
+};
+
 export type RunState =
   /** No plan yet; `attach_plan` moves it on. */
   | { readonly status: "planning" }
@@ -168,6 +179,8 @@ export type Run = {
   readonly workersLost: number;
   /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
   readonly lastLostEpoch: number;
+  /** One for each request; the last one told stands last. Empty once the run is over. */
+  readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;
 };
 

@@ -36,6 +36,7 @@ export const whyRun = (
   }
   const actions = nextActions(run);
   const [action] = actions;
+  if (isHeldUp(run, actions)) return heldUpWhy(run);
   if (action === undefined) return blockedWhy(run);
   if (!hasWorker) return unattendedWhy(run, actions, agents);
   return {
@@ -44,6 +45,28 @@ export const whyRun = (
     hint: null,
     stepId: "stepId" in action ? action.stepId : null,
   };
+};
+
+/** All that could go on is with teammates that wait for a grant; what somebody can answer here comes first. */
+const isHeldUp = (run: Run, actions: readonly Action[]): boolean =>
+  !(actions.length === 0 && run.steps.some(awaitsApproval)) &&
+  areHeldUp(
+    run,
+    actions.map((due) => (due.kind === "work" ? due.agent : null)),
+  );
+
+const areHeldUp = ({ blockedTeammates }: Run, goingOn: readonly (string | null)[]): boolean =>
+  blockedTeammates.length > 0 &&
+  goingOn.every((name) => blockedTeammates.some(({ agent }) => agent === name));
+
+const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
+  const told = blockedTeammates
+    .slice(0, NAMES_SHOWN)
+    .map(({ agent, tool, grantRequestId }) => `"${agent}" (${tool ?? "a grant"}, request ${grantRequestId})`);
+  return person(
+    `It waits until ${moreThan(told, blockedTeammates.length)} may go on.`,
+    "Grant or deny it where the host asks for it; the ledger only mirrors it.",
+  );
 };
 
 // Whoever drives it is somewhere else; what is known here is what its host said.
@@ -62,6 +85,8 @@ const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting =>
     case "planning":
     case "running": {
       const open = run.steps.filter((step) => step.state.status === "in_progress");
+      const agents = open.map(({ spec }) => spec.ownerAgent);
+      if (areHeldUp(run, agents)) return heldUpWhy(run);
       const steps = open.length === 0 ? "." : `; at work: ${someOf(open)}.`;
       const begun = state.status === "planning" ? ", and has not begun" : "";
       const sentence = `It is driven by ${host}${begun}${steps}`;
@@ -152,6 +177,9 @@ const workSentence = (run: Run): string => {
   const told = parts
     .filter(([, steps]) => steps.length > 0)
     .map(([what, steps]) => `${what} ${someOf(steps)}`);
+  const grantees = [...new Set(run.blockedTeammates.map(({ agent }) => agent))];
+  if (grantees.length > 0)
+    told.push(`waiting for a grant: ${moreThan(grantees.slice(0, NAMES_SHOWN), grantees.length)}`);
   if (told.length > 0) return `It is at work: ${told.join("; ")}.`;
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
@@ -165,9 +193,11 @@ const NAMES_SHOWN = 5;
 
 const someOf = (steps: readonly Step[]): string => {
   const names = steps.slice(0, NAMES_SHOWN).map(({ spec }) => spec.id);
-  const more = steps.length - names.length;
-  return names.join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return moreThan(names, steps.length);
 };
+
+const moreThan = (names: readonly string[], total: number): string =>
+  names.join(", ") + (total > names.length ? ` and ${total - names.length} more` : "");
 
 const lastWord = ({ state, feedback }: Step): string => {
   if (state.status === "failed" && state.verdict !== null) return state.verdict.message;

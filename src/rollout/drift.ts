@@ -30,6 +30,8 @@ export type DriftKind =
   | "run_outcome"
   /** What never changes: kind, session, name, request, descriptor, time of creation. */
   | "run_facts"
+  /** Which of the steps that both have comes after which. */
+  | "step_order"
   | "step_missing_in_projection"
   | "step_missing_in_ledger"
   | "step_status"
@@ -104,6 +106,7 @@ export const differences = (
     ...run("run_status", projection.status, ledger.status),
     ...run("run_outcome", outcomeOf(projection), outcomeOf(ledger)),
     ...run("run_facts", runFacts(projection), runFacts(ledger)),
+    ...run("step_order", orderOf(projection, ours), orderOf(ledger, theirs)),
     ...[...new Set([...theirs.keys(), ...ours.keys()])].flatMap((stepId) =>
       stepDifferences(theirs.get(stepId), ours.get(stepId), of(stepId)),
     ),
@@ -128,6 +131,9 @@ const outcomeOf = ({ result, error }: HostRun | HostStep): string => canonicalJs
 
 const runFacts = ({ kind, sessionKey, name, request, descriptor, createdAt }: HostRun): string =>
   canonicalJson({ kind, sessionKey, name, request, descriptor, createdAt });
+
+const orderOf = ({ steps }: HostRun, others: ReadonlyMap<string, unknown>): string =>
+  canonicalJson(steps.map(({ stepId }) => stepId).filter((id) => others.has(id)));
 
 const stepFacts = ({ goal, agent, dependsOn }: HostStep): string => canonicalJson({ goal, agent, dependsOn });
 

@@ -1,4 +1,4 @@
-import { isLedgerError, LedgerError } from "../core/errors.js";
+import { LedgerError } from "../core/errors.js";
 import { hostRunOf } from "../core/mirror.js";
 import type { HostChange, HostRun } from "../core/reported.js";
 import type { Run } from "../core/run.js";
@@ -77,23 +77,11 @@ const shadow = ({ projection, mirrors, trouble }: Sides): Writes => {
     },
     update: async (id, change) => {
       const written = await host.update(id, change);
-      await alongside(id, async () => {
-        const row = await mirrors.find(id);
-        return row === undefined ? whole(id) : ((await follow(mirrors, row.runId, change)) ?? whole(id));
-      });
+      // The record, not the change: what the ledger has missed before comes with it, and in the host's order.
+      await alongside(id, () => whole(id));
       return written;
     },
   };
-};
-
-/** Undefined for a change of what the ledger has missed: then only the whole record helps. */
-const follow = async (mirrors: Mirrors, runId: string, change: HostChange): Promise<Run | undefined> => {
-  try {
-    return (await mirrors.report(runId, change)).run;
-  } catch (error) {
-    if (isLedgerError(error, "step_not_found")) return undefined;
-    throw error;
-  }
 };
 
 /** The ledger first; the host's table, as long as there is one, becomes what the ledger then says. */

@@ -207,6 +207,25 @@ export const resume = (overrideStale = false): Command => ({ type: "resume_run",
 export const cancel = (reason = "not needed"): Command => ({ type: "cancel_run", reason });
 export const loseWorker = (epoch: number): Command => ({ type: "worker_lost", owner: "host:1:1", epoch });
 
+/** The condition of the host's teammates, each blocked on a request of its own; who is not named is not blocked. */
+export const teammates = (
+  blocked: readonly Partial<BlockedNow>[],
+  answered: Mirroring["answered"] = [],
+): Command => ({
+  type: "mirror_teammates",
+  blocked: blocked.map((one) => ({
+    grantRequestId: "grant-1",
+    agent: "coder",
+    tool: "exec",
+    reason: "needs the shell",
+    attempt: null,
+    ...one,
+  })),
+  answered,
+});
+type Mirroring = CommandOf<"mirror_teammates">;
+type BlockedNow = Mirroring["blocked"][number];
+
 export const hostStep = (stepId: string, over: Partial<HostStep> = {}): HostStep => ({
   stepId,
   goal: `Do ${stepId}`,
@@ -287,4 +306,5 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   report_change: host,
   sync_projection: host,
   worker_lost: engine,
+  mirror_teammates: host,
 };

@@ -16,6 +16,7 @@ export type Opened = {
   readonly ledger: Ledger;
   readonly store: Store;
   readonly engine: Caller;
+  /** The rollout's credential. */
   readonly host: Caller;
   /** Said by whoever usually says it, with a credential of this ledger. */
   tell(runId: string, said: Said, by?: Caller): Promise<Submitted>;

@@ -62,6 +62,7 @@ const strangers: readonly Caller[] = [
   cast.engine,
   cast.executor("coder"),
   cast.executor("reviewer"),
+  cast.host,
   { ...cast.orchestrator, sessionKey: "session-2" },
 ];
 
@@ -94,6 +95,7 @@ const tries = (id: string, luck: number, world: World): readonly Said[] => [
   cast.pause(),
   cast.resume(luck > 4),
   cast.loseWorker(luck),
+  cast.teammates(luck < 3 ? [] : [{ attempt: luck > 4 ? luck : null, reason: `r${luck % 2}` }]),
   ...(luck === 0 ? [cast.cancel(), cast.policy(id, cast.abort)] : []),
 ];
 

@@ -1,11 +1,23 @@
 import { chmod, lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { setSetting } from "../../src/settings/edit.js";
+import { openSettingsDraft } from "../../src/settings/draft.js";
 import { loadSettings } from "../../src/settings/load.js";
 import { newFolder, put, refusalOf, removeFoldersAfterEach } from "./folders.js";
 
 removeFoldersAfterEach();
+
+/** Of the project that the file lies in, or of the user whose folder it is. */
+const setSetting = async ({ file, key, value }: { file: string; key: string; value: string }) => {
+  const user = basename(file) === "config.yaml";
+  const draft = await openSettingsDraft({
+    projectDir: dirname(file),
+    env: user ? { XDG_CONFIG_HOME: dirname(dirname(file)) } : {},
+    target: user ? "user" : "project",
+  });
+  expect(draft.file).toBe(file);
+  await draft.save([{ key, value }]);
+};
 
 const fileWith = async (yaml: string) => put(join(await newFolder(), "runledger.yaml"), yaml);
 const afterSetting = async (yaml: string, key: string, value: string) => {
@@ -59,7 +71,7 @@ describe("setSetting", () => {
   });
 
   it("makes the file, and its folder, when there is none", async () => {
-    const file = join(await newFolder(), "deep", "config.yaml");
+    const file = join(await newFolder(), "runledger", "config.yaml");
     await setSetting({ file, key: "runLedger.staleTtl", value: "2h" });
     expect(await readFile(file, "utf8")).toBe("runLedger:\n  staleTtl: 2h\n");
     expect(await readdir(dirname(file))).toEqual(["config.yaml"]);
@@ -141,7 +153,7 @@ describe("setSetting refuses and leaves the file as it was", () => {
   });
 
   it("a place where no file can be", async () => {
-    const file = join(await fileWith(COMMENTED), "config.yaml");
+    const file = join(await fileWith(COMMENTED), "runledger", "config.yaml");
     const error = await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }));
     expect(error).toMatchObject({ code: "settings_invalid", message: `${file} cannot be written.` });
   });

@@ -45,6 +45,7 @@ describe("loadSettings", () => {
         validatorTimeoutMs: 120_000,
         maxRunHistory: 100,
       },
+      rollout: { tables: "", board: "" },
     });
     expect(file).toBe(join(project, "runledger.yaml"));
     expect(Object.keys(origins).sort()).toEqual([
@@ -55,6 +56,8 @@ describe("loadSettings", () => {
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
+      "rollout.board",
+      "rollout.tables",
       "runLedger.authoritativeRead",
       "runLedger.enabled",
       "runLedger.maxRunHistory",
@@ -86,6 +89,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
+rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
@@ -111,6 +115,7 @@ runLedger:
         validatorTimeoutMs: 90_000,
         maxRunHistory: 7,
       },
+      rollout: { tables: "", board: "BOARD.md" },
     });
   });
 
@@ -228,7 +233,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],

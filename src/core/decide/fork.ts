@@ -1,7 +1,7 @@
 import { LedgerError } from "../errors.js";
 import type { StoredEvent } from "../events.js";
 import { evolve } from "../evolve.js";
-import { isTerminal, type Run } from "../run.js";
+import { type BlockedTeammate, isTerminal, type Run } from "../run.js";
 import {
   alreadyDone,
   type Decided,
@@ -38,8 +38,16 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
   return [
     { type: "run_created", version: 3, payload: { ...first.payload, forkedFrom } },
     ...history.slice(1, last.seq).map(asTakenOver),
+    ...source.blockedTeammates.map(leftBehind),
   ];
 };
+
+/** Who is blocked there works there; nobody waits for anything here. */
+const leftBehind = ({ grantRequestId, agent }: BlockedTeammate): Decided => ({
+  type: "teammate_approval_unblocked",
+  version: 1,
+  payload: { grantRequestId, agent, outcome: "withdrawn" },
+});
 
 /** The same fork asked for again changes nothing. */
 const requireSameFork = (run: Run, from: string, seq: number | null) => {

@@ -72,6 +72,10 @@ export const requireSession = (run: Run, caller: Caller): void => {
   });
 };
 
+/** Only a pause on request ages; time spent waiting for a person does not count. */
+export const isStalePause = ({ state }: Run, nowMs: number, staleTtlMs: number): boolean =>
+  state.status === "paused" && state.reason === "requested" && nowMs - Date.parse(state.since) > staleTtlMs;
+
 /** What a host drives nobody else may move on, or the two would tell different stories. */
 export const requireDrivenHere = ({ runId, source }: Run): void => {
   if (source === null) return;

@@ -25,6 +25,7 @@ import {
   rejectStep,
   startStep,
 } from "./step.js";
+import { mirrorTeammates } from "./teammates.js";
 
 export type Decision = {
   /** Ready to be appended: seq, time and actor are set. Empty when the command was carried out before. */
@@ -73,7 +74,13 @@ const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContex
 };
 
 /** What may be said of a run that a host drives: its own reports, and what changes nothing of how it goes on. */
-const ofAnyRun: readonly LaterType[] = ["report_change", "sync_projection", "write_note", "worker_lost"];
+const ofAnyRun: readonly LaterType[] = [
+  "report_change",
+  "sync_projection",
+  "mirror_teammates",
+  "write_note",
+  "worker_lost",
+];
 
 const deciders: { readonly [T in LaterType]: Decider<T> } = {
   attach_plan: attachPlan,
@@ -92,6 +99,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   report_change: reportChange,
   sync_projection: syncProjection,
   worker_lost: workerLost,
+  mirror_teammates: mirrorTeammates,
 };
 
 const stamped = (

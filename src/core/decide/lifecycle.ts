@@ -11,6 +11,7 @@ import {
   alreadyDone,
   type DecideContext,
   type Decider,
+  isStalePause,
   type Rules,
   requireLive,
   requireRole,
@@ -114,15 +115,14 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
   return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
 };
 
-// Only a pause on request ages; time spent waiting for a person does not count.
 const requireFresh = (
   run: Run,
   command: CommandOf<"resume_run">,
   { caller, at, rules }: DecideContext,
 ): void => {
-  if (run.state.status !== "paused" || run.state.reason !== "requested") return;
+  if (run.state.status !== "paused" || !isStalePause(run, Date.parse(at), rules.staleTtlMs)) return;
+  if (caller.role === "human" && command.overrideStale) return;
   const ageMs = Date.parse(at) - Date.parse(run.state.since);
-  if (ageMs <= rules.staleTtlMs || (caller.role === "human" && command.overrideStale)) return;
   throw new LedgerError(
     "run_stale",
     `Run "${run.runId}" has been paused for ${formatDuration(ageMs)}; staleTtl is ${formatDuration(rules.staleTtlMs)}.`,

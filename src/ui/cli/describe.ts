@@ -125,6 +125,10 @@ export const eventTold = (event: StoredEvent): EventTold => {
       );
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
+    case "teammate_approval_blocked":
+      return line("yellow", "‖", blockedWords(event.payload));
+    case "teammate_approval_unblocked":
+      return line("blue", "▶", unblockedWords(event.payload));
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
@@ -135,3 +139,12 @@ const after = ({ result, error }: { readonly result: string; readonly error: str
 
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
+
+type Blocked = Extract<StoredEvent, { type: "teammate_approval_blocked" }>["payload"];
+type Unblocked = Extract<StoredEvent, { type: "teammate_approval_unblocked" }>["payload"];
+
+export const blockedWords = ({ agent, tool, reason, grantRequestId, attempt }: Blocked): string =>
+  `${agent} waits for ${tool === null ? "a grant" : `the grant of ${tool}`} (${grantRequestId}, attempt ${attempt})${reason === "" ? "" : `: ${reason}`}`;
+
+export const unblockedWords = ({ agent, grantRequestId, outcome }: Unblocked): string =>
+  `${agent} goes on: ${grantRequestId} was ${outcome}`;

@@ -3,6 +3,7 @@ import { addActCommands } from "./groups/act.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
+import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
 import { explain } from "./manual/explain.js";
 import type { Register } from "./program.js";
@@ -26,6 +27,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addKeepCommands(cli, register);
+  addRolloutCommands(cli, register);
   addHelpCommands(cli, register);
   explain(cli);
 };

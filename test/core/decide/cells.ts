@@ -16,12 +16,14 @@ export const nothing: readonly EventType[] = [];
 
 type WithKinds =
   | "apply_policy"
+  | "mirror_teammates"
   | "record_verdict"
   | "record_criterion_verdict"
   | "report_change"
   | "sync_projection";
 export type CommandCase =
   | Exclude<CommandType, WithKinds>
+  | `mirror_teammates ${"blocked" | "free"}`
   | `apply_policy ${PolicyActionType}`
   | `record_verdict ${Outcome}`
   | `record_criterion_verdict ${Outcome}`
@@ -87,6 +89,8 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   "sync_projection synced": cast.sync("synced"),
   "sync_projection degraded": cast.sync("degraded"),
   worker_lost: cast.loseWorker(1),
+  "mirror_teammates blocked": cast.teammates([{}]),
+  "mirror_teammates free": cast.teammates([]),
 });
 
 /** Step "a", step "b" that waits for it, step "sign" that waits for a person, and one criterion. */

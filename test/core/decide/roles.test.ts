@@ -151,6 +151,7 @@ const situations: { readonly [T in CommandType]: Situation } = {
   report_change: { run: () => played(cast.mirror()), said: cast.reportStep("a", "running"), row: hostOnly },
   sync_projection: { run: () => played(cast.mirror()), said: cast.sync("degraded"), row: hostOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
+  mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },
 };
 
 for (const command of Object.keys(situations) as CommandType[])

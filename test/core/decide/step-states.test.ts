@@ -128,6 +128,11 @@ const rows: { readonly [C in CommandCase]: Row } = {
   "sync_projection synced": { ...every("run_not_mirrored"), ...ofHosts(nothing) },
   "sync_projection degraded": { ...every("run_not_mirrored"), ...ofHosts(["projection_synced"]) },
   worker_lost: { ...every(["worker_lost"]), ...ofHosts(["worker_lost"]) },
+  "mirror_teammates blocked": {
+    ...every(["teammate_approval_blocked"]),
+    ...ofHosts(["teammate_approval_blocked"]),
+  },
+  "mirror_teammates free": { ...every(nothing), ...ofHosts(nothing) },
 };
 
 const said = saidIn("a");

@@ -141,7 +141,7 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"; did you mean "maxParallelSteps"?
       ",
       ]
     `);
@@ -169,7 +169,7 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"
       "
     `);
     const doctor = await desk.type("doctor");

@@ -13,7 +13,15 @@ import {
   type StoredEvent,
   type Verdict,
 } from "../../../index.js";
-import { agoOf, headline, statusCell, timeOf, verdictLine } from "../describe.js";
+import {
+  agoOf,
+  blockedWords,
+  headline,
+  statusCell,
+  timeOf,
+  unblockedWords,
+  verdictLine,
+} from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
@@ -110,6 +118,7 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
     "waiver",
     `${stepId} ${kind} by ${by.name}: ${reason}`,
   ]),
+  ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
   ...Object.entries(run.notes)
     .filter(([, value]) => value !== "")
     .map(([key, value]) => ["note", `${key} = ${value}`]),
@@ -195,6 +204,8 @@ const eventWords = (event: StoredEvent): string => {
   const { payload } = event;
   const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ` : "";
+  if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
+  if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
   if ("decision" in payload && typeof payload.decision === "object")
     return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;

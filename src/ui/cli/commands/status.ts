@@ -1,4 +1,4 @@
-import { formatDuration, type RunLedger, runStatuses } from "../../../index.js";
+import { formatDuration, type RunLedger, runStatuses, stageOf } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson } from "../output.js";
 import { printTable } from "../table.js";
@@ -18,6 +18,7 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
     runs: counts,
     agents: Object.keys(settings.agents),
     maxParallelSteps: settings.maxParallelSteps,
+    rollout: stageOf(settings.runLedger),
     ...settings.runLedger,
   };
   if (output.json) {
@@ -38,6 +39,7 @@ export const status = async (app: RunLedger, output: Output): Promise<number> =>
         "finished runs kept",
         settings.runLedger.maxRunHistory === 0 ? "all" : String(settings.runLedger.maxRunHistory),
       ],
+      ["rollout", facts.rollout],
       ["stale after", formatDuration(settings.runLedger.staleTtlMs)],
     ],
     empty: "",

@@ -44,9 +44,19 @@ const addConfigCommands = (cli: Cli, { bench, end }: Register): void => {
     .description("change one value; comments stay, and nothing is written unless all of it is valid")
     .argument("<key>", "dotted key, such as runLedger.staleTtl")
     .argument("<value>", "the value, as YAML")
-    .action(async (key: string, value: string) => {
+    .option("--user", USER_FILE, false)
+    .action(async (key: string, value: string, which: { user: boolean }) => {
       const { setConfig } = await import("../commands/config.js");
-      end(await setConfig(bench(), key, value));
+      end(await setConfig(bench(), key, value, which));
+    });
+  config
+    .command("unset")
+    .description("leave one value out of the file, so that what lies below it or the default counts")
+    .argument("<key>", "dotted key, such as runLedger.staleTtl")
+    .option("--user", USER_FILE, false)
+    .action(async (key: string, which: { user: boolean }) => {
+      const { unsetConfig } = await import("../commands/config.js");
+      end(await unsetConfig(bench(), key, which));
     });
   config
     .command("list")
@@ -56,7 +66,31 @@ const addConfigCommands = (cli: Cli, { bench, end }: Register): void => {
       const { listConfig } = await import("../commands/config.js");
       end(await listConfig(bench(), showOrigin));
     });
+  addConfigFileCommands(config, { bench, end });
 };
+
+/** Commands about the file as a whole. */
+const addConfigFileCommands = (config: Cli, { bench, end }: Pick<Register, "bench" | "end">): void => {
+  config
+    .command("schema")
+    .description("the JSON Schema of the settings file, for editors")
+    .action(async () => {
+      const { printSchema } = await import("../commands/config.js");
+      end(printSchema(bench()));
+    });
+  config
+    .command("migrate")
+    .description("make a file of before one of today; comments stay, and the old text is kept")
+    .option("--dry-run", "only say what would change", false)
+    .option("--leave-out-others", "leave out sections that are some other program's", false)
+    .option("--user", USER_FILE, false)
+    .action(async (options: { dryRun: boolean; leaveOutOthers: boolean; user: boolean }) => {
+      const { migrateConfig } = await import("../commands/config.js");
+      end(await migrateConfig(bench(), options));
+    });
+};
+
+const USER_FILE = "the user's file instead of the project's";
 
 const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
   cli

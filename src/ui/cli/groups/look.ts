@@ -1,4 +1,5 @@
 import { type Command as Cli, Option } from "commander";
+import { themeNames } from "../../tui/kit/theme.js";
 import { personOf, type Register } from "../program.js";
 import { positive, wholeNumber } from "./run.js";
 
@@ -6,7 +7,13 @@ const STATUSES = ["planning", "running", "paused", "completed", "failed"] as con
 /** A screenful. */
 const LIST_LIMIT = 20;
 
-export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
+export const addLookCommands = (cli: Cli, register: Register): void => {
+  addLists(cli, register);
+  addBrowser(cli, register);
+  addLogs(cli, register);
+};
+
+const addLists = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("list")
     .alias("ls")
@@ -62,7 +69,29 @@ export const addLookCommands = (cli: Cli, { withLedger }: Register): void => {
         return printJournal(app, b.output, await app.findRun(id), options, b.terminal.interrupted);
       }),
     );
+};
 
+const addBrowser = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("tui")
+    .description("browse runs, steps, journals and what waits for you, and act on it")
+    .argument("[run]", "open at this run: its id, the end of one, or `last`")
+    .addOption(
+      new Option("--theme <theme>", "colours for a dark or a light terminal")
+        .choices([...themeNames])
+        .default("auto"),
+    )
+    .option("--no-alt-screen", "draw on the terminal's ordinary screen")
+    .action((id: string | undefined, options) =>
+      withLedger(async (app, b) => {
+        const { browse } = await import("../commands/tui.js");
+        const at = id === undefined ? {} : { runId: await app.findRun(id) };
+        return browse(app, b, personOf(app, b), { ...options, ...at });
+      }),
+    );
+};
+
+const addLogs = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("logs")
     .description("what the agent and the judge of a step said")

@@ -4,6 +4,7 @@ import { doPages } from "./do.js";
 import { keepPages } from "./keep.js";
 import { lookPages } from "./look.js";
 import { endOfHelp, exampleLines, type Page, type Pages } from "./page.js";
+import { rolloutPages } from "./rollout.js";
 import { servePages } from "./serve.js";
 
 /** Headings of the list of commands, in its order. */
@@ -12,6 +13,7 @@ export const GROUPS: readonly (readonly [heading: string, pages: Pages])[] = [
   ["Look:", lookPages],
   ["Serve:", servePages],
   ["Keep:", keepPages],
+  ["Roll out:", rolloutPages],
 ];
 
 /** The page of a command by its path; a test holds that each has one. */

@@ -13,7 +13,7 @@ export const keepPages: Pages = {
       ["runledger config get runLedger.staleTtl", "one value"],
       ["runledger config set maxParallelSteps 2", "change one"],
     ],
-    seeAlso: ["config list", "config get", "config set", "docs/settings.md"],
+    seeAlso: ["config list", "config get", "config set", "config migrate", "docs/settings.md"],
   },
   "config get": {
     about: "Prints the value that counts now, whichever layer it comes from.",
@@ -22,12 +22,37 @@ export const keepPages: Pages = {
   },
   "config set": {
     about:
-      "Changes one value in the project's runledger.yaml. Comments and order stay. Nothing is written unless the whole file is valid afterwards.",
+      "Changes one value in the project's runledger.yaml, or with --user in the user's file. Comments and order stay. Nothing is written unless it fits: the file with what lies below it, all files together, and all with the environment.",
     examples: [
       ["runledger config set runLedger.staleTtl 2h", "a duration"],
+      ["runledger config set leaseTtl 1m --user", "for every project of yours"],
       ["runledger config set protect '[\"docs/**\"]'", "a list, as YAML"],
     ],
-    seeAlso: ["config get", "config list", "docs/settings.md"],
+    seeAlso: ["config get", "config unset", "config list", "docs/settings.md"],
+  },
+  "config unset": {
+    about:
+      "Leaves a value out of the project's runledger.yaml, or with --user out of the user's file, so that what lies below it or the default counts. Also takes out a whole agent, or a key that nobody knows.",
+    examples: [
+      ["runledger config unset runLedger.staleTtl", "back to what lies below"],
+      ["runledger config unset agents.reviewer", "an agent, whole"],
+    ],
+    seeAlso: ["config set", "config list"],
+  },
+  "config schema": {
+    about:
+      "Prints the JSON Schema of the settings file. Editors that know YAML check and complete the file with it. The package has the same file as runledger/settings.schema.json.",
+    examples: [["runledger config schema > runledger.schema.json", "for an editor"]],
+    seeAlso: ["init", "docs/settings.md"],
+  },
+  "config migrate": {
+    about:
+      "Makes a settings file of before, or one written for another program that had a runLedger block, one of today. Comments stay. The result is written only if it is valid, and the old text is kept: its place is told. Twice changes nothing.",
+    examples: [
+      ["runledger config migrate --dry-run", "what would change"],
+      ["runledger config migrate --leave-out-others", "and leave out sections of another program"],
+    ],
+    seeAlso: ["config list", "doctor", "docs/settings.md"],
   },
   "config list": {
     about: "Prints every setting with the value that counts, and with --show-origin the layer it comes from.",

@@ -24,6 +24,8 @@ export type Frame = {
   readonly answer: readonly Line[];
   /** The most important first: what does not fit is left out. */
   readonly hints: readonly Hint[];
+  /** What is being typed, before the keys. */
+  readonly entry?: Line;
 };
 
 /** Rows that title and keys take. */
@@ -33,7 +35,7 @@ const AROUND = 2;
 export const bodyRows = ({ rows }: Size, answer: readonly Line[]): number =>
   Math.max(1, rows - AROUND - (answer.length > 0 ? answer.length + 1 : 0));
 
-export const framed = ({ title, aside, body, answer, hints }: Frame, size: Size): readonly Line[] => {
+export const framed = ({ title, aside, body, answer, hints, entry }: Frame, size: Size): readonly Line[] => {
   const { columns, rows } = size;
   if (rows <= AROUND) return [onGround([span(" "), ...title], "bar", columns)].slice(0, rows);
   const room = bodyRows(size, answer);
@@ -44,14 +46,14 @@ export const framed = ({ title, aside, body, answer, hints }: Frame, size: Size)
     ...(answer.length > 0
       ? [rule(columns), ...answer.map((line) => cutLine([span(" "), ...line], columns))]
       : []),
-    onGround(hintLine(hints, columns), "bar", columns),
+    onGround(hintLine(hints, columns, entry), "bar", columns),
   ].slice(0, rows);
 };
 
 export const rule = (width: number): Line => [span("─".repeat(Math.max(0, width)), "faint")];
 
-const hintLine = (hints: readonly Hint[], columns: number): Line => {
-  const line = [span(" ")];
+const hintLine = (hints: readonly Hint[], columns: number, entry: Line = []): Line => {
+  const line = [span(" "), ...entry];
   for (const [key, does] of hints) {
     const next = [span(line.length > 1 ? "  " : ""), span(key, "key"), span(` ${does}`, "dim")];
     if (lineWidth([...line, ...next]) > columns) break;

@@ -1,0 +1,100 @@
+import { bodyRows, boxed, boxWidth, framed, type Hint } from "../kit/frame.js";
+import { cut, type Line, lineWidth, type Size, span, told } from "../kit/line.js";
+import { type DialogState, dialogBox } from "./dialog.js";
+import { helpLines } from "./help.js";
+import { type CommandName, keyMap, keyName } from "./keymap.js";
+import type { Answer, Page } from "./page.js";
+import { counted } from "./words.js";
+
+/** How much goes on, and how much of it waits for whoever looks. */
+export type Pulse = { readonly running: number; readonly waiting: number };
+
+/** Everything around a page. */
+export type Surroundings = {
+  readonly pages: readonly Page[];
+  readonly project: string;
+  readonly pulse: Pulse;
+  /** Runs that are driven from here. */
+  readonly driven: number;
+  readonly answer: Answer | null;
+  readonly dialog: DialogState | null;
+  /** The first line of the help that is seen; null when none is. */
+  readonly help: number | null;
+};
+
+/** What a page has for itself. */
+export const pageSize = (answer: Answer | null, size: Size): Size => ({
+  ...size,
+  rows: bodyRows(size, answerLines(answer, size.columns)),
+});
+
+/** The whole screen. */
+export const drawBrowser = (page: Page, around: Surroundings, size: Size): readonly Line[] => {
+  const { pages, project, pulse, driven, answer, dialog, help } = around;
+  const entry = page.typing?.(size.columns);
+  const lines = framed(
+    {
+      title: titleOf(pages, project, size.columns),
+      aside: asideOf(pulse, driven),
+      body: page.draw(pageSize(answer, size)),
+      answer: answerLines(answer, size.columns),
+      hints: entry?.hints ?? page.hints().map(hintOf),
+      ...(entry === undefined ? {} : { entry: entry.line }),
+    },
+    size,
+  );
+  if (dialog !== null) return boxed(lines, dialogBox(dialog, size.columns), size);
+  if (help === null) return lines;
+  const keys = helpLines(page.name, boxWidth(size.columns));
+  return boxed(
+    lines,
+    { title: "Keys", content: keys.slice(Math.min(help, Math.max(0, keys.length - HELP_LEFT))) },
+    size,
+  );
+};
+
+/** Lines of the help that stay however far it is scrolled. */
+const HELP_LEFT = 4;
+
+const hintOf = (name: CommandName): Hint => {
+  const { keys, label } = keyMap[name];
+  return [keyName(keys[0]), label];
+};
+
+/** From the outside in; where all of it does not fit, the outer ones are left out. */
+const titleOf = (pages: readonly Page[], project: string, columns: number): Line => {
+  const name = [
+    span("runledger", "strong"),
+    ...(columns >= NAMED ? [span(`  ${told(project)}`, "dim")] : []),
+  ];
+  const crumbs = pages.map((page) => [span(" › ", "faint"), ...page.title()]);
+  for (let from = 0; from < crumbs.length; from += 1) {
+    const line = [...name, ...crumbs.slice(from).flat()];
+    if (lineWidth(line) < columns - 1) return line;
+  }
+  return [...name, ...(crumbs.at(-1) ?? [])];
+};
+
+/** Columns from which the project is named too. */
+const NAMED = 80;
+
+const asideOf = ({ running, waiting }: Pulse, driven: number): Line => [
+  ...(driven > 0 ? [span(`▶ driving ${driven} here  `, "busy")] : []),
+  ...(running > 0 ? [span(`${counted(running)} running`, "dim")] : []),
+  ...(running > 0 && waiting > 0 ? [span("  ")] : []),
+  ...(waiting > 0 ? [span(`◆ ${counted(waiting)} ${waiting === 1 ? "waits" : "wait"} for you`, "warn")] : []),
+];
+
+const MARKS = { busy: "…", good: "✔", bad: "✘", plain: "·" } as const;
+/** More of an answer would cover what it is about. */
+const ANSWER_LINES = 4;
+
+const answerLines = (answer: Answer | null, columns: number): readonly Line[] =>
+  (answer?.lines ?? [])
+    .slice(0, ANSWER_LINES)
+    .map((text, index) => [
+      index === 0 && answer !== null
+        ? span(`${MARKS[answer.tone]} `, answer.tone === "plain" ? "dim" : answer.tone)
+        : span("  "),
+      span(cut(told(text), columns - 3), index === 0 ? "plain" : "dim"),
+    ]);

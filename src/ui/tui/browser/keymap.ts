@@ -1,0 +1,143 @@
+import type { Key } from "../kit/keys.js";
+
+export type PageName = "runs" | "run" | "step" | "journal" | "event" | "questions";
+
+export type Binding = {
+  /** The first one is shown. */
+  readonly keys: readonly Key[];
+  /** In the line of keys. */
+  readonly label: string;
+  /** In the help. */
+  readonly does: string;
+  /** Where it means something; everywhere when not given. */
+  readonly pages?: readonly PageName[];
+  readonly group: "move" | "look" | "act" | "leave";
+};
+
+const ABOUT_STEPS = ["run", "step", "questions"] as const;
+const ABOUT_RUNS = ["runs", "run", "step", "journal", "event", "questions"] as const;
+
+/** Every key and what it does: what is pressed, what is shown and what is documented come from here. */
+export const keyMap = {
+  down: { keys: ["j", "down"], label: "down", does: "one down", group: "move" },
+  up: { keys: ["k", "up"], label: "up", does: "one up", group: "move" },
+  pageDown: { keys: ["pagedown", " ", "ctrl+f"], label: "page", does: "one page down", group: "move" },
+  pageUp: { keys: ["pageup", "ctrl+b"], label: "page", does: "one page up", group: "move" },
+  halfDown: { keys: ["ctrl+d"], label: "half", does: "half a page down", group: "move" },
+  halfUp: { keys: ["ctrl+u"], label: "half", does: "half a page up", group: "move" },
+  first: { keys: ["g", "home"], label: "first", does: "to the beginning", group: "move" },
+  last: { keys: ["G", "end"], label: "last", does: "to the end", group: "move" },
+  open: {
+    keys: ["enter", "right", "l"],
+    label: "open",
+    does: "open what is chosen",
+    pages: ["runs", "run", "journal", "questions"],
+    group: "look",
+  },
+  next: { keys: ["tab"], label: "next", does: "next filter or pane", pages: ["runs", "step"], group: "look" },
+  previous: {
+    keys: ["shift+tab"],
+    label: "previous",
+    does: "previous filter or pane",
+    pages: ["runs", "step"],
+    group: "look",
+  },
+  search: { keys: ["/"], label: "filter", does: "filter by text, or search it", group: "look" },
+  nextHit: { keys: ["n"], label: "next hit", does: "next hit", group: "look" },
+  previousHit: { keys: ["N"], label: "previous hit", does: "previous hit", group: "look" },
+  journal: {
+    keys: ["e"],
+    label: "journal",
+    does: "events of the run",
+    pages: ["runs", "run", "step", "questions"],
+    group: "look",
+  },
+  questions: { keys: ["w"], label: "waiting", does: "everything that waits for a person", group: "look" },
+  follow: {
+    keys: ["f"],
+    label: "follow",
+    does: "follow what is being recorded or said",
+    pages: ["journal", "step"],
+    group: "look",
+  },
+  types: { keys: ["t"], label: "type", does: "only events of one type", pages: ["journal"], group: "look" },
+  copy: { keys: ["y"], label: "copy id", does: "copy the id", pages: ABOUT_RUNS, group: "look" },
+  refresh: { keys: ["r"], label: "refresh", does: "look again now", group: "look" },
+  approve: { keys: ["a"], label: "approve", does: "approve the proposal", pages: ABOUT_STEPS, group: "act" },
+  deny: {
+    keys: ["d"],
+    label: "deny",
+    does: "deny the proposal, with a reason",
+    pages: ABOUT_STEPS,
+    group: "act",
+  },
+  retry: {
+    keys: ["t"],
+    label: "try again",
+    does: "let the step be tried again",
+    pages: ABOUT_STEPS,
+    group: "act",
+  },
+  skip: { keys: ["s"], label: "skip", does: "go on without the step", pages: ABOUT_STEPS, group: "act" },
+  changeAgent: {
+    keys: ["c"],
+    label: "change agent",
+    does: "give the step to another agent",
+    pages: ABOUT_STEPS,
+    group: "act",
+  },
+  resume: {
+    keys: ["R"],
+    label: "resume",
+    does: "resume the run, and drive it from here",
+    pages: ABOUT_RUNS,
+    group: "act",
+  },
+  pause: {
+    keys: ["p"],
+    label: "pause",
+    does: "start nothing new in the run",
+    pages: ABOUT_RUNS,
+    group: "act",
+  },
+  cancel: { keys: ["x"], label: "cancel", does: "end the run as failed", pages: ABOUT_RUNS, group: "act" },
+  note: { keys: ["m"], label: "note", does: "write a note", pages: ABOUT_RUNS, group: "act" },
+  apply: {
+    keys: ["A"],
+    label: "apply",
+    does: "bring the verified commits into your checkout",
+    pages: ABOUT_RUNS,
+    group: "act",
+  },
+  help: { keys: ["?"], label: "help", does: "all keys", group: "leave" },
+  back: {
+    keys: ["escape", "q", "left", "h"],
+    label: "back",
+    does: "back; from the list of runs, leave",
+    group: "leave",
+  },
+  quit: { keys: ["ctrl+c"], label: "leave", does: "leave from anywhere", group: "leave" },
+} as const satisfies Readonly<Record<string, Binding>>;
+
+export type CommandName = keyof typeof keyMap;
+
+const all = Object.entries(keyMap) as [CommandName, Binding][];
+
+/** What a key means on a page. */
+export const commandOf = (key: Key, page: PageName): CommandName | undefined =>
+  all.find(([, { keys, pages }]) => keys.includes(key) && (pages === undefined || pages.includes(page)))?.[0];
+
+/** In a list the next hit is the next row: what does not fit is not there. */
+export const keyFor = (name: CommandName, key: Key): Key =>
+  name === "nextHit" ? "j" : name === "previousHit" ? "k" : key;
+
+export const bindingsOn = (page: PageName): readonly [CommandName, Binding][] =>
+  all.filter(([, { pages }]) => pages === undefined || pages.includes(page));
+
+const NAMES: Readonly<Record<Key, string>> = {
+  " ": "space",
+  escape: "esc",
+  pagedown: "pgdn",
+  pageup: "pgup",
+};
+export const keyName = (key: Key): string => NAMES[key] ?? key;

@@ -1,0 +1,27 @@
+import { awaitsApproval, type RunView, type Step } from "../../../index.js";
+import type { CommandName } from "./keymap.js";
+
+/** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */
+export const actionsFor = (view: RunView | undefined, step: Step | undefined): readonly CommandName[] => {
+  if (view === undefined) return [];
+  const { run, waiting } = view;
+  const { status } = run.state;
+  const over = status === "completed" || status === "failed";
+  return [
+    ...(step !== undefined && !over ? stepActions(step) : []),
+    ...(status === "paused" || waiting.for === "worker" ? (["resume"] as const) : []),
+    ...(status === "running" ? (["pause"] as const) : []),
+    ...(over ? [] : (["cancel"] as const)),
+    ...(run.head === run.base ? [] : (["apply"] as const)),
+  ];
+};
+
+const stepActions = (step: Step): readonly CommandName[] => {
+  const { state } = step;
+  if (awaitsApproval(step)) return ["approve", "deny"];
+  const asks =
+    state.status === "failed" ||
+    state.status === "interrupted" ||
+    (state.status === "verify_pending" && state.errors > 0);
+  return asks ? ["retry", "skip", "changeAgent"] : [];
+};

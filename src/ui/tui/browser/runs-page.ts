@@ -1,0 +1,272 @@
+import type { ListedRun, RunStatus, RunView } from "../../../index.js";
+import { textEntry } from "../kit/entry.js";
+import type { Key } from "../kit/keys.js";
+import {
+  beside,
+  cut,
+  EMPTY,
+  fitLine,
+  type Line,
+  onGround,
+  pad,
+  padStart,
+  type Size,
+  span,
+  told,
+} from "../kit/line.js";
+import { moved, type Place, seen, TOP } from "../kit/list.js";
+import { journalPage } from "./journal-page.js";
+import { type CommandName, keyFor } from "./keymap.js";
+import type { Desk, Page } from "./page.js";
+import { summaryLines } from "./run-lines.js";
+import { runPage } from "./run-page.js";
+import { age, counted, marked, runShown, shortId } from "./words.js";
+
+type Query = {
+  readonly statuses?: readonly RunStatus[];
+  readonly waiting?: boolean;
+  readonly claimable?: boolean;
+};
+
+const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
+
+/** What Tab goes through. Finished runs wait for nobody, so those that do are found among the others. */
+const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
+  { name: "all", query: {} },
+  { name: "waits for you", query: { statuses: OPEN, waiting: true } },
+  { name: "running", query: { statuses: ["running"] } },
+  { name: "interrupted", query: { statuses: ["running"], claimable: true } },
+  { name: "paused", query: { statuses: ["paused"] } },
+  { name: "planning", query: { statuses: ["planning"] } },
+  { name: "completed", query: { statuses: ["completed"] } },
+  { name: "failed", query: { statuses: ["failed"] } },
+];
+
+/** Everything that the list of runs is drawn from. */
+type RunsView = {
+  readonly filter: number;
+  readonly text: string;
+  /** Runs in each filter, in their order. */
+  readonly counts: readonly number[];
+  /** Runs that fit filter and text. */
+  readonly total: number;
+  readonly place: Place;
+  /** The window of the list, from `place.top`. */
+  readonly rows: readonly ListedRun[];
+  /** The chosen run, where there is room to show it. */
+  readonly chosen: RunView | null;
+};
+
+/** Lines above the list: filters, a blank, the names of the columns. */
+const ABOVE = 3;
+/** With fewer rows the list needs them all. */
+const ROWS_FOR_HEAD = 10;
+/** From here there is room for the chosen run beside the list. */
+const WIDE = 150;
+
+const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
+const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
+
+/** The list and what is chosen in it. */
+type State = RunsView & {
+  /** The run that stays chosen whatever comes in above it; null when its place was chosen, not it. */
+  readonly chosenId: string | null;
+};
+
+const START: State = {
+  filter: 0,
+  text: "",
+  counts: [],
+  total: 0,
+  place: TOP,
+  rows: [],
+  chosen: null,
+  chosenId: null,
+};
+
+export const runsPage = (desk: Desk): Page => {
+  let state = START;
+  const search = textEntry({
+    confirm: "keep",
+    changed: (text) => {
+      state = filteredBy(state, { text });
+    },
+  });
+  const row = (): ListedRun | undefined => state.rows.find(({ runId }) => runId === state.chosenId);
+  return {
+    name: "runs",
+    load: async (size) => {
+      const before = state;
+      const read = await readRuns(desk, before, size);
+      // What was typed while it was read counts more.
+      if (state === before) state = read;
+      else desk.refresh();
+    },
+    title: () => [span("runs")],
+    draw: (size) => drawRuns(state, size, desk.now()),
+    hints: () => ["open", "next", "search", "questions", "journal", "resume", "help", "back"],
+    type: search.type,
+    typing: search.shown,
+    command: (name, key, size) => {
+      const next = ordered(state, name, key, listRows(size));
+      if (next !== undefined) state = next;
+      const chosen = row();
+      if (name === "search") search.open(state.text);
+      else if (name === "open" && chosen !== undefined) desk.open(runPage(desk, chosen.runId));
+      else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
+      else return next !== undefined;
+      return true;
+    },
+    target: () => {
+      const chosen = row();
+      return chosen === undefined ? undefined : { runId: chosen.runId };
+    },
+  };
+};
+
+/** Undefined for what neither moves nor filters. */
+const ordered = (state: State, name: CommandName, key: Key, rows: number): State | undefined => {
+  const place = moved(state.place, keyFor(name, key), state.total, rows);
+  if (place !== undefined)
+    return { ...state, place, chosenId: state.rows[place.at - state.place.top]?.runId ?? null };
+  if (name === "back" && state.text !== "") return filteredBy(state, { text: "" });
+  if (name !== "next" && name !== "previous") return undefined;
+  const by = name === "next" ? 1 : FILTERS.length - 1;
+  return filteredBy(state, { filter: (state.filter + by) % FILTERS.length });
+};
+
+const filteredBy = (state: State, change: Partial<Pick<State, "filter" | "text">>): State => ({
+  ...state,
+  ...change,
+  place: TOP,
+  chosenId: null,
+});
+
+const queryOf = ({ filter, text }: State) => ({
+  ...FILTERS[filter]?.query,
+  ...(text === "" ? {} : { text }),
+});
+
+/** A window of the list, whatever its length, and how many there are. */
+const readRuns = async (desk: Desk, state: State, size: Size): Promise<State> => {
+  const { store } = desk.app.ledger;
+  const query = queryOf(state);
+  const total = await store.count(query);
+  const rows = listRows(size);
+  const place = await placeNow(desk, state, total, rows);
+  const listed = await desk.app.list({ ...query, limit: rows, offset: place.top });
+  const row = listed[place.at - place.top];
+  const counts = await Promise.all(FILTERS.map((filter) => store.count(filter.query)));
+  const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
+  const chosen = wide ? await desk.app.view(row.runId) : null;
+  return { ...state, counts, total, place, rows: listed, chosen, chosenId: row?.runId ?? null };
+};
+
+/** Where the chosen run is now: as many places from the end as before. */
+const placeNow = async (desk: Desk, state: State, total: number, rows: number): Promise<Place> => {
+  const { chosenId, place } = state;
+  if (chosenId === null) return seen(place, total, rows);
+  const after = { ...queryOf(state), afterRunId: chosenId };
+  const older = await desk.app.ledger.store.count(after).catch(() => undefined);
+  if (older === undefined) return seen(place, total, rows);
+  const at = total - older - 1;
+  // At the top of the list what is new is seen coming in; further down nothing moves.
+  const top = place.top === 0 ? 0 : place.top + at - place.at;
+  return seen({ at, top }, total, rows);
+};
+
+/** The list of runs, and beside it the chosen one where there is room. */
+const drawRuns = (view: RunsView, size: Size, now: number): readonly Line[] => {
+  const pane = paneWidth(size.columns);
+  if (pane === 0) return listLines(view, size, now);
+  const width = size.columns - pane - 3;
+  const right =
+    view.chosen === null ? [] : summaryLines(view.chosen, { columns: pane, rows: size.rows }, now);
+  return beside(listLines(view, { ...size, columns: width }, now), right, width, size.rows);
+};
+
+const listLines = (view: RunsView, size: Size, now: number): readonly Line[] => {
+  const head =
+    size.rows >= ROWS_FOR_HEAD ? [filterLine(view, size.columns), EMPTY, headLine(size.columns)] : [];
+  if (view.rows.length === 0) return [...head, ...nothingLines(view)];
+  return [
+    ...head,
+    ...view.rows.map((row, index) => {
+      const line = rowLine(row, size.columns, now);
+      return view.place.top + index === view.place.at ? onGround(line, "selected", size.columns) : line;
+    }),
+  ];
+};
+
+const filterLine = ({ filter, counts, text, total }: RunsView, columns: number): Line => {
+  const names = FILTERS.map(({ name }, index) => ({ name, count: counts[index] ?? 0, index })).filter(
+    ({ index, count }) => index === filter || index === 0 || count > 0,
+  );
+  const words = names.flatMap(({ name, count, index }) => [
+    span(name, index === filter ? "strong" : "dim"),
+    span(` ${counted(count)}   `, index === filter ? "key" : "faint"),
+  ]);
+  const searched = text === "" ? [] : [span(`“${told(text)}” `, "key"), span(counted(total), "dim")];
+  return fitLine([span(" "), ...words, ...searched], columns);
+};
+
+/** Columns from which each part of a row is there. */
+const ROOM = { id: 34, steps: 46, word: 56, age: 40 } as const;
+
+const cells = (
+  columns: number,
+  row: { mark: Line; id: string; goal: Line; steps: string; word: Line; age: string },
+): Line => {
+  const right: Line = [
+    ...(columns >= ROOM.steps ? [span(padStart(row.steps, 7)), span("  ")] : []),
+    ...(columns >= ROOM.word ? [...fitLine(row.word, 11), span(" ")] : []),
+    ...(columns >= ROOM.age ? [span(padStart(row.age, 4), "dim"), span(" ")] : []),
+  ];
+  const left: Line = [
+    span(" "),
+    ...row.mark,
+    span(" "),
+    ...(columns >= ROOM.id ? [span(pad(row.id, 6), "dim"), span("  ")] : []),
+  ];
+  const around = [...left, ...right].reduce((sum, { text }) => sum + text.length, 0);
+  return [...left, ...fitLine(row.goal, Math.max(1, columns - around)), ...right];
+};
+
+const headLine = (columns: number): Line =>
+  cells(columns, {
+    mark: [span(" ")],
+    id: "run",
+    goal: [span("goal", "faint")],
+    steps: "steps",
+    word: [span("status", "faint")],
+    age: "age",
+  }).map((piece) => ({ ...piece, tone: "faint" }));
+
+const rowLine = (row: ListedRun, columns: number, now: number): Line => {
+  const state = runShown(row);
+  const asked =
+    row.quarantine === null
+      ? row.blocker
+      : `event ${row.quarantine.seq} cannot be read (${row.quarantine.code})`;
+  return cells(columns, {
+    mark: [marked(state)],
+    id: shortId(row.runId),
+    goal: [span(told(row.goal)), ...(asked === null ? [] : [span(`  ${told(asked)}`, "dim")])],
+    steps: `${row.stepsCompleted}/${row.stepsTotal}`,
+    word: [span(cut(state.word, 11), state.tone)],
+    age: age(row.updatedAt, now),
+  });
+};
+
+const nothingLines = ({ filter, text, counts }: RunsView): readonly Line[] => {
+  if ((counts[0] ?? 0) === 0)
+    return [
+      [span(" No runs yet.")],
+      EMPTY,
+      [span(" Start one in another terminal: ", "dim"), span("runledger run plan.yaml")],
+    ];
+  const which = FILTERS[filter]?.name ?? "";
+  return [
+    [span(text === "" ? ` No run here: ${which}.` : ` No run fits “${told(text)}” (${which}).`, "dim")],
+  ];
+};

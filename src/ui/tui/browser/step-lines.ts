@@ -1,0 +1,135 @@
+import { formatDuration, type RunView, type Step, type Verdict } from "../../../index.js";
+import { verdictLine } from "../../cli/describe.js";
+import { safe } from "../../cli/output.js";
+import { cut, EMPTY, type Line, span, told, wrap } from "../kit/line.js";
+import type { Tone } from "../kit/theme.js";
+import { judgeName } from "./run-lines.js";
+import { age, fact, many, marked, stepShown } from "./words.js";
+
+/** State, agent, judge and tries of a step, and what it is to do. */
+export const stepHead = (view: RunView, step: Step, columns: number, now: number): readonly Line[] => {
+  const { spec, attempt, retryCount, state } = step;
+  const shown = stepShown(step);
+  const working = state.status === "in_progress" ? ` for ${age(state.startedAt, now)}` : "";
+  const tries =
+    attempt === 0
+      ? []
+      : [`attempt ${attempt}`, `${retryCount} of ${many(spec.maxRetries, "retry", "retries")} used`];
+  const words = [
+    told(spec.ownerAgent),
+    `judged by ${judgeName(step)}${spec.validator.target === "" ? "" : ` ${told(spec.validator.target)}`}`,
+    ...tries,
+  ];
+  const needs = spec.dependsOn.map(told).join(", ");
+  const asked = view.waiting.stepId === spec.id && view.waiting.for === "person" ? view.waiting : null;
+  return [
+    [marked(shown), span(` ${shown.word}${working}`, shown.tone), span(`  ${words.join(" · ")}`, "dim")],
+    ...wrap(spec.goal, columns)
+      .slice(0, 3)
+      .map((text) => [span(text)]),
+    ...(needs === "" ? [] : [[span(cut(`after ${needs}`, columns), "dim")]]),
+    ...(asked === null ? [] : wrap(asked.sentence, columns).map((text) => [span(text, "warn")])),
+  ];
+};
+
+/** A step beside its run: what it is, and the last that was said about it. */
+export const stepSummary = (view: RunView, step: Step, columns: number, now: number): readonly Line[] => {
+  const verdict = verdictOf(step);
+  const { state } = step;
+  return [
+    [span(cut(told(step.spec.id), columns), "strong")],
+    ...stepHead(view, step, columns, now),
+    ...("proposal" in state && state.proposal !== null ? [EMPTY, ...proposalLines(step, columns, now)] : []),
+    ...(verdict === null ? [] : [EMPTY, ...verdictLines(verdict, columns)]),
+  ];
+};
+
+const heading = (text: string): Line => [span(text, "key")];
+const prose = (text: string, columns: number, tone: Tone = "plain"): readonly Line[] =>
+  wrap(text.trimEnd(), columns).map((line) => [span(line, tone)]);
+
+/** What was claimed, with its evidence. */
+export const proposalLines = (step: Step, columns: number, now: number): readonly Line[] => {
+  const { state } = step;
+  if (!("proposal" in state) || state.proposal === null) return [[span("Nothing is proposed yet.", "dim")]];
+  const { seq, at, result, evidence, capture } = state.proposal;
+  const files = capture.filesChanged === null ? "" : ` · ${many(capture.filesChanged, "file")} changed`;
+  return [
+    [span(`Proposal ${seq}`, "key"), span(`  ${age(at, now)} ago${files}`, "dim")],
+    ...prose(result === "" ? "(no words)" : result, columns),
+    ...evidence.flatMap(({ type, content }) => [
+      EMPTY,
+      heading(`Evidence: ${told(type)}`),
+      ...prose(content, columns),
+    ]),
+    ...(capture.commit === null
+      ? []
+      : [EMPTY, fact("commit", capture.commit, "dim"), fact("base", capture.base ?? "none", "dim")]),
+  ];
+};
+
+/** The last judgement on a step, also when it has been tried again since. */
+export const verdictOf = ({ state, feedback }: Step): Verdict | null => {
+  if (state.status === "failed") return state.verdict;
+  if (state.status === "completed") return state.verdict;
+  if (state.status === "verify_pending" && state.lastError !== null) return state.lastError;
+  return feedback?.kind === "verdict" ? feedback.verdict : null;
+};
+
+const OUTCOMES = { passed: "good", failed: "bad", errored: "warn" } as const;
+
+/** What was judged, how, and what came of it. */
+export const verdictLines = (verdict: Verdict, columns: number): readonly Line[] => {
+  const { command, exitCode, signal, counts, missing, protectedPaths, conflicts, hint } = verdict;
+  const list = (name: string, items: readonly string[]): readonly Line[] =>
+    items.length === 0
+      ? []
+      : [EMPTY, heading(name), ...items.map((item) => [span(`  ${cut(told(item), columns - 2)}`)])];
+  return [
+    ...wrap(verdictLine(verdict), columns).map((text) => [span(text, OUTCOMES[verdict.outcome])]),
+    ...(hint === undefined ? [] : prose(hint, columns, "dim")),
+    EMPTY,
+    ...(command === null ? [] : [fact("command", cut(told(command.join(" ")), columns - 10))]),
+    ...(command === null ? [] : [fact("exit", signal === null ? String(exitCode) : `by ${signal}`)]),
+    ...(counts === null
+      ? []
+      : [fact("tests", `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)]),
+    fact("took", formatDuration(verdict.durationMs)),
+    fact("judge", `${verdict.validator.type} ${told(verdict.validator.target)}`.trim()),
+    ...(verdict.proposalSeq === null ? [] : [fact("proposal", String(verdict.proposalSeq))]),
+    ...(verdict.commit === null ? [] : [fact("commit", verdict.commit, "dim")]),
+    ...list("Protected, and changed without leave", protectedPaths),
+    ...list("Looked for and not found", missing),
+    ...list(
+      "In conflict",
+      conflicts.map(({ path, stepId }) => (stepId === null ? path : `${path} (step ${stepId})`)),
+    ),
+    ...(verdict.tail.trim() === ""
+      ? []
+      : [EMPTY, heading("The end of what it said"), ...logLines(verdict.tail, columns)]),
+  ];
+};
+
+/** Program output: each line as it is, broken where it is too long. */
+export const logLines = (text: string, columns: number): readonly Line[] =>
+  safe(text.trimEnd())
+    .replaceAll("\t", "    ")
+    .split("\n")
+    .flatMap((line) => (line === "" ? [EMPTY] : wrap(line, columns).map((part) => [span(part)])));
+
+/** A patch, with what comes and goes in its colours. */
+export const diffLines = (text: string, columns: number): readonly Line[] =>
+  safe(text.trimEnd())
+    .replaceAll("\t", "    ")
+    .split("\n")
+    .map((line) => [span(cut(line, columns), diffTone(line))]);
+
+const diffTone = (line: string): Tone => {
+  if (
+    /^(diff |index |new file|deleted file|old mode|new mode|similarity|rename |copy |--- |\+\+\+ )/.test(line)
+  )
+    return "dim";
+  if (line.startsWith("@@")) return "key";
+  if (line.startsWith("+")) return "good";
+  return line.startsWith("-") ? "bad" : "plain";
+};

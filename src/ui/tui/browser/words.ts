@@ -1,0 +1,111 @@
+import { awaitsApproval, type ListedRun, type Run, type Step, type StoredEvent } from "../../../index.js";
+import { eventTold } from "../../cli/describe.js";
+import { type Line, type Span, span, told } from "../kit/line.js";
+import type { Tone } from "../kit/theme.js";
+
+/** A state as people see it: a mark, a word, a colour. */
+export type Shown = { readonly mark: string; readonly word: string; readonly tone: Tone };
+
+const STATES: Readonly<Record<string, Shown>> = {
+  planning: { mark: "○", word: "planning", tone: "dim" },
+  running: { mark: "●", word: "running", tone: "busy" },
+  interrupted: { mark: "!", word: "interrupted", tone: "bad" },
+  paused: { mark: "‖", word: "paused", tone: "warn" },
+  asks: { mark: "◆", word: "asks you", tone: "warn" },
+  completed: { mark: "✔", word: "completed", tone: "good" },
+  failed: { mark: "✘", word: "failed", tone: "bad" },
+  quarantined: { mark: "!", word: "unreadable", tone: "bad" },
+  pending: { mark: "○", word: "pending", tone: "dim" },
+  in_progress: { mark: "●", word: "working", tone: "busy" },
+  verify_pending: { mark: "◐", word: "verifying", tone: "busy" },
+  verified: { mark: "✔", word: "verified", tone: "good" },
+  approved: { mark: "✔", word: "approved", tone: "good" },
+  skipped: { mark: "–", word: "skipped", tone: "warn" },
+  decomposed: { mark: "÷", word: "decomposed", tone: "warn" },
+  unchecked: { mark: "○", word: "unchecked", tone: "dim" },
+  met: { mark: "✔", word: "met", tone: "good" },
+  unmet: { mark: "✘", word: "unmet", tone: "bad" },
+};
+
+export const shownAs = (state: string): Shown =>
+  STATES[state] ?? { mark: "·", word: told(state), tone: "plain" };
+
+/** A run in a list; one that asks something while others work says so first. */
+export const runShown = (row: ListedRun): Shown => {
+  if (row.quarantine !== null) return shownAs("quarantined");
+  if (row.interrupted) return shownAs("interrupted");
+  return shownAs(row.status === "running" && row.blocker !== null ? "asks" : row.status);
+};
+
+export const viewShown = (run: Run, interrupted: boolean): Shown => {
+  if (interrupted) return shownAs("interrupted");
+  return shownAs(
+    run.state.status === "running" && run.steps.some(awaitsApproval) ? "asks" : run.state.status,
+  );
+};
+
+export const stepShown = (step: Step): Shown => {
+  if (awaitsApproval(step)) return shownAs("asks");
+  return shownAs(step.state.status === "completed" ? step.state.how : step.state.status);
+};
+
+export const marked = ({ mark, tone }: Shown): Span => span(mark, tone);
+
+/** Run ids begin with the time they were made; what tells two apart is their end, and commands take it too. */
+export const shortId = (runId: string): string => told(runId.slice(-6));
+
+const UNITS = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "m"],
+] as const;
+
+/** How long ago, in one unit: what a glance needs. */
+export const age = (iso: string, now: number): string => {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1_000));
+  for (const [length, unit] of UNITS) if (seconds >= length) return `${Math.floor(seconds / length)}${unit}`;
+  return `${seconds}s`;
+};
+
+const TONES = {
+  green: "good",
+  red: "bad",
+  yellow: "warn",
+  blue: "busy",
+  grey: "dim",
+  bold: "strong",
+} as const;
+
+export const eventMark = (event: StoredEvent): Span => {
+  const { style, mark } = eventTold(event);
+  return span(mark, TONES[style]);
+};
+export const eventText = (event: StoredEvent): string =>
+  told(event.type === "run_created" ? event.payload.goal : eventTold(event).text);
+
+/** 10,000 */
+export const counted = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+
+export const many = (count: number, one: string, more = `${one}s`): string =>
+  `${counted(count)} ${count === 1 ? one : more}`;
+
+/** As a shell takes it: what is shown as a command can be typed. */
+export const quoted = (word: string): string =>
+  /^[\w./@%+=:,-]+$/.test(word) ? word : `'${told(word).replaceAll("'", "'\\''")}'`;
+
+/** A name and what belongs to it. */
+export const fact = (name: string, value: string, tone: Tone = "plain", width = 10): Line => [
+  span(name.padEnd(width), "dim"),
+  span(value, tone),
+];
+
+/** What a step's last judgement said, or its agent when it gave up, or the host that reports it. */
+export const lastWord = ({ state, feedback, report }: Step): string => {
+  if (report !== null) return report.error || report.result;
+  if (state.status === "failed") return state.verdict?.message ?? "";
+  if (state.status === "interrupted") return state.reason;
+  if (state.status === "completed") return state.verdict?.message ?? "";
+  if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
+  if (feedback === null) return "";
+  return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;
+};
