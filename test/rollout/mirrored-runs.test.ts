@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Caller, createRollout, type RunLedger } from "../../src/index.js";
 import { hostStep } from "../helpers/cast.js";
@@ -143,6 +144,25 @@ describe("What is reported is never shown as verified", () => {
     expect((await desk.type("journal", "flow-1")).out).not.toContain("run_completed");
   });
 
+  test("nor is it hidden that the host's table is behind", async () => {
+    const { desk, app } = await mirrored();
+    const behind = { type: "sync_projection", state: "degraded", error: "locked \u001b[31m" } as const;
+    await app.ledger.submit("flow-1", behind, app.host);
+    expect((await desk.type("show", "flow-1")).out).toMatch(/^mirror +board is behind: locked *$/m);
+    expect((await desk.type("journal", "flow-1")).out).toMatch(
+      /projection_synced +host +board · degraded · locked/,
+    );
+    expect(await tool(app, orchestrator(app), "run_read", { run_id: "flow-1" })).toMatchObject({
+      projection_error: behind.error,
+    });
+  });
+
+  test("and there is nothing of it to be brought into a checkout", async () => {
+    const { app } = await mirrored();
+    await expect(app.patch("flow-1")).rejects.toMatchObject({ code: "run_mirrored" });
+    await expect(app.apply("flow-1")).rejects.toMatchObject({ code: "run_mirrored" });
+  });
+
   test("to agents that read it", async () => {
     const { app } = await mirrored();
     const answer = await tool(app, orchestrator(app), "run_read", { run_id: "flow-1" });
@@ -163,6 +183,19 @@ describe("What is reported is never shown as verified", () => {
       ],
     });
   });
+});
+
+test("A host's run can be taken elsewhere as it is, and is nobody's to drive there either", async () => {
+  const { app } = await mirrored();
+  const lines: string[] = [];
+  for await (const line of app.exportRun("flow-1")) lines.push(line);
+  const other = await openDesk(shop);
+  desks.push(other);
+  const there = await other.open();
+  await there.importRun(person(there), Readable.from([Buffer.from(lines.join(""))]));
+  expect(await there.ledger.load("flow-1")).toEqual(await app.ledger.load("flow-1"));
+  expect((await there.view("flow-1")).origin).not.toBeNull();
+  expect(await there.ledger.list({ claimable: true, limit: 10 })).toEqual([]);
 });
 
 test("A host's runs are not pruned with those of the ledger, and count for nothing in its history", async () => {
