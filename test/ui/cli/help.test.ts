@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => desk.dispose());
 
 const branches = branchesOf(idleTree()).filter(({ path }) => path !== "");
-const GROUPS = ["Do", "Look", "Serve", "Keep"];
+const GROUPS = ["Do", "Look", "Serve", "Keep", "Roll out"];
 
 /** Rows of one part of a help text: what is named, and what is said about it. */
 const rowsOf = (help: string, part: string): readonly (readonly [string, string])[] => {
