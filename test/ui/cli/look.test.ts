@@ -146,7 +146,7 @@ describe("the name of a run", () => {
       // By chance the first three may have shared it already.
       const many = ends.filter((one) => one === end).length;
       expect(err).toBe(
-        `error [invalid_input]: "${end}" is the end of ${many} run ids.\nhint: Give more of it.\n`,
+        `error [invalid_input]: "${end}" is the end of ${many} run ids.\nhint: Give more of it; \`runledger list\` shows whole ids.\n`,
       );
     }
   });
