@@ -8,6 +8,7 @@ import { globProblem } from "../core/globs.js";
 import { leaveOut } from "./edit.js";
 import { parseYaml } from "./layers.js";
 import { SettingsFile } from "./schema.js";
+import { written } from "./verbatim.js";
 
 /** One thing that was changed: where, and how. */
 export type Moved = { readonly move: string; readonly key: string; readonly how: string };
@@ -63,7 +64,8 @@ export const migrated = (text: string, file: string, { leaveOutOthers = false } 
     ...moved,
     ...left.map((key) => ({ move: "other-programs", key, how: "left out: not RunLedger's" })),
   ];
-  return { text: all.length === 0 ? text : doc.toString({ lineWidth: 0 }), moved: all, others };
+  const touched = new Set(all.map(({ key }) => key.split(".")[0] ?? ""));
+  return { text: all.length === 0 ? text : written(doc, text, touched), moved: all, others };
 };
 
 /** Whether a file looks like one that `config migrate` is for; a single odd key is rather a slip. */
