@@ -44,7 +44,9 @@ const fitting = (asked: Caller): Caller => {
   if (foldedName(caller.name) === "")
     throw new LedgerError("access_denied", "A caller without a name is no caller.");
   if (UNFIT.test(caller.name + caller.sessionKey))
-    throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.");
+    throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.", {
+      hint: "Give a session key without line breaks and control characters.",
+    });
   if (caller.role === "engine" || caller.role === "host")
     throw new LedgerError("access_denied", `The ${caller.role}'s credential is not for hand-out.`);
   if (caller.role !== "orchestrator" && isReservedName(caller.name))

@@ -1,5 +1,6 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LedgerError } from "../core/errors.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
 import { lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
 import type { Store } from "./store.js";
@@ -23,6 +24,14 @@ export const lookAtStore = async (place: string): Promise<Store | undefined> => 
 
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */
 const makePrivate = async (folder: string): Promise<void> => {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, ".gitignore"), "*\n");
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, ".gitignore"), "*\n");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new LedgerError("store_unavailable", `The ledger's folder ${folder} cannot be used (${code}).`, {
+      hint: "Make it a folder that you may write to, or name another one in RUNLEDGER_HOME.",
+      cause,
+    });
+  }
 };

@@ -16,7 +16,7 @@ import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
 import { Verdict } from "../../src/core/verdict.js";
-import { stages } from "../../src/index.js";
+import { stages } from "../../src/rollout/stage.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -177,6 +177,18 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
+    blockedTeammates: z
+      .array(
+        z.strictObject({
+          grantRequestId: text,
+          attempt: count,
+          agent: text,
+          tool: text.nullable(),
+          reason: text,
+          since: time,
+        }),
+      )
+      .describe("whom the host lets wait for a grant"),
     state: RunState,
   }),
 );
@@ -267,6 +279,34 @@ const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
 const setting = { key: text, value: z.unknown() };
 
+const RolloutStage = named("RolloutStage", z.enum(stages));
+const Drift = named(
+  "Drift",
+  z.strictObject({
+    digest: text.describe("the same difference has the same one"),
+    kind: text.describe("such as run_status, step_outcome, missing_in_ledger"),
+    id: text.describe("the host's"),
+    stepId: text.nullable(),
+    projection: text.nullable().describe("what the host's table says"),
+    ledger: text.nullable(),
+    explained: z.strictObject({ by: Actor, reason: text, at: time }).nullable(),
+  }),
+);
+const Replayed = named(
+  "Replayed",
+  z.strictObject({
+    truth: z.enum(["projection", "ledger"]),
+    checked: count,
+    repaired: z.array(text).describe("host's ids"),
+    failed: z.array(z.strictObject({ id: text.nullable(), error: text })),
+  }),
+);
+const stageChange = {
+  from: RolloutStage,
+  to: RolloutStage,
+  changes: z.array(z.strictObject({ key: text, value: z.boolean() })),
+};
+
 /** The one line on stderr when a command with --json fails. */
 export const ErrorLine = document({
   type: z.literal("error"),
@@ -321,7 +361,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     project: text,
     data: text,
     ledgerId: text,
-    rollout: z.enum(stages),
+    rollout: RolloutStage,
     runs: z.record(z.enum([...runStatuses, "interrupted", "waiting", "quarantined"]), count),
     agents: z.array(text),
     maxParallelSteps: count,
@@ -385,6 +425,17 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     logs: z.array(text),
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
   }),
+  rollout: { kind: "text", why: "it is only a group of commands" },
+  "rollout status": oneOf({
+    stage: RolloutStage,
+    table: z.strictObject({ name: text, file: text }).nullable(),
+    runs: z.strictObject({ synced: count, pending: count, degraded: count }).nullable(),
+  }),
+  "rollout drift": oneOf({ unexplained: count, explained: count, drift: z.array(Drift) }),
+  "rollout explain": oneOf({ explained: z.array(text).describe("digests"), reason: text }),
+  "rollout replay": oneOf(Replayed.shape),
+  "rollout advance": oneOf(stageChange),
+  "rollout retreat": oneOf({ ...stageChange, replayed: Replayed }),
   completion: oneOf({ shell: z.enum(["bash", "zsh", "fish"]), script: text }),
   help: { kind: "text", why: "it is a text for people" },
 };

@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { type Desk, openDesk, planOf, shop, step } from "./cli.js";
+import { openMarkdownBoard } from "../../src/index.js";
+import { hostRun } from "./cast.js";
+import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
 
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
 export type Stage = {
@@ -10,7 +12,9 @@ export type Stage = {
 };
 
 export const openStage = async (): Promise<Stage> => {
-  const desk = await openDesk(shop);
+  // A host's table lies beside the repository, with a run that the ledger does not know yet.
+  const desk = await openDesk({ ...shop, "runledger.yaml": `${CAST}rollout: { board: ../BOARD.md }\n` });
+  await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
     description: "it is there",
@@ -103,6 +107,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: { lines: [() => ["--dry-run", "--keep", "0"]] },
   gc: { lines: [() => ["--dry-run"], () => []] },
   completion: { lines: [() => ["fish"]], ofMachine: true },
+  "rollout status": { lines: [() => []] },
+  "rollout advance": { lines: [() => []] },
+  "rollout drift": { lines: [() => []] },
+  "rollout explain": { lines: [() => ["task-1", "--reason", "it was there before"]] },
+  "rollout replay": { lines: [() => []] },
+  "rollout retreat": { lines: [() => []] },
   demo: { lines: [() => []] },
   help: { lines: [() => [], () => ["run"], () => ["files"], () => ["--man"]] },
 };

@@ -56,7 +56,9 @@ export const runProposeStepResult = defineTool({
     const run = await pev.settle(runId, settleMs);
     const step = findStep(run, stepId);
     if (step === undefined)
-      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`, {
+        hint: "run_read lists its steps.",
+      });
     const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
     return {
       run_id: runId,

@@ -31,7 +31,7 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
       "run_terminal",
       `Run "${from}" is over at event ${last.seq}; nothing could go on.`,
       {
-        hint: "Fork it at an earlier event; `runledger journal` lists them.",
+        hint: `Fork it at an earlier event; they are listed by: runledger journal ${from}`,
       },
     );
   const forkedFrom = { runId: from, seq: last.seq, hash: last.hash };
@@ -53,7 +53,9 @@ const leftBehind = ({ grantRequestId, agent }: BlockedTeammate): Decided => ({
 const requireSameFork = (run: Run, from: string, seq: number | null) => {
   const { forkedFrom } = run;
   if (forkedFrom?.runId === from && (seq === null || forkedFrom.seq === seq)) return alreadyDone;
-  throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with another past.`);
+  throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with another past.`, {
+    hint: "Give the fork another id, or none.",
+  });
 };
 
 /** The past up to `seq`, or as far as something could still go on. */

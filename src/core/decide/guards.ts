@@ -2,7 +2,7 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
-import { findStep, isTerminal, type Run, type Step, type StepState, type StepStatus } from "../run.js";
+import { findStep, isTerminal, type Run, type Step, type StepState } from "../run.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
 export type Rules = {
@@ -89,7 +89,7 @@ export const requireDrivenHere = ({ runId, source }: Run): void => {
 export const requireLive = (run: Run): void => {
   if (!isTerminal(run)) return;
   throw new LedgerError("run_terminal", `Run "${run.runId}" is ${run.state.status}; nothing can change it.`, {
-    hint: "Start a new run.",
+    hint: `Start a new run, or begin again from its past: runledger fork ${run.runId}`,
   });
 };
 
@@ -131,14 +131,23 @@ export const requireOwner = (step: Step, caller: Caller, attempt: number): void 
     throw new LedgerError(
       "step_not_yours",
       `This credential is of attempt ${caller.attempt}, not of attempt ${attempt} of step "${id}".`,
+      { hint: "The step was started anew since: stop working on the earlier attempt." },
     );
 };
 
-export const requireState = <T extends StepStatus>(
+const ONLY = {
+  pending: "only a pending step can be started",
+  in_progress: "only a step in progress can be proposed or interrupted",
+  verify_pending: "only a proposed step can be judged",
+} as const;
+
+export const requireState = <T extends keyof typeof ONLY>(
   step: Step,
   status: T,
   code: "step_not_pending" | "step_not_in_progress" | "step_not_waiting",
 ): Extract<StepState, { status: T }> => {
   if (step.state.status === status) return step.state as Extract<StepState, { status: T }>;
-  throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}, not ${status}.`);
+  throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}; ${ONLY[status]}.`, {
+    hint: "`runledger show` tells where each step stands.",
+  });
 };

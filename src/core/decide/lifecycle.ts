@@ -29,7 +29,9 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
       run.goal === (plan?.goal ?? goal) &&
       run.planDigest === (plan ? planDigest(plan) : null);
     if (same && run.sessionKey === caller.sessionKey) return alreadyDone;
-    throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`);
+    throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`, {
+      hint: "Give the new run another id, or none.",
+    });
   }
   if (plan !== undefined) requirePlan(plan, rules);
   return [
@@ -106,7 +108,9 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
   requireSession(run, context.caller);
   requireLive(run);
   if (run.state.status !== "paused")
-    throw new LedgerError("run_not_paused", `Run "${run.runId}" is ${run.state.status}, not paused.`);
+    throw new LedgerError("run_not_paused", `Run "${run.runId}" is ${run.state.status}, not paused.`, {
+      hint: `What it waits for: runledger why ${run.runId}`,
+    });
   requireFresh(run, command, context);
   return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
 };

@@ -8,8 +8,9 @@ import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 export const complain = async (error: unknown, err: Writable, json: boolean): Promise<number> => {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
-    // For people commander has spoken already.
+    // For people the help that commander printed instead of a missing command says it all.
     if (json) writeJson(err, usageError(error));
+    else if (error.code !== "commander.help") err.write(`${linesOf(usageError(error)).join("\n")}\n`);
     return EXIT.usage;
   }
   const { isLedgerError } = await import("../../index.js");
@@ -28,15 +29,25 @@ export const complain = async (error: unknown, err: Writable, json: boolean): Pr
 const writeJson = (err: Writable, error: object): void =>
   void err.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, type: "error", error })}\n`);
 
-const usageError = ({ code, message }: CommanderError): object => {
+type Complaint = { readonly code: string; readonly message: string; readonly hint: string };
+
+const usageError = ({ code, message }: CommanderError): Complaint => {
   const [sentence = "", ...more] = message.replace(/^error: /, "").split("\n");
-  const hint = more.length > 0 ? more.join(" ") : "runledger --help lists commands.";
+  const meant = more.join(" ").replace(/^\((.*)\)$/, "$1");
   return {
     code: "invalid_input",
-    message: code === "commander.help" ? "A command is missing." : sentence,
-    hint,
+    message: code === "commander.help" ? "A command is missing." : asSentence(sentence),
+    hint: meant || "`runledger --help` lists commands, `runledger COMMAND --help` explains one.",
   };
 };
+
+const asSentence = (words: string): string =>
+  `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
+
+const linesOf = ({ code, message, hint }: Complaint): readonly string[] => [
+  `error [${code}]: ${safe(message)}`,
+  `hint: ${safe(hint)}`,
+];
 
 const inWords = ({ code, message, hint, details }: LedgerError): readonly string[] => {
   const defects = defectLines(details.defects);

@@ -118,15 +118,14 @@ const HELP_COLUMNS = 100;
 // Set before the commands are made, since they take it over from their parent.
 const speakTo = (cli: Cli, { out, err, columns = HELP_COLUMNS }: Terminal, json: boolean): void => {
   const width = () => Math.max(HELP_COLUMNS_MIN, Math.min(columns, HELP_COLUMNS));
-  cli
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => void out.write(text),
-      writeErr: (text) => void (json || err.write(text)),
-      getOutHelpWidth: width,
-      getErrHelpWidth: width,
-    })
-    .showHelpAfterError("(runledger --help lists commands; runledger COMMAND --help explains one)");
+  cli.exitOverride().configureOutput({
+    writeOut: (text) => void out.write(text),
+    writeErr: (text) => void (json || err.write(text)),
+    // What is wrong is said in one place, complain.ts.
+    outputError: () => undefined,
+    getOutHelpWidth: width,
+    getErrHelpWidth: width,
+  });
 };
 
 /** Seed 002 spells these below `run`; a plan file of such a name can be given as `./list`. */

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => desk.dispose());
 
 const branches = branchesOf(idleTree()).filter(({ path }) => path !== "");
-const GROUPS = ["Do", "Look", "Serve", "Keep"];
+const GROUPS = ["Do", "Look", "Serve", "Keep", "Roll out"];
 
 /** Rows of one part of a help text: what is named, and what is said about it. */
 const rowsOf = (help: string, part: string): readonly (readonly [string, string])[] => {
@@ -191,17 +191,16 @@ describe("a line that cannot be understood", () => {
     const { code, out, err } = await desk.type("rnu", "plan.yaml");
     expect([code, out]).toEqual([2, ""]);
     expect(err).toMatchInlineSnapshot(`
-      "error: unknown command 'rnu'
-      (Did you mean run?)
-      (runledger --help lists commands; runledger COMMAND --help explains one)
+      "error [invalid_input]: Unknown command 'rnu'.
+      hint: Did you mean run?
       "
     `);
   });
 
   it.each([
-    ["a missing argument", ["show"], "missing required argument 'run'"],
-    ["an argument too many", ["show", "a", "b"], "too many arguments"],
-    ["an unknown option", ["list", "--stauts", "paused"], "(Did you mean --status?)"],
+    ["a missing argument", ["show"], "Missing required argument 'run'"],
+    ["an argument too many", ["show", "a", "b"], "Too many arguments"],
+    ["an unknown option", ["list", "--stauts", "paused"], "hint: Did you mean --status?"],
     ["a missing required option", ["policy", "last", "a", "retry"], "--reason <text>' not specified"],
     ["a number that is none", ["list", "--limit", "many"], "must be a whole number, at least 1"],
     ["a number that is too small", ["list", "--limit", "0"], "must be a whole number, at least 1"],
@@ -244,8 +243,8 @@ describe("a line that cannot be understood", () => {
     }
     const { err } = await desk.type("rnu", "--json");
     expect(JSON.parse(err).error).toMatchObject({
-      message: "unknown command 'rnu'",
-      hint: "(Did you mean run?)",
+      message: "Unknown command 'rnu'.",
+      hint: "Did you mean run?",
     });
   });
 

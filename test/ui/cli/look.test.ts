@@ -146,7 +146,7 @@ describe("the name of a run", () => {
       // By chance the first three may have shared it already.
       const many = ends.filter((one) => one === end).length;
       expect(err).toBe(
-        `error [invalid_input]: "${end}" is the end of ${many} run ids.\nhint: Give more of it.\n`,
+        `error [invalid_input]: "${end}" is the end of ${many} run ids.\nhint: Give more of it; \`runledger list\` shows whole ids.\n`,
       );
     }
   });
@@ -213,7 +213,7 @@ describe("journal", () => {
     const { code, out, err } = await desk.type("journal", done, "--type", "step_strated");
     expect([code, out]).toEqual([2, ""]);
     expect(err).toMatch(
-      /There are no events of type "step_strated" \(--type\)\.\nhint: Types: run_created, .*worker_lost\.\n$/,
+      /There are no events of type "step_strated" \(--type\)\.\nhint: Types: run_created, .*worker_lost.*\.\n$/,
     );
   });
 });

@@ -60,7 +60,11 @@ const tell = async (bench: Bench, place: string, repo: string): Promise<number> 
   const expect = async (code: number, ...argv: string[]): Promise<void> => {
     const ended = await type(...argv);
     if (ended !== code)
-      throw new LedgerError("invalid_input", `The demo expected exit code ${code}, not ${ended}.`);
+      throw new LedgerError(
+        "provision_failed",
+        `The demo stopped: \`runledger ${argv.join(" ")}\` ended with ${ended} instead of ${code}.`,
+        { hint: "`runledger doctor` says what this machine lacks." },
+      );
   };
 
   headline("1. Two agents work at once. One lies, one edits the test that judges it.");

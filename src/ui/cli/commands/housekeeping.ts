@@ -102,16 +102,18 @@ export const importRun = async (
   return EXIT.done;
 };
 
+const BUNDLE = { hint: "Name a file that `runledger export` wrote." };
+
 /** What begins like gzip is unpacked, whatever its name is. */
 const bytesOf = async (file: string): Promise<AsyncIterable<Uint8Array>> => {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    throw new LedgerError("file_not_found", `"${file}" cannot be read (${error.code}).`);
+    throw new LedgerError("file_not_found", `"${file}" cannot be read (${error.code}).`, BUNDLE);
   });
   const magic = Buffer.alloc(2);
   try {
     await handle.read(magic, 0, 2, 0);
   } catch (error) {
-    throw new LedgerError("invalid_input", `"${file}" cannot be read.`, { cause: error });
+    throw new LedgerError("invalid_input", `"${file}" is no file.`, { ...BUNDLE, cause: error });
   } finally {
     await handle.close();
   }

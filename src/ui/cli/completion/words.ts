@@ -97,6 +97,8 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   key: settingKeys,
   note: notes,
   value: nothing,
+  // To know them, both sides would have to be read whole.
+  difference: nothing,
   topic: helpTopics,
 };
 
