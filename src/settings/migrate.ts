@@ -70,10 +70,10 @@ export const migrated = (text: string, file: string, { leaveOutOthers = false } 
 
 /** Whether a file looks like one that `config migrate` is for; a single odd key is rather a slip. */
 export const isOfBefore = (text: string, file: string): boolean => {
-  const { moved, others } = migrated(text, file);
-  if (moved.length > 0) return true;
   const { doc } = parseYaml(text, file);
-  return others.some((key) => isMap(doc.get(key, true)));
+  if (!isMap(doc.contents)) return false;
+  if (Object.values(MOVES).some((run) => run(doc).length > 0)) return true;
+  return othersIn(doc.contents).some((key) => isMap(doc.get(key, true)));
 };
 
 /** Two files cannot be told apart by hand once one is gone, so the old text stays under a name of its own. */

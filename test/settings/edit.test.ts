@@ -76,6 +76,15 @@ workspace:
     expect(await afterSetting("protect: [a]", "leaseTtl", "9s")).toBe("protect: [a]\nleaseTtl: 9s\n");
   });
 
+  it("takes a comment away with the key it stands above, but what heads the file stays", async () => {
+    const file = await fileWith("# all\nleaseTtl:  5s\n# about\nmaxParallelSteps: 4\n");
+    const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+    await draft.save([{ key: "maxParallelSteps", value: undefined }]);
+    expect(await readFile(file, "utf8")).toMatch(/^# all\nleaseTtl: +5s\n$/);
+    await draft.save([{ key: "leaseTtl", value: undefined }]);
+    expect(await readFile(file, "utf8")).toContain("# all\n");
+  });
+
   it("keeps the blanks inside of brackets also where something beside them was touched", async () => {
     const text = await afterSetting(LAID_OUT, "agents.coder.timeout", "5m");
     expect(text).toContain("  coder: { kind: command, run: [a, -b], env: [ X ], timeout: 5m } # aligned\n");
