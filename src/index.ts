@@ -14,8 +14,8 @@ export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
-export type { Finding } from "./engine/doctor.js";
 export type { Driven } from "./engine/executor.js";
+export type { Finding } from "./engine/findings.js";
 export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
 export type { Glance } from "./ledger/glance.js";
@@ -83,5 +83,6 @@ export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";
-export { type Settings, settingsWire } from "./settings/schema.js";
+export { type Settings, settingGroups, settingsWire } from "./settings/schema.js";
+
 export { packageFolder } from "./stores/package-folder.js";

@@ -13,8 +13,8 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
-import type { Finding } from "./engine/doctor.js";
 import type { Driven } from "./engine/executor.js";
+import type { Finding } from "./engine/findings.js";
 import type { createKeeping, Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
@@ -168,15 +168,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
-    examine: async () =>
-      (await import("./engine/doctor.js")).examine({
-        projectDir,
-        isolated: project.store !== null,
-        agents: settings.agents,
-        share: settings.workspace.share,
-        environment: env,
-        probes: probesOf(ledger, project),
-      }),
+    examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
     close: () => pev.close().finally(() => store.close()),
   };
 };
@@ -274,10 +266,42 @@ const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "ag
   agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
 });
 
-const probesOf = (ledger: Ledger, project: Project) => ({
-  repository: async () => (await import("./pev/probe.js")).probeRepository(project),
-  journals: () => probeJournals(ledger),
-});
+const examineAll = async (parts: {
+  readonly settings: Settings;
+  readonly env: NonNullable<OpenOptions["env"]>;
+  readonly dataDir: string;
+  readonly ledger: Ledger;
+  readonly pev: Pev;
+  readonly project: Project;
+}): Promise<readonly Finding[]> => {
+  const { settings, env, dataDir, ledger, pev, project } = parts;
+  const [doctor, probe, leftovers, locks] = await Promise.all([
+    import("./engine/doctor.js"),
+    import("./pev/probe.js"),
+    import("./pev/leftovers.js"),
+    import("./pev/stale-lock.js"),
+  ]);
+  const { folder, store, workspaceRoot } = project;
+  return doctor.examine({
+    projectDir: folder,
+    dataDir,
+    workspaceRoot,
+    isolated: store !== null,
+    agents: settings.agents,
+    workspace: settings.workspace,
+    limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
+    stages: settings.runLedger,
+    environment: env,
+    probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncommitted: () => probe.uncommittedPaths(project),
+    leftovers: {
+      count: () => leftovers.countLeftovers(ledger, project),
+      remove: () => pev.reclaim(),
+      locks: async () => (store === null ? [] : locks.staleLocksOf(store)),
+      unlock: locks.removeStaleLocks,
+    },
+  });
+};
 
 /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
 const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {

@@ -214,10 +214,18 @@ const keysIn = (tree: Readonly<Record<string, unknown>>): readonly SettingKey[] 
   const agents = isRecord(tree.agents) ? Object.keys(tree.agents) : [];
   const ofAgents = known.filter(({ key }) => key.startsWith(OF_ANY_AGENT));
   const named = agents.flatMap((name) =>
-    ofAgents.map((about) => ({ ...about, key: `agents.${name}.${about.key.slice(OF_ANY_AGENT.length)}` })),
+    ofAgents.map((about) => ({
+      ...about,
+      key: about.key.replace(OF_ANY_AGENT, `agents.${name}.`),
+      default: about.key === `${OF_ANY_AGENT}timeout` ? limitOfAll(known, tree) : about.default,
+    })),
   );
   return [...known.filter((about) => !ofAgents.includes(about)), ...named];
 };
+
+/** An agent without a limit of its own has that of all agents. */
+const limitOfAll = (known: readonly SettingKey[], tree: Readonly<Record<string, unknown>>): unknown =>
+  tree.agentTimeout ?? known.find(({ key }) => key === "agentTimeout")?.default;
 
 const OF_ANY_AGENT = `agents.${ANY_NAME}.`;
 

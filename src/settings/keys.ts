@@ -34,8 +34,13 @@ export const settingsJsonSchema = (): Readonly<Record<string, unknown>> => ({
   ...published(jsonSchemaOf(SettingsFile)),
 });
 
-/** Every key there is, in the order of the file. */
-export const settingKeys = (): readonly SettingKey[] => keysBelow(jsonSchemaOf(SettingsFile), [], undefined);
+let known: readonly SettingKey[] | undefined;
+
+/** Every key there is, in the order of the file; put together when it is first asked for, since most commands never do. */
+export const settingKeys = (): readonly SettingKey[] => {
+  known ??= keysBelow(jsonSchemaOf(SettingsFile), [], undefined);
+  return known;
+};
 
 /** Words of ours that the world's validators do not know; what they tell people goes into the description. */
 const published = ({ kind: _, group: _group, bounds, ...words }: JsonSchema): Record<string, unknown> => ({

@@ -16,6 +16,7 @@ import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
 import { Verdict } from "../../src/core/verdict.js";
+import { stages } from "../../src/index.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -320,7 +321,8 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     project: text,
     data: text,
     ledgerId: text,
-    runs: z.record(text, count),
+    rollout: z.enum(stages),
+    runs: z.record(z.enum([...runStatuses, "interrupted", "waiting", "quarantined"]), count),
     agents: z.array(text),
     maxParallelSteps: count,
     workspaceIsolation: z.boolean(),
@@ -332,12 +334,23 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     writeThrough: z.boolean(),
     authoritativeRead: z.boolean(),
     projectionRetired: z.boolean(),
+    settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
+  "config unset": oneOf({ ...setting, file: text }),
   "config list": oneOf({ settings: z.array(z.strictObject({ ...setting, origin: text })) }),
+  "config schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
+  "config migrate": oneOf({
+    file: text,
+    dryRun: z.boolean(),
+    moved: z.array(z.strictObject({ move: text, key: text, how: text })),
+    others: z.array(text).describe("sections that are another program's"),
+    backup: text.nullable().describe("where the old text is; null when nothing was written"),
+  }),
+  settings: { kind: "text", why: "it is a screen" },
   doctor: oneOf({
     findings: z.array(
       z.strictObject({
@@ -345,6 +358,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         status: z.enum(["ok", "warn", "fail"]),
         message: text,
         fix: text.nullable(),
+        mended: text.nullable().describe("what --fix did about it"),
       }),
     ),
   }),

@@ -94,6 +94,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
+  "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
+  "config migrate": { lines: [() => ["--dry-run"], () => []] },
   "config list": { lines: [() => []], ofMachine: true },
   doctor: { lines: [() => []], ofMachine: true },
   export: { lines: [({ run, place }) => [run("done"), "-o", place("run.jsonl")]] },

@@ -38,7 +38,7 @@ describe("a draft", () => {
       group: "agents",
       kind: "words",
     });
-    expect(told.get("agents.coder.timeout")).toMatchObject({ value: undefined, origin: `project ${file}` });
+    expect(told.get("agents.coder.timeout")).toMatchObject({ value: "5m", origin: `project ${file}` });
     expect(told.get("leaseTtl")).toMatchObject({
       text: "20s",
       origin: `user ${userFile}`,

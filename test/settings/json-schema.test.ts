@@ -124,6 +124,7 @@ const files = closed({
     validatorTimeout: from(DURATIONS),
     maxRunHistory: from([0, 100, 1_000_000, 1_000_001, -1]),
   }),
+  rollout: closed({ tables: from(["", "t.db", "a\0"]), board: from(["", "BOARD.md"]) }),
 });
 /** Each key alone, so that no other defect hides what becomes of it. */
 const oneKey = files.chain((file) => {

@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
-import type { Command as Cli } from "commander";
+import { type Command as Cli, Option } from "commander";
+import { themeNames } from "../../tui/kit/theme.js";
 import { personOf, type Register } from "../program.js";
 import { wholeNumber } from "./run.js";
 
 export const addKeepCommands = (cli: Cli, register: Register): void => {
   addAboutCommands(cli, register);
   addConfigCommands(cli, register);
+  addSettingsEditor(cli, register);
   addHousekeeping(cli, register);
 };
 
@@ -16,16 +18,17 @@ const addAboutCommands = (cli: Cli, { bench, withLedger, end }: Register): void 
     .action(() =>
       withLedger(async (app, b) => {
         const { status } = await import("../commands/status.js");
-        return status(app, b.output);
+        return status(app, b);
       }),
     );
 
   cli
     .command("doctor")
     .description("what this machine and this project lack, and how to mend it")
-    .action(async () => {
+    .option("--fix", "mend what can be mended without taking anything away", false)
+    .action(async (options: { fix: boolean }) => {
       const { doctor } = await import("../commands/doctor.js");
-      end(await doctor(bench()));
+      end(await doctor(bench(), options));
     });
 };
 
@@ -91,6 +94,23 @@ const addConfigFileCommands = (config: Cli, { bench, end }: Pick<Register, "benc
 };
 
 const USER_FILE = "the user's file instead of the project's";
+
+const addSettingsEditor = (cli: Cli, { bench, end }: Register): void => {
+  cli
+    .command("settings")
+    .description("read and change the settings on a screen, checked while you type")
+    .option("--user", USER_FILE, false)
+    .addOption(
+      new Option("--theme <theme>", "colours for a dark or a light terminal")
+        .choices([...themeNames])
+        .default("auto"),
+    )
+    .option("--no-alt-screen", "draw on the terminal's ordinary screen")
+    .action(async (options) => {
+      const { editSettings } = await import("../commands/settings.js");
+      end(await editSettings(bench(), options));
+    });
+};
 
 const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
   cli

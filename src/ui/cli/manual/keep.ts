@@ -13,7 +13,16 @@ export const keepPages: Pages = {
       ["runledger config get runLedger.staleTtl", "one value"],
       ["runledger config set maxParallelSteps 2", "change one"],
     ],
-    seeAlso: ["config list", "config get", "config set", "config migrate", "docs/settings.md"],
+    seeAlso: ["settings", "config list", "config set", "config migrate", "docs/settings.md"],
+  },
+  settings: {
+    about:
+      "Opens the settings on a screen, section by section: every key with its value and where it comes from. What is typed is checked at every key, by the rules and in the words of the file. Nothing is written before it is saved, and only when all of it is valid; comments stay. Values that a variable sets can be looked at and not changed. Each change shows the command that does the same.",
+    examples: [
+      ["runledger settings", "of this project"],
+      ["runledger settings --user", "of yours, for every project"],
+    ],
+    seeAlso: ["config list", "config set", "docs/settings.md"],
   },
   "config get": {
     about: "Prints the value that counts now, whichever layer it comes from.",
@@ -64,9 +73,10 @@ export const keepPages: Pages = {
   },
   doctor: {
     about:
-      "Looks at the machine and the project as a run would need them: git, the repository, agents, toolchains, the ledger and its journals. Each finding that is bad names its remedy.",
+      "Looks at the machine and the project as a run would need them: git, the repository, agents, toolchains, the ledger and its journals, and settings that do nothing. Each finding that is bad names its remedy. With --fix it removes what dead processes left, stale git locks of its own, takes the ledger's folder from the eyes of others, and migrates settings of before; it says what it did, and does nothing else.",
     examples: [
       ["runledger doctor", "before the first run"],
+      ["runledger doctor --fix", "and mend what is safe to mend"],
       ["runledger doctor --json", "for a program"],
     ],
     exits: { failed: "something would stop a run" },
