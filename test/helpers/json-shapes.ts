@@ -177,6 +177,16 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
+    blockedTeammates: z.array(
+      z.strictObject({
+        grantRequestId: text,
+        attempt: count,
+        agent: text,
+        tool: text.nullable(),
+        reason: text,
+        since: time,
+      }),
+    ),
     state: RunState,
   }),
 );
@@ -266,6 +276,45 @@ const Standing = named("Standing", document({ runId, status, ...waiting }));
 const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
 const setting = { key: text, value: z.unknown() };
+const Stage = named("Stage", z.enum(stages));
+const Drift = named(
+  "Drift",
+  z.strictObject({
+    digest: text,
+    kind: z.enum([
+      "missing_in_projection",
+      "missing_in_ledger",
+      "run_status",
+      "run_outcome",
+      "run_facts",
+      "step_order",
+      "step_missing_in_projection",
+      "step_missing_in_ledger",
+      "step_status",
+      "step_outcome",
+      "step_facts",
+    ]),
+    id: text.describe("the host's id of the run"),
+    stepId: text.nullable(),
+    projection: text.nullable().describe("what the host's table says"),
+    ledger: text.nullable().describe("what the ledger says"),
+    explained: z.strictObject({ by: Actor, reason: text, at: time }).nullable(),
+  }),
+);
+const Replayed = named(
+  "Replayed",
+  z.strictObject({
+    truth: z.enum(["projection", "ledger"]),
+    checked: count,
+    repaired: z.array(text),
+    failed: z.array(z.strictObject({ id: text.nullable(), error: text })),
+  }),
+);
+const stageChange = {
+  from: Stage,
+  to: Stage,
+  changes: z.array(z.strictObject({ key: text, value: z.boolean() })),
+};
 
 /** The one line on stderr when a command with --json fails. */
 export const ErrorLine = document({
@@ -385,6 +434,18 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     logs: z.array(text),
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
   }),
+  tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },
+  rollout: { kind: "text", why: "it is only a group of commands" },
+  "rollout status": oneOf({
+    stage: Stage,
+    table: z.strictObject({ name: text, file: text }).nullable(),
+    runs: z.strictObject({ synced: count, pending: count, degraded: count }).nullable(),
+  }),
+  "rollout drift": oneOf({ unexplained: count, explained: count, drift: z.array(Drift) }),
+  "rollout explain": oneOf({ explained: z.array(text).describe("digests"), reason: text }),
+  "rollout replay": { kind: "document", schema: Replayed.extend({ schemaVersion: z.literal(1) }) },
+  "rollout advance": oneOf(stageChange),
+  "rollout retreat": oneOf({ ...stageChange, replayed: Replayed }),
   completion: oneOf({ shell: z.enum(["bash", "zsh", "fish"]), script: text }),
   help: { kind: "text", why: "it is a text for people" },
 };

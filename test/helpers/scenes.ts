@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { type Desk, openDesk, planOf, shop, step } from "./cli.js";
+import { openMarkdownBoard } from "../../src/index.js";
+import { hostRun } from "../rollout/projection-suite.js";
+import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
 
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
 export type Stage = {
@@ -10,7 +12,9 @@ export type Stage = {
 };
 
 export const openStage = async (): Promise<Stage> => {
-  const desk = await openDesk(shop);
+  const settings = `${CAST}rollout: { board: ../BOARD.md }\nrunLedger: { enabled: true, shadow: true }\n`;
+  const desk = await openDesk({ ...shop, "runledger.yaml": settings });
+  await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun("task-1"));
   const runs: Record<string, string> = {};
   const criterion = {
     description: "it is there",
@@ -96,6 +100,15 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
   "config migrate": { lines: [() => ["--dry-run"], () => []] },
+  "rollout status": { lines: [() => []] },
+  "rollout drift": { lines: [() => []] },
+  "rollout explain": { lines: [() => ["task-1", "--reason", "a test of ours"]] },
+  "rollout replay": { lines: [() => []] },
+  "rollout advance": { lines: [() => []] },
+  "rollout retreat": { lines: [() => []] },
+  "config schema": { lines: [() => []], ofMachine: true },
+  settings: { lines: [() => []] },
+  tui: { lines: [() => []] },
   "config list": { lines: [() => []], ofMachine: true },
   doctor: { lines: [() => []], ofMachine: true },
   export: { lines: [({ run, place }) => [run("done"), "-o", place("run.jsonl")]] },

@@ -98,6 +98,8 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   note: notes,
   value: nothing,
   topic: helpTopics,
+  // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
+  difference: nothing,
 };
 
 /** By the name of the option. */
