@@ -55,5 +55,10 @@ fails_with 5 runledger pause last
 fails_with 4 runledger show no-such-run
 fails_with 2 runledger rnu plan.yaml
 runledger worker --once
+for shell in bash zsh fish; do runledger completion "$shell" | grep -q __complete; done
+bash -c "$(runledger completion bash)"
+runledger help --man | grep -q '^.SH EXAMPLES'
+runledger help exit-codes | grep -q '^3 '
+runledger list | head -1 > /dev/null
 for example in "$root"/examples/*/run.sh; do [ -e "$example" ] || continue; echo "== $example"; bash "$example"; done
 echo "readme: every command held"

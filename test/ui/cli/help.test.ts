@@ -137,6 +137,24 @@ describe("help", () => {
   });
 });
 
+describe("docs/cli.md", () => {
+  it.each(branches.map(({ path, command }) => [path, command] as const))(
+    "tells %s and each of its options",
+    async (path, command) => {
+      const page = await readFile("docs/cli.md", "utf8");
+      const row = page.split("\n").find((line) => new RegExp(`\`runledger ${path}[\` ]`).test(line)) ?? "";
+      expect(row).not.toBe("");
+      const everywhere = page
+        .split("\n")
+        .filter((line) => !line.startsWith("|"))
+        .join("\n");
+      // Options that many commands have are told once.
+      for (const { long } of command.options)
+        expect(`${row}${everywhere}`, `${path} ${long}`).toContain(long);
+    },
+  );
+});
+
 describe("an example", () => {
   const examples = branches.flatMap(({ path }) =>
     (pageOf(path)?.examples ?? []).map(([line]) => [path, line] as const),
