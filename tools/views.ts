@@ -118,6 +118,7 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: str
     source_kind: run.source?.kind ?? null,
     source_descriptor: run.source?.descriptor ?? null,
     reported: run.source !== null,
+    projection_error: run.degraded,
     current_step_id: waiting.stepId,
     current_blocker: waiting.for === "person" ? waiting.sentence : null,
     why: waiting.sentence,

@@ -11,18 +11,26 @@ export type HostStepStatus = z.infer<typeof HostStepStatus>;
 
 const SourceKind = z.enum(["workflow", "background"]);
 
+/** Half a surrogate pair does not survive every table, and a record must come back as it was said. */
+const words = (maxChars: number, minChars = 0) =>
+  z
+    .string()
+    .min(minChars)
+    .max(maxChars)
+    .refine((text) => !/\p{Cs}/u.test(text), "text without half characters");
+
 /** What came of it and what went wrong; "" for nothing. */
 const outcome = {
-  result: z.string().max(limit.RESULT_CHARS),
-  error: z.string().max(limit.RESULT_CHARS),
+  result: words(limit.RESULT_CHARS),
+  error: words(limit.RESULT_CHARS),
 };
 
-const stepId = z.string().min(1).max(limit.HOST_ID_CHARS);
+const stepId = words(limit.HOST_ID_CHARS, 1);
 
 export const HostStep = closed({
   stepId,
-  goal: z.string().max(limit.GOAL_CHARS),
-  agent: z.string().max(limit.HOST_ID_CHARS),
+  goal: words(limit.GOAL_CHARS),
+  agent: words(limit.HOST_ID_CHARS),
   dependsOn: z.array(stepId).max(limit.STEPS_PER_PLAN),
   status: HostStepStatus,
   ...outcome,
@@ -32,11 +40,11 @@ export type HostStep = z.infer<typeof HostStep>;
 /** A run as its host keeps it: everything the host's reads may show, so that the ledger can answer in its place. */
 export const HostRun = closed({
   /** The host's own name for it; the ledger's run id too, where it fits one. */
-  id: z.string().min(1).max(limit.HOST_ID_CHARS),
+  id: words(limit.HOST_ID_CHARS, 1),
   kind: SourceKind,
-  sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
-  name: z.string().max(limit.GOAL_CHARS),
-  request: z.string().max(limit.REQUEST_CHARS),
+  sessionKey: words(limit.SESSION_KEY_CHARS, 1),
+  name: words(limit.GOAL_CHARS),
+  request: words(limit.REQUEST_CHARS),
   /** The host's own definition of it, kept as it is. */
   descriptor: z.json(),
   /** ISO 8601, UTC, milliseconds; together with the id the order of lists. */

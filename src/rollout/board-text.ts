@@ -70,8 +70,11 @@ const isTicked = (status: HostStep["status"]): boolean => status === "completed"
 const shown = (text: string): string => {
   const plain = [...text.replace(HIDDEN, " ").replace(/\s+/gu, " ").trim()];
   const cut = plain.length > TEXT_CHARS ? [...plain.slice(0, TEXT_CHARS - 1), "…"] : plain;
-  return cut.join("").replace(/[\\`*_[\]<>&|~#$@:]/g, (char) => `\\${char}`);
+  return cut.join("").replace(OBEYED, (char) => `\\${char}`);
 };
+
+/** What Markdown obeys; an underscore within a word it does not. */
+const OBEYED = /[\\`*[\]<>&|~#$@:]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g;
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 

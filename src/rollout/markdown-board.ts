@@ -93,7 +93,9 @@ const requireSize = (file: string, bytes: number): void => {
 };
 
 const withLock = async (file: string, work: (place: string) => Promise<void>): Promise<void> => {
-  await mkdir(dirname(file), { recursive: true });
+  await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => {
+    throw unusable(file, "written", error);
+  });
   const place = await placeOf(file);
   const driver = await loadDriver();
   // The system itself gives such a lock back when its holder dies, so none can be left behind.

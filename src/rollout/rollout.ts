@@ -76,7 +76,12 @@ export const createRollout = (options: RolloutOptions): Rollout => {
   const failures = { ledger: 0, projection: 0 };
   const trouble: Sides["trouble"] = (told) => {
     failures[told.side] += 1;
-    onTrouble(told);
+    try {
+      onTrouble(told);
+    } catch (error) {
+      // Whoever listens must not become one more thing that fails for the host.
+      process.emitWarning(`A listener of the rollout failed: ${String(error)}`);
+    }
   };
   const writes = writesOf[stage]({ projection, mirrors, trouble });
   const drift = (): AsyncIterable<Drift> => driftOf(projection, mirrors, ledger.store);

@@ -43,7 +43,7 @@ export const openSqlTables = async ({
       return tables.areThere() ? tables.atOnce("deferred", () => work(tables)) : none();
     });
   const writing = async (work: (tables: Tables) => void): Promise<void> => {
-    if (opened === undefined) await mkdir(dirname(file), { recursive: true });
+    if (opened === undefined) await makeFolder(file);
     await untilFree(`The workflow tables in ${file}`, () => {
       const tables = connected();
       tables.atOnce("immediate", () => {
@@ -85,6 +85,14 @@ export const openSqlTables = async ({
     close: () => void opened?.close(),
   };
 };
+
+const makeFolder = (file: string): Promise<unknown> =>
+  mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
+    throw new LedgerError("store_unavailable", `The folder of ${file} cannot be made.`, {
+      hint: "Check rollout.tables, and who may write there.",
+      cause,
+    });
+  });
 
 type Tables = {
   areThere(): boolean;

@@ -65,8 +65,9 @@ const activeRuns = async (ledger: Ledger, sessionKey: string, nowMs: number): Pr
     });
     for (const { runId, quarantine } of page) {
       if (quarantine !== null) continue;
-      const run = await ledger.load(runId);
-      if (!isStalePause(run, nowMs, ledger.rules.staleTtlMs)) found.push(run);
+      // One that cannot be read is told elsewhere; the prompt goes on without it.
+      const run = await ledger.load(runId).catch(() => undefined);
+      if (run !== undefined && !isStalePause(run, nowMs, ledger.rules.staleTtlMs)) found.push(run);
       if (found.length === SUMMARIES_MAX) return found;
     }
     after = page.at(-1)?.runId;

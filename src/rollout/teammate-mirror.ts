@@ -1,7 +1,7 @@
 import type { CommandOf } from "../core/commands.js";
 import { isLedgerError } from "../core/errors.js";
 import type { GrantOutcome } from "../core/events.js";
-import { REASON_CHARS } from "../core/limits.js";
+import { REASON_CHARS, TEAMMATES_BLOCKED } from "../core/limits.js";
 import type { BlockedTeammate, RunStatus } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Projection } from "./projection.js";
@@ -128,9 +128,20 @@ export const createTeammateMirror = (options: {
   const oweUnnamed = async (live: readonly TeammateCondition[]): Promise<void> => {
     try {
       const named = new Set(await Promise.all(live.map(({ id }) => runIdOf(id))));
-      for await (const id of runsWithBlocked(ledger)) if (!named.has(id)) owe({ id, blocked: [] });
+      for await (const id of liveRuns(ledger))
+        if (!named.has(id) && (await hasBlocked(id))) owe({ id, blocked: [] });
     } catch (error) {
       failed("refresh_snapshot", null, error);
+    }
+  };
+
+  /** One run that cannot be read must not keep the others from being made good. */
+  const hasBlocked = async (runId: string): Promise<boolean> => {
+    try {
+      return (await ledger.load(runId)).blockedTeammates.length > 0;
+    } catch (error) {
+      failed("refresh_snapshot", runId, error);
+      return false;
     }
   };
 
@@ -167,14 +178,16 @@ const commandOf = ({ blocked, answered }: TeammateCondition): CommandOf<"mirror_
     reason: reason.trim().slice(0, REASON_CHARS),
     attempt: attempt ?? null,
   })),
-  answered: Object.entries(answered ?? {}).map(([grantRequestId, outcome]) => ({ grantRequestId, outcome })),
+  // Of answers that could not be written for long, the newest: one that is lost reads as withdrawn.
+  answered: Object.entries(answered ?? {})
+    .slice(-TEAMMATES_BLOCKED)
+    .map(([grantRequestId, outcome]) => ({ grantRequestId, outcome })),
 });
 
 const isRefusal = (error: unknown): boolean =>
   isLedgerError(error) && ["usage", "refused", "not_found"].includes(error.kind);
 
-/** A run that cannot be read shows nothing to make good; it is set aside and told elsewhere. */
-async function* runsWithBlocked(ledger: Ledger): AsyncGenerator<string> {
+async function* liveRuns(ledger: Ledger): AsyncGenerator<string> {
   let after: string | undefined;
   for (;;) {
     const page = await ledger.list({
@@ -182,11 +195,7 @@ async function* runsWithBlocked(ledger: Ledger): AsyncGenerator<string> {
       limit: RUNS_PER_PAGE,
       ...(after === undefined ? {} : { afterRunId: after }),
     });
-    for (const { runId, quarantine } of page) {
-      if (quarantine !== null) continue;
-      const run = await ledger.load(runId);
-      if (run.blockedTeammates.length > 0) yield runId;
-    }
+    for (const { runId, quarantine } of page) if (quarantine === null) yield runId;
     after = page.at(-1)?.runId;
     if (page.length < RUNS_PER_PAGE) return;
   }

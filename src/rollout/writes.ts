@@ -89,10 +89,7 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
   const turn = turns();
   const project = async (run: Run, record: HostRun): Promise<Written> => {
     if (!projected) return ALL_IS_THERE;
-    const degraded = await projection.save(record).then(
-      () => null,
-      (error: unknown) => error ?? new Error("The host's table failed without a word."),
-    );
+    const degraded = await failureOf(() => projection.save(record));
     if (degraded !== null) trouble({ side: "projection", id: record.id, error: degraded });
     // What counts is written; where the table stands is found out again by any replay.
     await mirrors
@@ -100,18 +97,19 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
       .catch((error: unknown) => trouble({ side: "ledger", id: record.id, error }));
     return { degraded };
   };
-  /** A run that the host had before the ledger did is taken in with the first change of it. */
-  const runIdOf = async (id: string): Promise<string> => {
+  /** A run that the host had before the ledger did is taken in with the first word about it. */
+  const runIdOf = async (id: string): Promise<string | undefined> => {
     const row = await mirrors.find(id);
     if (row !== undefined) return row.runId;
     const record = projected ? await projection.read(id) : undefined;
-    if (record === undefined) throw unknownRun(id);
-    return (await mirrors.make(record, "update")).run.runId;
+    return record && (await mirrors.make(record, "update")).run.runId;
   };
   return {
     create: (given) => {
       const record = newRecord(given, { id: newRunId(), at: new Date().toISOString() });
       return turn(record.id, async () => {
+        // A table that cannot say what it has is no reason to make no run.
+        if (given.id !== undefined) await failureOf(() => runIdOf(record.id));
         const { run } = await mirrors.make(record, "refuse");
         const now = requireRecord(run);
         return { run: now, ...(await project(run, now)) };
@@ -119,10 +117,22 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
     },
     update: (id, change) =>
       turn(id, async () => {
-        const { run } = await mirrors.report(await runIdOf(id), change);
+        const runId = await runIdOf(id);
+        if (runId === undefined) throw unknownRun(id);
+        const { run } = await mirrors.report(runId, change);
         return project(run, requireRecord(run));
       }),
   };
+};
+
+/** Null when it did not fail. */
+const failureOf = async (work: () => Promise<unknown>): Promise<unknown> => {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return error ?? new Error("It failed without a word.");
+  }
 };
 
 const unknownRun = (id: string): LedgerError =>

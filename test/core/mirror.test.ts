@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { hostRunOf, runStatusesFor } from "../../src/core/mirror.js";
 import { nextActions } from "../../src/core/next.js";
 import { type HostRun, HostRunStatus, HostStepStatus } from "../../src/core/reported.js";
-import { isTerminal, type Run } from "../../src/core/run.js";
+import { hasPolicyRequest, isTerminal, type Run } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";
 import * as cast from "../helpers/cast.js";
 import { given, played, stepIn } from "../helpers/given.js";
@@ -66,6 +66,7 @@ describe("What a host says of a run", () => {
       fc.property(records, (record) => {
         const run = played(cast.mirror(record));
         expect(nextActions(run)).toEqual([]);
+        expect(run.steps.filter(hasPolicyRequest)).toEqual([]);
         const { sentence, hint } = whyRun(run, false);
         expect(sentence).toContain('host (workflow "run_1" of "board")');
         expect(hint).toBeNull();
@@ -120,6 +121,9 @@ describe("What a host says of a run", () => {
       .thenRefuses("run_exists");
     given(played(cast.mirror()))
       .when(cast.mirror({ status: "completed" }, "refuse"))
+      .thenRefuses("run_exists");
+    given(played(cast.mirror()))
+      .when(cast.mirror({ name: "Another" }, "refuse"))
       .thenRefuses("run_exists");
     given(played(cast.mirror())).when(cast.mirror({}, "refuse")).thenNothing();
   });

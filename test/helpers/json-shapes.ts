@@ -16,7 +16,7 @@ import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
 import { Verdict } from "../../src/core/verdict.js";
-import { stages } from "../../src/index.js";
+import { stages } from "../../src/rollout/stage.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -177,16 +177,18 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
-    blockedTeammates: z.array(
-      z.strictObject({
-        grantRequestId: text,
-        attempt: count,
-        agent: text,
-        tool: text.nullable(),
-        reason: text,
-        since: time,
-      }),
-    ),
+    blockedTeammates: z
+      .array(
+        z.strictObject({
+          grantRequestId: text,
+          attempt: count,
+          agent: text,
+          tool: text.nullable(),
+          reason: text,
+          since: time,
+        }),
+      )
+      .describe("whom the host lets wait for a grant"),
     state: RunState,
   }),
 );
@@ -276,11 +278,11 @@ const Standing = named("Standing", document({ runId, status, ...waiting }));
 const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
 const setting = { key: text, value: z.unknown() };
-const Stage = named("Stage", z.enum(stages));
+const RolloutStage = named("RolloutStage", z.enum(stages));
 const Drift = named(
   "Drift",
   z.strictObject({
-    digest: text,
+    digest: text.describe("the same difference has the same one"),
     kind: z.enum([
       "missing_in_projection",
       "missing_in_ledger",
@@ -294,10 +296,10 @@ const Drift = named(
       "step_outcome",
       "step_facts",
     ]),
-    id: text.describe("the host's id of the run"),
+    id: text.describe("the host's"),
     stepId: text.nullable(),
     projection: text.nullable().describe("what the host's table says"),
-    ledger: text.nullable().describe("what the ledger says"),
+    ledger: text.nullable(),
     explained: z.strictObject({ by: Actor, reason: text, at: time }).nullable(),
   }),
 );
@@ -306,13 +308,13 @@ const Replayed = named(
   z.strictObject({
     truth: z.enum(["projection", "ledger"]),
     checked: count,
-    repaired: z.array(text),
+    repaired: z.array(text).describe("host's ids"),
     failed: z.array(z.strictObject({ id: text.nullable(), error: text })),
   }),
 );
 const stageChange = {
-  from: Stage,
-  to: Stage,
+  from: RolloutStage,
+  to: RolloutStage,
   changes: z.array(z.strictObject({ key: text, value: z.boolean() })),
 };
 
@@ -370,7 +372,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     project: text,
     data: text,
     ledgerId: text,
-    rollout: z.enum(stages),
+    rollout: RolloutStage,
     runs: z.record(z.enum([...runStatuses, "interrupted", "waiting", "quarantined"]), count),
     agents: z.array(text),
     maxParallelSteps: count,
@@ -437,13 +439,13 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },
   rollout: { kind: "text", why: "it is only a group of commands" },
   "rollout status": oneOf({
-    stage: Stage,
+    stage: RolloutStage,
     table: z.strictObject({ name: text, file: text }).nullable(),
     runs: z.strictObject({ synced: count, pending: count, degraded: count }).nullable(),
   }),
   "rollout drift": oneOf({ unexplained: count, explained: count, drift: z.array(Drift) }),
   "rollout explain": oneOf({ explained: z.array(text).describe("digests"), reason: text }),
-  "rollout replay": { kind: "document", schema: Replayed.extend({ schemaVersion: z.literal(1) }) },
+  "rollout replay": oneOf(Replayed.shape),
   "rollout advance": oneOf(stageChange),
   "rollout retreat": oneOf({ ...stageChange, replayed: Replayed }),
   completion: oneOf({ shell: z.enum(["bash", "zsh", "fish"]), script: text }),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openMarkdownBoard } from "../../src/index.js";
-import { hostRun } from "../rollout/projection-suite.js";
+import { hostRun } from "./cast.js";
 import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
 
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
@@ -12,9 +12,9 @@ export type Stage = {
 };
 
 export const openStage = async (): Promise<Stage> => {
-  const settings = `${CAST}rollout: { board: ../BOARD.md }\nrunLedger: { enabled: true, shadow: true }\n`;
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings });
-  await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun("task-1"));
+  // A host's table lies beside the repository, with a run that the ledger does not know yet.
+  const desk = await openDesk({ ...shop, "runledger.yaml": `${CAST}rollout: { board: ../BOARD.md }\n` });
+  await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
     description: "it is there",
@@ -100,12 +100,6 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
   "config migrate": { lines: [() => ["--dry-run"], () => []] },
-  "rollout status": { lines: [() => []] },
-  "rollout drift": { lines: [() => []] },
-  "rollout explain": { lines: [() => ["task-1", "--reason", "a test of ours"]] },
-  "rollout replay": { lines: [() => []] },
-  "rollout advance": { lines: [() => []] },
-  "rollout retreat": { lines: [() => []] },
   "config schema": { lines: [() => []], ofMachine: true },
   settings: { lines: [() => []] },
   tui: { lines: [() => []] },
@@ -116,6 +110,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: { lines: [() => ["--dry-run", "--keep", "0"]] },
   gc: { lines: [() => ["--dry-run"], () => []] },
   completion: { lines: [() => ["fish"]], ofMachine: true },
+  "rollout status": { lines: [() => []] },
+  "rollout advance": { lines: [() => []] },
+  "rollout drift": { lines: [() => []] },
+  "rollout explain": { lines: [() => ["task-1", "--reason", "it was there before"]] },
+  "rollout replay": { lines: [() => []] },
+  "rollout retreat": { lines: [() => []] },
   demo: { lines: [() => []] },
   help: { lines: [() => [], () => ["run"], () => ["files"], () => ["--man"]] },
 };

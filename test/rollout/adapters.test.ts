@@ -152,6 +152,14 @@ test("From write-through on an id that is free is made by the ledger, and is the
   expect((await ledger.load(id)).steps[0]?.spec.id).toBe("background-task");
 });
 
+test("Half a character, which no table would give back, is refused before it is written anywhere", async () => {
+  const { tasks, table, ledger } = await at("write_through");
+  await expect(tasks.prepare({ prompt: "x\ud800", sessionKey: "s" })).rejects.toMatchObject({
+    code: "invalid_input",
+  });
+  expect([table.records.size, await ledger.list({ limit: 1 })]).toEqual([0, []]);
+});
+
 test("No word of a host verifies anything: its steps are reported, and say so (W06)", async () => {
   const { tasks, ledger } = await at("write_through");
   const id = await tasks.prepare({ prompt: "x", sessionKey: "s" });

@@ -88,6 +88,24 @@ describe("Shadow", () => {
     warned.mockRestore();
   });
 
+  test("is not disturbed by a listener that fails, nor later by a table that throws at once", async () => {
+    const world = await newWorld();
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const onTrouble = (): never => {
+      throw new Error("a broken pager");
+    };
+    world.ledgerFaults.kind = "fails";
+    expect((await world.at("shadow", { onTrouble }).create(newRun())).run.id).toBe("h1");
+    world.ledgerFaults.kind = "none";
+    const save = (): never => {
+      throw new Error("not even a promise");
+    };
+    const rash = world.at("write_through", { onTrouble, projection: { ...world.table, save } });
+    expect((await rash.create(newRun("r"))).degraded).toMatchObject({ message: "not even a promise" });
+    expect(warned.mock.calls.join()).toContain("a broken pager");
+    warned.mockRestore();
+  });
+
   test("makes one run of two hosts' processes that record the same at once", async () => {
     const world = await newWorld();
     world.table.records.set("task 7", hostRun({ id: "task 7" }));
@@ -154,6 +172,17 @@ describe("Write-through", () => {
     expect(await eventTypes(world, "r")).toHaveLength(length);
   });
 
+  test("never makes a run over one that the host had under this id before", async () => {
+    const world = await newWorld();
+    const old = hostRun({ id: "old", name: "An old one" });
+    world.table.records.set("old", old);
+    await expect(world.at("write_through").create(newRun("old"))).rejects.toMatchObject({
+      code: "run_exists",
+    });
+    expect(world.table.records.get("old")).toEqual(old);
+    expect(await world.at("authoritative_read").read("old")).toEqual(old);
+  });
+
   test("ends a run once: what comes later is refused and reaches neither side", async () => {
     const world = await newWorld();
     const rollout = world.at("write_through");
@@ -175,7 +204,7 @@ describe("Write-through", () => {
     const slow = {
       ...world.table,
       save: async (run: Parameters<typeof world.table.save>[0]) => {
-        for (let turns = run.steps.length % 3; turns > 0; turns -= 1) await new Promise(setImmediate);
+        for (let turns = 10 * (20 - run.steps.length); turns > 0; turns -= 1) await new Promise(setImmediate);
         await world.table.save(run);
       },
     };

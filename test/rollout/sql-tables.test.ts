@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -117,6 +117,13 @@ describe("Workflow tables in SQL", () => {
     bare(file).exec("UPDATE workflow_meta SET value = '2'");
     await expect(tables.read("run-1")).rejects.toMatchObject({ code: "store_version" });
     await expect(tables.create(newRun())).rejects.toMatchObject({ code: "store_version" });
+  });
+
+  test("say so when their folder cannot be made", async () => {
+    const file = await place();
+    await writeFile(file, "");
+    const tables = await opened(join(file, "below", "host.db"));
+    await expect(tables.create(newRun())).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
   test("are no tables in a file that is none", async () => {

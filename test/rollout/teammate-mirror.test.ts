@@ -162,6 +162,26 @@ describe("A mirror that fails", () => {
     expect(mirror.failures().append_journal).toBe(1);
   });
 
+  test("makes the others good when one run cannot be read", async () => {
+    const w = await world();
+    for (const id of ["run_1", "run_2"]) await w.mirror.tell(blockedOn(id, request));
+    const after = openedOn({
+      ...w.store,
+      read: (runId, ...rest) =>
+        runId === "run_2" ? Promise.reject(new Error("bad block")) : w.store.read(runId, ...rest),
+    });
+    const told: MirrorFailure[] = [];
+    const mirror = createTeammateMirror({
+      ledger: after,
+      projection,
+      settings: on,
+      onFailure: (one) => told.push(one),
+    });
+    expect(await mirror.reconcile([])).toEqual([]);
+    expect(told).toMatchObject([{ phase: "refresh_snapshot", id: "run_2" }]);
+    expect((await after.ledger.load("run_1")).blockedTeammates).toEqual([]);
+  });
+
   test("survives the death of its process: what the host says of all runs makes everything good", async () => {
     const w = await world();
     await w.mirror.tell(blockedOn("run_1", request));

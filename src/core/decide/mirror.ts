@@ -14,8 +14,8 @@ export const mirrorRun: Decider<"mirror_run"> = ({ projection, record, existing 
   if (run === undefined) return [created(projection, record), ...reported(record)];
   const known = requireSameRun(run, projection, record);
   const events = [...record.steps.flatMap((step) => stepEvents(run, step)), ...runEvents(known, record)];
+  if (existing === "refuse" && (events.length > 0 || factsOf(known) !== factsOf(record))) throw exists(run);
   if (events.length === 0) return alreadyDone;
-  if (existing === "refuse") throw exists(run);
   requireLive(run);
   requireStepsLeft(run, events);
   return events;
@@ -53,6 +53,10 @@ const requireSameRun = (run: Run, projection: string, record: HostRun): HostRun 
   if (known !== undefined && run.source?.projection === projection && known.id === record.id) return known;
   throw exists(run);
 };
+
+/** What makes two runs of the same name different ones; a time of creation may be told anew with every try. */
+const factsOf = ({ kind, sessionKey, name, request, descriptor }: HostRun): string =>
+  canonicalJson({ kind, sessionKey, name, request, descriptor });
 
 const exists = (run: Run): LedgerError =>
   new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`);

@@ -14,6 +14,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   paused: "yellow",
   skipped: "yellow",
   decomposed: "yellow",
+  reported: "yellow",
   running: "blue",
   in_progress: "blue",
   verify_pending: "blue",

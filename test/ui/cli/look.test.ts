@@ -213,7 +213,7 @@ describe("journal", () => {
     const { code, out, err } = await desk.type("journal", done, "--type", "step_strated");
     expect([code, out]).toEqual([2, ""]);
     expect(err).toMatch(
-      /There are no events of type "step_strated" \(--type\)\.\nhint: Types: run_created, .*worker_lost\.\n$/,
+      /There are no events of type "step_strated" \(--type\)\.\nhint: Types: run_created, .*worker_lost.*\.\n$/,
     );
   });
 });

@@ -122,6 +122,9 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...Object.entries(run.notes)
     .filter(([, value]) => value !== "")
     .map(([key, value]) => ["note", `${key} = ${value}`]),
+  ...(run.degraded === null
+    ? []
+    : [["mirror", `${run.source?.projection ?? ""} is behind: ${run.degraded}`]]),
   ...(run.forkedFrom === null
     ? []
     : [["forked", `from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`]]),
@@ -209,9 +212,9 @@ const eventWords = (event: StoredEvent): string => {
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
   if ("decision" in payload && typeof payload.decision === "object")
     return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;
-  const rest = ["goal", "result", "reason", "message", "summary", "key"]
+  const rest = ["goal", "target", "status", "result", "error", "reason", "message", "summary", "key"]
     .map((key) => (payload as Record<string, unknown>)[key])
-    .filter((value) => typeof value === "string");
+    .filter((value) => typeof value === "string" && value !== "");
   return `${step}${attempt}${rest.join(" · ")}`;
 };
 

@@ -6,9 +6,8 @@ const seeAlso = ["rollout status", "rollout drift", "docs/rollout.md"];
 export const rolloutPages: Pages = {
   rollout: {
     about:
-      "For hosts that keep runs in a table of their own: five stages lead from there to the ledger alone, and back again from each. The table is named by rollout.tables (SQLite) or rollout.board (Markdown). Whoever uses the ledger itself needs none of this.",
+      "For hosts that keep runs in a table of their own: five stages lead from there to the ledger alone, and back again from each. Name the table first: `runledger config set rollout.tables FILE` (SQLite) or `rollout.board FILE` (Markdown). Whoever uses the ledger itself needs none of this.",
     examples: [
-      ["runledger config set rollout.board BOARD.md", "name the host's table"],
       ["runledger rollout status", "which stage, and how far the table has come"],
       ["runledger rollout drift", "where table and ledger differ"],
       ["runledger rollout advance", "one stage further"],
