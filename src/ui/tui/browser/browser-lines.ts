@@ -1,5 +1,5 @@
 import { bodyRows, boxed, boxWidth, framed, type Hint } from "../kit/frame.js";
-import { cut, type Line, lineWidth, type Size, span, told } from "../kit/line.js";
+import { cut, cutLine, type Line, lineWidth, type Size, span, told } from "../kit/line.js";
 import { type DialogState, dialogBox } from "./dialog.js";
 import { helpLines } from "./help.js";
 import { type CommandName, keyMap, keyName } from "./keymap.js";
@@ -67,7 +67,7 @@ const titleOf = (pages: readonly Page[], project: string, columns: number): Line
     span("runledger", "strong"),
     ...(columns >= NAMED ? [span(`  ${told(project)}`, "dim")] : []),
   ];
-  const crumbs = pages.map((page) => [span(" › ", "faint"), ...page.title()]);
+  const crumbs = pages.map((page) => [span(" › ", "faint"), ...cutLine(page.title(), CRUMB_MAX)]);
   for (let from = 0; from < crumbs.length; from += 1) {
     const line = [...name, ...crumbs.slice(from).flat()];
     if (lineWidth(line) < columns - 1) return line;
@@ -75,6 +75,8 @@ const titleOf = (pages: readonly Page[], project: string, columns: number): Line
   return [...name, ...(crumbs.at(-1) ?? [])];
 };
 
+/** A goal may be long; its beginning says which one it is. */
+const CRUMB_MAX = 30;
 /** Columns from which the project is named too. */
 const NAMED = 80;
 
