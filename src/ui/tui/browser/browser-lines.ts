@@ -48,7 +48,10 @@ export const drawBrowser = (page: Page, around: Surroundings, size: Size): reado
   const keys = helpLines(page.name, boxWidth(size.columns));
   return boxed(
     lines,
-    { title: "Keys", content: keys.slice(Math.min(help, Math.max(0, keys.length - HELP_LEFT))) },
+    {
+      title: "Keys · j k scroll, any other closes",
+      content: keys.slice(Math.min(help, Math.max(0, keys.length - HELP_LEFT))),
+    },
     size,
   );
 };

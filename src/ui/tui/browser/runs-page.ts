@@ -209,8 +209,8 @@ const filterLine = ({ filter, counts, text, total }: RunsView, columns: number):
     span(name, index === filter ? "strong" : "dim"),
     span(` ${counted(count)}  `, index === filter ? "key" : "faint"),
   ]);
-  const searched = text === "" ? [] : [span(`“${told(text)}” `, "key"), span(counted(total), "dim")];
-  return fitLine([span(" "), ...words, ...searched], columns);
+  const searched = text === "" ? [] : [span(`“${told(text)}” `, "key"), span(`${counted(total)}   `, "dim")];
+  return fitLine([span(" "), ...searched, ...words], columns);
 };
 
 /** Columns from which each part of a row is there. */

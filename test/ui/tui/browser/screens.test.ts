@@ -10,7 +10,7 @@ const SCREENS: Readonly<
   "runs-filter": { keys: ["tab"], says: /Write the newsletter/ },
   "runs-search": { keys: ["/", "s", "h", "o", "p"], says: /“shop” 2/ },
   "run-done": { keys: [], runId: RUNS.done, says: /the wiki has them/ },
-  "run-refused": { keys: [], runId: RUNS.refused, says: /2 of 3 tests failed/ },
+  "run-refused": { keys: [], runId: RUNS.refused, says: /✘ fix/ },
   "run-asks": { keys: ["k"], runId: RUNS.asks, says: /pictures/ },
   "step-proposal": { keys: ["w", "j", "enter"], says: /Dear customers/ },
   "step-diff": { keys: ["w", "j", "enter", "tab"], says: /prices.reduce/ },
