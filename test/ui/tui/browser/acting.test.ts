@@ -279,7 +279,7 @@ describe("driving from here", () => {
     const screen = await look({ app }, SIZE, { runId, now: Date.now });
     await screen.shows("! interrupted");
     await typing(screen, "R", "enter");
-    await screen.shows("▶ driving 1 here");
+    await screen.shows("▶ 1 driven here");
     const looked = async () => {
       await screen.browser.tick();
       return screen.text();
@@ -290,7 +290,7 @@ describe("driving from here", () => {
     await screen.shows("step_started");
     await writeFile(join(sample.place, "go"), "");
     await screen.shows(new RegExp(`✔ runledger resume ${runId}[\\s\\S]*It is completed`));
-    expect(await screen.text()).not.toContain("driving");
+    expect(await screen.text()).not.toContain("driven here");
   });
 
   it("leaving asks first, and stops gracefully: the run stays resumable", async () => {
@@ -298,12 +298,12 @@ describe("driving from here", () => {
     const screen = await look({ app }, SIZE, { runId, now: Date.now });
     await screen.shows("! interrupted");
     await typing(screen, "R", "enter");
-    await screen.shows("▶ driving 1 here");
+    await screen.shows("▶ 1 driven here");
     await expect.poll(async () => (await app.view(runId)).run.steps[0]?.state.status).toBe("in_progress");
     await typing(screen, "ctrl+c");
     await screen.shows("Leaving stops that gracefully");
     await typing(screen, "escape");
-    await screen.shows("▶ driving 1 here");
+    await screen.shows("▶ 1 driven here");
     await typing(screen, "ctrl+c", "enter");
     await screen.ended;
     expect(await app.view(runId)).toMatchObject({ interrupted: true, run: { state: { status: "running" } } });
