@@ -55,6 +55,11 @@ fails_with 5 runledger pause last
 fails_with 4 runledger show no-such-run
 fails_with 2 runledger rnu plan.yaml
 runledger worker --once
+for shell in bash zsh fish; do runledger completion "$shell" | grep -q __complete; done
+bash -c "$(runledger completion bash)"
+runledger help --man | grep -q '^.SH EXAMPLES'
+runledger help exit-codes | grep -q '^3 '
+runledger list | head -1 > /dev/null
 # The host of docs/rollout.md, as a program that has installed the package.
 mkdir -p "$place/host/node_modules" && ln -s "$root" "$place/host/node_modules/runledger" && cd "$place/host"
 printf 'rollout: { board: BOARD.md }\nrunLedger: { enabled: true, writeThrough: true }\n' > runledger.yaml

@@ -278,13 +278,24 @@ const Standing = named("Standing", document({ runId, status, ...waiting }));
 const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
 const setting = { key: text, value: z.unknown() };
-
 const RolloutStage = named("RolloutStage", z.enum(stages));
 const Drift = named(
   "Drift",
   z.strictObject({
     digest: text.describe("the same difference has the same one"),
-    kind: text.describe("such as run_status, step_outcome, missing_in_ledger"),
+    kind: z.enum([
+      "missing_in_projection",
+      "missing_in_ledger",
+      "run_status",
+      "run_outcome",
+      "run_facts",
+      "step_order",
+      "step_missing_in_projection",
+      "step_missing_in_ledger",
+      "step_status",
+      "step_outcome",
+      "step_facts",
+    ]),
     id: text.describe("the host's"),
     stepId: text.nullable(),
     projection: text.nullable().describe("what the host's table says"),
@@ -425,6 +436,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     logs: z.array(text),
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
   }),
+  tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },
   rollout: { kind: "text", why: "it is only a group of commands" },
   "rollout status": oneOf({
     stage: RolloutStage,

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { CommanderError } from "commander";
-import type { LedgerError } from "../../index.js";
+import type { ErrorCode, LedgerError } from "../../index.js";
 import { EXIT, exitOfError } from "./exit-codes.js";
 import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 
@@ -15,8 +15,9 @@ export const complain = async (error: unknown, err: Writable, json: boolean): Pr
   }
   const { isLedgerError } = await import("../../index.js");
   if (isLedgerError(error)) {
-    if (json) writeJson(err, error.toJSON());
-    else err.write(`${inWords(error).map(safe).join("\n")}\n`);
+    const hint = error.hint ?? NEXT[error.code];
+    if (json) writeJson(err, { ...error.toJSON(), ...(hint === undefined ? {} : { hint }) });
+    else err.write(`${inWords(error, hint).map(safe).join("\n")}\n`);
     return exitOfError[error.kind];
   }
   const message = error instanceof Error ? error.message : String(error);
@@ -24,6 +25,20 @@ export const complain = async (error: unknown, err: Writable, json: boolean): Pr
   else
     err.write(`runledger: unexpected error: ${safe((error instanceof Error && error.stack) || message)}\n`);
   return EXIT.failed;
+};
+
+/** Where to go on at a terminal, when what was thrown names no better place. */
+const NEXT: { readonly [C in ErrorCode]?: string } = {
+  settings_invalid: "Mend it there; `runledger config schema` and docs/settings.md describe every key.",
+  unknown_key: "`runledger config list` shows every key.",
+  run_not_found: "`runledger list` shows the runs of this project.",
+  step_not_found: "`runledger show RUN` lists the steps of a run.",
+  step_not_in_progress: "`runledger show RUN` tells where each step stands.",
+  rollout_ended: "`runledger rollout status` tells the stage.",
+  seq_conflict: "Somebody else changed the run meanwhile: try again.",
+  git_failed: "`runledger doctor` looks at git and the repository.",
+  store_unavailable: "`runledger doctor` looks at the ledger.",
+  workspace_unfit: "`runledger doctor` looks at what agents need.",
 };
 
 const writeJson = (err: Writable, error: object): void =>
@@ -49,7 +64,7 @@ const linesOf = ({ code, message, hint }: Complaint): readonly string[] => [
   `hint: ${safe(hint)}`,
 ];
 
-const inWords = ({ code, message, hint, details }: LedgerError): readonly string[] => {
+const inWords = ({ code, message, details }: LedgerError, hint: string | undefined): readonly string[] => {
   const defects = defectLines(details.defects);
   // With defects the sentence names the first of them, and so would the lines below it.
   const sentence = defects.length > 0 ? message.slice(0, message.indexOf(":") + 1) : message;

@@ -18,6 +18,8 @@ export type Table = {
   readonly rows: readonly (readonly Cell[])[];
   /** What to say when there are no rows. */
   readonly empty: string;
+  /** The last column goes on below itself instead of being cut: for sentences that say what to do. */
+  readonly wrap?: true;
 };
 
 /** Between columns. */
@@ -31,7 +33,7 @@ const CELL_MIN = 4;
  * The one table of every command: columns aligned by what a terminal shows, the last one as long as it is. Cut to the
  * terminal's width with "…"; never when it goes into a file or another program.
  */
-export const printTable = async (output: Output, { head, rows, empty }: Table): Promise<void> => {
+export const printTable = async (output: Output, { head, rows, empty, wrap }: Table): Promise<void> => {
   if (rows.length === 0) {
     say(output, empty);
     return;
@@ -39,8 +41,31 @@ export const printTable = async (output: Output, { head, rows, empty }: Table): 
   const lines = [...(head === undefined ? [] : [head.map(asHead)]), ...rows].map((row) => row.map(plain));
   const measure = await measureFor(lines);
   const widths = fitted(naturalWidths(lines, measure), lines, output.columns);
-  for (const line of lines) printLine(output, laidOut(output, line, widths, measure));
+  for (const line of lines)
+    for (const part of wrap === true ? wrapped(line, widths, measure) : [line])
+      printLine(output, laidOut(output, part, widths, measure));
 };
+
+/** The last cell in as many lines as its words need; the cells before it stand on the first. */
+const wrapped = (
+  line: readonly Plain[],
+  widths: readonly number[],
+  measure: Measure,
+): readonly (readonly Plain[])[] => {
+  const last = line.at(-1);
+  const width = widths[line.length - 1] ?? 0;
+  if (last === undefined || measure(last.text) <= width) return [line];
+  const parts: string[] = [];
+  for (const word of last.text.split(" ")) {
+    const longer = parts.length === 0 ? word : `${parts.at(-1)} ${word}`;
+    if (parts.length > 0 && measure(longer) <= width) parts[parts.length - 1] = longer;
+    else parts.push(word);
+  }
+  const before = line.slice(0, -1);
+  return parts.map((text, at) => [...(at === 0 ? before : before.map(() => BLANK)), { ...last, text }]);
+};
+
+const BLANK: Plain = { text: "" };
 
 /** One line of a table whose other lines are not known yet: the widths are given, the last column takes the rest. */
 export const printRow = async (

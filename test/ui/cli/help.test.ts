@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => desk.dispose());
 
 const branches = branchesOf(idleTree()).filter(({ path }) => path !== "");
-const GROUPS = ["Do", "Look", "Serve", "Keep", "Roll out"];
+const GROUPS = GROUP_PAGES.map(([heading]) => heading.replace(":", ""));
 
 /** Rows of one part of a help text: what is named, and what is said about it. */
 const rowsOf = (help: string, part: string): readonly (readonly [string, string])[] => {
@@ -137,6 +137,24 @@ describe("help", () => {
   });
 });
 
+describe("docs/cli.md", () => {
+  it.each(branches.map(({ path, command }) => [path, command] as const))(
+    "tells %s and each of its options",
+    async (path, command) => {
+      const page = await readFile("docs/cli.md", "utf8");
+      const row = page.split("\n").find((line) => new RegExp(`\`runledger ${path}[\` ]`).test(line)) ?? "";
+      expect(row).not.toBe("");
+      const everywhere = page
+        .split("\n")
+        .filter((line) => !line.startsWith("|"))
+        .join("\n");
+      // Options that many commands have are told once.
+      for (const { long } of command.options)
+        expect(`${row}${everywhere}`, `${path} ${long}`).toContain(long);
+    },
+  );
+});
+
 describe("an example", () => {
   const examples = branches.flatMap(({ path }) =>
     (pageOf(path)?.examples ?? []).map(([line]) => [path, line] as const),
@@ -144,14 +162,19 @@ describe("an example", () => {
 
   it.each([...examples, ...FIRST_EXAMPLES.map(([line]) => ["", line] as const)])(
     "of %s is understood: %s",
-    async (path, line) => {
+    async (_path, line) => {
       const said: string[] = [];
       for (const words of callsIn(line)) said.push(await parsed(words));
-      // It shows the command that it is an example of.
-      if (path !== "") expect(said.some((one) => one === path || one.startsWith(`${path} `))).toBe(true);
       expect(said.length).toBeGreaterThan(0);
     },
   );
+
+  it.each(branches.map(({ path }) => [path]))("of %s shows that command, or one below it", async (path) => {
+    const said = await Promise.all(
+      (pageOf(path)?.examples ?? []).flatMap(([line]) => callsIn(line)).map(parsed),
+    );
+    expect(said.some((one) => one === path || one.startsWith(`${path} `))).toBe(true);
+  });
 
   it("with a fault would not be", async () => {
     for (const line of [
@@ -166,7 +189,7 @@ describe("an example", () => {
 /** Calls of ours in a line for the shell, as words. */
 const callsIn = (line: string): readonly (readonly string[])[] =>
   line
-    .split(/[|]|<\(|\)/)
+    .split(/[|>]|<\(|\)/)
     .map((part) => [...part.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? ""))
     .filter(([program]) => program === "runledger")
     .map(([, ...words]) => words);

@@ -144,6 +144,7 @@ describe("config", () => {
         2,
         "error [settings_invalid]: 1 defect in the settings:
         maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"; did you mean "maxParallelSteps"?
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
     `);
@@ -153,6 +154,7 @@ describe("config", () => {
         2,
         "error [settings_invalid]: 1 defect in the settings:
         runLedger.staleTtl = "soon": runLedger.staleTtl: found "soon", expected a duration such as "2m", from 1ms to 365d
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
     `);
@@ -172,6 +174,7 @@ describe("settings that do not hold", () => {
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
         PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       "
     `);
     const doctor = await desk.type("doctor");

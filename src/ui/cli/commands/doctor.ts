@@ -79,6 +79,7 @@ const report = async (output: Output, findings: readonly Told[], fixed: boolean)
       return [{ text, style }, check, [message, mended ?? fix].filter((said) => said !== null).join(" ")];
     }),
     empty: "",
+    wrap: true,
   });
   const bad = findings.filter(({ status, mended }) => status === "fail" && mended === null).length;
   const mended = findings.filter((finding) => finding.mended !== null).length;

@@ -11,7 +11,7 @@ export const help = async (output: Output, cli: Cli, words: readonly string[]): 
   const topic = Object.hasOwn(topics, asked) ? topics[asked] : undefined;
   if (topic !== undefined) {
     printLine(output, paint(output, "bold", `${topic.title}:`));
-    await printTable(output, { rows: topic.rows, empty: "" });
+    await printTable(output, { rows: topic.rows, empty: "", wrap: true });
     return EXIT.done;
   }
   const branch = branchesOf(cli).find(

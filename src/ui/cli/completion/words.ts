@@ -97,9 +97,9 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   key: settingKeys,
   note: notes,
   value: nothing,
-  // To know them, both sides would have to be read whole.
-  difference: nothing,
   topic: helpTopics,
+  // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
+  difference: nothing,
 };
 
 /** By the name of the option. */

@@ -47,6 +47,16 @@ export const lookPages: Pages = {
     exits: { interrupted, terminated },
     seeAlso: ["show", "logs"],
   },
+  tui: {
+    about:
+      "Opens the run browser: runs, one run with its steps, attempts and criteria, its journal, and what waits for you. Approve, deny, answer, pause and resume from the keyboard; each shows the command that does the same. `?` lists the keys. It needs a terminal, and gives it back as it was.",
+    examples: [
+      ["runledger tui", "all runs"],
+      ["runledger tui last", "the newest run"],
+      ["runledger tui --no-alt-screen --theme light", "for a light terminal, on its ordinary screen"],
+    ],
+    seeAlso: ["list", "show", "why"],
+  },
   logs: {
     about:
       "Prints what the agent of a step wrote and what its judge said, of the last attempt or of the one you name. Control characters are made visible, so a log cannot take over your terminal.",
