@@ -7,6 +7,7 @@ import type { Ledger } from "../ledger/ledger.js";
 import type { Projection } from "./projection.js";
 import type { RolloutOptions } from "./rollout.js";
 import type { RolloutSettings } from "./stage.js";
+import { turns } from "./turns.js";
 
 /** How the teammates of one run stand now, as the host's live control plane knows it. */
 export type TeammateCondition = {
@@ -53,7 +54,7 @@ const OWED_RUNS_MAX = 1_000;
 const RUNS_PER_PAGE = 100;
 const LIVE: readonly RunStatus[] = ["planning", "running", "paused"];
 
-export const createTeammateMirror = (options: {
+export type TeammateMirrorOptions = {
   readonly ledger: RolloutOptions["ledger"];
   /** Says which table's ids the host uses. */
   readonly projection: Pick<Projection, "name">;
@@ -61,106 +62,119 @@ export const createTeammateMirror = (options: {
   readonly settings: Pick<RolloutSettings, "enabled" | "writeThrough">;
   /** Default: process.emitWarning. */
   readonly onFailure?: (failure: MirrorFailure) => void;
-}): TeammateMirror => {
-  const { projection, settings, onFailure = warn } = options;
-  const { ledger, host } = options.ledger;
-  const isOn = (): boolean => settings.enabled && settings.writeThrough;
-  const owed = new Map<string, TeammateCondition>();
-  const turns = new Map<string, Promise<unknown>>();
-  const counts: Record<MirrorPhase, number> = { append_journal: 0, refresh_snapshot: 0 };
+};
 
-  const failed = (phase: MirrorPhase, id: string | null, error: unknown): null => {
+export const createTeammateMirror = (options: TeammateMirrorOptions): TeammateMirror => {
+  const { settings, onFailure = warn } = options;
+  const isOn = (): boolean => settings.enabled && settings.writeThrough;
+  const debts = openDebts();
+  const { failed, counts } = countFailures(onFailure);
+  const journal = journalOf(options, failed);
+  const inTurn = turns();
+  /** An older word about a run must not overtake a newer one. */
+  const pay = (id: string): Promise<readonly BlockedTeammate[] | null> =>
+    inTurn(id, async () => {
+      const condition = debts.of(id);
+      if (condition === undefined) return null;
+      const { done, blocked } = await journal.write(condition);
+      if (done) debts.settle(condition);
+      return blocked;
+    });
+  const payAllBut = async (id: string | null): Promise<void> => {
+    for (const other of debts.ids()) if (other !== id) await pay(other);
+  };
+  return {
+    tell: async (condition) => {
+      if (!isOn()) return null;
+      debts.owe(condition);
+      const blocked = await pay(condition.id);
+      if (blocked !== null) await payAllBut(condition.id);
+      return blocked;
+    },
+    reconcile: async (live) => {
+      if (!isOn()) return [];
+      for (const condition of live ?? []) debts.owe(condition);
+      // Nobody waits any more in a run that the ledger shows as blocked and the host does not name.
+      for (const id of live === undefined ? [] : await journal.blockedBeside(live))
+        debts.owe({ id, blocked: [] });
+      await payAllBut(null);
+      return debts.ids();
+    },
+    failures: () => ({ ...counts }),
+  };
+};
+
+/** What is owed of a run is the newest condition, with every answer that was not recorded yet. */
+const openDebts = () => {
+  const owed = new Map<string, TeammateCondition>();
+  return {
+    of: (id: string) => owed.get(id),
+    ids: () => [...owed.keys()],
+    owe: (condition: TeammateCondition): void => {
+      const answered = { ...owed.get(condition.id)?.answered, ...condition.answered };
+      owed.delete(condition.id);
+      owed.set(condition.id, { ...condition, answered });
+      const [oldest] = owed.keys();
+      if (owed.size > OWED_RUNS_MAX && oldest !== undefined) owed.delete(oldest);
+    },
+    /** Unless something newer was said meanwhile. */
+    settle: (condition: TeammateCondition): void => {
+      if (owed.get(condition.id) === condition) owed.delete(condition.id);
+    },
+  };
+};
+
+type Failed = (phase: MirrorPhase, id: string | null, error: unknown) => void;
+
+const countFailures = (onFailure: (failure: MirrorFailure) => void) => {
+  const counts: Record<MirrorPhase, number> = { append_journal: 0, refresh_snapshot: 0 };
+  const failed: Failed = (phase, id, error) => {
     counts[phase] += 1;
     try {
       onFailure({ phase, id, error });
     } catch (untold) {
       process.emitWarning(`A failure of the teammate mirror could not be told: ${String(untold)}`);
     }
-    return null;
   };
+  return { counts, failed };
+};
 
-  /** What is owed of a run is the newest condition, with every answer that was not recorded yet. */
-  const owe = (condition: TeammateCondition): void => {
-    const answered = { ...owed.get(condition.id)?.answered, ...condition.answered };
-    owed.delete(condition.id);
-    owed.set(condition.id, { ...condition, answered });
-    const [oldest] = owed.keys();
-    if (owed.size > OWED_RUNS_MAX && oldest !== undefined) owed.delete(oldest);
-  };
-
+/** What the mirror does with the ledger; whatever fails there is told, not thrown. */
+const journalOf = ({ ledger: { ledger, host }, projection }: TeammateMirrorOptions, failed: Failed) => {
   const runIdOf = async (id: string): Promise<string> =>
     (await ledger.store.mirrorOf({ projection: projection.name, hostId: id }))?.runId ?? id;
-
-  const pay = async (id: string): Promise<readonly BlockedTeammate[] | null> => {
-    const condition = owed.get(id);
-    if (condition === undefined) return null;
-    let runId: string;
-    try {
-      runId = await runIdOf(id);
-      await ledger.submit(runId, commandOf(condition), host);
-    } catch (error) {
-      // What the ledger refuses, it refuses again; what it could not write, it may write later.
-      if (isRefusal(error) && owed.get(id) === condition) owed.delete(id);
-      return failed("append_journal", id, error);
-    }
-    if (owed.get(id) === condition) owed.delete(id);
+  const blockedIn = async (runId: string, id: string): Promise<readonly BlockedTeammate[] | null> => {
     try {
       return (await ledger.load(runId)).blockedTeammates;
     } catch (error) {
-      return failed("refresh_snapshot", id, error);
+      failed("refresh_snapshot", id, error);
+      return null;
     }
   };
-
-  /** The words about one run in the order in which they were said: an older one must not overtake a newer. */
-  const inTurn = (id: string): Promise<readonly BlockedTeammate[] | null> => {
-    const turn = (turns.get(id) ?? Promise.resolve()).then(() => pay(id));
-    turns.set(id, turn);
-    return turn.finally(() => {
-      if (turns.get(id) === turn) turns.delete(id);
-    });
-  };
-
-  const payAllBut = async (id: string | null): Promise<void> => {
-    for (const other of [...owed.keys()]) if (other !== id) await inTurn(other);
-  };
-
-  /** Runs that the ledger shows as blocked and the host does not name: nobody waits there any more. */
-  const oweUnnamed = async (live: readonly TeammateCondition[]): Promise<void> => {
-    try {
-      const named = new Set(await Promise.all(live.map(({ id }) => runIdOf(id))));
-      for await (const id of liveRuns(ledger))
-        if (!named.has(id) && (await hasBlocked(id))) owe({ id, blocked: [] });
-    } catch (error) {
-      failed("refresh_snapshot", null, error);
-    }
-  };
-
-  /** One run that cannot be read must not keep the others from being made good. */
-  const hasBlocked = async (runId: string): Promise<boolean> => {
-    try {
-      return (await ledger.load(runId)).blockedTeammates.length > 0;
-    } catch (error) {
-      failed("refresh_snapshot", runId, error);
-      return false;
-    }
-  };
-
   return {
-    tell: async (condition) => {
-      if (!isOn()) return null;
-      owe(condition);
-      const blocked = await inTurn(condition.id);
-      if (blocked !== null && owed.size > 0) await payAllBut(condition.id);
+    write: async (condition: TeammateCondition) => {
+      try {
+        const runId = await runIdOf(condition.id);
+        await ledger.submit(runId, commandOf(condition), host);
+        return { done: true, blocked: await blockedIn(runId, condition.id) };
+      } catch (error) {
+        failed("append_journal", condition.id, error);
+        // What the ledger refuses, it refuses again; what it could not write, it may write later.
+        return { done: isRefusal(error), blocked: null };
+      }
+    },
+    /** One run that cannot be read must not keep the others from being made good. */
+    blockedBeside: async (live: readonly TeammateCondition[]): Promise<readonly string[]> => {
+      const blocked: string[] = [];
+      try {
+        const named = new Set(await Promise.all(live.map(({ id }) => runIdOf(id))));
+        for await (const id of liveRuns(ledger))
+          if (!named.has(id) && ((await blockedIn(id, id)) ?? []).length > 0) blocked.push(id);
+      } catch (error) {
+        failed("refresh_snapshot", null, error);
+      }
       return blocked;
     },
-    reconcile: async (live) => {
-      if (!isOn()) return [];
-      for (const condition of live ?? []) owe(condition);
-      if (live !== undefined) await oweUnnamed(live);
-      await payAllBut(null);
-      return [...owed.keys()];
-    },
-    failures: () => ({ ...counts }),
   };
 };
 

@@ -6,6 +6,7 @@ import { newRunId } from "../ledger/run-id.js";
 import type { Mirrors } from "./mirrors.js";
 import { type NewHostRun, newRecord, type Projection } from "./projection.js";
 import type { Stage } from "./stage.js";
+import { turns } from "./turns.js";
 
 /** Of a write that counts: whether the host's table has it too. */
 export type Written = {
@@ -142,19 +143,4 @@ const requireRecord = (run: Run): HostRun => {
   const record = hostRunOf(run);
   if (record === undefined) throw new Error(`run "${run.runId}" was made without a host`);
   return record;
-};
-
-/** Writes to one run of this process wait for each other, or an older record could come into the table last. */
-const turns = () => {
-  const last = new Map<string, Promise<unknown>>();
-  return async <T>(id: string, work: () => Promise<T>): Promise<T> => {
-    const former = last.get(id);
-    const mine = former === undefined ? work() : former.then(work, work);
-    last.set(id, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(id) === mine) last.delete(id);
-    }
-  };
 };

@@ -5,6 +5,7 @@ import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { checkSize, fileLayer, type Layer, parseYaml } from "./layers.js";
+import { written } from "./verbatim.js";
 
 export type SettingEdit = {
   /** Dotted. */
@@ -23,7 +24,8 @@ export const changed = (
   if (changes.length === 0) return { text: before, layer: old };
   const { doc } = parseYaml(before, file);
   for (const change of changes) apply(doc, change);
-  const text = doc.contents === null ? "" : doc.toString({ lineWidth: 0 });
+  const touched = new Set(changes.map(({ key }) => key.split(".")[0] ?? ""));
+  const text = doc.contents === null ? "" : written(doc, before, touched);
   checkSize(file, Buffer.byteLength(text));
   const layer = fileLayer(text, file, origin);
   // A line of the text that is not written yet would mislead: the new value is named by its key.

@@ -30,12 +30,17 @@ export const loadSettings = async (projectDir: string, env: Env): Promise<Loaded
   return { settings, origins: originsOf(settings, layers), file: project.file };
 };
 
+/** No program of before had more sections and keys. */
+const DEFECTS_OF_BEFORE = 500;
+
 /** What is refused may only be old. */
 const mindingTheOld = <T>(files: readonly (Place | undefined)[], check: () => T): T => {
   try {
     return check();
   } catch (error) {
     if (!isLedgerError(error) || error.hint !== undefined) throw error;
+    // Nonsense by the thousand is not old, and is not to be read a second time.
+    if (Number(error.details.count) > DEFECTS_OF_BEFORE) throw error;
     const old = files.findIndex((place) => place?.text !== undefined && isOfBefore(place.text, place.file));
     if (old === -1) throw error;
     const hint = `It may be from before, or another program's: runledger config migrate${old === 0 ? " --user" : ""}`;

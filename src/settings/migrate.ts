@@ -8,6 +8,7 @@ import { globProblem } from "../core/globs.js";
 import { leaveOut } from "./edit.js";
 import { parseYaml } from "./layers.js";
 import { SettingsFile } from "./schema.js";
+import { written } from "./verbatim.js";
 
 /** One thing that was changed: where, and how. */
 export type Moved = { readonly move: string; readonly key: string; readonly how: string };
@@ -63,15 +64,16 @@ export const migrated = (text: string, file: string, { leaveOutOthers = false } 
     ...moved,
     ...left.map((key) => ({ move: "other-programs", key, how: "left out: not RunLedger's" })),
   ];
-  return { text: all.length === 0 ? text : doc.toString({ lineWidth: 0 }), moved: all, others };
+  const touched = new Set(all.map(({ key }) => key.split(".")[0] ?? ""));
+  return { text: all.length === 0 ? text : written(doc, text, touched), moved: all, others };
 };
 
 /** Whether a file looks like one that `config migrate` is for; a single odd key is rather a slip. */
 export const isOfBefore = (text: string, file: string): boolean => {
-  const { moved, others } = migrated(text, file);
-  if (moved.length > 0) return true;
   const { doc } = parseYaml(text, file);
-  return others.some((key) => isMap(doc.get(key, true)));
+  if (!isMap(doc.contents)) return false;
+  if (Object.values(MOVES).some((run) => run(doc).length > 0)) return true;
+  return othersIn(doc.contents).some((key) => isMap(doc.get(key, true)));
 };
 
 /** Two files cannot be told apart by hand once one is gone, so the old text stays under a name of its own. */

@@ -98,7 +98,7 @@ export const fakeTerminal = (size: Size): FakeTerminal => {
     },
     shows: (what) =>
       expect
-        .poll(text, { timeout: 20_000, interval: 10 })
+        .poll(text, { timeout: 8_000, interval: 10 })
         .toMatch(what instanceof RegExp ? what : literally(what)),
     resize: async ({ columns, rows }) => {
       await settled();

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
 import {
   createTeammateMirror,
   type MirrorFailure,
@@ -95,6 +96,29 @@ describe("The mirror of blocked teammates", () => {
     ]);
     const { blockedTeammates } = await w.ledger.load("run_1");
     expect(blockedTeammates.map(({ grantRequestId }) => grantRequestId)).toEqual(["grant-2"]);
+  });
+});
+
+describe("A ledger whose look-ups take their time", () => {
+  test("is told an older word before a newer one all the same", async () => {
+    const w = await world();
+    const turns = [500, 1];
+    let asked = 0;
+    const slow: Store = {
+      ...w.store,
+      mirrorOf: async (by) => {
+        asked += 1;
+        for (let left = turns.shift() ?? 0; left > 0; left -= 1) await turn();
+        return w.store.mirrorOf(by);
+      },
+    };
+    const after = openedOn(slow);
+    const mirror = createTeammateMirror({ ledger: after, projection, settings: on });
+    const older = mirror.tell(blockedOn("run_1", request));
+    await vi.waitUntil(() => asked > 0, { interval: 0 });
+    await mirror.tell({ ...blockedOn("run_1"), answered: { "grant-1": "granted" } });
+    await older;
+    expect((await after.ledger.load("run_1")).blockedTeammates).toEqual([]);
   });
 });
 

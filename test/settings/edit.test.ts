@@ -1,8 +1,9 @@
 import { chmod, lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openSettingsDraft } from "../../src/settings/draft.js";
-import { loadSettings } from "../../src/settings/load.js";
+import { getSetting, loadSettings } from "../../src/settings/load.js";
 import { newFolder, put, refusalOf, removeFoldersAfterEach } from "./folders.js";
 
 removeFoldersAfterEach();
@@ -49,6 +50,87 @@ describe("setSetting", () => {
     expect(await afterSetting(COMMENTED, "runLedger.staleTtl", "4d")).toBe(COMMENTED.replace("3d", "4d"));
     expect(await afterSetting(COMMENTED, "runLedger.workspaceIsolation", "false")).toBe(
       `${COMMENTED}  workspaceIsolation: false\n`,
+    );
+  });
+
+  const LAID_OUT = `agents:
+  coder: { kind: command,   run: [a, -b], env: [ X ] }   # aligned
+  other:
+      kind: command
+      run: [ c ]
+
+
+maxParallelSteps:   4      # as we like it
+workspace:
+    setup:   []            # none
+`;
+
+  it("leaves every section that was not touched as it was written, to the blank", async () => {
+    expect(await afterSetting(LAID_OUT, "maxParallelSteps", "8")).toBe(
+      LAID_OUT.replace("maxParallelSteps:   4      #", "maxParallelSteps: 8 #"),
+    );
+    expect(await afterSetting(LAID_OUT, "leaseTtl", "9s")).toBe(`${LAID_OUT}leaseTtl: 9s\n`);
+    expect(await afterSetting(LAID_OUT, "workspace.share", "[x]")).toBe(
+      LAID_OUT.replace("    setup:   []            # none\n", "  setup: [] # none\n  share:\n    - x\n"),
+    );
+    expect(await afterSetting("protect: [a]", "leaseTtl", "9s")).toBe("protect: [a]\nleaseTtl: 9s\n");
+  });
+
+  it("takes a comment away with the key it stands above, but what heads the file stays", async () => {
+    const file = await fileWith("# all\nleaseTtl:  5s\n# about\nmaxParallelSteps: 4\n");
+    const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+    await draft.save([{ key: "maxParallelSteps", value: undefined }]);
+    expect(await readFile(file, "utf8")).toMatch(/^# all\nleaseTtl: +5s\n$/);
+    await draft.save([{ key: "leaseTtl", value: undefined }]);
+    expect(await readFile(file, "utf8")).toContain("# all\n");
+  });
+
+  it("keeps the blanks inside of brackets also where something beside them was touched", async () => {
+    const text = await afterSetting(LAID_OUT, "agents.coder.timeout", "5m");
+    expect(text).toContain("  coder: { kind: command, run: [a, -b], env: [ X ], timeout: 5m } # aligned\n");
+    expect(text).toContain("run: [ c ]\n");
+  });
+
+  it("changes what was asked and nothing else, however the file is written", async () => {
+    const sections = fc.uniqueArray(
+      fc.constantFrom(
+        "leaseTtl:  5s # soon\n",
+        "# about\nmaxParallelSteps: 4\n\n\n",
+        "protect: [ a,b ]\n",
+        "protect:\n- a # one\n\n- 'b'\n# two\n",
+        "workspace: {setup: [[npm,ci]],\n  share: [x]}\n",
+        '"runLedger":\n    staleTtl: "2h" # q\n    # last\n',
+        "onUnmetCriteria: >-\n  pause\n",
+      ),
+      { selector: (text) => /\w+/.exec(text.replace(/^#.*\n/, ""))?.[0] ?? "", maxLength: 6 },
+    );
+    const key = fc.constantFrom("leaseTtl", "maxParallelSteps", "runLedger.validatorTimeout", "agentTimeout");
+    const file = await fileWith("");
+    await fc.assert(
+      fc.asyncProperty(sections, key, fc.constantFrom(undefined, "3s"), async (parts, name, duration) => {
+        await put(file, parts.join(""));
+        const before = await loadSettings(dirname(file), {});
+        const value = name === "maxParallelSteps" && duration !== undefined ? "7" : duration;
+        const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+        await draft.save([{ key: name, value }]);
+        const after = await loadSettings(dirname(file), {});
+        const text = await readFile(file, "utf8");
+        const [section = ""] = name.split(".");
+        // A comment above a key that goes belongs to it, and stands at the end of what is above.
+        const untouched = parts.filter(
+          (part, at) => !part.includes(section) && !(value === undefined && parts[at + 1]?.includes(section)),
+        );
+        for (const part of untouched) expect(text).toContain(part.trimEnd());
+        for (const [one, origin] of Object.entries(before.origins)) {
+          if (one === name || (one.startsWith("agents.") && name === "agentTimeout")) continue;
+          expect(after.origins[one]).toBe(origin);
+          expect(getSetting(after.settings, one)).toEqual(getSetting(before.settings, one));
+        }
+        if (value !== undefined)
+          expect(getSetting(after.settings, name)).toBe(name === "maxParallelSteps" ? 7 : value);
+        else expect(after.origins[name]).toBe("default");
+      }),
+      { numRuns: 150 },
     );
   });
 

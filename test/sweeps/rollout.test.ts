@@ -29,7 +29,7 @@ describe("A host at work sees no difference while the ledger is rolled out under
           open: (settings) => world.at("off", { settings }),
           faults: { ledger: world.ledgerFaults, table: world.tableFaults },
         });
-        expect([done, stages.length]).toEqual([operationsDone, 9]);
+        expect([done, stages.length]).toEqual([operationsDone, 12]);
       });
 });
 

@@ -1,9 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { createRollout, openMarkdownBoard, openSqlTables, type Rollout } from "../../../src/index.js";
+import {
+  createRollout,
+  createTeammateMirror,
+  openMarkdownBoard,
+  openSqlTables,
+  type Rollout,
+} from "../../../src/index.js";
 import { type Desk, openDesk, shapeOf } from "../../helpers/cli.js";
-import { hostRun, newRun } from "../../rollout/projection-suite.js";
+import { hostRun, hostStep, newRun } from "../../rollout/projection-suite.js";
 
 const desks: Desk[] = [];
 afterEach(async () => {
@@ -182,6 +188,77 @@ describe("rollout drift, explain and replay", () => {
       runs: { synced: 1 },
     });
     expect((await desk.type("rollout", "advance")).code).toBe(0);
+  });
+});
+
+describe("a teammate that waits for a grant", () => {
+  const request = {
+    grantRequestId: "run:shell",
+    agent: "coder",
+    tool: "shell",
+    reason: "to build\u001b[31m",
+  };
+
+  it("is seen in show, why, list, the journal and run_read, several at once", async () => {
+    const desk = await open(staged("writeThrough"));
+    const app = await desk.open();
+    const projection = boardOf(desk);
+    const settings = app.settings.runLedger;
+    const rollout = createRollout({ ledger: app, projection, settings });
+    const { run } = await rollout.create(newRun({ steps: [hostStep("build", { status: "running" })] }));
+    const mirror = createTeammateMirror({ ledger: app, projection, settings });
+    const other = { ...request, grantRequestId: "run:web", tool: "web", attempt: 3 };
+    await mirror.tell({ id: run.id, blocked: [request, other] });
+
+    const waits =
+      'It waits until "coder" (shell, request run:shell), "coder" (web, request run:web) may go on.';
+    const shown = (await desk.type("show", run.id)).out;
+    expect(shown).toContain(waits);
+    expect(shown).toMatch(
+      /^blocked +teammate +coder waits for the grant of web \(run:web, attempt 3\): to build/m,
+    );
+    expect((await desk.type("why", run.id)).out).toBe(
+      `${waits}\n  Grant or deny it where the host asks for it; the ledger only mirrors it.\n`,
+    );
+    expect(await desk.json("why", run.id)).toMatchObject({ for: "person" });
+    expect((await desk.json("list")).runs).toMatchObject([{ blocker: waits }]);
+    const asked = app.issue({ name: "orchestrator", role: "orchestrator", sessionKey: "session-1" });
+    const read = async () =>
+      app
+        .toolsFor(asked)
+        .find(({ name }) => name === "run_read")
+        ?.call({ run_id: run.id });
+    expect(await read()).toMatchObject({
+      teammate_runtime_condition: "blocked_waiting_approval",
+      teammate_blocked_reason: "to build\u001b[31m",
+      teammate_grant_request_id: "run:web",
+      teammate_grant_attempt: 3,
+      teammate_grant_state: "pending",
+      teammates_blocked: [
+        {
+          teammate: "coder",
+          tool: "shell",
+          grant_request_id: "run:shell",
+          grant_attempt: 1,
+          grant_state: "pending",
+        },
+        { tool: "web" },
+      ],
+    });
+
+    await mirror.tell({ id: run.id, blocked: [], answered: { "run:shell": "granted", "run:web": "denied" } });
+    expect(await read()).toMatchObject({
+      teammate_runtime_condition: null,
+      teammate_grant_request_id: null,
+      teammate_grant_attempt: null,
+      teammate_grant_state: null,
+      teammates_blocked: [],
+    });
+    const told = (await desk.type("journal", run.id)).out;
+    expect(told).toContain("coder waits for the grant of shell (run:shell, attempt 1): to build");
+    expect(told).toContain("coder goes on: run:shell was granted");
+    expect(told).toContain("coder goes on: run:web was denied");
+    expect(shown + told).not.toContain("\u001b");
   });
 });
 

@@ -5,7 +5,8 @@ import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
 
-const SAMPLE = `# RunLedger settings. Every key may be left out; \`runledger config list --show-origin\` shows what counts.
+const SAMPLE = `# RunLedger settings. Every key may be left out; \`runledger config list --show-origin\` shows what counts, and
+# \`runledger settings\` changes it on a screen.
 
 # Who works on steps. A program works in a private clone of your repository; exit code 0 means "I am done",
 # which is then verified. It sees PATH, HOME, RUNLEDGER_* and the variables named in \`env\`, nothing else.

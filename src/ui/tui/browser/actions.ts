@@ -184,7 +184,7 @@ const apply: Ask = ({ runId }, desk) => {
   return {
     title: "Apply to your checkout",
     text: [
-      `The verified commits of this run come into ${desk.app.projectDir} (git am, hooks off). What you have changed and not committed is in the way, and stays as it is.`,
+      "The verified commits of this run come into your checkout (git am, hooks off). What is not committed there stays as it is.",
     ],
     fields: [],
     twin,

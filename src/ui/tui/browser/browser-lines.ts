@@ -1,5 +1,5 @@
 import { bodyRows, boxed, boxWidth, framed, type Hint } from "../kit/frame.js";
-import { cut, type Line, lineWidth, type Size, span, told } from "../kit/line.js";
+import { cut, cutLine, type Line, lineWidth, type Size, span, told } from "../kit/line.js";
 import { type DialogState, dialogBox } from "./dialog.js";
 import { helpLines } from "./help.js";
 import { type CommandName, keyMap, keyName } from "./keymap.js";
@@ -32,10 +32,11 @@ export const pageSize = (answer: Answer | null, size: Size): Size => ({
 export const drawBrowser = (page: Page, around: Surroundings, size: Size): readonly Line[] => {
   const { pages, project, pulse, driven, answer, dialog, help } = around;
   const entry = page.typing?.(size.columns);
+  const aside = asideOf(pulse, driven, size.columns);
   const lines = framed(
     {
-      title: titleOf(pages, project, size.columns),
-      aside: asideOf(pulse, driven),
+      title: titleOf(pages, project, size.columns - lineWidth(aside)),
+      aside,
       body: page.draw(pageSize(answer, size)),
       answer: answerLines(answer, size.columns),
       hints: entry?.hints ?? page.hints().map(hintOf),
@@ -48,7 +49,10 @@ export const drawBrowser = (page: Page, around: Surroundings, size: Size): reado
   const keys = helpLines(page.name, boxWidth(size.columns));
   return boxed(
     lines,
-    { title: "Keys", content: keys.slice(Math.min(help, Math.max(0, keys.length - HELP_LEFT))) },
+    {
+      title: "Keys · j k scroll, any other closes",
+      content: keys.slice(Math.min(help, Math.max(0, keys.length - HELP_LEFT))),
+    },
     size,
   );
 };
@@ -67,23 +71,34 @@ const titleOf = (pages: readonly Page[], project: string, columns: number): Line
     span("runledger", "strong"),
     ...(columns >= NAMED ? [span(`  ${told(project)}`, "dim")] : []),
   ];
-  const crumbs = pages.map((page) => [span(" › ", "faint"), ...page.title()]);
+  const crumbs = pages.map((page) => [span(" › ", "faint"), ...cutLine(page.title(), CRUMB_MAX)]);
   for (let from = 0; from < crumbs.length; from += 1) {
     const line = [...name, ...crumbs.slice(from).flat()];
-    if (lineWidth(line) < columns - 1) return line;
+    if (lineWidth(line) < columns - 3) return line;
   }
   return [...name, ...(crumbs.at(-1) ?? [])];
 };
 
+/** A goal may be long; its beginning says which one it is. */
+const CRUMB_MAX = 30;
 /** Columns from which the project is named too. */
-const NAMED = 80;
+const NAMED = 44;
 
-const asideOf = ({ running, waiting }: Pulse, driven: number): Line => [
-  ...(driven > 0 ? [span(`▶ driving ${driven} here  `, "busy")] : []),
-  ...(running > 0 ? [span(`${counted(running)} running`, "dim")] : []),
-  ...(running > 0 && waiting > 0 ? [span("  ")] : []),
-  ...(waiting > 0 ? [span(`◆ ${counted(waiting)} ${waiting === 1 ? "waits" : "wait"} for you`, "warn")] : []),
-];
+/** Columns from which it is said in words. */
+const WORDED = 80;
+
+const asideOf = ({ running, waiting }: Pulse, driven: number, columns: number): Line => {
+  const said = (count: number, mark: string, words: string): string =>
+    columns >= WORDED ? `${mark}${counted(count)} ${words}` : `${mark || "● "}${counted(count)}`;
+  const parts = [
+    ...(driven > 0 ? [span(said(driven, "▶ ", "driven here"), "busy")] : []),
+    ...(running > 0 ? [span(said(running, "", "running"), "dim")] : []),
+    ...(waiting > 0
+      ? [span(said(waiting, "◆ ", waiting === 1 ? "waits for you" : "wait for you"), "warn")]
+      : []),
+  ];
+  return parts.flatMap((part, index) => (index === 0 ? [part] : [span("  "), part]));
+};
 
 const MARKS = { busy: "…", good: "✔", bad: "✘", plain: "·" } as const;
 /** More of an answer would cover what it is about. */

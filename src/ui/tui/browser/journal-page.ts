@@ -102,7 +102,7 @@ export const journalPage = (desk: Desk, runId: string): Page => {
       }
     },
     title: () => [span(`journal of ${shortId(runId)}`)],
-    draw: (size) => drawJournal(state, size),
+    draw: (size) => (state.first ? [] : drawJournal(state, size)),
     hints: () => ["open", "follow", "types", "search", "copy", "help", "back"],
     type: search.type,
     typing: search.shown,

@@ -1,5 +1,4 @@
 import { awaitsApproval, type RunView, type Step } from "../../../index.js";
-import type { Key } from "../kit/keys.js";
 import {
   cut,
   EMPTY,
@@ -14,7 +13,7 @@ import {
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
-import type { CommandName } from "./keymap.js";
+import { keyFor } from "./keymap.js";
 import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { runPage } from "./run-page.js";
@@ -45,78 +44,79 @@ const ABOVE = 2;
 const ROWS_FOR_HEAD = 10;
 const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
 
-export const questionsPage = (desk: Desk): Page => {
-  let view: QuestionsView = { questions: [], place: TOP, more: 0 };
-  let chosenId: string | null = null;
-  /** A run is read again only when it has changed. */
-  const known = new Map<string, { readonly seq: number; readonly questions: readonly Question[] }>();
+type State = QuestionsView & {
+  readonly chosenId: string | null;
+  /** What each run asked when it was last read: it is read again only when it has changed. */
+  readonly known: ReadonlyMap<string, { readonly seq: number; readonly questions: readonly Question[] }>;
+  readonly isRead: boolean;
+};
 
-  const questionsOf = async (runId: string, seq: number): Promise<readonly Question[]> => {
-    const before = known.get(runId);
-    if (before?.seq === seq) return before.questions;
-    const questions = askedIn(await desk.app.view(runId));
-    known.set(runId, { seq, questions });
-    return questions;
-  };
-  const load = async (size: Size): Promise<void> => {
-    const rows = await desk.app.list({ ...WAITING, limit: RUNS_MAX });
-    const questions: Question[] = [];
-    for (const { runId, lastSeq, quarantine } of rows)
-      if (quarantine === null) questions.push(...(await questionsOf(runId, lastSeq)));
-    const ids = new Set(rows.map(({ runId }) => runId));
-    for (const runId of known.keys()) if (!ids.has(runId)) known.delete(runId);
-    const all = rows.length < RUNS_MAX ? rows.length : await desk.app.ledger.store.count(WAITING);
-    const at = questions.findIndex((question) => idOf(question) === chosenId);
-    const place = seen(
-      { ...view.place, at: at === -1 ? view.place.at : at },
-      questions.length,
-      listRows(size),
-    );
-    view = { questions, place, more: all - rows.length };
-    chosenId = idOf(questions[place.at]);
-  };
-  const chosen = (): Question | undefined => view.questions[view.place.at];
-  const command = (name: CommandName, key: Key, size: Size): boolean => {
-    const step = name === "nextHit" ? "j" : name === "previousHit" ? "k" : key;
-    const place = moved(view.place, step, view.questions.length, listRows(size));
-    if (place !== undefined) {
-      view = { ...view, place };
-      chosenId = idOf(chosen());
-      return true;
-    }
-    const question = chosen();
-    if (name === "questions") return true;
-    if (question === undefined) return false;
-    const { runId } = question.view.run;
-    if (name === "open")
-      desk.open(question.step === null ? runPage(desk, runId) : stepPage(desk, runId, question.step.spec.id));
-    else if (name === "journal") desk.open(journalPage(desk, runId));
-    else return false;
-    return true;
-  };
+const START: State = {
+  questions: [],
+  place: TOP,
+  more: 0,
+  chosenId: null,
+  known: new Map(),
+  isRead: false,
+};
+
+export const questionsPage = (desk: Desk): Page => {
+  let state = START;
+  const chosen = (): Question | undefined => state.questions[state.place.at];
   return {
     name: "questions",
-    load,
-    title: () => [span("waiting for you")],
-    draw: (size) => drawQuestions(view, size, desk.now()),
-    hints: () => {
-      const question = chosen();
-      return [
-        ...(question === undefined ? [] : (["open"] as const)),
-        ...actionsFor(question?.view, question?.step ?? undefined),
-        "journal",
-        "help",
-        "back",
-      ];
+    load: async (size) => {
+      const before = state;
+      const read = await readQuestions(desk, before, listRows(size));
+      if (state === before) state = read;
+      else desk.refresh();
     },
-    command,
+    title: () => [span("waiting for you")],
+    draw: (size) => (state.isRead ? drawQuestions(state, size, desk.now()) : []),
+    hints: () => [
+      ...(chosen() === undefined ? [] : (["open"] as const)),
+      ...actionsFor(chosen()?.view, chosen()?.step ?? undefined),
+      "journal",
+      "help",
+      "back",
+    ],
+    command: (name, key, size) => {
+      const place = moved(state.place, keyFor(name, key), state.questions.length, listRows(size));
+      const question = chosen();
+      if (place !== undefined) state = { ...state, place, chosenId: idOf(state.questions[place.at]) };
+      else if (name === "open" && question !== undefined) desk.open(pageOf(desk, question));
+      else if (name === "journal" && question !== undefined)
+        desk.open(journalPage(desk, question.view.run.runId));
+      else return name === "questions";
+      return true;
+    },
     target: () => {
       const question = chosen();
       if (question === undefined) return undefined;
-      const { view: seenView, step } = question;
-      return { runId: seenView.run.runId, view: seenView, ...(step === null ? {} : { step }) };
+      const { view, step } = question;
+      return { runId: view.run.runId, view, ...(step === null ? {} : { step }) };
     },
   };
+};
+
+const pageOf = (desk: Desk, { view, step }: Question): Page =>
+  step === null ? runPage(desk, view.run.runId) : stepPage(desk, view.run.runId, step.spec.id);
+
+const readQuestions = async (desk: Desk, state: State, rows: number): Promise<State> => {
+  const waiting = await desk.app.list({ ...WAITING, limit: RUNS_MAX });
+  const known = new Map<string, { readonly seq: number; readonly questions: readonly Question[] }>();
+  for (const { runId, lastSeq, quarantine } of waiting) {
+    const before = state.known.get(runId);
+    if (quarantine !== null) continue;
+    if (before?.seq === lastSeq) known.set(runId, before);
+    else known.set(runId, { seq: lastSeq, questions: askedIn(await desk.app.view(runId)) });
+  }
+  const questions = [...known.values()].flatMap((each) => each.questions);
+  const all = waiting.length < RUNS_MAX ? waiting.length : await desk.app.ledger.store.count(WAITING);
+  const at = questions.findIndex((question) => idOf(question) === state.chosenId);
+  const place = seen({ ...state.place, at: at === -1 ? state.place.at : at }, questions.length, rows);
+  const chosenId = idOf(questions[place.at]);
+  return { questions, place, more: all - waiting.length, chosenId, known, isRead: true };
 };
 
 const idOf = (question: Question | undefined): string | null =>

@@ -103,7 +103,9 @@ export const stepRows = (run: Run, columns: number): readonly StepRow[] => {
 };
 
 /** Columns from which each part of a row is there. */
-const ROOM = { word: 34, agent: 48, judge: 64, said: 76 } as const;
+const ROOM = { word: 34, agent: 48, judge: 76 } as const;
+/** Less of a sentence says nothing. */
+const SAID_MIN = 12;
 
 const stepLine = (step: Step, gutter: Line, names: number, columns: number, listed: boolean): Line => {
   const { spec, attempt } = step;
@@ -119,10 +121,11 @@ const stepLine = (step: Step, gutter: Line, names: number, columns: number, list
     ...(columns >= ROOM.agent ? [span(pad(cut(told(spec.ownerAgent), 12), 12)), span(" ")] : []),
     ...(columns >= ROOM.judge ? [span(pad(cut(judgeName(step), 15), 15), "dim"), span(" ")] : []),
   ];
-  if (columns < ROOM.said) return head;
+  const room = columns - lineWidth(head);
+  if (room < SAID_MIN) return head;
   const needs = listed && spec.dependsOn.length > 0 ? `after ${spec.dependsOn.map(told).join(", ")}` : "";
   const said = needs === "" ? told(lastWord(step).split("\n")[0] ?? "") : needs;
-  return [...head, span(cut(said, Math.max(0, columns - lineWidth(head))), "dim")];
+  return [...head, span(cut(said, room), "dim")];
 };
 
 const JUDGES: Readonly<Record<string, string>> = { orchestrator_approval: "approval" };

@@ -3,7 +3,7 @@ import type { Key } from "../kit/keys.js";
 import { beside, EMPTY, type Line, onGround, type Size, span, told } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
-import type { CommandName } from "./keymap.js";
+import { type CommandName, keyFor } from "./keymap.js";
 import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { factLines, headLines, stepRows } from "./run-lines.js";
@@ -32,12 +32,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
   const command = (name: CommandName, key: Key, size: Size): boolean => {
     if (view === undefined) return false;
     const rows = rowsOf(size);
-    const next = moved(
-      place,
-      name === "nextHit" ? "j" : name === "previousHit" ? "k" : key,
-      rows.length,
-      listRoom(view, size, desk.now()),
-    );
+    const next = moved(place, keyFor(name, key), rows.length, listRoom(view, size, desk.now()));
     if (next !== undefined) {
       place = next;
       chosenId = rows[place.at]?.stepId ?? null;

@@ -33,7 +33,7 @@ const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
 /** What Tab goes through. Finished runs wait for nobody, so those that do are found among the others. */
 const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
-  { name: "waits for you", query: { statuses: OPEN, waiting: true } },
+  { name: "waiting", query: { statuses: OPEN, waiting: true } },
   { name: "running", query: { statuses: ["running"] } },
   { name: "interrupted", query: { statuses: ["running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
@@ -71,6 +71,8 @@ const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(col
 type State = RunsView & {
   /** The run that stays chosen whatever comes in above it; null when its place was chosen, not it. */
   readonly chosenId: string | null;
+  /** Before anything was read there is nothing to say, not even that there is nothing. */
+  readonly isRead: boolean;
 };
 
 const START: State = {
@@ -82,6 +84,7 @@ const START: State = {
   rows: [],
   chosen: null,
   chosenId: null,
+  isRead: false,
 };
 
 export const runsPage = (desk: Desk): Page => {
@@ -103,7 +106,7 @@ export const runsPage = (desk: Desk): Page => {
       else desk.refresh();
     },
     title: () => [span("runs")],
-    draw: (size) => drawRuns(state, size, desk.now()),
+    draw: (size) => (state.isRead ? drawRuns(state, size, desk.now()) : []),
     hints: () => ["open", "next", "search", "questions", "journal", "resume", "help", "back"],
     type: search.type,
     typing: search.shown,
@@ -159,7 +162,7 @@ const readRuns = async (desk: Desk, state: State, size: Size): Promise<State> =>
   const counts = await Promise.all(FILTERS.map((filter) => store.count(filter.query)));
   const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
   const chosen = wide ? await desk.app.view(row.runId) : null;
-  return { ...state, counts, total, place, rows: listed, chosen, chosenId: row?.runId ?? null };
+  return { ...state, counts, total, place, rows: listed, chosen, chosenId: row?.runId ?? null, isRead: true };
 };
 
 /** Where the chosen run is now: as many places from the end as before. */
@@ -204,10 +207,10 @@ const filterLine = ({ filter, counts, text, total }: RunsView, columns: number):
   );
   const words = names.flatMap(({ name, count, index }) => [
     span(name, index === filter ? "strong" : "dim"),
-    span(` ${counted(count)}   `, index === filter ? "key" : "faint"),
+    span(` ${counted(count)}  `, index === filter ? "key" : "faint"),
   ]);
-  const searched = text === "" ? [] : [span(`“${told(text)}” `, "key"), span(counted(total), "dim")];
-  return fitLine([span(" "), ...words, ...searched], columns);
+  const searched = text === "" ? [] : [span(`“${told(text)}” `, "key"), span(`${counted(total)}   `, "dim")];
+  return fitLine([span(" "), ...searched, ...words], columns);
 };
 
 /** Columns from which each part of a row is there. */

@@ -1,6 +1,7 @@
 import {
   apart,
   clipLine,
+  cut,
   cutLine,
   EMPTY,
   fitLine,
@@ -77,7 +78,8 @@ export const boxed = (
   const inner = boxWidth(columns);
   const edges = [top(box.title, inner), ...box.content.map((line) => side(line, inner)), bottom(inner)];
   const room = lines.length - AROUND;
-  const shown = edges.length <= room ? edges : [...edges.slice(0, Math.max(0, room - 1)), bottom(inner)];
+  const shown =
+    edges.length <= room ? edges : [...edges.slice(0, Math.max(0, room - 1)), bottom(inner, " more ")];
   const from = 1 + Math.max(0, Math.floor((room - shown.length) / 3));
   const left = Math.max(0, Math.floor((columns - inner - 4) / 2));
   return lines.map((line, row) => {
@@ -102,7 +104,9 @@ const side = (line: Line, inner: number): Line => [
   ...fitLine(line, inner),
   span(" │", "faint"),
 ];
-const bottom = (inner: number): Line => [span(`╰${"─".repeat(inner + 2)}╯`, "faint")];
+const bottom = (inner: number, more = ""): Line => [
+  span(`╰─${cut(more, inner).padEnd(inner + 1, "─")}╯`, "faint"),
+];
 
 /** The rest of a line behind so many columns. */
 const after = (line: Line, column: number): Line => {

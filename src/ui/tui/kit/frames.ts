@@ -7,42 +7,51 @@ import type { Size } from "./line.js";
 const USUAL: Size = { columns: 80, rows: 24 };
 /** A terminal that knows these shows all between them at once; the others ignore them. */
 const TOGETHER = { begins: "\u001b[?2026h", ends: "\u001b[?2026l" } as const;
-const CLEAR = "\u001b[0m\u001b[2J";
+/** What is above is written over: some terminals keep a screen that is cleared at once, for scrolling back to it. */
+const clearedBelow = (row: number): string => `\u001b[${row + 1};1H\u001b[0m\u001b[J`;
 
 /** Where Ink writes whole frames; what reaches the terminal are the lines that differ from those that are there. */
 export type Frames = {
   readonly stream: Writable;
   size(): Size;
-  /** What is on the screen is not ours any more: the next frame is written whole. */
-  forget(): void;
+  /** The screen is ours, and empty for all we know: the next frame is written whole. */
+  begin(): void;
+  /** The screen is not ours any more: frames that come late are not written. */
+  end(): void;
 };
 
 // Ink's own ways of writing are of no use here: the plain one erases all lines before each frame, which flickers, and the
 // incremental one (6.8) miscounts lines by one. Lines have their place on this screen, so nothing needs to be counted.
 export const framesOn = (output: WriteStream): Frames => {
   let there: readonly string[] | undefined;
+  let ours = false;
   const draw = (frame: string): void => {
     const lines = frame.split("\n");
     const changes = lines.map((line, row) =>
       line === there?.[row] ? "" : written(line, row, output.columns),
     );
     const gone = (there ?? []).slice(lines.length).map((_, index) => written("", lines.length + index, 1));
-    const text = (there === undefined ? CLEAR : "") + changes.join("") + gone.join("");
+    const rest = there === undefined && lines.length < output.rows ? clearedBelow(lines.length) : "";
+    const text = changes.join("") + gone.join("") + rest;
     there = lines;
     if (text !== "") output.write(TOGETHER.begins + text + TOGETHER.ends);
   };
   const stream = new Writable({
     decodeStrings: false,
     write: (frame: string, _encoding, done) => {
-      if (frame !== "") draw(frame);
+      if (ours && frame !== "") draw(frame);
       done();
     },
   });
   return {
     stream,
     size: () => ({ columns: output.columns || USUAL.columns, rows: output.rows || USUAL.rows }),
-    forget: () => {
+    begin: () => {
+      ours = true;
       there = undefined;
+    },
+    end: () => {
+      ours = false;
     },
   };
 };

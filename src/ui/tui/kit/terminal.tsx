@@ -86,10 +86,11 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   const enter = (): void => {
     output.write((altScreen ? ENTER.alt : "") + ENTER.own);
     input.setRawMode(true);
-    frames.forget();
+    frames.begin();
     parts.redraw();
   };
   const giveBack = (): void => {
+    frames.end();
     input.setRawMode(false);
     const below = `\u001b[${frames.size().rows};1H\n`;
     output.write(LEAVE.own + (altScreen ? LEAVE.alt : below));
@@ -100,7 +101,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
     process.kill(process.pid, "SIGTSTP");
   };
   const redrawWhole = (): void => {
-    frames.forget();
+    frames.begin();
     parts.redraw();
   };
   const leave = (): void => {

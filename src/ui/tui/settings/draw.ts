@@ -120,7 +120,7 @@ const valueSpan = ({ kind, value, text, locked, defects }: SettingRow): Line[num
 const detailLines = (editor: Editor, width: number): Line[] => {
   const row = trialRow(editor);
   if (row === undefined) return [];
-  const { key, bounds, description, defects, origin, locked } = row;
+  const { key, bounds, description, defects, locked } = row;
   const limits = [bounds, `default ${told(defaultText(row))}`].filter((text) => text !== "").join(" · ");
   const narrow = widthOf(told(key)) + widthOf(limits) + 2 > width;
   return [
@@ -130,8 +130,13 @@ const detailLines = (editor: Editor, width: number): Line[] => {
     ...wrapped(description, width, "plain"),
     ...(locked === undefined ? [] : wrapped(`Cannot be changed here: ${locked}.`, width, "warn")),
     ...(narrow ? wrapped(limits, width, "dim") : []),
-    ...wrapped(`from ${origin}`, width, "dim"),
+    ...wrapped(originInWords(row), width, "dim"),
   ];
+};
+
+const originInWords = ({ changed, origin }: SettingRow): string => {
+  if (changed) return "not saved yet";
+  return origin === "default" ? "the default" : `from ${origin}`;
 };
 
 const wrapped = (text: string, width: number, tone: Line[number]["tone"]): Line[] =>

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type LedgerError,
   type SettingEdit,
@@ -56,7 +57,7 @@ export const openEditor = (draft: SettingsDraft): Editor => {
   };
 };
 
-export const chosenRow = ({ items, place }: Editor): SettingRow | undefined => {
+const chosenRow = ({ items, place }: Editor): SettingRow | undefined => {
   const item = items[place.at];
   return item?.kind === "row" ? item.row : undefined;
 };
@@ -227,10 +228,11 @@ const withEdit = (edits: readonly SettingEdit[], edit: SettingEdit): readonly Se
   edit,
 ];
 
-const edited = (editor: Editor, edit: SettingEdit): Editor => ({
-  ...previewed(editor, withEdit(editor.edits, edit)),
-  past: [...editor.past, editor.edits],
-});
+const edited = (editor: Editor, edit: SettingEdit): Editor => {
+  const next = previewed(editor, withEdit(editor.edits, edit));
+  if (isDeepStrictEqual(next.edits, editor.edits)) return told(editor, "dim", "That changes nothing.");
+  return { ...next, past: [...editor.past, editor.edits] };
+};
 
 const undone = (editor: Editor): Editor => {
   const before = editor.past.at(-1);
@@ -240,8 +242,9 @@ const undone = (editor: Editor): Editor => {
 
 /** Edits that bring a key back to what the file says are none. */
 const previewed = (editor: Editor, wanted: readonly SettingEdit[]): Editor => {
-  const preview = editor.draft.preview(wanted);
-  const needed = wanted.filter((edit) => isNeeded(editor, edit, preview));
+  const tried = editor.draft.preview(wanted);
+  const needed = wanted.filter((edit) => isNeeded(editor, edit, tried));
+  const preview = needed.length === wanted.length ? tried : editor.draft.preview(needed);
   const items = itemsOf(preview);
   return { ...editor, edits: needed, preview, items, place: seenIn(items, editor.place) };
 };

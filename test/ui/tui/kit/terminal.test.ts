@@ -43,9 +43,11 @@ describe("a show at a terminal", () => {
     expect(terminal.state.cursorHidden()).toBe(true);
     await terminal.press("a", "up", "escape", "tab", "shift+tab", "enter", "pagedown", "ctrl+c", "backspace");
     await terminal.shows("keys a up escape tab shift+tab");
-    await terminal.press("q");
+    await terminal.press("x", "q", "y");
     await ended;
     await expectRestored(terminal);
+    // A frame that came late would be seen here.
+    expect(await terminal.text()).toBe("");
   });
 
   it("knows every key of one read, and text that is pasted as text", async () => {

@@ -174,7 +174,9 @@ describe("the editor", () => {
     await terminal.shows(/reviewer · Program +\[sh, -c, review\] +unsaved/);
     await terminal.press("s");
     await terminal.shows("changes are in");
-    expect(await readFile(file, "utf8")).toContain("reviewer: { kind: command, run: [ sh, -c, review ] }");
+    expect(await readFile(file, "utf8")).toContain(
+      "  reviewer:\n    kind: command\n    run:\n      - sh\n      - -c\n      - review\n",
+    );
     await terminal.press("k", "D", "s");
     await terminal.shows("1 change is in");
     expect(await readFile(file, "utf8")).not.toContain("reviewer");
