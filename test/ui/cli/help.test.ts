@@ -20,6 +20,7 @@ const COMMANDS = [
     "show",
     "why",
     "journal",
+    "tui",
     "logs",
     "approve",
     "deny",
