@@ -1,7 +1,9 @@
 // Bundles the command line: one entry, and chunks that load when a command needs them (docs/adr/0012).
 // Usage: node build/bundle.mjs [FOLDER]   writes FOLDER/cli, by default dist/cli, from the sources.
+
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -83,4 +85,12 @@ const licences = await Promise.all(packagesIn(Object.keys(metafile.inputs)).map(
 await writeFile(
   join(folder, "THIRD-PARTY.txt"),
   `The command line contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
+);
+
+// The manual page is what the program says of itself.
+const man = join(folder, "..", "man");
+await mkdir(man, { recursive: true });
+await writeFile(
+  join(man, "runledger.1"),
+  execFileSync(process.execPath, [join(folder, "main.js"), "help", "--man"]),
 );

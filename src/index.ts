@@ -1,320 +1,88 @@
-import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
-import { createRun, type NewRun } from "../tools/create-run.js";
-import { toolsFor } from "../tools/index.js";
-import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
-import { requireToolAllowed } from "../tools/profile-guard.js";
-import type { BoundTool, ToolHost } from "../tools/tool.js";
-import type { Caller, Command } from "./core/commands.js";
-import type { Rules } from "./core/decide/guards.js";
-import { formatDuration } from "./core/duration.js";
-import { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
-import { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
-import { PLAN_TEXT_CHARS } from "./core/limits.js";
-import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
-import { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
-import type { Verdict } from "./core/verdict.js";
-import type { Waiting } from "./core/why.js";
-import type { AgentTask } from "./engine/agents/agent.js";
-import { resolveProgram } from "./engine/agents/command.js";
-import type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
-import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
-import type { Finding } from "./engine/doctor.js";
-import type { Driven } from "./engine/executor.js";
-import type { Collected, createKeeping, Forking, Imported, Keeping, Pruned } from "./engine/keeping.js";
-import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents } from "./engine/open-agents.js";
-import { createCredentials } from "./ledger/credentials.js";
-import { type Ledger, openLedger } from "./ledger/ledger.js";
-import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import { probeJournals, readSetAside } from "./ledger/quarantine.js";
-import { memoryBaseCache } from "./pev/base-cache.js";
-import type { Applied, Patch } from "./pev/checkout.js";
-import { createDisposal } from "./pev/disposal.js";
-import { createPev, type Pev } from "./pev/engine.js";
-import { openPrivateStore } from "./pev/git.js";
-import { once } from "./pev/once.js";
-import { openPlaces, type Places } from "./pev/places.js";
-import type { Project } from "./pev/project.js";
-import { createRoomsAhead } from "./pev/rooms-ahead.js";
-import { setSetting } from "./settings/edit.js";
-import { parseYaml } from "./settings/layers.js";
-import { getSetting, loadSettings } from "./settings/load.js";
-import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
-import { type Settings, settingsWire } from "./settings/schema.js";
-import { openArchive } from "./stores/archive.js";
-import { openStore } from "./stores/open.js";
-import { packageFolder } from "./stores/package-folder.js";
-import type { ListQuery, Store } from "./stores/store.js";
-
-export type OpenOptions = {
-  /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
-  readonly projectDir?: string;
-  /** Default: this process's environment. Agents and validators see only what the settings name. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Agents as functions, beside the programs of the settings file. */
-  readonly agents?: Readonly<Record<string, AgentFunction>>;
-  /** Names of agents that work through their tools alone: nobody is started for their steps. */
-  readonly toolAgents?: readonly string[];
-};
-
-/** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping {
-  readonly projectDir: string;
-  /** The ledger's own folder: database, blobs, private git store, logs. */
-  readonly dataDir: string;
-  readonly settings: Settings;
-  /** Who can work on steps here, by name. */
-  readonly agentNames: readonly string[];
-  readonly ledger: Ledger;
-  /** A credential for an in-process caller. */
-  issue(caller: Caller): Caller;
-  /** The run_* tools that this caller may use (seed 002). */
-  toolsFor(caller: Caller): readonly BoundTool[];
-  /** Refuses a tool of the host that the caller's step does not open. */
-  requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
-  createRun(caller: Caller, input: NewRun): Promise<Run>;
-  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
-  drive(runId: string, signal?: AbortSignal): Promise<Driven>;
-  worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
-  /** The whole id for `last`, an id, or the unique end of one. */
-  findRun(given: string): Promise<string>;
-  /** Newest first, with the word for runs that nobody drives. */
-  list(query: ListQuery): Promise<readonly ListedRun[]>;
-  view(runId: string): Promise<RunView>;
-  /** Open policy requests, with the actions this caller may answer them by. */
-  policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
-  /** The typed policy action for the flat inputs of the wire. */
-  readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
-  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
-  /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
-  agentLog(runId: string, stepId: string, attempt: number): string;
-  /** The verified commits of a run as mail patches, in order. */
-  patch(runId: string): Promise<readonly Patch[]>;
-  /** Brings them into the user's checkout; the only thing here that writes there. */
-  apply(runId: string): Promise<Applied>;
-  /** What would stop a run here, each with the way to mend it. */
-  examine(): Promise<readonly Finding[]>;
-  close(): Promise<void>;
-}
-
-// What only some commands do is loaded when it is done: reading a journal must not wait for it.
-const delivery = () => import("./pev/deliver.js");
-const executor = () => import("./engine/executor.js");
-
-/** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
-const SETTLE_MS = 600_000;
-
-export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
-  const env = options.env ?? process.env;
-  const projectDir = await findProject(resolve(options.projectDir ?? "."));
-  const { settings } = await loadSettings(projectDir, env);
-  const dataDir = await dataFolder(projectDir, env);
-  const store = await openStore(dataDir);
-  const places = await openPlaces(join(dataDir, "places"));
-  const functions = options.agents ?? {};
-  const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
-  const { credentials, engine } = createCredentials();
-  const ledger = openLedger({
-    store,
-    credentials,
-    now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
-  });
-  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
-  const pev = createPev({ ledger, engine, project });
-  const logFolder = join(dataDir, "logs");
-  const commands = settings.agents;
-  const agents = openAgents({ commands, functions, projectDir, logFolder, places, environment: env });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
-  const { maxRunHistory } = settings.runLedger;
-  const archive = openArchive(join(dataDir, "archive"));
-  const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
-  const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
-  const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
-    await cleanUpOnce();
-    return (await executor()).driveRun(
-      {
-        ledger,
-        pev,
-        engine,
-        agents,
-        maxParallelSteps: settings.maxParallelSteps,
-        agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
-        leaseTtlMs: settings.leaseTtlMs,
-      },
-      runId,
-      signal,
-    );
-  };
-  return {
-    projectDir,
-    dataDir,
-    settings,
-    agentNames,
-    ledger,
-    issue: (caller) => ledger.issue(caller),
-    toolsFor: (caller) => toolsFor(caller, host),
-    requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
-    drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
-    findRun: (given) => findRun(ledger, given),
-    list: (query) => listRuns(ledger, query),
-    view: (runId) => viewRun(ledger, runId),
-    policyRequests: (run, caller) =>
-      run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
-    readDecision: async (runId, stepId, input) =>
-      readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
-    ...logsIn(ledger, logFolder),
-    patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
-    apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
-    ...keeping,
-    examine: async () =>
-      (await import("./engine/doctor.js")).examine({
-        projectDir,
-        isolated: project.store !== null,
-        agents: commands,
-        share: settings.workspace.share,
-        environment: env,
-        probes: probesOf(ledger, project),
-      }),
-    close: () => pev.close().finally(() => store.close()),
-  };
-};
-
-const openProject = async (parts: {
-  projectDir: string;
-  dataDir: string;
-  settings: Settings;
-  env: NonNullable<OpenOptions["env"]>;
-  places: Places;
-  store: Store;
-}): Promise<Project> => {
-  const { projectDir, dataDir, settings, env, places, store } = parts;
-  const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
-  const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
-  const disposal = createDisposal(places);
-  const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
-  return {
-    folder: projectDir,
-    ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
-    store: git,
-    places,
-    disposal,
-    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
-    workspaceRoot: workspaceRoot(env),
-    cacheFolder: join(dataDir, "cache"),
-    ...settings.workspace,
-    protect: settings.protect,
-    baseCache: memoryBaseCache(),
-    validatorTimeoutMs,
-    environment: env,
-    putBlob: (bytes) => store.putBlob(bytes),
-  };
-};
-
-const now = (): string => new Date().toISOString();
-
-/** A project that names no agents leaves them to its host, so nobody can say which exist. */
-const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({
-  staleTtlMs: settings.runLedger.staleTtlMs,
-  onUnmetCriteria: settings.onUnmetCriteria,
-  changeValidator: settings.changeValidator,
-  agents: agents.length === 0 ? null : agents,
-});
-
-// Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
-const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): string => {
-  const state = env.XDG_STATE_HOME;
-  const home = env.HOME ?? homedir();
-  const base = state !== undefined && isAbsolute(state) ? state : join(home, ".local", "state");
-  return join(base, "runledger", "workspaces");
-};
-
-const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
-  const load = async () => (await import("./engine/keeping.js")).createKeeping(options);
-  return {
-    fork: async (...given) => (await load()).fork(...given),
-    exportRun: async function* (runId) {
-      yield* (await load()).exportRun(runId);
-    },
-    importRun: async (...given) => (await load()).importRun(...given),
-    prune: async (...given) => (await load()).prune(...given),
-    collectGarbage: async (...given) => (await load()).collectGarbage(...given),
-  };
-};
-
-const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
-});
-
-const probesOf = (ledger: Ledger, project: Project) => ({
-  repository: async () => (await import("./pev/probe.js")).probeRepository(project),
-  journals: () => probeJournals(ledger),
-});
-
-/** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
-const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {
-  await pev.reclaim();
-  await readSetAside(ledger);
-  if (maxRunHistory === 0) return;
-  // A full disk for archives is no reason not to work.
-  await keeping
-    .prune()
-    .catch((error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`));
-};
-
-export type {
-  AgentAnswer,
-  AgentFunction,
-  AgentTask,
-  Applied,
-  BoundTool,
-  Caller,
-  Collected,
-  Command,
-  Driven,
-  ErrorCode,
-  ErrorKind,
-  Finding,
-  Forking,
-  Imported,
-  Ledger,
-  ListedRun,
-  NewRun,
-  Patch,
-  PolicyAction,
-  PolicyActionType,
-  PolicyRequest,
-  Pruned,
-  Run,
-  RunStatus,
-  RunView,
-  Settings,
-  Step,
-  StepLogs,
-  StoredEvent,
-  Verdict,
-  Waiting,
-  Worker,
-};
+// The public API: every name on purpose. Its parts are put together in open.ts.
+export type { NewRun } from "../tools/create-run.js";
+export type { BoundTool } from "../tools/tool.js";
+export type { Caller, Command } from "./core/commands.js";
+export { formatDuration } from "./core/duration.js";
+export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
+export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export { PLAN_TEXT_CHARS } from "./core/limits.js";
+export type { PolicyRequest } from "./core/policy-request.js";
+export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
+export { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
+export type { Verdict } from "./core/verdict.js";
+export type { Waiting } from "./core/why.js";
+export type { AgentTask } from "./engine/agents/agent.js";
+export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+export type { Worker } from "./engine/backends/local.js";
+export type { Driven } from "./engine/executor.js";
+export type { Finding } from "./engine/findings.js";
+export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
+export type { StepLogs } from "./engine/logs.js";
+export type { Glance } from "./ledger/glance.js";
+export type { Ledger } from "./ledger/ledger.js";
+export type { ListedRun, RunView } from "./ledger/look-up.js";
+export { glanceAt, type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
+export type { Applied, Patch } from "./pev/checkout.js";
 export {
-  awaitsApproval,
-  errorKinds,
-  eventTypes,
-  findProject,
-  formatDuration,
-  getSetting,
-  isLedgerError,
-  LedgerError,
-  loadSettings,
-  PLAN_TEXT_CHARS,
-  packageFolder,
-  parseYaml,
-  runStatuses,
-  setSetting,
-  settingsWire,
-};
+  type BackgroundAdapter,
+  type BackgroundTask,
+  createBackgroundAdapter,
+  createWorkflowAdapter,
+  type NewTask,
+  type NewWorkflow,
+  type TaskStatus,
+  type Workflow,
+  type WorkflowAdapter,
+  type WorkflowStep,
+} from "./rollout/adapters.js";
+export type { Difference, Drift, DriftKind, Explanation } from "./rollout/drift.js";
+export { openMarkdownBoard } from "./rollout/markdown-board.js";
+export {
+  changedRecord,
+  type HostQuery,
+  type NewHostRun,
+  newRecord,
+  type Projection,
+} from "./rollout/projection.js";
+export type { Replayed } from "./rollout/replay.js";
+export {
+  type Completion,
+  createRollout,
+  type Rollout,
+  type RolloutOptions,
+  type RolloutStatus,
+} from "./rollout/rollout.js";
+export { openSqlTables, type SqlTables } from "./rollout/sql-tables.js";
+export {
+  contradictionsIn,
+  type RolloutSettings,
+  type SettingChange,
+  type Stage,
+  type StageChange,
+  stageOf,
+  stages,
+} from "./rollout/stage.js";
+export {
+  createTeammateMirror,
+  type MirrorFailure,
+  type MirrorPhase,
+  type TeammateCondition,
+  type TeammateMirror,
+} from "./rollout/teammate-mirror.js";
+export type { Trouble, Written } from "./rollout/writes.js";
+export {
+  migrateSettings,
+  openSettingsDraft,
+  type SettingRow,
+  type SettingsDraft,
+  type SettingsPreview,
+  type SettingsTarget,
+} from "./settings/draft.js";
+export type { SettingEdit } from "./settings/edit.js";
+export { settingsJsonSchema } from "./settings/keys.js";
+export { parseYaml } from "./settings/layers.js";
+export { getSetting, loadSettings } from "./settings/load.js";
+export { findProject } from "./settings/project.js";
+export { type Settings, settingGroups, settingsWire } from "./settings/schema.js";
+
+export { packageFolder } from "./stores/package-folder.js";

@@ -12,7 +12,11 @@ cd "$place" && mkdir empty && cd empty
 npm init -y > /dev/null
 npm install --no-audit --no-fund --silent "$place"/runledger-*.tgz
 npx runledger --version
+grep -q '^\.SS runledger run ' node_modules/runledger/dist/man/runledger.1
 npx runledger demo
+schema=node_modules/runledger/dist/settings.schema.json
+node -e 'require("runledger/settings.schema.json")' && npx runledger config schema | diff - "$schema"
+npx runledger init --quiet > /dev/null && head -1 runledger.yaml | grep -qx "# yaml-language-server: \$schema=$schema"
 cat > types.mts <<'TS'
 import { openRunLedger, type RunLedger } from "runledger";
 const open: () => Promise<RunLedger> = () => openRunLedger();

@@ -55,5 +55,17 @@ fails_with 5 runledger pause last
 fails_with 4 runledger show no-such-run
 fails_with 2 runledger rnu plan.yaml
 runledger worker --once
+for shell in bash zsh fish; do runledger completion "$shell" | grep -q __complete; done
+bash -c "$(runledger completion bash)"
+runledger help --man | grep -q '^.SH EXAMPLES'
+runledger help exit-codes | grep -q '^3 '
+runledger list | head -1 > /dev/null
+# The host of docs/rollout.md, as a program that has installed the package.
+mkdir -p "$place/host/node_modules" && ln -s "$root" "$place/host/node_modules/runledger" && cd "$place/host"
+printf 'rollout: { board: BOARD.md }\nrunLedger: { enabled: true, writeThrough: true }\n' > runledger.yaml
+awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/rollout.md" > host.mjs
+node host.mjs | grep -qx 'completed'
+grep -q '^- \[x\] completed' BOARD.md
+runledger rollout drift
 for example in "$root"/examples/*/run.sh; do [ -e "$example" ] || continue; echo "== $example"; bash "$example"; done
 echo "readme: every command held"

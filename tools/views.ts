@@ -88,13 +88,21 @@ const stepView = (step: Step, { ready, request }: Standing) => {
     max_retries: spec.maxRetries,
     depends_on: [...spec.dependsOn],
     tool_profile: [...spec.toolProfile],
-    validator: { type: spec.validator.type, target: spec.validator.target },
-    result:
-      "proposal" in state && state.proposal !== null ? state.proposal.result.slice(-TAIL_IN_ANSWERS) : null,
+    /** A host works on it and nobody judges it: its status is the host's word. */
+    reported: step.report !== null,
+    error: step.report?.error.slice(-TAIL_IN_ANSWERS) || null,
+    validator: step.report === null ? { type: spec.validator.type, target: spec.validator.target } : null,
+    result: resultOf(step)?.slice(-TAIL_IN_ANSWERS) ?? null,
     proposal_seq: "proposal" in state && state.proposal !== null ? state.proposal.seq : null,
     verdict: "verdict" in state && state.verdict !== null ? verdictView(state.verdict) : null,
     policy_request: request === null ? null : policyRequestView(request),
   };
+};
+
+/** What its agent claims, or its host says. */
+const resultOf = ({ state, report }: Step): string | null => {
+  if (report !== null) return report.result;
+  return "proposal" in state && state.proposal !== null ? state.proposal.result : null;
 };
 
 /** The snapshot as seed 002 names it, its steps page by page. */
@@ -107,6 +115,10 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: str
     original_request: run.originalRequest,
     goal: run.goal,
     status: run.state.status,
+    source_kind: run.source?.kind ?? null,
+    source_descriptor: run.source?.descriptor ?? null,
+    reported: run.source !== null,
+    projection_error: run.degraded,
     current_step_id: waiting.stepId,
     current_blocker: waiting.for === "person" ? waiting.sentence : null,
     why: waiting.sentence,
@@ -128,12 +140,34 @@ export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: str
       reason,
       by: by.name,
     })),
+    ...teammateView(run),
     base: run.base,
     head: run.head,
     plan_digest: run.planDigest,
     last_journal_seq: run.seq,
     created_at: run.createdAt,
     updated_at: run.updatedAt,
+  };
+};
+
+/** The last one told, under the names of seed 002, and all of them beside it. */
+const teammateView = ({ blockedTeammates }: Run) => {
+  const last = blockedTeammates.at(-1);
+  return {
+    teammate_runtime_condition: last === undefined ? null : "blocked_waiting_approval",
+    teammate_blocked_reason: last?.reason ?? null,
+    teammate_grant_request_id: last?.grantRequestId ?? null,
+    teammate_grant_attempt: last?.attempt ?? null,
+    teammate_grant_state: last === undefined ? null : "pending",
+    teammates_blocked: blockedTeammates.map(({ grantRequestId, attempt, agent, tool, reason, since }) => ({
+      teammate: agent,
+      tool,
+      blocked_reason: reason,
+      grant_request_id: grantRequestId,
+      grant_attempt: attempt,
+      grant_state: "pending",
+      since,
+    })),
   };
 };
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { Capture, Evidence, PolicyAction, Role } from "./events.js";
+import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
+import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
 import { Verdict } from "./verdict.js";
 import { closed } from "./wire.js";
@@ -24,6 +25,18 @@ const stepId = z.string().min(1);
 const proposalSeq = z.int().optional();
 /** How many errored verdicts there were when judging began: tells a repeated record from a second failure to judge. */
 const round = z.int().min(0);
+
+const grantRequestId = z.string().min(1).max(limit.GRANT_ID_CHARS);
+
+/** A teammate that waits for a grant, as the host that runs it knows it. */
+const BlockedNow = closed({
+  grantRequestId,
+  agent: z.string().min(1).max(limit.TEAMMATE_NAME_CHARS),
+  tool: z.string().min(1).max(limit.TEAMMATE_NAME_CHARS).nullable(),
+  reason: optionalReason,
+  /** Null when the host does not count them: then every change of a blocked request is another attempt. */
+  attempt: z.int().min(1).nullable(),
+});
 
 /** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
 export const Command = z.discriminatedUnion("type", [
@@ -80,7 +93,28 @@ export const Command = z.discriminatedUnion("type", [
     overrideStale: z.boolean(),
   }),
   closed({ type: z.literal("cancel_run"), reason }),
+  /** The run it is sent to becomes what its host says it is. */
+  closed({
+    type: z.literal("mirror_run"),
+    projection: z.string().min(1).max(limit.HOST_ID_CHARS),
+    record: HostRun,
+    /** What to do when it is there and not like that. */
+    existing: z.enum(["update", "refuse"]),
+  }),
+  closed({ type: z.literal("report_change"), change: HostChange }),
+  closed({
+    type: z.literal("sync_projection"),
+    state: z.enum(["synced", "degraded"]),
+    error: z.string().max(limit.REASON_CHARS),
+  }),
   closed({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
+  /** The whole condition of a run's teammates as of now, so that what an earlier call missed is made good by the next. */
+  closed({
+    type: z.literal("mirror_teammates"),
+    blocked: z.array(BlockedNow).max(limit.TEAMMATES_BLOCKED),
+    /** What became of requests that are not blocked any more. */
+    answered: z.array(closed({ grantRequestId, outcome: GrantOutcome })).max(limit.TEAMMATES_BLOCKED),
+  }),
 ]);
 export type Command = z.infer<typeof Command>;
 export type CommandType = Command["type"];

@@ -6,6 +6,8 @@ import type { Run } from "./run.js";
  * completed; a failed step that awaits policy never ends a run by itself.
  */
 export const completion = (run: Run, onUnmetCriteria: "fail" | "pause"): readonly EventBody[] => {
+  // Whether a run that a host drives has ended is the host's to say.
+  if (run.source !== null) return [];
   if (run.state.status !== "running" || run.steps.length === 0) return [];
   if (run.steps.some(({ state }) => state.status !== "completed")) return [];
   if (run.criteria.some(({ state }) => state.status === "unchecked")) return [];

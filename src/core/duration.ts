@@ -4,6 +4,9 @@ type Unit = keyof typeof UNIT_MS;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
+/** What `parseDuration` reads, as a pattern for other programs. */
+export const DURATION_PATTERN = `^\\s*${WHOLE.source.slice(1, -1)}\\s*$`;
+
 /** Milliseconds of `90s`, `2m`, `1h30m`, `250ms`; undefined when the text is no duration. */
 export const parseDuration = (text: string): number | undefined => {
   const trimmed = text.trim();

@@ -27,6 +27,10 @@ export const errorKinds = {
   retries_exhausted: "refused",
   criteria_not_due: "refused",
   verdict_mismatch: "refused",
+  run_mirrored: "refused",
+  run_not_mirrored: "refused",
+  rollout_blocked: "refused",
+  rollout_ended: "refused",
   limit_exceeded: "refused",
   // not there
   run_not_found: "not_found",
@@ -35,6 +39,7 @@ export const errorKinds = {
   criterion_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
+  drift_not_found: "not_found",
   // somebody else was faster
   run_exists: "conflict",
   seq_conflict: "conflict",

@@ -1,9 +1,10 @@
 import * as z from "zod";
+import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
 
-/** Who speaks. People and the engine are roles of their own, so that no agent can pass for them. */
-export const Role = z.enum(["orchestrator", "executor", "human", "engine"]);
+/** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
+export const Role = z.enum(["orchestrator", "executor", "human", "engine", "host"]);
 export type Role = z.infer<typeof Role>;
 
 export const Actor = z.strictObject({ name: z.string(), role: Role });
@@ -62,6 +63,10 @@ export const Waiver = z.strictObject({
 });
 export type Waiver = z.infer<typeof Waiver>;
 
+/** What became of a request for a grant; withdrawn when the teammate stopped waiting without an answer. */
+export const GrantOutcome = z.enum(["granted", "denied", "withdrawn"]);
+export type GrantOutcome = z.infer<typeof GrantOutcome>;
+
 /** Where a run begins that goes on from another one's past. */
 export const ForkPoint = z.strictObject({
   runId: z.string(),
@@ -97,8 +102,10 @@ export const EventBody = z.discriminatedUnion("type", [
       base: z.string().nullable(),
       /** A fork's events up to that seq are the other run's, with their own times and actors. */
       forkedFrom: ForkPoint.nullable(),
+      /** Of a run that a host drives and reports; null for one that is driven here. */
+      source: Source.nullable(),
     }),
-    2,
+    3,
   ),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() })),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
@@ -144,7 +151,40 @@ export const EventBody = z.discriminatedUnion("type", [
     "run_failed",
     z.strictObject({ reason: FailureReason, message: z.string(), unmet: z.array(z.string()) }),
   ),
+  event(
+    "run_reported",
+    z.strictObject({ status: HostRunStatus, ...HostStep.pick({ result: true, error: true }).shape }),
+  ),
+  event(
+    "step_reported",
+    z.strictObject({
+      ...HostStep.pick({ stepId: true, status: true, result: true, error: true }).shape,
+      /** What the step is; null when that did not change. */
+      row: z.strictObject(HostStep.pick({ goal: true, agent: true, dependsOn: true }).shape).nullable(),
+    }),
+  ),
+  event(
+    "projection_synced",
+    z.strictObject({ target: z.string(), status: z.enum(["synced", "degraded"]), error: z.string() }),
+  ),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
+  event(
+    "teammate_approval_blocked",
+    z.strictObject({
+      /** The same for every attempt at the same request. */
+      grantRequestId: z.string(),
+      /** From 1 in each cycle of being blocked. */
+      attempt: z.int().min(1),
+      agent: z.string(),
+      /** What it may not use yet; null when the host does not say. */
+      tool: z.string().nullable(),
+      reason: z.string(),
+    }),
+  ),
+  event(
+    "teammate_approval_unblocked",
+    z.strictObject({ grantRequestId: z.string(), agent: z.string(), outcome: GrantOutcome }),
+  ),
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

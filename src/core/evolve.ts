@@ -1,6 +1,7 @@
 import type { EventBody, EventType, JournalEvent } from "./events.js";
+import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import type { Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
-import { findStep } from "./run.js";
+import { findStep, isTerminal } from "./run.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
 
@@ -32,6 +33,9 @@ const created = (event: EventOf<"run_created">): Run => ({
   createdAt: event.at,
   updatedAt: event.at,
   forkedFrom: event.payload.forkedFrom,
+  source: event.payload.source,
+  report: null,
+  degraded: null,
   workspaceIsolation: event.payload.workspaceIsolation,
   base: event.payload.base,
   head: event.payload.base,
@@ -43,6 +47,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  blockedTeammates: [],
   state: { status: "planning" },
 });
 
@@ -54,6 +59,7 @@ const newStep = (spec: StepSpec): Step => ({
   feedback: null,
   fresh: false,
   lastDecision: null,
+  report: null,
   state: { status: "pending" },
 });
 
@@ -126,14 +132,57 @@ const evolvers: Evolvers = {
   run_resumed: (run) => ({ ...askedAgain(run), state: { status: "running" } }),
   run_completed: (run, { payload, at }) => ({
     ...run,
+    blockedTeammates: [],
     state: { status: "completed", at, summary: payload.summary },
   }),
-  run_failed: (run, { payload, at }) => ({ ...run, state: { status: "failed", at, ...payload } }),
+  run_failed: (run, { payload, at }) => ({
+    ...run,
+    blockedTeammates: [],
+    state: { status: "failed", at, ...payload },
+  }),
+  run_reported: (run, { payload, at, actor }) => {
+    const { status, ...report } = payload;
+    const told = { ...run, report, state: runStateOf[status]({ ...report, at, by: actor }) };
+    return isTerminal(told) ? { ...told, blockedTeammates: [] } : told;
+  },
+  step_reported: (run, event) => reported(run, event),
+  projection_synced: (run, { payload }) => ({
+    ...run,
+    degraded: payload.status === "degraded" ? payload.error : null,
+  }),
   worker_lost: (run, { payload }) => ({
     ...run,
     workersLost: run.workersLost + 1,
     lastLostEpoch: payload.epoch,
   }),
+  teammate_approval_blocked: (run, { payload, at }) => {
+    const { others, former } = withoutRequest(run, payload.grantRequestId);
+    return { ...run, blockedTeammates: [...others, { ...payload, since: former?.since ?? at }] };
+  },
+  teammate_approval_unblocked: (run, { payload }) => ({
+    ...run,
+    blockedTeammates: withoutRequest(run, payload.grantRequestId).others,
+  }),
+};
+
+const withoutRequest = ({ blockedTeammates }: Run, grantRequestId: string) => ({
+  others: blockedTeammates.filter((one) => one.grantRequestId !== grantRequestId),
+  former: blockedTeammates.find((one) => one.grantRequestId === grantRequestId),
+});
+
+/** A step that was never reported before comes last. */
+const reported = (run: Run, { payload, at, actor }: EventOf<"step_reported">): Run => {
+  const { stepId, status, result, error, row } = payload;
+  const change = (step: Step): Step => ({
+    ...step,
+    spec: row === null ? step.spec : reportedSpec({ stepId, ...row }),
+    attempt: status === "running" && step.state.status !== "in_progress" ? step.attempt + 1 : step.attempt,
+    report: { result, error },
+    state: stepStateOf[status]({ result, error, at, by: actor }),
+  });
+  if (findStep(run, stepId) !== undefined) return withStep(run, stepId, change);
+  const spec = reportedSpec({ stepId, ...(row ?? { goal: "", agent: "", dependsOn: [] }) });
+  return { ...run, steps: [...run.steps, change(newStep(spec))] };
 };
 
 const passed = (run: Run, { payload, at }: EventOf<"step_validation_passed">): Run => {

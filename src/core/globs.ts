@@ -1,8 +1,9 @@
 /** Why a text is no glob of ours; undefined when it is one. */
 export const globProblem = (glob: string): string | undefined => {
   if (glob.length > GLOB_CHARS) return `a glob of at most ${GLOB_CHARS} characters`;
-  if (/[@!+*?]\(/.test(glob)) return `alternatives as "{a,b}", no "${/[@!+*?]\(/.exec(glob)?.[0]}…)"`;
-  if (/\{[^{},]*\.\.[^{},]*\}/.test(glob)) return `alternatives as "{a,b}", no ranges`;
+  const [choice] = CHOICE.exec(glob) ?? [];
+  if (choice !== undefined) return `alternatives as "{a,b}", no "${choice}…)"`;
+  if (RANGE.test(glob)) return `alternatives as "{a,b}", no ranges`;
   return undefined;
 };
 
@@ -20,7 +21,13 @@ export const globMatcher = (glob: string, { nocase = false } = {}): ((path: stri
 };
 
 /** Longer than any that a person wrote; what a glob costs grows with it. */
-const GLOB_CHARS = 500;
+export const GLOB_CHARS = 500;
+
+const CHOICE = /[@!+*?]\(/;
+const RANGE = /\{[^{},]*\.\.[^{},]*\}/;
+
+/** What no glob of ours matches, for programs that check it without us. */
+export const refusedInGlobs: readonly RegExp[] = [CHOICE, RANGE];
 
 type Test = (char: string) => boolean;
 type Part =

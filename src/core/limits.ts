@@ -37,9 +37,16 @@ export const VERIFY_ERRORS_MAX = 3;
 export const SESSION_KEY_CHARS = 200;
 /** Client keys that make a command repeatable. */
 export const IDEMPOTENCY_KEY_CHARS = 200;
+/** A host's own name for a request, and the names of its agents and tools: shown in lists and prompts. */
+export const GRANT_ID_CHARS = 200;
+export const TEAMMATE_NAME_CHARS = 200;
+/** More requests than a person would answer for one run; each stands whole in every snapshot. */
+export const TEAMMATES_BLOCKED = 100;
 /** Bytes of validator or agent output that stay readable in the verdict; the whole log is a blob. */
 export const TAIL_BYTES = 8_192;
 /** The whole log of one command; beyond it both ends are kept. Held in memory while the command runs. */
 export const LOG_BYTES = 8 * 1024 * 1024;
 /** Paths listed in a verdict or a refusal; the count is always told. */
 export const PATHS_LISTED = 50;
+/** Ids, step ids and agent names of hosts: names, not texts. */
+export const HOST_ID_CHARS = 200;

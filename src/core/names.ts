@@ -1,5 +1,5 @@
 /** Names that speak for the orchestrator (seed 002); no other role and no agent may bear them. */
-const ORCHESTRATOR_NAMES: readonly string[] = ["orchestrator", "lango-orchestrator", "system"];
+export const ORCHESTRATOR_NAMES: readonly string[] = ["orchestrator", "lango-orchestrator", "system"];
 
 /** Names are compared as people read them: letter case, outer blanks and look-alike widths make no difference. */
 export const foldedName = (name: string): string => name.normalize("NFKC").trim().toLowerCase();

@@ -14,7 +14,8 @@ export type Action =
 
 // Crash recovery is no path of its own: nothing was recorded, so the same action is named again.
 export const nextActions = (run: Run): readonly Action[] => {
-  if (run.state.status !== "running") return [];
+  // A host works on its own runs; nobody here is started for them.
+  if (run.state.status !== "running" || run.source !== null) return [];
   const verify = oldestProposal(run);
   const due = run.steps.length > 0 && run.steps.every(({ state }) => state.status === "completed");
   const criterion = due ? run.criteria.findIndex(({ state }) => state.status === "unchecked") : -1;

@@ -29,6 +29,9 @@ const notNegated = (path: string): string | undefined =>
 const problemOf = (path: string): string | undefined =>
   RULES.find(({ broken }) => broken.test(path))?.expected;
 
+/** What no path of a project matches, for programs that check it without us; a leading "!" is for changed paths alone. */
+export const refusedInPaths = (): readonly RegExp[] => [/^!/, ...RULES.map(({ broken }) => broken)];
+
 const RULES: readonly { readonly broken: RegExp; readonly expected: string }[] = [
   { broken: /^\s*$/, expected: "text that is not blank" },
   { broken: /^\s*-/, expected: `no leading "-", which a program takes for a flag` },

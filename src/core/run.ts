@@ -8,6 +8,7 @@ import type {
   PolicyAction,
   Waiver,
 } from "./events.js";
+import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
 
@@ -23,8 +24,11 @@ export type Proposal = {
 /** A person's or orchestrator's word on a proposal whose validator is orchestrator_approval. */
 export type Approval = { readonly by: Actor; readonly at: string; readonly reason: string };
 
-/** How a step came to be completed. Only the first two say that somebody judged the work. */
-export type CompletedHow = "verified" | "approved" | "skipped" | "decomposed";
+/** How a step came to be completed. Only the first two say that somebody judged the work; `reported` is a host's word. */
+export type CompletedHow = "verified" | "approved" | "skipped" | "decomposed" | "reported";
+
+/** What a host said of a run or step beside its status; "" for nothing. */
+export type Report = { readonly result: string; readonly error: string };
 
 /** What the last attempt left behind for the next one; in the agent's prompt as feedback. */
 export type Feedback =
@@ -60,8 +64,8 @@ export type StepState =
       readonly proposal: Proposal | null;
       readonly verdict: Verdict | null;
     }
-  /** Judged and refused. Only a policy action moves it on. */
-  | { readonly status: "failed"; readonly proposal: Proposal; readonly verdict: Verdict }
+  /** Judged and refused: only a policy action moves it on. Or reported so by a host: then nobody here judged anything. */
+  | { readonly status: "failed"; readonly proposal: Proposal | null; readonly verdict: Verdict | null }
   /** Its agent failed before it proposed. Only a policy action moves it on. */
   | { readonly status: "interrupted"; readonly reason: string; readonly tail: string };
 
@@ -84,6 +88,8 @@ export type Step = {
     readonly reason: string;
     readonly attempt: number;
   } | null;
+  /** Of a step that a host works on; null for one that is judged here. */
+  readonly report: Report | null;
   readonly state: StepState;
 };
 
@@ -94,6 +100,17 @@ export type CriterionState =
 
 export type Criterion = { readonly spec: CriterionSpec; readonly state: CriterionState };
 
+/** A teammate of the host that waits for a grant: mirrored here, answered there (seed 002). */
+export type BlockedTeammate = {
+  readonly grantRequestId: string;
+  readonly attempt: number;
+  readonly agent: string;
+  readonly tool: string | null;
+  readonly reason: string;
+  /** When it was first blocked on this request. */
+  readonly since: string;
+};
+
 export type RunState =
   /** No plan yet; `attach_plan` moves it on. */
   | { readonly status: "planning" }
@@ -102,7 +119,7 @@ export type RunState =
   /** Nothing new starts until `resume_run`. */
   | {
       readonly status: "paused";
-      readonly reason: PauseReason;
+      readonly reason: PauseReason | "reported";
       readonly message: string;
       readonly stepId: string | null;
       readonly since: string;
@@ -112,7 +129,7 @@ export type RunState =
   | {
       readonly status: "failed";
       readonly at: string;
-      readonly reason: FailureReason;
+      readonly reason: FailureReason | "reported";
       readonly message: string;
       readonly unmet: readonly string[];
     };
@@ -141,6 +158,12 @@ export type Run = {
   readonly updatedAt: string;
   /** The past it took over; null for a run that began by itself. */
   readonly forkedFrom: ForkPoint | null;
+  /** The host that drives it and reports it; null for a run that is driven here. */
+  readonly source: Source | null;
+  /** What its host said of it; null for a run that is driven here, and before its host said anything. */
+  readonly report: Report | null;
+  /** Why the host's table is behind this journal; null when it is not. */
+  readonly degraded: string | null;
   readonly workspaceIsolation: boolean;
   /** The commit everything started from. */
   readonly base: string | null;
@@ -156,6 +179,8 @@ export type Run = {
   readonly workersLost: number;
   /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
   readonly lastLostEpoch: number;
+  /** One for each request; the last one told stands last. Empty once the run is over. */
+  readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;
 };
 
@@ -183,8 +208,9 @@ export const awaitsApproval = (step: Step): boolean =>
   step.spec.validator.type === "orchestrator_approval" &&
   step.state.approval === null;
 
-/** A refused, errored or interrupted step asks what to do next. */
+/** A refused, errored or interrupted step asks what to do next; a host answers that for its own. */
 export const hasPolicyRequest = (step: Step): boolean =>
-  step.state.status === "failed" ||
-  step.state.status === "interrupted" ||
-  (step.state.status === "verify_pending" && step.state.errors > 0);
+  step.report === null &&
+  (step.state.status === "failed" ||
+    step.state.status === "interrupted" ||
+    (step.state.status === "verify_pending" && step.state.errors > 0));

@@ -5,7 +5,7 @@ type Upcast = (payload: Payload) => Payload;
 
 /** Of each type, the steps from version 1 to 2, from 2 to 3, and so on. What was written is never rewritten: it is read anew. */
 const upcasts: { readonly [T in EventType]?: readonly Upcast[] } = {
-  run_created: [(payload) => ({ ...payload, forkedFrom: null })],
+  run_created: [(payload) => ({ ...payload, forkedFrom: null }), (payload) => ({ ...payload, source: null })],
 };
 
 /** What was written in an old version, in today's; anything else as it is, for the schema to refuse. */

@@ -1,4 +1,6 @@
+import { quoted } from "./defects.js";
 import { type Action, nextActions } from "./next.js";
+import type { Source } from "./reported.js";
 import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
 
 export type Waiting = {
@@ -18,7 +20,8 @@ export const whyRun = (
   /** Who can work here; null when the host does not say. */
   agents: readonly string[] | null = null,
 ): Waiting => {
-  const { state } = run;
+  const { state, source } = run;
+  if (source !== null) return mirroredWhy(run, source);
   switch (state.status) {
     case "planning":
       return person("It waits for a plan.", null);
@@ -33,6 +36,7 @@ export const whyRun = (
   }
   const actions = nextActions(run);
   const [action] = actions;
+  if (isHeldUp(run, actions)) return heldUpWhy(run);
   if (action === undefined) return blockedWhy(run);
   if (!hasWorker) return unattendedWhy(run, actions, agents);
   return {
@@ -42,6 +46,56 @@ export const whyRun = (
     stepId: "stepId" in action ? action.stepId : null,
   };
 };
+
+/** All that could go on is with teammates that wait for a grant; what somebody can answer here comes first. */
+const isHeldUp = (run: Run, actions: readonly Action[]): boolean =>
+  !(actions.length === 0 && run.steps.some(awaitsApproval)) &&
+  areHeldUp(
+    run,
+    actions.map((due) => (due.kind === "work" ? due.agent : null)),
+  );
+
+const areHeldUp = ({ blockedTeammates }: Run, goingOn: readonly (string | null)[]): boolean =>
+  blockedTeammates.length > 0 &&
+  goingOn.every((name) => blockedTeammates.some(({ agent }) => agent === name));
+
+const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
+  const told = blockedTeammates
+    .slice(0, NAMES_SHOWN)
+    .map(({ agent, tool, grantRequestId }) => `"${agent}" (${tool ?? "a grant"}, request ${grantRequestId})`);
+  return person(
+    `It waits until ${moreThan(told, blockedTeammates.length)} may go on.`,
+    "Grant or deny it where the host asks for it; the ledger only mirrors it.",
+  );
+};
+
+// Whoever drives it is somewhere else; what is known here is what its host said.
+const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting => {
+  const { state } = run;
+  const host = `its host (${kind} ${quoted(hostId)} of ${quoted(projection)})`;
+  switch (state.status) {
+    case "completed":
+      return nothing(`It is completed, as ${host} reported; nothing was verified here${told(state.summary)}`);
+    case "failed":
+      return nothing(
+        `It ${state.reason === "cancelled" ? "was cancelled" : "failed"}, as ${host} reported${told(state.message)}`,
+      );
+    case "paused":
+      return person(`It is paused by ${host}, which alone can resume it${told(state.message)}`, null);
+    case "planning":
+    case "running": {
+      const open = run.steps.filter((step) => step.state.status === "in_progress");
+      const agents = open.map(({ spec }) => spec.ownerAgent);
+      if (areHeldUp(run, agents)) return heldUpWhy(run);
+      const steps = open.length === 0 ? "." : `; at work: ${someOf(open)}.`;
+      const begun = state.status === "planning" ? ", and has not begun" : "";
+      const sentence = `It is driven by ${host}${begun}${steps}`;
+      return { for: "work", sentence, hint: null, stepId: open[0]?.spec.id ?? null };
+    }
+  }
+};
+
+const told = (text: string): string => (text === "" ? "." : `: ${text}`);
 
 const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
   const [action] = actions;
@@ -123,6 +177,9 @@ const workSentence = (run: Run): string => {
   const told = parts
     .filter(([, steps]) => steps.length > 0)
     .map(([what, steps]) => `${what} ${someOf(steps)}`);
+  const grantees = [...new Set(run.blockedTeammates.map(({ agent }) => agent))];
+  if (grantees.length > 0)
+    told.push(`waiting for a grant: ${moreThan(grantees.slice(0, NAMES_SHOWN), grantees.length)}`);
   if (told.length > 0) return `It is at work: ${told.join("; ")}.`;
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
@@ -136,12 +193,14 @@ const NAMES_SHOWN = 5;
 
 const someOf = (steps: readonly Step[]): string => {
   const names = steps.slice(0, NAMES_SHOWN).map(({ spec }) => spec.id);
-  const more = steps.length - names.length;
-  return names.join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return moreThan(names, steps.length);
 };
 
+const moreThan = (names: readonly string[], total: number): string =>
+  names.join(", ") + (total > names.length ? ` and ${total - names.length} more` : "");
+
 const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+  if (state.status === "failed" && state.verdict !== null) return state.verdict.message;
   if (state.status === "interrupted") return state.reason;
   if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
   return feedback?.kind === "verdict" ? feedback.verdict.message : "no verdict";

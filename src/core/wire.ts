@@ -50,7 +50,8 @@ export const isId = (value: string): boolean => value.length <= limit.ID_CHARS &
 
 export const ID_WORDS = `letters, digits, "-" and "_", beginning with a letter or digit, at most ${limit.ID_CHARS}`;
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
-const DURATION_CHARS = 50;
+export const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+/** No duration that means anything is longer. */
+export const DURATION_CHARS = 50;
 
 const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;

@@ -60,7 +60,7 @@ const heldElsewhere = async (ledger: Ledger, runId: string): Promise<LedgerError
     "lease_held",
     `Run "${runId}" is driven by another worker (${lease?.owner ?? "unknown"}).`,
     {
-      hint: "Watch it with `runledger show`, or stop that worker first.",
+      hint: `Watch it: runledger journal ${runId} --follow`,
     },
   );
 };
@@ -299,7 +299,9 @@ const askAgent = async (
   const { spec } = step;
   const agent = agents.get(spec.ownerAgent);
   if (agent === undefined)
-    throw new LedgerError("agent_not_found", `There is no agent "${spec.ownerAgent}".`);
+    throw new LedgerError("agent_not_found", `There is no agent "${spec.ownerAgent}".`, {
+      hint: `Name it in runledger.yaml, then: runledger resume ${run.runId}`,
+    });
   return agent.work({
     runId: run.runId,
     stepId: spec.id,

@@ -176,7 +176,8 @@ const onArrival = (
   caller: Caller,
   { run, rows, header }: ReadBundle,
 ): Pick<ReadBundle, "run" | "rows"> => {
-  if (run.state.status !== "running") return { run, rows };
+  // Of a run that a host drives nobody here would go on with anything.
+  if (run.state.status !== "running" || run.source !== null) return { run, rows };
   const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
   const context = { caller, at: now(), rules: ledger.rules };
   const paused = decide({ type: "pause_run", reason }, run, context, run.runId);

@@ -36,7 +36,9 @@ export const logsOf = async (
   const run = await ledger.load(runId);
   const step = findStep(run, stepId);
   if (step === undefined)
-    throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`);
+    throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
+      hint: `Its steps are listed by: runledger show ${runId}`,
+    });
   if (given !== undefined && given > step.attempt)
     throw new LedgerError("attempt_not_found", `Step "${stepId}" has no attempt ${given}.`, {
       hint: `It was started ${step.attempt} ${step.attempt === 1 ? "time" : "times"}.`,

@@ -5,7 +5,11 @@ import type { Step } from "../core/run.js";
 export const staticPolicy = (step: Step): { decision: PolicyAction; reason: string } => {
   const { state, retryCount, spec } = step;
   const whole =
-    state.status === "failed" ? state.verdict.message : state.status === "interrupted" ? state.reason : "";
+    state.status === "failed"
+      ? (state.verdict?.message ?? "")
+      : state.status === "interrupted"
+        ? state.reason
+        : "";
   const said = whole.slice(0, SAID_CHARS);
   return retryCount < spec.maxRetries
     ? {

@@ -192,7 +192,9 @@ const readEvents = async (
     rows.push(row as NewEventRow);
   }
   if (run === undefined || rows.at(-1)?.hash !== lastHash)
-    throw new LedgerError("bundle_invalid", "The last event is not the one that the header names.");
+    throw new LedgerError("bundle_invalid", "The last event is not the one that the header names.", {
+      hint: "Nothing was imported; export the run again.",
+    });
   return { rows, run };
 };
 

@@ -4,14 +4,14 @@ import { LedgerError } from "../core/errors.js";
 import { foldedName, isReservedName } from "../core/names.js";
 
 export interface Credentials {
-  /** A credential for in-process callers. The engine's own is never issued here. */
+  /** A credential for in-process callers. The engine's own and that of hosts are never issued here. */
   issue(caller: Caller): Caller;
   /** The caller itself when this ledger issued it; a look-alike object is refused. */
   check(caller: Caller): Caller;
 }
 
 // A name alone proves nothing: what counts is that this very object was handed out by this very ledger.
-export const createCredentials = (): { credentials: Credentials; engine: Caller } => {
+export const createCredentials = (): { credentials: Credentials; engine: Caller; host: Caller } => {
   const issued = new WeakSet<Caller>();
   const remember = (caller: Caller): Caller => {
     const frozen = Object.freeze({ ...caller });
@@ -27,7 +27,11 @@ export const createCredentials = (): { credentials: Credentials; engine: Caller 
       });
     },
   };
-  return { credentials, engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }) };
+  return {
+    credentials,
+    engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }),
+    host: remember({ name: "host", role: "host", sessionKey: "host" }),
+  };
 };
 
 /** Control characters and half surrogate pairs do not survive every store, and a journal must give back what it was given. */
@@ -40,9 +44,11 @@ const fitting = (asked: Caller): Caller => {
   if (foldedName(caller.name) === "")
     throw new LedgerError("access_denied", "A caller without a name is no caller.");
   if (UNFIT.test(caller.name + caller.sessionKey))
-    throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.");
-  if (caller.role === "engine")
-    throw new LedgerError("access_denied", "The engine's credential is not for hand-out.");
+    throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.", {
+      hint: "Give a session key without line breaks and control characters.",
+    });
+  if (caller.role === "engine" || caller.role === "host")
+    throw new LedgerError("access_denied", `The ${caller.role}'s credential is not for hand-out.`);
   if (caller.role !== "orchestrator" && isReservedName(caller.name))
     throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
   return caller;

@@ -5,6 +5,8 @@ import { hashesIn } from "./bundle.js";
 
 /** Only these may go: whatever still runs, waits or was never begun stays. */
 export const FINISHED: readonly RunStatus[] = ["completed", "failed"];
+/** How long the runs of a host are kept is its own business: it may still read them, here or in its own table. */
+const OURS = { statuses: FINISHED, mirrored: false };
 /** Who has just finished a run is about to look at it. */
 const KEPT_AFTER_END_MS = 3_600_000;
 /** A blob is put before the event that names it is appended: a judge's log before its other commands and the base's. */
@@ -22,11 +24,11 @@ export const surplusRuns = async (store: Store, keep: number, nowMs: number): Pr
 };
 
 async function* behindNewest(store: Store, keep: number): AsyncGenerator<RunRow> {
-  const kept = keep === 0 ? [] : await store.list({ statuses: FINISHED, limit: keep });
+  const kept = keep === 0 ? [] : await store.list({ ...OURS, limit: keep });
   if (kept.length < keep) return;
   for (let last = kept.at(-1); ; ) {
     const after = last === undefined ? {} : { afterRunId: last.runId };
-    const page = await store.list({ statuses: FINISHED, limit: PAGE, ...after });
+    const page = await store.list({ ...OURS, limit: PAGE, ...after });
     yield* page;
     last = page.at(-1);
     if (page.length < PAGE) return;

@@ -10,7 +10,8 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
   if (key.length === 0 || key.length > limit.IDEMPOTENCY_KEY_CHARS)
     throw new LedgerError(
       "invalid_input",
-      `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters.`,
+      `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters, not ${key.length}.`,
+      { hint: "Give a short name of the one call, such as a job's id." },
     );
   return {
     scope: isCreating(command) ? sessionScope(caller.sessionKey) : runId,

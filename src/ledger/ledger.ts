@@ -6,7 +6,7 @@ import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
 import type { Run } from "../core/run.js";
-import type { ListQuery, NewEventRow, Origin, RunRow, Store } from "../stores/store.js";
+import type { ListQuery, NewEventRow, NewMirror, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
 import { asAppended, fromRow, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
 import { keyOf } from "./keys.js";
@@ -23,6 +23,8 @@ export type SubmitOptions = {
   readonly idempotencyKey?: string;
   /** Epoch of the speaker's lease; the store refuses the append when the lease is not current. */
   readonly epoch?: number;
+  /** With a run that a host drives: the host's own name for it, kept in the same append. */
+  readonly mirror?: NewMirror;
 };
 
 export type Submitted = { readonly run: Run; readonly events: readonly StoredEvent[] };
@@ -231,8 +233,8 @@ const unlessOvertaken = async <T>(
     return await work();
   } catch (error) {
     if (!isLedgerError(error) || !OVERTAKEN.includes(error.code)) throw error;
-    // The name of a run that was taken out stays taken, however often another one is made of it.
-    if (before === undefined && "removedAt" in error.details) throw error;
+    // The name of a run that was taken out, and of one that a host has already, stays taken, however often it is tried.
+    if (before === undefined && ("removedAt" in error.details || "hostId" in error.details)) throw error;
     return undefined;
   }
 };
@@ -283,7 +285,7 @@ const append = async (
   { events, run }: Decision,
   command: Command,
   caller: Caller,
-  { epoch, idempotencyKey }: SubmitOptions,
+  { epoch, idempotencyKey, mirror }: SubmitOptions,
 ): Promise<readonly StoredEvent[]> => {
   const lastHash = before?.hash ?? GENESIS_HASH;
   const rows = toRows(events, lastHash);
@@ -296,6 +298,7 @@ const append = async (
     ...(epoch === undefined ? {} : { epoch }),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(mirror === undefined || before !== undefined ? {} : { mirror }),
   });
   return asAppended(events, appended);
 };

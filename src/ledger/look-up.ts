@@ -34,7 +34,7 @@ export const findRun = async (ledger: Ledger, given: string): Promise<string> =>
   if (only !== undefined && found.length === 1) return only.runId;
   if (found.length > 1)
     throw new LedgerError("invalid_input", `"${given}" is the end of ${found.length} run ids.`, {
-      hint: "Give more of it.",
+      hint: "Give more of it; `runledger list` shows whole ids.",
     });
   if ((await ledger.store.runRow(given)) !== undefined) return given;
   if (given !== "last") throw await absent(ledger.store, given);

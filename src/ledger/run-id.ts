@@ -13,8 +13,10 @@ export const runIdTime = (runId: string): number | undefined => {
 /** A run id becomes part of folder and branch names. */
 const RUN_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${limit.ID_CHARS - 1}}$`);
 
+export const isRunId = (text: string): boolean => RUN_ID.test(text);
+
 export const requireRunId = (runId: string): void => {
-  if (RUN_ID.test(runId)) return;
+  if (isRunId(runId)) return;
   throw new LedgerError("invalid_input", `${JSON.stringify(runId)} is no run id.`, {
     hint: `At most ${limit.ID_CHARS} letters, digits, "-" and "_".`,
   });

@@ -325,7 +325,7 @@ const conflictIn = async (
     .filter(Boolean);
   const paths = unmerged.length > 0 || patch === undefined ? unmerged : await pathsOf(user, [patch]);
   return new LedgerError("apply_conflict", `${patch?.name} does not fit the checkout: ${paths.join(", ")}.`, {
-    hint: "Nothing was changed. Start from a checkout like the run's base, or export the patches and merge by hand.",
+    hint: "Nothing was changed. Start from a checkout like the run's base, or merge by hand what `runledger patch` prints.",
     details: { patch: patch?.name, paths: paths.slice(0, PATHS_LISTED) },
     cause,
   });

@@ -117,7 +117,9 @@ const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefine
   const failed = (await room.provision()).find(({ outcome }) => outcome === "failed");
   if (failed === undefined) return room;
   await room.dispose();
-  throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`);
+  throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`, {
+    hint: "Mend workspace.setup or workspace.share in runledger.yaml.",
+  });
 };
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */

@@ -1,3 +1,4 @@
+import { requireDrivenHere } from "../core/decide/guards.js";
 import { LedgerError } from "../core/errors.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { type Applied, applyPatches, type Patch, patchSeries } from "./checkout.js";
@@ -9,7 +10,9 @@ export const patchesOf = async (
   project: Project,
   runId: string,
 ): Promise<readonly Patch[]> => {
-  const { base, head } = await ledger.load(runId);
+  const run = await ledger.load(runId);
+  requireDrivenHere(run);
+  const { base, head } = run;
   const { store } = project;
   if (store !== null && base !== null && head !== null) return patchSeries({ store, base, head });
   throw new LedgerError(

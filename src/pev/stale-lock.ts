@@ -1,4 +1,5 @@
-import { rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isLedgerError } from "../core/errors.js";
 import type { Git } from "./git.js";
@@ -32,8 +33,24 @@ const lockIn = (error: unknown): string | undefined =>
     ? /Unable to create '(.+\.lock)': File exists/.exec(String(error.details?.stderr))?.[1]
     : undefined;
 
-const removeStale = async (lock: string): Promise<void> => {
+/** Locks that nobody will take away but us, wherever in the store. */
+export const staleLocksOf = async ({ gitDir }: Git): Promise<readonly string[]> => {
+  const names = await readdir(gitDir, { recursive: true });
+  const locks = names.filter((name) => name.endsWith(".lock")).map((name) => join(gitDir, name));
+  const stale = await Promise.all(locks.map(isStale));
+  return locks.filter((_, at) => stale[at]);
+};
+
+export const removeStaleLocks = async (locks: readonly string[]): Promise<void> => {
+  for (const lock of locks) if (await isStale(lock)) await rm(lock, { force: true });
+};
+
+const isStale = async (lock: string): Promise<boolean> => {
   const found = await stat(lock).catch(() => undefined);
-  if (found !== undefined && Date.now() - found.mtimeMs > LOCK_MS) await rm(lock, { force: true });
+  return found !== undefined && Date.now() - found.mtimeMs > LOCK_MS;
+};
+
+const removeStale = async (lock: string): Promise<void> => {
+  if (await isStale(lock)) await rm(lock, { force: true });
   else await delay(PAUSE_MS);
 };

@@ -4,33 +4,57 @@ import { basename, dirname, join } from "node:path";
 import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { checkLayers, checkSize, fileLayer, parseYaml, readSettingsText } from "./layers.js";
+import { checkSize, fileLayer, type Layer, parseYaml } from "./layers.js";
+import { written } from "./verbatim.js";
 
-/** Changes one value and leaves every comment where it is; the file is replaced whole, and only when all of it is valid. */
-export const setSetting = async ({ file, key, value }: { file: string; key: string; value: string }) => {
-  const before = (await readSettingsText(file)) ?? "";
+export type SettingEdit = {
+  /** Dotted. */
+  readonly key: string;
+  /** In YAML; undefined leaves the key out, so that it is what lies below or the default. */
+  readonly value: string | undefined;
+};
+
+/** The file's text with these changes, every comment where it was, and what it says. */
+export const changed = (
+  before: string,
+  { file, origin, changes }: { file: string; origin: string; changes: readonly SettingEdit[] },
+): { readonly text: string; readonly layer: Layer } => {
   // Refuses what is no mapping before anything is put into it.
-  fileLayer(before, file, file);
-  const keys = key.split(".");
-  const named = key.length > KEY_SHOWN_CHARS ? `${key.slice(0, KEY_SHOWN_CHARS)}…` : key;
-  const after = edited(parseYaml(before, file).doc, keys, parseYaml(value, named).value);
-  checkSize(file, Buffer.byteLength(after));
-  const layer = fileLayer(after, file, file);
+  const old = fileLayer(before, file, origin);
+  if (changes.length === 0) return { text: before, layer: old };
+  const { doc } = parseYaml(before, file);
+  for (const change of changes) apply(doc, change);
+  const touched = new Set(changes.map(({ key }) => key.split(".")[0] ?? ""));
+  const text = doc.contents === null ? "" : written(doc, before, touched);
+  checkSize(file, Buffer.byteLength(text));
+  const layer = fileLayer(text, file, origin);
   // A line of the text that is not written yet would mislead: the new value is named by its key.
-  const where = (at: readonly PropertyKey[]): string =>
-    keys.every((segment, index) => at[index] === segment) ? `${named} = ${quoted(value)}` : layer.where(at);
-  checkLayers([{ ...layer, where }]);
-  await replaceFile(file, after);
+  const where: Layer["where"] = (at) => {
+    const change = changes.findLast(({ key }) => key.split(".").every((part, index) => at[index] === part));
+    return change === undefined ? layer.where(at) : changeInWords(change);
+  };
+  return { text, layer: { ...layer, where } };
 };
 
 /** No setting has a longer one. */
 const KEY_SHOWN_CHARS = 200;
 
-const edited = (doc: Document, keys: readonly string[], value: unknown): string => {
+const shownKey = (key: string): string =>
+  key.length > KEY_SHOWN_CHARS ? `${key.slice(0, KEY_SHOWN_CHARS)}…` : key;
+
+const changeInWords = ({ key, value }: SettingEdit): string =>
+  value === undefined ? `${shownKey(key)} left out` : `${shownKey(key)} = ${quoted(value)}`;
+
+const apply = (doc: Document, { key, value }: SettingEdit): void => {
+  const keys = key.split(".");
+  if (value === undefined) leaveOut(doc, keys);
+  else put(doc, keys, parseYaml(value, shownKey(key)).value);
+};
+
+const put = (doc: Document, keys: readonly string[], value: unknown): void => {
   const parents = keys.slice(0, -1).map((_, index) => keys.slice(0, index + 1));
   for (const parent of parents) makeRoom(doc, parent);
   doc.setIn(keys, typeof value === "object" ? doc.createNode(value) : value);
-  return doc.toString({ lineWidth: 0 });
 };
 
 /** Values only go into mappings; a key whose children are all commented out is one without entries. */
@@ -41,8 +65,32 @@ const makeRoom = (doc: Document, keys: readonly string[]): void => {
   else throw new LedgerError("unknown_key", `${quoted(keys.join("."))} holds no settings of its own.`);
 };
 
+/** A mapping that has become empty goes with its last entry: `runLedger:` alone is no mapping. */
+export const leaveOut = (doc: Document, keys: readonly string[]): void => {
+  if (!doc.hasIn(keys)) return;
+  const heading = headingOf(doc, keys);
+  doc.deleteIn(keys);
+  if (heading !== undefined) putHeading(doc, heading);
+  const parent = keys.slice(0, -1);
+  const around = parent.length === 0 ? undefined : doc.getIn(parent, true);
+  if (isMap(around) && around.items.length === 0) leaveOut(doc, parent);
+};
+
+/** What stands above the first key of a file may be about all of it, so it stays. */
+const headingOf = (doc: Document, keys: readonly string[]): string | undefined => {
+  const [first] = isMap(doc.contents) ? doc.contents.items : [];
+  if (keys.length !== 1 || !isScalar(first?.key) || String(first.key.value) !== keys[0]) return undefined;
+  return first.key.commentBefore ?? undefined;
+};
+
+const putHeading = (doc: Document, heading: string): void => {
+  const [first] = isMap(doc.contents) ? doc.contents.items : [];
+  const below = isScalar(first?.key) ? first.key : doc;
+  below.commentBefore = [heading, below.commentBefore].filter((text) => text != null).join("\n");
+};
+
 /** Whoever reads at the same time sees the old file or the new one. */
-const replaceFile = async (file: string, text: string): Promise<void> => {
+export const replaceFile = async (file: string, text: string): Promise<void> => {
   // A link is followed: the file it leads to is what people edit.
   const target = await realpath(file).catch(() => file);
   const mode = await stat(target).then(

@@ -22,7 +22,7 @@ import {
   toDefects,
 } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { type Settings, SettingsFile } from "./schema.js";
+import { contradictionsIn, SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
 
 /** Keys to values; without a prototype, so that no key of a file can mean one. */
 type Tree = { [key: string]: unknown };
@@ -41,11 +41,32 @@ const SETTINGS_BYTES = 131_072;
 
 /** All that is wrong with all layers comes back at once, each defect with its file and line. */
 export const checkLayers = (layers: readonly Layer[]): Settings => {
+  const { settings, flaws, contradictions } = judgeLayers(layers);
+  if (settings !== undefined) return settings;
+  throw refusal([...flaws, ...contradictions], layers);
+};
+
+export type Judged = {
+  /** undefined: something is wrong. */
+  readonly settings: Settings | undefined;
+  readonly flaws: readonly Flaw[];
+  /** What is right alone and wrong together. */
+  readonly contradictions: readonly Flaw[];
+};
+
+export const judgeLayers = (layers: readonly Layer[]): Judged => {
+  const merged = mergeLayers(layers);
+  const result = SettingsFile.safeParse(merged);
+  const flaws = result.success ? [] : flawsOf(result.error.issues, merged);
+  const contradictions = contradictionsIn(merged);
+  return { settings: contradictions.length === 0 ? result.data : undefined, flaws, contradictions };
+};
+
+/** What all layers say together, right or not. */
+export const mergeLayers = (layers: readonly Layer[]): Readonly<Record<string, unknown>> => {
   const merged = emptyTree();
   for (const { tree } of layers) mergeInto(merged, tree, MERGE_DEPTH);
-  const result = SettingsFile.safeParse(merged);
-  if (result.success) return result.data;
-  throw refusal(flawsOf(result.error.issues, merged), layers);
+  return merged;
 };
 
 /** The text of a settings file; undefined when there is none. */
@@ -178,6 +199,7 @@ export const fileLayer = (text: string, file: string, origin: string): Layer => 
   if (value !== null && !isRecord(value)) {
     throw new LedgerError("settings_invalid", `${file} must be a mapping of settings.`);
   }
+  refuseNewer(value?.version, file);
   return {
     origin,
     tree: treeOf(value ?? {}),
@@ -186,6 +208,15 @@ export const fileLayer = (text: string, file: string, origin: string): Layer => 
       return offset === undefined ? file : `${file}${lineText(lines, offset)}`;
     },
   };
+};
+
+const refuseNewer = (version: unknown, file: string): void => {
+  if (typeof version !== "number" || !Number.isInteger(version) || version <= SETTINGS_VERSION) return;
+  throw new LedgerError(
+    "settings_invalid",
+    `${file} is of version ${version}; this RunLedger knows versions up to ${SETTINGS_VERSION}.`,
+    { hint: "Use the newer RunLedger that wrote it, or write the file anew: runledger init." },
+  );
 };
 
 /** One value as a layer of its own. */
@@ -225,11 +256,11 @@ const mergeInto = (target: Tree, source: Readonly<Record<string, unknown>>, dept
   }
 };
 
-const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): LedgerError => {
-  const defects = toDefects(flaws, "settings").map((defect, index) => ({
-    where: whereOf(flaws[index]?.at ?? [], layers),
-    ...defect,
-  }));
+export const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): LedgerError => {
+  const defects = toDefects(flaws, "settings").map((defect, index) => {
+    const at = flaws[index]?.at ?? [];
+    return { where: writerOf(at, layers)?.where(at) ?? "settings", ...defect };
+  });
   const lines = defects.map(({ where, path, found, expected }) => {
     return `${where}: ${path}: found ${found}, expected ${expected}`;
   });
@@ -238,13 +269,13 @@ const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): LedgerError 
 };
 
 /** The layer that reaches farthest towards the flaw wrote it; of two, the upper one. */
-const whereOf = (at: Place, layers: readonly Layer[]): string => {
+export const writerOf = (at: Place, layers: readonly Layer[]): Layer | undefined => {
   let writer: { layer: Layer; depth: number } | undefined;
   for (const layer of layers) {
     const depth = depthIn(layer.tree, at);
     if (depth >= (writer?.depth ?? 0)) writer = { layer, depth };
   }
-  return writer?.layer.where(at) ?? "settings";
+  return writer?.layer;
 };
 
 const depthIn = (tree: Tree, at: Place): number => {

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { isRecord, nearestOf, quoted } from "../core/defects.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import {
   checkLayers,
   fileLayer,
@@ -10,6 +10,7 @@ import {
   readSettingsText,
   valueLayer,
 } from "./layers.js";
+import { isOfBefore } from "./migrate.js";
 import { type Env, SETTINGS_FILE } from "./project.js";
 import { type Settings, settingsWire } from "./schema.js";
 
@@ -23,15 +24,51 @@ type LoadedSettings = {
 
 /** A value counts from the nearest place that names it: environment, then project, then user, then the default. */
 export const loadSettings = async (projectDir: string, env: Env): Promise<LoadedSettings> => {
-  const file = join(projectDir, SETTINGS_FILE);
+  const { user, project, env: variables } = await readPlaces(projectDir, env);
+  const layers = [...layerOf(user, "user"), ...layerOf(project, "project"), ...variables];
+  const settings = mindingTheOld([user, project], () => checkLayers(layers));
+  return { settings, origins: originsOf(settings, layers), file: project.file };
+};
+
+/** No program of before had more sections and keys. */
+const DEFECTS_OF_BEFORE = 500;
+
+/** What is refused may only be old. */
+const mindingTheOld = <T>(files: readonly (Place | undefined)[], check: () => T): T => {
+  try {
+    return check();
+  } catch (error) {
+    if (!isLedgerError(error) || error.hint !== undefined) throw error;
+    // Nonsense by the thousand is not old, and is not to be read a second time.
+    if (Number(error.details.count) > DEFECTS_OF_BEFORE) throw error;
+    const old = files.findIndex((place) => place?.text !== undefined && isOfBefore(place.text, place.file));
+    if (old === -1) throw error;
+    const hint = `It may be from before, or another program's: runledger config migrate${old === 0 ? " --user" : ""}`;
+    throw new LedgerError(error.code, error.message, { details: error.details, hint });
+  }
+};
+
+type Place = {
+  readonly file: string /** undefined: there is no such file. */;
+  readonly text: string | undefined;
+};
+
+/** Where settings come from, as it was read. */
+export type SettingsPlaces = {
+  /** undefined: nobody's home. */
+  readonly user: Place | undefined;
+  readonly project: Place;
+  readonly env: readonly Layer[];
+};
+
+export const readPlaces = async (projectDir: string, env: Env): Promise<SettingsPlaces> => {
   const userFile = userSettingsFile(env);
-  const layers = [
-    ...(userFile === undefined ? [] : await layerOf(userFile, "user")),
-    ...(await layerOf(file, "project")),
-    ...envLayers(env),
-  ];
-  const settings = checkLayers(layers);
-  return { settings, origins: originsOf(settings, layers), file };
+  const file = join(projectDir, SETTINGS_FILE);
+  return {
+    user: userFile === undefined ? undefined : { file: userFile, text: await readSettingsText(userFile) },
+    project: { file, text: await readSettingsText(file) },
+    env: envLayers(env),
+  };
 };
 
 /** The value at a dotted key as it would stand in the file, default included. */
@@ -47,10 +84,8 @@ export const getSetting = (settings: Settings, key: string): unknown => {
 /** `RUNLEDGER_SET_runLedger__staleTtl=2h`: the key with `__` for its dots, the value in YAML. */
 const ENV_PREFIX = "RUNLEDGER_SET_";
 
-const layerOf = async (file: string, origin: "user" | "project"): Promise<Layer[]> => {
-  const text = await readSettingsText(file);
-  return text === undefined ? [] : [fileLayer(text, file, `${origin} ${file}`)];
-};
+const layerOf = (place: Place | undefined, origin: "user" | "project"): Layer[] =>
+  place?.text === undefined ? [] : [fileLayer(place.text, place.file, `${origin} ${place.file}`)];
 
 /** The XDG rules: a relative folder is none, and without a home there is no user file. */
 const userSettingsFile = (env: Env): string | undefined => {
@@ -80,7 +115,10 @@ const originsOf = (settings: Settings, layers: readonly Layer[]): Record<string,
 };
 
 /** An agent without a limit of its own has that of all agents. */
-const inheritedFrom = ([first, , last]: readonly string[], layers: readonly Layer[]): string | undefined =>
+export const inheritedFrom = (
+  [first, , last]: readonly string[],
+  layers: readonly Layer[],
+): string | undefined =>
   first === "agents" && last === "timeout" ? originOf(["agentTimeout"], layers) : undefined;
 
 const unknownKey = (key: string, segment: string, known: readonly string[]): LedgerError => {

@@ -1,9 +1,20 @@
 import * as z from "zod";
+import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
-import { isReservedName } from "../core/names.js";
-import { ProjectGlob, ProjectPath } from "../core/paths.js";
-import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textUpTo } from "../core/wire.js";
+import { closed, ID_WORDS } from "../core/wire.js";
+import {
+  type About,
+  choice,
+  described,
+  duration,
+  jsonSchemaOf,
+  list,
+  toggle,
+  wholeNumber,
+  withWords,
+} from "./kinds.js";
+import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
@@ -34,16 +45,29 @@ export type Settings = {
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
   readonly runLedger: {
+    /** The rollout of a host that keeps runs elsewhere as well: off, whatever the stages below say. */
+    readonly enabled: boolean;
+    readonly shadow: boolean;
+    readonly writeThrough: boolean;
+    /** Never without `writeThrough`. */
+    readonly authoritativeRead: boolean;
+    /** Never without `authoritativeRead`. */
+    readonly projectionRetired: boolean;
     readonly workspaceIsolation: boolean;
     readonly staleTtlMs: number;
     readonly validatorTimeoutMs: number;
     /** Finished runs that are kept here; older ones are archived. 0 keeps all of them. */
     readonly maxRunHistory: number;
   };
+  /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
+  readonly rollout: {
+    /** A SQLite file with workflow tables. */
+    readonly tables: string;
+    /** A Markdown board. */
+    readonly board: string;
+  };
 };
 
-/** Agents, words of a command and names: more than any project has, less than hurts. */
-const ENTRIES_MAX = 200;
 /** Each step in progress is a clone and an agent. Agents mostly wait for a model; so many is what one run is tested with. */
 const PARALLEL_STEPS_MAX = 200;
 /** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
@@ -53,70 +77,227 @@ const LEASE_TTL_MIN_MS = 2_000;
 /** A paused run older than a year is not resumed, it is run again. */
 const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
 
-const duration = (minMs: number, maxMs: number) =>
-  readAs(`a duration such as "2m", from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`, (value) =>
-    durationMs(value, minMs, maxMs),
-  );
-
-const limitMs = duration(1, limit.TIMEOUT_MAX_MS);
-const Argv = listOf(textUpTo(limit.TARGET_CHARS), ENTRIES_MAX, 1).refine(
-  ([program]) => program?.trim() !== "",
-  "a command whose first word is a program",
-);
-const VariableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "the name of an environment variable");
-const VariableNames = listOf(VariableName, ENTRIES_MAX).default([]);
-
-const SharedPath = ProjectPath.refine(
-  (path) => !/^(?:\.?\/)*(?:\.|\.git|\.runledger)?(?:\/|$)/i.test(path),
-  "a path below the project, outside .git and .runledger",
-);
-
-const AgentName = z
-  .string()
-  .refine((name) => !isReservedName(name), "a name that is not reserved")
-  .refine(isId, ID_WORDS);
+const LIMIT_BOUNDS = { minMs: 1, maxMs: limit.TIMEOUT_MAX_MS };
 
 const Agent = closed({
-  kind: z.enum(["command"]),
-  run: Argv,
-  env: VariableNames,
-  timeout: limitMs.optional(),
+  kind: choice(
+    { title: "Kind", description: "What it is: a program that is started for each of its steps." },
+    ["command"],
+  ),
+  run: described(
+    "words",
+    { title: "Program", description: "The program and its arguments; it may be a script of this project." },
+    Argv,
+  ),
+  env: variableNames({
+    title: "Variables",
+    description: "Names of environment variables that are passed through to it.",
+  }),
+  timeout: duration(
+    { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
+    LIMIT_BOUNDS,
+  ).optional(),
 });
 
 const Agents = z.record(AgentName, Agent);
 
+/** Stages of the rollout that contradict themselves alone, told when they are written. `enabled` contradicts none. */
+const STAGE_NEEDS = [
+  {
+    stage: "authoritativeRead",
+    needs: "writeThrough",
+    because: "what is not written to the ledger first cannot be read from it alone",
+  },
+  {
+    stage: "projectionRetired",
+    needs: "authoritativeRead",
+    because: "a projection that is still read cannot be retired",
+  },
+] as const;
+
+/** In the order they are shown; what is in an object is in the group of its name. */
+export const settingGroups = {
+  runLedger: "RunLedger",
+  run: "Run",
+  agents: "Agents",
+  workspace: "Workspace",
+  rollout: "Rollout",
+} as const;
+
+/** Raised when files of before must be migrated; what is newer than this is refused. */
+export const SETTINGS_VERSION = 1;
+
+const RunLedgerKeys = closed({
+  enabled: toggle(
+    {
+      title: "Enabled",
+      description:
+        "The rollout of a host that keeps its runs elsewhere too; while it is off the stages below do nothing.",
+    },
+    false,
+  ),
+  shadow: toggle(
+    { title: "Shadow", description: "The host works as before, and the ledger records alongside." },
+    false,
+  ),
+  writeThrough: toggle(
+    { title: "Write-through", description: "The ledger is written first, then the host's own records." },
+    false,
+  ),
+  authoritativeRead: toggle(
+    { title: "Authoritative read", description: "What is read comes from the ledger; needs writeThrough." },
+    false,
+  ),
+  projectionRetired: toggle(
+    {
+      title: "Projection retired",
+      description: "The host's own records are written no more; needs authoritativeRead.",
+    },
+    false,
+  ),
+  workspaceIsolation: toggle(
+    {
+      title: "Workspace isolation",
+      description:
+        "Agents and validators get private clones; off, they share your folder, one step at a time, no commits.",
+    },
+    true,
+  ),
+  staleTtl: duration(
+    {
+      title: "Stale after",
+      description: "How long a run paused on request stays resumable without --stale.",
+    },
+    { minMs: 1, maxMs: STALE_TTL_MAX_MS },
+  ).prefault("1h"),
+  validatorTimeout: duration(
+    { title: "Validator timeout", description: "Bounds a validator whose step sets no timeout of its own." },
+    LIMIT_BOUNDS,
+  ).prefault("2m"),
+  maxRunHistory: wholeNumber(
+    {
+      title: "Finished runs kept",
+      description: "Finished runs that stay; older ones are archived, and 0 keeps all of them.",
+    },
+    { min: 0, max: RUN_HISTORY_MAX, byDefault: 100 },
+  ),
+});
+
+const hostFile = (about: About) => described("text", about, Word.default(""));
+
+const RolloutKeys = closed({
+  tables: hostFile({
+    title: "Workflow tables",
+    description: "The SQLite file with the host's workflow tables, from the project's folder.",
+  }),
+  board: hostFile({
+    title: "Markdown board",
+    description: "The Markdown file the host keeps its runs in, from the project's folder.",
+  }),
+}).refine(
+  ({ tables, board }) => tables === "" || board === "",
+  "tables or board, not both: a host has one table",
+);
+const NAMED_BOTH = { tables: { minLength: 1 }, board: { minLength: 1 } };
+
+const WorkspaceKeys = closed({
+  setup: list(
+    "commands",
+    {
+      title: "Set-up commands",
+      description: "Commands that make a fresh tree usable, in clones and rooms; each is a list of words.",
+    },
+    Argv,
+    ENTRIES_MAX,
+  ).default([]),
+  share: list(
+    "words",
+    {
+      title: "Shared paths",
+      description: "Paths copied into fresh trees from your checkout, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
+  passEnv: variableNames({
+    title: "Variables passed on",
+    description: "Names of environment variables that validators and set-up commands may see.",
+  }),
+});
+
 /** The settings as people write them: every key optional, durations in words. */
 export const SettingsFile = closed({
+  version: described(
+    "number",
+    { title: "Version", description: "Of the file's form; left out, it is the newest." },
+    z.int().min(1).max(SETTINGS_VERSION),
+  ).optional(),
   // A record passes over `__proto__` in silence.
-  agents: z
-    .unknown()
-    .superRefine((value, context) => {
+  agents: withWords(
+    z.unknown().superRefine((value, context) => {
       if (typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__")) return;
       context.addIssue({ code: "custom", path: ["__proto__"], message: ID_WORDS });
-    })
+    }),
+    () => jsonSchemaOf(Agents),
+  )
     .pipe(Agents)
-    .prefault({}),
-  maxParallelSteps: z.int().min(1).max(PARALLEL_STEPS_MAX).default(4),
-  protect: listOf(ProjectGlob, limit.GLOBS_PER_LIST).default([]),
-  workspace: closed({
-    setup: listOf(Argv, ENTRIES_MAX).default([]),
-    share: listOf(SharedPath, ENTRIES_MAX).default([]),
-    passEnv: VariableNames,
-  }).prefault({}),
-  onUnmetCriteria: z.enum(["fail", "pause"]).default("fail"),
-  changeValidator: z.enum(["orchestrator", "human"]).default("orchestrator"),
-  agentTimeout: limitMs.prefault("30m"),
-  leaseTtl: duration(LEASE_TTL_MIN_MS, limit.TIMEOUT_MAX_MS).prefault("30s"),
-  runLedger: closed({
-    workspaceIsolation: z.boolean().default(true),
-    staleTtl: duration(1, STALE_TTL_MAX_MS).prefault("1h"),
-    validatorTimeout: limitMs.prefault("2m"),
-    maxRunHistory: z.int().min(0).max(RUN_HISTORY_MAX).default(100),
-  }).prefault({}),
+    .prefault({})
+    .meta({ title: settingGroups.agents, description: "Who works on steps, by name." }),
+  maxParallelSteps: wholeNumber(
+    {
+      title: "Parallel steps",
+      description: "Agents at work at the same time in one run.",
+      group: "run",
+    },
+    { min: 1, max: PARALLEL_STEPS_MAX, byDefault: 4 },
+  ),
+  protect: list(
+    "words",
+    {
+      title: "Protected paths",
+      description: "Globs nobody may change, beside the built-in ones and the plan's.",
+      group: "run",
+    },
+    Glob,
+    limit.GLOBS_PER_LIST,
+  ).default([]),
+  workspace: WorkspaceKeys.prefault({}).meta({
+    title: settingGroups.workspace,
+    description: "What makes a fresh tree usable.",
+  }),
+  onUnmetCriteria: choice(
+    {
+      title: "Unmet criteria",
+      description:
+        "What becomes of a run whose acceptance criteria are not met: it fails, or a person is asked.",
+      group: "run",
+    },
+    ["fail", "pause"],
+  ).default("fail"),
+  changeValidator: choice(
+    { title: "Who changes validators", description: "Who may replace the judge of a step.", group: "run" },
+    ["orchestrator", "human"],
+  ).default("orchestrator"),
+  agentTimeout: duration(
+    {
+      title: "Agent time limit",
+      description: "Bounds an agent that has no limit of its own.",
+      group: "agents",
+    },
+    LIMIT_BOUNDS,
+  ).prefault("30m"),
+  leaseTtl: duration(
+    { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
+    { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
+  ).prefault("30s"),
+  runLedger: withWords(RunLedgerKeys, () => ({ allOf: STAGE_NEEDS.map(stageWords) }))
+    .prefault({})
+    .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),
+  rollout: withWords(RolloutKeys, () => ({ not: { required: ["tables", "board"], properties: NAMED_BOTH } }))
+    .prefault({})
+    .meta({ title: settingGroups.rollout, description: "Where the host keeps its own records of runs." }),
 }).transform(
-  ({ agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
+  ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,
     agents: Object.fromEntries(
       Object.entries(agents).map(([name, { timeout, ...agent }]) => [
@@ -126,18 +307,42 @@ export const SettingsFile = closed({
     ),
     agentTimeoutMs: agentTimeout,
     leaseTtlMs: leaseTtl,
-    runLedger: {
-      workspaceIsolation: runLedger.workspaceIsolation,
-      staleTtlMs: runLedger.staleTtl,
-      validatorTimeoutMs: runLedger.validatorTimeout,
-      maxRunHistory: runLedger.maxRunHistory,
-    },
+    runLedger: inMilliseconds(runLedger),
   }),
 );
+
+const inMilliseconds = ({
+  staleTtl,
+  validatorTimeout,
+  ...same
+}: z.output<typeof RunLedgerKeys>): Settings["runLedger"] => ({
+  ...same,
+  staleTtlMs: staleTtl,
+  validatorTimeoutMs: validatorTimeout,
+});
+
+const stageWords = ({ stage, needs }: (typeof STAGE_NEEDS)[number]) => ({
+  anyOf: [{ not: isOn(stage) }, isOn(needs)],
+});
+
+const isOn = (key: string) => ({ required: [key], properties: { [key]: { const: true } } });
+
+/** What each key says is right, and together it is not; told of files with other defects too. */
+export const contradictionsIn = ({ runLedger }: Readonly<Record<string, unknown>>): readonly Flaw[] => {
+  if (!isRecord(runLedger)) return [];
+  return STAGE_NEEDS.filter(({ stage, needs }) => runLedger[stage] === true && runLedger[needs] !== true).map(
+    ({ stage, needs, because }) => ({
+      at: ["runLedger", stage],
+      found: "true",
+      expected: `false, or runLedger.${needs}: true with it: ${because}`,
+    }),
+  );
+};
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
       Object.entries(agents).map(([name, { timeoutMs, ...agent }]) => [
@@ -149,10 +354,10 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {
-      workspaceIsolation: runLedger.workspaceIsolation,
-      staleTtl: exactDuration(runLedger.staleTtlMs),
-      validatorTimeout: exactDuration(runLedger.validatorTimeoutMs),
-      maxRunHistory: runLedger.maxRunHistory,
+      ...switches,
+      staleTtl: exactDuration(staleTtlMs),
+      validatorTimeout: exactDuration(validatorTimeoutMs),
+      maxRunHistory,
     },
   };
 };

@@ -3,9 +3,10 @@ import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-o
 import type { ErrorCode } from "../core/errors.js";
 import type { EventType, Role } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
+import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -108,6 +109,39 @@ export const removals = sqliteTable("removals", {
   lastHash: text("last_hash").notNull(),
   removedAt: text("removed_at").notNull(),
   archive: text("archive"),
+});
+
+/** Runs that a host drives, by the host's own names, and how far its table has followed the journal. */
+export const mirrors = sqliteTable(
+  "mirrors",
+  {
+    runId: text("run_id")
+      .primaryKey()
+      .references(() => runs.runId),
+    projection: text("projection").notNull(),
+    hostId: text("host_id").notNull(),
+    /** By the host's clock: the order of its lists. */
+    createdAt: text("created_at").notNull(),
+    state: text("state").$type<SyncState>().notNull(),
+    syncedSeq: integer("synced_seq").notNull(),
+    error: text("error"),
+    at: text("at").notNull(),
+  },
+  (table) => [
+    unique("mirrors_by_host_id").on(table.projection, table.hostId),
+    index("mirrors_in_order").on(table.projection, table.createdAt, table.hostId),
+  ],
+);
+
+/** What people said of differences between a host's table and the journal. */
+export const explanations = sqliteTable("explanations", {
+  /** Of the difference: another one is another digest. */
+  digest: text("digest").primaryKey(),
+  projection: text("projection").notNull(),
+  actorName: text("actor_name").notNull(),
+  actorRole: text("actor_role").$type<Role>().notNull(),
+  reason: text("reason").notNull(),
+  at: text("at").notNull(),
 });
 
 /** What each client key led to. A key that made a run outlives it, or the same call would make another one. */

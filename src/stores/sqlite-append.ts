@@ -3,7 +3,7 @@ import { LedgerError } from "../core/errors.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
-import type { AppendBatch, EventRow, RunProjection } from "./store.js";
+import type { AppendBatch, EventRow, NewMirror, RunProjection } from "./store.js";
 
 /** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
 export const groupCommitter = (sqlite: Database.Database, statements: Statements) => {
@@ -61,8 +61,22 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
     return { position: Number(lastInsertRowid), actor, ...same };
   });
   if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
+  if (batch.mirror) insertMirror(statements, batch.mirror, runId, lastOf(batch, head).at);
   if (batch.origin) statements.insertOrigin.run({ ...batch.origin, runId });
   return rows;
+};
+
+/** Nothing is known of the host's table yet, so it starts out pending. */
+const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, at: string): void => {
+  const { projection, hostId } = mirror;
+  const taken = statements.mirrored.values({ projection, hostId });
+  if (taken !== undefined)
+    throw new LedgerError(
+      "run_exists",
+      `The host's run "${hostId}" of "${projection}" is run "${taken[0]}" already.`,
+      { details: { hostId, runId: taken[0] } },
+    );
+  statements.insertMirror.run({ ...mirror, runId, state: "pending", syncedSeq: 0, error: null, at });
 };
 
 const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {

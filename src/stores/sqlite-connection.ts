@@ -36,6 +36,24 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
   }
 };
 
+/** Reads what is there now; undefined when only another version of this program can. */
+export const connectToLook = async (file: string): Promise<SqliteConnection | undefined> => {
+  const driver = await loadDriver();
+  const { drizzle } = await import("drizzle-orm/better-sqlite3");
+  const sqlite = openFile(driver, file, { readonly: true, fileMustExist: true, timeout: LOOK_TIMEOUT_MS });
+  try {
+    if (schemaVersion(sqlite) === SCHEMA_VERSION) return { sqlite, db: drizzle(sqlite) };
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+  sqlite.close();
+  return undefined;
+};
+
+/** Whoever looks in passing does not wait for who works. */
+const LOOK_TIMEOUT_MS = 200;
+
 const isBusy = (error: unknown): boolean =>
   [error, (error as { cause?: unknown } | null)?.cause].some((one) =>
     String((one as { code?: unknown } | null)?.code).startsWith("SQLITE_BUSY"),

@@ -1,6 +1,19 @@
-import { and, type Column, count, desc, eq, inArray, isNotNull, lt, or, type SQL, sql } from "drizzle-orm";
+import {
+  and,
+  type Column,
+  count,
+  desc,
+  eq,
+  inArray,
+  isNotNull,
+  lt,
+  not,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
-import { leases, quarantines, runs } from "./schema-sqlite.js";
+import { leases, mirrors, quarantines, runs } from "./schema-sqlite.js";
 import { live, runRow } from "./sqlite-statements.js";
 import type { ListQuery, RunQuery, RunRow } from "./store.js";
 
@@ -37,6 +50,7 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
     query.statuses && inArray(runs.status, [...query.statuses]),
     query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
     query.claimable ? claimable : undefined,
+    query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
     query.quarantined ? isNotNull(quarantines.runId) : undefined,
     query.waiting ? isNotNull(runs.blocker) : undefined,
     query.text === undefined
@@ -52,3 +66,5 @@ const contains = (column: Column, text: string): SQL => sql`instr(lower(${column
 const claimable = sql`${runs.runnable} = 1
   AND ${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
+
+const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;

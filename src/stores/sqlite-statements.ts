@@ -18,6 +18,7 @@ import {
   keys,
   leases,
   meta,
+  mirrors,
   origins,
   quarantines,
   removals,
@@ -60,6 +61,14 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
+    insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
+    mirrored: compiled(
+      sqlite,
+      db
+        .select({ runId: mirrors.runId })
+        .from(mirrors)
+        .where(and(eq(mirrors.projection, given("projection")), eq(mirrors.hostId, given("hostId")))),
+    ),
     forgetRemoval: compiled(sqlite, db.delete(removals).where(eq(removals.runId, given("runId")))),
     saveSnapshot: compiled(
       sqlite,
@@ -96,7 +105,7 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
   /** In the order of what refers to what; the events can only follow their removal. */
   leftovers: [
     db.delete(keys).where(eq(keys.scope, given("runId"))),
-    ...[leases, snapshots, quarantines, origins, events, runs].map((table) =>
+    ...[leases, snapshots, quarantines, origins, mirrors, events, runs].map((table) =>
       db.delete(table).where(eq(table.runId, given("runId"))),
     ),
   ].map((statement) => statement.prepare()),

@@ -2,9 +2,10 @@ import { LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit } from "./group-commit.js";
 import { groupCommitter } from "./sqlite-append.js";
-import { connect, type SqliteConnection } from "./sqlite-connection.js";
+import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
+import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import {
   appendStatements,
   eventsOf,
@@ -29,6 +30,16 @@ export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<S
   }
 };
 
+/** Refuses to write, and waits for nobody; undefined when the file has another version's schema. */
+export const lookAtSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store | undefined> => {
+  try {
+    const connection = await connectToLook(file);
+    return connection === undefined ? undefined : storeOn(connection, blobs);
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
 const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
   const { sqlite, db } = connection;
   const reads = readStatements(db);
@@ -36,6 +47,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
   const { call, stop } = gate();
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
+  const mirrors = onFirstUse(() => mirrorStatements(db));
   const remove = onFirstUse(() => remover(sqlite, reads, keeping()));
   const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit()(group)));
   return {
@@ -66,6 +78,16 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
     originOf: async (runId) => call(() => reads.origin.get({ runId })),
     remove: async (runId, removal) => call(() => remove()(runId, removal)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
+    mirrorOf: async (by) => call(() => mirrorOf(mirrors(), by)),
+    listMirrors: async (query) => call(() => listMirrors(db, query)),
+    countMirrors: async (projection) => call(() => countMirrors(mirrors(), projection)),
+    markSync: async (runId, sync) => {
+      call(() => mirrors().markSync.run({ runId, ...sync }));
+    },
+    explain: async ({ by, ...row }) => {
+      call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
+    },
+    explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
     putBlob: async (bytes) => call(() => blobs.put(bytes)),
     getBlob: async (hash) => call(() => blobs.get(hash)),
     listBlobs: async () => call(() => blobs.list()),

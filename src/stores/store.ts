@@ -55,6 +55,18 @@ export interface Store {
   /** Undefined for a run that is here, or never was. */
   removalOf(runId: string): Promise<Removal | undefined>;
 
+  /** By the run, or by the name its host has for it. Undefined for a run that no host reports. */
+  mirrorOf(by: MirrorName): Promise<MirrorRow | undefined>;
+  /** The newest first by the host's time of creation, then by the host's id; filtered before limited. */
+  listMirrors(query: MirrorQuery): Promise<readonly MirrorRow[]>;
+  /** How many runs of a projection are in each state. */
+  countMirrors(projection: string): Promise<Readonly<Record<SyncState, number>>>;
+  /** Replaces how far the projection of a run has come; no event, because it is said with every write. */
+  markSync(runId: string, sync: Sync): Promise<void>;
+  /** Replaces what was said of the same difference before. */
+  explain(explanation: ExplanationRow): Promise<void>;
+  explanationOf(digest: string): Promise<ExplanationRow | undefined>;
+
   /** Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. */
   putBlob(bytes: Uint8Array): Promise<string>;
   /** Verified against its hash; throws `blob_corrupt` when it does not match. */
@@ -120,6 +132,48 @@ export type Removal = {
   readonly archive: string | null;
 };
 
+/** Pending: the projection may lack what the journal has. Degraded: it could not be written. */
+export type SyncState = "synced" | "pending" | "degraded";
+
+export type Sync = {
+  readonly state: SyncState;
+  /** The last event that the projection is known to hold; what comes after it makes the run pending. */
+  readonly syncedSeq: number;
+  readonly error: string | null;
+  readonly at: string;
+};
+
+/** What a run is to its host. */
+export type NewMirror = {
+  readonly projection: string;
+  readonly hostId: string;
+  /** By the host's clock, ISO 8601, UTC. */
+  readonly createdAt: string;
+};
+/** A row that is marked synced reads as pending when the journal has gone on since. */
+export type MirrorRow = NewMirror & Sync & { readonly runId: string; readonly lastSeq: number };
+
+export type MirrorName =
+  | { readonly runId: string }
+  | { readonly projection: string; readonly hostId: string };
+
+export type MirrorQuery = {
+  readonly projection: string;
+  readonly statuses?: readonly RunStatus[];
+  readonly state?: SyncState;
+  readonly limit: number;
+  /** Continue after this run of an earlier answer. */
+  readonly after?: Pick<NewMirror, "createdAt" | "hostId">;
+};
+
+export type ExplanationRow = {
+  readonly digest: string;
+  readonly projection: string;
+  readonly by: Actor;
+  readonly reason: string;
+  readonly at: string;
+};
+
 export type KeptBlob = { readonly hash: string; readonly bytes: number; readonly writtenAtMs: number };
 
 export type SnapshotRow = {
@@ -152,6 +206,8 @@ export type AppendBatch = {
   readonly snapshot?: SnapshotRow;
   /** With the first events of a run that was made elsewhere. */
   readonly origin?: Origin;
+  /** With the first events of a run that a host drives. Throws `run_exists` when the host's id has a run already. */
+  readonly mirror?: NewMirror;
 };
 
 export type RunQuery = {
@@ -159,6 +215,8 @@ export type RunQuery = {
   readonly sessionKey?: string;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
+  /** Only runs that hosts drive, or only those that are driven here. */
+  readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */
   readonly quarantined?: boolean;
   /** Only runs that ask something of a person. */

@@ -3,13 +3,17 @@ import { EventBody, eventTypes, eventVersions } from "../../src/core/events.js";
 import { isNewer, upcast } from "../../src/core/upcast.js";
 
 describe("An event of an old version", () => {
-  test("is read as today's: a run that was created before forks were has no other run's past", () => {
+  test("is read as today's: a run that was created before forks and hosts were has no other run's past and is driven here", () => {
     const payload = { goal: "g", originalRequest: "r", workspaceIsolation: true, base: "commit-0" };
     const read = EventBody.parse({
       type: "run_created",
       ...upcast({ type: "run_created", version: 1, payload }),
     });
-    expect(read).toEqual({ type: "run_created", version: 2, payload: { ...payload, forkedFrom: null } });
+    expect(read).toEqual({
+      type: "run_created",
+      version: 3,
+      payload: { ...payload, forkedFrom: null, source: null },
+    });
   });
 
   test.each(eventTypes)("of type %s leads from version 1 to today's, step by step", (type) => {
@@ -20,7 +24,7 @@ describe("An event of an old version", () => {
     const payload = { key: "k", value: "v" };
     for (const version of [0, -1, 1, 2, 99])
       expect(upcast({ type: "note_written", version, payload })).toEqual({ version, payload });
-    expect(upcast({ type: "run_created", version: 2, payload })).toEqual({ version: 2, payload });
+    expect(upcast({ type: "run_created", version: 3, payload })).toEqual({ version: 3, payload });
     expect(upcast({ type: "constructor", version: 1, payload })).toEqual({ version: 1, payload });
     expect(upcast({ type: "run_created", version: 1, payload: "text" })).toEqual({
       version: 1,
@@ -30,8 +34,8 @@ describe("An event of an old version", () => {
 });
 
 test("A later version, or a type that is unknown here, is known to be of a newer program", () => {
-  expect(isNewer("run_created", 3)).toBe(true);
-  expect(isNewer("run_created", 2)).toBe(false);
+  expect(isNewer("run_created", 4)).toBe(true);
+  expect(isNewer("run_created", 3)).toBe(false);
   expect(isNewer("run_teleported", 1)).toBe(true);
   expect(isNewer("toString", 1)).toBe(true);
 });

@@ -1,5 +1,6 @@
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
+import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
 import { findStep, type Run, type Step } from "../../src/core/run.js";
 import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
 import type { Verdict } from "../../src/core/verdict.js";
@@ -11,6 +12,8 @@ export const SESSION = "session-1";
 export const orchestrator: Caller = { name: "orchestrator", role: "orchestrator", sessionKey: SESSION };
 export const person: Caller = { name: "ada", role: "human", sessionKey: "terminal" };
 export const engine: Caller = { name: "engine", role: "engine", sessionKey: "engine" };
+/** Whoever keeps runs elsewhere and rolls the ledger out. */
+export const host: Caller = { name: "host", role: "host", sessionKey: "host" };
 export const executor = (name: string, bound: Partial<Caller> = {}): Caller => ({
   name,
   role: "executor",
@@ -204,6 +207,75 @@ export const resume = (overrideStale = false): Command => ({ type: "resume_run",
 export const cancel = (reason = "not needed"): Command => ({ type: "cancel_run", reason });
 export const loseWorker = (epoch: number): Command => ({ type: "worker_lost", owner: "host:1:1", epoch });
 
+/** The condition of the host's teammates, each blocked on a request of its own; who is not named is not blocked. */
+export const teammates = (
+  blocked: readonly Partial<BlockedNow>[],
+  answered: Mirroring["answered"] = [],
+): Command => ({
+  type: "mirror_teammates",
+  blocked: blocked.map((one) => ({
+    grantRequestId: "grant-1",
+    agent: "coder",
+    tool: "exec",
+    reason: "needs the shell",
+    attempt: null,
+    ...one,
+  })),
+  answered,
+});
+type Mirroring = CommandOf<"mirror_teammates">;
+type BlockedNow = Mirroring["blocked"][number];
+
+export const hostStep = (stepId: string, over: Partial<HostStep> = {}): HostStep => ({
+  stepId,
+  goal: `Do ${stepId}`,
+  agent: "coder",
+  dependsOn: [],
+  status: "pending",
+  result: "",
+  error: "",
+  ...over,
+});
+
+/** A running run of a host, with steps "a" and "z" that nobody has begun. */
+export const hostRun = (over: Partial<HostRun> = {}): HostRun => ({
+  id: "run_1",
+  kind: "workflow",
+  sessionKey: SESSION,
+  name: "Ship it",
+  request: "Please ship it",
+  descriptor: { template: "release" },
+  createdAt: "2026-01-01T00:00:00.000Z",
+  status: "running",
+  result: "",
+  error: "",
+  steps: [hostStep("a"), hostStep("z")],
+  ...over,
+});
+
+export const mirror = (
+  over: Partial<HostRun> = {},
+  existing: "update" | "refuse" = "update",
+): CommandOf<"mirror_run"> => ({ type: "mirror_run", projection: "board", record: hostRun(over), existing });
+export const report = (change: HostChange): Command => ({ type: "report_change", change });
+export const reportStep = (
+  stepId: string,
+  status: HostStep["status"],
+  over: Partial<Pick<HostStep, "result" | "error">> = {},
+): Command => report({ kind: "step_status", stepId, status, result: "", error: "", ...over });
+export const reportRun = (
+  status: HostRun["status"],
+  over: Partial<Pick<HostRun, "result" | "error">> = {},
+): Command => report({ kind: "run_status", status, result: "", error: "", ...over });
+export const sync = (
+  state: "synced" | "degraded",
+  error = state === "degraded" ? "locked" : "",
+): Command => ({
+  type: "sync_projection",
+  state,
+  error,
+});
+
 export const say = (said: Said, run: Run): Command => (typeof said === "function" ? said(run) : said);
 
 /** Who says it when a test does not care. */
@@ -230,5 +302,9 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   pause_run: person,
   resume_run: person,
   cancel_run: person,
+  mirror_run: host,
+  report_change: host,
+  sync_projection: host,
   worker_lost: engine,
+  mirror_teammates: host,
 };

@@ -16,6 +16,8 @@ export type Opened = {
   readonly ledger: Ledger;
   readonly store: Store;
   readonly engine: Caller;
+  /** The rollout's credential. */
+  readonly host: Caller;
   /** Said by whoever usually says it, with a credential of this ledger. */
   tell(runId: string, said: Said, by?: Caller): Promise<Submitted>;
 };
@@ -28,17 +30,19 @@ export const openedIn = async (place: string, over: Partial<Rules> = {}): Promis
 
 /** Another ledger on a store: nothing in memory, credentials of its own. */
 export const openedOn = (store: Store, over: Partial<Rules> = {}): Opened => {
-  const { credentials, engine } = createCredentials();
+  const { credentials, engine, host } = createCredentials();
   const ledger = openLedger({ store, rules: { ...rules, ...over }, credentials, now: () => AT });
+  const ownOf = ({ role }: Caller) => (role === "engine" ? engine : role === "host" ? host : undefined);
   return {
     ledger,
     store,
     engine,
+    host,
     tell: async (runId, said, by) => {
       const run = (await store.runRow(runId)) && (await ledger.load(runId));
       const command = typeof said === "function" ? said(run ?? (await ledger.load(runId))) : said;
       const caller = by ?? usualCaller(command, run);
-      return ledger.submit(runId, command, caller.role === "engine" ? engine : ledger.issue(caller));
+      return ledger.submit(runId, command, ownOf(caller) ?? ledger.issue(caller));
     },
   };
 };

@@ -62,7 +62,9 @@ const strangers: readonly Caller[] = [
   cast.engine,
   cast.executor("coder"),
   cast.executor("reviewer"),
+  cast.host,
   { ...cast.orchestrator, sessionKey: "session-2" },
+  cast.host,
 ];
 
 const tries = (id: string, luck: number, world: World): readonly Said[] => [
@@ -94,6 +96,11 @@ const tries = (id: string, luck: number, world: World): readonly Said[] => [
   cast.pause(),
   cast.resume(luck > 4),
   cast.loseWorker(luck),
+  cast.mirror(),
+  cast.reportStep(id, luck > 4 ? "completed" : "failed"),
+  cast.reportRun(luck > 4 ? "completed" : "cancelled"),
+  cast.sync(luck > 4 ? "synced" : "degraded"),
+  cast.teammates(luck < 3 ? [] : [{ attempt: luck > 4 ? luck : null, reason: `r${luck % 2}` }]),
   ...(luck === 0 ? [cast.cancel(), cast.policy(id, cast.abort)] : []),
 ];
 

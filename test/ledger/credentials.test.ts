@@ -46,6 +46,15 @@ describe("A credential", () => {
     expect(credentials.issue(sly as Caller).role).toBe("executor");
   });
 
+  test("of hosts is made with the ledger and never handed out", () => {
+    const { credentials: own, host } = createCredentials();
+    expect(own.check(host)).toMatchObject({ role: "host" });
+    expect(() => own.issue({ name: "host", role: "host", sessionKey: "host" })).toThrow(
+      expect.objectContaining({ code: "access_denied" }),
+    );
+    expect(() => credentials.check(host)).toThrow();
+  });
+
   test("of the engine is made with the ledger and never handed out", () => {
     const { credentials: own, engine } = createCredentials();
     expect(own.check(engine)).toMatchObject({ role: "engine" });

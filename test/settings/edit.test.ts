@@ -1,11 +1,24 @@
 import { chmod, lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { setSetting } from "../../src/settings/edit.js";
-import { loadSettings } from "../../src/settings/load.js";
+import { openSettingsDraft } from "../../src/settings/draft.js";
+import { getSetting, loadSettings } from "../../src/settings/load.js";
 import { newFolder, put, refusalOf, removeFoldersAfterEach } from "./folders.js";
 
 removeFoldersAfterEach();
+
+/** Of the project that the file lies in, or of the user whose folder it is. */
+const setSetting = async ({ file, key, value }: { file: string; key: string; value: string }) => {
+  const user = basename(file) === "config.yaml";
+  const draft = await openSettingsDraft({
+    projectDir: dirname(file),
+    env: user ? { XDG_CONFIG_HOME: dirname(dirname(file)) } : {},
+    target: user ? "user" : "project",
+  });
+  expect(draft.file).toBe(file);
+  await draft.save([{ key, value }]);
+};
 
 const fileWith = async (yaml: string) => put(join(await newFolder(), "runledger.yaml"), yaml);
 const afterSetting = async (yaml: string, key: string, value: string) => {
@@ -40,6 +53,87 @@ describe("setSetting", () => {
     );
   });
 
+  const LAID_OUT = `agents:
+  coder: { kind: command,   run: [a, -b], env: [ X ] }   # aligned
+  other:
+      kind: command
+      run: [ c ]
+
+
+maxParallelSteps:   4      # as we like it
+workspace:
+    setup:   []            # none
+`;
+
+  it("leaves every section that was not touched as it was written, to the blank", async () => {
+    expect(await afterSetting(LAID_OUT, "maxParallelSteps", "8")).toBe(
+      LAID_OUT.replace("maxParallelSteps:   4      #", "maxParallelSteps: 8 #"),
+    );
+    expect(await afterSetting(LAID_OUT, "leaseTtl", "9s")).toBe(`${LAID_OUT}leaseTtl: 9s\n`);
+    expect(await afterSetting(LAID_OUT, "workspace.share", "[x]")).toBe(
+      LAID_OUT.replace("    setup:   []            # none\n", "  setup: [] # none\n  share:\n    - x\n"),
+    );
+    expect(await afterSetting("protect: [a]", "leaseTtl", "9s")).toBe("protect: [a]\nleaseTtl: 9s\n");
+  });
+
+  it("takes a comment away with the key it stands above, but what heads the file stays", async () => {
+    const file = await fileWith("# all\nleaseTtl:  5s\n# about\nmaxParallelSteps: 4\n");
+    const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+    await draft.save([{ key: "maxParallelSteps", value: undefined }]);
+    expect(await readFile(file, "utf8")).toMatch(/^# all\nleaseTtl: +5s\n$/);
+    await draft.save([{ key: "leaseTtl", value: undefined }]);
+    expect(await readFile(file, "utf8")).toContain("# all\n");
+  });
+
+  it("keeps the blanks inside of brackets also where something beside them was touched", async () => {
+    const text = await afterSetting(LAID_OUT, "agents.coder.timeout", "5m");
+    expect(text).toContain("  coder: { kind: command, run: [a, -b], env: [ X ], timeout: 5m } # aligned\n");
+    expect(text).toContain("run: [ c ]\n");
+  });
+
+  it("changes what was asked and nothing else, however the file is written", async () => {
+    const sections = fc.uniqueArray(
+      fc.constantFrom(
+        "leaseTtl:  5s # soon\n",
+        "# about\nmaxParallelSteps: 4\n\n\n",
+        "protect: [ a,b ]\n",
+        "protect:\n- a # one\n\n- 'b'\n# two\n",
+        "workspace: {setup: [[npm,ci]],\n  share: [x]}\n",
+        '"runLedger":\n    staleTtl: "2h" # q\n    # last\n',
+        "onUnmetCriteria: >-\n  pause\n",
+      ),
+      { selector: (text) => /\w+/.exec(text.replace(/^#.*\n/, ""))?.[0] ?? "", maxLength: 6 },
+    );
+    const key = fc.constantFrom("leaseTtl", "maxParallelSteps", "runLedger.validatorTimeout", "agentTimeout");
+    const file = await fileWith("");
+    await fc.assert(
+      fc.asyncProperty(sections, key, fc.constantFrom(undefined, "3s"), async (parts, name, duration) => {
+        await put(file, parts.join(""));
+        const before = await loadSettings(dirname(file), {});
+        const value = name === "maxParallelSteps" && duration !== undefined ? "7" : duration;
+        const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+        await draft.save([{ key: name, value }]);
+        const after = await loadSettings(dirname(file), {});
+        const text = await readFile(file, "utf8");
+        const [section = ""] = name.split(".");
+        // A comment above a key that goes belongs to it, and stands at the end of what is above.
+        const untouched = parts.filter(
+          (part, at) => !part.includes(section) && !(value === undefined && parts[at + 1]?.includes(section)),
+        );
+        for (const part of untouched) expect(text).toContain(part.trimEnd());
+        for (const [one, origin] of Object.entries(before.origins)) {
+          if (one === name || (one.startsWith("agents.") && name === "agentTimeout")) continue;
+          expect(after.origins[one]).toBe(origin);
+          expect(getSetting(after.settings, one)).toEqual(getSetting(before.settings, one));
+        }
+        if (value !== undefined)
+          expect(getSetting(after.settings, name)).toBe(name === "maxParallelSteps" ? 7 : value);
+        else expect(after.origins[name]).toBe("default");
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it("replaces lists and adds agents", async () => {
     const text = await afterSetting(COMMENTED, "protect", '["spec/**"]');
     expect(text).toContain("# Nobody changes the tests.\nprotect:");
@@ -59,7 +153,7 @@ describe("setSetting", () => {
   });
 
   it("makes the file, and its folder, when there is none", async () => {
-    const file = join(await newFolder(), "deep", "config.yaml");
+    const file = join(await newFolder(), "runledger", "config.yaml");
     await setSetting({ file, key: "runLedger.staleTtl", value: "2h" });
     expect(await readFile(file, "utf8")).toBe("runLedger:\n  staleTtl: 2h\n");
     expect(await readdir(dirname(file))).toEqual(["config.yaml"]);
@@ -107,7 +201,12 @@ describe("setSetting refuses and leaves the file as it was", () => {
       /maxParallelStep = "5": maxParallelStep: found an unknown key.*did you mean "maxParallelSteps"\?$/,
     ],
     ["runLedger.staleTtl", "5", /^1 defect in the settings: runLedger\.staleTtl = "5"/],
-    ["runLedger", "{ staleTtl: 1h, shadow: true }", /runLedger\.shadow: found an unknown key/],
+    ["runLedger", "{ staleTtl: 1h, shade: true }", /runLedger\.shade: found an unknown key/],
+    [
+      "runLedger.authoritativeRead",
+      "true",
+      /^1 defect in the settings: runLedger\.authoritativeRead = "true": runLedger\.authoritativeRead: found true, expected false, or runLedger\.writeThrough: true with it/,
+    ],
     ["agents.system", "{ kind: command, run: [x] }", /a name that is not reserved/],
     ["agents.coder.timeout", "5m", /agents\.coder\.kind: found nothing/],
     ["protect", "**/x", /^1 defect in the YAML: protect:1:1: /],
@@ -136,7 +235,7 @@ describe("setSetting refuses and leaves the file as it was", () => {
   });
 
   it("a place where no file can be", async () => {
-    const file = join(await fileWith(COMMENTED), "config.yaml");
+    const file = join(await fileWith(COMMENTED), "runledger", "config.yaml");
     const error = await refusalOf(setSetting({ file, key: "leaseTtl", value: "6s" }));
     expect(error).toMatchObject({ code: "settings_invalid", message: `${file} cannot be written.` });
   });

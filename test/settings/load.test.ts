@@ -35,11 +35,17 @@ describe("loadSettings", () => {
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
       runLedger: {
+        enabled: false,
+        shadow: false,
+        writeThrough: false,
+        authoritativeRead: false,
+        projectionRetired: false,
         workspaceIsolation: true,
         staleTtlMs: 3_600_000,
         validatorTimeoutMs: 120_000,
         maxRunHistory: 100,
       },
+      rollout: { tables: "", board: "" },
     });
     expect(file).toBe(join(project, "runledger.yaml"));
     expect(Object.keys(origins).sort()).toEqual([
@@ -50,10 +56,17 @@ describe("loadSettings", () => {
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
+      "rollout.board",
+      "rollout.tables",
+      "runLedger.authoritativeRead",
+      "runLedger.enabled",
       "runLedger.maxRunHistory",
+      "runLedger.projectionRetired",
+      "runLedger.shadow",
       "runLedger.staleTtl",
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
+      "runLedger.writeThrough",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -73,7 +86,10 @@ onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
 leaseTtl: 2s
-runLedger: { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7 }
+runLedger:
+  { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
+    shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
+rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
@@ -89,11 +105,17 @@ runLedger: { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, m
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
       runLedger: {
+        enabled: true,
+        shadow: true,
+        writeThrough: true,
+        authoritativeRead: true,
+        projectionRetired: true,
         workspaceIsolation: false,
         staleTtlMs: 604_800_000,
         validatorTimeoutMs: 90_000,
         maxRunHistory: 7,
       },
+      rollout: { tables: "", board: "BOARD.md" },
     });
   });
 
@@ -158,7 +180,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
   it.each<[string, string]>([
     [
       "runLedger:\n  staleTTL: 1h\n",
-      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory"; did you mean "staleTtl"?`,
+      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "enabled", "shadow", "writeThrough", "authoritativeRead", "projectionRetired", "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory"; did you mean "staleTtl"?`,
     ],
     [
       "\nmaxParallelSteps: 201",
@@ -189,6 +211,14 @@ describe("loadSettings refuses, naming file, line and column", () => {
       "runLedger: { workspaceIsolation: 'yes' }",
       `1 defect in the settings: FILE:1:14: runLedger.workspaceIsolation: found "yes", expected true or false.`,
     ],
+    [
+      "runLedger:\n  shadow: true\n  authoritativeRead: true\n",
+      "1 defect in the settings: FILE:3:3: runLedger.authoritativeRead: found true, expected false, or runLedger.writeThrough: true with it: what is not written to the ledger first cannot be read from it alone.",
+    ],
+    [
+      "runLedger: { projectionRetired: true, writeThrough: true }",
+      "1 defect in the settings: FILE:1:14: runLedger.projectionRetired: found true, expected false, or runLedger.authoritativeRead: true with it: a projection that is still read cannot be retired.",
+    ],
     ["a: b: c", "1 defect in the YAML: FILE:1:4: Nested mappings are not allowed in compact mappings."],
     [
       "maxParallelSteps: 1\nmaxParallelSteps: 2",
@@ -203,7 +233,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
@@ -379,6 +409,31 @@ describe("loadSettings refuses, naming file, line and column", () => {
   });
 });
 
+describe("the stages of the rollout", () => {
+  const STAGES = ["writeThrough", "authoritativeRead", "projectionRetired"] as const;
+  const every = Array.from({ length: 2 ** 5 }, (_, bits) => bits);
+
+  it.each(every)("are refused exactly when a later one is without the one before it: %i", async (bits) => {
+    const on = (bit: number) => Math.floor(bits / 2 ** bit) % 2 === 1;
+    const [write, read, retired] = STAGES.map((_, index) => on(index));
+    const lines = STAGES.map((stage, index) => `  ${stage}: ${on(index)}\n`).join("");
+    const { project } = await projectWith(`runLedger:\n${lines}  enabled: ${on(3)}\n  shadow: ${on(4)}\n`);
+    const refused = (read && !write) || (retired && !read);
+    const loaded = await loadSettings(project, {}).catch((error: unknown) => error);
+    expect(isLedgerError(loaded, "settings_invalid")).toBe(refused);
+  });
+
+  it("may be named in different places", async () => {
+    const { project, file } = await projectWith("runLedger: { authoritativeRead: true }\n");
+    const env = { RUNLEDGER_SET_runLedger__writeThrough: "true" };
+    expect((await loadSettings(project, env)).settings.runLedger.authoritativeRead).toBe(true);
+    const error = await refusalOf(
+      loadSettings(project, { ...env, RUNLEDGER_SET_runLedger__writeThrough: "false" }),
+    );
+    expect(error.details.defects).toMatchObject([{ where: `${file}:1:14` }]);
+  });
+});
+
 describe("getSetting", () => {
   const settings = async () =>
     (
@@ -401,6 +456,11 @@ describe("getSetting", () => {
       timeout: "3723000ms",
     });
     expect(getSetting(given, "runLedger")).toEqual({
+      enabled: false,
+      shadow: false,
+      writeThrough: false,
+      authoritativeRead: false,
+      projectionRetired: false,
       workspaceIsolation: true,
       staleTtl: "1h",
       validatorTimeout: "2m",

@@ -4,6 +4,7 @@ import { appends, groups, reads } from "./conformance/journal.js";
 import { blobs, closing, quarantines, removals, snapshots } from "./conformance/keeping.js";
 import { leases } from "./conformance/leases.js";
 import { keys, lists } from "./conformance/lists.js";
+import { mirrors } from "./conformance/mirrors.js";
 import type { Implementation, Opened, Suite } from "./conformance/suite.js";
 
 /** Every promise of `Store`, once for all that claim to be one. */
@@ -43,6 +44,7 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("blobs", () => blobs(suite));
     describe("quarantines", () => quarantines(suite));
     describe("removals", () => removals(suite));
+    describe("mirrors", () => mirrors(suite));
     describe("closing", () => closing(suite));
   });
 };

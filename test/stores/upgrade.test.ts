@@ -4,18 +4,51 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { isLedgerError } from "../../src/core/errors.js";
 import { openStore } from "../../src/stores/open.js";
-import { person } from "../helpers/cast.js";
+import { hostRun, mirror, person } from "../helpers/cast.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 /** Made by the program of schema version 1 and never changed since: a completed, two paused and a cancelled run. */
 const V1 = join(import.meta.dirname, "../fixtures/ledgers/v1.db");
 const COMPLETED = "run_01a1fdce86c177be836584c558c9d36b";
 
-const oldLedger = async (): Promise<string> => {
+/** Made by the program of schema version 2: a completed run, a running one, its fork, a paused one, and one that was taken out. */
+const V2 = join(import.meta.dirname, "../fixtures/ledgers/v2.db");
+const [V2_FAILED, V2_FORK, V2_GONE] = [
+  "run_01a1ff3f35007f0c8fd4cdc382614556",
+  "run_01a1ff3f35867c5c86574ac7c303de98",
+  "run_01a1ff3f362178b3bfdf9f57af0c256b",
+];
+
+const oldLedger = async (file = V1): Promise<string> => {
   const folder = await temporaryFolder();
-  await cp(V1, join(folder, "ledger.db"));
+  await cp(file, join(folder, "ledger.db"));
   return folder;
 };
+
+test("A ledger of schema version 2 is brought up to date: its runs are driven here, and take commands and hosts' runs", async () => {
+  const { ledger, store, tell, host } = await openedIn(await oldLedger(V2));
+  const rows = await ledger.list({ limit: 10 });
+  expect(rows.map(({ status }) => status)).toEqual(["paused", "running", "running", "completed"]);
+  for (const { runId } of rows) {
+    const { source, degraded, report, steps } = await ledger.load(runId);
+    expect([source, degraded, report, ...steps.map((step) => step.report)]).toEqual([
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+  }
+  expect(await ledger.list({ mirrored: false, limit: 10 })).toEqual(rows);
+  expect((await ledger.load(V2_FORK)).forkedFrom).toMatchObject({ runId: V2_FAILED, seq: 7 });
+  expect(await store.removalOf(V2_GONE)).toMatchObject({ archive: null });
+  await tell(V2_FORK, { type: "write_note", key: "k", value: "v" }, person);
+  const { createdAt } = hostRun();
+  await ledger.submit("hosted", mirror({ id: "hosted" }), host, {
+    mirror: { projection: "board", hostId: "hosted", createdAt },
+  });
+  expect(await store.mirrorOf({ projection: "board", hostId: "hosted" })).toMatchObject({ runId: "hosted" });
+});
 
 describe("A ledger of schema version 1", () => {
   test("is brought up to date when it is opened, and nothing it held is lost or rewritten", async () => {

@@ -41,12 +41,12 @@ const runAt = (words: Words): number => words.findIndex((word) => /^run_/.test(w
 const hurtLine = {
   unknownCommand: (words, pick) => {
     words[0] = pick.of(["rnu", "RUN", "lst", "\u202elist", "exec", "x".repeat(50_000), "run_list", "."]);
-    return "unknown command";
+    return "Unknown command";
   },
   unknownOption: (words, pick) => {
     const option = pick.of(["--nope", "--stauts", "-z", "--json5", "--limit5", "---", "--=x", "-🙂"]);
     words.push(option);
-    return "unknown option";
+    return "Unknown option";
   },
   unicodeDash: (words, pick) => {
     words.push(
@@ -56,7 +56,7 @@ const hurtLine = {
       "c",
       "d",
     );
-    return "too many arguments";
+    return "Too many arguments";
   },
   missingValue: (words, pick) => {
     const option = pick.of(["-C", "--directory", "--session"]);
@@ -65,13 +65,13 @@ const hurtLine = {
   },
   tooManyArguments: (words, pick) => {
     words.push(...Array.from({ length: pick.of([6, 500, 5_000]) }, (_, n) => `more${n}`));
-    return "too many arguments";
+    return "Too many arguments";
   },
   missingArgument: (words) => {
     const at = runAt(words);
     if (at < 0) return undefined;
     words.splice(1);
-    return "missing required argument|--reason";
+    return "Missing required argument|--reason";
   },
   missingReason: (words) => {
     const at = words[0] === "policy" ? words.indexOf("--reason") : -1;

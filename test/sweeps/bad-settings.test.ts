@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import type { LedgerError } from "../../src/core/errors.js";
 import { openRunLedger } from "../../src/index.js";
-import { setSetting } from "../../src/settings/edit.js";
+import { openSettingsDraft } from "../../src/settings/draft.js";
 import { loadSettings } from "../../src/settings/load.js";
 import { settingsWire } from "../../src/settings/schema.js";
 import { type Hurt, newTally, ODD_TEXTS, type Pick, pickFrom, tried } from "../helpers/bad-input.js";
@@ -323,7 +323,9 @@ describe("malformed settings", () => {
       await fc.assert(
         fc.asyncProperty(asked, async ({ key, value }) => {
           await writeFile(file, GOOD);
-          const answer = await tried(() => setSetting({ file, key, value }));
+          const answer = await tried(async () =>
+            (await openSettingsDraft({ projectDir: project, env: {} })).save([{ key, value }]),
+          );
           expect(await readdir(project)).toEqual(["runledger.yaml"]);
           if (!("refusal" in answer)) {
             tally.accepted([]);

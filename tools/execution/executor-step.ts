@@ -18,6 +18,12 @@ export const requireExecutor = async (
   const { status } = step.state;
   requireOwner(step, caller, status === "pending" ? step.attempt + 1 : step.attempt);
   if (status === "pending" && !isReady(step, completedIds(run)))
-    throw new LedgerError("step_not_ready", `Step "${stepId}" waits for: ${step.spec.dependsOn.join(", ")}.`);
+    throw new LedgerError(
+      "step_not_ready",
+      `Step "${stepId}" waits for: ${step.spec.dependsOn.join(", ")}.`,
+      {
+        hint: "It can start when they are completed; run_read tells when.",
+      },
+    );
   return { run, step };
 };

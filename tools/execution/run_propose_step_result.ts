@@ -56,7 +56,9 @@ export const runProposeStepResult = defineTool({
     const run = await pev.settle(runId, settleMs);
     const step = findStep(run, stepId);
     if (step === undefined)
-      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`, {
+        hint: "run_read lists its steps.",
+      });
     const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
     return {
       run_id: runId,
@@ -115,8 +117,8 @@ const answerOf = (step: Step) => {
     case "failed":
       return {
         status: "verification_failed" as const,
-        message: state.verdict.message,
-        verdict: verdictView(state.verdict),
+        message: state.verdict?.message ?? "Refused.",
+        verdict: state.verdict === null ? null : verdictView(state.verdict),
       };
     case "verify_pending":
       return pendingAnswer(step, state);

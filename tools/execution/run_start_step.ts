@@ -41,7 +41,9 @@ export const runStartStep = defineTool({
     const { run } = await ledger.submit(runId, { ...command, base }, caller, keyed(idempotency_key));
     const step = findStep(run, stepId);
     if (step === undefined)
-      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`, {
+        hint: "run_read lists its steps.",
+      });
     const { feedback, spec } = step;
     return {
       run_id: runId,
@@ -66,5 +68,7 @@ const NEVER = new AbortController().signal;
 
 const requireStatus = ({ spec, state }: Step, ...fitting: readonly StepStatus[]): void => {
   if (fitting.includes(state.status)) return;
-  throw new LedgerError("step_not_pending", `Step "${spec.id}" is ${state.status}, not ${fitting[0]}.`);
+  throw new LedgerError("step_not_pending", `Step "${spec.id}" is ${state.status}, not ${fitting[0]}.`, {
+    hint: "run_read tells where each step stands.",
+  });
 };

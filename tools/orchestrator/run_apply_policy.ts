@@ -119,10 +119,14 @@ const belongsTo = {
 const requireOnly = (input: Partial<Record<keyof typeof belongsTo, unknown>>, action: string): void => {
   for (const [key, owner] of Object.entries(belongsTo))
     if (input[key as keyof typeof belongsTo] !== undefined && owner !== action)
-      throw new LedgerError("invalid_input", `"${key}" belongs to action "${owner}", not to "${action}".`);
+      throw new LedgerError("invalid_input", `"${key}" belongs to action "${owner}", not to "${action}".`, {
+        hint: `Leave it out, or choose action "${owner}".`,
+      });
 };
 
 const needed = (value: string | undefined, action: string, key: string): string => {
   if (value !== undefined) return value;
-  throw new LedgerError("invalid_input", `Action "${action}" needs "${key}".`);
+  throw new LedgerError("invalid_input", `Action "${action}" needs "${key}".`, {
+    hint: "The tool's input schema describes it.",
+  });
 };

@@ -1,11 +1,12 @@
 import { LedgerError } from "../errors.js";
 import type { StoredEvent } from "../events.js";
 import { evolve } from "../evolve.js";
-import { isTerminal, type Run } from "../run.js";
+import { type BlockedTeammate, isTerminal, type Run } from "../run.js";
 import {
   alreadyDone,
   type Decided,
   type Decider,
+  requireDrivenHere,
   requireRole,
   requireSession,
   runNotFound,
@@ -20,6 +21,7 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
   if (first?.type !== "run_created") throw runNotFound(from);
   const { source, last } = takenOver(history, seq);
   requireSession(source, caller);
+  requireDrivenHere(source);
   if (!source.workspaceIsolation)
     throw new LedgerError("invalid_input", `Run "${from}" worked in the project folder itself.`, {
       hint: "Only a run with workspace isolation can be forked: its folder cannot be put back to an earlier state.",
@@ -29,21 +31,31 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
       "run_terminal",
       `Run "${from}" is over at event ${last.seq}; nothing could go on.`,
       {
-        hint: "Fork it at an earlier event; `runledger journal` lists them.",
+        hint: `Fork it at an earlier event; they are listed by: runledger journal ${from}`,
       },
     );
   const forkedFrom = { runId: from, seq: last.seq, hash: last.hash };
   return [
-    { type: "run_created", version: 2, payload: { ...first.payload, forkedFrom } },
+    { type: "run_created", version: 3, payload: { ...first.payload, forkedFrom } },
     ...history.slice(1, last.seq).map(asTakenOver),
+    ...source.blockedTeammates.map(leftBehind),
   ];
 };
+
+/** Who is blocked there works there; nobody waits for anything here. */
+const leftBehind = ({ grantRequestId, agent }: BlockedTeammate): Decided => ({
+  type: "teammate_approval_unblocked",
+  version: 1,
+  payload: { grantRequestId, agent, outcome: "withdrawn" },
+});
 
 /** The same fork asked for again changes nothing. */
 const requireSameFork = (run: Run, from: string, seq: number | null) => {
   const { forkedFrom } = run;
   if (forkedFrom?.runId === from && (seq === null || forkedFrom.seq === seq)) return alreadyDone;
-  throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with another past.`);
+  throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with another past.`, {
+    hint: "Give the fork another id, or none.",
+  });
 };
 
 /** The past up to `seq`, or as far as something could still go on. */

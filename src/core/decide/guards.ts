@@ -2,7 +2,7 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
-import { findStep, isTerminal, type Run, type Step, type StepState, type StepStatus } from "../run.js";
+import { findStep, isTerminal, type Run, type Step, type StepState } from "../run.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
 export type Rules = {
@@ -28,7 +28,7 @@ export type DecideContext = {
 export type Decided = EventBody & Partial<Pick<JournalEvent, "at" | "actor" | "sessionKey">>;
 
 /** Commands that make the run they are sent to. */
-export type CreatingType = "create_run" | "fork_run";
+export type CreatingType = "create_run" | "fork_run" | "mirror_run";
 
 /** Which events may follow a command, or a LedgerError. Pure. */
 export type Decider<T extends CommandType> = (
@@ -72,10 +72,24 @@ export const requireSession = (run: Run, caller: Caller): void => {
   });
 };
 
+/** Only a pause on request ages; time spent waiting for a person does not count. */
+export const isStalePause = ({ state }: Run, nowMs: number, staleTtlMs: number): boolean =>
+  state.status === "paused" && state.reason === "requested" && nowMs - Date.parse(state.since) > staleTtlMs;
+
+/** What a host drives nobody else may move on, or the two would tell different stories. */
+export const requireDrivenHere = ({ runId, source }: Run): void => {
+  if (source === null) return;
+  throw new LedgerError(
+    "run_mirrored",
+    `Run "${runId}" is driven by its host (${source.kind} ${quoted(source.hostId)} of ${quoted(source.projection)}).`,
+    { hint: "Change it where it runs; its host reports that here." },
+  );
+};
+
 export const requireLive = (run: Run): void => {
   if (!isTerminal(run)) return;
   throw new LedgerError("run_terminal", `Run "${run.runId}" is ${run.state.status}; nothing can change it.`, {
-    hint: "Start a new run.",
+    hint: `Start a new run, or begin again from its past: runledger fork ${run.runId}`,
   });
 };
 
@@ -117,14 +131,23 @@ export const requireOwner = (step: Step, caller: Caller, attempt: number): void 
     throw new LedgerError(
       "step_not_yours",
       `This credential is of attempt ${caller.attempt}, not of attempt ${attempt} of step "${id}".`,
+      { hint: "The step was started anew since: stop working on the earlier attempt." },
     );
 };
 
-export const requireState = <T extends StepStatus>(
+const ONLY = {
+  pending: "only a pending step can be started",
+  in_progress: "only a step in progress can be proposed or interrupted",
+  verify_pending: "only a proposed step can be judged",
+} as const;
+
+export const requireState = <T extends keyof typeof ONLY>(
   step: Step,
   status: T,
   code: "step_not_pending" | "step_not_in_progress" | "step_not_waiting",
 ): Extract<StepState, { status: T }> => {
   if (step.state.status === status) return step.state as Extract<StepState, { status: T }>;
-  throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}, not ${status}.`);
+  throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}; ${ONLY[status]}.`, {
+    hint: "`runledger show` tells where each step stands.",
+  });
 };

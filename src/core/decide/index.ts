@@ -12,8 +12,10 @@ import {
   type Decider,
   existing,
   requireBound,
+  requireDrivenHere,
 } from "./guards.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
+import { mirrorRun, reportChange, syncProjection } from "./mirror.js";
 import { applyPolicy } from "./policy-action.js";
 import {
   approveStep,
@@ -23,6 +25,7 @@ import {
   rejectStep,
   startStep,
 } from "./step.js";
+import { mirrorTeammates } from "./teammates.js";
 
 export type Decision = {
   /** Ready to be appended: seq, time and actor are set. Empty when the command was carried out before. */
@@ -51,17 +54,33 @@ export const decide = (
 type LaterType = Exclude<CommandType, CreatingType>;
 
 export const isCreating = (command: Command): command is CommandOf<CreatingType> =>
-  command.type === "create_run" || command.type === "fork_run";
+  Object.hasOwn(creators, command.type);
 
 const creating = (
   command: CommandOf<CreatingType>,
   run: Run | undefined,
   context: DecideContext,
-): readonly Decided[] =>
-  command.type === "create_run" ? createRun(command, run, context) : forkRun(command, run, context);
+): readonly Decided[] => (creators[command.type] as Decider<CreatingType>)(command, run, context);
 
-const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly Decided[] =>
-  (deciders[command.type] as Decider<LaterType>)(command, run, context);
+const creators: { readonly [T in CreatingType]: Decider<T> } = {
+  create_run: createRun,
+  fork_run: forkRun,
+  mirror_run: mirrorRun,
+};
+
+const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly Decided[] => {
+  if (!ofAnyRun.includes(command.type)) requireDrivenHere(run);
+  return (deciders[command.type] as Decider<LaterType>)(command, run, context);
+};
+
+/** What may be said of a run that a host drives: its own reports, and what changes nothing of how it goes on. */
+const ofAnyRun: readonly LaterType[] = [
+  "report_change",
+  "sync_projection",
+  "mirror_teammates",
+  "write_note",
+  "worker_lost",
+];
 
 const deciders: { readonly [T in LaterType]: Decider<T> } = {
   attach_plan: attachPlan,
@@ -77,7 +96,10 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   pause_run: pauseRun,
   resume_run: resumeRun,
   cancel_run: cancelRun,
+  report_change: reportChange,
+  sync_projection: syncProjection,
   worker_lost: workerLost,
+  mirror_teammates: mirrorTeammates,
 };
 
 const stamped = (

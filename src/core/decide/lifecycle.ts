@@ -11,6 +11,7 @@ import {
   alreadyDone,
   type DecideContext,
   type Decider,
+  isStalePause,
   type Rules,
   requireLive,
   requireRole,
@@ -28,14 +29,23 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
       run.goal === (plan?.goal ?? goal) &&
       run.planDigest === (plan ? planDigest(plan) : null);
     if (same && run.sessionKey === caller.sessionKey) return alreadyDone;
-    throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`);
+    throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`, {
+      hint: "Give the new run another id, or none.",
+    });
   }
   if (plan !== undefined) requirePlan(plan, rules);
   return [
     {
       type: "run_created",
-      version: 2,
-      payload: { goal: plan?.goal ?? goal, originalRequest, workspaceIsolation, base, forkedFrom: null },
+      version: 3,
+      payload: {
+        goal: plan?.goal ?? goal,
+        originalRequest,
+        workspaceIsolation,
+        base,
+        forkedFrom: null,
+        source: null,
+      },
     },
     ...(plan === undefined ? [] : [planAttached(plan)]),
   ];
@@ -98,20 +108,21 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
   requireSession(run, context.caller);
   requireLive(run);
   if (run.state.status !== "paused")
-    throw new LedgerError("run_not_paused", `Run "${run.runId}" is ${run.state.status}, not paused.`);
+    throw new LedgerError("run_not_paused", `Run "${run.runId}" is ${run.state.status}, not paused.`, {
+      hint: `What it waits for: runledger why ${run.runId}`,
+    });
   requireFresh(run, command, context);
   return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
 };
 
-// Only a pause on request ages; time spent waiting for a person does not count.
 const requireFresh = (
   run: Run,
   command: CommandOf<"resume_run">,
   { caller, at, rules }: DecideContext,
 ): void => {
-  if (run.state.status !== "paused" || run.state.reason !== "requested") return;
+  if (run.state.status !== "paused" || !isStalePause(run, Date.parse(at), rules.staleTtlMs)) return;
+  if (caller.role === "human" && command.overrideStale) return;
   const ageMs = Date.parse(at) - Date.parse(run.state.since);
-  if (ageMs <= rules.staleTtlMs || (caller.role === "human" && command.overrideStale)) return;
   throw new LedgerError(
     "run_stale",
     `Run "${run.runId}" has been paused for ${formatDuration(ageMs)}; staleTtl is ${formatDuration(rules.staleTtlMs)}.`,

@@ -72,6 +72,7 @@ const preconditions: { readonly [T in PolicyActionType]: Precondition<T> } = {
       throw new LedgerError(
         "invalid_input",
         `Step "${step.spec.id}" is judged by exactly this validator already.`,
+        { hint: 'Use action "retry" to have the work done and judged again.' },
       );
   },
   skip: () => undefined,
@@ -106,7 +107,10 @@ const requireRetriesLeft = (step: Step, caller: Caller): void => {
 };
 
 const requireAgent = (name: string, agents: readonly string[] | null): void => {
-  if (name.trim() === "") throw new LedgerError("invalid_input", "An agent needs a name.");
+  if (name.trim() === "")
+    throw new LedgerError("invalid_input", "An agent needs a name.", {
+      hint: agents === null ? "Name who is to work on the step." : `Agents: ${agents.join(", ")}.`,
+    });
   if (agents === null || agents.includes(name)) return;
   throw new LedgerError("agent_not_found", `There is no agent ${quoted(name)}.`, {
     hint: `Agents: ${agents.join(", ")}.`,

@@ -44,7 +44,9 @@ const requireReady = (run: Run, step: Step): void => {
   const completed = completedIds(run);
   if (!isReady(step, completed)) {
     const open = dependsOn.filter((need) => !completed.has(need));
-    throw new LedgerError("step_not_ready", `Step "${id}" waits for: ${open.join(", ")}.`);
+    throw new LedgerError("step_not_ready", `Step "${id}" waits for: ${open.join(", ")}.`, {
+      hint: "It can start when they are completed.",
+    });
   }
   if (run.workspaceIsolation) return;
   const busy = run.steps.find(
@@ -54,6 +56,7 @@ const requireReady = (run: Run, step: Step): void => {
     throw new LedgerError(
       "step_not_ready",
       `Without workspace isolation one step runs at a time: "${busy.spec.id}".`,
+      { hint: "Wait until it is completed, or turn runLedger.workspaceIsolation on for the next run." },
     );
 };
 
@@ -204,12 +207,14 @@ export const approveStep: Decider<"approve_step"> = (command, run, { caller }) =
 export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => {
   const step = requireApprover(run, command.stepId, caller);
   const { state } = step;
-  if (state.status === "failed" && state.verdict.reason === "rejected") return alreadyDone;
+  if (state.status === "failed" && state.verdict?.reason === "rejected") return alreadyDone;
   requireLive(run);
   const waiting = requireState(step, "verify_pending", "step_not_waiting");
   requireSeen(step, waiting, command.proposalSeq);
   if (waiting.approval !== null)
-    throw new LedgerError("step_not_waiting", `Step "${step.spec.id}" is approved already.`);
+    throw new LedgerError("step_not_waiting", `Step "${step.spec.id}" is approved already.`, {
+      hint: `Go on with: runledger resume ${run.runId}`,
+    });
   return [
     approvalReceived(step, "deny", command.reason),
     {
@@ -226,7 +231,9 @@ const requireApprover = (run: Run, stepId: string, caller: DecideContext["caller
   requireSession(run, caller);
   const step = requireStep(run, caller, stepId);
   if (caller.name === step.spec.ownerAgent)
-    throw new LedgerError("access_denied", `"${caller.name}" proposed this and may not approve it.`);
+    throw new LedgerError("access_denied", `"${caller.name}" proposed this and may not approve it.`, {
+      hint: "Another person or the orchestrator may.",
+    });
   if (step.spec.validator.type === "orchestrator_approval") return step;
   throw new LedgerError(
     "access_denied",
@@ -241,7 +248,7 @@ const requireSeen = ({ spec }: Step, { proposal }: Waiting, seen: number | undef
   throw new LedgerError(
     "step_not_waiting",
     `Step "${spec.id}" waits with proposal ${proposal.seq}, not with proposal ${seen}.`,
-    { hint: "Look at the new proposal first." },
+    { hint: "Look at the new proposal first: `runledger show` names it." },
   );
 };
 

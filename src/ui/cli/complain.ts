@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { CommanderError } from "commander";
-import type { LedgerError } from "../../index.js";
+import type { ErrorCode, LedgerError } from "../../index.js";
 import { EXIT, exitOfError } from "./exit-codes.js";
 import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 
@@ -8,14 +8,16 @@ import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 export const complain = async (error: unknown, err: Writable, json: boolean): Promise<number> => {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
-    // For people commander has spoken already.
+    // For people the help that commander printed instead of a missing command says it all.
     if (json) writeJson(err, usageError(error));
+    else if (error.code !== "commander.help") err.write(`${linesOf(usageError(error)).join("\n")}\n`);
     return EXIT.usage;
   }
   const { isLedgerError } = await import("../../index.js");
   if (isLedgerError(error)) {
-    if (json) writeJson(err, error.toJSON());
-    else err.write(`${inWords(error).map(safe).join("\n")}\n`);
+    const hint = error.hint ?? NEXT[error.code];
+    if (json) writeJson(err, { ...error.toJSON(), ...(hint === undefined ? {} : { hint }) });
+    else err.write(`${inWords(error, hint).map(safe).join("\n")}\n`);
     return exitOfError[error.kind];
   }
   const message = error instanceof Error ? error.message : String(error);
@@ -25,20 +27,44 @@ export const complain = async (error: unknown, err: Writable, json: boolean): Pr
   return EXIT.failed;
 };
 
+/** Where to go on at a terminal, when what was thrown names no better place. */
+const NEXT: { readonly [C in ErrorCode]?: string } = {
+  settings_invalid: "Mend it there; `runledger config schema` and docs/settings.md describe every key.",
+  unknown_key: "`runledger config list` shows every key.",
+  run_not_found: "`runledger list` shows the runs of this project.",
+  step_not_found: "`runledger show RUN` lists the steps of a run.",
+  step_not_in_progress: "`runledger show RUN` tells where each step stands.",
+  rollout_ended: "`runledger rollout status` tells the stage.",
+  seq_conflict: "Somebody else changed the run meanwhile: try again.",
+  git_failed: "`runledger doctor` looks at git and the repository.",
+  store_unavailable: "`runledger doctor` looks at the ledger.",
+  workspace_unfit: "`runledger doctor` looks at what agents need.",
+};
+
 const writeJson = (err: Writable, error: object): void =>
   void err.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, type: "error", error })}\n`);
 
-const usageError = ({ code, message }: CommanderError): object => {
+type Complaint = { readonly code: string; readonly message: string; readonly hint: string };
+
+const usageError = ({ code, message }: CommanderError): Complaint => {
   const [sentence = "", ...more] = message.replace(/^error: /, "").split("\n");
-  const hint = more.length > 0 ? more.join(" ") : "runledger --help lists commands.";
+  const meant = more.join(" ").replace(/^\((.*)\)$/, "$1");
   return {
     code: "invalid_input",
-    message: code === "commander.help" ? "A command is missing." : sentence,
-    hint,
+    message: code === "commander.help" ? "A command is missing." : asSentence(sentence),
+    hint: meant || "`runledger --help` lists commands, `runledger COMMAND --help` explains one.",
   };
 };
 
-const inWords = ({ code, message, hint, details }: LedgerError): readonly string[] => {
+const asSentence = (words: string): string =>
+  `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
+
+const linesOf = ({ code, message, hint }: Complaint): readonly string[] => [
+  `error [${code}]: ${safe(message)}`,
+  `hint: ${safe(hint)}`,
+];
+
+const inWords = ({ code, message, details }: LedgerError, hint: string | undefined): readonly string[] => {
   const defects = defectLines(details.defects);
   // With defects the sentence names the first of them, and so would the lines below it.
   const sentence = defects.length > 0 ? message.slice(0, message.indexOf(":") + 1) : message;

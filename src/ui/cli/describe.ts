@@ -1,7 +1,8 @@
 import { formatDuration, type RunView, type StoredEvent, type Verdict } from "../../index.js";
-import { brief, type Output, paint } from "./output.js";
+import { brief, type Output, paint, type Style } from "./output.js";
+import type { Cell } from "./table.js";
 
-const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "grey">> = {
+const STYLES: Readonly<Record<string, Style>> = {
   completed: "green",
   verified: "green",
   approved: "green",
@@ -13,6 +14,7 @@ const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "gre
   paused: "yellow",
   skipped: "yellow",
   decomposed: "yellow",
+  reported: "yellow",
   running: "blue",
   in_progress: "blue",
   verify_pending: "blue",
@@ -21,16 +23,26 @@ const STYLES: Readonly<Record<string, "green" | "red" | "yellow" | "blue" | "gre
   unchecked: "grey",
 };
 
-export const statusMark = (output: Output, status: string): string =>
+/** A status in its colour, and what has it. */
+export const statusCell = (status: string, of?: string): Cell => ({
+  text: of === undefined ? status : `${status}: ${of}`,
+  style: STYLES[status] ?? "grey",
+});
+
+const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);
 
 export const headline = (output: Output, { run, interrupted }: RunView): string => {
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
-  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}  started ${agoOf(run.createdAt)}`;
+  const reported = run.source === null ? "" : " as reported by its host";
+  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}${reported}  started ${agoOf(run.createdAt)}`;
 };
 
 export const agoOf = (iso: string): string =>
   `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
+
+/** The one form of a moment: as recorded, UTC. */
+export const timeOf = (iso: string): string => iso.replace("T", " ");
 
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
@@ -98,12 +110,42 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
       return line("red", "■", `failed: ${event.payload.message}`);
+    case "run_reported":
+      return line("blue", "≡", `reported ${event.payload.status}${after(event.payload)}`);
+    case "step_reported":
+      return line(
+        "blue",
+        "≡",
+        `${event.payload.stepId}: reported ${event.payload.status}${after(event.payload)}`,
+      );
+    case "projection_synced":
+      return line(
+        event.payload.status === "synced" ? "green" : "yellow",
+        "≡",
+        `${event.payload.target}: ${event.payload.status}${after({ result: "", error: event.payload.error })}`,
+      );
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
+    case "teammate_approval_blocked":
+      return line("yellow", "‖", blockedWords(event.payload));
+    case "teammate_approval_unblocked":
+      return line("blue", "▶", unblockedWords(event.payload));
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
 
+const after = ({ result, error }: { readonly result: string; readonly error: string }): string =>
+  error || result ? `: ${error || result}` : "";
+
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
+
+type Blocked = Extract<StoredEvent, { type: "teammate_approval_blocked" }>["payload"];
+type Unblocked = Extract<StoredEvent, { type: "teammate_approval_unblocked" }>["payload"];
+
+export const blockedWords = ({ agent, tool, reason, grantRequestId, attempt }: Blocked): string =>
+  `${agent} waits for ${tool === null ? "a grant" : `the grant of ${tool}`} (${grantRequestId}, attempt ${attempt})${reason === "" ? "" : `: ${reason}`}`;
+
+export const unblockedWords = ({ agent, grantRequestId, outcome }: Unblocked): string =>
+  `${agent} goes on: ${grantRequestId} was ${outcome}`;

@@ -12,6 +12,20 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+export type ExitName = keyof typeof EXIT;
+
+/** What each means wherever a command says nothing more particular. */
+export const EXIT_WORDS: { readonly [N in ExitName]: string } = {
+  done: "done",
+  failed: "the run failed, or the machine, the project or the ledger is not as it must be",
+  usage: "arguments, a plan or settings that cannot be understood",
+  waiting: "the run waits for a person",
+  notFound: "no such run, step, file or folder",
+  conflict: "refused in this state, or another worker holds the run",
+  interrupted: "stopped by Ctrl-C; what was recorded is kept",
+  terminated: "stopped by SIGTERM; what was recorded is kept",
+};
+
 export const exitOfError: { readonly [K in ErrorKind]: number } = {
   usage: EXIT.usage,
   refused: EXIT.conflict,

@@ -9,6 +9,8 @@ export type Output = {
   /** A person watches stderr, so a live line makes sense. */
   readonly live: boolean;
   readonly colour: boolean;
+  /** Width of the terminal that shows stdout; undefined when it goes into a file or another program. */
+  readonly columns: number | undefined;
 };
 
 /** Version of every JSON shape the terminal prints; raised when a field changes its meaning. */
@@ -34,26 +36,12 @@ export const say = ({ err, quiet }: Output, text: string): void => {
 
 const CODES = { red: 31, green: 32, yellow: 33, blue: 34, grey: 90, bold: 1 } as const;
 
-export const paint = ({ colour }: Output, style: keyof typeof CODES, text: string): string =>
+export type Style = keyof typeof CODES;
+
+export const paint = ({ colour }: Output, style: Style, text: string): string =>
   colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text;
 
-/** Left-aligned columns, two blanks apart; the last column takes what it needs. */
-export const table = (rows: readonly (readonly string[])[]): string => {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => visible(row[at] ?? ""))));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) =>
-          at === row.length - 1 ? cell : cell + " ".repeat((widths[at] ?? 0) - visible(cell)),
-        )
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-};
-
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
-const visible = (text: string): number => text.replace(ESCAPES, "").length;
 
 /** Text of agents and tools, made harmless for a terminal: no escape sequences, no control characters. */
 export const safe = (text: string): string =>

@@ -11,13 +11,28 @@ export const readPlanFile = async (file: string): Promise<unknown> => {
 export const readTextFile = async (file: string, what: string): Promise<string> => {
   const size = await stat(file).catch(() => undefined);
   if (size === undefined || !size.isFile())
-    throw new LedgerError("file_not_found", `There is no ${what} file "${file}".`);
+    throw new LedgerError("file_not_found", `There is no ${what} file "${file}".`, {
+      hint: "Paths start in the folder you are in, or in that of -C.",
+    });
   if (size.size > PLAN_TEXT_CHARS)
     throw new LedgerError(
       "parse_failed",
       `The ${what} file has ${size.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
     );
   return readFile(file, "utf8");
+};
+
+/** Text that holds no plan is refused in words meant for models; whoever named a file hears of the file. */
+export const aboutFile = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isLedgerError(error, "parse_failed")) throw error;
+    throw new LedgerError("parse_failed", `${file}: ${error.message}`, {
+      hint: "Write it as JSON; a plan may be YAML too, in a file that ends in .yaml (docs/plans.md).",
+      cause: error,
+    });
+  }
 };
 
 const yamlValue = (text: string, file: string): unknown => {

@@ -7,12 +7,8 @@ import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
 import { complain } from "./complain.js";
 import { EXIT } from "./exit-codes.js";
-import { addActCommands } from "./groups/act.js";
-import { addKeepCommands } from "./groups/keep.js";
-import { addLookCommands } from "./groups/look.js";
-import { addRunCommands } from "./groups/run.js";
 import type { Output } from "./output.js";
-import { VERSION } from "./version.js";
+import { ANSWER, growTree } from "./tree.js";
 
 /** What is typed at and looked at. */
 export type Tty = { readonly input: ReadStream; readonly output: WriteStream };
@@ -27,6 +23,8 @@ export type Terminal = {
   readonly live: boolean;
   /** Neither stream goes into a file or another program, so both may have colours. */
   readonly colours: boolean;
+  /** Width of what shows stdout; left out where that is no terminal. */
+  readonly columns?: number;
   /** For commands that take the whole screen; nothing where keys or screen are not a terminal's. */
   readonly tty?: () => Tty | undefined;
   /** Aborts on the first Ctrl-C. */
@@ -55,6 +53,7 @@ export type Work = (app: RunLedger, bench: Bench) => Promise<number>;
 
 /** The answer of a command is its exit code; `program` collects it. */
 export type Register = {
+  readonly cli: Cli;
   readonly bench: () => Bench;
   /** Opens the ledger, works, closes it. */
   readonly withLedger: (work: Work) => Promise<void>;
@@ -66,6 +65,7 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
   let code: number = EXIT.done;
   const cli = new Cli("runledger");
   const register: Register = {
+    cli,
     bench: () => benchOf(cli.opts<Shared>(), terminal),
     end: (ended) => {
       code = ended;
@@ -81,18 +81,22 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
       }
     },
   };
-  describe(cli, terminal, asksForJson(argv));
+  speakTo(cli, terminal, asksForJson(argv));
+  growTree(cli, register);
   cli.hook("preAction", () => requireFolder(benchOf(cli.opts<Shared>(), terminal).directory));
-  addRunCommands(cli, register);
-  addLookCommands(cli, register);
-  addActCommands(cli, register);
-  addKeepCommands(cli, register);
+  if (argv[0] === ANSWER) return answerTab(cli, argv.slice(1), terminal);
   try {
     await cli.parseAsync(withAliases(argv), { from: "user" });
     return code;
   } catch (error) {
     return complain(error, terminal.err, asksForJson(argv));
   }
+};
+
+const answerTab = async (cli: Cli, words: readonly string[], terminal: Terminal): Promise<number> => {
+  const { answer } = await import("./completion/answer.js");
+  await answer(cli, words, terminal);
+  return EXIT.done;
 };
 
 /** Known before the line is parsed, so that a line that cannot be parsed is answered in JSON too. */
@@ -107,22 +111,21 @@ const requireFolder = async (directory: string): Promise<void> => {
   });
 };
 
-const describe = (cli: Cli, terminal: Terminal, json: boolean): void => {
-  cli
-    .description("Agents propose, evidence decides: a durable orchestrator that only believes verified work.")
-    .version(VERSION, "-V, --version")
-    .option("-C, --directory <dir>", "work as if started in this folder")
-    .option("--json", "machine-readable output (JSON Lines for streams)")
-    .option("-q, --quiet", "say nothing but data and errors")
-    .option("--no-color", "no colours (also: NO_COLOR)")
-    .option("--session <key>", "the session that owns the runs made here", "project")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => void terminal.out.write(text),
-      writeErr: (text) => void (json || terminal.err.write(text)),
-    })
-    .showHelpAfterError("(runledger --help lists commands; runledger COMMAND --help explains one)")
-    .addHelpText("after", EXAMPLES);
+/** Below this, help is unreadable however narrow the terminal is. */
+const HELP_COLUMNS_MIN = 40;
+const HELP_COLUMNS = 100;
+
+// Set before the commands are made, since they take it over from their parent.
+const speakTo = (cli: Cli, { out, err, columns = HELP_COLUMNS }: Terminal, json: boolean): void => {
+  const width = () => Math.max(HELP_COLUMNS_MIN, Math.min(columns, HELP_COLUMNS));
+  cli.exitOverride().configureOutput({
+    writeOut: (text) => void out.write(text),
+    writeErr: (text) => void (json || err.write(text)),
+    // What is wrong is said in one place, complain.ts.
+    outputError: () => undefined,
+    getOutHelpWidth: width,
+    getErrHelpWidth: width,
+  });
 };
 
 /** Seed 002 spells these below `run`; a plan file of such a name can be given as `./list`. */
@@ -137,15 +140,6 @@ const withAliases = (argv: readonly string[]): string[] => {
   return argv[at] === "run" && ALIASES.has(argv[at + 1] ?? "") ? argv.toSpliced(at, 1) : [...argv];
 };
 
-const EXAMPLES = `
-Examples:
-  runledger init                      write a settings file to start from
-  runledger run plan.yaml             carry out a plan with the agents of runledger.yaml
-  runledger why last                  what does the newest run wait for?
-  runledger apply last                bring its verified commits into your checkout
-
-Exit codes: 0 done, 1 run failed, 2 usage, 3 waits for a person, 4 not found, 5 conflict or refused, 130/143 signals`;
-
 const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
   terminal,
   shared,
@@ -155,10 +149,21 @@ const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
     err: terminal.err,
     json: shared.json === true,
     quiet: shared.quiet === true,
-    live: terminal.live,
-    colour: shared.color && terminal.colours && (terminal.env.NO_COLOR ?? "") === "",
+    live: terminal.live && !isDumb(terminal),
+    colour: shared.json !== true && shared.color && wantsColour(terminal),
+    columns: terminal.columns,
   },
 });
+
+/** A terminal that obeys no control sequences. */
+const isDumb = ({ env }: Terminal): boolean => env.TERM === "dumb";
+
+/** NO_COLOR outranks FORCE_COLOR, which outranks what the terminal can do; an empty value is none. */
+const wantsColour = (terminal: Terminal): boolean => {
+  const { NO_COLOR = "", FORCE_COLOR = "" } = terminal.env;
+  if (NO_COLOR !== "" || FORCE_COLOR === "0") return false;
+  return FORCE_COLOR !== "" || (terminal.colours && !isDumb(terminal));
+};
 
 /** A person at the terminal; the session is a flag. */
 export const personOf = (app: RunLedger, { shared }: Bench): Caller =>

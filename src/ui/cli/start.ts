@@ -1,4 +1,5 @@
 import { EXIT } from "./exit-codes.js";
+import { ANSWER } from "./tree.js";
 
 // Ctrl-C once stops gracefully: agents end, the lease is released, the run stays resumable. Twice kills.
 const interrupted = new AbortController();
@@ -13,10 +14,14 @@ process.on("SIGTERM", () => onSignal(EXIT.terminated));
 // A reader that went away (`| head`) is no fault of ours: a run that it watched stops gracefully.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => interrupted.abort());
 
-const isTerminal = ({ isTTY }: { isTTY?: boolean }): boolean => isTTY === true && process.env.TERM !== "dumb";
+const isTerminal = ({ isTTY }: { isTTY?: boolean }): boolean => isTTY === true;
+
+/** Nobody waits longer for what Tab brings, whatever a disk or a lock does. */
+const ANSWER_MS = 2_000;
 
 /** Carries out one command line; sets the exit code of the process. */
 export const start = async (words: readonly string[]): Promise<void> => {
+  if (words[0] === ANSWER) setTimeout(() => process.exit(EXIT.done), ANSWER_MS).unref();
   const { runCli } = await import("./program.js");
   const ended = await runCli(words, {
     out: process.stdout,
@@ -25,6 +30,7 @@ export const start = async (words: readonly string[]): Promise<void> => {
     cwd: process.cwd(),
     live: isTerminal(process.stderr),
     colours: isTerminal(process.stdout) && isTerminal(process.stderr),
+    ...(isTerminal(process.stdout) ? { columns: process.stdout.columns } : {}),
     tty: () =>
       process.stdin.isTTY && isTerminal(process.stdout)
         ? { input: process.stdin, output: process.stdout }

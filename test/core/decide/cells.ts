@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { CommandType } from "../../../src/core/commands.js";
 import { type ErrorCode, LedgerError } from "../../../src/core/errors.js";
 import type { EventType, FailureReason, PauseReason, PolicyActionType } from "../../../src/core/events.js";
+import type { HostChange, HostRunStatus, HostStep } from "../../../src/core/reported.js";
 import type { CompletedHow, Run, RunStatus, StepStatus } from "../../../src/core/run.js";
 import type { StepSpec } from "../../../src/core/spec.js";
 import type { Outcome } from "../../../src/core/verdict.js";
@@ -13,26 +14,36 @@ import { attempt, historyOf, played, playedOn } from "../../helpers/given.js";
 export type Cell = readonly EventType[] | ErrorCode;
 export const nothing: readonly EventType[] = [];
 
-type WithKinds = "apply_policy" | "record_verdict" | "record_criterion_verdict";
+type WithKinds =
+  | "apply_policy"
+  | "mirror_teammates"
+  | "record_verdict"
+  | "record_criterion_verdict"
+  | "report_change"
+  | "sync_projection";
 export type CommandCase =
   | Exclude<CommandType, WithKinds>
+  | `mirror_teammates ${"blocked" | "free"}`
   | `apply_policy ${PolicyActionType}`
   | `record_verdict ${Outcome}`
-  | `record_criterion_verdict ${Outcome}`;
+  | `record_criterion_verdict ${Outcome}`
+  | `report_change ${HostChange["kind"]}`
+  | `sync_projection ${"synced" | "degraded"}`;
 
 export type RunCase =
   | "none"
   | Exclude<RunStatus, "paused" | "failed">
   | `paused ${PauseReason}`
-  | `failed ${FailureReason}`;
+  | `failed ${FailureReason}`
+  | `mirrored ${HostRunStatus | "degraded"}`;
 
 type StepKinds = {
   pending: "ready" | "waiting";
   in_progress: "open";
   verify_pending: "fresh" | "errored" | "awaiting approval" | "approved";
   completed: CompletedHow;
-  failed: "judged" | "rejected";
-  interrupted: "open";
+  failed: "judged" | "rejected" | "reported";
+  interrupted: "open" | "reported";
 };
 export type StepCase = { [S in StepStatus]: `${S} ${StepKinds[S]}` }[StepStatus];
 
@@ -71,7 +82,15 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   pause_run: cast.pause(),
   resume_run: cast.resume(),
   cancel_run: cast.cancel(),
+  mirror_run: cast.mirror(),
+  "report_change step": cast.report({ kind: "step", step: cast.hostStep("new") }),
+  "report_change step_status": cast.reportStep("a", "running"),
+  "report_change run_status": cast.reportRun("completed", { result: "all done" }),
+  "sync_projection synced": cast.sync("synced"),
+  "sync_projection degraded": cast.sync("degraded"),
   worker_lost: cast.loseWorker(1),
+  "mirror_teammates blocked": cast.teammates([{}]),
+  "mirror_teammates free": cast.teammates([]),
 });
 
 /** Step "a", step "b" that waits for it, step "sign" that waits for a person, and one criterion. */
@@ -105,6 +124,13 @@ export const runs: { readonly [C in RunCase]: () => Run | undefined } = {
   "failed aborted": () => played(...refused, cast.policy("a", cast.abort)),
   "failed cancelled": () => played(...asked, cast.cancel()),
   "failed unmet_criteria": () => played(...done, cast.unmeet(0)),
+  "mirrored pending": () => played(cast.mirror({ status: "pending" })),
+  "mirrored running": () => played(cast.mirror()),
+  "mirrored paused": () => played(cast.mirror({ status: "paused" })),
+  "mirrored completed": () => played(cast.mirror({ status: "completed" })),
+  "mirrored failed": () => played(cast.mirror({ status: "failed" })),
+  "mirrored cancelled": () => played(cast.mirror({ status: "cancelled" })),
+  "mirrored degraded": () => played(cast.mirror(), cast.sync("degraded")),
 };
 
 /** A running run with step "a" in this state and another step, so that the run does not end. */
@@ -121,10 +147,16 @@ export const steps: { readonly [C in StepCase]: () => Run } = {
   "completed skipped": () => withA({}, ...tried, cast.fail("a"), cast.policy("a", cast.skip)),
   "completed decomposed": () =>
     withA({}, ...tried, cast.fail("a"), cast.policy("a", cast.decompose(stepSpec("a1")))),
+  "completed reported": () => mirroredA("completed"),
+  "failed reported": () => mirroredA("failed"),
+  "interrupted reported": () => mirroredA("cancelled"),
   "failed judged": () => withA({}, ...tried, cast.fail("a")),
   "failed rejected": () => withA({ validator: approval }, ...tried, cast.reject("a")),
   "interrupted open": () => withA({}, cast.start("a"), cast.interrupt("a")),
 };
+
+const mirroredA = (status: HostStep["status"]): Run =>
+  played(cast.mirror({ steps: [cast.hostStep("a", { status }), cast.hostStep("z")] }));
 
 const tried = [cast.start("a"), cast.propose("a")] as const;
 

@@ -22,6 +22,7 @@ const speakers = {
   orchestrator,
   person,
   engine,
+  host: cast.host,
   owner: executor("coder", { runId: RUN_ID, stepId: "a", attempt: 2 }),
   "owner, not bound": executor("coder"),
   "owner of an old attempt": executor("coder", { runId: RUN_ID, stepId: "a", attempt: 1 }),
@@ -39,6 +40,7 @@ const nobody: Row = {
   orchestrator: "access_denied",
   person: "access_denied",
   engine: "access_denied",
+  host: "access_denied",
   owner: "access_denied",
   "owner, not bound": "access_denied",
   "owner of an old attempt": "access_denied",
@@ -50,6 +52,7 @@ const nobody: Row = {
   "orchestrator, bound to another run": "access_denied",
 };
 const engineOnly: Row = { ...nobody, engine: "may" };
+const hostOnly: Row = { ...nobody, host: "may" };
 const inCharge: Row = {
   ...nobody,
   orchestrator: "may",
@@ -129,6 +132,7 @@ const situations: { readonly [T in CommandType]: Situation } = {
       orchestrator: "may",
       person: "may",
       engine: "may",
+      host: "session_mismatch",
       owner: "may",
       "owner, not bound": "may",
       "owner of an old attempt": "may",
@@ -143,7 +147,11 @@ const situations: { readonly [T in CommandType]: Situation } = {
   pause_run: { run: () => played(...asked), said: cast.pause(), row: inCharge },
   resume_run: { run: () => played(...asked, cast.pause()), said: cast.resume(), row: inCharge },
   cancel_run: { run: () => played(...asked), said: cast.cancel(), row: inCharge },
+  mirror_run: { run: () => undefined, said: cast.mirror(), row: hostOnly },
+  report_change: { run: () => played(cast.mirror()), said: cast.reportStep("a", "running"), row: hostOnly },
+  sync_projection: { run: () => played(cast.mirror()), said: cast.sync("degraded"), row: hostOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
+  mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },
 };
 
 for (const command of Object.keys(situations) as CommandType[])

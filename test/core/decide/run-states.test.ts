@@ -7,17 +7,53 @@ type Row = { readonly [C in RunCase]: Cell };
 const paused = (cell: Cell) =>
   all(["paused requested", "paused escalated", "paused verification_errored", "paused unmet_criteria"], cell);
 const failed = (cell: Cell) => all(["failed aborted", "failed cancelled", "failed unmet_criteria"], cell);
+/** Its host drives it, so nobody else moves it. */
+const mirrored = (cell: Cell) =>
+  all(
+    [
+      "mirrored pending",
+      "mirrored running",
+      "mirrored paused",
+      "mirrored completed",
+      "mirrored failed",
+      "mirrored cancelled",
+      "mirrored degraded",
+    ],
+    cell,
+  );
 const ended = { completed: "run_terminal", ...failed("run_terminal") } as const;
 const absent = { none: "run_not_found", planning: "step_not_found" } as const;
 
-const answered = (applied: Cell): Row => ({
-  ...absent,
-  running: "no_policy_request",
-  ...paused("no_policy_request"),
-  "paused escalated": applied,
-  "paused verification_errored": applied,
-  ...ended,
+const drivenHere = (cells: Omit<Row, keyof ReturnType<typeof mirrored>>): Row => ({
+  ...cells,
+  ...mirrored("run_mirrored"),
 });
+
+/** Of a run that is driven here, whatever its state, a host has nothing to say. */
+const ofHosts = (cells: ReturnType<typeof mirrored>): Row => ({
+  none: "run_not_found",
+  planning: "run_not_mirrored",
+  running: "run_not_mirrored",
+  ...paused("run_not_mirrored"),
+  completed: "run_not_mirrored",
+  ...failed("run_not_mirrored"),
+  ...cells,
+});
+const onceEnded = {
+  "mirrored completed": "run_terminal",
+  "mirrored failed": "run_terminal",
+  "mirrored cancelled": "run_terminal",
+} as const;
+
+const answered = (applied: Cell): Row =>
+  drivenHere({
+    ...absent,
+    running: "no_policy_request",
+    ...paused("no_policy_request"),
+    "paused escalated": applied,
+    "paused verification_errored": applied,
+    ...ended,
+  });
 
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {
@@ -27,6 +63,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("run_exists"),
     completed: "run_exists",
     ...failed("run_exists"),
+    ...mirrored("run_exists"),
   },
   fork_run: {
     none: ["run_created", "plan_attached", "step_started", "step_result_proposed", "step_validation_failed"],
@@ -35,29 +72,30 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("run_exists"),
     completed: "run_exists",
     ...failed("run_exists"),
+    ...mirrored("run_exists"),
   },
-  attach_plan: {
+  attach_plan: drivenHere({
     none: "run_not_found",
     planning: ["plan_attached"],
     running: "run_not_planning",
     ...paused("run_not_planning"),
     ...ended,
-  },
-  start_step: { ...absent, running: ["step_started"], ...paused("run_not_running"), ...ended },
-  propose_step_result: {
+  }),
+  start_step: drivenHere({ ...absent, running: ["step_started"], ...paused("run_not_running"), ...ended }),
+  propose_step_result: drivenHere({
     ...absent,
     running: "step_not_in_progress",
     ...paused("step_not_in_progress"),
     "paused verification_errored": nothing,
     ...ended,
-  },
-  interrupt_step: {
+  }),
+  interrupt_step: drivenHere({
     ...absent,
     running: "step_not_in_progress",
     ...paused("step_not_in_progress"),
     ...ended,
-  },
-  "record_verdict passed": {
+  }),
+  "record_verdict passed": drivenHere({
     ...absent,
     running: "step_not_waiting",
     ...paused("step_not_waiting"),
@@ -66,8 +104,8 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ended,
     completed: nothing,
     "failed unmet_criteria": nothing,
-  },
-  "record_verdict failed": {
+  }),
+  "record_verdict failed": drivenHere({
     ...absent,
     running: "step_not_waiting",
     ...paused("step_not_waiting"),
@@ -75,23 +113,23 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "paused verification_errored": ["step_validation_failed"],
     ...ended,
     "failed aborted": nothing,
-  },
-  "record_verdict errored": {
+  }),
+  "record_verdict errored": drivenHere({
     ...absent,
     running: "step_not_waiting",
     ...paused("step_not_waiting"),
     "paused verification_errored": ["step_validation_errored"],
     ...ended,
-  },
-  "record_criterion_verdict passed": {
+  }),
+  "record_criterion_verdict passed": drivenHere({
     none: "run_not_found",
     planning: "criterion_not_found",
     running: "criteria_not_due",
     ...paused("criteria_not_due"),
     ...ended,
     completed: nothing,
-  },
-  "record_criterion_verdict failed": {
+  }),
+  "record_criterion_verdict failed": drivenHere({
     none: "run_not_found",
     planning: "criterion_not_found",
     running: "criteria_not_due",
@@ -99,14 +137,14 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "paused unmet_criteria": nothing,
     ...ended,
     "failed unmet_criteria": nothing,
-  },
-  "record_criterion_verdict errored": {
+  }),
+  "record_criterion_verdict errored": drivenHere({
     none: "run_not_found",
     planning: "criterion_not_found",
     running: "criteria_not_due",
     ...paused("criteria_not_due"),
     ...ended,
-  },
+  }),
   "apply_policy retry": answered(["policy_decision_applied"]),
   "apply_policy decompose": answered(["policy_decision_applied"]),
   "apply_policy change_agent": answered(["policy_decision_applied"]),
@@ -117,7 +155,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "failed aborted": nothing,
   },
   "apply_policy escalate": { ...answered("run_not_running"), "paused escalated": nothing },
-  approve_step: {
+  approve_step: drivenHere({
     ...absent,
     running: ["approval_received"],
     ...paused(["approval_received"]),
@@ -125,50 +163,92 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ended,
     completed: nothing,
     "failed unmet_criteria": nothing,
-  },
-  reject_step: {
+  }),
+  reject_step: drivenHere({
     ...absent,
     running: ["approval_received", "step_validation_failed"],
     ...paused(["approval_received", "step_validation_failed"]),
     "paused unmet_criteria": "step_not_waiting",
     ...ended,
-  },
+  }),
   write_note: {
     none: "run_not_found",
     planning: ["note_written"],
     running: ["note_written"],
     ...paused(["note_written"]),
     ...ended,
+    ...mirrored(["note_written"]),
+    ...onceEnded,
   },
-  pause_run: {
+  pause_run: drivenHere({
     none: "run_not_found",
     planning: "run_not_running",
     running: ["run_paused"],
     ...paused(nothing),
     ...ended,
-  },
-  resume_run: {
+  }),
+  resume_run: drivenHere({
     none: "run_not_found",
     planning: "run_not_paused",
     running: "run_not_paused",
     ...paused(["run_resumed"]),
     ...ended,
-  },
-  cancel_run: {
+  }),
+  cancel_run: drivenHere({
     none: "run_not_found",
     planning: ["run_failed"],
     running: ["run_failed"],
     ...paused(["run_failed"]),
     ...ended,
     "failed cancelled": nothing,
-  },
+  }),
   worker_lost: {
     none: "run_not_found",
     planning: ["worker_lost"],
     running: ["worker_lost"],
     ...paused(["worker_lost"]),
     ...ended,
+    ...mirrored(["worker_lost"]),
+    ...onceEnded,
   },
+  "mirror_teammates blocked": {
+    none: "run_not_found",
+    planning: ["teammate_approval_blocked"],
+    running: ["teammate_approval_blocked"],
+    ...paused(["teammate_approval_blocked"]),
+    ...ended,
+    ...mirrored(["teammate_approval_blocked"]),
+    ...onceEnded,
+  },
+  "mirror_teammates free": {
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+    ...mirrored(nothing),
+  },
+  mirror_run: {
+    none: ["run_created", "step_reported", "step_reported", "run_reported"],
+    planning: "run_exists",
+    running: "run_exists",
+    ...paused("run_exists"),
+    completed: "run_exists",
+    ...failed("run_exists"),
+    ...mirrored(["run_reported"]),
+    "mirrored running": nothing,
+    "mirrored degraded": nothing,
+    ...onceEnded,
+  },
+  "report_change step": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
+  "report_change step_status": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
+  "report_change run_status": ofHosts({ ...mirrored(["run_reported"]), ...onceEnded }),
+  "sync_projection synced": ofHosts({ ...mirrored(nothing), "mirrored degraded": ["projection_synced"] }),
+  "sync_projection degraded": ofHosts({
+    ...mirrored(["projection_synced"]),
+    "mirrored degraded": nothing,
+  }),
 };
 
 const said = saidIn("sign");

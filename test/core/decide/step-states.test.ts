@@ -28,46 +28,42 @@ const judging = (cell: Cell) =>
 const completed = (cell: Cell) =>
   all(["completed verified", "completed approved", "completed skipped", "completed decomposed"], cell);
 const asking = (cell: Cell) => all(["failed judged", "failed rejected", "interrupted open"], cell);
+const ofHosts = (cell: Cell) => all(["completed reported", "failed reported", "interrupted reported"], cell);
+/** The steps of hosts are not moved by anybody else. */
 const every = (cell: Cell): Row => ({
   ...pending(cell),
   "in_progress open": cell,
   ...judging(cell),
   ...completed(cell),
   ...asking(cell),
+  ...ofHosts("run_mirrored"),
 });
 
 const answered = (applied: Cell): Row => ({
   ...every("no_policy_request"),
   "verify_pending errored": applied,
   ...asking(applied),
+  ...ofHosts("run_mirrored"),
 });
 
 const rows: { readonly [C in CommandCase]: Row } = {
-  create_run: every("run_exists"),
-  fork_run: every("run_exists"),
+  create_run: { ...every("run_exists"), ...ofHosts("run_exists") },
+  fork_run: { ...every("run_exists"), ...ofHosts("run_exists") },
   attach_plan: every("run_not_planning"),
   start_step: {
+    ...every("step_not_pending"),
     "pending ready": ["step_started"],
     "pending waiting": "step_not_ready",
     "in_progress open": nothing,
-    ...judging("step_not_pending"),
-    ...completed("step_not_pending"),
-    ...asking("step_not_pending"),
   },
   propose_step_result: {
-    ...pending("step_not_in_progress"),
+    ...every("step_not_in_progress"),
     "in_progress open": ["step_result_proposed"],
     ...judging(nothing),
-    ...completed("step_not_in_progress"),
-    ...asking("step_not_in_progress"),
   },
   interrupt_step: {
-    ...pending("step_not_in_progress"),
+    ...every("step_not_in_progress"),
     "in_progress open": ["step_interrupted"],
-    ...judging("step_not_in_progress"),
-    ...completed("step_not_in_progress"),
-    "failed judged": "step_not_in_progress",
-    "failed rejected": "step_not_in_progress",
     "interrupted open": nothing,
   },
   "record_verdict passed": {
@@ -121,11 +117,22 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "completed approved": "step_not_waiting",
     "failed rejected": nothing,
   },
-  write_note: every(["note_written"]),
+  write_note: { ...every(["note_written"]), ...ofHosts(["note_written"]) },
   pause_run: every(["run_paused"]),
   resume_run: every("run_not_paused"),
   cancel_run: every(["run_failed"]),
-  worker_lost: every(["worker_lost"]),
+  mirror_run: { ...every("run_exists"), ...ofHosts(["step_reported"]) },
+  "report_change step": { ...every("run_not_mirrored"), ...ofHosts(["step_reported"]) },
+  "report_change step_status": { ...every("run_not_mirrored"), ...ofHosts(["step_reported"]) },
+  "report_change run_status": { ...every("run_not_mirrored"), ...ofHosts(["run_reported"]) },
+  "sync_projection synced": { ...every("run_not_mirrored"), ...ofHosts(nothing) },
+  "sync_projection degraded": { ...every("run_not_mirrored"), ...ofHosts(["projection_synced"]) },
+  worker_lost: { ...every(["worker_lost"]), ...ofHosts(["worker_lost"]) },
+  "mirror_teammates blocked": {
+    ...every(["teammate_approval_blocked"]),
+    ...ofHosts(["teammate_approval_blocked"]),
+  },
+  "mirror_teammates free": { ...every(nothing), ...ofHosts(nothing) },
 };
 
 const said = saidIn("a");

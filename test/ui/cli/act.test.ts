@@ -101,7 +101,7 @@ describe("policy", () => {
     expect((await policy(inline, "change_validator", "--validator", JSON.stringify(judge))).code).toBe(0);
     expect((await desk.type("resume", inline)).code).toBe(0);
     expect((await desk.type("show", inline)).out).toMatch(
-      /completed with waivers[\s\S]*\nwaiver {5}a validator_changed by .*: because\n/,
+      /completed with waivers[\s\S]*\nwaiver {2}a validator_changed by .*: because\n/,
     );
     const file = await refusedRun();
     await desk.write({ "../judge.json": JSON.stringify(judge) });
@@ -144,7 +144,7 @@ describe("policy", () => {
       [
         5,
         "error [run_terminal]: Run "RUN" is failed; nothing can change it.
-      hint: Start a new run.
+      hint: Start a new run, or begin again from its past: runledger fork RUN
       ",
       ]
     `);
@@ -355,7 +355,7 @@ describe("patch and apply", () => {
       [
         5,
         "error [apply_conflict]: 0001-Make-c.patch does not fit the checkout: out/c.txt.
-      hint: Nothing was changed. Start from a checkout like the run's base, or export the patches and merge by hand.
+      hint: Nothing was changed. Start from a checkout like the run's base, or merge by hand what \`runledger patch\` prints.
       ",
       ]
     `);

@@ -1,282 +1,109 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Desk, openDesk, planOf, shapeOf, shop, step } from "../../helpers/cli.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod";
+import { branchesOf } from "../../../src/ui/cli/tree.js";
+import { type Desk, planOf, shapeOf } from "../../helpers/cli.js";
+import { jsonPage } from "../../helpers/json-page.js";
+import { ErrorLine, jsonShapes } from "../../helpers/json-shapes.js";
+import { openStage, type Stage, scenes } from "../../helpers/scenes.js";
+import { idleTree } from "../../helpers/tree.js";
 
 /** Names and kinds of fields are a promise to programs: a change here is one for the changelog and `schemaVersion`. */
 
+let stage: Stage;
 let desk: Desk;
-let done: string;
-let stuck: string;
 beforeAll(async () => {
-  desk = await openDesk(shop);
-  const criterion = {
-    description: "it is there",
-    validator: { type: "command_pass", target: "cat out/a.txt" },
-  };
-  const plan = await planOf(desk, "done.json", [step("a", "maker")], { acceptance_criteria: [criterion] });
-  done = (await desk.type("run", plan)).out.trim();
-  stuck = (await desk.type("run", await planOf(desk, "stuck.json", [step("a", "liar")]))).out.trim();
+  stage = await openStage();
+  desk = stage.desk;
 });
 afterAll(() => desk.dispose());
 
-type Shape = Readonly<Record<string, unknown>>;
-const shape = async (...argv: string[]) => shapeOf(await desk.json(...argv)) as Shape;
+const spoken = Object.entries(jsonShapes)
+  .filter(([, { kind }]) => kind !== "text")
+  .map(([path]) => path);
+/** In an order in which they can be carried out. */
+const speaking = Object.keys(scenes).filter((path) => spoken.includes(path));
 
-it("list", async () => {
-  expect(await shape("list", "--status", "paused")).toMatchInlineSnapshot(`
-    {
-      "runs": [
-        {
-          "blocker": "string",
-          "createdAt": "string",
-          "goal": "string",
-          "interrupted": "boolean",
-          "lastHash": "string",
-          "lastSeq": "number",
-          "quarantine": "null",
-          "runId": "string",
-          "runnable": "boolean",
-          "sessionKey": "string",
-          "status": "string",
-          "stepsCompleted": "number",
-          "stepsTotal": "number",
-          "updatedAt": "string",
-        },
-      ],
-      "schemaVersion": "number",
+describe("every command", () => {
+  it("says what its JSON is, and has a scene that shows it", () => {
+    const paths = branchesOf(idleTree())
+      .map(({ path }) => path)
+      .filter((path) => path !== "");
+    expect(Object.keys(jsonShapes).sort()).toEqual([...paths].sort());
+    expect([...speaking].sort()).toEqual([...spoken].sort());
+  });
+
+  it.each(speaking)("%s answers as documented", async (path) => {
+    const { lines, ofMachine } = scenes[path] ?? { lines: [] };
+    for (const words of lines) {
+      const { out, err } = await desk.type(...path.split(" "), ...words(stage), "--json");
+      const answers = out
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as object);
+      expect(err.split("\n").filter((line) => line.includes('"type":"error"'))).toEqual([]);
+      expect(misfits(path, answers)).toEqual([]);
+      expect(
+        answers.map((answer) => (ofMachine === true ? shapeOf(answer) : normal(answer))),
+      ).toMatchSnapshot();
     }
-  `);
+  });
+
+  it("is found out when a field is missing, new, or of another kind", async () => {
+    const good = (await desk.json("why", stage.run("done"))) as Record<string, unknown>;
+    expect(misfits("why", [good])).toEqual([]);
+    const { sentence: _, ...less } = good;
+    for (const bad of [
+      less,
+      { ...good, more: 1 },
+      { ...good, status: "done" },
+      { ...good, schemaVersion: 2 },
+    ])
+      expect(misfits("why", [bad])).toHaveLength(1);
+    expect(misfits("run", [good])).toHaveLength(1);
+  });
 });
 
-it("show: the answer and its run", async () => {
-  const { run, ...answer } = await shape("show", done);
-  const { steps, criteria, ...rest } = run as Shape;
-  expect(answer).toMatchInlineSnapshot(`
-    {
-      "currentBlocker": "null",
-      "currentStepId": "null",
-      "interrupted": "boolean",
-      "origin": "null",
-      "policyRequests": [],
-      "schemaVersion": "number",
-      "waiting": {
-        "for": "string",
-        "hint": "null",
-        "sentence": "string",
-        "stepId": "null",
-      },
-    }
-  `);
-  expect(rest).toMatchInlineSnapshot(`
-    {
-      "base": "string",
-      "createdAt": "string",
-      "createdBy": {
-        "name": "string",
-        "role": "string",
-      },
-      "forkedFrom": "null",
-      "goal": "string",
-      "head": "string",
-      "lastLostEpoch": "number",
-      "notes": {},
-      "originalRequest": "string",
-      "planDigest": "string",
-      "protect": [],
-      "runId": "string",
-      "seq": "number",
-      "sessionKey": "string",
-      "state": {
-        "at": "string",
-        "status": "string",
-        "summary": "string",
-      },
-      "updatedAt": "string",
-      "waivers": [],
-      "workersLost": "number",
-      "workspaceIsolation": "boolean",
-    }
-  `);
-  expect(criteria).toMatchObject([
-    { spec: { description: "string" }, state: { status: "string", at: "string" } },
-  ]);
-  expect(steps).toHaveLength(1);
+/** What of an answer its documentation does not tell. */
+const misfits = (path: string, answers: readonly object[]): readonly string[] => {
+  const shape = jsonShapes[path];
+  if (shape === undefined || shape.kind === "text") return [`${path} has no shape`];
+  if (shape.kind === "document" && answers.length !== 1) return [`${answers.length} documents`];
+  return answers.flatMap((answer, at) => {
+    const isLast = shape.kind === "lines" && shape.last !== undefined && at === answers.length - 1;
+    const { error } = (isLast ? shape.last : shape.schema).safeParse(answer);
+    return error === undefined ? [] : [z.prettifyError(error)];
+  });
+};
+
+/** Fields whose numbers differ from machine to machine and from time to time. */
+const VARYING = new Set(["durationMs", "blobBytes", "storeBytes"]);
+
+const normal = (answer: object): unknown =>
+  JSON.parse(JSON.stringify(answer), (key: string, value: unknown) => {
+    if (VARYING.has(key) && typeof value === "number") return 0;
+    if (key === "ledgerId") return "LEDGER";
+    if (typeof value !== "string") return value;
+    return desk.masked(value).replace(/^Date: .*$/m, "Date: TIME");
+  });
+
+describe("a failure", () => {
+  it.each([
+    ["a usage error", ["shwo"]],
+    ["a run that is not there", ["show", "nowhere"]],
+    ["a plan with defects", ["run", "bad.json"]],
+    ["something refused", ["pause", "last"]],
+  ])("such as %s is one line on stderr, as documented", async (_what, argv) => {
+    await planOf(desk, "repo/bad.json", [{ id: "a b" }]);
+    if (argv[0] === "pause") await desk.type("cancel", "last");
+    const { out, err } = await desk.type(...argv, "--json");
+    expect(out).toBe("");
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+    const line = ErrorLine.safeParse(JSON.parse(err));
+    expect(line.error).toBeUndefined();
+    expect(normal(JSON.parse(err))).toMatchSnapshot();
+  });
 });
 
-it("show: a step and its verdict", async () => {
-  const { run } = (await shape("show", done)) as { run: { steps: [{ state: Shape }] } };
-  const { state, ...one } = run.steps[0];
-  const { verdict, ...completed } = state;
-  expect(one).toMatchInlineSnapshot(`
-    {
-      "attempt": "number",
-      "base": "string",
-      "feedback": "null",
-      "fresh": "boolean",
-      "lastDecision": "null",
-      "retryCount": "number",
-      "spec": {
-        "dependsOn": [],
-        "goal": "string",
-        "id": "string",
-        "maxRetries": "number",
-        "mayChange": {
-          "only": "boolean",
-          "paths": [],
-        },
-        "ownerAgent": "string",
-        "toolProfile": [
-          "string",
-        ],
-        "validator": {
-          "params": {},
-          "target": "string",
-          "type": "string",
-        },
-      },
-    }
-  `);
-  expect(completed).toMatchInlineSnapshot(`
-    {
-      "completedAt": "string",
-      "how": "string",
-      "proposal": {
-        "at": "string",
-        "capture": {
-          "base": "string",
-          "commit": "string",
-          "filesChanged": "number",
-          "patch": "string",
-          "tree": "string",
-        },
-        "evidence": [],
-        "result": "string",
-        "seq": "number",
-      },
-      "status": "string",
-    }
-  `);
-  expect(verdict).toMatchInlineSnapshot(`
-    {
-      "base": "string",
-      "command": "null",
-      "commit": "string",
-      "conflicts": [],
-      "counts": "null",
-      "durationMs": "number",
-      "exitCode": "null",
-      "head": "string",
-      "isolationLevel": "number",
-      "log": "null",
-      "message": "string",
-      "missing": [],
-      "outcome": "string",
-      "proposalSeq": "number",
-      "protectedPaths": [],
-      "provision": [],
-      "reason": "string",
-      "signal": "null",
-      "tail": "string",
-      "tree": "string",
-      "validator": {
-        "digest": "string",
-        "target": "string",
-        "type": "string",
-      },
-    }
-  `);
-});
-
-it("show: an open policy request, and what may answer it", async () => {
-  const { policyRequests } = await desk.json("show", stuck);
-  expect(policyRequests).toMatchObject([
-    { allowedActions: ["retry", "decompose", "change_agent", "change_validator", "skip", "abort"] },
-  ]);
-  const [{ verdict, ...request }] = shapeOf(policyRequests) as [{ verdict: Shape }];
-  expect(request).toMatchInlineSnapshot(`
-    {
-      "allowedActions": [
-        "string",
-      ],
-      "attempt": "number",
-      "maxRetries": "number",
-      "reason": "string",
-      "retryCount": "number",
-      "stepGoal": "string",
-      "stepId": "string",
-    }
-  `);
-  expect(verdict).toMatchObject({ outcome: "string", reason: "string", message: "string" });
-});
-
-it("why", async () => {
-  expect(await shape("why", stuck)).toMatchInlineSnapshot(`
-    {
-      "for": "string",
-      "hint": "string",
-      "runId": "string",
-      "schemaVersion": "number",
-      "sentence": "string",
-      "status": "string",
-      "stepId": "string",
-    }
-  `);
-  expect(await shape("why", done)).toMatchObject({ for: "string", hint: "null", stepId: "null" });
-});
-
-it("journal", async () => {
-  expect(await shape("journal", done, "--type", "step_started")).toMatchInlineSnapshot(`
-    {
-      "actor": {
-        "name": "string",
-        "role": "string",
-      },
-      "at": "string",
-      "attempt": "number",
-      "hash": "string",
-      "payload": {
-        "agent": "string",
-        "base": "string",
-        "stepId": "string",
-      },
-      "position": "number",
-      "prevHash": "string",
-      "runId": "string",
-      "schemaVersion": "number",
-      "seq": "number",
-      "sessionKey": "string",
-      "type": "string",
-      "version": "number",
-    }
-  `);
-});
-
-it("logs", async () => {
-  const { verdict, ...logs } = await shape("logs", stuck, "a");
-  expect(logs).toMatchInlineSnapshot(`
-    {
-      "agent": "string",
-      "attempt": "number",
-      "judge": "null",
-      "runId": "string",
-      "schemaVersion": "number",
-      "stepId": "string",
-    }
-  `);
-  expect(verdict).toMatchObject({ outcome: "string", tail: "string" });
-});
-
-it("commands that act", async () => {
-  const answer = await shape("policy", stuck, "a", "retry", "--reason", "again");
-  expect(answer).toMatchInlineSnapshot(`
-    {
-      "for": "string",
-      "hint": "string",
-      "runId": "string",
-      "schemaVersion": "number",
-      "sentence": "string",
-      "status": "string",
-      "stepId": "null",
-    }
-  `);
-  expect(await shape("cancel", stuck)).toEqual({ ...answer, hint: "null" });
+it("docs/json.md tells these shapes (npx vitest run test/ui/cli/json.test.ts -u writes it)", async () => {
+  await expect(jsonPage()).toMatchFileSnapshot("../../../docs/json.md");
 });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { CAST, type Desk, openDesk, planOf, shapeOf, shop, step } from "../../helpers/cli.js";
+import { CAST, type Desk, openDesk, shapeOf, shop } from "../../helpers/cli.js";
 
 const desks: Desk[] = [];
 const open = async (files = shop): Promise<Desk> => {
@@ -68,7 +68,8 @@ describe("config", () => {
       "--show-origin",
     );
     expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
+      "KEY                           VALUE                                                                                 ORIGIN
+      agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
       agents.maker.run              ["sh","-c","mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo \\"made it\\""]  project PLACE/repo/runledger.yaml
       agents.maker.env              []                                                                                    default
       agents.maker.timeout          30m                                                                                   default
@@ -87,8 +88,15 @@ describe("config", () => {
       workspace.passEnv             []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
+      rollout.tables                                                                                                      default
+      rollout.board                                                                                                       default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
+      runLedger.enabled             false                                                                                 default
+      runLedger.shadow              false                                                                                 default
+      runLedger.writeThrough        false                                                                                 default
+      runLedger.authoritativeRead   false                                                                                 default
+      runLedger.projectionRetired   false                                                                                 default
       runLedger.workspaceIsolation  true                                                                                  default
       runLedger.staleTtl            1h30m                                                                                 project PLACE/repo/runledger.yaml
       runLedger.validatorTimeout    2m                                                                                    default
@@ -135,7 +143,8 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"; did you mean "maxParallelSteps"?
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
     `);
@@ -145,6 +154,7 @@ describe("config", () => {
         2,
         "error [settings_invalid]: 1 defect in the settings:
         runLedger.staleTtl = "soon": runLedger.staleTtl: found "soon", expected a duration such as "2m", from 1ms to 365d
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
     `);
@@ -163,105 +173,12 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger"
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"
+      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       "
     `);
     const doctor = await desk.type("doctor");
     expect(doctor.code).toBe(1);
     expect(desk.masked(doctor.out)).toContain("✘  ledger  3 defects in the settings");
-  });
-});
-
-describe("doctor", () => {
-  it("finds a missing program, missing shared paths, and says how to mend them", async () => {
-    const desk = await open({
-      "package.json": "{}\n",
-      "runledger.yaml":
-        "agents:\n  ghost: { kind: command, run: [no-such-program-here] }\n  lost: { kind: command, run: [./bin/lost] }\nworkspace: { share: [node_modules] }\n",
-    });
-    const { code, out, err } = await desk.type("doctor");
-    expect(code).toBe(1);
-    expect(
-      desk.masked(out.replace(/Node [\d.]+/, "Node N").replace(/at \w{7},/, "at HEAD,")),
-    ).toMatchInlineSnapshot(`
-      "✔  ledger              PLACE/data
-      ✔  node                Node N
-      ✔  repository          PLACE/repo at HEAD, clean
-      ✔  journals            Every journal that was read could be read.
-      ✔  temporary folder    /tmp
-      ✘  agent ghost         Its program "no-such-program-here" is not there or not executable. Mend agents.ghost.run.
-      ✘  agent lost          Its program "PLACE/repo/bin/lost" is not there or not executable. Mend agents.lost.run.
-      ✔  toolchain node      node, npm found
-      ✘  share node_modules  is not there. Install your dependencies, or mend workspace.share.
-      ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.
-      "
-    `);
-    expect(err).toBe("3 things to mend.\n");
-    const { findings } = await desk.json("doctor");
-    expect(shapeOf(findings)).toEqual([
-      { check: "string", status: "string", message: "string", fix: "null" },
-    ]);
-    expect(findings).toContainEqual(
-      expect.objectContaining({ check: "agent ghost", status: "fail", fix: expect.any(String) }),
-    );
-  });
-
-  it("finds that there is no repository", async () => {
-    const desk = await open();
-    const env = { GIT_CEILING_DIRECTORIES: desk.place };
-    await desk.write({ "../plain/file": "" });
-    const { code, out } = await desk.typeWith({ cwd: join(desk.place, "plain"), env }, "doctor");
-    expect(code).toBe(1);
-    expect(out).toMatch(/✘ {2}repository +.*not.*repository/);
-  });
-
-  it("is content with a project that can work", async () => {
-    const desk = await open();
-    expect(await desk.type("doctor")).toMatchObject({ code: 0, err: "Ready.\n" });
-    expect(await desk.type("doctor", "--quiet")).toMatchObject({ code: 0, err: "" });
-  });
-});
-
-describe("status", () => {
-  it("says where everything is and counts the runs", async () => {
-    const desk = await open();
-    await desk.type("run", await planOf(desk, "plan.json", [step("a", "maker")]), "--no-drive");
-    const { code, out, err } = await desk.type("status");
-    expect([code, err]).toEqual([0, ""]);
-    expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "project              PLACE/repo
-      ledger               PLACE/data
-      runs                 0 planning, 1 running, 0 paused, 0 completed, 0 failed
-      agents               maker, liar, breaker
-      workspace isolation  on (level 1)
-      parallel steps       4
-      validator timeout    2m
-      finished runs kept   100
-      stale after          1h
-      "
-    `);
-    expect(shapeOf(await desk.json("status"))).toMatchInlineSnapshot(`
-      {
-        "agents": [
-          "string",
-        ],
-        "data": "string",
-        "ledgerId": "string",
-        "maxParallelSteps": "number",
-        "maxRunHistory": "number",
-        "project": "string",
-        "runs": {
-          "completed": "number",
-          "failed": "number",
-          "paused": "number",
-          "planning": "number",
-          "running": "number",
-        },
-        "schemaVersion": "number",
-        "staleTtlMs": "number",
-        "validatorTimeoutMs": "number",
-        "workspaceIsolation": "boolean",
-      }
-    `);
   });
 });

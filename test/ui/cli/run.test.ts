@@ -277,7 +277,7 @@ describe("what run refuses", () => {
     const gone = await desk.type("run", "nowhere.yaml");
     expect([gone.code, desk.masked(gone.err)]).toEqual([
       4,
-      'error [file_not_found]: There is no plan file "PLACE/repo/nowhere.yaml".\n',
+      'error [file_not_found]: There is no plan file "PLACE/repo/nowhere.yaml".\nhint: Paths start in the folder you are in, or in that of -C.\n',
     ]);
   });
 

@@ -12,7 +12,7 @@ import {
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
-import { readTextFile } from "../plan-file.js";
+import { aboutFile, readTextFile } from "../plan-file.js";
 import type { Bench } from "../program.js";
 
 /** Submits one command of a person and says where the run stands then. */
@@ -47,7 +47,7 @@ export const approveOrDeny = async (
   runId: string,
   options: Keyed & { stepId: string | undefined; deny: boolean; reason: string; proposal?: number },
 ): Promise<number> => {
-  const stepId = options.stepId ?? (await onlyWaiting(app, runId));
+  const stepId = options.stepId ?? (await onlyWaiting(app, runId, options.deny ? "deny" : "approve"));
   const { reason, proposal } = options;
   const seen = proposal === undefined ? {} : { proposalSeq: proposal };
   const command = options.deny
@@ -56,7 +56,7 @@ export const approveOrDeny = async (
   return act(app, output, caller, runId, command, options);
 };
 
-const onlyWaiting = async (app: RunLedger, runId: string): Promise<string> => {
+const onlyWaiting = async (app: RunLedger, runId: string, verb: string): Promise<string> => {
   const run = await app.ledger.load(runId);
   const waiting = run.steps.filter(awaitsApproval).map(({ spec }) => spec.id);
   const [only] = waiting;
@@ -68,7 +68,9 @@ const onlyWaiting = async (app: RunLedger, runId: string): Promise<string> => {
       : `${waiting.length} steps wait for approval: ${waiting.join(", ")}.`,
     {
       hint:
-        waiting.length === 0 ? `See: runledger show ${runId}` : `Name one: runledger approve ${runId} STEP`,
+        waiting.length === 0
+          ? `What it waits for: runledger why ${runId}`
+          : `Name one: runledger ${verb} ${runId} STEP`,
     },
   );
 };
@@ -93,7 +95,7 @@ export const applyPolicy = async (
   const { runId, stepId, action } = target;
   const { agent, steps, validator, fresh, reason } = options;
   requireItsOption(action, options);
-  const decision = await app.readDecision(runId, stepId, {
+  const input = {
     action,
     ...(agent === undefined ? {} : { new_agent: agent }),
     ...(steps === undefined
@@ -101,7 +103,8 @@ export const applyPolicy = async (
       : { new_steps_json: await readTextFile(resolve(directory, steps), "steps") }),
     ...(validator === undefined ? {} : { new_validator_json: await validatorText(validator, directory) }),
     ...(fresh === undefined ? {} : { fresh }),
-  });
+  };
+  const decision = await aboutFile(steps ?? "--validator", () => app.readDecision(runId, stepId, input));
   return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason }, options);
 };
 
@@ -118,7 +121,9 @@ const requireItsOption = (action: PolicyActionType, options: PolicyOptions): voi
   for (const [owner, option] of Object.entries(ITS_OPTION)) {
     const given = options[option] !== undefined;
     if (given && owner !== action)
-      throw new LedgerError("invalid_input", `--${option} belongs to "${owner}", not to "${action}".`);
+      throw new LedgerError("invalid_input", `--${option} belongs to "${owner}", not to "${action}".`, {
+        hint: "runledger policy --help explains it.",
+      });
     if (!given && owner === action && option !== "fresh")
       throw new LedgerError("invalid_input", `"${action}" needs --${option}.`, {
         hint: "runledger policy --help explains it.",
@@ -177,7 +182,9 @@ export const writePatches = async (
   const written: string[] = [];
   if (folder !== undefined) {
     await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-      throw new LedgerError("invalid_input", `"${folder}" cannot be made (${error.code}).`);
+      throw new LedgerError("invalid_input", `"${folder}" cannot be made (${error.code}).`, {
+        hint: "Name a new folder, or one that is there, below a folder you may write to.",
+      });
     });
     for (const { name, bytes } of patches) {
       await writeFile(join(folder, name), bytes);

@@ -49,17 +49,22 @@ const git = (repo: string, ...args: string[]) =>
   exec("git", ["-c", "user.name=Shop", "-c", "user.email=shop@localhost", ...args], { cwd: repo });
 
 const tell = async (bench: Bench, place: string, repo: string): Promise<number> => {
-  const { output, terminal } = bench;
+  const { output, terminal, shared } = bench;
+  const flags = [...(output.quiet ? ["--quiet"] : []), ...(shared.color ? [] : ["--no-color"])];
   const headline = (text: string) => say(output, `\n${paint(output, "bold", text)}`);
   const env = { ...terminal.env, RUNLEDGER_HOME: undefined, XDG_STATE_HOME: join(place, "state") };
   const type = (...argv: string[]) => {
     say(output, paint(output, "grey", `$ runledger ${argv.map(quoted).join(" ")}`));
-    return runCli(argv, { ...terminal, env, cwd: repo });
+    return runCli([...flags, ...argv], { ...terminal, env, cwd: repo });
   };
   const expect = async (code: number, ...argv: string[]): Promise<void> => {
     const ended = await type(...argv);
     if (ended !== code)
-      throw new LedgerError("invalid_input", `The demo expected exit code ${code}, not ${ended}.`);
+      throw new LedgerError(
+        "provision_failed",
+        `The demo stopped: \`runledger ${argv.join(" ")}\` ended with ${ended} instead of ${code}.`,
+        { hint: "`runledger doctor` says what this machine lacks." },
+      );
   };
 
   headline("1. Two agents work at once. One lies, one edits the test that judges it.");

@@ -8,7 +8,8 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Caller, LedgerError, type RunLedger } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { brief, type Output, printJson, printLine, say, table } from "../output.js";
+import { brief, type Output, printJson, printLine, say } from "../output.js";
+import { printTable } from "../table.js";
 
 export const exportRun = async (
   app: RunLedger,
@@ -101,16 +102,18 @@ export const importRun = async (
   return EXIT.done;
 };
 
+const BUNDLE = { hint: "Name a file that `runledger export` wrote." };
+
 /** What begins like gzip is unpacked, whatever its name is. */
 const bytesOf = async (file: string): Promise<AsyncIterable<Uint8Array>> => {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    throw new LedgerError("file_not_found", `"${file}" cannot be read (${error.code}).`);
+    throw new LedgerError("file_not_found", `"${file}" cannot be read (${error.code}).`, BUNDLE);
   });
   const magic = Buffer.alloc(2);
   try {
     await handle.read(magic, 0, 2, 0);
   } catch (error) {
-    throw new LedgerError("invalid_input", `"${file}" cannot be read.`, { cause: error });
+    throw new LedgerError("invalid_input", `"${file}" is no file.`, { ...BUNDLE, cause: error });
   } finally {
     await handle.close();
   }
@@ -143,15 +146,12 @@ export const prune = async (
     onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
   });
   if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned, stays });
-  else if (pruned.length === 0) say(output, "There is nothing to remove.");
   else
-    printLine(
-      output,
-      table([
-        ["RUN", options.dryRun ? "WOULD GO" : "ARCHIVE", "GOAL"],
-        ...pruned.map(({ runId, archive, goal }) => [runId, archive ?? "yes", brief(goal, 60)]),
-      ]),
-    );
+    await printTable(output, {
+      head: ["RUN", options.dryRun ? "WOULD GO" : "ARCHIVE", "GOAL"],
+      rows: pruned.map(({ runId, archive, goal }) => [{ text: runId, id: true }, archive ?? "yes", goal]),
+      empty: "There is nothing to remove.",
+    });
   if (!output.json)
     for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
   return EXIT.done;
@@ -168,9 +168,8 @@ export const collectGarbage = async (
     return EXIT.done;
   }
   const { blobs, blobBytes, workspaces, logs, storeBytes } = collected;
-  printLine(
-    output,
-    table([
+  await printTable(output, {
+    rows: [
       ["pieces of output", `${blobs} (${kilobytes(blobBytes)})`],
       ["workspaces", `of ${workspaces.length} finished runs`],
       ["logs", `of ${logs.length} removed runs`],
@@ -178,8 +177,9 @@ export const collectGarbage = async (
         "git objects",
         storeBytes === null ? "known when they are removed" : kilobytes(Math.max(0, storeBytes)),
       ],
-    ]),
-  );
+    ],
+    empty: "",
+  });
   return EXIT.done;
 };
 

@@ -5,7 +5,8 @@ import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
 
-const SAMPLE = `# RunLedger settings. Every key may be left out; \`runledger config list --show-origin\` shows what counts.
+const SAMPLE = `# RunLedger settings. Every key may be left out; \`runledger config list --show-origin\` shows what counts, and
+# \`runledger settings\` changes it on a screen.
 
 # Who works on steps. A program works in a private clone of your repository; exit code 0 means "I am done",
 # which is then verified. It sees PATH, HOME, RUNLEDGER_* and the variables named in \`env\`, nothing else.
@@ -33,6 +34,16 @@ runLedger:
   maxRunHistory: 100             # finished runs that stay; older ones are archived, and 0 keeps all
 `;
 
+/** Where a project has the package, beside it: the one place that is there for everybody who has the project. */
+const SCHEMA = "node_modules/runledger/dist/settings.schema.json";
+
+/** Tells editors how to check the file; they find it without a network, or are told nothing. */
+const schemaLine = async (projectDir: string): Promise<string> =>
+  access(join(projectDir, SCHEMA)).then(
+    () => `# yaml-language-server: $schema=${SCHEMA}\n`,
+    () => "",
+  );
+
 // A settings file to start from, and the ledger's folder; what exists already is left alone.
 export const initProject = async (bench: Bench): Promise<number> => {
   const { output, terminal } = bench;
@@ -42,7 +53,7 @@ export const initProject = async (bench: Bench): Promise<number> => {
     () => true,
     () => false,
   );
-  if (!existed) await writeFile(file, SAMPLE, { flag: "wx" });
+  if (!existed) await writeFile(file, (await schemaLine(projectDir)) + SAMPLE, { flag: "wx" });
   const app = await openRunLedger({ projectDir, env: terminal.env });
   await app.close();
   if (output.json) printJson(output, { file, created: !existed, data: app.dataDir });

@@ -8,13 +8,23 @@ import {
   type Run,
   type RunLedger,
   type RunStatus,
+  type RunView,
   type Step,
   type StoredEvent,
   type Verdict,
 } from "../../../index.js";
-import { agoOf, headline, statusMark, verdictLine } from "../describe.js";
+import {
+  agoOf,
+  blockedWords,
+  headline,
+  statusCell,
+  timeOf,
+  unblockedWords,
+  verdictLine,
+} from "../describe.js";
 import { EXIT } from "../exit-codes.js";
-import { brief, type Output, paint, printJson, printLine, safe, say, table } from "../output.js";
+import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
+import { type Cell, printRow, printTable } from "../table.js";
 
 /** Events read at once when a whole journal is printed. */
 const JOURNAL_BATCH = 1_000;
@@ -33,20 +43,17 @@ export const listRuns = async (
     ...(options.after === undefined ? {} : { afterRunId: options.after }),
   });
   if (output.json) return done(() => printJson(output, { runs: rows }));
-  if (rows.length === 0) return done(() => say(output, emptyList(options)));
-  printLine(
-    output,
-    table([
-      ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
-      ...rows.map((row) => [
-        row.runId,
-        statusMark(output, row.quarantine ? "quarantined" : row.interrupted ? "interrupted" : row.status),
-        `${row.stepsCompleted}/${row.stepsTotal}`,
-        agoOf(row.updatedAt),
-        brief([row.goal, row.blocker ?? setAside(row)].filter(Boolean).join(" — "), 80),
-      ]),
+  await printTable(output, {
+    head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
+    rows: rows.map((row) => [
+      { text: row.runId, id: true },
+      statusCell(row.quarantine ? "quarantined" : row.interrupted ? "interrupted" : row.status),
+      `${row.stepsCompleted}/${row.stepsTotal}`,
+      agoOf(row.updatedAt),
+      [row.goal, row.blocker ?? setAside(row)].filter(Boolean).join(" — "),
     ]),
-  );
+    empty: emptyList(options),
+  });
   return EXIT.done;
 };
 
@@ -80,42 +87,54 @@ export const showRun = async (
   const view = await app.view(runId);
   if (output.json)
     return done(() => printJson(output, { ...view, policyRequests: app.policyRequests(view.run, caller) }));
-  const { run, waiting, origin } = view;
+  const { run, waiting } = view;
   printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   printLine(output, "");
-  printLine(
-    output,
-    table([
-      ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
-      ...run.steps.map((step) => [
-        step.spec.id,
-        statusMark(output, step.state.status === "completed" ? step.state.how : step.state.status),
-        step.spec.ownerAgent,
-        step.spec.validator.type,
-        step.attempt === 0 ? "-" : String(step.attempt),
-        brief(lastWord(step), 70),
-      ]),
+  await printTable(output, {
+    head: ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
+    rows: run.steps.map((step) => [
+      step.spec.id,
+      statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
+      step.spec.ownerAgent,
+      step.report === null ? step.spec.validator.type : "none: reported",
+      step.attempt === 0 ? "-" : String(step.attempt),
+      lastWord(step),
     ]),
-  );
+    empty: "It has no steps yet.",
+  });
+  const facts = factsOf(view);
+  if (facts.length === 0) return EXIT.done;
   printLine(output, "");
-  for (const { spec, state } of run.criteria)
-    printLine(output, `criterion  ${statusMark(output, state.status)}  ${brief(spec.description, 80)}`);
-  for (const { stepId, kind, reason, by } of run.waivers)
-    printLine(output, `waiver     ${stepId} ${kind} by ${by.name}: ${brief(reason, 80)}`);
-  for (const [key, value] of Object.entries(run.notes))
-    if (value !== "") printLine(output, `note       ${brief(key, 40)} = ${brief(value, 80)}`);
-  if (run.forkedFrom !== null)
-    printLine(output, `forked     from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`);
-  if (origin !== null)
-    printLine(output, `imported   from ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`);
-  if (run.head !== null) printLine(output, `head       ${run.head}`);
+  await printTable(output, { rows: facts, empty: "" });
   return EXIT.done;
 };
 
-const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+/** What a run holds beside its steps, each thing by its kind. */
+const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
+  ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
+  ...run.waivers.map(({ stepId, kind, reason, by }) => [
+    "waiver",
+    `${stepId} ${kind} by ${by.name}: ${reason}`,
+  ]),
+  ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
+  ...Object.entries(run.notes)
+    .filter(([, value]) => value !== "")
+    .map(([key, value]) => ["note", `${key} = ${value}`]),
+  ...(run.degraded === null
+    ? []
+    : [["mirror", `${run.source?.projection ?? ""} is behind: ${run.degraded}`]]),
+  ...(run.forkedFrom === null
+    ? []
+    : [["forked", `from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`]]),
+  ...(origin === null ? [] : [["imported", `from ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`]]),
+  ...(run.head === null ? [] : [["head", run.head]]),
+];
+
+const lastWord = ({ state, feedback, report }: Step): string => {
+  if (report !== null) return report.error || report.result;
+  if (state.status === "failed") return state.verdict?.message ?? "";
   if (state.status === "interrupted") return state.reason;
   if (state.status === "completed") return state.verdict?.message ?? "";
   if (feedback === null) return "";
@@ -143,7 +162,7 @@ export const printJournal = async (
   for (let after = since; printed < limit; ) {
     const events = await app.ledger.events(runId, after, JOURNAL_BATCH);
     const wanted = events.filter((event) => type === undefined || event.type === type);
-    for (const event of wanted.slice(0, limit - printed)) printEvent(output, event);
+    for (const event of wanted.slice(0, limit - printed)) await printEvent(output, event);
     printed += wanted.length;
     const last = events.at(-1);
     if (last !== undefined) after = last.seq;
@@ -171,34 +190,31 @@ const requireEventType = (type: string | undefined): void => {
   });
 };
 
-const printEvent = (output: Output, event: StoredEvent): void => {
+/** Sequence number, time, type and speaker of nearly every event fit into these. */
+const JOURNAL_WIDTHS = [4, 24, 24, 14];
+
+const printEvent = async (output: Output, event: StoredEvent): Promise<void> => {
   if (output.json) {
     printJson(output, event);
     return;
   }
-  const time = event.at.replace("T", " ").replace("Z", "");
-  printLine(
-    output,
-    [
-      String(event.seq).padStart(4),
-      paint(output, "grey", time),
-      event.type.padEnd(24),
-      brief(event.actor.name, 40).padEnd(14),
-      brief(eventWords(event), 100),
-    ].join("  "),
-  );
+  const seq: Cell = { text: String(event.seq), right: true };
+  const time: Cell = { text: timeOf(event.at), style: "grey" };
+  await printRow(output, [seq, time, event.type, event.actor.name, eventWords(event)], JOURNAL_WIDTHS);
 };
 
 const eventWords = (event: StoredEvent): string => {
   const { payload } = event;
   const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ` : "";
+  if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
+  if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
   if ("decision" in payload && typeof payload.decision === "object")
     return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;
-  const rest = ["goal", "result", "reason", "message", "summary", "key"]
+  const rest = ["goal", "target", "status", "result", "error", "reason", "message", "summary", "key"]
     .map((key) => (payload as Record<string, unknown>)[key])
-    .filter((value) => typeof value === "string");
+    .filter((value) => typeof value === "string" && value !== "");
   return `${step}${attempt}${rest.join(" · ")}`;
 };
 

@@ -11,7 +11,7 @@ import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
 import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
-import { readPlanFile } from "../plan-file.js";
+import { aboutFile, readPlanFile } from "../plan-file.js";
 
 export type RunOptions = {
   readonly request?: string;
@@ -42,7 +42,7 @@ export const startRun = async (
       ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     });
   const driven = await watched(app, output, interrupted, async () => {
-    const run = await create();
+    const run = await aboutFile(planFile, create);
     return options.drive ? app.drive(run.runId, interrupted) : run;
   });
   return "end" in driven ? report(app, output, driven) : finish(output, driven, EXIT.done);

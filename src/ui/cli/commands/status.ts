@@ -1,45 +1,85 @@
-import { formatDuration, type RunLedger, runStatuses } from "../../../index.js";
+import {
+  openSettingsDraft,
+  type RunLedger,
+  runStatuses,
+  type SettingRow,
+  settingGroups,
+  settingsWire,
+  stageOf,
+} from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { type Output, printJson, printLine, table } from "../output.js";
+import { type Output, printJson, printLine } from "../output.js";
+import type { Bench } from "../program.js";
+import { printTable } from "../table.js";
 
-/** Runs counted for each status; more are shown as "1000+". */
-const COUNTED_MAX = 1_000;
+/** Running runs whose workers are looked for one by one; among more, some that are interrupted are not counted. */
+const RUNNING_LOOKED_AT = 1_000;
 
-export const status = async (app: RunLedger, output: Output): Promise<number> => {
-  const counts: Record<string, number> = {};
-  for (const one of runStatuses)
-    counts[one] = (await app.ledger.list({ statuses: [one], limit: COUNTED_MAX })).length;
+export const status = async (app: RunLedger, { output, terminal }: Bench): Promise<number> => {
   const { settings } = app;
-  const facts = {
-    project: app.projectDir,
-    data: app.dataDir,
-    ledgerId: app.ledger.store.ledgerId,
-    runs: counts,
-    agents: Object.keys(settings.agents),
-    maxParallelSteps: settings.maxParallelSteps,
-    ...settings.runLedger,
-  };
+  const runs = await countRuns(app);
+  const stage = stageOf(settings.runLedger);
   if (output.json) {
-    printJson(output, facts);
+    printJson(output, {
+      project: app.projectDir,
+      data: app.dataDir,
+      ledgerId: app.ledger.store.ledgerId,
+      rollout: stage,
+      runs,
+      agents: Object.keys(settings.agents),
+      maxParallelSteps: settings.maxParallelSteps,
+      ...settings.runLedger,
+      settings: settingsWire(settings),
+    });
     return EXIT.done;
   }
-  const counted = runStatuses.map((one) => `${counts[one] === COUNTED_MAX ? "1000+" : counts[one]} ${one}`);
-  printLine(
-    output,
-    table([
+  const draft = await openSettingsDraft({ projectDir: app.projectDir, env: terminal.env });
+  await printTable(output, {
+    rows: [
       ["project", app.projectDir],
       ["ledger", app.dataDir],
-      ["runs", counted.join(", ")],
-      ["agents", facts.agents.join(", ") || "none (add them to runledger.yaml)"],
-      ["workspace isolation", settings.runLedger.workspaceIsolation ? "on (level 1)" : "off (level 0)"],
-      ["parallel steps", String(settings.maxParallelSteps)],
-      ["validator timeout", formatDuration(settings.runLedger.validatorTimeoutMs)],
-      [
-        "finished runs kept",
-        settings.runLedger.maxRunHistory === 0 ? "all" : String(settings.runLedger.maxRunHistory),
-      ],
-      ["stale after", formatDuration(settings.runLedger.staleTtlMs)],
-    ]),
-  );
+      ["rollout", stage === "off" ? "off: no host adopts the ledger by stages" : stage.replaceAll("_", " ")],
+      ["runs", runStatuses.map((one) => `${runs[one]} ${one}`).join(", ")],
+      ["", `${runs.interrupted} interrupted, ${runs.waiting} waiting for a person`],
+      ["agents", Object.keys(settings.agents).join(", ") || "none (add them to runledger.yaml)"],
+    ],
+    empty: "",
+  });
+  printLine(output, "");
+  await printSettings(output, draft.preview([]).rows);
   return EXIT.done;
+};
+
+type Counts = Readonly<
+  Record<(typeof runStatuses)[number] | "interrupted" | "waiting" | "quarantined", number>
+>;
+
+/** By status; and by the words that are no status: those nobody drives, that ask a person, that cannot be read. */
+const countRuns = async (app: RunLedger): Promise<Counts> => {
+  const { store } = app.ledger;
+  const counted = await Promise.all(
+    runStatuses.map(async (one) => [one, await store.count({ statuses: [one] })] as const),
+  );
+  const running = await app.list({ statuses: ["running"], limit: RUNNING_LOOKED_AT });
+  return {
+    ...(Object.fromEntries(counted) as Record<(typeof runStatuses)[number], number>),
+    interrupted: running.filter(({ interrupted }) => interrupted).length,
+    waiting: await store.count({ waiting: true }),
+    quarantined: await store.count({ quarantined: true }),
+  };
+};
+
+/** Every key, group by group; where it comes from in one word, since `config list --show-origin` has the rest. */
+const printSettings = (output: Output, rows: readonly SettingRow[]): Promise<void> => {
+  const groups = Object.entries(settingGroups).map(([group, title]) =>
+    rows
+      .filter((row) => row.group === group)
+      .map(({ key, text, origin }, index) => [
+        index === 0 ? title : "",
+        key,
+        text === "" ? "-" : text,
+        origin.split(" ")[0] ?? "",
+      ]),
+  );
+  return printTable(output, { head: ["GROUP", "SETTING", "VALUE", "FROM"], rows: groups.flat(), empty: "" });
 };

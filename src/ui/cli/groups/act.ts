@@ -60,7 +60,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .command("note")
     .description("read a note of a run, or write it")
     .argument("<run>", "run id, the end of one, or `last`")
-    .argument("<key>", "name of the note")
+    .argument("<note>", "its name")
     .argument("[value]", "text to write; an empty text clears the note")
     .addOption(idempotencyKey())
     .action((id: string, key: string, value: string | undefined, options: Keyed) =>

@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
-import type { Command as Cli } from "commander";
+import { type Command as Cli, Option } from "commander";
+import { themeNames } from "../../tui/kit/theme.js";
 import { personOf, type Register } from "../program.js";
 import { wholeNumber } from "./run.js";
 
 export const addKeepCommands = (cli: Cli, register: Register): void => {
   addAboutCommands(cli, register);
   addConfigCommands(cli, register);
+  addSettingsEditor(cli, register);
   addHousekeeping(cli, register);
 };
 
@@ -16,16 +18,17 @@ const addAboutCommands = (cli: Cli, { bench, withLedger, end }: Register): void 
     .action(() =>
       withLedger(async (app, b) => {
         const { status } = await import("../commands/status.js");
-        return status(app, b.output);
+        return status(app, b);
       }),
     );
 
   cli
     .command("doctor")
     .description("what this machine and this project lack, and how to mend it")
-    .action(async () => {
+    .option("--fix", "mend what can be mended without taking anything away", false)
+    .action(async (options: { fix: boolean }) => {
       const { doctor } = await import("../commands/doctor.js");
-      end(await doctor(bench()));
+      end(await doctor(bench(), options));
     });
 };
 
@@ -44,9 +47,19 @@ const addConfigCommands = (cli: Cli, { bench, end }: Register): void => {
     .description("change one value; comments stay, and nothing is written unless all of it is valid")
     .argument("<key>", "dotted key, such as runLedger.staleTtl")
     .argument("<value>", "the value, as YAML")
-    .action(async (key: string, value: string) => {
+    .option("--user", USER_FILE, false)
+    .action(async (key: string, value: string, which: { user: boolean }) => {
       const { setConfig } = await import("../commands/config.js");
-      end(await setConfig(bench(), key, value));
+      end(await setConfig(bench(), key, value, which));
+    });
+  config
+    .command("unset")
+    .description("leave one value out of the file, so that what lies below it or the default counts")
+    .argument("<key>", "dotted key, such as runLedger.staleTtl")
+    .option("--user", USER_FILE, false)
+    .action(async (key: string, which: { user: boolean }) => {
+      const { unsetConfig } = await import("../commands/config.js");
+      end(await unsetConfig(bench(), key, which));
     });
   config
     .command("list")
@@ -55,6 +68,47 @@ const addConfigCommands = (cli: Cli, { bench, end }: Register): void => {
     .action(async ({ showOrigin }: { showOrigin: boolean }) => {
       const { listConfig } = await import("../commands/config.js");
       end(await listConfig(bench(), showOrigin));
+    });
+  addConfigFileCommands(config, { bench, end });
+};
+
+/** Commands about the file as a whole. */
+const addConfigFileCommands = (config: Cli, { bench, end }: Pick<Register, "bench" | "end">): void => {
+  config
+    .command("schema")
+    .description("the JSON Schema of the settings file, for editors")
+    .action(async () => {
+      const { printSchema } = await import("../commands/config.js");
+      end(printSchema(bench()));
+    });
+  config
+    .command("migrate")
+    .description("make a file of before one of today; comments stay, and the old text is kept")
+    .option("--dry-run", "only say what would change", false)
+    .option("--leave-out-others", "leave out sections that are some other program's", false)
+    .option("--user", USER_FILE, false)
+    .action(async (options: { dryRun: boolean; leaveOutOthers: boolean; user: boolean }) => {
+      const { migrateConfig } = await import("../commands/config.js");
+      end(await migrateConfig(bench(), options));
+    });
+};
+
+const USER_FILE = "the user's file instead of the project's";
+
+const addSettingsEditor = (cli: Cli, { bench, end }: Register): void => {
+  cli
+    .command("settings")
+    .description("read and change the settings on a screen, checked while you type")
+    .option("--user", USER_FILE, false)
+    .addOption(
+      new Option("--theme <theme>", "colours for a dark or a light terminal")
+        .choices([...themeNames])
+        .default("auto"),
+    )
+    .option("--no-alt-screen", "draw on the terminal's ordinary screen")
+    .action(async (options) => {
+      const { editSettings } = await import("../commands/settings.js");
+      end(await editSettings(bench(), options));
     });
 };
 

@@ -24,10 +24,6 @@ const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => 
     .option("--include-uncommitted", "start from the checkout as it is, uncommitted changes included", false)
     .addOption(idempotencyKey())
     .option("--no-drive", "only create the run; a worker or `runledger resume` drives it")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  runledger run plan.yaml\n  runledger run plan.json --json | tail -1",
-    )
     .action((plan: string, options) =>
       withLedger(async (app, b) => {
         const { startRun } = await import("../commands/run.js");
@@ -75,6 +71,17 @@ const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
     );
 
   cli
+    .command("demo")
+    .description("see a lie refused, a cheat refused and a fix verified, on a small real repository")
+    .option("--keep <dir>", "make the sample repository here and leave it")
+    .action(async (options) => {
+      const { demo } = await import("../commands/demo.js");
+      end(await demo(bench(), options));
+    });
+};
+
+export const addServeCommands = (cli: Cli, { withLedger }: Register): void => {
+  cli
     .command("worker")
     .description("drive whatever is runnable in this project, until stopped")
     .option("--once", "stop when nothing is runnable any more", false)
@@ -85,15 +92,6 @@ const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
         return work(app, b.output, options, b.terminal.interrupted);
       }),
     );
-
-  cli
-    .command("demo")
-    .description("see a lie refused, a cheat refused and a fix verified, on a small real repository")
-    .option("--keep <dir>", "make the sample repository here and leave it")
-    .action(async (options) => {
-      const { demo } = await import("../commands/demo.js");
-      end(await demo(bench(), options));
-    });
 };
 
 /** For scripts, which cannot know whether a command whose answer they missed was carried out. */

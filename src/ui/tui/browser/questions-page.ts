@@ -162,8 +162,9 @@ const askedIn = (view: RunView): readonly Question[] => {
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
+/** Null for a step that asks nothing, as those that a host reports never do. */
 const refusedBecause = ({ state }: Step): string | null => {
-  if (state.status === "failed") return state.verdict.message;
+  if (state.status === "failed") return state.verdict?.message ?? null;
   if (state.status === "interrupted") return state.reason;
   return state.status === "verify_pending" && state.lastError !== null ? state.lastError.message : null;
 };

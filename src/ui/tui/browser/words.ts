@@ -99,9 +99,10 @@ export const fact = (name: string, value: string, tone: Tone = "plain", width = 
   span(value, tone),
 ];
 
-/** What a step's last judgement said, or its agent when it gave up. */
-export const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed") return state.verdict.message;
+/** What a step's last judgement said, or its agent when it gave up, or the host that reports it. */
+export const lastWord = ({ state, feedback, report }: Step): string => {
+  if (report !== null) return report.error || report.result;
+  if (state.status === "failed") return state.verdict?.message ?? "";
   if (state.status === "interrupted") return state.reason;
   if (state.status === "completed") return state.verdict?.message ?? "";
   if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;

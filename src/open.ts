@@ -1,0 +1,315 @@
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { createRun, type NewRun } from "../tools/create-run.js";
+import { toolsFor } from "../tools/index.js";
+import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
+import { requireToolAllowed } from "../tools/profile-guard.js";
+import type { BoundTool, ToolHost } from "../tools/tool.js";
+import type { Caller } from "./core/commands.js";
+import type { Rules } from "./core/decide/guards.js";
+import type { PolicyAction } from "./core/events.js";
+import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { Run } from "./core/run.js";
+import { resolveProgram } from "./engine/agents/command.js";
+import type { AgentFunction } from "./engine/agents/function.js";
+import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import type { Driven } from "./engine/executor.js";
+import type { Finding } from "./engine/findings.js";
+import type { createKeeping, Keeping } from "./engine/keeping.js";
+import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
+import { openAgents } from "./engine/open-agents.js";
+import { createCredentials } from "./ledger/credentials.js";
+import { type Glance, glanceInto } from "./ledger/glance.js";
+import { type Ledger, openLedger } from "./ledger/ledger.js";
+import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { probeJournals, readSetAside } from "./ledger/quarantine.js";
+import { memoryBaseCache } from "./pev/base-cache.js";
+import type { Applied, Patch } from "./pev/checkout.js";
+import { createDisposal } from "./pev/disposal.js";
+import { createPev, type Pev } from "./pev/engine.js";
+import { openPrivateStore } from "./pev/git.js";
+import { once } from "./pev/once.js";
+import { openPlaces, type Places } from "./pev/places.js";
+import type { Project } from "./pev/project.js";
+import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
+import { loadSettings } from "./settings/load.js";
+import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
+import type { Settings } from "./settings/schema.js";
+import { openArchive } from "./stores/archive.js";
+import { lookAtStore, openStore } from "./stores/open.js";
+import type { ListQuery, Store } from "./stores/store.js";
+
+export type OpenOptions = {
+  /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
+  readonly projectDir?: string;
+  /** Default: this process's environment. Agents and validators see only what the settings name. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Agents as functions, beside the programs of the settings file. */
+  readonly agents?: Readonly<Record<string, AgentFunction>>;
+  /** Names of agents that work through their tools alone: nobody is started for their steps. */
+  readonly toolAgents?: readonly string[];
+};
+
+/** A project's ledger, opened: everything that faces and hosts may use. */
+export interface RunLedger extends Keeping {
+  readonly projectDir: string;
+  /** The ledger's own folder: database, blobs, private git store, logs. */
+  readonly dataDir: string;
+  readonly settings: Settings;
+  /** Who can work on steps here, by name. */
+  readonly agentNames: readonly string[];
+  readonly ledger: Ledger;
+  /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
+  readonly host: Caller;
+  /** A credential for an in-process caller. */
+  issue(caller: Caller): Caller;
+  /** The run_* tools that this caller may use (seed 002). */
+  toolsFor(caller: Caller): readonly BoundTool[];
+  /** Refuses a tool of the host that the caller's step does not open. */
+  requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
+  createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  drive(runId: string, signal?: AbortSignal): Promise<Driven>;
+  worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
+  /** The whole id for `last`, an id, or the unique end of one. */
+  findRun(given: string): Promise<string>;
+  /** Newest first, with the word for runs that nobody drives. */
+  list(query: ListQuery): Promise<readonly ListedRun[]>;
+  view(runId: string): Promise<RunView>;
+  /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
+  activeRunSummaries: ActiveRunSummaries;
+  /** Open policy requests, with the actions this caller may answer them by. */
+  policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
+  /** The typed policy action for the flat inputs of the wire. */
+  readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
+  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
+  agentLog(runId: string, stepId: string, attempt: number): string;
+  /** The verified commits of a run as mail patches, in order. */
+  patch(runId: string): Promise<readonly Patch[]>;
+  /** Brings them into the user's checkout; the only thing here that writes there. */
+  apply(runId: string): Promise<Applied>;
+  /** What would stop a run here, each with the way to mend it. */
+  examine(): Promise<readonly Finding[]>;
+  close(): Promise<void>;
+}
+
+// What only some commands do is loaded when it is done: reading a journal must not wait for it.
+const delivery = () => import("./pev/deliver.js");
+const executor = () => import("./engine/executor.js");
+
+/** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
+const SETTLE_MS = 600_000;
+
+export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
+  const env = options.env ?? process.env;
+  const projectDir = await findProject(resolve(options.projectDir ?? "."));
+  const { settings } = await loadSettings(projectDir, env);
+  const dataDir = await dataFolder(projectDir, env);
+  const store = await openStore(dataDir);
+  const places = await openPlaces(join(dataDir, "places"));
+  const functions = options.agents ?? {};
+  const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
+  const { credentials, engine, host: hostCaller } = createCredentials();
+  const ledger = openLedger({
+    store,
+    credentials,
+    now,
+    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
+  });
+  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
+  const pev = createPev({ ledger, engine, project });
+  const logFolder = join(dataDir, "logs");
+  const agents = openAgents({
+    commands: settings.agents,
+    functions,
+    projectDir,
+    logFolder,
+    places,
+    environment: env,
+  });
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const { maxRunHistory } = settings.runLedger;
+  const archive = openArchive(join(dataDir, "archive"));
+  const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
+  const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
+  const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
+    await cleanUpOnce();
+    return (await executor()).driveRun(
+      {
+        ledger,
+        pev,
+        engine,
+        agents,
+        maxParallelSteps: settings.maxParallelSteps,
+        agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+        leaseTtlMs: settings.leaseTtlMs,
+      },
+      runId,
+      signal,
+    );
+  };
+  return {
+    projectDir,
+    dataDir,
+    settings,
+    agentNames,
+    ledger,
+    host: hostCaller,
+    issue: (caller) => ledger.issue(caller),
+    toolsFor: (caller) => toolsFor(caller, host),
+    requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
+    createRun: (caller, input) => createRun(host, caller, input),
+    drive,
+    worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
+    ...looking(ledger, logFolder),
+    activeRunSummaries: createSummaries({ ledger, isOn: () => settings.runLedger.authoritativeRead, now }),
+    patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
+    apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
+    ...keeping,
+    examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    close: () => pev.close().finally(() => store.close()),
+  };
+};
+
+/** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
+export const glanceAt = async (
+  options: Pick<OpenOptions, "projectDir" | "env"> = {},
+): Promise<Glance | undefined> => {
+  const projectDir = await findProject(resolve(options.projectDir ?? "."));
+  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
+  return store === undefined ? undefined : glanceInto(store);
+};
+
+type Looking = Pick<
+  RunLedger,
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+>;
+
+const looking = (ledger: Ledger, logFolder: string): Looking => ({
+  findRun: (given) => findRun(ledger, given),
+  list: (query) => listRuns(ledger, query),
+  view: (runId) => viewRun(ledger, runId),
+  policyRequests: (run, caller) =>
+    run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
+  readDecision: async (runId, stepId, input) =>
+    readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
+  ...logsIn(ledger, logFolder),
+});
+
+const openProject = async (parts: {
+  projectDir: string;
+  dataDir: string;
+  settings: Settings;
+  env: NonNullable<OpenOptions["env"]>;
+  places: Places;
+  store: Store;
+}): Promise<Project> => {
+  const { projectDir, dataDir, settings, env, places, store } = parts;
+  const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
+  const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
+  const disposal = createDisposal(places);
+  const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
+  return {
+    folder: projectDir,
+    ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
+    store: git,
+    places,
+    disposal,
+    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    workspaceRoot: workspaceRoot(env),
+    cacheFolder: join(dataDir, "cache"),
+    ...settings.workspace,
+    protect: settings.protect,
+    baseCache: memoryBaseCache(),
+    validatorTimeoutMs,
+    environment: env,
+    putBlob: (bytes) => store.putBlob(bytes),
+  };
+};
+
+const now = (): string => new Date().toISOString();
+
+/** A project that names no agents leaves them to its host, so nobody can say which exist. */
+const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({
+  staleTtlMs: settings.runLedger.staleTtlMs,
+  onUnmetCriteria: settings.onUnmetCriteria,
+  changeValidator: settings.changeValidator,
+  agents: agents.length === 0 ? null : agents,
+});
+
+// Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
+const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): string => {
+  const state = env.XDG_STATE_HOME;
+  const home = env.HOME ?? homedir();
+  const base = state !== undefined && isAbsolute(state) ? state : join(home, ".local", "state");
+  return join(base, "runledger", "workspaces");
+};
+
+const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
+  const load = async () => (await import("./engine/keeping.js")).createKeeping(options);
+  return {
+    fork: async (...given) => (await load()).fork(...given),
+    exportRun: async function* (runId) {
+      yield* (await load()).exportRun(runId);
+    },
+    importRun: async (...given) => (await load()).importRun(...given),
+    prune: async (...given) => (await load()).prune(...given),
+    collectGarbage: async (...given) => (await load()).collectGarbage(...given),
+  };
+};
+
+const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
+  logs: (runId, stepId, attempt) =>
+    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
+  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+});
+
+const examineAll = async (parts: {
+  readonly settings: Settings;
+  readonly env: NonNullable<OpenOptions["env"]>;
+  readonly dataDir: string;
+  readonly ledger: Ledger;
+  readonly pev: Pev;
+  readonly project: Project;
+}): Promise<readonly Finding[]> => {
+  const { settings, env, dataDir, ledger, pev, project } = parts;
+  const [doctor, probe, leftovers, locks] = await Promise.all([
+    import("./engine/doctor.js"),
+    import("./pev/probe.js"),
+    import("./pev/leftovers.js"),
+    import("./pev/stale-lock.js"),
+  ]);
+  const { folder, store, workspaceRoot } = project;
+  return doctor.examine({
+    projectDir: folder,
+    dataDir,
+    workspaceRoot,
+    isolated: store !== null,
+    agents: settings.agents,
+    workspace: settings.workspace,
+    limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
+    stages: settings.runLedger,
+    environment: env,
+    probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncommitted: () => probe.uncommittedPaths(project),
+    leftovers: {
+      count: () => leftovers.countLeftovers(ledger, project),
+      remove: () => pev.reclaim(),
+      locks: async () => (store === null ? [] : locks.staleLocksOf(store)),
+      unlock: locks.removeStaleLocks,
+    },
+  });
+};
+
+/** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
+const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {
+  await pev.reclaim();
+  await readSetAside(ledger);
+  if (maxRunHistory === 0) return;
+  // A full disk for archives is no reason not to work.
+  await keeping
+    .prune()
+    .catch((error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`));
+};

@@ -1,0 +1,112 @@
+import type { Caller, Command } from "../core/commands.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import * as limit from "../core/limits.js";
+import { hostRunOf, runStatusesFor } from "../core/mirror.js";
+import type { HostChange, HostRun } from "../core/reported.js";
+import type { Run } from "../core/run.js";
+import type { Ledger } from "../ledger/ledger.js";
+import { isRunId, newRunId } from "../ledger/run-id.js";
+import type { MirrorRow } from "../stores/store.js";
+import type { HostQuery } from "./projection.js";
+
+/** A host's runs as the ledger has them, under the host's names. */
+export type Mirrors = ReturnType<typeof openMirrors>;
+
+/** A run, and whether anything was new. */
+type Told = { readonly run: Run; readonly changed: boolean };
+
+/** Rows read at once; each leads to one run. */
+const PAGE = 200;
+
+export const openMirrors = (ledger: Ledger, host: Caller, projection: string) => {
+  const { store } = ledger;
+  const find = (id: string): Promise<MirrorRow | undefined> => store.mirrorOf({ projection, hostId: id });
+  const say = async (runId: string, command: Command): Promise<Told> => {
+    const { run, events } = await ledger.submit(runId, command, host);
+    return { run, changed: events.length > 0 };
+  };
+
+  /** The host's own id is the run's, where that is possible: then everybody has one name for it. */
+  const freeRunId = async (id: string): Promise<string> => {
+    if (!isRunId(id)) return newRunId();
+    const taken = (await store.runRow(id)) ?? (await store.removalOf(id));
+    return taken === undefined ? id : newRunId();
+  };
+
+  const make = async (record: HostRun, existing: "update" | "refuse"): Promise<Told> => {
+    const { id: hostId, createdAt } = record;
+    const command = { type: "mirror_run", projection, record, existing } as const;
+    const runId = (await find(hostId))?.runId;
+    if (runId !== undefined) return say(runId, command);
+    try {
+      const mirror = { projection, hostId, createdAt };
+      const { run } = await ledger.submit(await freeRunId(hostId), command, host, { mirror });
+      return { run, changed: true };
+    } catch (error) {
+      // Another process of the host was faster by a moment.
+      const made = isLedgerError(error, "run_exists") ? (await find(hostId))?.runId : undefined;
+      if (made === undefined) throw error;
+      return say(made, command);
+    }
+  };
+
+  const read = async (id: string): Promise<HostRun | undefined> => {
+    const row = await find(id);
+    return row && hostRunOf(await ledger.load(row.runId));
+  };
+
+  /** All of them, the newest first, read page by page; a run that is in none of the statuses is not loaded. */
+  async function* rows(query: Pick<HostQuery, "statuses" | "after"> = {}): AsyncGenerator<MirrorRow> {
+    const { statuses } = query;
+    const filter = statuses === undefined ? {} : { statuses: runStatusesFor(statuses) };
+    for (let after = query.after === undefined ? undefined : await requireRow(query.after); ; ) {
+      const from = after === undefined ? {} : { after };
+      const page = await store.listMirrors({ projection, limit: PAGE, ...filter, ...from });
+      yield* page;
+      after = page.at(-1);
+      if (page.length < PAGE) return;
+    }
+  }
+
+  const requireRow = async (id: string): Promise<MirrorRow> => {
+    const row = await find(id);
+    if (row !== undefined) return row;
+    throw new LedgerError(
+      "run_not_found",
+      `The ledger has no run ${JSON.stringify(id)} of "${projection}".`,
+      {
+        hint: "Take in what the host had before: `runledger rollout replay`.",
+      },
+    );
+  };
+
+  /** `error` is why the host's table is behind; null when it holds all of this run. */
+  const mark = async (run: Run, error: unknown): Promise<void> => {
+    const row = await store.mirrorOf({ runId: run.runId });
+    const state = error === null ? "synced" : "degraded";
+    const why = error === null ? null : textOf(error);
+    const at = new Date().toISOString();
+    const syncedSeq = error === null ? run.seq : (row?.syncedSeq ?? 0);
+    if (row?.state !== state || row.syncedSeq !== syncedSeq || row.error !== why)
+      await store.markSync(run.runId, { state, syncedSeq, error: why, at });
+    if ((run.degraded !== null) === (error !== null)) return;
+    const told = await say(run.runId, { type: "sync_projection", state, error: why ?? "" });
+    // The word that all is well is itself something that came after.
+    if (error === null) await store.markSync(run.runId, { state, syncedSeq: told.run.seq, error: null, at });
+  };
+
+  return {
+    find,
+    make,
+    read,
+    rows,
+    mark,
+    load: (runId: string) => ledger.load(runId),
+    report: (runId: string, change: HostChange) => say(runId, { type: "report_change", change }),
+    count: () => store.countMirrors(projection),
+  };
+};
+
+/** What went wrong in a table of the host, short enough to be kept. */
+const textOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, limit.REASON_CHARS);

@@ -1,0 +1,99 @@
+import * as z from "zod";
+import { DURATION_PATTERN, exactDuration } from "../core/duration.js";
+import { DURATION_CHARS, durationMs, listOf, readAs } from "../core/wire.js";
+
+/** What people read about a key. Editor, JSON Schema and docs take it from the schema, so there is no second table. */
+export type About = {
+  readonly title: string;
+  /** One sentence. */
+  readonly description: string;
+  /** Where it is shown; keys inside an object are shown together, under its name. */
+  readonly group?: string;
+  /** Bounds that JSON Schema has no word for. */
+  readonly bounds?: string;
+};
+
+/** How a key is edited. */
+export type Kind = "toggle" | "choice" | "number" | "duration" | "text" | "words" | "commands";
+
+/** What zod cannot say in JSON Schema, because it was written in code: looked up when the schema is printed. */
+const jsonWords = z.registry<{ readonly words: () => Readonly<Record<string, unknown>> }, z.core.$ZodType>();
+
+export const withWords = <S extends z.ZodType>(
+  schema: S,
+  words: () => Readonly<Record<string, unknown>>,
+): S => {
+  jsonWords.add(schema, { words });
+  return schema;
+};
+
+/** Text that matches none of these. */
+export const matchingNone = (patterns: readonly RegExp[]) => ({
+  allOf: patterns.map((pattern) => ({ not: { pattern: portable(pattern) } })),
+});
+
+/** JSON Schema knows no flags, so either case is spelt out. */
+export const portable = ({ source, ignoreCase }: RegExp): string =>
+  ignoreCase
+    ? source.replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)
+    : source;
+
+export const toggle = (about: About, byDefault: boolean) =>
+  described("toggle", about, z.boolean().default(byDefault));
+
+export const choice = <const O extends readonly [string, ...string[]]>(about: About, options: O) =>
+  described("choice", about, z.enum(options));
+
+export const wholeNumber = (
+  about: About,
+  { min, max, byDefault }: { readonly min: number; readonly max: number; readonly byDefault: number },
+) => described("number", about, z.int().min(min).max(max).default(byDefault));
+
+type Bounds = { readonly minMs: number; readonly maxMs: number };
+
+/** Text such as `2m` that becomes milliseconds. */
+export const duration = (about: About, { minMs, maxMs }: Bounds) => {
+  const bounds = `from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`;
+  const schema = readAs(`a duration such as "2m", ${bounds}`, (value) => durationMs(value, minMs, maxMs));
+  return described("duration", { ...about, bounds }, withWords(schema, durationWords));
+};
+
+const durationWords = () => ({
+  type: "string",
+  maxLength: DURATION_CHARS,
+  pattern: DURATION_PATTERN,
+  examples: ["90s", "2m", "1h30m"],
+});
+
+/** A list of words, or of commands whose words are lists themselves. */
+export const list = <T extends z.ZodType>(kind: "words" | "commands", about: About, entry: T, max: number) =>
+  described(
+    kind,
+    about,
+    withWords(listOf(entry, max), () => listWords(entry, max)),
+  );
+
+/** What `listOf` cannot say for itself. */
+export const listWords = (entry: z.ZodType, max: number, min = 0) => ({
+  type: "array",
+  items: jsonSchemaOf(entry),
+  maxItems: max,
+  ...(min > 0 ? { minItems: min } : {}),
+});
+
+export const described = <S extends z.ZodType>(kind: Kind, about: About, schema: S): S =>
+  schema.meta({ kind, ...about });
+
+/** As files may say it: defaults may be left out, durations are text. */
+export const jsonSchemaOf = (schema: z.ZodType): z.core.JSONSchema.BaseSchema => {
+  const { $schema: _, ...words } = z.toJSONSchema(schema, {
+    io: "input",
+    unrepresentable: "any",
+    // What the YAML support of editors knows best.
+    target: "draft-7",
+    override: ({ zodSchema, jsonSchema }) => {
+      Object.assign(jsonSchema, jsonWords.get(zodSchema)?.words());
+    },
+  });
+  return words;
+};

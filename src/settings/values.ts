@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { GLOB_CHARS, refusedInGlobs } from "../core/globs.js";
+import * as limit from "../core/limits.js";
+import { isReservedName, ORCHESTRATOR_NAMES } from "../core/names.js";
+import { ProjectGlob, ProjectPath, refusedInPaths } from "../core/paths.js";
+import { ID, ID_WORDS, isId, listOf, textUpTo } from "../core/wire.js";
+import { type About, list, listWords, matchingNone, portable, withWords } from "./kinds.js";
+
+/** Agents, words of a command and names: more than any project has, less than hurts. */
+export const ENTRIES_MAX = 200;
+
+export const Word = withWords(textUpTo(limit.TARGET_CHARS), () => ({
+  maxLength: limit.TARGET_CHARS,
+  not: { pattern: "\\x00" },
+}));
+export const Argv = withWords(
+  listOf(Word, ENTRIES_MAX, 1).refine(
+    ([program]) => program?.trim() !== "",
+    "a command whose first word is a program",
+  ),
+  () => ({ ...listWords(Word, ENTRIES_MAX, 1), allOf: [{ items: [{ pattern: "\\S" }] }] }),
+);
+const VariableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "the name of an environment variable");
+export const variableNames = (about: About) => list("words", about, VariableName, ENTRIES_MAX).default([]);
+
+const OWN_FOLDERS = /^(?:\.?\/)*(?:\.|\.git|\.runledger)?(?:\/|$)/i;
+export const SharedPath = withWords(
+  ProjectPath.refine(
+    (path) => !OWN_FOLDERS.test(path),
+    "a path below the project, outside .git and .runledger",
+  ),
+  () => ({ maxLength: limit.TARGET_CHARS, ...matchingNone([...refusedInPaths(), OWN_FOLDERS]) }),
+);
+export const Glob = withWords(ProjectGlob, () => ({
+  maxLength: GLOB_CHARS,
+  ...matchingNone([...refusedInPaths(), ...refusedInGlobs]),
+}));
+
+export const AgentName = withWords(
+  z
+    .string()
+    .refine((name) => !isReservedName(name), "a name that is not reserved")
+    .refine(isId, ID_WORDS),
+  () => ({
+    maxLength: limit.ID_CHARS,
+    pattern: ID.source,
+    not: { pattern: portable(new RegExp(`^(?:${ORCHESTRATOR_NAMES.join("|")})$`, "i")) },
+  }),
+);

@@ -1,0 +1,129 @@
+import { type Argument, Option } from "commander";
+import type { Glance } from "../../../index.js";
+import { topics } from "../manual/topics.js";
+
+export type Word = { readonly word: string; readonly said: string };
+/** Words that fit, and whether files or folders fit as well: those the shell knows itself. */
+export type Found = { readonly files?: "files" | "folders"; readonly words: readonly Word[] };
+/** Where Tab was pressed. */
+export type Place = {
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The run that is named on the line already. */
+  readonly run: string | undefined;
+  /** Every command by its path. */
+  readonly paths: readonly string[];
+};
+
+type Source = (place: Place) => Promise<Found>;
+
+/** What somebody may look for; older runs are named by their id. */
+const RUNS_OFFERED = 20;
+
+// The library is loaded only where a project must be looked at.
+const library = () => import("../../../index.js");
+
+const nothing: Source = async () => ({ words: [] });
+const files: Source = async () => ({ files: "files", words: [] });
+const folders: Source = async () => ({ files: "folders", words: [] });
+
+/** Looks into the ledger without making or changing anything; no ledger, no words. */
+const glancing = async (
+  { directory, env }: Place,
+  look: (glance: Glance) => Promise<readonly Word[]>,
+): Promise<Found> => {
+  const { glanceAt } = await library();
+  const glance = await glanceAt({ projectDir: directory, env });
+  if (glance === undefined) return { words: [] };
+  try {
+    return { words: await look(glance) };
+  } finally {
+    glance.close();
+  }
+};
+
+const runs: Source = (place) =>
+  glancing(place, async (glance) => {
+    const rows = await glance.list(RUNS_OFFERED);
+    const words = rows.map(({ runId, status, goal }) => ({ word: runId, said: `${status}: ${goal}` }));
+    const [newest] = words;
+    return newest === undefined ? [] : [{ word: "last", said: newest.said }, ...words];
+  });
+
+const steps: Source = (place) =>
+  glancing(place, async (glance) => {
+    const run = await glance.load(place.run ?? "last");
+    return run.steps.map(({ spec, state }) => ({ word: spec.id, said: `${state.status}: ${spec.goal}` }));
+  });
+
+const notes: Source = (place) =>
+  glancing(place, async (glance) => {
+    const run = await glance.load(place.run ?? "last");
+    return Object.entries(run.notes).map(([word, said]) => ({ word, said }));
+  });
+
+const settings = async ({ directory, env }: Place) => {
+  const { findProject, loadSettings } = await library();
+  return loadSettings(await findProject(directory), env);
+};
+
+const settingKeys: Source = async (place) => {
+  const { origins } = await settings(place);
+  return { words: Object.entries(origins).map(([word, origin]) => ({ word, said: origin })) };
+};
+
+const agents: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
+};
+
+const eventTypes: Source = async () => ({
+  words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
+});
+
+const helpTopics: Source = async ({ paths }) => ({
+  words: [
+    ...paths.filter((path) => path !== "" && !path.includes(" ")).map((word) => ({ word, said: "command" })),
+    ...Object.entries(topics).map(([word, { title }]) => ({ word, said: title })),
+  ],
+});
+
+/** By the name of the argument: `<run>`. A test holds that each one in the tree is here or has choices. */
+const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
+  run: runs,
+  step: steps,
+  plan: files,
+  file: files,
+  key: settingKeys,
+  note: notes,
+  value: nothing,
+  topic: helpTopics,
+  // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
+  difference: nothing,
+};
+
+/** By the name of the option. */
+const OF_OPTIONS: Readonly<Record<string, Source>> = {
+  "--after": runs,
+  "--agent": agents,
+  "--at": nothing,
+  "--attempt": nothing,
+  "--directory": folders,
+  "--idempotency-key": nothing,
+  "--keep": nothing,
+  "--limit": nothing,
+  "--output": files,
+  "--proposal": nothing,
+  "--reason": nothing,
+  "--request": nothing,
+  "--runs": nothing,
+  "--session": nothing,
+  "--since": nothing,
+  "--steps": files,
+  "--type": eventTypes,
+  "--validator": files,
+};
+
+/** Undefined for what nobody has thought of. */
+export const sourceOf = (of: Argument | Option): Source | undefined =>
+  of instanceof Option ? OF_OPTIONS[of.long ?? ""] : OF_ARGUMENTS[of.name()];

@@ -1,0 +1,137 @@
+import { EXIT_WORDS } from "../exit-codes.js";
+import type { Pages } from "./page.js";
+
+const { conflict, interrupted, terminated, waiting } = EXIT_WORDS;
+const driving = { waiting, conflict, interrupted, terminated };
+const FAILED = "the run failed, or the machine or project is not as it must be";
+
+/** Commands that change something. */
+export const doPages: Pages = {
+  init: {
+    about:
+      "Writes a commented settings file at the top of the project and makes the ledger's folder `.runledger/`, which ignores itself. A settings file that is there stays as it is; nothing is committed.",
+    examples: [
+      ["runledger init", "a settings file to start from"],
+      ["runledger init -C ../shop", "the same for another project"],
+    ],
+    seeAlso: ["doctor", "config set", "docs/settings.md"],
+  },
+  run: {
+    about:
+      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. Ends when the run is over or only a person can help. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
+    examples: [
+      ["runledger run plan.yaml", "carry out a plan"],
+      ["runledger run plan.yaml --no-drive", "only create the run; a worker drives it"],
+      ["runledger run plan.json --json | tail -n 1", "how it ended, for a program"],
+      ["runledger run plan.yaml --idempotency-key build-42", "safe to say twice"],
+    ],
+    exits: { ...driving, failed: FAILED },
+    seeAlso: ["why", "resume", "apply", "docs/plans.md"],
+  },
+  resume: {
+    about:
+      "Goes on with a run where its journal ends: after a crash, an answer, a pause or Ctrl-C. What was recorded is not done again. A run paused on request for longer than runLedger.staleTtl is resumed only with --stale; one that another worker drives is never taken away from it.",
+    examples: [
+      ["runledger resume last", "go on with the newest run"],
+      ["runledger resume last --stale", "although it has been paused for long"],
+    ],
+    exits: { ...driving, failed: FAILED },
+    seeAlso: ["why", "worker", "pause"],
+  },
+  demo: {
+    about:
+      "Makes a small repository in a temporary folder and shows there a lie refused, a cheat refused, a fix verified and its commits applied. Nothing of yours is read or changed; the folder is removed, or kept with --keep.",
+    examples: [
+      ["runledger demo", "see it in half a minute"],
+      ["runledger demo --keep shop-demo", "and look round in it afterwards"],
+    ],
+    exits: { conflict, interrupted, terminated },
+    seeAlso: ["run", "show"],
+  },
+  approve: {
+    about:
+      "Accepts the work of a step that waits for a person, or with --proposal exactly the proposal you looked at. The agent that made it can never approve it. It drives nothing: `resume` does.",
+    examples: [
+      ["runledger approve last", "the only step that waits"],
+      ['runledger approve last deploy --reason "looked at it"', "a named step, and why"],
+      ["runledger approve last/deploy --proposal 12", "only the proposal of event 12"],
+    ],
+    exits: { conflict },
+    seeAlso: ["deny", "show", "resume"],
+  },
+  deny: {
+    about:
+      "Refuses the work of a step that waits for a person. The step counts as refused, with your reason as its verdict: its agent tries again while the step has retries, then the run asks a person. It drives nothing: `resume` does.",
+    examples: [
+      ['runledger deny last --reason "the header is missing"', "the only step that waits"],
+      ["runledger deny last/deploy", "a named step"],
+    ],
+    exits: { conflict },
+    seeAlso: ["approve", "policy", "resume"],
+  },
+  policy: {
+    about:
+      "Answers a run that asks what to do about a step which was refused, could not be judged, or was interrupted. The answers: retry, decompose (needs --steps), change_agent (needs --agent), change_validator (needs --validator), skip, abort, escalate. What makes a run less than verified (skip, decompose, change_validator) is recorded as a waiver with your reason. It drives nothing: `resume` does.",
+    examples: [
+      ['runledger policy last sum retry --fresh --reason "start over"', "once more, from a clean clone"],
+      [
+        'runledger policy last sum change_agent --agent fixer --reason "let fixer try"',
+        "give the step to another agent",
+      ],
+      ['runledger policy last sum skip --reason "not needed"', "go on without it, as a waiver"],
+    ],
+    exits: { conflict },
+    seeAlso: ["why", "show", "resume"],
+  },
+  note: {
+    about:
+      "Without a value prints the note of that name; with one writes it into the run's journal, where agents see it in their task. An empty text clears it; earlier texts stay in the journal.",
+    examples: [
+      ["runledger note last reviewed", "read it"],
+      ['runledger note last reviewed "by ada"', "write it"],
+    ],
+    exits: { notFound: "no such run, or it has no such note", conflict },
+    seeAlso: ["show", "journal"],
+  },
+  pause: {
+    about:
+      "Records that nothing new is to be started. An agent that is at work is not killed, and nothing that was verified is lost.",
+    examples: [['runledger pause last --reason "release freeze"', "stop until resumed"]],
+    exits: { conflict },
+    seeAlso: ["resume", "cancel"],
+  },
+  cancel: {
+    about:
+      "Ends a run as failed, for good; its agents are stopped. Verified commits stay and can still be applied, its journal stays too. `fork` begins again from what it had.",
+    examples: [['runledger cancel last --reason "not wanted any more"', "end it"]],
+    exits: { conflict },
+    seeAlso: ["pause", "fork"],
+  },
+  apply: {
+    about:
+      "Puts the verified commits of a run on top of your checkout with `git am`, hooks off. Commits that are there already are passed over. A checkout with uncommitted changes is refused, and a conflict is undone, so it never leaves a half-applied run.",
+    examples: [["runledger apply last", "take over what was verified"]],
+    exits: { conflict: "the commits do not fit your checkout; nothing was changed" },
+    seeAlso: ["patch", "show"],
+  },
+  patch: {
+    about:
+      "Prints the verified commits of a run as mail patches, in order, or writes one file for each. Your checkout never changes.",
+    examples: [
+      ["runledger patch last", "look at what was verified"],
+      ["runledger patch last -o patches", "one file for each commit"],
+      ["runledger patch last | git am", "apply them yourself"],
+    ],
+    seeAlso: ["apply", "export"],
+  },
+  fork: {
+    about:
+      "Makes a new run that takes over another one's events up to --at. What was verified up to there stays verified. The other run is never touched, whatever became of it. It drives nothing: `resume` does.",
+    examples: [
+      ["runledger fork last", "as far as it could still go on"],
+      ["runledger fork last --at 12", "from event 12 of its journal"],
+    ],
+    exits: { conflict },
+    seeAlso: ["journal", "resume", "docs/keeping.md"],
+  },
+};

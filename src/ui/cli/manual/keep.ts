@@ -1,0 +1,140 @@
+import { EXIT_WORDS } from "../exit-codes.js";
+import type { Pages } from "./page.js";
+
+const { interrupted, terminated } = EXIT_WORDS;
+
+/** Commands for settings, the machine, and runs as things to keep. */
+export const keepPages: Pages = {
+  config: {
+    about:
+      "Reads and changes the settings: `runledger.yaml` of the project, above the user's own file and below RUNLEDGER_SET_ variables.",
+    examples: [
+      ["runledger config list --show-origin", "what counts, and why"],
+      ["runledger config get runLedger.staleTtl", "one value"],
+      ["runledger config set maxParallelSteps 2", "change one"],
+    ],
+    seeAlso: ["settings", "config list", "config set", "config migrate", "docs/settings.md"],
+  },
+  settings: {
+    about:
+      "Opens the settings on a screen, section by section: every key with its value and where it comes from. What is typed is checked at every key, by the rules and in the words of the file. Nothing is written before it is saved, and only when all of it is valid; comments stay. Values that a variable sets can be looked at and not changed. Each change shows the command that does the same.",
+    examples: [
+      ["runledger settings", "of this project"],
+      ["runledger settings --user", "of yours, for every project"],
+    ],
+    seeAlso: ["config list", "config set", "docs/settings.md"],
+  },
+  "config get": {
+    about: "Prints the value that counts now, whichever layer it comes from.",
+    examples: [["runledger config get maxParallelSteps", "one value, bare, for a script"]],
+    seeAlso: ["config set", "config list"],
+  },
+  "config set": {
+    about:
+      "Changes one value in the project's runledger.yaml, or with --user in the user's file. Comments and order stay. Nothing is written unless it fits: the file with what lies below it, all files together, and all with the environment.",
+    examples: [
+      ["runledger config set runLedger.staleTtl 2h", "a duration"],
+      ["runledger config set leaseTtl 1m --user", "for every project of yours"],
+      ["runledger config set protect '[\"docs/**\"]'", "a list, as YAML"],
+    ],
+    seeAlso: ["config get", "config unset", "config list", "docs/settings.md"],
+  },
+  "config unset": {
+    about:
+      "Leaves a value out of the project's runledger.yaml, or with --user out of the user's file, so that what lies below it or the default counts. Also takes out a whole agent, or a key that nobody knows.",
+    examples: [
+      ["runledger config unset runLedger.staleTtl", "back to what lies below"],
+      ["runledger config unset agents.reviewer", "an agent, whole"],
+    ],
+    seeAlso: ["config set", "config list"],
+  },
+  "config schema": {
+    about:
+      "Prints the JSON Schema of the settings file. Editors that know YAML check and complete the file with it. The package has the same file as runledger/settings.schema.json.",
+    examples: [["runledger config schema > runledger.schema.json", "for an editor"]],
+    seeAlso: ["init", "docs/settings.md"],
+  },
+  "config migrate": {
+    about:
+      "Makes a settings file of before, or one written for another program that had a runLedger block, one of today. Comments stay. The result is written only if it is valid, and the old text is kept: its place is told. Twice changes nothing.",
+    examples: [
+      ["runledger config migrate --dry-run", "what would change"],
+      ["runledger config migrate --leave-out-others", "and leave out sections of another program"],
+    ],
+    seeAlso: ["config list", "doctor", "docs/settings.md"],
+  },
+  "config list": {
+    about: "Prints every setting with the value that counts, and with --show-origin the layer it comes from.",
+    examples: [
+      ["runledger config list", "every value"],
+      ["runledger config list --show-origin", "and where each comes from"],
+    ],
+    seeAlso: ["config get", "status"],
+  },
+  doctor: {
+    about:
+      "Looks at the machine and the project as a run would need them: git, the repository, agents, toolchains, the ledger and its journals, and settings that do nothing. Each finding that is bad names its remedy. With --fix it removes what dead processes left, stale git locks of its own, takes the ledger's folder from the eyes of others, and migrates settings of before; it says what it did, and does nothing else.",
+    examples: [
+      ["runledger doctor", "before the first run"],
+      ["runledger doctor --fix", "and mend what is safe to mend"],
+      ["runledger doctor --json", "for a program"],
+    ],
+    exits: { failed: "something would stop a run" },
+    seeAlso: ["status", "init"],
+  },
+  export: {
+    about:
+      "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects. Your own history is not in it. A file that exists is never written over, and what bears the name is whole.",
+    examples: [
+      ["runledger export last -o run.jsonl.gz", "into a compressed file"],
+      ["runledger export last | ssh backup 'cat > run.jsonl'", "as JSON Lines, elsewhere"],
+    ],
+    exits: { interrupted, terminated },
+    seeAlso: ["import", "prune", "docs/keeping.md"],
+  },
+  import: {
+    about:
+      "Takes in a run that was exported elsewhere. Every hash and the whole chain are checked first; a bundle that does not hold is refused with its line, and nothing of it is kept. A run that was running arrives paused; one that is here already changes nothing.",
+    examples: [["runledger import run.jsonl.gz", "compressed or not"]],
+    exits: { conflict: "another run of that id is here" },
+    seeAlso: ["export", "resume", "docs/keeping.md"],
+  },
+  prune: {
+    about:
+      "Archives the oldest finished runs as bundles in the ledger's folder, reads each archive back, and only then removes the run. Runs that wait, run, or ended within the hour stay; so do those whose commits are not here.",
+    examples: [
+      ["runledger prune --dry-run", "which would go"],
+      ["runledger prune --keep 20", "keep the newest twenty"],
+    ],
+    seeAlso: ["gc", "import", "docs/keeping.md"],
+  },
+  gc: {
+    about:
+      "Removes output that no event names, workspaces of finished runs, logs of removed runs, and git objects that no run keeps. It never removes a run or anything a run needs.",
+    examples: [
+      ["runledger gc --dry-run", "how much would go"],
+      ["runledger gc", "remove it"],
+    ],
+    seeAlso: ["prune", "docs/keeping.md"],
+  },
+  completion: {
+    about:
+      "Prints the script that makes Tab complete commands, options, choices, run ids, step ids, event types, settings and files in your shell. It completes by asking `runledger` itself, so it never grows old. It installs nothing: put the line of your shell into its start-up file.",
+    examples: [
+      ["source <(runledger completion bash)", "in ~/.bashrc"],
+      ["source <(runledger completion zsh)", "in ~/.zshrc, after compinit"],
+      ["runledger completion fish | source", "in ~/.config/fish/config.fish"],
+    ],
+    seeAlso: ["help", "docs/cli.md"],
+  },
+  help: {
+    about:
+      "Explains a command (`runledger help config set`), or one of the topics exit-codes, environment, files and json. Without a word it lists the commands.",
+    examples: [
+      ["runledger help run", "the same as runledger run --help"],
+      ["runledger help exit-codes", "what each means"],
+      ["runledger help --man | man -l -", "all of it, as a manual page"],
+    ],
+    seeAlso: ["completion", "docs/cli.md"],
+  },
+};

@@ -1,0 +1,79 @@
+import { EXIT_WORDS } from "../exit-codes.js";
+import type { Pages } from "./page.js";
+
+const { interrupted, terminated } = EXIT_WORDS;
+
+/** Commands that only look. */
+export const lookPages: Pages = {
+  list: {
+    about:
+      "Shows runs with their status, how many steps are completed, and what holds them up. A run that is due and driven by nobody is `interrupted`; one whose journal cannot be read is `quarantined`.",
+    examples: [
+      ["runledger list", "the newest twenty"],
+      ["runledger list --status paused", "those that wait"],
+      ["runledger list --limit 50 --after last", "the next page"],
+      ["runledger list --json", "for a program"],
+    ],
+    seeAlso: ["show", "why", "status"],
+  },
+  show: {
+    about:
+      "Shows what is known about a run: each step with its status, judge, attempts and last word, the acceptance criteria, waivers, notes and the last verified commit; and what to type when somebody must answer.",
+    examples: [
+      ["runledger show last", "the newest run"],
+      ["runledger show 4f2a9c", "the run whose id ends so"],
+      ["runledger show last --json", "all of it, for a program"],
+    ],
+    seeAlso: ["why", "logs", "journal"],
+  },
+  why: {
+    about:
+      "Says in one sentence what a run waits for (nothing, its agents, a worker or a person), and the command that helps.",
+    examples: [
+      ["runledger why last", "what does it wait for?"],
+      ["runledger why last --json", "the same with `for` and `stepId`"],
+    ],
+    seeAlso: ["show", "policy", "approve"],
+  },
+  journal: {
+    about:
+      "Prints every event of a run in the order it was recorded, its hash chain checked while it is read; times are UTC. With --follow it goes on until the run is over. It never changes anything.",
+    examples: [
+      ["runledger journal last", "everything that happened"],
+      ["runledger journal last --type step_validation_failed", "only what was refused"],
+      ["runledger journal last --follow", "watch a run that is driven elsewhere"],
+      ["runledger journal last --json --since 40 --limit 10", "page by page"],
+    ],
+    exits: { interrupted, terminated },
+    seeAlso: ["show", "logs"],
+  },
+  tui: {
+    about:
+      "Opens the run browser: runs, one run with its steps, attempts and criteria, its journal, and what waits for you. Approve, deny, answer, pause and resume from the keyboard; each shows the command that does the same. `?` lists the keys. It needs a terminal, and gives it back as it was.",
+    examples: [
+      ["runledger tui", "all runs"],
+      ["runledger tui last", "the newest run"],
+      ["runledger tui --no-alt-screen --theme light", "for a light terminal, on its ordinary screen"],
+    ],
+    seeAlso: ["list", "show", "why"],
+  },
+  logs: {
+    about:
+      "Prints what the agent of a step wrote and what its judge said, of the last attempt or of the one you name. Control characters are made visible, so a log cannot take over your terminal.",
+    examples: [
+      ["runledger logs last sum", "the last attempt"],
+      ["runledger logs last sum --attempt 1", "an earlier one"],
+      ["runledger logs last sum --judge", "only the verdict and its output"],
+    ],
+    seeAlso: ["show", "journal"],
+  },
+  status: {
+    about:
+      "Tells where this project's ledger is, what its settings amount to, and how many runs are in which state.",
+    examples: [
+      ["runledger status", "for a person"],
+      ["runledger status --json", "for a program"],
+    ],
+    seeAlso: ["doctor", "config list", "list"],
+  },
+};

@@ -1,0 +1,45 @@
+import type { Command as Cli } from "commander";
+import { addActCommands } from "./groups/act.js";
+import { addHelpCommands } from "./groups/help.js";
+import { addKeepCommands } from "./groups/keep.js";
+import { addLookCommands } from "./groups/look.js";
+import { addRolloutCommands } from "./groups/rollout.js";
+import { addRunCommands, addServeCommands } from "./groups/run.js";
+import { explain } from "./manual/explain.js";
+import type { Register } from "./program.js";
+import { VERSION } from "./version.js";
+
+/** What the scripts of `completion` ask with. No command: it has no help, and nobody types it. */
+export const ANSWER = "__complete";
+
+/** The whole tree of commands, as it is parsed, explained and completed. */
+export const growTree = (cli: Cli, register: Register): void => {
+  cli
+    .description("Agents propose, evidence decides: a durable orchestrator that only believes verified work.")
+    .version(VERSION, "-V, --version")
+    .option("-C, --directory <dir>", "work as if started in this folder")
+    .option("--json", "machine-readable output (JSON Lines for streams)")
+    .option("-q, --quiet", "say nothing but data and errors")
+    .option("--no-color", "no colours (also: NO_COLOR)")
+    .option("--session <key>", "the session that owns the runs made here", "project");
+  addRunCommands(cli, register);
+  addActCommands(cli, register);
+  addLookCommands(cli, register);
+  addServeCommands(cli, register);
+  addKeepCommands(cli, register);
+  addRolloutCommands(cli, register);
+  addHelpCommands(cli, register);
+  explain(cli);
+};
+
+export type Branch = {
+  /** The words after `runledger`: "config set"; "" for the program itself. */
+  readonly path: string;
+  readonly command: Cli;
+};
+
+/** Every command of the tree, the program itself first. */
+export const branchesOf = (command: Cli, path = ""): readonly Branch[] => [
+  { path, command },
+  ...command.commands.flatMap((child) => branchesOf(child, `${path} ${child.name()}`.trim())),
+];

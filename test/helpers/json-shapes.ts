@@ -1,0 +1,453 @@
+import * as z from "zod";
+import { errorKinds } from "../../src/core/errors.js";
+import {
+  Actor,
+  Capture,
+  EventBody,
+  Evidence,
+  FailureReason,
+  ForkPoint,
+  PauseReason,
+  PolicyAction,
+  PolicyActionType,
+  Waiver,
+} from "../../src/core/events.js";
+import { Source } from "../../src/core/reported.js";
+import { runStatuses } from "../../src/core/run.js";
+import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
+import { Verdict } from "../../src/core/verdict.js";
+import { stages } from "../../src/rollout/stage.js";
+
+/** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
+export type Shape =
+  /** One line with one document. */
+  | { readonly kind: "document"; readonly schema: z.ZodType }
+  /** JSON Lines; `last` is a line of its own kind that ends them. */
+  | { readonly kind: "lines"; readonly schema: z.ZodType; readonly last?: z.ZodType }
+  /** No JSON of ours, and why. */
+  | { readonly kind: "text"; readonly why: string };
+
+/** Types with a name: written out once in the documentation. */
+const named = <T extends z.ZodType>(id: string, schema: T): T => {
+  z.globalRegistry.add(schema, { id });
+  return schema;
+};
+
+for (const [id, schema] of Object.entries({
+  Actor,
+  Capture,
+  CriterionSpec,
+  ForkPoint,
+  Plan,
+  PolicyAction,
+  Source,
+  StepSpec,
+  ValidatorSpec,
+  Verdict,
+  Waiver,
+}))
+  named(id, schema);
+
+const text = z.string();
+const count = z.int().min(0);
+const time = z.iso.datetime().describe("UTC, milliseconds");
+const runId = text.regex(/^run_[0-9a-f]{32}$/);
+const status = z.enum(runStatuses);
+const ErrorCode = named(
+  "ErrorCode",
+  z.enum(Object.keys(errorKinds) as [keyof typeof errorKinds, ...(keyof typeof errorKinds)[]]),
+);
+const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
+const Report = z.strictObject({ result: text, error: text });
+const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const oneOf = (fields: z.ZodRawShape): Shape => ({ kind: "document", schema: document(fields) });
+
+const Proposal = named(
+  "Proposal",
+  z.strictObject({ seq: count, at: time, result: text, evidence: z.array(Evidence), capture: Capture }),
+);
+
+const StepState = named(
+  "StepState",
+  z.discriminatedUnion("status", [
+    z.strictObject({ status: z.literal("pending") }),
+    z.strictObject({ status: z.literal("in_progress"), startedAt: time }),
+    z.strictObject({
+      status: z.literal("verify_pending"),
+      proposal: Proposal,
+      approval: z.strictObject({ by: Actor, at: time, reason: text }).nullable(),
+      errors: count,
+      lastError: Verdict.nullable(),
+    }),
+    z.strictObject({
+      status: z.literal("completed"),
+      how,
+      completedAt: time,
+      proposal: Proposal.nullable(),
+      verdict: Verdict.nullable(),
+    }),
+    z.strictObject({
+      status: z.literal("failed"),
+      proposal: Proposal.nullable(),
+      verdict: Verdict.nullable(),
+    }),
+    z.strictObject({ status: z.literal("interrupted"), reason: text, tail: text }),
+  ]),
+);
+
+const Step = named(
+  "Step",
+  z.strictObject({
+    spec: StepSpec,
+    attempt: count.describe("current or last; 0 before the first"),
+    retryCount: count,
+    base: text.nullable(),
+    feedback: z
+      .discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("verdict"), attempt: count, verdict: Verdict }),
+        z.strictObject({ kind: z.literal("interrupted"), attempt: count, reason: text, tail: text }),
+      ])
+      .nullable(),
+    fresh: z.boolean(),
+    lastDecision: z.strictObject({ decision: PolicyAction, reason: text, attempt: count }).nullable(),
+    report: Report.nullable().describe("of a step that a host works on"),
+    state: StepState,
+  }),
+);
+
+const Criterion = named(
+  "Criterion",
+  z.strictObject({
+    spec: CriterionSpec,
+    state: z.discriminatedUnion("status", [
+      z.strictObject({ status: z.literal("unchecked"), errors: count }),
+      z.strictObject({ status: z.literal("met"), at: time, verdict: Verdict }),
+      z.strictObject({ status: z.literal("unmet"), at: time, verdict: Verdict }),
+    ]),
+  }),
+);
+
+const RunState = named(
+  "RunState",
+  z.discriminatedUnion("status", [
+    z.strictObject({ status: z.literal("planning") }),
+    z.strictObject({ status: z.literal("running") }),
+    z.strictObject({
+      status: z.literal("paused"),
+      reason: z.enum([...PauseReason.options, "reported"]),
+      message: text,
+      stepId: text.nullable(),
+      since: time,
+      by: Actor,
+    }),
+    z.strictObject({ status: z.literal("completed"), at: time, summary: text }),
+    z.strictObject({
+      status: z.literal("failed"),
+      at: time,
+      reason: z.enum([...FailureReason.options, "reported"]),
+      message: text,
+      unmet: z.array(text),
+    }),
+  ]),
+);
+
+const Run = named(
+  "Run",
+  z.strictObject({
+    runId,
+    seq: count.describe("the last event folded in"),
+    goal: text,
+    originalRequest: text,
+    sessionKey: text,
+    createdBy: Actor,
+    createdAt: time,
+    updatedAt: time,
+    forkedFrom: ForkPoint.nullable(),
+    source: Source.nullable().describe("the host that drives it and reports it"),
+    report: Report.nullable().describe("what its host said of it"),
+    degraded: text.nullable().describe("why the host's table is behind this journal"),
+    workspaceIsolation: z.boolean(),
+    base: text.nullable().describe("commit everything started from"),
+    head: text.nullable().describe("last verified commit"),
+    planDigest: text.nullable(),
+    protect: z.array(text),
+    steps: z.array(Step),
+    criteria: z.array(Criterion),
+    notes: z.record(text, text),
+    waivers: z.array(Waiver),
+    workersLost: count,
+    lastLostEpoch: count,
+    blockedTeammates: z
+      .array(
+        z.strictObject({
+          grantRequestId: text,
+          attempt: count,
+          agent: text,
+          tool: text.nullable(),
+          reason: text,
+          since: time,
+        }),
+      )
+      .describe("whom the host lets wait for a grant"),
+    state: RunState,
+  }),
+);
+
+const ListedRun = named(
+  "ListedRun",
+  z.strictObject({
+    runId,
+    goal: text,
+    status,
+    interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    runnable: z.boolean(),
+    blocker: text.nullable().describe("what a person must answer"),
+    sessionKey: text,
+    stepsCompleted: count,
+    stepsTotal: count,
+    createdAt: time,
+    updatedAt: time,
+    lastSeq: count,
+    lastHash: text,
+    quarantine: z.strictObject({ seq: count, code: ErrorCode }).nullable(),
+  }),
+);
+
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
+const PolicyRequest = named(
+  "PolicyRequest",
+  z.strictObject({
+    stepId: text,
+    stepGoal: text,
+    attempt: count,
+    verdict: Verdict.nullable(),
+    reason: text,
+    retryCount: count,
+    maxRetries: count,
+    allowedActions: z.array(PolicyActionType),
+  }),
+);
+
+const header = {
+  runId,
+  seq: count.describe("dense in a run, from 1"),
+  at: time,
+  actor: Actor,
+  sessionKey: text,
+  position: count.describe("order over all runs of the ledger"),
+  prevHash: text,
+  hash: text,
+};
+
+const [first, ...others] = EventBody.options.map((body) =>
+  body.extend({ schemaVersion: z.literal(1), ...header }),
+);
+if (first === undefined) throw new Error("There are no events.");
+const Event = z.discriminatedUnion("type", [first, ...others]);
+
+/** What all events have beside their type, version, attempt and payload. */
+export const EventHeader = z.object(header);
+
+const Summary = named(
+  "Summary",
+  document({
+    type: z.literal("summary"),
+    runId,
+    goal: text,
+    status,
+    steps: z.array(
+      z.strictObject({
+        id: text,
+        status: z.enum(["pending", "in_progress", "verify_pending", "completed", "failed", "interrupted"]),
+        how: how.nullable(),
+        attempts: count,
+      }),
+    ),
+    head: text.nullable(),
+    waivers: z.array(Waiver),
+  }),
+);
+
+const Standing = named("Standing", document({ runId, status, ...waiting }));
+const standing: Shape = { kind: "document", schema: Standing };
+const driven: Shape = { kind: "lines", schema: Event, last: Summary };
+const setting = { key: text, value: z.unknown() };
+const RolloutStage = named("RolloutStage", z.enum(stages));
+const Drift = named(
+  "Drift",
+  z.strictObject({
+    digest: text.describe("the same difference has the same one"),
+    kind: z.enum([
+      "missing_in_projection",
+      "missing_in_ledger",
+      "run_status",
+      "run_outcome",
+      "run_facts",
+      "step_order",
+      "step_missing_in_projection",
+      "step_missing_in_ledger",
+      "step_status",
+      "step_outcome",
+      "step_facts",
+    ]),
+    id: text.describe("the host's"),
+    stepId: text.nullable(),
+    projection: text.nullable().describe("what the host's table says"),
+    ledger: text.nullable(),
+    explained: z.strictObject({ by: Actor, reason: text, at: time }).nullable(),
+  }),
+);
+const Replayed = named(
+  "Replayed",
+  z.strictObject({
+    truth: z.enum(["projection", "ledger"]),
+    checked: count,
+    repaired: z.array(text).describe("host's ids"),
+    failed: z.array(z.strictObject({ id: text.nullable(), error: text })),
+  }),
+);
+const stageChange = {
+  from: RolloutStage,
+  to: RolloutStage,
+  changes: z.array(z.strictObject({ key: text, value: z.boolean() })),
+};
+
+/** The one line on stderr when a command with --json fails. */
+export const ErrorLine = document({
+  type: z.literal("error"),
+  error: z.strictObject({
+    code: z.union([ErrorCode, z.literal("unexpected")]),
+    message: text,
+    hint: text.optional().describe("one sentence that mends it"),
+    details: z.record(text, z.unknown()).optional().describe("facts such as `defects`, `paths`, ids"),
+  }),
+});
+
+/** Closed: a test holds that every command of the tree is here, by its path. */
+export const jsonShapes: Readonly<Record<string, Shape>> = {
+  init: oneOf({ file: text, created: z.boolean(), data: text }),
+  run: driven,
+  resume: driven,
+  fork: { kind: "document", schema: Summary.extend({ forkedFrom: ForkPoint.nullable() }) },
+  demo: { kind: "text", why: "it is a story for people" },
+  approve: standing,
+  deny: standing,
+  policy: standing,
+  pause: standing,
+  cancel: standing,
+  note: oneOf({ runId, key: text, value: text.nullable() }),
+  apply: oneOf({ runId, applied: z.array(text), skipped: z.array(text) }),
+  patch: oneOf({
+    runId,
+    patches: z.array(z.strictObject({ name: text, text })),
+    written: z.array(text).describe("files, with --output"),
+  }),
+  list: oneOf({ runs: z.array(ListedRun) }),
+  show: oneOf({
+    run: Run,
+    waiting: z.strictObject(waiting),
+    interrupted: z.boolean(),
+    currentStepId: text.nullable(),
+    currentBlocker: text.nullable(),
+    origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    policyRequests: z.array(PolicyRequest),
+  }),
+  why: standing,
+  journal: { kind: "lines", schema: Event },
+  logs: oneOf({
+    runId,
+    stepId: text,
+    attempt: count,
+    agent: text.nullable(),
+    judge: text.nullable(),
+    verdict: Verdict.nullable(),
+  }),
+  status: oneOf({
+    project: text,
+    data: text,
+    ledgerId: text,
+    rollout: RolloutStage,
+    runs: z.record(z.enum([...runStatuses, "interrupted", "waiting", "quarantined"]), count),
+    agents: z.array(text),
+    maxParallelSteps: count,
+    workspaceIsolation: z.boolean(),
+    staleTtlMs: count,
+    validatorTimeoutMs: count,
+    maxRunHistory: count,
+    enabled: z.boolean(),
+    shadow: z.boolean(),
+    writeThrough: z.boolean(),
+    authoritativeRead: z.boolean(),
+    projectionRetired: z.boolean(),
+    settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
+  }),
+  worker: { kind: "lines", schema: Event },
+  config: { kind: "text", why: "it is only a group of commands" },
+  "config get": oneOf(setting),
+  "config set": oneOf({ ...setting, file: text }),
+  "config unset": oneOf({ ...setting, file: text }),
+  "config list": oneOf({ settings: z.array(z.strictObject({ ...setting, origin: text })) }),
+  "config schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
+  "config migrate": oneOf({
+    file: text,
+    dryRun: z.boolean(),
+    moved: z.array(z.strictObject({ move: text, key: text, how: text })),
+    others: z.array(text).describe("sections that are another program's"),
+    backup: text.nullable().describe("where the old text is; null when nothing was written"),
+  }),
+  settings: { kind: "text", why: "it is a screen" },
+  doctor: oneOf({
+    findings: z.array(
+      z.strictObject({
+        check: text,
+        status: z.enum(["ok", "warn", "fail"]),
+        message: text,
+        fix: text.nullable(),
+        mended: text.nullable().describe("what --fix did about it"),
+      }),
+    ),
+  }),
+  export: oneOf({
+    runId,
+    file: text.describe("with --output; without it the bundle itself, docs/keeping.md"),
+  }),
+  import: oneOf({
+    runId,
+    status,
+    arrived: z.boolean().describe("false: it was here already"),
+    commits: z.enum(["here", "missing", "none"]),
+  }),
+  prune: oneOf({
+    dryRun: z.boolean(),
+    runs: z.array(z.strictObject({ runId, goal: text, archive: text.nullable() })),
+    stays: z.array(z.strictObject({ runId, code: ErrorCode, message: text })),
+  }),
+  gc: oneOf({
+    dryRun: z.boolean(),
+    blobs: count,
+    blobBytes: count,
+    workspaces: z.array(text),
+    logs: z.array(text),
+    storeBytes: z.int().nullable().describe("null: known when they are removed"),
+  }),
+  tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },
+  rollout: { kind: "text", why: "it is only a group of commands" },
+  "rollout status": oneOf({
+    stage: RolloutStage,
+    table: z.strictObject({ name: text, file: text }).nullable(),
+    runs: z.strictObject({ synced: count, pending: count, degraded: count }).nullable(),
+  }),
+  "rollout drift": oneOf({ unexplained: count, explained: count, drift: z.array(Drift) }),
+  "rollout explain": oneOf({ explained: z.array(text).describe("digests"), reason: text }),
+  "rollout replay": oneOf(Replayed.shape),
+  "rollout advance": oneOf(stageChange),
+  "rollout retreat": oneOf({ ...stageChange, replayed: Replayed }),
+  completion: oneOf({ shell: z.enum(["bash", "zsh", "fish"]), script: text }),
+  help: { kind: "text", why: "it is a text for people" },
+};

@@ -1,0 +1,121 @@
+import { join } from "node:path";
+import { openMarkdownBoard } from "../../src/index.js";
+import { hostRun } from "./cast.js";
+import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
+
+/** A desk with runs of every fate, and lines to type at it for every command that prints. */
+export type Stage = {
+  readonly desk: Desk;
+  /** Id of a run by its name below. */
+  readonly run: (name: string) => string;
+  readonly place: (file: string) => string;
+};
+
+export const openStage = async (): Promise<Stage> => {
+  // A host's table lies beside the repository, with a run that the ledger does not know yet.
+  const desk = await openDesk({ ...shop, "runledger.yaml": `${CAST}rollout: { board: ../BOARD.md }\n` });
+  await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
+  const runs: Record<string, string> = {};
+  const criterion = {
+    description: "it is there",
+    validator: { type: "command_pass", target: "cat out/a.txt" },
+  };
+  const approval = { validator: { type: "orchestrator_approval" } };
+  const plans: Record<string, readonly [steps: readonly object[], more?: object]> = {
+    done: [[step("a", "maker")], { acceptance_criteria: [criterion] }],
+    stuck: [[step("a", "liar")]],
+    broken: [[step("a", "breaker")]],
+    asked: [[step("a", "maker", approval)]],
+    denied: [[step("a", "maker", approval)]],
+    loud: [[step("a", "maker", { validator: { type: "command_pass", target: "echo seen; exit 3" } })]],
+    fresh: [[step("a", "maker")]],
+  };
+  for (const [name, [steps, more = {}]] of Object.entries(plans)) {
+    const words = name === "fresh" ? ["--no-drive"] : [];
+    const plan = await planOf(desk, `${name}.json`, steps, { ...more });
+    runs[name] = (await desk.type("run", plan, ...words)).out.trim();
+  }
+  await desk.type("note", runs.done ?? "", "reviewed", "by ada");
+  return { desk, run: (name) => runs[name] ?? "", place: (file) => join(desk.place, file) };
+};
+
+type Scene = {
+  /** In this order, since some change what others see. */
+  readonly lines: readonly ((stage: Stage) => readonly string[])[];
+  /** What it says is a matter of the machine: compare names and kinds of fields, not values. */
+  readonly ofMachine?: true;
+};
+
+/** By the path of the command, in an order in which they can be carried out. */
+export const scenes: Readonly<Record<string, Scene>> = {
+  init: { lines: [() => []] },
+  list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
+  show: {
+    lines: ["done", "stuck", "broken", "asked", "fresh"].map((name) => ({ run }: Stage) => [run(name)]),
+  },
+  why: {
+    lines: ["done", "stuck", "asked", "fresh"].map((name) => ({ run }: Stage) => [run(name)]),
+  },
+  journal: {
+    lines: ["done", "stuck", "broken"].map((name) => ({ run }: Stage) => [run(name)]),
+  },
+  logs: { lines: [({ run }) => [run("loud"), "a"], ({ run }) => [run("broken"), "a"]] },
+  status: { lines: [() => []] },
+  patch: {
+    lines: [
+      ({ run }) => [run("done")],
+      ({ run, place }) => [run("done"), "-o", place("patches")],
+      ({ run }) => [run("stuck")],
+    ],
+  },
+  run: {
+    lines: [
+      ({ place }) => [place("done.json")],
+      ({ place }) => [place("stuck.json")],
+      ({ place }) => [place("done.json"), "--no-drive"],
+    ],
+  },
+  resume: { lines: [({ run }) => [run("fresh")]] },
+  approve: { lines: [({ run }) => [run("asked")]] },
+  deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },
+  policy: {
+    lines: [
+      ({ run }) => [run("stuck"), "a", "change_agent", "--agent", "maker", "--reason", "let maker try"],
+      ({ run }) => [run("broken"), "a", "skip", "--reason", "not needed"],
+    ],
+  },
+  note: {
+    lines: [
+      ({ run }) => [run("done"), "reviewed"],
+      ({ run }) => [run("done"), "none"],
+      ({ run }) => [run("done"), "n", "v"],
+    ],
+  },
+  pause: { lines: [({ run }) => [run("stuck")]] },
+  cancel: { lines: [({ run }) => [run("stuck")]] },
+  fork: { lines: [({ run }) => [run("done")]] },
+  worker: { lines: [() => ["--once"]] },
+  apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
+  "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
+  "config set": { lines: [() => ["maxParallelSteps", "3"]] },
+  "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
+  "config migrate": { lines: [() => ["--dry-run"], () => []] },
+  "config schema": { lines: [() => []], ofMachine: true },
+  settings: { lines: [() => []] },
+  tui: { lines: [() => []] },
+  "config list": { lines: [() => []], ofMachine: true },
+  doctor: { lines: [() => []], ofMachine: true },
+  export: { lines: [({ run, place }) => [run("done"), "-o", place("run.jsonl")]] },
+  import: { lines: [({ place }) => [place("run.jsonl")]] },
+  prune: { lines: [() => ["--dry-run", "--keep", "0"]] },
+  gc: { lines: [() => ["--dry-run"], () => []] },
+  completion: { lines: [() => ["fish"]], ofMachine: true },
+  "rollout status": { lines: [() => []] },
+  "rollout advance": { lines: [() => []] },
+  "rollout drift": { lines: [() => []] },
+  "rollout explain": { lines: [() => ["task-1", "--reason", "it was there before"]] },
+  "rollout replay": { lines: [() => []] },
+  "rollout retreat": { lines: [() => []] },
+  demo: { lines: [() => []] },
+  help: { lines: [() => [], () => ["run"], () => ["files"], () => ["--man"]] },
+};

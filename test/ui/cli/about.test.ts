@@ -1,0 +1,366 @@
+import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { CAST, type Desk, openDesk, planOf, shapeOf, shop, step } from "../../helpers/cli.js";
+
+const desks: Desk[] = [];
+const open = async (files = shop): Promise<Desk> => {
+  const desk = await openDesk(files);
+  desks.push(desk);
+  return desk;
+};
+afterEach(async () => {
+  for (const desk of desks.splice(0)) await desk.dispose();
+});
+
+type Finding = { check: string; status: string; message: string; fix: string | null; mended: string | null };
+const findingsOf = async (desk: Desk, ...more: string[]) =>
+  (await desk.json("doctor", ...more)).findings as Finding[];
+const finding = async (desk: Desk, check: string, ...more: string[]) =>
+  (await findingsOf(desk, ...more)).find((one) => one.check === check);
+
+describe("doctor", () => {
+  it("finds a missing program, missing shared paths, and says how to mend them", async () => {
+    const desk = await open({
+      "package.json": "{}\n",
+      "runledger.yaml":
+        "agents:\n  ghost: { kind: command, run: [no-such-program-here] }\n  lost: { kind: command, run: [./bin/lost] }\nworkspace: { share: [node_modules] }\n",
+    });
+    const { code, out, err } = await desk.type("doctor");
+    expect(code).toBe(1);
+    expect(
+      desk.masked(out.replace(/Node [\d.]+/, "Node N").replace(/at \w{7}$/m, "at HEAD")),
+    ).toMatchInlineSnapshot(`
+      "✔  ledger              PLACE/data
+      ✔  node                Node N
+      ✔  repository          PLACE/repo at HEAD
+      ✔  journals            Every journal that was read could be read.
+      ✔  privacy             Only you can read the ledger.
+      ✔  leftovers           Nothing is left of processes that have ended.
+      ✔  temporary folder    /tmp
+      ✔  workspaces          PLACE/state/runledger/workspaces
+      ✘  agent ghost         Its program "no-such-program-here" is not there or not executable. Mend agents.ghost.run.
+      ✘  agent lost          Its program "PLACE/repo/bin/lost" is not there or not executable. Mend agents.lost.run.
+      ✔  toolchain node      node, npm found
+      ✘  share node_modules  is not there. Install your dependencies, or mend workspace.share.
+      ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.
+      "
+    `);
+    expect(err).toBe("3 things to mend.\n");
+    const findings = await findingsOf(desk);
+    expect(shapeOf(findings)).toEqual([
+      { check: "string", status: "string", message: "string", fix: "null", mended: "null" },
+    ]);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: "agent ghost", status: "fail", fix: expect.any(String) }),
+    );
+  });
+
+  it("finds that there is no repository", async () => {
+    const desk = await open();
+    const env = { GIT_CEILING_DIRECTORIES: desk.place };
+    await desk.write({ "../plain/file": "" });
+    const { code, out } = await desk.typeWith({ cwd: join(desk.place, "plain"), env }, "doctor");
+    expect(code).toBe(1);
+    expect(out).toMatch(/✘ {2}repository +.*not.*repository/);
+  });
+
+  it("is content with a project that can work", async () => {
+    const desk = await open();
+    expect(await desk.type("doctor")).toMatchObject({ code: 0, err: "Ready.\n" });
+    expect(await desk.type("doctor", "--quiet")).toMatchObject({ code: 0, err: "" });
+    expect(await desk.type("doctor", "--fix")).toMatchObject({ code: 0, err: "0 mended. Ready.\n" });
+  });
+
+  it.each([
+    [
+      "stages that do nothing because the rollout is off",
+      "runLedger: { shadow: true, writeThrough: true }\n",
+      /^shadow, writeThrough do nothing while runLedger\.enabled is off/,
+    ],
+    ["a rollout without a stage", "runLedger: { enabled: true }\n", /^It is enabled without a stage/],
+    [
+      "a stage beside a later one",
+      "runLedger: { enabled: true, shadow: true, writeThrough: true }\n",
+      /^shadow says nothing beside writeThrough/,
+    ],
+  ])("warns of %s", async (_, yaml, message) => {
+    const desk = await open({ "runledger.yaml": CAST + yaml });
+    const [found] = (await findingsOf(desk)).filter(({ message: told }) => message.test(told));
+    expect(found).toMatchObject({ check: "rollout", status: "warn" });
+    const { code, err } = await desk.type(...(found?.fix ?? "").split(" ").slice(1));
+    expect([code, err]).toEqual([0, expect.stringMatching(/^runLedger\./)]);
+    expect((await findingsOf(desk)).filter(({ message: told }) => message.test(told))).toEqual([]);
+  });
+
+  it("warns of a validator that may work longer than a tool call waits", async () => {
+    const desk = await open({ "runledger.yaml": `${CAST}runLedger: { validatorTimeout: 10m }\n` });
+    expect(await finding(desk, "limits")).toMatchObject({ status: "warn" });
+    await desk.type("config", "set", "runLedger.validatorTimeout", "599s");
+    expect(await finding(desk, "limits")).toBeUndefined();
+  });
+
+  it("warns of changes that no commit has, of variables that are not set, and of set-up that cannot start", async () => {
+    const desk = await open({
+      "runledger.yaml": `${CAST}workspace: { setup: [[no-such-tool], [./own.sh]], passEnv: [NOT_SET_HERE, PATH] }\n`,
+    });
+    await desk.write({ "new.txt": "" });
+    expect(await finding(desk, "checkout")).toMatchObject({
+      status: "warn",
+      message: "1 uncommitted (new.txt): a run starts from a commit.",
+    });
+    expect(await finding(desk, "variable NOT_SET_HERE")).toMatchObject({ status: "warn" });
+    expect(await finding(desk, "variable PATH")).toBeUndefined();
+    expect(await finding(desk, "set-up no-such-tool")).toMatchObject({ status: "fail" });
+    expect(await finding(desk, "set-up ./own.sh")).toMatchObject({ status: "ok" });
+    desk.commit();
+    expect(await finding(desk, "checkout")).toBeUndefined();
+  });
+
+  it("finds a place where no workspace can be made", async () => {
+    const desk = await open();
+    await writeFile(join(desk.place, "a-file"), "");
+    const env = { XDG_STATE_HOME: join(desk.place, "a-file") };
+    const { out } = await desk.typeWith({ env }, "doctor", "--json");
+    const { findings } = JSON.parse(out) as { findings: Finding[] };
+    expect(findings.find(({ check }) => check === "workspaces")).toMatchObject({
+      status: "fail",
+      message: `${env.XDG_STATE_HOME} is no folder that can be written.`,
+    });
+  });
+});
+
+describe("doctor --fix", () => {
+  const data = (desk: Desk, ...path: string[]) => join(desk.place, "data", ...path);
+
+  it("takes the ledger from the eyes of others", async () => {
+    const desk = await open();
+    await desk.type("status");
+    await chmod(data(desk), 0o755);
+    expect(await finding(desk, "privacy")).toMatchObject({ status: "warn", mended: null });
+    expect((await stat(data(desk))).mode & 0o777).toBe(0o755);
+    const mended = await finding(desk, "privacy", "--fix");
+    expect(desk.masked(mended?.mended ?? "")).toBe("PLACE/data is yours alone now.");
+    expect((await stat(data(desk))).mode & 0o777).toBe(0o700);
+    expect(await finding(desk, "privacy")).toMatchObject({ status: "ok" });
+  });
+
+  it("removes git locks of its own that are old, and no other", async () => {
+    const desk = await open();
+    await desk.type("status");
+    const [old, young] = ["old.lock", "young.lock"].map((name) => data(desk, "store.git", "refs", name));
+    for (const lock of [old, young]) await writeFile(lock ?? "", "");
+    const then = new Date(Date.now() - 60_000);
+    await utimes(old ?? "", then, then);
+    const theirs = join(desk.repo, ".git", "index.lock");
+    await writeFile(theirs, "");
+    await utimes(theirs, then, then);
+    const found = await finding(desk, "locks", "--fix");
+    expect(found?.mended).toBe(`Removed: ${old}.`);
+    await expect(stat(old ?? "")).rejects.toThrow();
+    await stat(young ?? "");
+    await rm(theirs);
+  });
+
+  it("removes what dead processes left, and keeps work that was not proposed yet", async () => {
+    const desk = await open();
+    const run = (
+      await desk.type("run", await planOf(desk, "p.json", [step("a", "maker")]), "--no-drive")
+    ).out.trim();
+    const root = join(desk.place, "state", "runledger", "workspaces");
+    const place = (id: string, more: object) => ({
+      id,
+      kind: "workspace",
+      path: join(root, id),
+      runId: run,
+      stepId: "a",
+      owner: "elsewhere:1:1",
+      createdAt: new Date().toISOString(),
+      ...more,
+    });
+    const [kept, gone] = [
+      "00000000-0000-4000-8000-000000000001",
+      "00000000-0000-4000-8000-000000000002",
+    ] as const;
+    const { hostname } = await import("node:os");
+    const owner = `${hostname()}:999999999:1`;
+    for (const one of [place(kept, { base: "b", owner }), place(gone, { runId: "run_gone", owner })]) {
+      await mkdir(one.path, { recursive: true });
+      await writeFile(data(desk, "places", `${one.id}.json`), JSON.stringify(one));
+    }
+    expect(await finding(desk, "leftovers")).toMatchObject({
+      status: "warn",
+      message: "1 place of processes that have ended.",
+    });
+    expect((await finding(desk, "leftovers", "--fix"))?.mended).toMatch(/gone/);
+    await stat(join(root, kept));
+    await expect(stat(join(root, gone))).rejects.toThrow();
+    expect(await finding(desk, "leftovers")).toMatchObject({ status: "ok" });
+  });
+
+  it("migrates settings of before and goes on looking; sections of others it leaves to a person", async () => {
+    const desk = await open({ "runledger.yaml": `${CAST}runledger: { plannerMaxRetries: 2 }\n` });
+    expect(await findingsOf(desk)).toMatchObject([
+      { check: "ledger", status: "fail", fix: expect.stringMatching(/runledger config migrate/) },
+    ]);
+    const { code, out, err } = await desk.type("doctor", "--fix");
+    expect([code, err]).toEqual([0, "1 mended. Ready.\n"]);
+    expect(desk.masked(out)).toMatch(/✔ {2}settings +.*the old text is in PLACE\/data\/settings-before/);
+    expect(out).toMatch(/✔ {2}repository/);
+    const others = `${CAST}gateway: { port: 1 }\n`;
+    await writeFile(join(desk.repo, "runledger.yaml"), others);
+    expect((await desk.type("doctor", "--fix")).code).toBe(1);
+    expect(await readFile(join(desk.repo, "runledger.yaml"), "utf8")).toBe(others);
+  });
+});
+
+describe("status", () => {
+  it("says where everything is, counts the runs, and shows every setting in its group", async () => {
+    const desk = await open();
+    await desk.type("run", await planOf(desk, "plan.json", [step("a", "maker")]), "--no-drive");
+    await desk.type("run", await planOf(desk, "bad.json", [step("a", "liar")]));
+    const { code, out, err } = await desk.type("status");
+    expect([code, err]).toEqual([0, ""]);
+    expect(desk.masked(out)).toMatchInlineSnapshot(`
+      "project  PLACE/repo
+      ledger   PLACE/data
+      rollout  off: no host adopts the ledger by stages
+      runs     0 planning, 1 running, 1 paused, 0 completed, 0 failed
+               1 interrupted, 1 waiting for a person
+      agents   maker, liar, breaker
+
+      GROUP      SETTING                       VALUE                                                                           FROM
+      RunLedger  runLedger.enabled             false                                                                           default
+                 runLedger.shadow              false                                                                           default
+                 runLedger.writeThrough        false                                                                           default
+                 runLedger.authoritativeRead   false                                                                           default
+                 runLedger.projectionRetired   false                                                                           default
+                 runLedger.workspaceIsolation  true                                                                            default
+                 runLedger.staleTtl            1h                                                                              default
+                 runLedger.validatorTimeout    2m                                                                              default
+                 runLedger.maxRunHistory       100                                                                             default
+      Run        maxParallelSteps              4                                                                               default
+                 protect                       []                                                                              default
+                 onUnmetCriteria               fail                                                                            default
+                 changeValidator               orchestrator                                                                    default
+                 leaseTtl                      30s                                                                             default
+      Agents     agentTimeout                  30m                                                                             default
+                 agents.maker.kind             command                                                                         project
+                 agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
+                 agents.maker.env              []                                                                              default
+                 agents.maker.timeout          30m                                                                             default
+                 agents.liar.kind              command                                                                         project
+                 agents.liar.run               [sh, -c, 'echo "All done, tests pass!"']                                        project
+                 agents.liar.env               []                                                                              default
+                 agents.liar.timeout           30m                                                                             default
+                 agents.breaker.kind           command                                                                         project
+                 agents.breaker.run            [sh, -c, echo "no disk" >&2; exit 7]                                            project
+                 agents.breaker.env            []                                                                              default
+                 agents.breaker.timeout        30m                                                                             default
+      Workspace  workspace.setup               []                                                                              default
+                 workspace.share               []                                                                              default
+                 workspace.passEnv             []                                                                              default
+      Rollout    rollout.tables                ""                                                                              default
+                 rollout.board                 ""                                                                              default
+      "
+    `);
+    const told = await desk.json("status");
+    expect(shapeOf(told)).toMatchInlineSnapshot(`
+      {
+        "agents": [
+          "string",
+        ],
+        "authoritativeRead": "boolean",
+        "data": "string",
+        "enabled": "boolean",
+        "ledgerId": "string",
+        "maxParallelSteps": "number",
+        "maxRunHistory": "number",
+        "project": "string",
+        "projectionRetired": "boolean",
+        "rollout": "string",
+        "runs": {
+          "completed": "number",
+          "failed": "number",
+          "interrupted": "number",
+          "paused": "number",
+          "planning": "number",
+          "quarantined": "number",
+          "running": "number",
+          "waiting": "number",
+        },
+        "schemaVersion": "number",
+        "settings": {
+          "agentTimeout": "string",
+          "agents": {
+            "breaker": {
+              "env": [],
+              "kind": "string",
+              "run": [
+                "string",
+              ],
+              "timeout": "string",
+            },
+            "liar": {
+              "env": [],
+              "kind": "string",
+              "run": [
+                "string",
+              ],
+              "timeout": "string",
+            },
+            "maker": {
+              "env": [],
+              "kind": "string",
+              "run": [
+                "string",
+              ],
+              "timeout": "string",
+            },
+          },
+          "changeValidator": "string",
+          "leaseTtl": "string",
+          "maxParallelSteps": "number",
+          "onUnmetCriteria": "string",
+          "protect": [],
+          "rollout": {
+            "board": "string",
+            "tables": "string",
+          },
+          "runLedger": {
+            "authoritativeRead": "boolean",
+            "enabled": "boolean",
+            "maxRunHistory": "number",
+            "projectionRetired": "boolean",
+            "shadow": "boolean",
+            "staleTtl": "string",
+            "validatorTimeout": "string",
+            "workspaceIsolation": "boolean",
+            "writeThrough": "boolean",
+          },
+          "workspace": {
+            "passEnv": [],
+            "setup": [],
+            "share": [],
+          },
+        },
+        "shadow": "boolean",
+        "staleTtlMs": "number",
+        "validatorTimeoutMs": "number",
+        "workspaceIsolation": "boolean",
+        "writeThrough": "boolean",
+      }
+    `);
+    const { out: listed } = await desk.type("config", "list", "--json");
+    const { settings } = JSON.parse(listed) as { settings: { key: string }[] };
+    for (const { key } of settings) expect(out).toContain(` ${key} `);
+  });
+
+  it("names the stage of the rollout", async () => {
+    const desk = await open();
+    for (const key of ["enabled", "writeThrough"])
+      await desk.type("config", "set", `runLedger.${key}`, "true");
+    expect((await desk.type("status")).out).toMatch(/^rollout +write through$/m);
+    expect((await desk.json("status")).rollout).toBe("write_through");
+  });
+});

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openSettingsDraft } from "../../../../src/index.js";
+import { settingKeys } from "../../../../src/settings/keys.js";
+import { drawEditor, listRows } from "../../../../src/ui/tui/settings/draw.js";
+import { openEditor, press } from "../../../../src/ui/tui/settings/state.js";
+import { plainText } from "../../../helpers/screens.js";
+import { newFolder, put, removeFoldersAfterEach } from "../../../settings/folders.js";
+
+removeFoldersAfterEach();
+
+const YAML = "agents:\n  coder: { kind: command, run: [x] }\nprotect: [a]\nleaseTtl: 9s\n";
+
+const editorOf = async (yaml: string) => {
+  const projectDir = await newFolder();
+  await put(join(projectDir, "runledger.yaml"), yaml);
+  return openEditor(await openSettingsDraft({ projectDir, env: {} }));
+};
+
+describe("the editor's list", () => {
+  it("has every key that the schema has, with its title, in some section", async () => {
+    const { items } = await editorOf(YAML);
+    const rows = items.flatMap((item) => (item.kind === "row" ? [item.row] : []));
+    const shown = rows.map(({ key }) => key.replace(".coder.", ".NAME."));
+    expect(shown.sort()).toEqual(
+      settingKeys()
+        .map(({ key }) => key)
+        .sort(),
+    );
+    const editor = await editorOf(YAML);
+    const text = plainText(drawEditor(editor, { columns: 80, rows: 80 }));
+    for (const { title } of settingKeys()) expect(text).toContain(title);
+  });
+});
+
+describe("whatever is typed", () => {
+  const key = fc.constantFrom(
+    ...[
+      "j",
+      "k",
+      "g",
+      "G",
+      "enter",
+      "enter",
+      " ",
+      "left",
+      "right",
+      "x",
+      "D",
+      "u",
+      "u",
+      "a",
+      "tab",
+      "shift+tab",
+    ],
+    ...[
+      "?",
+      "q",
+      "escape",
+      "s",
+      "d",
+      "backspace",
+      "ctrl+u",
+      "ctrl+w",
+      "pagedown",
+      "[",
+      "]",
+      "1",
+      "m",
+      "é",
+      "'",
+    ],
+  );
+  const size = { columns: 80, rows: 24 };
+
+  it("the editor says of its changes what the file would say, and undo leads back to the beginning", async () => {
+    const fresh = await editorOf(YAML);
+    fc.assert(
+      fc.property(fc.array(key, { maxLength: 60 }), (keys) => {
+        let editor = fresh;
+        for (const one of keys) {
+          editor = press(editor, one, listRows(editor, size)).editor;
+          expect(drawEditor(editor, size)).toHaveLength(size.rows);
+          expect(editor.items[editor.place.at]?.kind).toBe("row");
+        }
+        expect(editor.preview).toEqual(editor.draft.preview(editor.edits));
+        expect(editor.edits.length === 0 || editor.past.length > 0).toBe(true);
+        const list = { ...editor, mode: { kind: "list" } as const };
+        let back = list;
+        for (const _ of list.past) back = { ...press(back, "u", 10).editor, mode: { kind: "list" } };
+        expect([back.edits, back.past]).toEqual([[], []]);
+        expect(back.preview).toEqual(fresh.preview);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
