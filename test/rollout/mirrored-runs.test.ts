@@ -205,3 +205,19 @@ test("A host's runs are not pruned with those of the ledger, and count for nothi
   expect(await app.prune({ keep: 0 })).toEqual([]);
   expect(await rollout.read("flow-1")).toMatchObject({ status: "completed" });
 });
+
+test("A prompt is told of active runs only where the ledger is read, not because a key of a rollout that is off says so", async () => {
+  for (const enabled of [true, false]) {
+    const keys = `enabled: ${enabled}, writeThrough: true, authoritativeRead: true`;
+    const desk = await openDesk({ ...shop, "runledger.yaml": `runLedger: { ${keys} }\n` });
+    desks.push(desk);
+    const app = await desk.open();
+    const rollout = createRollout({
+      ledger: app,
+      projection: memoryTable(),
+      settings: settingsOf("write_through"),
+    });
+    await rollout.create({ kind: "workflow", sessionKey: SESSION, name: "Nightly", request: "" });
+    expect(await app.activeRunSummaries(SESSION)).toHaveLength(enabled ? 1 : 0);
+  }
+});
