@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Caller, createRollout, type RunLedger } from "../../src/index.js";
@@ -161,6 +163,18 @@ describe("What is reported is never shown as verified", () => {
     const { app } = await mirrored();
     await expect(app.patch("flow-1")).rejects.toMatchObject({ code: "run_mirrored" });
     await expect(app.apply("flow-1")).rejects.toMatchObject({ code: "run_mirrored" });
+  });
+
+  test("nor leads the name of a step to the log of another run", async () => {
+    const { app, rollout } = await mirrored();
+    const folder = join(app.dataDir, "logs", "run_other");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "secret.0.log"), "of another run");
+    const stepId = "../run_other/secret";
+    await rollout.update("flow-1", { kind: "step", step: hostStep(stepId) });
+    await mkdir(join(app.dataDir, "logs", "flow-1"));
+    expect((await app.logs("flow-1", stepId)).agentLog).toBeNull();
+    expect(dirname(app.agentLog("flow-1", stepId, 0))).toBe(join(app.dataDir, "logs", "flow-1"));
   });
 
   test("to agents that read it", async () => {
