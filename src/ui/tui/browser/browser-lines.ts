@@ -7,7 +7,12 @@ import type { Answer, Page } from "./page.js";
 import { counted } from "./words.js";
 
 /** How much goes on, and how much of it waits for whoever looks. */
-export type Pulse = { readonly running: number; readonly waiting: number };
+export type Pulse = {
+  /** Where the ledger was when it was counted. */
+  readonly position: number;
+  readonly running: number;
+  readonly waiting: number;
+};
 
 /** Everything around a page. */
 export type Surroundings = {

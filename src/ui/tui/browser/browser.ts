@@ -9,7 +9,7 @@ import { opened, pressed, valuesOf } from "./dialog.js";
 import { openDriving } from "./driving.js";
 import { type CommandName, commandOf } from "./keymap.js";
 import { openLeaving } from "./leaving.js";
-import type { Answer, Desk, Page } from "./page.js";
+import { type Answer, type Desk, LOOK_AGAIN_MS, type Page } from "./page.js";
 import { refusal } from "./perform.js";
 import { questionsPage } from "./questions-page.js";
 import { openReader } from "./reader.js";
@@ -32,8 +32,6 @@ export type Browser = Show & {
   tick(): Promise<void>;
 };
 
-/** Also when no event tells of it: leases end, ages grow, runs are taken out. */
-const LOOK_AGAIN_MS = 3_000;
 const OPEN = ["planning", "running", "paused"] as const;
 
 /** What is shown, and how it changes: pages on top of each other, one answer, one dialog or the help. */
@@ -54,7 +52,7 @@ export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
     pages: [],
     dialog: null,
     help: null,
-    pulse: { running: 0, waiting: 0 },
+    pulse: { position: -1, running: 0, waiting: 0 },
   };
   const say = (answer: Answer): void => {
     sight.answer = answer;
@@ -119,7 +117,10 @@ const readPage = async (app: RunLedger, sight: Sight): Promise<void> => {
   const { store } = app.ledger;
   try {
     await page.load(roomOf(sight));
+    const position = await store.position();
+    if (position === sight.pulse.position) return;
     sight.pulse = {
+      position,
       running: await store.count({ statuses: ["running"] }),
       waiting: await store.count({ statuses: OPEN, waiting: true }),
     };

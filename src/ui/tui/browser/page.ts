@@ -31,6 +31,9 @@ export interface Page {
 /** What was answered, in lines; the first names the command. */
 export type Answer = { readonly tone: "busy" | "good" | "bad" | "plain"; readonly lines: readonly string[] };
 
+/** It is looked again so often also when no event tells of a change: leases end, ages grow, runs are taken out. */
+export const LOOK_AGAIN_MS = 3_000;
+
 /** What pages and actions share. */
 export type Desk = {
   readonly app: RunLedger;

@@ -17,7 +17,7 @@ import {
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
-import type { Desk, Page } from "./page.js";
+import { type Desk, LOOK_AGAIN_MS, type Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
 import { age, counted, marked, runShown, shortId } from "./words.js";
@@ -73,6 +73,8 @@ type State = RunsView & {
   readonly chosenId: string | null;
   /** Before anything was read there is nothing to say, not even that there is nothing. */
   readonly isRead: boolean;
+  /** What the ledger and the clock were at when all of it was counted: as long as they are there, it needs no counting. */
+  readonly countedAt: string;
 };
 
 const START: State = {
@@ -85,6 +87,7 @@ const START: State = {
   chosen: null,
   chosenId: null,
   isRead: false,
+  countedAt: "",
 };
 
 export const runsPage = (desk: Desk): Page => {
@@ -143,6 +146,7 @@ const filteredBy = (state: State, change: Partial<Pick<State, "filter" | "text">
   ...change,
   place: TOP,
   chosenId: null,
+  countedAt: "",
 });
 
 const queryOf = ({ filter, text }: State) => ({
@@ -150,19 +154,26 @@ const queryOf = ({ filter, text }: State) => ({
   ...(text === "" ? {} : { text }),
 });
 
-/** A window of the list, whatever its length, and how many there are. */
-const readRuns = async (desk: Desk, state: State, size: Size): Promise<State> => {
-  const { store } = desk.app.ledger;
-  const query = queryOf(state);
-  const total = await store.count(query);
-  const rows = listRows(size);
-  const place = await placeNow(desk, state, total, rows);
-  const listed = await desk.app.list({ ...query, limit: rows, offset: place.top });
-  const row = listed[place.at - place.top];
-  const counts = await Promise.all(FILTERS.map((filter) => store.count(filter.query)));
+/** A window of the list, whatever its length; what it is a window of is counted again only when that may have changed. */
+const readRuns = async (desk: Desk, before: State, size: Size): Promise<State> => {
+  const state = await countedNow(desk, before, listRows(size));
+  const place = seen(state.place, state.total, listRows(size));
+  const rows = await desk.app.list({ ...queryOf(state), limit: listRows(size), offset: place.top });
+  const row = rows[place.at - place.top];
   const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
   const chosen = wide ? await desk.app.view(row.runId) : null;
-  return { ...state, counts, total, place, rows: listed, chosen, chosenId: row?.runId ?? null, isRead: true };
+  return { ...state, place, rows, chosen, chosenId: row?.runId ?? null, isRead: true };
+};
+
+const countedNow = async (desk: Desk, state: State, rows: number): Promise<State> => {
+  const { store } = desk.app.ledger;
+  // Leases end without an event.
+  const countedAt = `${await store.position()} ${Math.floor(desk.now() / LOOK_AGAIN_MS)}`;
+  if (countedAt === state.countedAt) return state;
+  const total = await store.count(queryOf(state));
+  const place = await placeNow(desk, state, total, rows);
+  const counts = await Promise.all(FILTERS.map(({ query }) => store.count(query)));
+  return { ...state, total, place, counts, countedAt };
 };
 
 /** Where the chosen run is now: as many places from the end as before. */

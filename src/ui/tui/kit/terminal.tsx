@@ -27,7 +27,8 @@ export type Stage = {
 };
 
 const ENTER = { alt: "\u001b[?1049h", own: "\u001b[?25l\u001b[?2004h" } as const;
-const LEAVE = { alt: "\u001b[?1049l", own: "\u001b[0m\u001b[?2004l\u001b[?25h" } as const;
+/** Emptied first, with the cursor at its top: tmux takes lines of a second screen that was resized over to the first one. */
+const LEAVE = { alt: "\u001b[H\u001b[J\u001b[?1049l", own: "\u001b[0m\u001b[?2004l\u001b[?25h" } as const;
 
 /** The terminal for a full-screen command; refused where nobody could see or type. `plain` is the command to use instead. */
 export const requireTty = (open: (() => Tty | undefined) | undefined, plain: string): Tty => {
