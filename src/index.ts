@@ -54,7 +54,6 @@ export {
 } from "./rollout/rollout.js";
 export { openSqlTables, type SqlTables } from "./rollout/sql-tables.js";
 export {
-  contradictionsIn,
   type RolloutSettings,
   type SettingChange,
   type Stage,

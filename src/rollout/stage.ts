@@ -1,4 +1,5 @@
 import { LedgerError } from "../core/errors.js";
+import { stageNeeds } from "../core/stage-needs.js";
 
 /** In the order of a rollout; each but the first is one settings key. */
 export const stages = ["off", "shadow", "write_through", "authoritative_read", "projection_retired"] as const;
@@ -31,25 +32,16 @@ const keys = {
 
 /** The highest one that is set. Throws `settings_invalid` for settings that contradict each other. */
 export const stageOf = (settings: RolloutSettings): Stage => {
-  const [contradiction] = contradictionsIn(settings);
-  if (contradiction !== undefined)
-    throw new LedgerError("settings_invalid", contradiction, {
-      hint: "Set the stages one after the other: `runledger rollout advance`.",
-    });
+  const alone = stageNeeds.find(({ stage, needs }) => settings[stage] && !settings[needs]);
+  if (alone !== undefined)
+    throw new LedgerError(
+      "settings_invalid",
+      `runLedger.${alone.stage} is set without runLedger.${alone.needs}: ${alone.because}.`,
+      { hint: "Set the stages one after the other: `runledger rollout advance`." },
+    );
   if (!settings.enabled) return "off";
   return [...stages].reverse().find((stage) => stage === "off" || settings[keys[stage]]) ?? "off";
 };
-
-/** A sentence for each stage that is set without the one it stands on. */
-export const contradictionsIn = (settings: RolloutSettings): readonly string[] =>
-  NEEDS.filter(([key, needed]) => settings[key] && !settings[needed]).map(
-    ([key, needed]) => `runLedger.${key} is set without runLedger.${needed}.`,
-  );
-
-const NEEDS = [
-  ["authoritativeRead", "writeThrough"],
-  ["projectionRetired", "authoritativeRead"],
-] as const;
 
 /** What to write to be one stage further or one stage back; undefined at the end. Pure. */
 export const stageChange = (

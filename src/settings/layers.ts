@@ -22,7 +22,7 @@ import {
   toDefects,
 } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { contradictionsIn, SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
+import { contradictedStages, SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
 
 /** Keys to values; without a prototype, so that no key of a file can mean one. */
 type Tree = { [key: string]: unknown };
@@ -58,7 +58,7 @@ export const judgeLayers = (layers: readonly Layer[]): Judged => {
   const merged = mergeLayers(layers);
   const result = SettingsFile.safeParse(merged);
   const flaws = result.success ? [] : flawsOf(result.error.issues, merged);
-  const contradictions = contradictionsIn(merged);
+  const contradictions = contradictedStages(merged);
   return { settings: contradictions.length === 0 ? result.data : undefined, flaws, contradictions };
 };
 

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
+import { stageNeeds } from "../core/stage-needs.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import {
   type About,
@@ -100,20 +101,6 @@ const Agent = closed({
 });
 
 const Agents = z.record(AgentName, Agent);
-
-/** Stages of the rollout that contradict themselves alone, told when they are written. `enabled` contradicts none. */
-const STAGE_NEEDS = [
-  {
-    stage: "authoritativeRead",
-    needs: "writeThrough",
-    because: "what is not written to the ledger first cannot be read from it alone",
-  },
-  {
-    stage: "projectionRetired",
-    needs: "authoritativeRead",
-    because: "a projection that is still read cannot be retired",
-  },
-] as const;
 
 /** In the order they are shown; what is in an object is in the group of its name. */
 export const settingGroups = {
@@ -290,7 +277,7 @@ export const SettingsFile = closed({
     { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
     { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
   ).prefault("30s"),
-  runLedger: withWords(RunLedgerKeys, () => ({ allOf: STAGE_NEEDS.map(stageWords) }))
+  runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),
   rollout: withWords(RolloutKeys, () => ({ not: { required: ["tables", "board"], properties: NAMED_BOTH } }))
@@ -321,22 +308,22 @@ const inMilliseconds = ({
   validatorTimeoutMs: validatorTimeout,
 });
 
-const stageWords = ({ stage, needs }: (typeof STAGE_NEEDS)[number]) => ({
+const stageWords = ({ stage, needs }: (typeof stageNeeds)[number]) => ({
   anyOf: [{ not: isOn(stage) }, isOn(needs)],
 });
 
 const isOn = (key: string) => ({ required: [key], properties: { [key]: { const: true } } });
 
 /** What each key says is right, and together it is not; told of files with other defects too. */
-export const contradictionsIn = ({ runLedger }: Readonly<Record<string, unknown>>): readonly Flaw[] => {
+export const contradictedStages = ({ runLedger }: Readonly<Record<string, unknown>>): readonly Flaw[] => {
   if (!isRecord(runLedger)) return [];
-  return STAGE_NEEDS.filter(({ stage, needs }) => runLedger[stage] === true && runLedger[needs] !== true).map(
-    ({ stage, needs, because }) => ({
+  return stageNeeds
+    .filter(({ stage, needs }) => runLedger[stage] === true && runLedger[needs] !== true)
+    .map(({ stage, needs, because }) => ({
       at: ["runLedger", stage],
       found: "true",
       expected: `false, or runLedger.${needs}: true with it: ${because}`,
-    }),
-  );
+    }));
 };
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */

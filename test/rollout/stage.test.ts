@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  contradictionsIn,
-  type RolloutSettings,
-  stageChange,
-  stageOf,
-  stages,
-} from "../../src/rollout/stage.js";
+import { isLedgerError } from "../../src/core/errors.js";
+import { type RolloutSettings, stageChange, stageOf, stages } from "../../src/rollout/stage.js";
 import { settingsOf } from "./hosts.js";
 
 const off: RolloutSettings = settingsOf("off");
@@ -17,7 +12,17 @@ const FLAGS = ["enabled", "shadow", "writeThrough", "authoritativeRead", "projec
 const everySetting = Array.from({ length: 32 }, (_, bits) =>
   set(...FLAGS.filter((_flag, at) => (bits >> at) & 1)),
 );
-const sound = everySetting.filter((settings) => contradictionsIn(settings).length === 0);
+/** What is said against settings; null for sound ones. */
+const refusalOf = (settings: RolloutSettings): string | null => {
+  try {
+    stageOf(settings);
+    return null;
+  } catch (error) {
+    if (isLedgerError(error, "settings_invalid")) return error.message;
+    throw error;
+  }
+};
+const sound = everySetting.filter((settings) => refusalOf(settings) === null);
 
 describe("The stage", () => {
   test.each([
@@ -34,14 +39,12 @@ describe("The stage", () => {
   });
 
   test("is none when one is set without the one it stands on, and the sentence names both", () => {
-    for (const settings of everySetting.filter((one) => !sound.includes(one)))
-      expect(() => stageOf(settings)).toThrow(expect.objectContaining({ code: "settings_invalid" }));
-    expect(contradictionsIn(set("authoritativeRead"))).toEqual([
-      "runLedger.authoritativeRead is set without runLedger.writeThrough.",
-    ]);
-    expect(contradictionsIn(set("writeThrough", "projectionRetired"))).toEqual([
-      "runLedger.projectionRetired is set without runLedger.authoritativeRead.",
-    ]);
+    expect(refusalOf(set("authoritativeRead"))).toMatch(
+      /^runLedger\.authoritativeRead is set without runLedger\.writeThrough: /,
+    );
+    expect(refusalOf(set("writeThrough", "projectionRetired"))).toMatch(
+      /^runLedger\.projectionRetired is set without runLedger\.authoritativeRead: /,
+    );
     expect(sound).toHaveLength(16);
   });
 });

@@ -139,7 +139,7 @@ type Told = { readonly path: string; readonly found: string; readonly expected: 
 /** What settings loading says of it: nothing, or every defect. */
 const defectsOf = (file: unknown): readonly Told[] => {
   try {
-    checkLayers([fileLayer(stringify(file), "file", "project")]);
+    checkLayers([fileLayer(stringify(file, { aliasDuplicateObjects: false }), "file", "project")]);
     return [];
   } catch (error) {
     if (!isLedgerError(error, "settings_invalid")) throw error;

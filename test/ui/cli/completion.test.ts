@@ -13,6 +13,8 @@ import { idleTree } from "../../helpers/tree.js";
 const exec = promisify(execFile);
 /** A shell that hangs is ended; none of these takes a second. */
 const SHELL_MS = 20_000;
+/** Whoever works waits five seconds for a ledger that another process holds. */
+const HELD_MS = 4_900;
 
 let desk: Desk;
 let run: string;
@@ -152,7 +154,7 @@ describe("Tab says nothing else", () => {
     }
   });
 
-  it("when somebody holds the ledger for himself, and does not wait for him", async () => {
+  it("when somebody holds the ledger for himself", async () => {
     const held = new Database(join(desk.place, "data", "ledger.db"));
     try {
       held.pragma("locking_mode = EXCLUSIVE");
@@ -223,6 +225,23 @@ describe("in a real shell", () => {
         line,
       )
     ).map((found) => found.split("\t"));
+
+  it("nobody waits for a ledger that somebody holds", async () => {
+    const held = new Database(join(desk.place, "data", "ledger.db"));
+    try {
+      held.pragma("locking_mode = EXCLUSIVE");
+      held.exec("BEGIN EXCLUSIVE");
+      // Ended before anything that works would have given up waiting.
+      const { stdout } = await exec("runledger", ["__complete", "show", ""], {
+        cwd: desk.repo,
+        env,
+        timeout: HELD_MS,
+      });
+      expect(stdout).toBe("nothing\n");
+    } finally {
+      held.close();
+    }
+  });
 
   it.skipIf(!has("bash"))("bash (skipped where it is not installed)", async () => {
     expect(await bash("sh")).toEqual(["show"]);

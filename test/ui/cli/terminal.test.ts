@@ -116,7 +116,7 @@ describe("in a pipe", () => {
     const head = `node ${main} show last --json > /dev/null; for i in 1 2 3 4 5 6; do node ${main} show last; echo "exit $?" >&2; done | head -n 1`;
     const { stdout, stderr } = await exec("sh", ["-c", head], {
       cwd: desk.repo,
-      env: { ...desk.env, FORCE_COLOR: "1" },
+      env: desk.env,
     });
     expect(stdout).toBe("The plan quick.json\n");
     expect(stderr.split("\n").filter((line) => line !== "" && line !== "exit 0")).toEqual([]);
