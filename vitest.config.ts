@@ -16,8 +16,9 @@ const closingLine: Reporter = {
   },
 };
 
-/** Whole attacks and whole projects of other languages: minutes, so they run apart (`npm run test:slow`). */
+/** Whole attacks, whole projects of other languages, every command at every kind of output: minutes, so they run apart (`npm run test:slow`). */
 const SLOW = [
+  "test/ui/cli/printing.test.ts",
   "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,tampering,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/toolchains/*.test.ts",
