@@ -183,6 +183,19 @@ describe("Write-through", () => {
     expect(await world.at("authoritative_read").read("old")).toEqual(old);
   });
 
+  test("makes no run under the host's own id while the table cannot say whether it has that one", async () => {
+    const world = await newWorld();
+    const old = hostRun({ id: "old", name: "An old one" });
+    world.table.records.set("old", old);
+    const read = () => Promise.reject(new Error("the host's table is locked"));
+    for (const stage of ["write_through", "authoritative_read"] as const) {
+      const rollout = world.at(stage, { projection: { ...world.table, read } });
+      await expect(rollout.create(newRun("old"))).rejects.toThrow("the host's table is locked");
+    }
+    expect(world.table.records.get("old")).toEqual(old);
+    expect(await world.store.feed(0, 10)).toEqual([]);
+  });
+
   test("ends a run once: what comes later is refused and reaches neither side", async () => {
     const world = await newWorld();
     const rollout = world.at("write_through");
@@ -346,10 +359,9 @@ describe("Advancing", () => {
     const world = await newWorld();
     const rollout = world.at("write_through");
     world.tableFaults.kind = "fails";
-    await rollout.create(newRun("r"));
+    const { run } = await rollout.create(newRun());
     world.tableFaults.kind = "none";
-    const record = await world.at("authoritative_read").read("r");
-    if (record !== undefined) world.table.records.set("r", record);
+    world.table.records.set(run.id, run);
     await expect(rollout.advance()).rejects.toMatchObject({
       code: "rollout_blocked",
       details: { unexplained: 0, degraded: 1 },
@@ -372,10 +384,10 @@ describe("Retreating", () => {
     for (const stage of ["write_through", "authoritative_read", "projection_retired"] as const) {
       const world = await newWorld();
       world.tableFaults.kind = "fails";
-      await world.at(stage).create(newRun("r"));
+      const { run } = await world.at(stage).create(newRun());
       world.tableFaults.kind = "none";
       expect((await world.at(stage).retreat()).replayed.failed).toEqual([]);
-      expect(world.table.records.get("r")).toMatchObject({ name: "Ship it", steps: [{ stepId: "a" }] });
+      expect(world.table.records.get(run.id)).toMatchObject({ name: "Ship it", steps: [{ stepId: "a" }] });
       expect((await world.at(stage).status()).runs).toEqual({ synced: 1, pending: 0, degraded: 0 });
     }
   });
@@ -383,10 +395,10 @@ describe("Retreating", () => {
   test("works even when the table cannot be repaired, and says what could not be", async () => {
     const world = await newWorld();
     world.tableFaults.kind = "fails";
-    await world.at("authoritative_read").create(newRun("r"));
+    const { run } = await world.at("authoritative_read").create(newRun());
     const { to, replayed } = await world.at("authoritative_read").retreat();
     expect(to).toBe("write_through");
-    expect(replayed.failed.map(({ id }) => id)).toEqual(["r", null]);
+    expect(replayed.failed.map(({ id }) => id)).toEqual([run.id, null]);
   });
 });
 
