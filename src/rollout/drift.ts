@@ -1,6 +1,7 @@
 import { canonicalJson, digestOf } from "../core/canonical.js";
+import { isLedgerError } from "../core/errors.js";
 import type { HostRun, HostStep } from "../core/reported.js";
-import type { Store } from "../stores/store.js";
+import type { ExplanationRow } from "../stores/store.js";
 import type { Mirrors } from "./mirrors.js";
 import type { Projection } from "./projection.js";
 
@@ -25,6 +26,8 @@ export type Difference = {
 export type DriftKind =
   | "missing_in_projection"
   | "missing_in_ledger"
+  /** Its journal cannot be read; the ledger's side is the code of the error. */
+  | "unreadable_in_ledger"
   | "run_status"
   /** Result or error text of the run. */
   | "run_outcome"
@@ -39,10 +42,7 @@ export type DriftKind =
   /** Goal, agent, dependencies. */
   | "step_facts";
 
-export type Explanation = Pick<
-  NonNullable<Awaited<ReturnType<Store["explanationOf"]>>>,
-  "by" | "reason" | "at"
->;
+export type Explanation = Pick<ExplanationRow, "by" | "reason" | "at">;
 
 /** What one side lacks is all that the other has: who explained that it is missing has not explained what becomes of it. */
 type Found = Difference & { readonly whole: HostRun | HostStep | null };
@@ -51,27 +51,37 @@ type Found = Difference & { readonly whole: HostRun | HostStep | null };
 const PAGE = 200;
 
 // Both sides are read as records of the host and compared as such, so there is one vocabulary and equal is equal.
-export async function* driftOf(
-  projection: Projection,
-  mirrors: Mirrors,
-  store: Store,
-): AsyncGenerator<Drift> {
-  for await (const differences of differing(projection, mirrors))
-    for (const difference of differences) {
-      const { whole: _whole, ...told } = difference;
-      const digest = digestOf({ table: projection.name, ...difference });
-      const said = await store.explanationOf(digest);
-      const explained = said === undefined ? null : { by: said.by, reason: said.reason, at: said.at };
-      yield { ...shortened(told), digest, explained };
-    }
+export async function* driftOf(projection: Projection, mirrors: Mirrors): AsyncGenerator<Drift> {
+  for await (const found of differing(projection, mirrors)) yield* await toldOf(mirrors, found);
 }
+
+/** Each with its digest, and with what a person said of it. */
+export const toldOf = (mirrors: Mirrors, found: readonly Found[]): Promise<readonly Drift[]> =>
+  Promise.all(
+    found.map(async (difference) => {
+      const { whole: _whole, ...told } = difference;
+      const digest = digestOf({ table: mirrors.projection, ...difference });
+      const said = await mirrors.explanationOf(digest);
+      const explained = said === undefined ? null : { by: said.by, reason: said.reason, at: said.at };
+      return { ...shortened(told), digest, explained };
+    }),
+  );
 
 async function* differing(projection: Projection, mirrors: Mirrors): AsyncGenerator<readonly Found[]> {
   const seen = new Set<string>();
+  const against = async (id: string, record: HostRun | undefined): Promise<readonly Found[]> => {
+    try {
+      return differences(record, await mirrors.read(id));
+    } catch (error) {
+      // One journal that cannot be read must not hide what the other runs differ in; a ledger that fails hides everything.
+      if (!isLedgerError(error) || error.kind !== "corrupt") throw error;
+      return [unreadable(id, record, error.code)];
+    }
+  };
   const compared = async (id: string, record: HostRun | undefined) => {
-    const first = differences(record, await mirrors.read(id));
+    const first = await against(id, record);
     // Somebody may have written between the two readings; what stays is drift.
-    return first.length === 0 ? first : differences(await projection.read(id), await mirrors.read(id));
+    return first.length === 0 ? first : against(id, await projection.read(id));
   };
   for await (const record of recordsOf(projection)) {
     seen.add(record.id);
@@ -80,6 +90,15 @@ async function* differing(projection: Projection, mirrors: Mirrors): AsyncGenera
   for await (const { hostId } of mirrors.rows())
     if (!seen.has(hostId)) yield await compared(hostId, await projection.read(hostId));
 }
+
+const unreadable = (id: string, record: HostRun | undefined, code: string): Found => ({
+  kind: "unreadable_in_ledger",
+  id,
+  stepId: null,
+  projection: record?.status ?? null,
+  ledger: code,
+  whole: record ?? null,
+});
 
 /** All runs of a host, read page by page. */
 export async function* recordsOf(projection: Projection): AsyncGenerator<HostRun> {

@@ -81,7 +81,7 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
   };
 
   /**
-   * `error` is why the host's table is behind; null when it holds all of this run. Answers with the run as of now when it
+   * `error` is why the host's table is behind; null when it holds all of this run that it should. Answers with the run as of now when it
    * has gone on since: then the table may have been given an older record after a newer one, and must be given this one.
    */
   const mark = async (run: Run, error: unknown): Promise<Run | undefined> => {
@@ -103,6 +103,7 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
   };
 
   return {
+    projection,
     find,
     make,
     read,
@@ -111,6 +112,7 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     load: (runId: string) => ledger.load(runId),
     report: (runId: string, change: HostChange) => say(runId, { type: "report_change", change }),
     count: () => store.countMirrors(projection),
+    explanationOf: (digest: string) => store.explanationOf(digest),
   };
 };
 

@@ -1,8 +1,9 @@
 import { hostRunOf } from "../core/mirror.js";
 import type { HostRun } from "../core/reported.js";
-import { differences, recordsOf } from "./drift.js";
+import { differences, recordsOf, toldOf } from "./drift.js";
 import type { Mirrors } from "./mirrors.js";
 import type { Projection } from "./projection.js";
+import { repairedRecord } from "./repair.js";
 
 export type Replayed = {
   /** Which side was taken as the truth. */
@@ -10,6 +11,8 @@ export type Replayed = {
   readonly checked: number;
   /** Host ids of the runs that were brought up to the truth, or taken in. */
   readonly repaired: readonly string[];
+  /** Host ids of the runs in which something that a person explained was left as it is; the rest of such a run is repaired. */
+  readonly explained: readonly string[];
   /** A null id: the host's table could not be listed. */
   readonly failed: readonly { readonly id: string | null; readonly error: unknown }[];
 };
@@ -40,43 +43,65 @@ export const replayIntoProjection = async (projection: Projection, mirrors: Mirr
   return done.result();
 };
 
-const takeIn = async (mirrors: Mirrors, record: HostRun): Promise<boolean> => {
-  const { run, changed } = await mirrors.make(record, "update");
+/** What was done about one run. */
+type Repair = { readonly changed: boolean; readonly explained: boolean };
+
+const takeIn = async (mirrors: Mirrors, record: HostRun): Promise<Repair> => {
+  const known = await mirrors.read(record.id);
+  const { explained } = await sorted(mirrors, record, known);
+  const repaired = repairedRecord(known, record, explained);
+  if (repaired === undefined) return { changed: false, explained: true };
+  const { run, changed } = await mirrors.make(repaired, "update");
   await mirrors.mark(run, null);
-  return changed;
+  return { changed, explained: explained.length > 0 };
 };
 
-const putBack = async (projection: Projection, mirrors: Mirrors, runId: string): Promise<boolean> => {
+const putBack = async (projection: Projection, mirrors: Mirrors, runId: string): Promise<Repair> => {
   const run = await mirrors.load(runId);
   const record = hostRunOf(run);
-  if (record === undefined) return false;
-  let behind: boolean;
+  if (record === undefined) return { changed: false, explained: false };
+  let repair: Repair;
   try {
-    behind = differences(await projection.read(record.id), record).length > 0;
-    if (behind) await projection.save(record);
+    const known = await projection.read(record.id);
+    const { explained, behind } = await sorted(mirrors, known, record);
+    const repaired = behind ? repairedRecord(known, record, explained) : undefined;
+    if (repaired !== undefined) await projection.save(repaired);
+    repair = { changed: repaired !== undefined, explained: explained.length > 0 };
   } catch (error) {
     await mirrors.mark(run, error);
     throw error;
   }
   const newer = await mirrors.mark(run, null);
-  return newer === undefined ? behind : (await putBack(projection, mirrors, runId)) || behind;
+  if (newer === undefined) return repair;
+  const again = await putBack(projection, mirrors, runId);
+  return { changed: again.changed || repair.changed, explained: again.explained };
+};
+
+/** What is to stay, and whether there is anything else. */
+const sorted = async (mirrors: Mirrors, projection: HostRun | undefined, ledger: HostRun | undefined) => {
+  const told = await toldOf(mirrors, differences(projection, ledger));
+  const explained = told.filter((drift) => drift.explained !== null);
+  return { explained, behind: explained.length < told.length };
 };
 
 const tally = (truth: Replayed["truth"]) => {
   const repaired: string[] = [];
+  const explained: string[] = [];
   const failed: { id: string | null; error: unknown }[] = [];
   let checked = 0;
   const fail = (id: string | null, error: unknown): void => void failed.push({ id, error });
   return {
     fail,
-    one: async (id: string, repair: () => Promise<boolean>): Promise<void> => {
+    one: async (id: string, repair: () => Promise<Repair>): Promise<void> => {
       checked += 1;
       try {
-        if (await repair()) repaired.push(id);
+        const done = await repair();
+        if (done.changed) repaired.push(id);
+        if (done.explained) explained.push(id);
       } catch (error) {
         fail(id, error);
       }
     },
-    result: (): Replayed => ({ truth, checked, repaired, failed }),
+    result: (): Replayed => ({ truth, checked, repaired, explained, failed }),
   };
 };

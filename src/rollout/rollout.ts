@@ -47,7 +47,10 @@ export interface Rollout extends Writes {
   drift(): AsyncIterable<Drift>;
   /** A person's word that this very difference is as it should be; void as soon as either side changes. */
   explain(drift: Pick<Drift, "digest">, reason: string, by: Caller): Promise<Explanation>;
-  /** Brings what the stage writes second up to what it writes first. Twice changes nothing. */
+  /**
+   * Brings what the stage writes second up to what it writes first, but for what a person explained. Twice changes
+   * nothing.
+   */
   replay(): Promise<Replayed>;
   /**
    * The settings of the next stage; writing them is the caller's. Throws `rollout_blocked` while drift is unexplained or a
@@ -84,7 +87,7 @@ export const createRollout = (options: RolloutOptions): Rollout => {
     }
   };
   const writes = writesOf[stage]({ projection, mirrors, trouble });
-  const drift = (): AsyncIterable<Drift> => driftOf(projection, mirrors, ledger.store);
+  const drift = (): AsyncIterable<Drift> => driftOf(projection, mirrors);
   return {
     stage,
     ...writes,
@@ -160,7 +163,7 @@ const readsOf: { readonly [S in Stage]: (sides: Sides) => Reads } = {
 type Replay = (projection: Projection, mirrors: Mirrors) => Promise<Replayed>;
 const nothingToDo =
   (truth: Replayed["truth"]): Replay =>
-  async () => ({ truth, checked: 0, repaired: [], failed: [] });
+  async () => ({ truth, checked: 0, repaired: [], explained: [], failed: [] });
 
 /** Towards what the stage writes second; where it writes one side only, there is nothing to bring up. */
 const replays: { readonly [S in Stage]: Replay } = {

@@ -286,6 +286,7 @@ const Drift = named(
     kind: z.enum([
       "missing_in_projection",
       "missing_in_ledger",
+      "unreadable_in_ledger",
       "run_status",
       "run_outcome",
       "run_facts",
@@ -309,6 +310,7 @@ const Replayed = named(
     truth: z.enum(["projection", "ledger"]),
     checked: count,
     repaired: z.array(text).describe("host's ids"),
+    explained: z.array(text).describe("host's ids; what a person explained was left as it is"),
     failed: z.array(z.strictObject({ id: text.nullable(), error: text })),
   }),
 );

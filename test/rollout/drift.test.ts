@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { LedgerError } from "../../src/core/errors.js";
 import type { HostRun } from "../../src/core/reported.js";
 import { type Drift, type DriftKind, differences } from "../../src/rollout/drift.js";
+import { repairedRecord } from "../../src/rollout/repair.js";
 import { hostRun, hostStep, person } from "../helpers/cast.js";
 import { newWorld, type World } from "./hosts.js";
 
@@ -10,8 +12,11 @@ const changedStep = (over: Partial<HostRun["steps"][number]>): HostRun => ({
   steps: [hostStep("a", over), hostStep("b")],
 });
 
+/** Of what can be compared: a journal that cannot be read is no record. */
+type Compared = Exclude<DriftKind, "unreadable_in_ledger">;
+
 /** For each kind of difference two records that differ in nothing else. A new kind does not compile until it is here. */
-const pairs: { readonly [K in DriftKind]: readonly [HostRun | undefined, HostRun | undefined] } = {
+const pairs: { readonly [K in Compared]: readonly [HostRun | undefined, HostRun | undefined] } = {
   missing_in_projection: [undefined, two],
   missing_in_ledger: [two, undefined],
   run_status: [two, { ...two, status: "paused" }],
@@ -49,7 +54,7 @@ const named = (drifts: readonly Drift[]): string[] =>
   drifts.map(({ kind, id, stepId }) => [kind, id, stepId].filter(Boolean).join(" ")).sort();
 
 describe("Drift", () => {
-  for (const kind of Object.keys(pairs) as DriftKind[])
+  for (const kind of Object.keys(pairs) as Compared[])
     test(`is told as ${kind}, and equal records as nothing`, () => {
       const [projection, ledger] = pairs[kind];
       expect(differences(projection, ledger).map((one) => one.kind)).toEqual([kind]);
@@ -113,6 +118,47 @@ describe("Drift", () => {
     world.table.records.set("r3333", { ...third, status: "paused" });
     expect(named(await all(rollout.drift()))).toEqual(["run_status r3333"]);
     expect(largest).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe("A journal that cannot be read", () => {
+  const damaged = async (code: "journal_tampered" | "store_unavailable") => {
+    const world = await drifted();
+    const { ledger, host } = world.opened;
+    const load = (runId: string) =>
+      runId === "r1" || runId === "r2"
+        ? Promise.reject(new LedgerError(code, "not as written"))
+        : ledger.load(runId);
+    return { world, rollout: world.at("shadow", { ledger: { ledger: { ...ledger, load }, host } }) };
+  };
+
+  test("is told as a difference of its own, and hides no other", async () => {
+    const { world, rollout } = await damaged("journal_tampered");
+    const found = await all(rollout.drift());
+    expect(named(found)).toEqual([
+      "missing_in_ledger old",
+      "unreadable_in_ledger r1",
+      "unreadable_in_ledger r2",
+    ]);
+    expect(found.filter(({ kind }) => kind === "unreadable_in_ledger")).toMatchObject([
+      { id: "r2", projection: "paused", ledger: "journal_tampered" },
+      { id: "r1", projection: null, ledger: "journal_tampered" },
+    ]);
+    expect((await rollout.replay()).failed.map(({ id }) => id)).toEqual(["r2"]);
+    await expect(rollout.advance()).rejects.toMatchObject({
+      code: "rollout_blocked",
+      details: { unexplained: 2 },
+    });
+    for (const drift of await all(rollout.drift()))
+      await world
+        .at("shadow", { ledger: world.opened })
+        .explain(drift, "restored by hand", world.opened.ledger.issue(person));
+    expect((await rollout.advance()).to).toBe("write_through");
+  });
+
+  test("is another thing than a ledger that fails", async () => {
+    const { rollout } = await damaged("store_unavailable");
+    await expect(all(rollout.drift())).rejects.toMatchObject({ code: "store_unavailable" });
   });
 });
 
@@ -181,6 +227,87 @@ describe("An explanation", () => {
     });
     expect((await ofKind(rollout, "run_status"))?.explained).toBeNull();
   });
+});
+
+/** Explains everything in which the two sides differ now, or what `meant` picks. */
+const explainAll = async (world: World, meant: (drift: Drift) => boolean = () => true): Promise<void> => {
+  const rollout = world.at("shadow", { ledger: world.opened });
+  for (const drift of (await all(rollout.drift())).filter(meant))
+    await rollout.explain(drift, "as it should be", world.opened.ledger.issue(person));
+};
+
+describe("What a person explained", () => {
+  for (const stage of ["write_through", "authoritative_read", "projection_retired"] as const)
+    test(`is left as it is when somebody retreats from ${stage}`, async () => {
+      const world = await drifted();
+      await explainAll(world);
+      const before = structuredClone(world.table.records);
+      const { replayed } = await world.at(stage).retreat();
+      expect(world.table.records).toEqual(before);
+      expect(await world.store.mirrorOf({ projection: "board", hostId: "old" })).toBeUndefined();
+      expect([replayed.repaired, [...replayed.explained].sort(), replayed.failed]).toEqual([
+        [],
+        ["old", "r1", "r2"],
+        [],
+      ]);
+      expect((await all(world.at("shadow").drift())).every(({ explained }) => explained !== null)).toBe(true);
+      expect((await world.at(stage).status()).runs).toEqual({ synced: 3, pending: 0, degraded: 0 });
+    });
+
+  test("is left as it is by a replay into the ledger", async () => {
+    const world = await drifted();
+    await explainAll(world);
+    const events = (await world.store.feed(0, 1_000)).length;
+    const { checked, repaired, explained } = await world.at("shadow").replay();
+    expect([checked, repaired, [...explained].sort()]).toEqual([3, [], ["old", "r2"]]);
+    expect(await world.store.feed(0, 1_000)).toHaveLength(events);
+  });
+
+  test("is left while the rest of the same run is repaired, towards either side", async () => {
+    for (const stage of ["shadow", "write_through"] as const) {
+      const world = await drifted();
+      await explainAll(world, ({ kind }) => kind === "run_status");
+      const replayed = await world.at(stage).replay();
+      expect(replayed.repaired).toContain("r2");
+      expect(replayed.explained).toEqual(["r2"]);
+      const table = world.table.records.get("r2");
+      const ledger = await world.at("projection_retired").read("r2");
+      expect([table?.status, ledger?.status]).toEqual(["paused", "running"]);
+      expect([table?.steps[0], table?.steps[0]?.status]).toEqual([
+        ledger?.steps[0],
+        stage === "shadow" ? "failed" : "pending",
+      ]);
+      expect((await world.at(stage).replay()).repaired).toEqual([]);
+    }
+  });
+
+  // One record differs in everything that can differ in one; each time only one kind is explained.
+  const here: HostRun = {
+    ...two,
+    name: "Another",
+    status: "paused",
+    result: "half",
+    steps: [hostStep("b"), hostStep("a", { status: "failed", error: "no", goal: "Else" }), hostStep("own")],
+  };
+  const there: HostRun = { ...two, steps: [...two.steps, hostStep("more")] };
+  for (const kind of Object.keys(pairs) as Compared[])
+    test(`of the kind ${kind} is all that is left`, () => {
+      const [now, truth] = kind.startsWith("missing") ? [undefined, there] : [here, there];
+      const found = differences(now, truth);
+      const explained = found.filter((one) => one.kind === kind);
+      const repaired = repairedRecord(now, truth, explained);
+      if (kind === "missing_in_ledger") {
+        expect(repaired).toEqual(there);
+        return;
+      }
+      expect(explained).not.toEqual([]);
+      const left = differences(repaired, truth);
+      expect(left.map((one) => [one.kind, one.stepId])).toEqual(
+        explained.map((one) => [one.kind, one.stepId]),
+      );
+      // The order is one of all steps that both have, and now they have more of them in common.
+      if (kind !== "step_order") expect(left).toEqual(explained);
+    });
 });
 
 describe("Replay", () => {

@@ -317,6 +317,7 @@ runs   1 synced, 0 pending, 0 degraded
     expect(shapeOf(await desk.json("rollout", "replay"))).toMatchInlineSnapshot(`
       {
         "checked": "number",
+        "explained": [],
         "failed": [],
         "repaired": [
           "string",
@@ -349,6 +350,7 @@ runs   1 synced, 0 pending, 0 degraded
         "from": "string",
         "replayed": {
           "checked": "number",
+          "explained": [],
           "failed": [],
           "repaired": [],
           "truth": "string",

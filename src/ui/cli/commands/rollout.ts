@@ -201,10 +201,15 @@ const repliedJson = ({ failed, ...replayed }: Replayed) => ({
   failed: failed.map(({ id, error }) => ({ id, error: wordsOf(error) })),
 });
 
-const tellReplayed = (output: Output, { truth, checked, repaired, failed }: Replayed): void => {
+const tellReplayed = (output: Output, { truth, checked, repaired, explained, failed }: Replayed): void => {
   const side = truth === "ledger" ? "the ledger's word" : "the word of the host's table";
-  printLine(output, `${counted(checked, "run")} checked against ${side}, ${repaired.length} repaired.`);
+  const left = explained.length === 0 ? "" : `, ${explained.length} left as explained`;
+  printLine(
+    output,
+    `${counted(checked, "run")} checked against ${side}, ${repaired.length} repaired${left}.`,
+  );
   for (const id of repaired) printLine(output, `repaired  ${safe(id)}`);
+  for (const id of explained) printLine(output, `explained ${safe(id)}`);
   for (const { id, error } of failed)
     printLine(
       output,
