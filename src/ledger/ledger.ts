@@ -5,6 +5,7 @@ import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
+import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, NewMirror, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
@@ -56,7 +57,10 @@ export interface Ledger {
   load(runId: string): Promise<Run>;
   /** Events of a run with a seq above `afterSeq`, chain checked. */
   events(runId: string, afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
-  /** Takes in a run that was decided elsewhere, its events as they are. Throws `run_exists`. */
+  /**
+   * Takes in a run that was decided elsewhere, its events as they are; one that a host drives under its host's name for it
+   * too. Throws `run_exists`.
+   */
   adopt(arrived: Arrived): Promise<Run>;
   /** Events of all runs by global position. */
   feed(afterPosition: number, limit: number): Promise<readonly StoredEvent[]>;
@@ -318,9 +322,16 @@ const take = async (
     projection: projectionOf(run),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(origin === null ? {} : { origin }),
+    ...(run.source === null ? {} : { mirror: mirrorOf(run.source) }),
   });
   return { run, hash, events: appended.map(fromRow) };
 };
+
+const mirrorOf = ({ projection, hostId, createdAt }: Source): NewMirror => ({
+  projection,
+  hostId,
+  createdAt,
+});
 
 const answered = async (
   store: Store,

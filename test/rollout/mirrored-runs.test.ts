@@ -199,17 +199,63 @@ describe("What is reported is never shown as verified", () => {
   });
 });
 
+const bundleOf = async (app: RunLedger, runId: string): Promise<Readable> => {
+  const lines: string[] = [];
+  for await (const line of app.exportRun(runId)) lines.push(line);
+  return Readable.from([Buffer.from(lines.join(""))]);
+};
+
+const elsewhere = async (): Promise<RunLedger> => {
+  const desk = await openDesk(shop);
+  desks.push(desk);
+  return desk.open();
+};
+
+const hostOf = (ledger: RunLedger, projection = memoryTable()) =>
+  createRollout({ ledger, projection, settings: settingsOf("authoritative_read") });
+
 test("A host's run can be taken elsewhere as it is, and is nobody's to drive there either", async () => {
   const { app } = await mirrored();
-  const lines: string[] = [];
-  for await (const line of app.exportRun("flow-1")) lines.push(line);
-  const other = await openDesk(shop);
-  desks.push(other);
-  const there = await other.open();
-  await there.importRun(person(there), Readable.from([Buffer.from(lines.join(""))]));
+  const there = await elsewhere();
+  await there.importRun(person(there), await bundleOf(app, "flow-1"));
   expect(await there.ledger.load("flow-1")).toEqual(await app.ledger.load("flow-1"));
   expect((await there.view("flow-1")).origin).not.toBeNull();
   expect(await there.ledger.list({ claimable: true, limit: 10 })).toEqual([]);
+});
+
+test("A host's run that was taken elsewhere is its host's there: found by the host's id, followed by its table, not pruned", async () => {
+  const { app, rollout } = await mirrored();
+  const id = "task 7 / ü";
+  await rollout.create({ id, kind: "workflow", sessionKey: SESSION, name: "By its own name", request: "" });
+  await rollout.complete(id, { status: "completed", result: "made", error: "" });
+  const runId = (await app.ledger.store.mirrorOf({ projection: "board", hostId: id }))?.runId ?? "";
+  expect(runId).toMatch(/^run_/);
+  const there = await elsewhere();
+  await there.importRun(person(there), await bundleOf(app, runId));
+  const table = memoryTable();
+  const host = hostOf(there, table);
+  expect(await host.read(id)).toEqual(await hostOf(app).read(id));
+  expect((await host.list({ limit: 9 })).map((run) => run.id)).toEqual([id]);
+  expect((await host.status()).runs).toEqual({ synced: 0, pending: 1, degraded: 0 });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7_200_000 });
+  expect(await there.prune({ keep: 0 })).toEqual([]);
+  expect((await host.replay()).repaired).toEqual([id]);
+  expect(table.records.get(id)).toEqual(await host.read(id));
+});
+
+test("A host's run is not taken in where its host has another one of that id, and nothing of it stays", async () => {
+  const { app, rollout } = await mirrored();
+  const id = "task 7 / ü";
+  const run = { id, kind: "workflow", sessionKey: SESSION, name: "By its own name", request: "" } as const;
+  await rollout.create(run);
+  const runId = (await app.ledger.store.mirrorOf({ projection: "board", hostId: id }))?.runId ?? "";
+  const there = await elsewhere();
+  await hostOf(there).create({ ...run, name: "Another" });
+  await expect(there.importRun(person(there), await bundleOf(app, runId))).rejects.toMatchObject({
+    code: "run_exists",
+  });
+  expect(await there.ledger.list({ limit: 9 })).toHaveLength(1);
+  expect(await hostOf(there).read(id)).toMatchObject({ name: "Another" });
 });
 
 test("A host's runs are not pruned with those of the ledger, and count for nothing in its history", async () => {
