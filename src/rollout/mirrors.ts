@@ -6,7 +6,7 @@ import type { HostChange, HostRun } from "../core/reported.js";
 import type { Run } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { isRunId, newRunId } from "../ledger/run-id.js";
-import type { MirrorRow } from "../stores/store.js";
+import type { MirrorRow, Store } from "../stores/store.js";
 import type { HostQuery } from "./projection.js";
 
 /** A host's runs as the ledger has them, under the host's names. */
@@ -14,6 +14,16 @@ export type Mirrors = ReturnType<typeof openMirrors>;
 
 /** A run, and whether anything was new. */
 type Told = { readonly run: Run; readonly changed: boolean };
+
+/** A run that the host's table could not take over. */
+export type Degraded = {
+  /** The host's id of the run. */
+  readonly id: string;
+  /** ISO 8601, UTC: when the table first failed with it, and has not had it whole since. */
+  readonly since: string;
+  /** What the table said last. */
+  readonly error: string;
+};
 
 /** Rows read at once; each leads to one run. */
 const PAGE = 200;
@@ -89,7 +99,9 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     if (error === null && row !== undefined && row.lastSeq > run.seq) return ledger.load(run.runId);
     const state = error === null ? "synced" : "degraded";
     const why = error === null ? null : textOf(error);
-    const at = new Date().toISOString();
+    const now = new Date().toISOString();
+    // A table that goes on failing, in other words, has been behind since the first of them.
+    const at = error !== null && row?.state === "degraded" ? row.at : now;
     const syncedSeq = error === null ? run.seq : (row?.syncedSeq ?? 0);
     if (row?.state !== state || row.syncedSeq !== syncedSeq || row.error !== why)
       await store.markSync(run.runId, { state, syncedSeq, error: why, at });
@@ -111,9 +123,16 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     mark,
     load: (runId: string) => ledger.load(runId),
     report: (runId: string, change: HostChange) => say(runId, { type: "report_change", change }),
+    degraded: (most: number) => degradedOf(store, projection, most),
     count: () => store.countMirrors(projection),
     explanationOf: (digest: string) => store.explanationOf(digest),
   };
+};
+
+/** The newest runs first. */
+const degradedOf = async (store: Store, projection: string, most: number): Promise<readonly Degraded[]> => {
+  const rows = await store.listMirrors({ projection, state: "degraded", limit: most });
+  return rows.map(({ hostId, at, error }) => ({ id: hostId, since: at, error: error ?? "" }));
 };
 
 /** What went wrong in a table of the host, short enough to be kept. */

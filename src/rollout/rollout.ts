@@ -4,7 +4,7 @@ import { hostRunOf } from "../core/mirror.js";
 import type { HostRun, HostRunStatus } from "../core/reported.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { type Drift, driftOf, type Explanation } from "./drift.js";
-import { type Mirrors, openMirrors } from "./mirrors.js";
+import { type Degraded, type Mirrors, openMirrors } from "./mirrors.js";
 import type { HostQuery, Projection } from "./projection.js";
 import { type Replayed, replayIntoLedger, replayIntoProjection } from "./replay.js";
 import { type RolloutSettings, type Stage, type StageChange, stageChange, stageOf } from "./stage.js";
@@ -31,6 +31,8 @@ export type RolloutStatus = {
   readonly projection: string;
   /** Runs of this host in the ledger, by where its table stands. Pending: the table may lack what the ledger has. */
   readonly runs: { readonly synced: number; readonly pending: number; readonly degraded: number };
+  /** The newest of the degraded ones, at most twenty; all are counted in `runs`. */
+  readonly degraded: readonly Degraded[];
   /** Since this object was made. */
   readonly failures: { readonly ledger: number; readonly projection: number };
 };
@@ -67,6 +69,8 @@ export type Completion = {
   readonly error: string;
 };
 
+/** Degraded runs that a status names: a table that is locked has as many as it has runs, and one says why. */
+const DEGRADED_NAMED = 20;
 /** Differences named in a refusal to advance; the count is always told. */
 const DRIFTS_NAMED = 10;
 
@@ -98,6 +102,7 @@ export const createRollout = (options: RolloutOptions): Rollout => {
       stage,
       projection: projection.name,
       runs: await mirrors.count(),
+      degraded: await mirrors.degraded(DEGRADED_NAMED),
       failures: { ...failures },
     }),
     drift,

@@ -160,6 +160,8 @@ export type MirrorName =
 export type MirrorQuery = {
   readonly projection: string;
   readonly statuses?: readonly RunStatus[];
+  /** As rows are read: with a journal that has gone on since, synced is pending. */
+  readonly state?: SyncState;
   readonly limit: number;
   /** Continue after this run of an earlier answer. */
   readonly after?: Pick<NewMirror, "createdAt" | "hostId">;

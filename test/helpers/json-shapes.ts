@@ -444,6 +444,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     stage: RolloutStage,
     table: z.strictObject({ name: text, file: text }).nullable(),
     runs: z.strictObject({ synced: count, pending: count, degraded: count }).nullable(),
+    degraded: z
+      .array(z.strictObject({ id: text, since: time, error: text }))
+      .describe("the newest, at most twenty; all are counted in `runs`"),
   }),
   "rollout drift": oneOf({ unexplained: count, explained: count, drift: z.array(Drift) }),
   "rollout explain": oneOf({ explained: z.array(text).describe("digests"), reason: text }),

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { LedgerError } from "../../src/core/errors.js";
 import { isRunId } from "../../src/ledger/run-id.js";
 import { type Stage, stages } from "../../src/rollout/stage.js";
@@ -136,12 +136,32 @@ describe("Write-through", () => {
     world.tableFaults.kind = "none";
     expect(await rollout.status()).toMatchObject({
       runs: { synced: 0, pending: 0, degraded: 1 },
+      degraded: [{ id: "r", error: "the host's table is locked" }],
       failures: { ledger: 0, projection: 2 },
     });
     expect((await rollout.update(run.id, { kind: "step", step: hostStep("b") })).degraded).toBeNull();
     expect(world.table.records.get("r")).toEqual(await world.at("authoritative_read").read("r"));
     expect((await eventTypes(world, "r")).filter((type) => type === "projection_synced")).toHaveLength(2);
     expect((await rollout.status()).runs).toEqual({ synced: 1, pending: 0, degraded: 0 });
+  });
+
+  test("names the runs that are degraded, since when and why, a screenful at most", async () => {
+    const world = await newWorld();
+    let said = "locked";
+    const save = () => Promise.reject(new Error(said));
+    const rollout = world.at("write_through", { projection: { ...world.table, save } });
+    await rollout.create({ ...newRun("r"), createdAt: "2026-01-01T00:00:00.000Z" });
+    const [first] = (await rollout.status()).degraded;
+    expect(first).toEqual({ id: "r", since: expect.any(String), error: "locked" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    said = "full";
+    await rollout.update("r", status("a", "running"));
+    expect((await rollout.status()).degraded).toEqual([{ ...first, error: "full" }]);
+    for (let index = 0; index < 20; index += 1) await rollout.create(newRun());
+    const { runs, degraded } = await rollout.status();
+    expect([runs.degraded, degraded.length]).toEqual([21, 20]);
+    expect(degraded.map(({ id }) => id)).not.toContain("r");
   });
 
   test("writes no event for a table that keeps up, however often it is written", async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { MirrorQuery, NewMirror } from "../../../src/stores/store.js";
+import type { MirrorQuery, NewMirror, SyncState } from "../../../src/stores/store.js";
 import { batchOf, eventAt, projection } from "../batches.js";
 import { refused, type Suite } from "./suite.js";
 
@@ -62,6 +62,11 @@ export const mirrors = ({ store }: Suite): void => {
     await store().markSync("a", { state: "synced", syncedSeq: 1, error: null, at: AT });
     await store().markSync("b", { state: "degraded", syncedSeq: 0, error: "locked", at: AT });
     expect(await store().countMirrors("board")).toEqual({ synced: 1, pending: 2, degraded: 1 });
+    const inState = (state: SyncState): Promise<string[]> => hostIds({ state });
+    expect([await inState("degraded"), await inState("synced")]).toEqual([["b"], ["a"]]);
+    await store().append(batchOf("a", 1));
+    expect([await inState("pending"), await inState("synced")]).toEqual([["d", "c", "a"], []]);
+    expect(await hostIds({ state: "pending", limit: 1 })).toEqual(["d"]);
     expect(await store().countMirrors("nobody's")).toEqual({ synced: 0, pending: 0, degraded: 0 });
   });
 

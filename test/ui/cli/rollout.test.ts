@@ -107,6 +107,7 @@ describe("rollout advance and retreat", () => {
       stage: "off",
       table: null,
       runs: null,
+      degraded: [],
     });
     expect((await desk.type("config", "set", "rollout.board", "BOARD.md")).code).toBe(0);
     expect(await desk.type("config", "set", "rollout.tables", "host.db")).toMatchObject({
@@ -171,8 +172,31 @@ describe("rollout drift, explain and replay", () => {
       1,
       expect.stringMatching(/failed {4}task-1: The board .* cannot be read at line 1/),
     ]);
-    const { runs } = await desk.json("rollout", "status");
+    const { runs, degraded } = await desk.json("rollout", "status");
     expect(runs).toEqual({ synced: 0, pending: 0, degraded: 1 });
+    const why = expect.stringMatching(/The board .* cannot be read at line 1/);
+    expect(degraded).toEqual([{ id: "task-1", since: expect.stringMatching(/^\d{4}-.*Z$/), error: why }]);
+    const told = await desk.type("rollout", "status");
+    expect(told.out).toMatch(
+      /^DEGRADED +SINCE +WHY\ntask-1 +\d{4}-\S+Z +The board .* cannot be read at line 1/m,
+    );
+    expect(told.err).toBe("Repair: runledger rollout replay\n");
+    await writeFile(join(desk.repo, "BOARD.md"), "");
+    expect((await desk.type("rollout", "replay")).code).toBe(0);
+    expect((await desk.json("rollout", "status")).degraded).toEqual([]);
+  });
+
+  it("leave what a person explained, and say which run that was", async () => {
+    const desk = await open(staged("writeThrough"));
+    await host(desk, (rollout) => rollout.create(newRun({ id: "task-1" })));
+    await writeFile(join(desk.repo, "BOARD.md"), "mine\n");
+    expect((await desk.type("rollout", "explain", "task-1", "--reason", "deleted")).code).toBe(0);
+    expect(await desk.type("rollout", "replay")).toMatchObject({
+      code: 0,
+      out: "1 run checked against the ledger's word, 0 repaired, 1 left as explained.\nexplained task-1\n",
+    });
+    expect((await desk.json("rollout", "retreat")).replayed).toMatchObject({ explained: ["task-1"] });
+    expect(await readFile(join(desk.repo, "BOARD.md"), "utf8")).toBe("mine\n");
   });
 
   it("make an agent's text harmless for the terminal", async () => {
@@ -314,10 +338,13 @@ runs   1 synced, 0 pending, 0 degraded
         "schemaVersion": "number",
       }
     `);
+    await boardOf(desk).save(hostRun("task-2"));
     expect(shapeOf(await desk.json("rollout", "replay"))).toMatchInlineSnapshot(`
       {
         "checked": "number",
-        "explained": [],
+        "explained": [
+          "string",
+        ],
         "failed": [],
         "repaired": [
           "string",
@@ -350,7 +377,9 @@ runs   1 synced, 0 pending, 0 degraded
         "from": "string",
         "replayed": {
           "checked": "number",
-          "explained": [],
+          "explained": [
+            "string",
+          ],
           "failed": [],
           "repaired": [],
           "truth": "string",
@@ -361,6 +390,7 @@ runs   1 synced, 0 pending, 0 degraded
     `);
     expect(shapeOf(await desk.json("rollout", "status"))).toMatchInlineSnapshot(`
       {
+        "degraded": [],
         "runs": {
           "degraded": "number",
           "pending": "number",

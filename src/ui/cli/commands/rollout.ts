@@ -11,6 +11,7 @@ import {
   type Projection,
   type Replayed,
   type Rollout,
+  type RolloutStatus,
   type RunLedger,
   type Stage,
   type StageChange,
@@ -65,12 +66,13 @@ const openTable = async ({ projectDir, settings }: RunLedger): Promise<Table | u
 
 export const rolloutStatus = async (app: RunLedger, output: Output): Promise<number> => {
   const stage = stageOf(app.settings.runLedger);
-  const none = async (): Promise<number> => tellStatus(output, { stage, table: null, runs: null });
+  const none = async (): Promise<number> =>
+    tellStatus(output, { stage, table: null, runs: null, degraded: [] });
   const { tables, board } = app.settings.rollout;
   if (tables === "" && board === "") return none();
   return withTable(app, async (rollout, { file }) => {
-    const { runs, projection } = await rollout.status();
-    return tellStatus(output, { stage, table: { name: projection, file }, runs });
+    const { runs, degraded, projection } = await rollout.status();
+    return tellStatus(output, { stage, table: { name: projection, file }, runs, degraded });
   });
 };
 
@@ -80,9 +82,10 @@ const tellStatus = async (
     readonly stage: Stage;
     readonly table: { readonly name: string; readonly file: string } | null;
     readonly runs: { readonly synced: number; readonly pending: number; readonly degraded: number } | null;
+    readonly degraded: RolloutStatus["degraded"];
   },
 ): Promise<number> => {
-  const { stage, table, runs } = told;
+  const { stage, table, runs, degraded } = told;
   if (output.json) {
     printJson(output, told);
     return EXIT.done;
@@ -100,7 +103,22 @@ const tellStatus = async (
     ],
     empty: "",
   });
+  if (degraded.length > 0) await tellDegraded(output, degraded, runs?.degraded ?? 0);
   return EXIT.done;
+};
+
+const tellDegraded = async (
+  output: Output,
+  degraded: RolloutStatus["degraded"],
+  count: number,
+): Promise<void> => {
+  await printTable(output, {
+    head: ["DEGRADED", "SINCE", "WHY"],
+    rows: degraded.map(({ id, since, error }) => [{ text: id, id: true }, since, error]),
+    empty: "",
+  });
+  if (count > degraded.length) say(output, `${count - degraded.length} more are degraded.`);
+  say(output, "Repair: runledger rollout replay");
 };
 
 export const rolloutDrift = (

@@ -16,13 +16,13 @@ export const rolloutPages: Pages = {
   },
   "rollout status": {
     about:
-      "Prints the stage that the settings say, and of the host's runs in the ledger how many its table has (synced), may lack (pending), or could not take over (degraded). It reads only.",
+      "Prints the stage that the settings say, and of the host's runs in the ledger how many its table has (synced), may lack (pending), or could not take over (degraded); of these it names the newest, since when and why. It reads only.",
     examples: [["runledger rollout status --json", "for a program"]],
     seeAlso: ["rollout drift", "status", "docs/rollout.md"],
   },
   "rollout drift": {
     about:
-      "Reads both sides page by page and lists every difference in the host's words: a run or step that one side lacks, a status, an outcome, a fact. It changes nothing.",
+      "Reads both sides page by page and lists every difference in the host's words: a run or step that one side lacks, a status, an outcome, a fact, a journal that cannot be read. It changes nothing.",
     examples: [
       ["runledger rollout drift", "what is left to explain or repair"],
       ["runledger rollout drift --all --json", "everything, for a program"],
@@ -42,7 +42,7 @@ export const rolloutPages: Pages = {
   },
   "rollout replay": {
     about:
-      "In shadow the ledger becomes what the host's table says, as far as a journal can; from write-through on the table becomes what the ledger says. Runs that could not be repaired are named, the others are.",
+      "In shadow the ledger becomes what the host's table says, as far as a journal can; from write-through on the table becomes what the ledger says. Runs that could not be repaired are named, the others are. What a person explained is left as it is.",
     examples: [["runledger rollout replay", "after a crash, or a table that was locked"]],
     exits: { failed: "some run could not be repaired" },
     seeAlso,
