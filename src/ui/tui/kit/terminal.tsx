@@ -84,6 +84,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   const { input, output } = tty;
   const frames = framesOn(output);
   const speakAgain = keepAside();
+  let returning: NodeJS.Immediate | undefined;
   const enter = (): void => {
     output.write((altScreen ? ENTER.alt : "") + ENTER.own);
     input.setRawMode(true);
@@ -98,8 +99,9 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   };
   const suspend = (): void => {
     giveBack();
-    process.once("SIGCONT", enter);
     process.kill(process.pid, "SIGTSTP");
+    // The next turn comes when it goes on: after fg, or at once where nobody could wake it and so nothing stops it.
+    returning = setImmediate(enter);
   };
   const redrawWhole = (): void => {
     frames.begin();
@@ -107,7 +109,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   };
   const leave = (): void => {
     output.off("resize", redrawWhole);
-    process.off("SIGCONT", enter);
+    clearImmediate(returning);
     process.off("exit", leave);
     process.off("uncaughtExceptionMonitor", leave);
     ink.unmount();
