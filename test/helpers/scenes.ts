@@ -94,7 +94,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   pause: { lines: [({ run }) => [run("stuck")]] },
   cancel: { lines: [({ run }) => [run("stuck")]] },
   fork: { lines: [({ run }) => [run("done")]] },
-  worker: { lines: [() => ["--once"]] },
+  worker: { lines: [() => ["--once", "--runs", "1"]] },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },

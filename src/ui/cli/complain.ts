@@ -4,13 +4,21 @@ import type { ErrorCode, LedgerError } from "../../index.js";
 import { EXIT, exitOfError } from "./exit-codes.js";
 import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 
+type Ear = {
+  readonly err: Writable;
+  readonly json: boolean;
+  /** The command that was meant, as it is typed. */
+  readonly command: string;
+};
+
 // What went wrong, once and in one place: a line of JSON for programs; sentence, particulars and hint for people.
-export const complain = async (error: unknown, err: Writable, json: boolean): Promise<number> => {
+export const complain = async (error: unknown, { err, json, command }: Ear): Promise<number> => {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     // For people the help that commander printed instead of a missing command says it all.
-    if (json) writeJson(err, usageError(error));
-    else if (error.code !== "commander.help") err.write(`${linesOf(usageError(error)).join("\n")}\n`);
+    if (json) writeJson(err, usageError(error, command));
+    else if (error.code !== "commander.help")
+      err.write(`${linesOf(usageError(error, command)).join("\n")}\n`);
     return EXIT.usage;
   }
   const { isLedgerError } = await import("../../index.js");
@@ -46,13 +54,13 @@ const writeJson = (err: Writable, error: object): void =>
 
 type Complaint = { readonly code: string; readonly message: string; readonly hint: string };
 
-const usageError = ({ code, message }: CommanderError): Complaint => {
+const usageError = ({ code, message }: CommanderError, command: string): Complaint => {
   const [sentence = "", ...more] = message.replace(/^error: /, "").split("\n");
   const meant = more.join(" ").replace(/^\((.*)\)$/, "$1");
   return {
     code: "invalid_input",
     message: code === "commander.help" ? "A command is missing." : asSentence(sentence),
-    hint: meant || "`runledger --help` lists commands, `runledger COMMAND --help` explains one.",
+    hint: meant || `\`${command} --help\` ${command === "runledger" ? "lists commands" : "explains it"}.`,
   };
 };
 

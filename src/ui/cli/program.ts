@@ -6,6 +6,7 @@ import type { ReadStream, WriteStream } from "node:tty";
 import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
 import { complain } from "./complain.js";
+import { readTyped } from "./completion/typed.js";
 import { EXIT } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { ANSWER, growTree } from "./tree.js";
@@ -89,9 +90,14 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
     await cli.parseAsync(withAliases(argv), { from: "user" });
     return code;
   } catch (error) {
-    return complain(error, terminal.err, asksForJson(argv));
+    const { command } = readTyped(cli, [...argv, ""]);
+    return complain(error, { err: terminal.err, json: asksForJson(argv), command: wordsOf(command) });
   }
 };
+
+/** What is typed to reach a command. */
+const wordsOf = (command: Cli): string =>
+  command.parent === null ? command.name() : `${wordsOf(command.parent)} ${command.name()}`;
 
 const answerTab = async (cli: Cli, words: readonly string[], terminal: Terminal): Promise<number> => {
   const { answer } = await import("./completion/answer.js");

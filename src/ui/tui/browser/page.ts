@@ -32,7 +32,7 @@ export interface Page {
 export type Answer = { readonly tone: "busy" | "good" | "bad" | "plain"; readonly lines: readonly string[] };
 
 /** It is looked again so often also when no event tells of a change: leases end, ages grow, runs are taken out. */
-export const LOOK_AGAIN_MS = 3_000;
+export const LOOK_AGAIN_MS = 5_000;
 
 /** What pages and actions share. */
 export type Desk = {

@@ -17,7 +17,7 @@ import {
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
-import { type Desk, LOOK_AGAIN_MS, type Page } from "./page.js";
+import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
 import { age, counted, marked, runShown, shortId } from "./words.js";
@@ -57,6 +57,8 @@ type RunsView = {
   readonly chosen: RunView | null;
 };
 
+/** All runs are counted so often also when no event tells of a change: leases end without one. */
+const COUNT_AGAIN_MS = 15_000;
 /** Lines above the list: filters, a blank, the names of the columns. */
 const ABOVE = 3;
 /** With fewer rows the list needs them all. */
@@ -167,8 +169,7 @@ const readRuns = async (desk: Desk, before: State, size: Size): Promise<State> =
 
 const countedNow = async (desk: Desk, state: State, rows: number): Promise<State> => {
   const { store } = desk.app.ledger;
-  // Leases end without an event.
-  const countedAt = `${await store.position()} ${Math.floor(desk.now() / LOOK_AGAIN_MS)}`;
+  const countedAt = `${await store.position()} ${Math.floor(desk.now() / COUNT_AGAIN_MS)}`;
   if (countedAt === state.countedAt) return state;
   const total = await store.count(queryOf(state));
   const place = await placeNow(desk, state, total, rows);

@@ -1,4 +1,3 @@
-import { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
 import stringWidth from "string-width";
 import type { Size } from "./line.js";
@@ -10,9 +9,10 @@ const TOGETHER = { begins: "\u001b[?2026h", ends: "\u001b[?2026l" } as const;
 /** What is above is written over: some terminals keep a screen that is cleared at once, for scrolling back to it. */
 const clearedBelow = (row: number): string => `\u001b[${row + 1};1H\u001b[0m\u001b[J`;
 
-/** Where Ink writes whole frames; what reaches the terminal are the lines that differ from those that are there. */
+/** What is on the screen, and the way to change it. */
 export type Frames = {
-  readonly stream: Writable;
+  /** Lines as a terminal obeys them, one a row; what reaches the terminal are those that differ from what is there. */
+  draw(lines: readonly string[]): void;
   size(): Size;
   /** The screen is ours, and empty for all we know: the next frame is written whole. */
   begin(): void;
@@ -25,26 +25,18 @@ export type Frames = {
 export const framesOn = (output: WriteStream): Frames => {
   let there: readonly string[] | undefined;
   let ours = false;
-  const draw = (frame: string): void => {
-    const lines = frame.split("\n");
-    const changes = lines.map((line, row) =>
-      line === there?.[row] ? "" : written(line, row, output.columns),
-    );
-    const gone = (there ?? []).slice(lines.length).map((_, index) => written("", lines.length + index, 1));
-    const rest = there === undefined && lines.length < output.rows ? clearedBelow(lines.length) : "";
-    const text = changes.join("") + gone.join("") + rest;
-    there = lines;
-    if (text !== "") output.write(TOGETHER.begins + text + TOGETHER.ends);
-  };
-  const stream = new Writable({
-    decodeStrings: false,
-    write: (frame: string, _encoding, done) => {
-      if (ours && frame !== "") draw(frame);
-      done();
-    },
-  });
   return {
-    stream,
+    draw: (lines) => {
+      if (!ours) return;
+      const changes = lines.map((line, row) =>
+        line === there?.[row] ? "" : written(line, row, output.columns),
+      );
+      const gone = (there ?? []).slice(lines.length).map((_, index) => written("", lines.length + index, 1));
+      const rest = there === undefined && lines.length < output.rows ? clearedBelow(lines.length) : "";
+      const text = changes.join("") + gone.join("") + rest;
+      there = lines;
+      if (text !== "") output.write(TOGETHER.begins + text + TOGETHER.ends);
+    },
     size: () => ({ columns: output.columns || USUAL.columns, rows: output.rows || USUAL.rows }),
     begin: () => {
       ours = true;

@@ -132,6 +132,6 @@ export const painted = (line: Line, { tones, grounds }: Palette): string =>
   line
     .map(({ text, tone, ground }) => {
       const codes = [tones[tone], grounds[ground]].filter((code) => code !== "").join(";");
-      return codes === "" ? text : `\u001b[${codes}m${text}\u001b[0m`;
+      return codes === "" || text === "" ? text : `\u001b[${codes}m${text}\u001b[0m`;
     })
     .join("");

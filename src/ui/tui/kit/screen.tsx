@@ -1,5 +1,6 @@
-import { Transform, useInput } from "ink";
-import { type ReactNode, useCallback, useEffect, useReducer, useRef } from "react";
+import { useInput } from "ink";
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "react";
+import type { Frames } from "./frames.js";
 import { type Key, keysOf } from "./keys.js";
 import { cutLine, type Line, painted, type Size } from "./line.js";
 import type { Palette } from "./theme.js";
@@ -16,7 +17,7 @@ export interface Show {
 type Props = {
   readonly show: Show;
   readonly palette: Palette;
-  readonly size: () => Size;
+  readonly frames: Pick<Frames, "draw" | "size">;
   /** Answers with the way to stop telling. */
   readonly onChange: (changed: () => void) => () => void;
   readonly onError: (error: unknown) => void;
@@ -25,18 +26,17 @@ type Props = {
 const PASTE = { begins: "[200~", ends: "[201~" } as const;
 
 /**
- * All of the screen is one text. Ink measures, wraps and remembers every text it is given, for ever; what is drawn here changes
- * with every key, so Ink gets blank lines of the right number, and the real ones take their place on the way out.
+ * Ink keeps the screen alive and reads its keys; the lines go past it. It would lay out and style each cell by itself, which takes
+ * 40 ms for a large terminal, and remember every text it ever measured.
  */
-export const Screen = ({ show, palette, size, onChange, onError }: Props): ReactNode => {
+export const Screen = ({ show, palette, frames, onChange, onError }: Props): ReactNode => {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => onChange(redraw), [onChange]);
   useInput(usePress(show, onError));
-  const { columns, rows } = size();
+  const { columns, rows } = frames.size();
   const lines = attempt(() => show.draw({ columns, rows }), onError) ?? [];
-  const blank = Array.from({ length: rows }, () => " ").join("\n");
-  const drawn = (_: string, row: number): string => painted(cutLine(lines[row] ?? [], columns), palette);
-  return <Transform transform={drawn}>{blank}</Transform>;
+  useLayoutEffect(() => frames.draw(lines.map((line) => painted(cutLine(line, columns), palette).trimEnd())));
+  return null;
 };
 
 // What is pasted is text: a line break in it must not answer a question.

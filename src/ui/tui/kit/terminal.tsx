@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { render } from "ink";
 import { LedgerError } from "../../../index.js";
@@ -133,25 +134,15 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
     <Screen
       show={onScreen}
       palette={palette}
-      size={frames.size}
+      frames={frames}
       onChange={parts.onChange}
       onError={parts.onError}
     />,
-    // In its debug mode Ink hands over each frame whole and at once.
-    {
-      stdin: input,
-      stdout: asTty(frames.stream, output),
-      debug: true,
-      exitOnCtrlC: false,
-      patchConsole: false,
-    },
+    // In its debug mode Ink writes at once and nothing of its own about the cursor, and what it writes goes nowhere.
+    { stdin: input, stdout: nowhere(), debug: true, exitOnCtrlC: false, patchConsole: false },
   );
   return leave;
 };
 
-/** As much of a terminal as Ink asks for. */
-const asTty = (stream: NodeJS.WritableStream, output: WriteStream): WriteStream =>
-  Object.defineProperties(stream, {
-    columns: { get: () => output.columns },
-    rows: { get: () => output.rows },
-  }) as WriteStream;
+const nowhere = (): WriteStream =>
+  new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as WriteStream;
