@@ -128,6 +128,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
     draw: (size) => show.draw(size),
     // Ctrl-Z belongs to the terminal, whatever is shown.
     press: (key) => (key === "ctrl+z" ? suspend() : show.press(key)),
+    typing: () => show.typing(),
     stop: () => show.stop(),
   };
   const ink = render(

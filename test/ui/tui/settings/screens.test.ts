@@ -141,6 +141,15 @@ describe("the editor", () => {
     await terminal.shows("2 changes are in");
   });
 
+  it("takes what is pasted only where a value is typed", async () => {
+    const { terminal, file } = await open(USUAL);
+    await terminal.press("\u001b[200~ s q\u001b[201~", "j");
+    await terminal.shows("nothing unsaved");
+    expect(await readFile(file, "utf8")).toBe(PROJECT);
+    await terminal.press("j", "j", "j", "j", "j", "enter", "ctrl+u", "\u001b[200~36h\u001b[201~");
+    await terminal.shows("Stale after: 36h");
+  });
+
   it("takes no text that is wrong, and keeps it to be mended", async () => {
     const { terminal } = await open(USUAL);
     await terminal.press("tab", "enter", "ctrl+u", ..."900", "enter");
