@@ -162,7 +162,8 @@ const pressOnRow = (editor: Editor, key: Key): Editor | undefined => {
   if (row.kind === "toggle") return edited(editor, { key: row.key, value: String(row.value !== true) });
   if (row.kind === "choice") return edited(editor, { key: row.key, value: nextOption(row, back ? -1 : 1) });
   if (!["enter", " ", "e"].includes(key)) return undefined;
-  return tried(editor, row.key, typing(row.text));
+  // No quotes to be removed first where there is no text yet.
+  return tried(editor, row.key, typing(row.value === "" ? "" : row.text));
 };
 
 const nextOption = ({ options, value }: SettingRow, by: number): string => {

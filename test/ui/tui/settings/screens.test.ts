@@ -150,6 +150,12 @@ describe("the editor", () => {
     await terminal.shows("Stale after: 36h");
   });
 
+  it("takes text where there was none, as it is typed", async () => {
+    const { terminal } = await open(USUAL);
+    await terminal.press("G", "enter", ..."BOARD.md", "enter");
+    await terminal.shows(/• Markdown board +BOARD\.md +unsaved/);
+  });
+
   it("takes no text that is wrong, and keeps it to be mended", async () => {
     const { terminal } = await open(USUAL);
     await terminal.press("tab", "enter", "ctrl+u", ..."900", "enter");
