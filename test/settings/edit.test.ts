@@ -181,6 +181,15 @@ workspace:
     );
   });
 
+  it("follows a link to a file that is not there yet", async () => {
+    const folder = await newFolder();
+    const link = join(folder, "runledger.yaml");
+    await symlink("kept/settings.yaml", link);
+    await setSetting({ file: link, key: "leaseTtl", value: "9s" });
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(await readFile(join(folder, "kept", "settings.yaml"), "utf8")).toBe("leaseTtl: 9s\n");
+  });
+
   it("keeps the mode of the file, and follows a link instead of replacing it", async () => {
     const file = await fileWith(COMMENTED);
     await chmod(file, 0o600);

@@ -103,6 +103,7 @@ export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
       // What is read is drawn when it is there: not before, or every key would be drawn twice.
       else stage.redraw();
     },
+    typing: () => sight.dialog !== null || top(sight).typing?.(sight.size.columns) !== undefined,
     stop: leaving.stop,
     tick: ticking(desk, sight, reader),
   };

@@ -212,6 +212,16 @@ describe("a list that changes while it is looked at", () => {
     await typing(screen, "escape");
     await screen.shows("Move the database");
   });
+
+  it("takes what is pasted only where something is typed", async () => {
+    const story = await told();
+    const screen = await look(story, SIZE);
+    await screen.shows("Ship the new shop");
+    await screen.press("\u001b[200~x?q\u001b[201~", "/", "\u001b[200~SHOP\u001b[201~");
+    await screen.shows("“SHOP” 2");
+    await screen.press("enter", "m", "\u001b[200~a name\u001b[201~");
+    await screen.shows("› a name");
+  });
 });
 
 describe("a journal", () => {
