@@ -130,7 +130,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
-  const { maxRunHistory } = settings.runLedger;
+  const { enabled, authoritativeRead, maxRunHistory } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
   const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
@@ -164,7 +164,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     ...looking(ledger, logFolder),
-    activeRunSummaries: createSummaries({ ledger, isOn: () => settings.runLedger.authoritativeRead, now }),
+    activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256 } from "../core/canonical.js";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
 import { findStep } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
+import { isId } from "../core/wire.js";
 import type { Ledger } from "../ledger/ledger.js";
 
 export type StepLogs = {
@@ -17,8 +19,9 @@ export type StepLogs = {
 
 const READ_BATCH = 1_000;
 
+/** A host may call its steps anything, also a path to what is none of theirs. */
 export const agentLogFile = (logFolder: string, runId: string, stepId: string, attempt: number): string =>
-  join(logFolder, runId, `${stepId}.${attempt}.log`);
+  join(logFolder, runId, `${isId(stepId) ? stepId : sha256(stepId)}.${attempt}.log`);
 
 /** Runs that agents left something here for. */
 export const loggedRuns = (logFolder: string): Promise<readonly string[]> =>

@@ -115,14 +115,15 @@ const TASK_STEP = "background-task";
 
 export const createBackgroundAdapter = (rollout: Rollout): BackgroundAdapter => ({
   prepare: async ({ id, prompt, sessionKey, origin, createdAt, agent }) => {
+    const goal = beginningOf(prompt);
     const { run } = await rollout.create({
       kind: "background",
-      name: prompt.slice(0, GOAL_CHARS),
+      name: goal,
       request: prompt,
       sessionKey,
       descriptor: origin ?? null,
       status: "pending",
-      steps: [newStep({ id: TASK_STEP, goal: prompt.slice(0, GOAL_CHARS), agent: agent ?? "" })],
+      steps: [newStep({ id: TASK_STEP, goal, agent: agent ?? "" })],
       ...(id === undefined ? {} : { id }),
       ...(createdAt === undefined ? {} : { createdAt }),
     });
@@ -142,6 +143,9 @@ export const createBackgroundAdapter = (rollout: Rollout): BackgroundAdapter => 
   },
   list: async (query) => (await ofKind(rollout, "background", query)).map(taskOf),
 });
+
+/** No half of a character is left at the end: the ledger takes none. */
+const beginningOf = (prompt: string): string => prompt.slice(0, GOAL_CHARS).replace(/[\uD800-\uDBFF]$/, "");
 
 /** One to one, so that what is read back is what was said. A task that is cancelled leaves no step that seems at work. */
 const hostStatus = {

@@ -44,6 +44,9 @@ export type Explanation = Pick<
   "by" | "reason" | "at"
 >;
 
+/** What one side lacks is all that the other has: who explained that it is missing has not explained what becomes of it. */
+type Found = Difference & { readonly whole: HostRun | HostStep | null };
+
 /** Runs of the host read at once. */
 const PAGE = 200;
 
@@ -55,14 +58,15 @@ export async function* driftOf(
 ): AsyncGenerator<Drift> {
   for await (const differences of differing(projection, mirrors))
     for (const difference of differences) {
+      const { whole: _whole, ...told } = difference;
       const digest = digestOf({ table: projection.name, ...difference });
       const said = await store.explanationOf(digest);
       const explained = said === undefined ? null : { by: said.by, reason: said.reason, at: said.at };
-      yield { ...shortened(difference), digest, explained };
+      yield { ...shortened(told), digest, explained };
     }
 }
 
-async function* differing(projection: Projection, mirrors: Mirrors): AsyncGenerator<readonly Difference[]> {
+async function* differing(projection: Projection, mirrors: Mirrors): AsyncGenerator<readonly Found[]> {
   const seen = new Set<string>();
   const compared = async (id: string, record: HostRun | undefined) => {
     const first = differences(record, await mirrors.read(id));
@@ -91,15 +95,15 @@ export async function* recordsOf(projection: Projection): AsyncGenerator<HostRun
 export const differences = (
   projection: HostRun | undefined,
   ledger: HostRun | undefined,
-): readonly Difference[] => {
+): readonly Found[] => {
   const id = projection?.id ?? ledger?.id ?? "";
   const of =
     (stepId: string | null) =>
-    (kind: DriftKind, here: string | null, there: string | null): readonly Difference[] =>
-      here === there ? [] : [{ kind, id, stepId, projection: here, ledger: there }];
+    (kind: DriftKind, here: string | null, there: string | null, whole: Found["whole"] = null) =>
+      here === there ? [] : [{ kind, id, stepId, projection: here, ledger: there, whole }];
   const run = of(null);
-  if (projection === undefined) return run("missing_in_projection", null, ledger?.status ?? null);
-  if (ledger === undefined) return run("missing_in_ledger", projection.status, null);
+  if (projection === undefined) return run("missing_in_projection", null, ledger?.status ?? null, ledger);
+  if (ledger === undefined) return run("missing_in_ledger", projection.status, null, projection);
   const ours = new Map(ledger.steps.map((step) => [step.stepId, step]));
   const theirs = new Map(projection.steps.map((step) => [step.stepId, step]));
   return [
@@ -116,10 +120,16 @@ export const differences = (
 const stepDifferences = (
   projection: HostStep | undefined,
   ledger: HostStep | undefined,
-  step: (kind: DriftKind, here: string | null, there: string | null) => readonly Difference[],
-): readonly Difference[] => {
-  if (projection === undefined) return step("step_missing_in_projection", null, ledger?.status ?? null);
-  if (ledger === undefined) return step("step_missing_in_ledger", projection.status, null);
+  step: (
+    kind: DriftKind,
+    here: string | null,
+    there: string | null,
+    whole?: Found["whole"],
+  ) => readonly Found[],
+): readonly Found[] => {
+  if (projection === undefined)
+    return step("step_missing_in_projection", null, ledger?.status ?? null, ledger);
+  if (ledger === undefined) return step("step_missing_in_ledger", projection.status, null, projection);
   return [
     ...step("step_status", projection.status, ledger.status),
     ...step("step_outcome", outcomeOf(projection), outcomeOf(ledger)),

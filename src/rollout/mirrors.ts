@@ -80,19 +80,26 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     );
   };
 
-  /** `error` is why the host's table is behind; null when it holds all of this run. */
-  const mark = async (run: Run, error: unknown): Promise<void> => {
+  /**
+   * `error` is why the host's table is behind; null when it holds all of this run. Answers with the run as of now when it
+   * has gone on since: then the table may have been given an older record after a newer one, and must be given this one.
+   */
+  const mark = async (run: Run, error: unknown): Promise<Run | undefined> => {
     const row = await store.mirrorOf({ runId: run.runId });
+    if (error === null && row !== undefined && row.lastSeq > run.seq) return ledger.load(run.runId);
     const state = error === null ? "synced" : "degraded";
     const why = error === null ? null : textOf(error);
     const at = new Date().toISOString();
     const syncedSeq = error === null ? run.seq : (row?.syncedSeq ?? 0);
     if (row?.state !== state || row.syncedSeq !== syncedSeq || row.error !== why)
       await store.markSync(run.runId, { state, syncedSeq, error: why, at });
-    if ((run.degraded !== null) === (error !== null)) return;
+    if ((run.degraded !== null) === (error !== null)) return undefined;
     const told = await say(run.runId, { type: "sync_projection", state, error: why ?? "" });
+    if (error !== null) return undefined;
+    if (told.run.seq > run.seq + 1) return told.run;
     // The word that all is well is itself something that came after.
-    if (error === null) await store.markSync(run.runId, { state, syncedSeq: told.run.seq, error: null, at });
+    await store.markSync(run.runId, { state, syncedSeq: told.run.seq, error: null, at });
+    return undefined;
   };
 
   return {

@@ -50,15 +50,16 @@ const putBack = async (projection: Projection, mirrors: Mirrors, runId: string):
   const run = await mirrors.load(runId);
   const record = hostRunOf(run);
   if (record === undefined) return false;
+  let behind: boolean;
   try {
-    const behind = differences(await projection.read(record.id), record).length > 0;
+    behind = differences(await projection.read(record.id), record).length > 0;
     if (behind) await projection.save(record);
-    await mirrors.mark(run, null);
-    return behind;
   } catch (error) {
     await mirrors.mark(run, error);
     throw error;
   }
+  const newer = await mirrors.mark(run, null);
+  return newer === undefined ? behind : (await putBack(projection, mirrors, runId)) || behind;
 };
 
 const tally = (truth: Replayed["truth"]) => {

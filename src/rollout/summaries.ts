@@ -1,6 +1,7 @@
 import { isStalePause } from "../core/decide/guards.js";
 import type { Run, RunStatus } from "../core/run.js";
 import { whyRun } from "../core/why.js";
+import { isId } from "../core/wire.js";
 import type { Ledger } from "../ledger/ledger.js";
 
 /** A prompt has room for what is at hand, not for a list; as many as seed 002's host put in. */
@@ -27,7 +28,7 @@ type Kept = {
 // Asked before every call of a model, so an answer is kept for as long as no event of any run has been appended since.
 export const createSummaries = (parts: {
   readonly ledger: Ledger;
-  /** `runLedger.authoritativeRead`, as it is now. */
+  /** Whether the ledger is what is read, as it is now. */
   readonly isOn: () => boolean;
   /** ISO 8601, UTC, milliseconds. */
   readonly now: () => string;
@@ -85,7 +86,7 @@ const lineOf = (run: Run): string => {
   const current = run.steps.find(({ spec }) => spec.id === waiting.stepId) ?? run.steps.find(isUnderWay);
   const parts = [
     `${run.runId} (${run.state.status}): ${quotedPart(run.goal)}`,
-    ...(current === undefined ? [] : [`step ${current.spec.id}: ${quotedPart(current.spec.goal)}`]),
+    ...(current === undefined ? [] : [`step ${stepName(current.spec.id)}: ${quotedPart(current.spec.goal)}`]),
     ...(waiting.for === "person" ? [`blocked: ${quotedPart(waiting.sentence)}`] : []),
   ];
   return cut(parts.join("; "), SUMMARY_CHARS);
@@ -93,6 +94,9 @@ const lineOf = (run: Run): string => {
 
 const isUnderWay = ({ state }: Run["steps"][number]): boolean =>
   state.status === "in_progress" || state.status === "verify_pending";
+
+/** Steps of hosts may be called anything. */
+const stepName = (id: string): string => (isId(id) ? id : quotedPart(id));
 
 /** Text of plans and agents stays one quoted piece of one line, whatever it holds: it is told, it does not speak. */
 const quotedPart = (text: string): string =>

@@ -88,15 +88,17 @@ const shadow = ({ projection, mirrors, trouble }: Sides): Writes => {
 /** The ledger first; the host's table, as long as there is one, becomes what the ledger then says. */
 const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean): Writes => {
   const turn = turns();
-  const project = async (run: Run, record: HostRun): Promise<Written> => {
+  const project = async (run: Run): Promise<Written> => {
     if (!projected) return ALL_IS_THERE;
+    const record = requireRecord(run);
     const degraded = await failureOf(() => projection.save(record));
     if (degraded !== null) trouble({ side: "projection", id: record.id, error: degraded });
     // What counts is written; where the table stands is found out again by any replay.
-    await mirrors
-      .mark(run, degraded)
-      .catch((error: unknown) => trouble({ side: "ledger", id: record.id, error }));
-    return { degraded };
+    const newer = await mirrors.mark(run, degraded).catch((error: unknown) => {
+      trouble({ side: "ledger", id: record.id, error });
+      return undefined;
+    });
+    return newer === undefined ? { degraded } : project(newer);
   };
   /** A run that the host had before the ledger did is taken in with the first word about it. */
   const runIdOf = async (id: string): Promise<string | undefined> => {
@@ -112,8 +114,7 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
         // A table that cannot say what it has is no reason to make no run.
         if (given.id !== undefined) await failureOf(() => runIdOf(record.id));
         const { run } = await mirrors.make(record, "refuse");
-        const now = requireRecord(run);
-        return { run: now, ...(await project(run, now)) };
+        return { run: requireRecord(run), ...(await project(run)) };
       });
     },
     update: (id, change) =>
@@ -121,7 +122,7 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
         const runId = await runIdOf(id);
         if (runId === undefined) throw unknownRun(id);
         const { run } = await mirrors.report(runId, change);
-        return project(run, requireRecord(run));
+        return project(run);
       }),
   };
 };

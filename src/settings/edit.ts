@@ -60,6 +60,8 @@ const put = (doc: Document, keys: readonly string[], value: unknown): void => {
 /** Values only go into mappings; a key whose children are all commented out is one without entries. */
 const makeRoom = (doc: Document, keys: readonly string[]): void => {
   const node = doc.getIn(keys, true);
+  // `{}` is how an empty one is written; with entries it reads better as those around it do.
+  if (isMap(node) && node.items.length === 0) node.flow = false;
   if (node === undefined || isMap(node)) return;
   if (isScalar(node) && node.value === null) doc.deleteIn(keys);
   else throw new LedgerError("unknown_key", `${quoted(keys.join("."))} holds no settings of its own.`);

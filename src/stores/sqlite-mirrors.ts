@@ -84,7 +84,6 @@ export const listMirrors = (db: BetterSQLite3Database, query: MirrorQuery): Mirr
       and(
         eq(mirrors.projection, query.projection),
         query.statuses && inArray(runs.status, [...query.statuses]),
-        query.state && sql`${state} = ${query.state}`,
         query.after &&
           sql`(${mirrors.createdAt}, ${mirrors.hostId}) < (${query.after.createdAt}, ${query.after.hostId})`,
       ),

@@ -160,7 +160,6 @@ export type MirrorName =
 export type MirrorQuery = {
   readonly projection: string;
   readonly statuses?: readonly RunStatus[];
-  readonly state?: SyncState;
   readonly limit: number;
   /** Continue after this run of an earlier answer. */
   readonly after?: Pick<NewMirror, "createdAt" | "hostId">;

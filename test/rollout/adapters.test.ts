@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { GOAL_CHARS } from "../../src/core/limits.js";
 import { HostStepStatus } from "../../src/core/reported.js";
 import {
   createBackgroundAdapter,
@@ -168,4 +169,12 @@ test("No word of a host verifies anything: its steps are reported, and say so (W
   expect(run.steps[0]?.state).toMatchObject({ status: "completed", how: "reported", verdict: null });
   const types = (await ledger.events(id, 0, 50)).map(({ type }) => type);
   expect(types.filter((type) => type.startsWith("step_validation"))).toEqual([]);
+});
+
+test("A task's long prompt is cut between characters, for the ledger takes no half ones", async () => {
+  const { tasks, rollout } = await at("write_through");
+  const prompt = `${"x".repeat(GOAL_CHARS - 1)}🚀 and more`;
+  await tasks.prepare({ ...task, prompt });
+  expect((await tasks.read("task-1"))?.prompt).toBe(prompt);
+  expect((await rollout.read("task-1"))?.name).toBe("x".repeat(GOAL_CHARS - 1));
 });

@@ -148,6 +148,27 @@ describe("An explanation", () => {
     expect((await ofKind(rollout, "run_status"))?.explained).not.toBeNull();
   });
 
+  test("of what is missing is void when what is there becomes something else", async () => {
+    const { world } = await explained();
+    const { records } = world.table;
+    const rollout = world.at("shadow", { ledger: world.opened });
+    const extra = hostStep("extra");
+    const of = (id: string, over: Partial<HostRun>) =>
+      records.set(id, { ...(records.get(id) ?? hostRun()), ...over });
+    of("r3", { steps: [...hostRun().steps, extra] });
+    const missing = async () => [
+      (await ofKind(rollout, "missing_in_ledger"))?.explained?.reason,
+      (await ofKind(rollout, "step_missing_in_ledger"))?.explained?.reason,
+    ];
+    for (const drift of await all(rollout.drift()))
+      await rollout.explain(drift, "known", world.opened.ledger.issue(person));
+    expect(await missing()).toEqual(["known", "known"]);
+    of("old", { result: "done all the same" });
+    expect(await missing()).toEqual([undefined, "known"]);
+    of("r3", { steps: [...hostRun().steps, { ...extra, error: "it hurts" }] });
+    expect(await missing()).toEqual([undefined, undefined]);
+  });
+
   test("of an agent, of nobody, or without a reason is none", async () => {
     const { world, first } = await explained();
     const rollout = world.at("shadow", { ledger: world.opened });

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Caller, createRollout, type RunLedger } from "../../src/index.js";
@@ -163,6 +165,18 @@ describe("What is reported is never shown as verified", () => {
     await expect(app.apply("flow-1")).rejects.toMatchObject({ code: "run_mirrored" });
   });
 
+  test("nor leads the name of a step to the log of another run", async () => {
+    const { app, rollout } = await mirrored();
+    const folder = join(app.dataDir, "logs", "run_other");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "secret.0.log"), "of another run");
+    const stepId = "../run_other/secret";
+    await rollout.update("flow-1", { kind: "step", step: hostStep(stepId) });
+    await mkdir(join(app.dataDir, "logs", "flow-1"));
+    expect((await app.logs("flow-1", stepId)).agentLog).toBeNull();
+    expect(dirname(app.agentLog("flow-1", stepId, 0))).toBe(join(app.dataDir, "logs", "flow-1"));
+  });
+
   test("to agents that read it", async () => {
     const { app } = await mirrored();
     const answer = await tool(app, orchestrator(app), "run_read", { run_id: "flow-1" });
@@ -204,4 +218,20 @@ test("A host's runs are not pruned with those of the ledger, and count for nothi
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7_200_000 });
   expect(await app.prune({ keep: 0 })).toEqual([]);
   expect(await rollout.read("flow-1")).toMatchObject({ status: "completed" });
+});
+
+test("A prompt is told of active runs only where the ledger is read, not because a key of a rollout that is off says so", async () => {
+  for (const enabled of [true, false]) {
+    const keys = `enabled: ${enabled}, writeThrough: true, authoritativeRead: true`;
+    const desk = await openDesk({ ...shop, "runledger.yaml": `runLedger: { ${keys} }\n` });
+    desks.push(desk);
+    const app = await desk.open();
+    const rollout = createRollout({
+      ledger: app,
+      projection: memoryTable(),
+      settings: settingsOf("write_through"),
+    });
+    await rollout.create({ kind: "workflow", sessionKey: SESSION, name: "Nightly", request: "" });
+    expect(await app.activeRunSummaries(SESSION)).toHaveLength(enabled ? 1 : 0);
+  }
 });

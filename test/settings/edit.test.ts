@@ -53,6 +53,12 @@ describe("setSetting", () => {
     );
   });
 
+  it("opens an empty mapping in the way of those around it", async () => {
+    expect(
+      await afterSetting("agents: {}\n# coder: …\n", "agents.coder", "{ kind: command, run: [a] }"),
+    ).toBe("agents:\n  coder:\n    kind: command\n    run:\n      - a\n\n# coder: …\n");
+  });
+
   const LAID_OUT = `agents:
   coder: { kind: command,   run: [a, -b], env: [ X ] }   # aligned
   other:

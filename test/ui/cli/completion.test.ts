@@ -214,7 +214,7 @@ describe("in a real shell", () => {
     asked(
       "bash",
       ...["--norc", "-c"],
-      'source "$0"; COMP_WORDS=(runledger "$@"); COMP_CWORD=$#; _runledger; printf "%s\\n" "${COMPREPLY[@]}"',
+      `source "$0"; COMP_WORDS=(runledger "$@"); COMP_CWORD=$#; _runledger; printf "%s\\n" "\${COMPREPLY[@]}"`,
       scripts.bash ?? "",
       ...words,
     );

@@ -132,12 +132,18 @@ describe("rollout drift, explain and replay", () => {
     });
     expect(await desk.type("rollout", "drift")).toMatchObject({
       code: 0,
-      err: expect.stringContaining("1 explained: --all"),
+      err: "Every difference is explained.\n1 explained: --all shows them.\n",
     });
     expect((await desk.type("rollout", "drift", "--all")).out).toMatch(/@terminal: a person paused it$/m);
     await boardOf(desk).update("task-1", { kind: "run_status", status: "failed", result: "", error: "" });
     expect((await desk.type("rollout", "drift")).code).toBe(1);
     expect((await desk.type("rollout", "explain", "task-1", "--reason", "known")).code).toBe(0);
+    await writeFile(join(desk.repo, "BOARD.md"), "");
+    await host(desk, (rollout) => rollout.create(newRun({ id: "task-3" })));
+    await writeFile(join(desk.repo, "BOARD.md"), "");
+    expect((await desk.type("rollout", "explain", "task-3", "--reason", "known")).code).toBe(0);
+    const cut = await desk.type("rollout", "drift", "--all", "--limit", "1");
+    expect(cut).toMatchObject({ code: 1, err: expect.stringContaining("1 more: --limit shows them.") });
     expect(await desk.type("rollout", "explain", "task-2", "--reason", "known")).toMatchObject({ code: 4 });
   });
 

@@ -118,14 +118,18 @@ export const rolloutDrift = (
       if ((all || drift.explained === null) && shown.length < limit) shown.push(drift);
     }
     if (output.json) printJson(output, { unexplained, explained, drift: shown });
-    else await tellDrift(output, shown, { unexplained, explained });
+    else await tellDrift(output, shown, { unexplained, explained, all });
     return unexplained === 0 ? EXIT.done : EXIT.failed;
   });
 
 const tellDrift = async (
   output: Output,
   shown: readonly Drift[],
-  { unexplained, explained }: { readonly unexplained: number; readonly explained: number },
+  {
+    unexplained,
+    explained,
+    all,
+  }: { readonly unexplained: number; readonly explained: number; readonly all: boolean },
 ): Promise<void> => {
   await printTable(output, {
     head: ["DIFFERENCE", "KIND", "RUN", "STEP", "TABLE", "LEDGER", "EXPLAINED"],
@@ -138,11 +142,12 @@ const tellDrift = async (
       drift.ledger ?? "-",
       drift.explained === null ? "" : `${drift.explained.by.name}: ${drift.explained.reason}`,
     ]),
-    empty: "The host's table and the ledger say the same.",
+    empty:
+      explained === 0 ? "The host's table and the ledger say the same." : "Every difference is explained.",
   });
-  if (shown.length < unexplained) say(output, `${unexplained - shown.length} more: --limit shows them.`);
-  if (explained > 0 && shown.every((drift) => drift.explained === null))
-    say(output, `${explained} explained: --all shows them.`);
+  const more = unexplained + (all ? explained : 0) - shown.length;
+  if (more > 0) say(output, `${more} more: --limit shows them.`);
+  if (explained > 0 && !all) say(output, `${explained} explained: --all shows them.`);
   if (unexplained > 0)
     say(
       output,
