@@ -98,6 +98,8 @@ const ledTo = (file: string): Promise<string> =>
     () => file,
   );
 
+const ANY_MAY_WRITE = 0o222;
+
 /** Whoever reads at the same time sees the old file or the new one. */
 export const replaceFile = async (file: string, text: string): Promise<void> => {
   const target = await realpath(file).catch(() => ledTo(file));
@@ -105,6 +107,10 @@ export const replaceFile = async (file: string, text: string): Promise<void> => 
     (facts) => facts.mode & 0o777,
     () => 0o644,
   );
+  if ((mode & ANY_MAY_WRITE) === 0)
+    throw new LedgerError("settings_invalid", `${file} is read-only, so it is left as it is.`, {
+      hint: `Make it writable: chmod u+w ${file}`,
+    });
   const draft = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(dirname(target), { recursive: true });

@@ -53,6 +53,16 @@ describe("setSetting", () => {
     );
   });
 
+  it("leaves a file that nobody may write as it is", async () => {
+    const file = await fileWith(COMMENTED);
+    await chmod(file, 0o444);
+    await expect(setSetting({ file, key: "maxParallelSteps", value: "8" })).rejects.toMatchObject({
+      code: "settings_invalid",
+      hint: `Make it writable: chmod u+w ${file}`,
+    });
+    expect(await readFile(file, "utf8")).toBe(COMMENTED);
+  });
+
   it("opens an empty mapping in the way of those around it", async () => {
     expect(
       await afterSetting("agents: {}\n# coder: …\n", "agents.coder", "{ kind: command, run: [a] }"),
