@@ -204,9 +204,11 @@ const flawsNow = (layers: readonly Layer[]): readonly ToldFlaw[] => {
   }));
 };
 
-/** What is wrong inside a value is told with it. */
+/** What is wrong inside a value is told with it, and with each of them what is wrong of some together. */
 const flawsAt = (flaws: readonly ToldFlaw[], key: string): readonly string[] =>
-  flaws.filter((flaw) => flaw.key === key || flaw.key.startsWith(`${key}.`)).map(({ line }) => line);
+  flaws
+    .filter((flaw) => flaw.key === key || flaw.key.startsWith(`${key}.`) || key.startsWith(`${flaw.key}.`))
+    .map(({ line }) => line);
 
 /** Every key with the names there are put in: an agent has as many rows as an agent has settings. */
 const keysIn = (tree: Readonly<Record<string, unknown>>): readonly SettingKey[] => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
@@ -91,14 +91,26 @@ const putHeading = (doc: Document, heading: string): void => {
   below.commentBefore = [heading, below.commentBefore].filter((text) => text != null).join("\n");
 };
 
+/** A link is followed: the file it leads to is what people edit, also when it is not there yet. */
+const ledTo = (file: string): Promise<string> =>
+  readlink(file).then(
+    (link) => resolve(dirname(file), link),
+    () => file,
+  );
+
+const ANY_MAY_WRITE = 0o222;
+
 /** Whoever reads at the same time sees the old file or the new one. */
 export const replaceFile = async (file: string, text: string): Promise<void> => {
-  // A link is followed: the file it leads to is what people edit.
-  const target = await realpath(file).catch(() => file);
+  const target = await realpath(file).catch(() => ledTo(file));
   const mode = await stat(target).then(
     (facts) => facts.mode & 0o777,
     () => 0o644,
   );
+  if ((mode & ANY_MAY_WRITE) === 0)
+    throw new LedgerError("settings_invalid", `${file} is read-only, so it is left as it is.`, {
+      hint: `Make it writable: chmod u+w ${file}`,
+    });
   const draft = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(dirname(target), { recursive: true });

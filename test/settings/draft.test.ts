@@ -62,6 +62,11 @@ describe("a draft", () => {
       const { rows, defects } = draft.preview([{ key, value }]);
       return { row: rows.find((row) => row.key === key), defects };
     };
+    const both = await openSettingsDraft(await places({ project: "rollout: { tables: host.db }\n" }));
+    const { rows } = both.preview([{ key: "rollout.board", value: "BOARD.md" }]);
+    const wrong = rows.filter(({ defects }) => defects.length > 0);
+    expect(wrong.map(({ key }) => key)).toEqual(["rollout.tables", "rollout.board"]);
+    expect(wrong[0]?.defects[0]).toMatch(/tables or board, not both/);
     const number = withChange("maxParallelSteps", "900");
     expect(number.row).toMatchObject({
       changed: true,

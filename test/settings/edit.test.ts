@@ -53,6 +53,16 @@ describe("setSetting", () => {
     );
   });
 
+  it("leaves a file that nobody may write as it is", async () => {
+    const file = await fileWith(COMMENTED);
+    await chmod(file, 0o444);
+    await expect(setSetting({ file, key: "maxParallelSteps", value: "8" })).rejects.toMatchObject({
+      code: "settings_invalid",
+      hint: `Make it writable: chmod u+w ${file}`,
+    });
+    expect(await readFile(file, "utf8")).toBe(COMMENTED);
+  });
+
   it("opens an empty mapping in the way of those around it", async () => {
     expect(
       await afterSetting("agents: {}\n# coder: …\n", "agents.coder", "{ kind: command, run: [a] }"),
@@ -179,6 +189,15 @@ workspace:
     expect(await afterSetting("maxParallelSteps: many # hm\n", "maxParallelSteps", "3")).toBe(
       "maxParallelSteps: 3 # hm\n",
     );
+  });
+
+  it("follows a link to a file that is not there yet", async () => {
+    const folder = await newFolder();
+    const link = join(folder, "runledger.yaml");
+    await symlink("kept/settings.yaml", link);
+    await setSetting({ file: link, key: "leaseTtl", value: "9s" });
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(await readFile(join(folder, "kept", "settings.yaml"), "utf8")).toBe("leaseTtl: 9s\n");
   });
 
   it("keeps the mode of the file, and follows a link instead of replacing it", async () => {

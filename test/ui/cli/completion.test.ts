@@ -166,6 +166,12 @@ describe("Tab says nothing else", () => {
     expect(await offered("show", "la")).toEqual(["last"]);
   });
 
+  it("and makes no word of one that cannot be typed", async () => {
+    for (const name of ["two\nlines", "a\tblank", "\u001b[2Jescape", "turned\u202eround"])
+      await desk.type("note", run, name, "x");
+    expect(await offered("note", run, "")).toEqual(["reviewed"]);
+  });
+
   it("and shows no control character of a goal", async () => {
     const own = await openDesk(shop);
     try {
@@ -208,7 +214,7 @@ describe("in a real shell", () => {
     asked(
       "bash",
       ...["--norc", "-c"],
-      'source "$0"; COMP_WORDS=(runledger "$@"); COMP_CWORD=$#; _runledger; printf "%s\\n" "${COMPREPLY[@]}"',
+      `source "$0"; COMP_WORDS=(runledger "$@"); COMP_CWORD=$#; _runledger; printf "%s\\n" "\${COMPREPLY[@]}"`,
       scripts.bash ?? "",
       ...words,
     );

@@ -164,6 +164,19 @@ describe.skipIf(!hasTmux)("at a real terminal (skipped where tmux is not install
       await terminal.close();
     }
   }, 60_000);
+
+  it("Ctrl-Z where no shell could wake it goes on as before", async () => {
+    const terminal = await openTerminal("alone", 80, 24);
+    try {
+      await terminal.press(`exec node ${built.bin} tui`, "Enter");
+      await terminal.shows(/enter open/);
+      await terminal.press("C-z", "?");
+      await terminal.shows(/Keys · j k scroll/);
+      expect(await terminal.modes()).toBe("1 0");
+    } finally {
+      await terminal.close();
+    }
+  }, 60_000);
 });
 
 describe("without a terminal", () => {

@@ -17,7 +17,9 @@ const SAID_CHARS = 60;
 export const answer = async (cli: Cli, words: readonly string[], terminal: Terminal): Promise<void> => {
   try {
     const { files, words: found } = await find(cli, readTyped(cli, words), terminal);
-    const lines = found.map(
+    // A line that is broken would be two words, and nobody can type such a word anyway.
+    const typable = found.filter(({ word }) => safe(word) === word && !/[\t\n]/.test(word));
+    const lines = typable.map(
       ({ word, said }) => `${word}\t${brief(safe(said).replace(/\s+/g, " "), SAID_CHARS)}`,
     );
     terminal.out.write(`${[files ?? "nothing", ...lines].join("\n")}\n`);

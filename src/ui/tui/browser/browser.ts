@@ -80,9 +80,10 @@ export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
     say,
     refresh: reader.refresh,
     drive: driving.start,
+    pending: new Set(),
     tell: stage.tell,
   };
-  const leaving = openLeaving({ driving, ask, say, end: stage.end });
+  const leaving = openLeaving({ driving, pending: desk.pending, ask, say, end: stage.end });
   sight.pages.push(runsPage(desk));
   if (options.runId !== undefined) sight.pages.push(runPage(desk, options.runId));
   reader.refresh();
@@ -103,6 +104,7 @@ export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
       // What is read is drawn when it is there: not before, or every key would be drawn twice.
       else stage.redraw();
     },
+    typing: () => sight.dialog !== null || top(sight).typing?.(sight.size.columns) !== undefined,
     stop: leaving.stop,
     tick: ticking(desk, sight, reader),
   };

@@ -1,6 +1,6 @@
 import { boxWidth } from "../kit/frame.js";
 import { isText, type Key } from "../kit/keys.js";
-import { EMPTY, type Line, onGround, span, told, wrap } from "../kit/line.js";
+import { cut, EMPTY, type Line, onGround, span, told, wrap } from "../kit/line.js";
 import { type Typing, typed, typing, typingLine } from "../kit/typing.js";
 
 /** One thing that a dialog asks. */
@@ -102,13 +102,23 @@ const typedIn = (entry: Entry, key: Key): Entry => ({
 /** Choices seen at once. */
 const CHOICES_SEEN = 8;
 
+/** What agents and judges say may be long: more of it would push what is asked off the screen. */
+const TEXT_LINES = 4;
+
+const beginning = (lines: readonly string[], width: number): readonly string[] =>
+  lines.length <= TEXT_LINES
+    ? lines
+    : [...lines.slice(0, TEXT_LINES - 1), cut(`${lines[TEXT_LINES - 1]} …`, width)];
+
 export const dialogBox = (
   state: DialogState,
   columns: number,
 ): { readonly title: string; readonly content: readonly Line[] } => {
   const { dialog, at, missing } = state;
   const width = boxWidth(columns);
-  const words = dialog.text.flatMap((text) => wrap(text, width)).map((text) => [span(text)]);
+  const words = dialog.text
+    .flatMap((text) => beginning(wrap(text, width), width))
+    .map((text) => [span(text)]);
   const fields = dialog.fields.flatMap((_, index) => [EMPTY, ...fieldLines(state, index, width)]);
   const twin = wrap(dialog.twin(valuesOf(state)), width).map((text) => [span(text, "dim")]);
   const last = at >= dialog.fields.length - 1;

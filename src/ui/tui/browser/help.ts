@@ -33,6 +33,6 @@ export const helpLines = (page: PageName, width: number): readonly Line[] => {
 };
 
 const keyLine = ({ keys, does }: Binding): Line => [
-  span(pad(keys.slice(0, 2).map(keyName).join(" "), 10), "key"),
+  span(pad(keys.slice(0, 2).map(keyName).join(" "), 11), "key"),
   span(` ${does}`),
 ];

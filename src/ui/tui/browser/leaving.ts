@@ -13,22 +13,24 @@ export interface Leaving {
 
 export const openLeaving = (parts: {
   readonly driving: Driving;
+  readonly pending: ReadonlySet<Promise<void>>;
   readonly ask: (dialog: Dialog) => void;
   readonly say: (answer: Answer) => void;
   readonly end: () => void;
 }): Leaving => {
-  const { driving, ask, say, end } = parts;
+  const { driving, pending, ask, say, end } = parts;
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
     if (driving.count > 0)
       say({ tone: "busy", lines: ["Stopping what is driven from here; ctrl+c leaves at once."] });
-    void driving.stop().then(end);
+    void Promise.all([driving.stop(), ...pending]).then(end);
   };
   const leave = (): void => {
     if (driving.count === 0) {
-      end();
+      if (pending.size === 0) end();
+      else stop();
       return;
     }
     const runs = driving.count === 1 ? "A run is" : `${driving.count} runs are`;

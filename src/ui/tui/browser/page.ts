@@ -47,5 +47,7 @@ export type Desk = {
   refresh(): void;
   /** Carries a run on from here, in the background. */
   drive(run: Run): void;
+  /** What was asked of the ledger and is not answered yet; nobody leaves in the middle of it. */
+  readonly pending: Set<Promise<void>>;
   tell(sequence: string): void;
 };

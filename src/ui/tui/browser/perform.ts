@@ -8,12 +8,14 @@ export const perform = (desk: Desk, twin: string, work: () => Promise<Run | read
     const done = await work();
     return { tone: "good", lines: [twin, ...("runId" in done ? await standing(desk, done) : done)] };
   };
-  void told()
+  const answered = told()
     .catch((error: unknown): Answer => ({ tone: "bad", lines: [twin, ...refusal(error)] }))
     .then((answer) => {
+      desk.pending.delete(answered);
       desk.say(answer);
       desk.refresh();
     });
+  desk.pending.add(answered);
 };
 
 /** Where the run stands then, as the command line says it. */

@@ -13,7 +13,19 @@ import {
   wrap,
 } from "../kit/line.js";
 import { type Graph, graphOf } from "./graph.js";
-import { age, fact, lastWord, many, marked, shortId, shownAs, stepShown, viewShown } from "./words.js";
+import {
+  type Attended,
+  age,
+  fact,
+  lastWord,
+  many,
+  marked,
+  type Shown,
+  shortId,
+  shownAs,
+  stepShown,
+  viewShown,
+} from "./words.js";
 
 /** Lines that run side by side beyond this leave no room for words; then the steps are listed with what they wait for. */
 const LINES_MAX = { narrow: 5, wide: 12 } as const;
@@ -22,8 +34,7 @@ const NARROW = 100;
 /** What is known of a run at a glance; in full on its own page. */
 export const summaryLines = (view: RunView, size: Size, now: number): readonly Line[] => {
   const head = headLines(view, size.columns, now);
-  const { run } = view;
-  const steps = stepRows(run, size.columns);
+  const steps = stepRows(view, size.columns);
   const room = Math.max(0, size.rows - head.length - 1);
   const shown = steps.length <= room ? steps : steps.slice(0, Math.max(0, room - 1));
   const left = steps.length - shown.length;
@@ -80,17 +91,20 @@ const graphFor = (steps: readonly Step[], linesMax: number): Graph | null => {
 };
 
 /** The steps with what they wait for as lines, one a row, each behind what it waits for. */
-export const stepRows = (run: Run, columns: number): readonly StepRow[] => {
+export const stepRows = (view: Attended, columns: number): readonly StepRow[] => {
+  const { run } = view;
   const linesMax = columns < NARROW ? LINES_MAX.narrow : LINES_MAX.wide;
   const graph = graphFor(run.steps, linesMax);
   const byId = new Map(run.steps.map((step) => [step.spec.id, step]));
   const rows =
     graph === null
-      ? run.steps.map((step) => ({ step, gutter: [marked(stepShown(step))] }))
+      ? run.steps.map((step) => ({ step, gutter: [marked(stepShown(step, view))] }))
       : graph.rows.flatMap(({ id, before, behind }) => {
           const step = byId.get(id);
           if (step === undefined) return [];
-          return [{ step, gutter: [span(before, "faint"), marked(stepShown(step)), span(behind, "faint")] }];
+          return [
+            { step, gutter: [span(before, "faint"), marked(stepShown(step, view)), span(behind, "faint")] },
+          ];
         });
   const names = Math.min(
     Math.floor(columns / 4),
@@ -98,7 +112,7 @@ export const stepRows = (run: Run, columns: number): readonly StepRow[] => {
   );
   return rows.map(({ step, gutter }) => ({
     step,
-    line: stepLine(step, gutter, names, columns, graph === null),
+    line: stepLine(step, stepShown(step, view), { gutter, names, columns, listed: graph === null }),
   }));
 };
 
@@ -107,9 +121,18 @@ const ROOM = { word: 34, agent: 48, judge: 76 } as const;
 /** Less of a sentence says nothing. */
 const SAID_MIN = 12;
 
-const stepLine = (step: Step, gutter: Line, names: number, columns: number, listed: boolean): Line => {
+const stepLine = (
+  step: Step,
+  state: Shown,
+  layout: {
+    readonly gutter: Line;
+    readonly names: number;
+    readonly columns: number;
+    readonly listed: boolean;
+  },
+): Line => {
   const { spec, attempt } = step;
-  const state = stepShown(step);
+  const { gutter, names, columns, listed } = layout;
   const tries = attempt > 1 ? ` ×${attempt}` : "";
   const head: Line = [
     span(" "),

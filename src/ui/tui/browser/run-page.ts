@@ -78,7 +78,7 @@ type Row = { readonly stepId: string | null; readonly line: Line };
 const runRows = (view: RunView, columns: number, now: number): readonly Row[] => {
   const width = listWidth(columns);
   const other = (line: Line): Row => ({ stepId: null, line });
-  const steps = stepRows(view.run, width).map(({ step, line }) => ({ stepId: step.spec.id, line }));
+  const steps = stepRows(view, width).map(({ step, line }) => ({ stepId: step.spec.id, line }));
   return [...steps, other(EMPTY), ...factLines(view, width, now).map(other)];
 };
 

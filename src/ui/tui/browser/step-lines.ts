@@ -9,8 +9,9 @@ import { age, fact, many, marked, stepShown } from "./words.js";
 /** State, agent, judge and tries of a step, and what it is to do. */
 export const stepHead = (view: RunView, step: Step, columns: number, now: number): readonly Line[] => {
   const { spec, attempt, retryCount, state } = step;
-  const shown = stepShown(step);
-  const working = state.status === "in_progress" ? ` for ${age(state.startedAt, now)}` : "";
+  const shown = stepShown(step, view);
+  const working =
+    state.status === "in_progress" && !view.interrupted ? ` for ${age(state.startedAt, now)}` : "";
   const tries =
     attempt === 0
       ? []

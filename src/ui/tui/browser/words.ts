@@ -1,4 +1,11 @@
-import { awaitsApproval, type ListedRun, type Run, type Step, type StoredEvent } from "../../../index.js";
+import {
+  awaitsApproval,
+  type ListedRun,
+  type Run,
+  type RunView,
+  type Step,
+  type StoredEvent,
+} from "../../../index.js";
 import { eventTold } from "../../cli/describe.js";
 import { type Line, type Span, span, told } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
@@ -18,7 +25,10 @@ const STATES: Readonly<Record<string, Shown>> = {
   pending: { mark: "○", word: "pending", tone: "dim" },
   in_progress: { mark: "●", word: "working", tone: "busy" },
   verify_pending: { mark: "◐", word: "verifying", tone: "busy" },
+  left: { mark: "○", word: "begun", tone: "warn" },
+  proposed: { mark: "◐", word: "proposed", tone: "dim" },
   verified: { mark: "✔", word: "verified", tone: "good" },
+  reported: { mark: "✔", word: "reported", tone: "dim" },
   approved: { mark: "✔", word: "approved", tone: "good" },
   skipped: { mark: "–", word: "skipped", tone: "warn" },
   decomposed: { mark: "÷", word: "decomposed", tone: "warn" },
@@ -44,8 +54,15 @@ export const viewShown = (run: Run, interrupted: boolean): Shown => {
   );
 };
 
-export const stepShown = (step: Step): Shown => {
+/** What a view must say to tell whether anybody is at work. */
+export type Attended = Pick<RunView, "run" | "interrupted">;
+
+/** A step is worked on and verified only where somebody does it. */
+export const stepShown = (step: Step, { run, interrupted }: Attended): Shown => {
   if (awaitsApproval(step)) return shownAs("asks");
+  if (step.state.status === "in_progress" && interrupted) return shownAs("left");
+  if (step.state.status === "verify_pending" && (interrupted || run.state.status !== "running"))
+    return shownAs("proposed");
   return shownAs(step.state.status === "completed" ? step.state.how : step.state.status);
 };
 

@@ -1,5 +1,6 @@
 import {
   apart,
+  behind,
   clipLine,
   cut,
   cutLine,
@@ -116,8 +117,7 @@ const after = (line: Line, column: number): Line => {
     const from = Math.max(0, column - at);
     at += lineWidth([piece]);
     if (at <= column) continue;
-    const kept = [...piece.text].slice(from).join("");
-    rest.push({ ...piece, text: kept });
+    rest.push({ ...piece, text: behind(piece.text, from) });
   }
   return rest;
 };

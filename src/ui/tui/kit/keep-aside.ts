@@ -9,8 +9,11 @@ export const keepAside = (): (() => void) => {
   const write = stderr.write;
   const listeners = process.listeners("warning");
   const onWarning = (warning: Error): void => keep(`${warning.name}: ${warning.message}\n`);
-  stderr.write = (chunk: string | Uint8Array): boolean => {
+  stderr.write = (chunk: string | Uint8Array, ...more: readonly unknown[]): boolean => {
     keep(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
+    // Whoever waits for it to be written has waited long enough.
+    const written = more.at(-1);
+    if (typeof written === "function") queueMicrotask(() => written());
     return true;
   };
   // Node's own listener does not write through the stream.

@@ -35,6 +35,16 @@ const start = (text: string, width: number): string => {
   return taken;
 };
 
+/** What is left of it behind so many columns; a blank stands for the half of a wide character. */
+export const behind = (text: string, columns: number): string => {
+  const before = start(text, columns);
+  const missing = columns - widthOf(before);
+  if (missing <= 0) return text.slice(before.length);
+  const [first] = graphemes.segment(text.slice(before.length));
+  const whole = first?.segment ?? "";
+  return " ".repeat(Math.max(0, widthOf(whole) - missing)) + text.slice(before.length + whole.length);
+};
+
 /** Cut to fit, and it says so. */
 export const cut = (text: string, width: number): string => {
   if (widthOf(text) <= width) return text;

@@ -10,6 +10,8 @@ export interface Show {
   /** Pure and quick: it is asked at every change, and whenever the terminal has another size. */
   draw(size: Size): readonly Line[];
   press(key: Key): void;
+  /** Whether keys are text at the moment; when they are orders, nothing can be pasted. */
+  typing(): boolean;
   /** The terminal asks to end (a signal): finish what must be finished, then end. */
   stop(): void;
 }
@@ -39,7 +41,7 @@ export const Screen = ({ show, palette, frames, onChange, onError }: Props): Rea
   return null;
 };
 
-// What is pasted is text: a line break in it must not answer a question.
+// What is pasted is text: a line break in it must not answer a question, and none of it is an order.
 const usePress = (show: Show, onError: (error: unknown) => void): Parameters<typeof useInput>[0] => {
   const pasting = useRef(false);
   return useCallback(
@@ -48,6 +50,7 @@ const usePress = (show: Show, onError: (error: unknown) => void): Parameters<typ
         pasting.current = input === PASTE.begins;
         return;
       }
+      if (pasting.current && !show.typing()) return;
       const keys = pasting.current ? [...input].map((char) => (char < " " ? " " : char)) : keysOf(input, key);
       for (const one of keys) attempt(() => show.press(one), onError);
     },

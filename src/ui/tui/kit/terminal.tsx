@@ -85,6 +85,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   const { input, output } = tty;
   const frames = framesOn(output);
   const speakAgain = keepAside();
+  let returning: NodeJS.Immediate | undefined;
   const enter = (): void => {
     output.write((altScreen ? ENTER.alt : "") + ENTER.own);
     input.setRawMode(true);
@@ -99,8 +100,9 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   };
   const suspend = (): void => {
     giveBack();
-    process.once("SIGCONT", enter);
     process.kill(process.pid, "SIGTSTP");
+    // The next turn comes when it goes on: after fg, or at once where nobody could wake it and so nothing stops it.
+    returning = setImmediate(enter);
   };
   const redrawWhole = (): void => {
     frames.begin();
@@ -108,7 +110,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
   };
   const leave = (): void => {
     output.off("resize", redrawWhole);
-    process.off("SIGCONT", enter);
+    clearImmediate(returning);
     process.off("exit", leave);
     process.off("uncaughtExceptionMonitor", leave);
     ink.unmount();
@@ -126,6 +128,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
     draw: (size) => show.draw(size),
     // Ctrl-Z belongs to the terminal, whatever is shown.
     press: (key) => (key === "ctrl+z" ? suspend() : show.press(key)),
+    typing: () => show.typing(),
     stop: () => show.stop(),
   };
   const ink = render(

@@ -161,7 +161,11 @@ const NARROW = 70;
 
 const answerOf = (editor: Editor, width: number): readonly Line[] => {
   const { mode, said } = editor;
-  if (mode.kind === "naming") return [asked("Name of the new agent", typingLine(mode.line, width - 25))];
+  if (mode.kind === "naming")
+    return [
+      asked("Name of the new agent", typingLine(mode.line, width - 25)),
+      ...(said === undefined ? [] : [[span(`! ${told(said.text)}`, said.tone)]]),
+    ];
   if (mode.kind === "typing") {
     const row = trialRow(editor);
     const title = row === undefined ? mode.key : titleOf(row);

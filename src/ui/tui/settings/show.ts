@@ -49,6 +49,7 @@ export const settingsShow =
         else if (step.wish !== undefined) void save(step.wish === "save and leave");
         stage.redraw();
       },
+      typing: () => editor.mode.kind === "typing" || editor.mode.kind === "naming",
       // A terminal that is gone asks nobody; what was not saved was never promised.
       stop: () => stage.end(),
     };

@@ -162,7 +162,8 @@ const pressOnRow = (editor: Editor, key: Key): Editor | undefined => {
   if (row.kind === "toggle") return edited(editor, { key: row.key, value: String(row.value !== true) });
   if (row.kind === "choice") return edited(editor, { key: row.key, value: nextOption(row, back ? -1 : 1) });
   if (!["enter", " ", "e"].includes(key)) return undefined;
-  return tried(editor, row.key, typing(row.text));
+  // No quotes to be removed first where there is no text yet.
+  return tried(editor, row.key, typing(row.value === "" ? "" : row.text));
 };
 
 const nextOption = ({ options, value }: SettingRow, by: number): string => {
@@ -205,8 +206,8 @@ const pressNaming = (editor: Editor, { line }: { readonly line: Typing }, key: K
   if (key === "escape" || key === "ctrl+c") return { ...editor, mode: { kind: "list" } };
   const name = line.text.trim();
   if (key === "enter") {
-    if (name === "" || name.includes(".") || editor.items.some((item) => isOfAgent(item, name)))
-      return editor;
+    const refused = refusedName(editor, name);
+    if (refused !== undefined) return told(editor, "bad", refused);
     const value = "{ kind: command, run: [] }";
     const made = edited({ ...editor, mode: { kind: "list" } }, { key: `agents.${name}`, value });
     const at = made.items.findIndex((item) => item.kind === "row" && item.row.key === `agents.${name}.run`);
@@ -217,6 +218,13 @@ const pressNaming = (editor: Editor, { line }: { readonly line: Typing }, key: K
   }
   const next = typed(line, key);
   return next === undefined ? editor : { ...editor, mode: { kind: "naming", line: next } };
+};
+
+const refusedName = ({ items }: Editor, name: string): string | undefined => {
+  if (name === "") return "An agent needs a name.";
+  // It would be taken for keys inside each other.
+  if (name.includes(".")) return "No dots in the name of an agent.";
+  return items.some((item) => isOfAgent(item, name)) ? `There is an agent ${name}.` : undefined;
 };
 
 const isOfAgent = (item: Item, name: string): boolean =>

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { RunLedger } from "../../../../src/index.js";
 import { type Looking, look, NOW, openStory, RUNS, type Story, tellAll } from "../../../helpers/browsing.js";
 import * as cast from "../../../helpers/cast.js";
 import { makeSample, type Sample } from "../../../helpers/project.js";
@@ -212,6 +213,16 @@ describe("a list that changes while it is looked at", () => {
     await typing(screen, "escape");
     await screen.shows("Move the database");
   });
+
+  it("takes what is pasted only where something is typed", async () => {
+    const story = await told();
+    const screen = await look(story, SIZE);
+    await screen.shows("Ship the new shop");
+    await screen.press("\u001b[200~x?q\u001b[201~", "/", "\u001b[200~SHOP\u001b[201~");
+    await screen.shows("“SHOP” 2");
+    await screen.press("enter", "m", "\u001b[200~a name\u001b[201~");
+    await screen.shows("› a name");
+  });
 });
 
 describe("a journal", () => {
@@ -307,6 +318,38 @@ describe("driving from here", () => {
     await typing(screen, "ctrl+c", "enter");
     await screen.ended;
     expect(await app.view(runId)).toMatchObject({ interrupted: true, run: { state: { status: "running" } } });
+  });
+});
+
+describe("leaving while something is asked", () => {
+  it("waits for the answer, and leaves at once when it is there", async () => {
+    const story = await told();
+    const { ledger } = story.app;
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const slow: RunLedger = {
+      ...story.app,
+      ledger: { ...ledger, submit: (...given) => held.then(() => ledger.submit(...given)) },
+    };
+    const screen = await look({ ...story, app: slow }, SIZE, { runId: RUNS.asks });
+    await screen.shows("sign");
+    await typing(screen, "g", "j", "a");
+    await screen.shows('Approve "sign"');
+    await screen.press("enter");
+    let ended = false;
+    void screen.ended.then(() => {
+      ended = true;
+    });
+    await typing(screen, "ctrl+c");
+    expect(ended).toBe(false);
+    goOn();
+    await screen.ended;
+    const { run } = await story.app.view(RUNS.asks);
+    expect(run.steps.find(({ spec }) => spec.id === "sign")?.state).toMatchObject({
+      approval: { by: { role: "human" } },
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { helpLines } from "../../../../src/ui/tui/browser/help.js";
 import {
   type Binding,
   commandOf,
@@ -7,7 +8,10 @@ import {
   keyName,
   type PageName,
 } from "../../../../src/ui/tui/browser/keymap.js";
+import { boxWidth } from "../../../../src/ui/tui/kit/frame.js";
+import { lineWidth } from "../../../../src/ui/tui/kit/line.js";
 import { moved } from "../../../../src/ui/tui/kit/list.js";
+import { plainText } from "../../../helpers/screens.js";
 
 const PAGES: readonly PageName[] = ["runs", "run", "step", "journal", "event", "questions"];
 const bindings = Object.entries(keyMap) as [keyof typeof keyMap, Binding][];
@@ -24,6 +28,16 @@ describe("the keys", () => {
     const moving = bindings.filter(([, { group }]) => group === "move").flatMap(([, { keys }]) => keys);
     for (const key of moving)
       expect(moved({ at: 50, top: 45 }, key, 100, 10)).not.toEqual({ at: 50, top: 45 });
+  });
+
+  it("are all told side by side on the usual screen of 80 columns, in two straight columns", () => {
+    const width = boxWidth(80);
+    for (const page of PAGES)
+      for (const line of helpLines(page, width)) {
+        const text = plainText([line]);
+        expect([page, text, lineWidth(line) <= width]).toEqual([page, text, true]);
+        expect([page, text, text.charAt(width / 2 - 1).trim()]).toEqual([page, text, ""]);
+      }
   });
 
   it("are documented, all of them and no others", async () => {

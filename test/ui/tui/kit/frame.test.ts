@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { boxed, framed } from "../../../../src/ui/tui/kit/frame.js";
-import { lineWidth, span } from "../../../../src/ui/tui/kit/line.js";
+import { behind, fitLine, lineWidth, span } from "../../../../src/ui/tui/kit/line.js";
 import { moved, seen, TOP } from "../../../../src/ui/tui/kit/list.js";
 import { typed, typing, typingLine } from "../../../../src/ui/tui/kit/typing.js";
 import { plainText } from "../../../helpers/screens.js";
@@ -55,6 +55,34 @@ describe("a frame", () => {
         " enter open  a approve",
       ].join("\n"),
     );
+  });
+});
+
+describe("a box over wide characters", () => {
+  it.each([
+    "日本語の目標を示す一行です。",
+    "x日本語の目標を示す一行です。",
+    "👩‍👩‍👧 family 日本語の目標を示す。",
+  ])("leaves them in their columns: %s", (text) => {
+    for (let columns = 95; columns <= 110; columns += 1) {
+      const size = { columns, rows: 8 };
+      const body = Array.from({ length: 6 }, () => [
+        ...fitLine([span(text.repeat(8))], columns - 2),
+        span("││"),
+      ]);
+      for (const line of boxed(
+        framed({ ...frame, body }, size),
+        { title: "?", content: [[span("yes")]] },
+        size,
+      ))
+        expect(lineWidth(line)).toBe(columns);
+    }
+  });
+
+  it("is beside the half of a character that it covers", () => {
+    expect(behind("日本語", 3)).toBe(" 語");
+    expect(behind("日本語", 2)).toBe("本語");
+    expect(behind("abc", 0)).toBe("abc");
   });
 });
 

@@ -21,6 +21,7 @@ const keyboard =
         else keys.push(key);
         stage.redraw();
       },
+      typing: () => true,
       stop: () => stage.end(),
       ...more,
     };
@@ -55,6 +56,13 @@ describe("a show at a terminal", () => {
     shown(terminal, keyboard());
     await terminal.press("jjG\r", "\u001b[200~yes\rno\u001b[201~", "k");
     await terminal.shows(/keys j j G enter y e s {3}n o k$/);
+  });
+
+  it("takes nothing that is pasted for orders", async () => {
+    const terminal = fakeTerminal({ columns: 60, rows: 4 });
+    shown(terminal, keyboard({ typing: () => false }));
+    await terminal.press("j", "\u001b[200~xqs\u001b[201~", "k");
+    await terminal.shows(/keys j k$/);
   });
 
   it("draws only what has changed", async () => {

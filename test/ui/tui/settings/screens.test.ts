@@ -141,6 +141,21 @@ describe("the editor", () => {
     await terminal.shows("2 changes are in");
   });
 
+  it("takes what is pasted only where a value is typed", async () => {
+    const { terminal, file } = await open(USUAL);
+    await terminal.press("\u001b[200~ s q\u001b[201~", "j");
+    await terminal.shows("nothing unsaved");
+    expect(await readFile(file, "utf8")).toBe(PROJECT);
+    await terminal.press("j", "j", "j", "j", "j", "enter", "ctrl+u", "\u001b[200~36h\u001b[201~");
+    await terminal.shows("Stale after: 36h");
+  });
+
+  it("takes text where there was none, as it is typed", async () => {
+    const { terminal } = await open(USUAL);
+    await terminal.press("G", "enter", ..."BOARD.md", "enter");
+    await terminal.shows(/• Markdown board +BOARD\.md +unsaved/);
+  });
+
   it("takes no text that is wrong, and keeps it to be mended", async () => {
     const { terminal } = await open(USUAL);
     await terminal.press("tab", "enter", "ctrl+u", ..."900", "enter");

@@ -34,6 +34,26 @@ describe("the editor's list", () => {
   });
 });
 
+describe("a new agent", () => {
+  it.each([
+    ["a dot in it", "a.b", "No dots in the name"],
+    ["a name that is taken", "coder", "There is an agent coder."],
+    ["no name", "", "An agent needs a name."],
+  ])("that cannot be made with %s says why, and what was typed stays", async (_what, name, why) => {
+    const editor = ["a", ...name, "enter"].reduce(
+      (now, key) => press(now, key, 10).editor,
+      await editorOf(YAML),
+    );
+    expect(editor.edits).toEqual([]);
+    const text = plainText(drawEditor(editor, { columns: 80, rows: 24 }));
+    expect(text).toContain(`Name of the new agent: ${name}`.trimEnd());
+    expect(text).toContain(why);
+    expect(plainText(drawEditor(press(editor, "x", 10).editor, { columns: 80, rows: 24 }))).not.toContain(
+      why,
+    );
+  });
+});
+
 describe("whatever is typed", () => {
   const key = fc.constantFrom(
     ...[

@@ -1,13 +1,12 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { buildPackage } from "../../../helpers/built.js";
 import { type Desk, openDesk } from "../../../helpers/cli.js";
 
 const exec = promisify(execFile);
-const main = resolve("dist/cli/main.js");
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
 let desk: Desk;
@@ -43,12 +42,13 @@ describe("without a terminal", () => {
 
 describe.skipIf(!hasTmux)("at a real terminal (skipped where tmux is not installed)", () => {
   it("a value is typed, checked, saved, and the terminal is as it was", async () => {
-    if (!existsSync(main)) execFileSync("npm", ["run", "build"]);
+    const built = buildPackage();
+    onTestFinished(() => built.remove());
     desk = await openDesk({ "runledger.yaml": FILE });
     const terminal = await openTerminal();
     try {
       await terminal.press("echo before", "Enter");
-      await terminal.press(`node ${main} settings; echo "exit $?"`, "Enter");
+      await terminal.press(`node ${built.bin} settings; echo "exit $?"`, "Enter");
       await terminal.shows(/^ Settings › Automation → RunLedger/m);
       await terminal.press("Tab", "Enter", "C-u", "0");
       await terminal.shows(/! found 0, expected at least 1$/m);
