@@ -227,9 +227,10 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     expect([rollout.stage, await recorded(app)]).toEqual(["shadow", 1]);
   },
   "runLedger.writeThrough": async () => {
-    const { app, create, file, rollout } = await rolledOut("enabled: true, writeThrough: true");
+    const { app, file, rollout } = await rolledOut("enabled: true, writeThrough: true");
     await writeFile(file, "<!-- runledger:end -->");
-    expect((await create()).degraded).toMatchObject({ code: "store_unavailable" });
+    const unnamed = { kind: "workflow", sessionKey: "s", name: "Ours", request: "" } as const;
+    expect((await rollout.create(unnamed)).degraded).toMatchObject({ code: "store_unavailable" });
     expect([rollout.stage, await recorded(app)]).toEqual(["write_through", 1]);
   },
   "runLedger.authoritativeRead": async () => {
