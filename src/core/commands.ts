@@ -77,7 +77,14 @@ export const Command = z.discriminatedUnion("type", [
     verdict: Verdict,
     round,
   }),
-  closed({ type: z.literal("apply_policy"), stepId, decision: PolicyAction, reason }),
+  closed({
+    type: z.literal("apply_policy"),
+    stepId,
+    decision: PolicyAction,
+    reason,
+    /** The attempt whose refusal was looked at: a later one in its place is not meant. */
+    attempt: z.int().optional(),
+  }),
   closed({ type: z.literal("approve_step"), stepId, reason: optionalReason, proposalSeq }),
   closed({ type: z.literal("reject_step"), stepId, reason, proposalSeq }),
   closed({

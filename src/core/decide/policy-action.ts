@@ -34,10 +34,20 @@ export const applyPolicy: Decider<"apply_policy"> = (command, run, context) => {
         hint: "Policy actions answer a failed, errored or interrupted step.",
       },
     );
+  requireSeenAttempt(step, command.attempt);
   const { decision } = command;
   const check = preconditions[decision.action] as Precondition<PolicyActionType>;
   check(decision, run, step, context);
   return [policyApplied(step, command), ...followUp(run, step, command)];
+};
+
+const requireSeenAttempt = ({ spec, attempt }: Step, seen: number | undefined): void => {
+  if (seen === undefined || seen === attempt) return;
+  throw new LedgerError(
+    "no_policy_request",
+    `Step "${spec.id}" is at attempt ${attempt} now; attempt ${seen} asks nothing any more.`,
+    { hint: "Look at what was refused since, then answer that." },
+  );
 };
 
 type ActionOf<T extends PolicyActionType> = Extract<PolicyAction, { action: T }>;

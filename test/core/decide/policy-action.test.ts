@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Command } from "../../../src/core/commands.js";
 import { PolicyActionType } from "../../../src/core/events.js";
 import { nextActions } from "../../../src/core/next.js";
 import { policyRequestOf } from "../../../src/core/policy-request.js";
@@ -24,6 +25,19 @@ describe("retry", () => {
     });
     const again = given(run).when(cast.start("a")).thenHappened("step_started");
     expect(stepIn(again, "a").attempt).toBe(2);
+  });
+
+  test("of an attempt that was looked at answers no later one", () => {
+    const again = playedOn(failed(), {}, policy("a", cast.retry), ...tried, cast.fail("a"));
+    const skipped = (seen: number): Command => ({
+      type: "apply_policy",
+      stepId: "a",
+      decision: cast.skip,
+      reason: "because",
+      attempt: seen,
+    });
+    given(again).when(skipped(1), person).thenRefuses("no_policy_request");
+    given(again).when(skipped(2), person).thenHappened("policy_decision_applied");
   });
 
   test("starts clean when asked to, once", () => {

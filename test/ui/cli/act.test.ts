@@ -89,6 +89,13 @@ describe("policy", () => {
     expect((await policy(id, "retry")).code).toBe(0);
   });
 
+  it("--attempt answers the attempt that was looked at, and no other", async () => {
+    const id = await refusedRun();
+    const { code, err } = await policy(id, "skip", "--attempt", "7");
+    expect([code, err]).toEqual([5, expect.stringMatching(/^error \[no_policy_request\]: .*attempt 7 asks/)]);
+    expect((await policy(id, "skip", "--attempt", "1")).code).toBe(0);
+  });
+
   it("change_agent hands the step over", async () => {
     const id = await refusedRun();
     expect((await policy(id, "change_agent", "--agent", "maker")).code).toBe(0);

@@ -83,6 +83,8 @@ export type PolicyOptions = Keyed & {
   /** A file with a validator, or the JSON object itself. */
   readonly validator?: string;
   readonly fresh?: boolean;
+  /** The attempt that was looked at. */
+  readonly attempt?: number;
 };
 
 export const applyPolicy = async (
@@ -93,7 +95,8 @@ export const applyPolicy = async (
   options: PolicyOptions,
 ): Promise<number> => {
   const { runId, stepId, action } = target;
-  const { agent, steps, validator, fresh, reason } = options;
+  const { agent, steps, validator, fresh, reason, attempt } = options;
+  const seen = attempt === undefined ? {} : { attempt };
   requireItsOption(action, options);
   const input = {
     action,
@@ -105,7 +108,8 @@ export const applyPolicy = async (
     ...(fresh === undefined ? {} : { fresh }),
   };
   const decision = await aboutFile(steps ?? "--validator", () => app.readDecision(runId, stepId, input));
-  return act(app, output, caller, runId, { type: "apply_policy", stepId, decision, reason }, options);
+  const command = { type: "apply_policy", stepId, decision, reason, ...seen } as const;
+  return act(app, output, caller, runId, command, options);
 };
 
 /** What an action needs besides its reason. */

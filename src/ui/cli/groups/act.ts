@@ -47,6 +47,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .option("--steps <file>", "decompose: a file with a JSON array of steps")
     .option("--validator <json>", "change_validator: a JSON object, or a file with one")
     .option("--fresh", "retry: start from a clean clone")
+    .option("--attempt <n>", "only when this attempt is still the last one", positive)
     .addOption(idempotencyKey())
     .action((id: string, stepId: string, action, options) =>
       withLedger(async (app, b) => {

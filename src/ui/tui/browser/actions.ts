@@ -78,11 +78,12 @@ const policy =
           : `Step "${step.spec.id}" asks nothing: only a refused, errored or interrupted step can be answered.`,
       );
     const stepId = step.spec.id;
+    const { attempt } = step;
     const agents = desk.app.agentNames.filter((name) => name !== step.spec.ownerAgent);
     if (action === "change_agent" && agents.length === 0)
       return nothing("There is no other agent in runledger.yaml.");
     const twin = ({ agent, reason: why }: Values): string =>
-      `runledger policy ${runId} ${quoted(stepId)} ${action}${agent === undefined ? "" : ` --agent ${quoted(agent)}`}${withReason(why)}`;
+      `runledger policy ${runId} ${quoted(stepId)} ${action}${agent === undefined ? "" : ` --agent ${quoted(agent)}`} --attempt ${attempt}${withReason(why)}`;
     const decision = ({ agent = "" }: Values): PolicyAction =>
       action === "retry"
         ? { action, fresh: false }
@@ -106,6 +107,7 @@ const policy =
           stepId,
           decision: decision(values),
           reason: values.reason ?? "",
+          attempt,
         } as const;
         perform(desk, twin(values), submitting(desk, runId, command));
       },

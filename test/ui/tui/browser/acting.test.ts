@@ -89,7 +89,7 @@ describe("acting from the keyboard", () => {
     await typing(screen, key);
     await screen.press(...reason, "enter");
     const said = reason.includes(" ") ? `'${reason}'` : reason;
-    await screen.shows(`✔ runledger policy ${RUNS.refused} fix ${word} --reason ${said}`);
+    await screen.shows(`✔ runledger policy ${RUNS.refused} fix ${word} --attempt 1 --reason ${said}`);
     await screen.shows("It is paused; every request is answered.");
     expect((await stepOf(story, RUNS.refused, "fix"))?.lastDecision).toMatchObject({ decision, reason });
   });
@@ -318,6 +318,21 @@ describe("driving from here", () => {
     await typing(screen, "ctrl+c", "enter");
     await screen.ended;
     expect(await app.view(runId)).toMatchObject({ interrupted: true, run: { state: { status: "running" } } });
+  });
+});
+
+describe("a refusal that is answered", () => {
+  it("is the one on the screen, not one that came while the question stood", async () => {
+    const story = await told();
+    const screen = await look(story, SIZE, { runId: RUNS.refused });
+    await screen.shows("fix");
+    await typing(screen, "t");
+    await screen.shows(/runledger policy .* retry --attempt 1/);
+    await story.tell(1, RUNS.refused, cast.policy("fix", cast.retry), cast.resume(), cast.start("fix"));
+    await story.tell(1, RUNS.refused, cast.propose("fix"), cast.fail("fix"));
+    await typing(screen, ..."again");
+    await screen.press("enter");
+    await screen.shows(/✘ runledger policy .* --attempt 1[\s\S]*\[no_policy_request\]/);
   });
 });
 
