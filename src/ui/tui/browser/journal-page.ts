@@ -18,6 +18,7 @@ import { moved, type Place, seen, TOP } from "../kit/list.js";
 import type { Dialog } from "./dialog.js";
 import { eventLines, eventPage } from "./event-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
+import { hasHead, listRows, paneWidth } from "./layout.js";
 import type { Desk, Page } from "./page.js";
 import { counted, eventMark, eventText, shortId } from "./words.js";
 
@@ -41,11 +42,6 @@ const LOOKED_AT_ONCE = 500;
 const ALL_TYPES = "every type";
 /** Lines above the list. */
 const ABOVE = 2;
-const ROWS_FOR_HEAD = 10;
-const WIDE = 150;
-
-const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
-const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
 
 /** The journal and what was collected of it. */
 type State = JournalView & {
@@ -94,7 +90,7 @@ export const journalPage = (desk: Desk, runId: string): Page => {
     name: "journal",
     load: async (size) => {
       const before = state;
-      const read = await readJournal(desk, runId, before, listRows(size));
+      const read = await readJournal(desk, runId, before, listRows(size, ABOVE));
       if (state !== before) desk.refresh();
       else {
         state = read;
@@ -107,7 +103,7 @@ export const journalPage = (desk: Desk, runId: string): Page => {
     type: search.type,
     typing: search.shown,
     command: (name, key, size) => {
-      const place = moved(state.place, keyFor(name, key), state.count, listRows(size));
+      const place = moved(state.place, keyFor(name, key), state.count, listRows(size, ABOVE));
       const order = orders[name];
       if (place !== undefined)
         state = { ...state, place, follow: state.follow && place.at === state.count - 1 };
@@ -180,7 +176,7 @@ const drawJournal = (view: JournalView, size: Size): readonly Line[] => {
 };
 
 const listLines = (view: JournalView, size: Size): readonly Line[] => {
-  const head = size.rows >= ROWS_FOR_HEAD ? [stateLine(view), EMPTY] : [];
+  const head = hasHead(size) ? [stateLine(view), EMPTY] : [];
   if (view.rows.length === 0)
     return [...head, [span(view.looked < view.total ? " Looking…" : " No such event.", "dim")]];
   return [

@@ -14,6 +14,7 @@ import {
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
 import { keyFor } from "./keymap.js";
+import { hasHead, listRows } from "./layout.js";
 import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { runPage } from "./run-page.js";
@@ -41,8 +42,6 @@ type QuestionsView = {
 const RUNS_MAX = 200;
 const WAITING = { statuses: ["planning", "running", "paused"], waiting: true } as const;
 const ABOVE = 2;
-const ROWS_FOR_HEAD = 10;
-const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
 
 type State = QuestionsView & {
   readonly chosenId: string | null;
@@ -67,7 +66,7 @@ export const questionsPage = (desk: Desk): Page => {
     name: "questions",
     load: async (size) => {
       const before = state;
-      const read = await readQuestions(desk, before, listRows(size));
+      const read = await readQuestions(desk, before, listRows(size, ABOVE));
       if (state === before) state = read;
       else desk.refresh();
     },
@@ -81,7 +80,7 @@ export const questionsPage = (desk: Desk): Page => {
       "back",
     ],
     command: (name, key, size) => {
-      const place = moved(state.place, keyFor(name, key), state.questions.length, listRows(size));
+      const place = moved(state.place, keyFor(name, key), state.questions.length, listRows(size, ABOVE));
       const question = chosen();
       if (place !== undefined) state = { ...state, place, chosenId: idOf(state.questions[place.at]) };
       else if (name === "open" && question !== undefined) desk.open(pageOf(desk, question));
@@ -185,18 +184,17 @@ const drawQuestions = (
 ): readonly Line[] => {
   const rest =
     more > 0 ? `, and ${many(more, "more run", "more runs")} that ${more === 1 ? "waits" : "wait"}` : "";
-  const head =
-    size.rows >= ROWS_FOR_HEAD
-      ? [
-          [
-            span(` ${counted(questions.length)} `, "strong"),
-            span(`${questions.length === 1 ? "question" : "questions"}${rest}`, "dim"),
-          ],
-          EMPTY,
-        ]
-      : [];
+  const head = hasHead(size)
+    ? [
+        [
+          span(` ${counted(questions.length)} `, "strong"),
+          span(`${questions.length === 1 ? "question" : "questions"}${rest}`, "dim"),
+        ],
+        EMPTY,
+      ]
+    : [];
   if (questions.length === 0) return [...head, [span(" Nothing waits for you.", "dim")]];
-  const rows = listRows(size);
+  const rows = listRows(size, ABOVE);
   return [
     ...head,
     ...questions.slice(place.top, place.top + rows).map((question, index) => {

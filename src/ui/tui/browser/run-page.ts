@@ -4,6 +4,7 @@ import { beside, EMPTY, type Line, onGround, type Size, span, told } from "../ki
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
+import { paneWidth } from "./layout.js";
 import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { factLines, headLines, stepRows } from "./run-lines.js";
@@ -66,9 +67,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
   };
 };
 
-/** From here there is room for the chosen step beside the run. */
-const WIDE = 150;
-const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
+/** What the chosen step beside the run leaves. */
 const listWidth = (columns: number): number =>
   paneWidth(columns) === 0 ? columns : columns - paneWidth(columns) - 3;
 

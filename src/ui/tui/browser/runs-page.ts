@@ -17,6 +17,7 @@ import {
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
+import { hasHead, listRows, paneWidth } from "./layout.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
@@ -61,13 +62,6 @@ type RunsView = {
 const COUNT_AGAIN_MS = 15_000;
 /** Lines above the list: filters, a blank, the names of the columns. */
 const ABOVE = 3;
-/** With fewer rows the list needs them all. */
-const ROWS_FOR_HEAD = 10;
-/** From here there is room for the chosen run beside the list. */
-const WIDE = 150;
-
-const listRows = ({ rows }: Size): number => Math.max(1, rows - (rows >= ROWS_FOR_HEAD ? ABOVE : 0));
-const paneWidth = (columns: number): number => (columns >= WIDE ? Math.floor(columns * 0.42) : 0);
 
 /** The list and what is chosen in it. */
 type State = RunsView & {
@@ -116,7 +110,7 @@ export const runsPage = (desk: Desk): Page => {
     type: search.type,
     typing: search.shown,
     command: (name, key, size) => {
-      const next = ordered(state, name, key, listRows(size));
+      const next = ordered(state, name, key, listRows(size, ABOVE));
       if (next !== undefined) state = next;
       const chosen = row();
       if (name === "search") search.open(state.text);
@@ -158,9 +152,9 @@ const queryOf = ({ filter, text }: State) => ({
 
 /** A window of the list, whatever its length; what it is a window of is counted again only when that may have changed. */
 const readRuns = async (desk: Desk, before: State, size: Size): Promise<State> => {
-  const state = await countedNow(desk, before, listRows(size));
-  const place = seen(state.place, state.total, listRows(size));
-  const rows = await desk.app.list({ ...queryOf(state), limit: listRows(size), offset: place.top });
+  const state = await countedNow(desk, before, listRows(size, ABOVE));
+  const place = seen(state.place, state.total, listRows(size, ABOVE));
+  const rows = await desk.app.list({ ...queryOf(state), limit: listRows(size, ABOVE), offset: place.top });
   const row = rows[place.at - place.top];
   const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
   const chosen = wide ? await desk.app.view(row.runId) : null;
@@ -201,8 +195,7 @@ const drawRuns = (view: RunsView, size: Size, now: number): readonly Line[] => {
 };
 
 const listLines = (view: RunsView, size: Size, now: number): readonly Line[] => {
-  const head =
-    size.rows >= ROWS_FOR_HEAD ? [filterLine(view, size.columns), EMPTY, headLine(size.columns)] : [];
+  const head = hasHead(size) ? [filterLine(view, size.columns), EMPTY, headLine(size.columns)] : [];
   if (view.rows.length === 0) return [...head, ...nothingLines(view)];
   return [
     ...head,
