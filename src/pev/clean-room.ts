@@ -5,7 +5,7 @@ import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import { changedFiles, listTree } from "./objects.js";
-import { PROVISION_MS, provision } from "./provision.js";
+import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -16,6 +16,7 @@ import {
 import { giveGit, layCommit, TREE } from "./room-tree.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
+import { findIncluded, type Inclusion } from "./worktree-include.js";
 import { watchFiles } from "./written-files.js";
 
 export type CleanRoomOptions = RoomFrameOptions & {
@@ -27,6 +28,7 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly base: string | null;
   /** Where dependencies come from, see Provisioning. */
   readonly projectDir: string;
+  readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
   /** Whether somebody will ask which files were written. */
@@ -49,7 +51,7 @@ export interface BaseCache {
  * run, only the difference is written, see RoomsAhead.
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
-  const { store, commit, base, projectDir, setup, share, disposal } = options;
+  const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
   const folder = await openFolder(options);
   const atBase = once(() => openBase(options));
   const dispose = async (): Promise<void> => {
@@ -62,6 +64,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   });
   const tree = join(folder.path, TREE);
   const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
+  const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
   return {
@@ -73,7 +76,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),
     cachedAtBase: async (compute) => {
-      known = await cachedAtBase(options, () => atBase.get(), compute);
+      known = await cachedAtBase(options, await included.get(), () => atBase.get(), compute);
       return known?.value;
     },
     provision: async () => {
@@ -82,6 +85,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return provision({
         tree,
         projectDir,
+        included: await included.get(),
         setup,
         share,
         whenPresent: "replace",
@@ -118,19 +122,20 @@ const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefine
   if (failed === undefined) return room;
   await room.dispose();
   throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`, {
-    hint: "Mend workspace.setup or workspace.share in runledger.yaml.",
+    hint: PROVISION_HINT,
   });
 };
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
   { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  { files: included }: Inclusion,
   atBase: () => Promise<OwnedRoom | undefined>,
   compute: (base: Room) => Promise<unknown>,
 ): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
-  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share });
+  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included });
   const known = await baseCache.get(key);
   if (known !== undefined) return known;
   const room = await atBase();
