@@ -27,6 +27,7 @@ const SLOW = [
   "test/ui/tui/**/tmux.test.ts",
   "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,tampering,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
+  "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads and bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
