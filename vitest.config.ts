@@ -17,10 +17,11 @@ const closingLine: Reporter = {
 };
 
 /**
- * Whole attacks, whole projects of other languages, hosts killed between two writes, real shells and terminals, every command
+ * Whole attacks, validators against every cheat, whole projects of other languages, hosts killed between two writes, real shells and terminals, every command
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
+  "test/pev/selftest.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
