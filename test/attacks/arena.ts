@@ -47,7 +47,12 @@ export type ArenaOptions = {
 export const openArena = async ({ project, settings = {}, level }: ArenaOptions): Promise<Arena> => {
   const secrets = { [SECRET]: `swordfish-${randomUUID()}`, DEPLOY_KEY: `sesame-${randomUUID()}` };
   const files = { ...projects[project]?.files, "runledger.yaml": stringify(allSettings(settings, level)) };
-  const sample = await makeSample(files, (place) => ({ ...secrets, ...toolHomes(), ...homeIn(place) }));
+  const sample = await makeSample(files, (place) => ({
+    ...secrets,
+    ...toolHomes(),
+    ...homeIn(place),
+    ...carelessness(place),
+  }));
   const { place, repo } = sample;
   for (const folder of ["home", "tmp", "lair"]) await mkdir(join(place, folder), { mode: 0o700 });
   await writeFile(join(place, "home", "diary.txt"), "Dear diary\n");
@@ -89,12 +94,23 @@ const allSettings = (settings: Readonly<Record<string, unknown>>, level: Level) 
   agents: {
     [OUTLAW]: { kind: "command", run: ["sh", "-c", 'eval "$RUNLEDGER_GOAL"'], env: [SECRET], timeout: "20s" },
   },
-  workspace: { passEnv: [SECRET] },
+  workspace: { passEnv: [SECRET, "NODE_OPTIONS", "BASH_ENV", "ENV", "LD_PRELOAD", "GIT_DIR"] },
   ...settingsOf(level),
   ...settings,
 });
 
 const homeIn = (place: string) => ({ HOME: join(place, "home"), TMPDIR: join(place, "tmp") });
+
+/** The user's own environment: a PATH that looks around, and what others have had it name. */
+const carelessness = (place: string) => ({
+  PATH: `.:./bin:${process.env.PATH}`,
+  NODE_OPTIONS: `--import=${join(place, "lair", "preload.mjs")}`,
+  BASH_ENV: join(place, "lair", "profile.sh"),
+  ENV: join(place, "lair", "profile.sh"),
+  LD_PRELOAD: join(place, "lair", "evil.so"),
+  GIT_DIR: join(place, "lair", "evil.git"),
+  npm_config_script_shell: join(place, "lair", "profile.sh"),
+});
 
 /** Where this machine keeps toolchains; the arena's home has none. */
 const toolHomes = (): Record<string, string> => {
