@@ -31,7 +31,7 @@ export const openAgents = (options: {
         projectDir,
         places,
         environment,
-        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+        logFile: (task) => agentLogFile(logFolder, task),
       }),
     );
   for (const [name, work] of Object.entries(functions)) {

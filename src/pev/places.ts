@@ -18,6 +18,8 @@ const Place = z.strictObject({
   token: z.uuid().optional(),
   runId: z.string(),
   stepId: z.string().optional(),
+  /** Of a raced step's workspace. */
+  candidate: z.int().optional(),
   base: z.string().optional(),
   /** `host:pid:start` of the orchestrator that made it. */
   owner: z.string(),

@@ -2,6 +2,7 @@ import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Places } from "../../pev/places.js";
+import type { AttemptOfStep } from "../logs.js";
 import type { Agent, AgentTask } from "./agent.js";
 
 export type CommandAgentOptions = {
@@ -14,7 +15,7 @@ export type CommandAgentOptions = {
   /** The orchestrator's own environment, from which only named variables are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the live log of an attempt goes. */
-  readonly logFile: (runId: string, stepId: string, attempt: number) => string;
+  readonly logFile: (task: AttemptOfStep) => string;
 };
 
 /** A chatty agent cannot fill the disk: so many bytes of its log are kept as it speaks. */
@@ -26,7 +27,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
     // Loaded with the first agent that works: every opening of a ledger comes by here.
     const { runProcess } = await import("../../pev/sandbox.js");
     const argv = resolveProgram(options.run, options.projectDir);
-    const log = await openLog(options.logFile(task.runId, task.stepId, task.attempt));
+    const log = await openLog(options.logFile(task));
     try {
       const result = await runProcess({
         argv,
@@ -96,6 +97,7 @@ const environmentOf = async (
     RUNLEDGER_RUN_ID: task.runId,
     RUNLEDGER_STEP_ID: task.stepId,
     RUNLEDGER_ATTEMPT: String(task.attempt),
+    ...(task.candidate === null ? {} : { RUNLEDGER_CANDIDATE: String(task.candidate) }),
     RUNLEDGER_GOAL: task.goal,
     RUNLEDGER_FEEDBACK: feedbackText(task.feedback),
     RUNLEDGER_TASK: taskFile,
