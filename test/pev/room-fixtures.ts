@@ -102,6 +102,7 @@ export const cleanRoomOptions = async (
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
     projectDir: join(folder, "source"),
+    ownFiles: [],
     setup: [],
     share: [],
     validatorDigest: "digest",
