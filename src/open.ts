@@ -32,6 +32,7 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -127,6 +128,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -216,6 +218,7 @@ const openProject = async (parts: {
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls: openWalls(settings.limits),
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
