@@ -104,6 +104,7 @@ export const cleanRoomOptions = async (
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
     projectDir: join(folder, "source"),
+    ownFiles: [],
     setup: [],
     share: [],
     validatorDigest: "digest",
