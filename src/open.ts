@@ -34,6 +34,7 @@ import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -132,6 +133,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -222,6 +224,7 @@ const openProject = async (parts: {
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls: openWalls(settings.limits),
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
