@@ -1,5 +1,6 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
+import type { Redactor } from "../core/redact.js";
 import type { Places } from "../pev/places.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
@@ -18,9 +19,10 @@ export const openAgents = (options: {
   readonly projectDir: string;
   readonly logFolder: string;
   readonly places: Places;
+  readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, environment } = options;
+  const { commands, functions, projectDir, logFolder, places, environment, redactor } = options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env }] of Object.entries(commands))
     agents.set(
@@ -31,6 +33,7 @@ export const openAgents = (options: {
         projectDir,
         places,
         environment,
+        redactor,
         logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
       }),
     );

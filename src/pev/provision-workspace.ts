@@ -19,7 +19,7 @@ export const provisionWorkspace = async (
   tree: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, places, passEnv, environment } = project;
+  const { setup, share, folder: projectDir, places, passEnv, environment, redactor } = project;
   if (setup.length === 0 && share.length === 0) return;
   const scratch = join(placeFolder, "setup");
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
@@ -32,7 +32,7 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal }),
+    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal, redactor }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

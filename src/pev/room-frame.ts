@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
+import type { Redactor } from "../core/redact.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
@@ -38,6 +39,7 @@ export type RoomFrameOptions = {
   /** For all commands of the validator together, from its first one on. */
   readonly timeoutMs: number;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  readonly redactor: Redactor;
   /** Aborts when nobody wants the verdict any more: everything in the room is stopped. */
   readonly signal: AbortSignal;
 };
@@ -74,7 +76,7 @@ export const openRoomFrame = async (
   options: RoomFrameOptions,
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
-  const { places, runId, name, passEnv, cacheFolder } = options;
+  const { places, runId, name, passEnv, cacheFolder, signal, redactor } = options;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -83,7 +85,7 @@ export const openRoomFrame = async (
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
   const run: RoomFrame["run"] = (cwd, argv, timeoutMs) =>
-    runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal });
+    runProcess({ argv, cwd, env: environment, timeoutMs, place, signal, redactor });
   return {
     folder,
     scratch,
@@ -111,9 +113,17 @@ const commandsIn = (cwd: string, { environment, place, options }: Surroundings):
   const exec: Room["exec"] = async (argv, { env, stdoutBytesMax = 0 } = {}): Promise<Execution> => {
     until ??= performance.now() + options.timeoutMs;
     const timeoutMs = Math.ceil(until - performance.now());
-    const { signal } = options;
-    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, place, signal };
-    const { log, cancelled: _, survivors: __, ...end } = await runProcess(call);
+    const { signal, redactor } = options;
+    const call = { argv, cwd, timeoutMs, stdoutBytesMax, place, signal, redactor };
+    const {
+      log,
+      cancelled: _,
+      survivors: __,
+      ...end
+    } = await runProcess({
+      ...call,
+      env: { ...environment, ...env },
+    });
     return { argv, ...end, log: log === null ? null : await options.putBlob(log) };
   };
   return {

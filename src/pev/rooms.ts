@@ -22,7 +22,17 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const {
+    places,
+    disposal,
+    passEnv,
+    cacheFolder,
+    putBlob,
+    redactor,
+    environment,
+    folder: projectDir,
+    store,
+  } = project;
   const frame = {
     places,
     disposal,
@@ -32,6 +42,7 @@ export const openRoom = (
     cacheFolder,
     timeoutMs,
     putBlob,
+    redactor,
     environment,
     signal,
   };

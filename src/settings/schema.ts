@@ -40,6 +40,12 @@ export type Settings = {
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
+  readonly secrets: {
+    /** Names of variables whose values are never stored or printed, whatever they look like. */
+    readonly names: readonly string[];
+    /** Names of variables whose values are no secret, whatever they look like. */
+    readonly except: readonly string[];
+  };
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
   readonly changeValidator: "orchestrator" | "human";
@@ -108,6 +114,7 @@ export const settingGroups = {
   run: "Run",
   agents: "Agents",
   workspace: "Workspace",
+  secrets: "Secrets",
   rollout: "Rollout",
 } as const;
 
@@ -212,6 +219,18 @@ const WorkspaceKeys = closed({
   }),
 });
 
+const SecretsKeys = closed({
+  names: variableNames({
+    title: "Secret variables",
+    description:
+      "Names of environment variables whose values are redacted, beside those that look like secrets.",
+  }),
+  except: variableNames({
+    title: "Not secret",
+    description: "Names of environment variables whose values are not redacted, whatever they look like.",
+  }),
+});
+
 /** The settings as people write them: every key optional, durations in words. */
 export const SettingsFile = closed({
   version: described(
@@ -251,6 +270,10 @@ export const SettingsFile = closed({
   workspace: WorkspaceKeys.prefault({}).meta({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
+  }),
+  secrets: SecretsKeys.prefault({}).meta({
+    title: settingGroups.secrets,
+    description: "What is never stored or printed.",
   }),
   onUnmetCriteria: choice(
     {

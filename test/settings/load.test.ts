@@ -30,6 +30,7 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], passEnv: [] },
+      secrets: { names: [], except: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -67,6 +68,8 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "secrets.except",
+      "secrets.names",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -82,6 +85,7 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -100,6 +104,7 @@ rollout: { board: BOARD.md }
       maxParallelSteps: 8,
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      secrets: { names: ["CI_KEY"], except: ["API_KEY"] },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -233,7 +238,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],

@@ -1,6 +1,7 @@
 import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Redactor } from "../../core/redact.js";
 import type { Places } from "../../pev/places.js";
 import type { Agent, AgentTask } from "./agent.js";
 
@@ -11,6 +12,8 @@ export type CommandAgentOptions = {
   readonly passEnv: readonly string[];
   readonly projectDir: string;
   readonly places: Places;
+  /** Takes secrets out of what it prints. */
+  readonly redactor: Redactor;
   /** The orchestrator's own environment, from which only named variables are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the live log of an attempt goes. */
@@ -35,6 +38,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
         timeoutMs: task.timeoutMs,
         signal: task.signal,
         onOutput: log.write,
+        redactor: options.redactor,
         place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
       });
       if (result.cancelled) return { kind: "stopped" };
