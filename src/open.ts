@@ -33,6 +33,8 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import type { SelftestReport } from "./pev/selftest/report.js";
+import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -92,6 +94,8 @@ export interface RunLedger extends Keeping {
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
   apply(runId: string): Promise<Applied>;
+  /** Tries the validators of a plan with what must fail and what must pass; the journal and the checkout stay as they are. */
+  selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
   close(): Promise<void>;
@@ -173,6 +177,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
+    selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
     close: () => pev.close().finally(() => store.close()),
   };
@@ -301,6 +306,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {
       count: () => leftovers.countLeftovers(ledger, project),

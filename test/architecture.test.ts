@@ -41,6 +41,7 @@ const outside: Record<string, readonly string[]> = {
     "src/engine/agents/",
     "src/engine/logs.ts",
     "src/engine/doctor.ts",
+    "src/engine/tree-findings.ts",
     "src/rollout/sql-tables.ts",
     "src/rollout/markdown-board.ts",
   ],

@@ -3,7 +3,7 @@ import { LedgerError } from "../src/core/errors.js";
 import * as limit from "../src/core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "../src/core/policy-request.js";
 import { awaitsApproval, completedIds, isReady, type Run, type Step } from "../src/core/run.js";
-import type { Verdict } from "../src/core/verdict.js";
+import type { TestsFound, Verdict } from "../src/core/verdict.js";
 import { whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 
@@ -32,6 +32,15 @@ const indexOf = (run: Run, stepId: string): number => {
   });
 };
 
+const testsView = ({ runs, turnedGreen }: TestsFound) => ({
+  runs: runs.map(({ exitCode, counts, durationMs }) => ({
+    exit_code: exitCode,
+    counts,
+    duration_ms: durationMs,
+  })),
+  turned_green: turnedGreen,
+});
+
 export const verdictView = (verdict: Verdict) => ({
   outcome: verdict.outcome,
   reason: verdict.reason,
@@ -39,6 +48,7 @@ export const verdictView = (verdict: Verdict) => ({
   ...(verdict.hint === undefined ? {} : { hint: verdict.hint }),
   exit_code: verdict.exitCode,
   counts: verdict.counts,
+  tests: verdict.tests === undefined ? null : testsView(verdict.tests),
   missing: verdict.missing.slice(0, limit.PATHS_LISTED),
   protected_paths: verdict.protectedPaths.slice(0, limit.PATHS_LISTED),
   conflicts: verdict.conflicts.map(({ path, stepId }) => ({ path, step_id: stepId })),

@@ -50,3 +50,5 @@ export const LOG_BYTES = 8 * 1024 * 1024;
 export const PATHS_LISTED = 50;
 /** Ids, step ids and agent names of hosts: names, not texts. */
 export const HOST_ID_CHARS = 200;
+/** Runs of one test command for one verdict; who needs more has a load test. */
+export const TEST_RUNS_MAX = 20;

@@ -36,6 +36,10 @@ export const TestPassSpec = z.strictObject({
     minTests: z.int().min(1).optional(),
     /** Any skipped test fails the step. */
     noSkips: z.boolean().optional(),
+    /** A test that does not pass at the base must pass now; false when not given. */
+    redBeforeGreen: z.boolean().optional(),
+    /** So many runs must all pass; 1 when not given. */
+    repeat: z.int().min(2).max(limit.TEST_RUNS_MAX).optional(),
   }),
 });
 export type TestPassSpec = z.infer<typeof TestPassSpec>;

@@ -237,10 +237,16 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
   const { captureTree } = await import("./capture.js");
   const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();
-  const { folder, base } = await requireStepWorkspace(project, run, step);
+  const { folder, base, included } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
-  const { tree, changed } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
+  const { tree, changed } = await captureTree({
+    store,
+    folder,
+    baseCommit: base,
+    alsoPaths,
+    leftOut: included,
+  });
   const commit = await commitTree({
     store,
     tree,

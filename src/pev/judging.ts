@@ -18,6 +18,7 @@ import { type ObjectReader, withObjects } from "./object-reader.js";
 import { changedFiles, commitTree, filesWith, keep, mergeOnto, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
 import { checkProtection, touchedTests } from "./protect.js";
+import { PROVISION_HINT } from "./provision.js";
 import { openRoom, type RoomTask } from "./rooms.js";
 import { refuseTampering } from "./tampering.js";
 
@@ -290,7 +291,7 @@ const notProvisioned = ({ what }: ProvisionRecord): Judged => ({
   outcome: "errored",
   reason: "provision_failed",
   message: `The room could not be prepared: ${what}`,
-  hint: "Mend workspace.setup or workspace.share in runledger.yaml, then resume the run.",
+  hint: `${PROVISION_HINT} Then resume the run.`,
 });
 
 /** A verdict with everything filled in but the judgement. */

@@ -6,15 +6,22 @@ import { ignoreExisting, removeFolder } from "./private-folder.js";
 import type { ProcessEnd } from "./sandbox.js";
 import { partsOf } from "./tree-files.js";
 import { wayBack } from "./way-back.js";
+import { type IncludedFile, type Inclusion, layIncluded } from "./worktree-include.js";
 
 /** Dependencies of a large project are copied and installed within this, or something hangs. */
 export const PROVISION_MS = 600_000;
+
+/** Where whoever reads that it failed looks first. */
+export const PROVISION_HINT =
+  "Mend .worktreeinclude in your checkout, or workspace.setup and workspace.share in runledger.yaml.";
 
 export type Provisioning = {
   /** The folder that is made usable. */
   readonly tree: string;
   /** The user's checkout: shared paths come from there and never from what an agent left. */
   readonly projectDir: string;
+  /** What the list in the checkout names; see worktree-include.ts. */
+  readonly included: Inclusion;
   /** Commands run in the tree, as argv. */
   readonly setup: readonly (readonly string[])[];
   /** Paths relative to both folders. */
@@ -34,6 +41,7 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
   const until = performance.now() + input.timeoutMs;
   const run: Run = (argv) => input.run(argv, Math.ceil(until - performance.now()));
   const tasks = [
+    ...includeTask(input),
     ...input.share.map((path) => ({ what: `copy ${path}`, perform: () => copyShared(input, path, run) })),
     ...input.setup.map((argv) => ({ what: argv.join(" "), perform: async () => problemOf(await run(argv)) })),
   ];
@@ -62,6 +70,29 @@ type Run = (argv: readonly string[]) => Promise<ProcessEnd>;
 
 /** What went wrong in one sentence; null when nothing did. */
 type Problem = string | null;
+
+/** Local settings come first: what is installed after them may read them. */
+const includeTask = (input: Provisioning) => {
+  const { files, problem } = input.included;
+  if (problem === null && files.length === 0) return [];
+  const what = `copy what .worktreeinclude names (${files.length} ${files.length === 1 ? "file" : "files"})`;
+  return [{ what, perform: async () => problem ?? (await copyIncluded(input, files)) }];
+};
+
+const copyIncluded = async (
+  { tree, projectDir }: Provisioning,
+  files: readonly IncludedFile[],
+): Promise<Problem> => {
+  for (const file of files) {
+    const folder = await makeFolders(tree, file.path.split("/").slice(0, -1));
+    const problem =
+      folder === undefined
+        ? `the tree has something else where the folder of ${file.path} should be`
+        : await layIncluded(projectDir, file, folder);
+    if (problem !== null) return problem;
+  }
+  return null;
+};
 
 const copyShared = async (input: Provisioning, path: string, run: Run): Promise<Problem> => {
   const parts = partsOf(path);

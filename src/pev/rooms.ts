@@ -49,7 +49,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { setup, share, baseCache } = project;
+  const { ownFiles, setup, share, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -57,6 +57,7 @@ export const openRoom = (
     store,
     roomsAhead,
     projectDir,
+    ownFiles,
     setup,
     share,
     watched: holdsToTheTree(validator),

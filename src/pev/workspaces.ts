@@ -7,7 +7,7 @@ import type { Run, Step } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
 import type { Project } from "./project.js";
-import { provisionWorkspace } from "./provision-workspace.js";
+import { includedIn, provisionWorkspace } from "./provision-workspace.js";
 import { createWorkspace, layTree } from "./workspace.js";
 
 export type StepWorkspace = {
@@ -46,10 +46,12 @@ export const requireStepWorkspace = async (
   project: Project,
   run: Run,
   { spec }: Step,
-): Promise<{ folder: string; base: string }> => {
+): Promise<{ folder: string; base: string; included: readonly string[] }> => {
   const existing = await findWorkspace(project, run.runId, spec.id);
-  if (existing !== undefined && existing.base !== null)
-    return { folder: workOf(existing.path), base: existing.base };
+  if (existing !== undefined && existing.base !== null) {
+    const { path, base } = existing;
+    return { folder: workOf(path), base, included: await includedIn(path) };
+  }
   throw new LedgerError("workspace_unfit", `The workspace of step "${spec.id}" is not there any more.`, {
     hint: "Start the step again; it then gets a new one.",
   });

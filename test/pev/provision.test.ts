@@ -26,6 +26,7 @@ const prepare = async (more: Partial<Provisioning>) => {
     projectDir: project,
     setup: [],
     share: [],
+    included: { files: [], problem: null },
     whenPresent: "replace",
     timeoutMs: 20_000,
     run: (argv, timeoutMs) =>

@@ -106,6 +106,7 @@ export const cleanRoomOptions = async (
     putBlob: blobStore().putBlob,
     redactor: NO_SECRETS,
     projectDir: join(folder, "source"),
+    ownFiles: [],
     setup: [],
     share: [],
     validatorDigest: "digest",

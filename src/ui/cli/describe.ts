@@ -1,4 +1,10 @@
-import { formatDuration, type RunView, type StoredEvent, type Verdict } from "../../index.js";
+import {
+  formatDuration,
+  type RunView,
+  type StoredEvent,
+  type TestsFound,
+  type Verdict,
+} from "../../index.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -46,6 +52,20 @@ export const timeOf = (iso: string): string => iso.replace("T", " ");
 
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
+
+/** What a verdict found out about its tests, beyond their counts: pairs of a name and words, not made harmless yet. */
+export const testsTold = ({ runs, turnedGreen }: TestsFound): readonly (readonly [string, string])[] => [
+  ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
+  ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
+];
+
+const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
+  exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;
+
+const greenTold = ({ count, names }: NonNullable<TestsFound["turnedGreen"]>): string => {
+  const more = count > names.length ? ` and ${count - names.length} more` : "";
+  return count === 0 ? "nothing that was red at the base" : `${count} turned: ${names.join(", ")}${more}`;
+};
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {
