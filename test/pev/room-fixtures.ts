@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
+import { createRedactor } from "../../src/core/redact.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
 import { createDisposal } from "../../src/pev/disposal.js";
@@ -80,6 +81,8 @@ export const memoryCache = (): BaseCache => {
   };
 };
 
+export const NO_SECRETS = createRedactor([]);
+
 export const cleanRoomOptions = async (
   folder: string,
   store: Git,
@@ -103,6 +106,7 @@ export const cleanRoomOptions = async (
     timeoutMs: 60_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
     projectDir: join(folder, "source"),
     ownFiles: [],
     setup: [],

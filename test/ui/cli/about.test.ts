@@ -310,6 +310,8 @@ describe("status", () => {
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Secrets    secrets.names                 []                                                                              default
+                 secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -387,6 +389,10 @@ describe("status", () => {
             "validatorTimeout": "string",
             "workspaceIsolation": "boolean",
             "writeThrough": "boolean",
+          },
+          "secrets": {
+            "except": [],
+            "names": [],
           },
           "workspace": {
             "passEnv": [],
