@@ -31,8 +31,8 @@ const SLOW = [
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
-/** Kills, loads and bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/sweeps/**/*.test.ts"];
+/** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
+const SWEEPS = ["test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

@@ -86,9 +86,10 @@ export interface RunLedger extends Keeping {
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
-  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Of the last attempt, and of a raced step of the candidate that counts most, when not told otherwise. */
+  logs(runId: string, stepId: string, attempt?: number, candidate?: number): Promise<StepLogs>;
   /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
-  agentLog(runId: string, stepId: string, attempt: number): string;
+  agentLog(runId: string, stepId: string, attempt: number, candidate?: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
@@ -269,9 +270,15 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
 };
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+  logs: (runId, stepId, attempt, candidate) =>
+    logsOf(ledger, logFolder, {
+      runId,
+      stepId,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(candidate === undefined ? {} : { candidate }),
+    }),
+  agentLog: (runId, stepId, attempt, candidate) =>
+    agentLogFile(logFolder, { runId, stepId, attempt, candidate: candidate ?? null }),
 });
 
 const examineAll = async (parts: {

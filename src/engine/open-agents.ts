@@ -34,7 +34,7 @@ export const openAgents = (options: {
         places,
         walls,
         environment,
-        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+        logFile: (task) => agentLogFile(logFolder, task),
       }),
     );
   for (const [name, work] of Object.entries(functions)) {

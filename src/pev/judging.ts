@@ -3,7 +3,7 @@ import type { Finding } from "../../validators/room.js";
 import { isLedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import * as limit from "../core/limits.js";
-import type { Run, Step, StepState } from "../core/run.js";
+import type { Run, StepState, WorkedStep } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
 import {
   type Conflict,
@@ -27,7 +27,7 @@ import { refuseTampering } from "./tampering.js";
 export const judgeProposal = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   signal: AbortSignal,
 ): Promise<Verdict> => {
   const { state } = step;
@@ -79,7 +79,7 @@ type Proposed = Extract<StepState, { status: "verify_pending" }>;
 const judgeIsolated = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   state: Proposed,
   signal: AbortSignal,
 ): Promise<Judged> => {
@@ -144,7 +144,7 @@ const conflictMessage = (conflicts: readonly Conflict[]): string => {
 const protectionRefusal = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   { base, commit, filesChanged }: Capture,
   objects: ObjectReader,
 ): Promise<Judged | null> => {
@@ -199,7 +199,7 @@ const listed = (paths: readonly string[]): string => {
 const candidateCommit = async (input: {
   readonly store: Git;
   readonly run: Run;
-  readonly step: Step;
+  readonly step: WorkedStep;
   readonly state: Proposed;
   readonly tree: string;
   readonly objects: ObjectReader;
@@ -218,15 +218,16 @@ const candidateCommit = async (input: {
   return commit;
 };
 
-const commitMessage = (run: Run, { spec, attempt }: Step): string => {
+const commitMessage = (run: Run, { spec, attempt, candidate }: WorkedStep): string => {
   const [subject = spec.id] = spec.goal.trim().split("\n");
-  return `${subject}\n\nRunLedger-Run: ${run.runId}\nRunLedger-Step: ${spec.id}\nRunLedger-Attempt: ${attempt}\nRunLedger-Agent: ${spec.ownerAgent}\n`;
+  const raced = candidate === undefined ? "" : `RunLedger-Candidate: ${candidate}\n`;
+  return `${subject}\n\nRunLedger-Run: ${run.runId}\nRunLedger-Step: ${spec.id}\nRunLedger-Attempt: ${attempt}\n${raced}RunLedger-Agent: ${spec.ownerAgent}\n`;
 };
 
 const judgeInRoom = async (
   project: Project,
   run: Run,
-  { spec, state }: Step,
+  { spec, state }: WorkedStep,
   candidate: RoomTask["candidate"],
   signal: AbortSignal,
 ): Promise<Judged> => {

@@ -20,6 +20,8 @@ const Place = z.strictObject({
   groups: z.array(z.string()).optional(),
   runId: z.string(),
   stepId: z.string().optional(),
+  /** Of a raced step's workspace. */
+  candidate: z.int().optional(),
   base: z.string().optional(),
   /** `host:pid:start` of the orchestrator that made it. */
   owner: z.string(),

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Places } from "../../pev/places.js";
+import type { AttemptOfStep } from "../logs.js";
 import type { Walls } from "../../pev/walls/walls.js";
 import type { Agent, AgentTask } from "./agent.js";
 
@@ -17,7 +18,7 @@ export type CommandAgentOptions = {
   /** The orchestrator's own environment, from which only named variables are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the live log of an attempt goes. */
-  readonly logFile: (runId: string, stepId: string, attempt: number) => string;
+  readonly logFile: (task: AttemptOfStep) => string;
 };
 
 /** A chatty agent cannot fill the disk: so many bytes of its log are kept as it speaks. */
@@ -29,7 +30,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
     // Loaded with the first agent that works: every opening of a ledger comes by here.
     const { runProcess } = await import("../../pev/sandbox.js");
     const argv = resolveProgram(options.run, options.projectDir);
-    const log = await openLog(options.logFile(task.runId, task.stepId, task.attempt));
+    const log = await openLog(options.logFile(task));
     try {
       const result = await runProcess({
         argv,
@@ -108,6 +109,7 @@ const environmentOf = async (
     RUNLEDGER_RUN_ID: task.runId,
     RUNLEDGER_STEP_ID: task.stepId,
     RUNLEDGER_ATTEMPT: String(task.attempt),
+    ...(task.candidate === null ? {} : { RUNLEDGER_CANDIDATE: String(task.candidate) }),
     RUNLEDGER_GOAL: task.goal,
     RUNLEDGER_FEEDBACK: feedbackText(task.feedback),
     RUNLEDGER_TASK: taskFile,
