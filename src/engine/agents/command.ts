@@ -3,8 +3,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Places } from "../../pev/places.js";
-import type { AttemptOfStep } from "../logs.js";
 import type { Walls } from "../../pev/walls/walls.js";
+import type { AttemptOfStep } from "../logs.js";
 import type { Agent, AgentTask } from "./agent.js";
 
 export type CommandAgentOptions = {
