@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
 import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../../src/pev/sandbox.js";
@@ -167,6 +168,22 @@ describe("a full disk", () => {
       expect(end.tail).toMatch(/No space left/);
     },
   );
+});
+
+describe("output", () => {
+  it("of a gigabyte without a line end, of any bytes, is survived within fixed memory", async () => {
+    const before = process.memoryUsage().rss;
+    let peak = before;
+    const onOutput = (): void => {
+      peak = Math.max(peak, process.memoryUsage().rss);
+    };
+    const odd = "printf '\\033[2J\\000\\377'";
+    const end = await sh(`${odd}; head -c 1000000000 /dev/zero; ${odd}`, watched(), { onOutput });
+    expect(end).toMatchObject({ exitCode: 0, wall: null });
+    expect(end.tail.endsWith("\u001b[2J\uFFFD\uFFFD")).toBe(true);
+    expect(end.log?.length).toBeLessThan(LOG_BYTES + 100);
+    expect(peak - before).toBeLessThan(150_000_000);
+  });
 });
 
 describe.skipIf(gap !== null)("the group of a call", () => {
