@@ -105,6 +105,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       const usual = new Set(known?.written);
       return (await written()).filter((path) => !usual.has(path));
     },
+    foundAtWalls: async () => {
+      const [own, base] = [frame.foundAtWalls(), await (await atBase.started())?.foundAtWalls()];
+      return { wall: own.wall ?? base?.wall ?? null, noSpace: own.noSpace || base?.noSpace === true };
+    },
     dispose,
   };
 };

@@ -20,7 +20,17 @@ export const provisionWorkspace = async (
   tree: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, ownFiles, places, passEnv, environment } = project;
+  const {
+    setup,
+    share,
+    folder: projectDir,
+    ownFiles,
+    places,
+    passEnv,
+    environment,
+    walls,
+    redactor,
+  } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
   if (setup.length === 0 && share.length === 0 && nothing) return;
@@ -37,7 +47,7 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal }),
+    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal, redactor }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -22,9 +22,21 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const {
+    places,
+    walls,
+    disposal,
+    passEnv,
+    cacheFolder,
+    putBlob,
+    redactor,
+    environment,
+    folder: projectDir,
+    store,
+  } = project;
   const frame = {
     places,
+    walls,
     disposal,
     runId: run.runId,
     name,
@@ -32,6 +44,7 @@ export const openRoom = (
     cacheFolder,
     timeoutMs,
     putBlob,
+    redactor,
     environment,
     signal,
   };

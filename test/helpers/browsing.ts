@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { createRedactor } from "../../src/core/redact.js";
 import type { Plan } from "../../src/core/spec.js";
 import type { RunLedger } from "../../src/index.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
@@ -34,7 +35,7 @@ export const openStory = async (): Promise<Story> => {
   const { store } = app.ledger;
   const { credentials, engine } = createCredentials();
   let at = AT;
-  const ledger = openLedger({ store, rules, credentials, now: () => at });
+  const ledger = openLedger({ store, rules, credentials, redactor: createRedactor([]), now: () => at });
   return {
     app,
     dispose: sample.dispose,

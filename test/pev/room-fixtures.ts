@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
+import { createRedactor } from "../../src/core/redact.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
 export const tempFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "room-test-")));
@@ -79,6 +81,8 @@ export const memoryCache = (): BaseCache => {
   };
 };
 
+export const NO_SECRETS = createRedactor([]);
+
 export const cleanRoomOptions = async (
   folder: string,
   store: Git,
@@ -90,6 +94,7 @@ export const cleanRoomOptions = async (
     commit,
     base: null,
     places,
+    walls: wideWalls,
     disposal: createDisposal(places),
     roomsAhead: { take: async () => undefined },
     watched: true,
@@ -101,6 +106,7 @@ export const cleanRoomOptions = async (
     timeoutMs: 60_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
     projectDir: join(folder, "source"),
     ownFiles: [],
     setup: [],

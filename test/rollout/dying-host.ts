@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { createRedactor } from "../../src/core/redact.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { openLedger } from "../../src/ledger/ledger.js";
 import { createRollout } from "../../src/rollout/rollout.js";
@@ -35,7 +36,13 @@ const deadly = <T extends object>(side: string, target: T): T =>
 
 const store = deadly("store", await openStore(join(folder, "ledger")));
 const { credentials, host } = createCredentials();
-const ledger = openLedger({ store, rules, credentials, now: () => new Date().toISOString() });
+const ledger = openLedger({
+  store,
+  rules,
+  credentials,
+  redactor: createRedactor([]),
+  now: () => new Date().toISOString(),
+});
 const rollout = createRollout({
   ledger: { ledger: deadly("ledger", ledger), host },
   projection: deadly("table", await fileTable(join(folder, "table"))),

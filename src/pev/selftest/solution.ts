@@ -48,7 +48,7 @@ const ofTree = async ({ store, base }: SolutionSource, tree: string): Promise<So
 
 const treeOfFolder = async ({ store, base, validators }: SolutionSource, folder: string): Promise<string> => {
   const alsoPaths = validators.flatMap(({ type, target }) => (type === "artifact_exists" ? [target] : []));
-  return (await captureTree({ store, folder, baseCommit: base, alsoPaths })).tree;
+  return (await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [] })).tree;
 };
 
 const patchedTree = async ({ store, base }: SolutionSource, file: string, given: string): Promise<string> => {

@@ -310,6 +310,13 @@ describe("status", () => {
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Limits     limits.memory                 8GiB                                                                            default
+                 limits.processes              4096                                                                            default
+                 limits.disk                   20GiB                                                                           default
+                 limits.files                  1000000                                                                         default
+                 limits.output                 4GiB                                                                            default
+      Secrets    secrets.names                 []                                                                              default
+                 secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -370,6 +377,13 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "leaseTtl": "string",
+          "limits": {
+            "disk": "string",
+            "files": "number",
+            "memory": "string",
+            "output": "string",
+            "processes": "number",
+          },
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
@@ -387,6 +401,10 @@ describe("status", () => {
             "validatorTimeout": "string",
             "workspaceIsolation": "boolean",
             "writeThrough": "boolean",
+          },
+          "secrets": {
+            "except": [],
+            "names": [],
           },
           "workspace": {
             "passEnv": [],
