@@ -54,6 +54,8 @@ export type Scene = {
 /** Whoever calls tools instead of working in a folder. */
 export type Desk = {
   readonly app: RunLedger;
+  /** The value of a secret variable. */
+  readonly secret: string;
   /** A run that an executor has been given a step of, and that waits for approval of another one. */
   readonly run: Run;
   /** Calls the tools that this caller is given. */

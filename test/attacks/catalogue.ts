@@ -4,6 +4,7 @@ import { git } from "./families/git.js";
 import { paths } from "./families/paths.js";
 import { processes } from "./families/processes.js";
 import { roles } from "./families/roles.js";
+import { secrets } from "./families/secrets.js";
 
 /** Every attack, by family. */
 export const families: Readonly<Record<string, readonly Attack[]>> = {
@@ -11,5 +12,6 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   git,
   paths,
   processes,
+  secrets,
   roles,
 };
