@@ -293,6 +293,7 @@ const examineAll = async (parts: {
     stages: settings.runLedger,
     environment: env,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {

@@ -16,6 +16,7 @@ import {
   warn,
 } from "./findings.js";
 import {
+  cacheFindings,
   type IncludedFound,
   includedFindings,
   isAccessible,
@@ -36,6 +37,7 @@ export type DoctorInput = {
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
+    readonly cache: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -47,6 +49,8 @@ export type DoctorInput = {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Why workspace.cache keeps nothing. */
+  readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
 };
 
@@ -74,7 +78,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...variableFindings(input));
+  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   findings.push(
     input.isolated

@@ -129,6 +129,7 @@ const projectOf = async (
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
+    cache: [],
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),

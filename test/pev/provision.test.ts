@@ -27,6 +27,7 @@ const prepare = async (more: Partial<Provisioning>) => {
     setup: [],
     share: [],
     included: { files: [], problem: null },
+    cache: null,
     whenPresent: "replace",
     timeoutMs: 20_000,
     run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place }),
