@@ -4,7 +4,8 @@ import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import { changedFiles, listTree } from "./objects.js";
+import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
+import { isTestByName } from "./protect.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
@@ -56,9 +57,11 @@ export interface BaseCache {
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
   const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
   const folder = await openFolder(options);
-  const atBase = once(() => openBase(options));
+  const atBase = once(() => openBase(options, base));
+  const laidOver: OwnedRoom[] = [];
   const dispose = async (): Promise<void> => {
     await (await atBase.started())?.dispose();
+    for (const room of laidOver.splice(0)) await room.dispose();
     await disposal.later(folder);
   };
   const frame = await furnish(options, folder).catch(async (error: unknown) => {
@@ -78,6 +81,11 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     listScratch: frame.listScratch,
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),
+    atBaseWith: async (paths) => {
+      const room = await openBase(options, await baseWith(options, paths));
+      if (room !== undefined) laidOver.push(room);
+      return room;
+    },
     cachedAtBase: async (compute) => {
       known = await cachedAtBase(options, await included.get(), () => atBase.get(), compute);
       return known?.value;
@@ -100,6 +108,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       const usual = new Set(known?.written);
       return (await written()).filter((path) => !usual.has(path));
     },
+    foundAtWalls: async () => {
+      const [own, base] = [frame.foundAtWalls(), await (await atBase.started())?.foundAtWalls()];
+      return { wall: own.wall ?? base?.wall ?? null, noSpace: own.noSpace || base?.noSpace === true };
+    },
     dispose,
   };
 };
@@ -118,9 +130,9 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   return openRoomFrame(options, folder);
 };
 
-const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefined> => {
-  if (options.base === null) return undefined;
-  const room = await openCleanRoom({ ...options, commit: options.base, base: null });
+const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {
+  if (commit === null) return undefined;
+  const room = await openCleanRoom({ ...options, commit, base: null });
   const failed = (await room.provision()).find(({ outcome }) => outcome === "failed");
   if (failed === undefined) return room;
   await room.dispose();
@@ -128,6 +140,24 @@ const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefine
     hint: PROVISION_HINT,
   });
 };
+
+/** Tests that were there at the base are laid over it too, where a step may change them. */
+const baseWith = async (
+  { store, base, commit, name }: CleanRoomOptions,
+  paths: readonly string[],
+): Promise<string | null> => {
+  if (base === null) return null;
+  const named = new Set(paths);
+  const changed = await changedFiles({ store, from: base, to: commit });
+  const laid = changed
+    .filter(({ path, change }) => change !== "deleted" && (named.has(path) || isTestByName(path)))
+    .map(({ path }) => path);
+  const tree = await treeWith({ store, tree: base, from: commit, paths: laid });
+  return commitTree({ store, tree, parent: base, message: `Tests of ${name} over its base\n`, at: EPOCH });
+};
+
+/** No room is older; nobody keeps this commit. */
+const EPOCH = "1970-01-01T00:00:00.000Z";
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProvisionRecord } from "../core/verdict.js";
+import { wallSentence } from "../core/walls.js";
 import { copyCommand, isThere, makeFolders } from "./copying.js";
 import type { Git } from "./git.js";
 import { listTree } from "./objects.js";
@@ -159,8 +160,10 @@ const copyWhole = async (
 
 const problemOf = (end: ProcessEnd): Problem => {
   if (end.notFound) return "the program is not on the PATH";
+  if (end.wall !== null) return `it ${wallSentence(end.wall)}`;
   if (end.timedOut) return "the time limit was reached";
   if (end.exitCode === 0) return null;
+  if (end.noSpace) return "the disk is full";
   const lastLine = end.tail.trim().split("\n").at(-1) || "it said nothing";
   return `${end.exitCode === null ? `ended by ${end.signal}` : `exit ${end.exitCode}`}: ${lastLine}`;
 };

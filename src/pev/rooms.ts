@@ -22,9 +22,20 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const {
+    places,
+    walls,
+    disposal,
+    passEnv,
+    cacheFolder,
+    putBlob,
+    environment,
+    folder: projectDir,
+    store,
+  } = project;
   const frame = {
     places,
+    walls,
     disposal,
     runId: run.runId,
     name,

@@ -21,6 +21,7 @@ import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
+import { wideWalls } from "./walls.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
 export type Bench = {
@@ -123,6 +124,7 @@ const projectOf = async (
     ownFiles: [],
     store,
     places,
+    walls: wideWalls,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
     workspaceRoot: join(place, "workspaces"),

@@ -7,6 +7,7 @@ import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
 import { openSetupCache, type SetupCacheOptions, unusedSetups } from "../../src/pev/setup-cache.js";
 import { makeSample, onePlan, person, SESSION } from "../helpers/project.js";
+import { wideWalls } from "../helpers/walls.js";
 import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 let folder = "";
@@ -63,6 +64,7 @@ const bench = async () => {
           cwd: tree,
           env: PATH_ONLY,
           timeoutMs,
+          walls: wideWalls,
           place: { places, folder: null, runId: "run" },
         }),
       ...changes,
@@ -193,7 +195,7 @@ describe("nothing is kept", () => {
       notFound: false,
       durationMs: 1,
     };
-    const rest = { tail: "", stdout: "", log: null, survivors: 0 };
+    const rest = { tail: "", stdout: "", log: null, survivors: 0, wall: null, noSpace: false };
     const run: Provisioning["run"] = async (argv) => {
       if (argv[0] !== "cp") return { ...end, exitCode: 0, ...rest };
       writeText(join(argv.at(-1) ?? "", "half"), "half");

@@ -325,6 +325,11 @@ describe("status", () => {
                  workspace.share               []                                                                              default
                  workspace.cache               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Limits     limits.memory                 8GiB                                                                            default
+                 limits.processes              4096                                                                            default
+                 limits.disk                   20GiB                                                                           default
+                 limits.files                  1000000                                                                         default
+                 limits.output                 4GiB                                                                            default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -385,6 +390,13 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "leaseTtl": "string",
+          "limits": {
+            "disk": "string",
+            "files": "number",
+            "memory": "string",
+            "output": "string",
+            "processes": "number",
+          },
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
