@@ -7,8 +7,9 @@ import type { Limits } from "../../../src/core/walls.js";
 import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../../src/pev/sandbox.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
+import { NO_SECRETS } from "../../helpers/no-secrets.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
-import { eventually, isAlive, NO_SECRETS, PATH_ONLY, removeTemp, tempFolder } from "../room-fixtures.js";
+import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "../room-fixtures.js";
 
 const folder = tempFolder();
 const room = join(folder, "room");
