@@ -21,7 +21,18 @@ export const provisionWorkspace = async (
   commit: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, store, folder: projectDir, ownFiles, places, walls, passEnv, environment } = project;
+  const {
+    setup,
+    share,
+    store,
+    folder: projectDir,
+    ownFiles,
+    places,
+    passEnv,
+    environment,
+    walls,
+    redactor,
+  } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
   if (setup.length === 0 && share.length === 0 && nothing) return;
@@ -40,7 +51,7 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal }),
+    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal, redactor }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -29,6 +29,7 @@ export const openRoom = (
     passEnv,
     cacheFolder,
     putBlob,
+    redactor,
     environment,
     folder: projectDir,
     store,
@@ -43,6 +44,7 @@ export const openRoom = (
     cacheFolder,
     timeoutMs,
     putBlob,
+    redactor,
     environment,
     signal,
   };

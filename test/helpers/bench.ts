@@ -20,6 +20,7 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 import { wideWalls } from "./walls.js";
 
@@ -73,6 +74,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const ledger = openLedger({
     store,
     credentials,
+    redactor: options.project?.redactor ?? NO_SECRETS,
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
@@ -137,6 +139,7 @@ const projectOf = async (
     baseCache: memoryBaseCache(),
     validatorTimeoutMs: 60_000,
     environment: env,
+    redactor: NO_SECRETS,
     putBlob,
     ...project,
   };

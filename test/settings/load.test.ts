@@ -37,6 +37,7 @@ describe("loadSettings", () => {
         files: 1_000_000,
         outputBytes: 4 * 1024 ** 3,
       },
+      secrets: { names: [], except: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -79,6 +80,8 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "secrets.except",
+      "secrets.names",
       "workspace.cache",
       "workspace.passEnv",
       "workspace.setup",
@@ -96,6 +99,7 @@ maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
+secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -121,6 +125,7 @@ rollout: { board: BOARD.md }
         files: 5_000,
         outputBytes: 10_000_000,
       },
+      secrets: { names: ["CI_KEY"], except: ["API_KEY"] },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -254,7 +259,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
