@@ -6,6 +6,7 @@ import { openPlaces } from "../../src/pev/places.js";
 import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
 import { openSetupCache, type SetupCacheOptions, unusedSetups } from "../../src/pev/setup-cache.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { makeSample, onePlan, person, SESSION } from "../helpers/project.js";
 import { wideWalls } from "../helpers/walls.js";
 import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
@@ -65,6 +66,7 @@ const bench = async () => {
           env: PATH_ONLY,
           timeoutMs,
           walls: wideWalls,
+          redactor: NO_SECRETS,
           place: { places, folder: null, runId: "run" },
         }),
       ...changes,
