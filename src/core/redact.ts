@@ -9,8 +9,8 @@ export interface Redactor {
   deep<T>(value: T): T;
   /** Redacts bytes as they come, also what is cut in two by the end of a chunk. */
   stream(): RedactingStream;
-  /** The name of the first known value in these bytes. Shapes of tokens do not count: test fixtures are full of them. */
-  valueIn(bytes: Buffer): string | undefined;
+  /** Names of the known values in these bytes; what is only shaped like a token has none. */
+  valuesIn(bytes: Buffer): string[];
 }
 
 export type RedactingStream = {
@@ -29,7 +29,7 @@ export const createRedactor = (secrets: readonly Secret[]): Redactor => {
     text,
     deep: (value) => deepWith(text, value),
     stream: () => openStream(scan),
-    valueIn: valueSearch(secrets),
+    valuesIn: valueSearch(secrets),
   };
 };
 
@@ -304,17 +304,16 @@ const openStream = (scan: Scan): RedactingStream => {
 /** A file may be larger than any string. */
 const WINDOW_BYTES = 1_048_576;
 
-const valueSearch = (secrets: readonly Secret[]): Redactor["valueIn"] => {
+const valueSearch = (secrets: readonly Secret[]): Redactor["valuesIn"] => {
   const search = literalSearch(secrets);
   const longest = Math.max(0, ...formsOf(secrets).map(({ text }) => text.length));
   return (bytes) => {
-    if (longest === 0) return undefined;
-    for (let from = 0; from < bytes.length; from += WINDOW_BYTES) {
+    const names = new Set<string>();
+    for (let from = 0; longest > 0 && from < bytes.length; from += WINDOW_BYTES) {
       const finding: Finding = { found: [], open: 0 };
       search(bytes.toString("latin1", from, Math.min(bytes.length, from + WINDOW_BYTES + longest)), finding);
-      const [first] = joined(finding.found);
-      if (first !== undefined) return first.name;
+      for (const { name } of joined(finding.found)) names.add(name);
     }
-    return undefined;
+    return [...names];
   };
 };

@@ -42,7 +42,7 @@ export const openAgents = (options: {
     );
   for (const [name, work] of Object.entries(functions)) {
     requireFreeName(name);
-    agents.set(name, functionAgent(work));
+    agents.set(name, functionAgent(work, redactor));
   }
   return agents;
 };

@@ -5,7 +5,6 @@ import type { Caller } from "../../src/core/commands.js";
 import type { Rules } from "../../src/core/decide/guards.js";
 import { type ErrorCode, isLedgerError, type LedgerError } from "../../src/core/errors.js";
 import type { EventType } from "../../src/core/events.js";
-import { createRedactor } from "../../src/core/redact.js";
 import type { Run } from "../../src/core/run.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
@@ -21,6 +20,7 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 import { wideWalls } from "./walls.js";
 
@@ -74,7 +74,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const ledger = openLedger({
     store,
     credentials,
-    redactor: options.project?.redactor ?? createRedactor([]),
+    redactor: options.project?.redactor ?? NO_SECRETS,
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
@@ -133,12 +133,13 @@ const projectOf = async (
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
+    cache: [],
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs: 60_000,
     environment: env,
-    redactor: createRedactor([]),
+    redactor: NO_SECRETS,
     putBlob,
     ...project,
   };

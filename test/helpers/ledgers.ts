@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Caller } from "../../src/core/commands.js";
 import type { Rules } from "../../src/core/decide/guards.js";
-import { createRedactor, type Redactor } from "../../src/core/redact.js";
+import type { Redactor } from "../../src/core/redact.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger, type Submitted } from "../../src/ledger/ledger.js";
 import { openStore } from "../../src/stores/open.js";
 import type { Store } from "../../src/stores/store.js";
 import { type Said, usualCaller } from "./cast.js";
 import { AT, rules } from "./given.js";
+import { NO_SECRETS } from "./no-secrets.js";
 
 /** A real ledger on a real store, and callers that it issued. */
 export type Opened = {
@@ -37,7 +38,7 @@ export const openedIn = async (
 export const openedOn = (
   store: Store,
   over: Partial<Rules> = {},
-  redactor: Redactor = createRedactor([]),
+  redactor: Redactor = NO_SECRETS,
 ): Opened => {
   const { credentials, engine, host } = createCredentials();
   const ledger = openLedger({

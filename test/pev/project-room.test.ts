@@ -5,16 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
-import {
-  blobStore,
-  eventually,
-  isAlive,
-  NO_SECRETS,
-  removeTemp,
-  tempFolder,
-  writeText,
-} from "./room-fixtures.js";
+import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
 const project = join(folder, "project");

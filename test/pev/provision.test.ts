@@ -4,8 +4,9 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
 import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
-import { NO_SECRETS, PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
+import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
 const project = join(folder, "project");
@@ -28,6 +29,7 @@ const prepare = async (more: Partial<Provisioning>) => {
     setup: [],
     share: [],
     included: { files: [], problem: null },
+    cache: null,
     whenPresent: "replace",
     timeoutMs: 20_000,
     run: (argv, timeoutMs) =>

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
-import { createRedactor } from "../../src/core/redact.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
@@ -81,8 +81,6 @@ export const memoryCache = (): BaseCache => {
   };
 };
 
-export const NO_SECRETS = createRedactor([]);
-
 export const cleanRoomOptions = async (
   folder: string,
   store: Git,
@@ -111,6 +109,8 @@ export const cleanRoomOptions = async (
     ownFiles: [],
     setup: [],
     share: [],
+    cache: [],
+    userBase: null,
     validatorDigest: "digest",
     baseCache: memoryCache(),
   };

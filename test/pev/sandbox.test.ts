@@ -7,8 +7,9 @@ import { LOG_BYTES, TAIL_BYTES } from "../../src/core/limits.js";
 import { createRedactor } from "../../src/core/redact.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
-import { eventually, isAlive, NO_SECRETS, PATH_ONLY, removeTemp, tempFolder } from "./room-fixtures.js";
+import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "./room-fixtures.js";
 
 const folder = tempFolder();
 const room = join(folder, "room");

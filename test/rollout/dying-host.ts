@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { createRedactor } from "../../src/core/redact.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { openLedger } from "../../src/ledger/ledger.js";
 import { createRollout } from "../../src/rollout/rollout.js";
@@ -7,6 +6,7 @@ import type { Stage } from "../../src/rollout/stage.js";
 import { openStore } from "../../src/stores/open.js";
 import { hostStep } from "../helpers/cast.js";
 import { rules } from "../helpers/given.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { fileTable } from "./file-table.js";
 import { settingsOf } from "./hosts.js";
 
@@ -40,7 +40,7 @@ const ledger = openLedger({
   store,
   rules,
   credentials,
-  redactor: createRedactor([]),
+  redactor: NO_SECRETS,
   now: () => new Date().toISOString(),
 });
 const rollout = createRollout({

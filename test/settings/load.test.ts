@@ -29,7 +29,7 @@ describe("loadSettings", () => {
       agents: {},
       maxParallelSteps: 4,
       protect: [],
-      workspace: { setup: [], share: [], passEnv: [] },
+      workspace: { setup: [], share: [], cache: [], passEnv: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
         processes: 4_096,
@@ -82,6 +82,7 @@ describe("loadSettings", () => {
       "runLedger.writeThrough",
       "secrets.except",
       "secrets.names",
+      "workspace.cache",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -96,7 +97,7 @@ agents:
   reviewer: { kind: command, run: [review] }
 maxParallelSteps: 8
 protect: ["test/**"]
-workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
@@ -116,7 +117,7 @@ rollout: { board: BOARD.md }
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
-      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
       limits: {
         memoryBytes: 2 * 1024 ** 3,
         processes: 100,
