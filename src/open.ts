@@ -28,6 +28,7 @@ import type { Applied, Patch } from "./pev/checkout.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
+import { createIsolation } from "./pev/isolation/isolation.js";
 import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -218,6 +219,13 @@ const openProject = async (parts: {
     places,
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    isolation: createIsolation({
+      ...settings.isolation,
+      environment: env,
+      checkout: projectDir,
+      dataDir,
+      workspaceRoot: workspaceRoot(env),
+    }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
@@ -287,6 +295,7 @@ const examineAll = async (parts: {
     dataDir,
     workspaceRoot,
     isolated: store !== null,
+    isolation: project.isolation,
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },

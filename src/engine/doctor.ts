@@ -15,12 +15,12 @@ import {
   variableFindings,
   warn,
 } from "./findings.js";
+import { isolationFinding, type Rooms } from "./isolation-finding.js";
 
-export type DoctorInput = {
+export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly isolated: boolean;
   readonly agents: Readonly<
     Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
   >;
@@ -73,16 +73,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...variableFindings(input));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  findings.push(
-    input.isolated
-      ? ok("isolation", "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.")
-      : warn(
-          "isolation",
-          "Level 0: agents and judges share your folder.",
-          "Set runLedger.workspaceIsolation: true.",
-        ),
-  );
-  return findings;
+  return [...findings, await isolationFinding(input)];
 };
 
 const NODE_MIN = [20, 19] as const;

@@ -19,12 +19,13 @@ export const provisionWorkspace = async (
   tree: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, places, passEnv, environment } = project;
+  const { setup, share, folder: projectDir, places, passEnv, environment, isolation } = project;
   if (setup.length === 0 && share.length === 0) return;
   const scratch = join(placeFolder, "setup");
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
   const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
+  const confinement = await isolation.confine({ environment: env, folders: [placeFolder], reads: [] });
   const records = await provision({
     tree,
     projectDir,
@@ -33,6 +34,7 @@ export const provisionWorkspace = async (
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
     run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal }),
+    runHeld: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal, confinement }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -53,7 +53,7 @@ const killLeftovers = ({ token, path, pid, startTime }: Place, roots: readonly s
   // A group is only known to be the registered one while its leader is.
   const led = pid !== undefined && startTime !== undefined && processAlive({ pid, startTime });
   const folder = path !== null && roots.includes(dirname(path)) ? path : null;
-  return killSurvivors({ token, folder, leader: led ? pid : undefined, since: startTime ?? 0 });
+  return killSurvivors({ token, folder, leaders: led ? [pid] : [], since: startTime ?? 0 });
 };
 
 /** The register is a file that others may have written to: only a folder directly below a root and named by its id is ours. */
@@ -63,7 +63,7 @@ const removeOwn = async (path: string, id: string, roots: readonly string[]): Pr
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) return false;
   // A git of the dead one's that still unpacks there would go on making what is being removed.
-  await killSurvivors({ token: undefined, folder: join(root, id), leader: undefined, since: 0 });
+  await killSurvivors({ token: undefined, folder: join(root, id), leaders: [], since: 0 });
   return removeFolder(path).then(
     () => true,
     () => false,

@@ -5,6 +5,7 @@ import type { Execution, Room } from "../../validators/room.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
+import type { Confinement, Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import { openPrivateRoot } from "./private-folder.js";
 import { goCacheIn, roomEnvironment } from "./room-environment.js";
@@ -27,6 +28,9 @@ export type RoomFrameOptions = {
   readonly places: Places;
   /** Rooms that have served are handed over to it. */
   readonly disposal: Disposal;
+  readonly isolation: Pick<Isolation, "confine">;
+  /** What its processes may read besides what every room sees. */
+  readonly reads?: readonly string[];
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
@@ -46,11 +50,14 @@ export type RoomFrameOptions = {
 export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & {
   readonly folder: string;
   commandsIn(cwd: string): Pick<Room, "exec">;
-  /** A command of the owner's, outside the validator's limit. */
-  run(cwd: string, argv: readonly string[], timeoutMs: number): Promise<ProcessEnd>;
+  /** Commands of the owner's, outside the validator's limit: of our own making, and of the settings. */
+  readonly run: RunIn;
+  readonly runHeld: RunIn;
   /** Of what the machine has anyway; before code of the project runs. */
   fillCaches(tree: string): Promise<void>;
 };
+
+export type RunIn = (cwd: string, argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
 
 /** Registered first and then made, so that a crash at any moment leaves nothing that nobody knows of. */
 export const makeRoomFolder = async (
@@ -82,13 +89,16 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const run: RoomFrame["run"] = (cwd, argv, timeoutMs) =>
-    runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal });
+  const { signal, isolation, reads = [] } = options;
+  const confinement = await isolation.confine({ environment, folders: [folder], reads });
+  const call = { env: environment, place, signal };
+  const run: RunIn = (cwd, argv, timeoutMs) => runProcess({ ...call, argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { environment, place, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { environment, place, confinement, options }),
     run,
+    runHeld: (cwd, argv, timeoutMs) => runProcess({ ...call, argv, cwd, timeoutMs, confinement }),
     fillCaches: (tree) => fillGoCache({ tree, goCache: goCacheIn(scratch), cacheFolder, run }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
@@ -101,19 +111,23 @@ export const openRoomFrame = async (
 type Surroundings = {
   readonly environment: Readonly<Record<string, string>>;
   readonly place: ProcessPlace;
+  readonly confinement: Confinement;
   readonly options: RoomFrameOptions;
 };
 
 /** One command after the other: what still stands in the room when one ends is taken for its leftover. */
-const commandsIn = (cwd: string, { environment, place, options }: Surroundings): Pick<Room, "exec"> => {
+const commandsIn = (
+  cwd: string,
+  { environment, place, confinement, options }: Surroundings,
+): Pick<Room, "exec"> => {
   let until: number | undefined;
   let before: Promise<unknown> = Promise.resolve();
   const exec: Room["exec"] = async (argv, { env, stdoutBytesMax = 0 } = {}): Promise<Execution> => {
     until ??= performance.now() + options.timeoutMs;
     const timeoutMs = Math.ceil(until - performance.now());
     const { signal } = options;
-    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, place, signal };
-    const { log, cancelled: _, survivors: __, ...end } = await runProcess(call);
+    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, signal };
+    const { log, cancelled: _, survivors: __, ...end } = await runProcess({ ...call, place, confinement });
     return { argv, ...end, log: log === null ? null : await options.putBlob(log) };
   };
   return {

@@ -22,10 +22,21 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const {
+    places,
+    disposal,
+    isolation,
+    passEnv,
+    cacheFolder,
+    putBlob,
+    environment,
+    folder: projectDir,
+    store,
+  } = project;
   const frame = {
     places,
     disposal,
+    isolation,
     runId: run.runId,
     name,
     passEnv,

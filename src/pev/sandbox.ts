@@ -5,6 +5,9 @@ import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { LedgerError } from "../core/errors.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
+import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
+import type { Confinement } from "./isolation/isolation.js";
+import { endOfSandboxed, readStatus, type SandboxStatus } from "./isolation/status.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
@@ -25,6 +28,8 @@ export type ProcessCall = {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly place: ProcessPlace;
+  /** How it is held; left out for programs of the trusted side. */
+  readonly confinement?: Confinement;
   readonly signal?: AbortSignal;
   /** Keep so many bytes of the beginning of standard output (0 when not given). */
   readonly stdoutBytesMax?: number;
@@ -98,30 +103,53 @@ const superviseProcess = async (call: ProcessCall, token: string, placeId: strin
   const child = await start(call, token);
   if (child === "not found") return { ...NEVER_STARTED, notFound: true };
   const output = collectOutput(child, call);
-  const exiting = exitOf(child, call);
+  const status = statusOf(child);
+  const exiting = exitOf(child, call, () => status.now().pid);
   const since = startOf(child.pid);
-  const sweep = () => killSurvivors({ token, folder: call.place.folder, leader: child.pid, since });
+  const sweep = () => {
+    const leaders = [child.pid, status.now().pid].filter((pid) => pid !== undefined);
+    return killSurvivors({ token, folder: call.place.folder, leaders, since });
+  };
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });
   } catch (error) {
     await sweep();
     throw error;
   }
-  const { code, signal, stopped } = await exiting;
+  const { stopped, ...exit } = await exiting;
   if (stopped === null) await output.closed(DRAIN_MS);
   const survivors = await sweep();
   await output.closed(DRAIN_MS);
+  const taken = output.take();
+  const end = call.confinement?.sandbox ? endInside(status.now(), exit, stopped, taken.tail) : exit;
+  if (end === "not found") return { ...NEVER_STARTED, notFound: true };
   return {
     // One that answers SIGTERM with "exit 0" has not succeeded.
-    exitCode: stopped === null ? code : null,
-    signal,
+    exitCode: stopped === null ? end.code : null,
+    signal: end.signal,
     timedOut: stopped === "timed out",
     cancelled: stopped === "cancelled",
     notFound: false,
     durationMs: Math.round(performance.now() - startedAt),
-    ...output.take(),
+    ...taken,
     survivors,
   };
+};
+
+/** Of the program; what it was stopped for matters more than how far its sandbox had come. */
+const endInside = (
+  status: SandboxStatus,
+  exit: Omit<Exit, "stopped">,
+  stopped: Exit["stopped"],
+  tail: string,
+): Omit<Exit, "stopped"> | "not found" => {
+  const end = endOfSandboxed(status, { signal: exit.signal, tail });
+  if (end !== "not started") return end;
+  if (stopped !== null) return exit;
+  throw new LedgerError(
+    "workspace_unfit",
+    `The sandbox could not be made: ${tail.trim().split("\n").at(-1)}`,
+  );
 };
 
 type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
@@ -129,13 +157,15 @@ type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: num
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
 
 const start = async (call: ProcessCall, token: string): Promise<Child | "not found"> => {
-  const [program = "", ...args] = call.argv;
+  const { sandbox = null } = call.confinement ?? {};
+  const [program = "", ...args] =
+    sandbox === null ? call.argv : bubblewrapArgv(sandbox.bubblewrap, sandbox.mounts, call.cwd, call.argv);
   try {
     const child = spawn(program, args, {
       cwd: call.cwd,
       env: { ...call.env, [MARKER]: token },
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe"] as const))],
     });
     if (child.pid === undefined) throw (await once(child, "error"))[0];
     return child as Child;
@@ -157,7 +187,18 @@ type Exit = {
   readonly stopped: "timed out" | "cancelled" | null;
 };
 
-const exitOf = (child: Child, call: ProcessCall): Promise<Exit> =>
+/** What bubblewrap has said so far; nothing of a process that it does not hold. */
+const statusOf = (child: Child): { readonly now: () => SandboxStatus } => {
+  const said = new HeadBytes(STATUS_BYTES_MAX);
+  const stream = child.stdio[STATUS_FD];
+  stream?.on("data", (chunk: Buffer) => said.add(chunk));
+  stream?.on("error", () => stream.destroy());
+  return { now: () => readStatus(said.text()) };
+};
+/** Two short lines. */
+const STATUS_BYTES_MAX = 4_096;
+
+const exitOf = (child: Child, call: ProcessCall, insidePid: () => number | undefined): Promise<Exit> =>
   new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let stopped: Exit["stopped"] = null;
@@ -169,7 +210,8 @@ const exitOf = (child: Child, call: ProcessCall): Promise<Exit> =>
     const stop = (why: "timed out" | "cancelled"): void => {
       if (stopped !== null) return;
       stopped = why;
-      signalGroup(child.pid, "SIGTERM");
+      // Bubblewrap itself would end at once, and with it everything inside.
+      signalGroup(insidePid() ?? child.pid, "SIGTERM");
       timers.push(
         setTimeout(() => signalGroup(child.pid, "SIGKILL"), TERM_GRACE_MS),
         setTimeout(() => end(null, null), TERM_GRACE_MS + KILL_WAIT_MS),

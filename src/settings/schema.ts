@@ -4,6 +4,7 @@ import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import {
   type About,
   choice,
@@ -40,6 +41,7 @@ export type Settings = {
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
+  readonly isolation: IsolationSettings;
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
   readonly changeValidator: "orchestrator" | "human";
@@ -108,6 +110,7 @@ export const settingGroups = {
   run: "Run",
   agents: "Agents",
   workspace: "Workspace",
+  isolation: "Isolation",
   rollout: "Rollout",
 } as const;
 
@@ -251,6 +254,10 @@ export const SettingsFile = closed({
   workspace: WorkspaceKeys.prefault({}).meta({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
+  }),
+  isolation: IsolationKeys.prefault({}).meta({
+    title: settingGroups.isolation,
+    description: "How safe rooms are, and must be.",
   }),
   onUnmetCriteria: choice(
     {

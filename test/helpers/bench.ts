@@ -20,6 +20,7 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { isolationOf } from "./isolation.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
@@ -125,6 +126,7 @@ const projectOf = async (
     places,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
+    isolation: isolationOf(place),
     workspaceRoot: join(place, "workspaces"),
     cacheFolder: join(place, "cache"),
     setup: [],

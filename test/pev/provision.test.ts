@@ -21,6 +21,8 @@ beforeEach(() => {
 const prepare = async (more: Partial<Provisioning>) => {
   const places = await openPlaces(join(folder, "places"));
   const place = { places, folder: null, runId: "run-1" };
+  const run: Provisioning["run"] = (argv, timeoutMs) =>
+    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place });
   return provision({
     tree,
     projectDir: project,
@@ -28,7 +30,8 @@ const prepare = async (more: Partial<Provisioning>) => {
     share: [],
     whenPresent: "replace",
     timeoutMs: 20_000,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place }),
+    run,
+    runHeld: run,
     ...more,
   });
 };

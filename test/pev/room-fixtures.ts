@@ -9,6 +9,7 @@ import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-ro
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { isolationOf } from "../helpers/isolation.js";
 
 /** A folder for one test file; the caller removes it. */
 export const tempFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "room-test-")));
@@ -91,6 +92,7 @@ export const cleanRoomOptions = async (
     base: null,
     places,
     disposal: createDisposal(places),
+    isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
     watched: true,
     runId: "run-1",

@@ -30,6 +30,7 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], passEnv: [] },
+      isolation: { minimum: 0, maximum: 3, visible: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -52,6 +53,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "isolation.maximum",
+      "isolation.minimum",
+      "isolation.visible",
       "leaseTtl",
       "maxParallelSteps",
       "onUnmetCriteria",
@@ -82,6 +86,7 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -100,6 +105,7 @@ rollout: { board: BOARD.md }
       maxParallelSteps: 8,
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -233,7 +239,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
