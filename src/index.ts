@@ -9,7 +9,7 @@ export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export type { PolicyRequest } from "./core/policy-request.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 export { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
-export type { Verdict } from "./core/verdict.js";
+export type { TestsFound, Verdict } from "./core/verdict.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
@@ -23,6 +23,8 @@ export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
 export { glanceAt, type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
+export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
+export type { SelftestOptions } from "./pev/selftest/selftest.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,

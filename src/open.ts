@@ -33,6 +33,9 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import type { SelftestReport } from "./pev/selftest/report.js";
+import type { SelftestOptions } from "./pev/selftest/selftest.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -84,13 +87,16 @@ export interface RunLedger extends Keeping {
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
-  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Of the last attempt, and of a raced step of the candidate that counts most, when not told otherwise. */
+  logs(runId: string, stepId: string, attempt?: number, candidate?: number): Promise<StepLogs>;
   /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
-  agentLog(runId: string, stepId: string, attempt: number): string;
+  agentLog(runId: string, stepId: string, attempt: number, candidate?: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
   apply(runId: string): Promise<Applied>;
+  /** Tries the validators of a plan with what must fail and what must pass; the journal and the checkout stay as they are. */
+  selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
   close(): Promise<void>;
@@ -128,6 +134,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -169,6 +176,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
+    selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
     close: () => pev.close().finally(() => store.close()),
   };
@@ -211,12 +219,14 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const walls = openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls,
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     isolation: createIsolation({
@@ -225,6 +235,7 @@ const openProject = async (parts: {
       checkout: projectDir,
       dataDir,
       workspaceRoot: workspaceRoot(env),
+      walls,
     }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
@@ -269,9 +280,15 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
 };
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+  logs: (runId, stepId, attempt, candidate) =>
+    logsOf(ledger, logFolder, {
+      runId,
+      stepId,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(candidate === undefined ? {} : { candidate }),
+    }),
+  agentLog: (runId, stepId, attempt, candidate) =>
+    agentLogFile(logFolder, { runId, stepId, attempt, candidate: candidate ?? null }),
 });
 
 const examineAll = async (parts: {
@@ -302,6 +319,7 @@ const examineAll = async (parts: {
     stages: settings.runLedger,
     environment: env,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {
       count: () => leftovers.countLeftovers(ledger, project),

@@ -11,7 +11,7 @@ export type Rooms = {
 const ROOMS: Readonly<Record<IsolationLevel, string>> = {
   0: "Level 0: agents and judges share your folder.",
   1: "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.",
-  2: "Level 2: clean rooms within walls of the kernel. Code under test runs as you.",
+  2: "Level 2: clean rooms, with walls that the kernel keeps. Code under test runs as you.",
   3: "Level 3: sandboxed rooms, which see no network, none of your files, and no process but their own.",
 };
 

@@ -1,6 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import type { Places } from "../pev/places.js";
+import type { Walls } from "../pev/walls/walls.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { type AgentFunction, functionAgent } from "./agents/function.js";
@@ -18,9 +19,10 @@ export const openAgents = (options: {
   readonly projectDir: string;
   readonly logFolder: string;
   readonly places: Places;
+  readonly walls: Walls;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, environment } = options;
+  const { commands, functions, projectDir, logFolder, places, walls, environment } = options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env }] of Object.entries(commands))
     agents.set(
@@ -30,8 +32,9 @@ export const openAgents = (options: {
         passEnv: env,
         projectDir,
         places,
+        walls,
         environment,
-        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+        logFile: (task) => agentLogFile(logFolder, task),
       }),
     );
   for (const [name, work] of Object.entries(functions)) {

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ChangedFile } from "../../validators/room.js";
 import { type Git, withScratch } from "./git.js";
 import { blobId, openIgnoreRules } from "./ignore.js";
+import { asksForLargeFiles, isPointer } from "./large-files.js";
 import { changedFiles, listTree, type TreeEntry, writeIndex } from "./objects.js";
 import { below, type RawPath, rawOf, readInside, shown, systemCode, unfit } from "./untrusted.js";
 import { type Found, findWork } from "./walk.js";
@@ -34,6 +35,8 @@ export const captureTree = async (input: {
   readonly baseCommit: string;
   /** Paths that come along even when ignored. */
   readonly alsoPaths: readonly string[];
+  /** Paths that never come along: the user's local settings, which we laid there. */
+  readonly leftOut: readonly string[];
 }): Promise<Captured> => {
   const { store, folder } = input;
   const root = await realFolder(folder);
@@ -44,7 +47,9 @@ export const captureTree = async (input: {
       ...base.map(({ path }) => path),
       ...input.alsoPaths.filter(isInside).map((path) => posix.normalize(path)),
     ];
-    const found = await findWork(root, rules, always);
+    const tracked = new Set(base.map(({ path }) => path));
+    const leftOut = new Set(input.leftOut.filter((path) => !tracked.has(path)).map(rawOf));
+    const found = (await findWork(root, rules, always)).filter(({ path }) => !leftOut.has(path));
     const entries = await writeBlobs({ store, root, found, base });
     const index = join(scratch, "index");
     const start = { commit: input.baseCommit, entries: base };
@@ -120,10 +125,18 @@ const readWork = async function* (
       path: shown(path),
     });
     if (known.has(oid)) continue;
+    refuseLargeFiles(path, bytes);
     known.add(oid);
     yield Buffer.concat([Buffer.from(`blob\ndata ${bytes.length}\n`), bytes, Buffer.from("\n")]);
   }
   refuseEscapes(links, base);
+};
+
+/** What a pointer stands for is not here, so whatever was judged would not be what is applied. */
+const refuseLargeFiles = (path: RawPath, bytes: Buffer): void => {
+  if (isPointer(bytes)) throw unfit(path, "is a pointer of Git LFS, which is not supported");
+  if (/(^|\/)\.gitattributes$/.test(path) && asksForLargeFiles(bytes.toString("utf8")))
+    throw unfit(path, "hands files over to Git LFS, which is not supported");
 };
 
 const readLink = (root: string, path: RawPath): { bytes: Buffer; executable: boolean } | undefined => {

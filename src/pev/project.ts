@@ -4,6 +4,7 @@ import type { Git } from "./git.js";
 import type { Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
+import type { Walls } from "./walls/walls.js";
 
 /** The user's project as the PEV engine needs it: folders, judges' surroundings, and nothing of the settings file. */
 export type Project = {
@@ -14,6 +15,8 @@ export type Project = {
   /** The ledger's private store of git objects; null without workspace isolation. */
   readonly store: Git | null;
   readonly places: Places;
+  /** Around everything that agents and judges start. */
+  readonly walls: Walls;
   readonly disposal: Disposal;
   /** Null where nothing is unpacked. */
   readonly roomsAhead: RoomsAhead | null;

@@ -5,12 +5,13 @@ import type { Execution, Room } from "../../validators/room.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
-import type { Confinement, Isolation } from "./isolation/isolation.js";
+import type { Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import { openPrivateRoot } from "./private-folder.js";
 import { goCacheIn, roomEnvironment } from "./room-environment.js";
-import { type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
+import { type ProcessCall, type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
 import { treeFiles } from "./tree-files.js";
+import type { Found, Walls } from "./walls/walls.js";
 
 /** A room as its owner has it: prepared before the judge sees it, and thrown away after. */
 export interface OwnedRoom extends Room {
@@ -21,11 +22,14 @@ export interface OwnedRoom extends Room {
    * base too, for that is the project's habit and not the proposal's doing.
    */
   changedWhileJudged(): Promise<readonly string[]>;
+  /** What its commands have run into so far, and those in its room of the base. */
+  foundAtWalls(): Promise<Found>;
   dispose(): Promise<void>;
 }
 
 export type RoomFrameOptions = {
   readonly places: Places;
+  readonly walls: Walls;
   /** Rooms that have served are handed over to it. */
   readonly disposal: Disposal;
   readonly isolation: Pick<Isolation, "confine">;
@@ -53,6 +57,8 @@ export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & 
   /** Commands of the owner's, outside the validator's limit: of our own making, and of the settings. */
   readonly run: RunIn;
   readonly runHeld: RunIn;
+  /** By all commands so far. */
+  foundAtWalls(): Found;
   /** Of what the machine has anyway; before code of the project runs. */
   fillCaches(tree: string): Promise<void>;
 };
@@ -89,16 +95,23 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const { signal, isolation, reads = [] } = options;
+  const { signal, walls, isolation, reads = [] } = options;
   const confinement = await isolation.confine({ environment, folders: [folder], reads });
-  const call = { env: environment, place, signal };
-  const run: RunIn = (cwd, argv, timeoutMs) => runProcess({ ...call, argv, cwd, timeoutMs });
+  let found: Found = { wall: null, noSpace: false };
+  const start: Start = async (call) => {
+    const end = await runProcess({ ...call, env: { ...environment, ...call.env }, place, walls, signal });
+    found = { wall: found.wall ?? end.wall, noSpace: found.noSpace || end.noSpace };
+    return end;
+  };
+  const startHeld: Start = (call) => start({ ...call, confinement });
+  const run: RunIn = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { environment, place, confinement, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { start: startHeld, options }),
     run,
-    runHeld: (cwd, argv, timeoutMs) => runProcess({ ...call, argv, cwd, timeoutMs, confinement }),
+    runHeld: (cwd, argv, timeoutMs) => startHeld({ argv, cwd, timeoutMs }),
+    foundAtWalls: () => found,
     fillCaches: (tree) => fillGoCache({ tree, goCache: goCacheIn(scratch), cacheFolder, run }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
@@ -108,27 +121,27 @@ export const openRoomFrame = async (
   };
 };
 
+type Start = (
+  call: Pick<ProcessCall, "argv" | "cwd" | "timeoutMs"> &
+    Partial<Pick<ProcessCall, "env" | "stdoutBytesMax" | "confinement">>,
+) => Promise<ProcessEnd>;
+
 type Surroundings = {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly place: ProcessPlace;
-  readonly confinement: Confinement;
+  readonly start: Start;
   readonly options: RoomFrameOptions;
 };
 
 /** One command after the other: what still stands in the room when one ends is taken for its leftover. */
-const commandsIn = (
-  cwd: string,
-  { environment, place, confinement, options }: Surroundings,
-): Pick<Room, "exec"> => {
+const commandsIn = (cwd: string, { start, options }: Surroundings): Pick<Room, "exec"> => {
   let until: number | undefined;
   let before: Promise<unknown> = Promise.resolve();
   const exec: Room["exec"] = async (argv, { env, stdoutBytesMax = 0 } = {}): Promise<Execution> => {
     until ??= performance.now() + options.timeoutMs;
     const timeoutMs = Math.ceil(until - performance.now());
-    const { signal } = options;
-    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, signal };
-    const { log, cancelled: _, survivors: __, ...end } = await runProcess({ ...call, place, confinement });
-    return { argv, ...end, log: log === null ? null : await options.putBlob(log) };
+    const end = await start({ argv, cwd, timeoutMs, stdoutBytesMax, env: env ?? {} });
+    const { exitCode, signal, timedOut, notFound, durationMs, tail, stdout } = end;
+    const log = end.log === null ? null : await options.putBlob(end.log);
+    return { argv, exitCode, signal, timedOut, notFound, durationMs, tail, stdout, log };
   };
   return {
     exec: (argv, execOptions) => {

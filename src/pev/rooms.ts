@@ -24,6 +24,7 @@ export const openRoom = (
 ): Promise<OwnedRoom> => {
   const {
     places,
+    walls,
     disposal,
     isolation,
     passEnv,
@@ -35,6 +36,7 @@ export const openRoom = (
   } = project;
   const frame = {
     places,
+    walls,
     disposal,
     isolation,
     runId: run.runId,
@@ -49,7 +51,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { setup, share, baseCache } = project;
+  const { ownFiles, setup, share, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -57,6 +59,7 @@ export const openRoom = (
     store,
     roomsAhead,
     projectDir,
+    ownFiles,
     setup,
     share,
     watched: holdsToTheTree(validator),

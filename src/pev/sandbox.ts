@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { LedgerError } from "../core/errors.js";
+import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
 import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
 import type { Confinement } from "./isolation/isolation.js";
@@ -11,6 +12,8 @@ import { endOfSandboxed, readStatus, type SandboxStatus } from "./isolation/stat
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
+import { programPath } from "./walls/program-path.js";
+import type { RaisedWalls, Walls } from "./walls/walls.js";
 
 /** On whose behalf a process runs, and in which folder of ours; both are registered before it starts. */
 export type ProcessPlace = {
@@ -30,6 +33,7 @@ export type ProcessCall = {
   readonly place: ProcessPlace;
   /** How it is held; left out for programs of the trusted side. */
   readonly confinement?: Confinement;
+  readonly walls: Walls;
   readonly signal?: AbortSignal;
   /** Keep so many bytes of the beginning of standard output (0 when not given). */
   readonly stdoutBytesMax?: number;
@@ -42,6 +46,10 @@ export type ProcessEnd = {
   readonly signal: string | null;
   readonly timedOut: boolean;
   readonly cancelled: boolean;
+  /** The wall that it was ended at. */
+  readonly wall: ReachedWall | null;
+  /** The disk of its folder was seen full. */
+  readonly noSpace: boolean;
   readonly notFound: boolean;
   readonly durationMs: number;
   /** Last bytes of stdout and stderr together, valid UTF-8. */
@@ -70,9 +78,11 @@ export const runProcess = async (call: ProcessCall): Promise<ProcessEnd> => {
   const { places, folder, runId, stepId } = call.place;
   const token = randomUUID();
   const step = stepId === undefined ? {} : { stepId };
-  const { id } = await places.register({ kind: "process", path: folder, token, runId, ...step });
+  const groups = [...(await call.walls.groupsOf(token))];
+  const { id } = await places.register({ kind: "process", path: folder, token, groups, runId, ...step });
   try {
-    return await superviseProcess(call, token, id);
+    const walls = await call.walls.raise({ token, folder });
+    return await superviseProcess(call, walls, token, id).finally(walls.fall);
   } finally {
     await places.remove(id);
   }
@@ -83,6 +93,8 @@ const NEVER_STARTED: ProcessEnd = {
   signal: null,
   timedOut: false,
   cancelled: false,
+  wall: null,
+  noSpace: false,
   notFound: false,
   durationMs: 0,
   tail: "",
@@ -98,17 +110,27 @@ const requireFolder = async (cwd: string): Promise<void> => {
     throw new LedgerError("workspace_unfit", `There is no folder ${cwd} to work in.`);
 };
 
-const superviseProcess = async (call: ProcessCall, token: string, placeId: string): Promise<ProcessEnd> => {
+const superviseProcess = async (
+  call: ProcessCall,
+  walls: RaisedWalls,
+  token: string,
+  placeId: string,
+): Promise<ProcessEnd> => {
   const startedAt = performance.now();
-  const child = await start(call, token);
+  const child = await start(call, walls, token);
   if (child === "not found") return { ...NEVER_STARTED, notFound: true };
-  const output = collectOutput(child, call);
+  const output = collectOutput(child, call, walls);
   const status = statusOf(child);
-  const exiting = exitOf(child, call, () => status.now().pid);
   const since = startOf(child.pid);
-  const sweep = () => {
+  const exiting = exitOf(
+    child,
+    call,
+    (stop) => walls.watch({ pid: child.pid, since }, stop),
+    () => status.now().pid,
+  );
+  const sweep = async () => {
     const leaders = [child.pid, status.now().pid].filter((pid) => pid !== undefined);
-    return killSurvivors({ token, folder: call.place.folder, leaders, since });
+    return (await walls.end()) + (await killSurvivors({ token, folder: call.place.folder, leaders, since }));
   };
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });
@@ -120,15 +142,19 @@ const superviseProcess = async (call: ProcessCall, token: string, placeId: strin
   if (stopped === null) await output.closed(DRAIN_MS);
   const survivors = await sweep();
   await output.closed(DRAIN_MS);
+  const { wall, noSpace } = await walls.found();
   const taken = output.take();
-  const end = call.confinement?.sandbox ? endInside(status.now(), exit, stopped, taken.tail) : exit;
+  const isStopped = stopped !== null || wall !== null;
+  const end = call.confinement?.sandbox ? endInside(status.now(), exit, isStopped, taken.tail) : exit;
   if (end === "not found") return { ...NEVER_STARTED, notFound: true };
   return {
-    // One that answers SIGTERM with "exit 0" has not succeeded.
-    exitCode: stopped === null ? end.code : null,
+    // One that answers SIGTERM with "exit 0" has not succeeded, and neither has one whose helpers were killed.
+    exitCode: isStopped ? null : end.code,
     signal: end.signal,
     timedOut: stopped === "timed out",
     cancelled: stopped === "cancelled",
+    wall,
+    noSpace,
     notFound: false,
     durationMs: Math.round(performance.now() - startedAt),
     ...taken,
@@ -140,12 +166,12 @@ const superviseProcess = async (call: ProcessCall, token: string, placeId: strin
 const endInside = (
   status: SandboxStatus,
   exit: Omit<Exit, "stopped">,
-  stopped: Exit["stopped"],
+  isStopped: boolean,
   tail: string,
 ): Omit<Exit, "stopped"> | "not found" => {
   const end = endOfSandboxed(status, { signal: exit.signal, tail });
   if (end !== "not started") return end;
-  if (stopped !== null) return exit;
+  if (isStopped) return exit;
   throw new LedgerError(
     "workspace_unfit",
     `The sandbox could not be made: ${tail.trim().split("\n").at(-1)}`,
@@ -156,14 +182,17 @@ type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: num
 
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
 
-const start = async (call: ProcessCall, token: string): Promise<Child | "not found"> => {
+const start = async (call: ProcessCall, walls: RaisedWalls, token: string): Promise<Child | "not found"> => {
+  const env: Readonly<Record<string, string>> = { ...call.env, [MARKER]: token };
+  if (programPath(call.argv[0] ?? "", call.cwd, env.PATH) === undefined) return "not found";
   const { sandbox = null } = call.confinement ?? {};
-  const [program = "", ...args] =
+  const held =
     sandbox === null ? call.argv : bubblewrapArgv(sandbox.bubblewrap, sandbox.mounts, call.cwd, call.argv);
+  const [program = "", ...args] = walls.around(held, env);
   try {
     const child = spawn(program, args, {
       cwd: call.cwd,
-      env: { ...call.env, [MARKER]: token },
+      env,
       detached: true,
       stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe"] as const))],
     });
@@ -184,7 +213,7 @@ const startOf = (pid: number): number =>
 type Exit = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  readonly stopped: "timed out" | "cancelled" | null;
+  readonly stopped: "timed out" | "cancelled" | "at a wall" | null;
 };
 
 /** What bubblewrap has said so far; nothing of a process that it does not hold. */
@@ -198,7 +227,12 @@ const statusOf = (child: Child): { readonly now: () => SandboxStatus } => {
 /** Two short lines. */
 const STATUS_BYTES_MAX = 4_096;
 
-const exitOf = (child: Child, call: ProcessCall, insidePid: () => number | undefined): Promise<Exit> =>
+const exitOf = (
+  child: Child,
+  call: ProcessCall,
+  watch: (atWall: () => void) => void,
+  insidePid: () => number | undefined,
+): Promise<Exit> =>
   new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let stopped: Exit["stopped"] = null;
@@ -207,30 +241,34 @@ const exitOf = (child: Child, call: ProcessCall, insidePid: () => number | undef
       call.signal?.removeEventListener("abort", cancel);
       resolve({ code, signal, stopped });
     };
-    const stop = (why: "timed out" | "cancelled"): void => {
+    const stop = (why: NonNullable<Exit["stopped"]>): void => {
       if (stopped !== null) return;
       stopped = why;
+      // Who is at a wall is not asked: it would go on growing meanwhile.
+      const graceMs = why === "at a wall" ? 0 : TERM_GRACE_MS;
       // Bubblewrap itself would end at once, and with it everything inside.
-      signalGroup(insidePid() ?? child.pid, "SIGTERM");
+      if (graceMs > 0) signalGroup(insidePid() ?? child.pid, "SIGTERM");
       timers.push(
-        setTimeout(() => signalGroup(child.pid, "SIGKILL"), TERM_GRACE_MS),
-        setTimeout(() => end(null, null), TERM_GRACE_MS + KILL_WAIT_MS),
+        setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs),
+        setTimeout(() => end(null, null), graceMs + KILL_WAIT_MS),
       );
     };
     const cancel = (): void => stop("cancelled");
     timers.push(setTimeout(() => stop("timed out"), call.timeoutMs));
     call.signal?.addEventListener("abort", cancel, { once: true });
     child.once("exit", end);
+    watch(() => stop("at a wall"));
     if (call.signal?.aborted) cancel();
   });
 
-const collectOutput = (child: Child, call: ProcessCall) => {
+const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
   const log = new OutputLog();
   const stdout = new HeadBytes(call.stdoutBytesMax ?? 0);
   const streams = [child.stdout, child.stderr];
   for (const stream of streams) {
     stream.on("data", (chunk: Buffer) => {
       log.add(chunk);
+      walls.heard(chunk.length);
       if (stream === child.stdout) stdout.add(chunk);
       call.onOutput?.(chunk);
     });

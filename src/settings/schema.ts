@@ -3,6 +3,7 @@ import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
+import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import {
@@ -16,6 +17,7 @@ import {
   wholeNumber,
   withWords,
 } from "./kinds.js";
+import { LimitsKeys, limitsWire } from "./limits.js";
 import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
@@ -42,6 +44,8 @@ export type Settings = {
     readonly passEnv: readonly string[];
   };
   readonly isolation: IsolationSettings;
+  /** What the processes of one command may use together, of agents and judges alike. */
+  readonly limits: Limits;
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
   readonly changeValidator: "orchestrator" | "human";
@@ -111,6 +115,7 @@ export const settingGroups = {
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",
+  limits: "Limits",
   rollout: "Rollout",
 } as const;
 
@@ -259,6 +264,10 @@ export const SettingsFile = closed({
     title: settingGroups.isolation,
     description: "How safe rooms are, and must be.",
   }),
+  limits: LimitsKeys.prefault({}).meta({
+    title: settingGroups.limits,
+    description: "What one command of an agent or a judge may use before it is ended.",
+  }),
   onUnmetCriteria: choice(
     {
       title: "Unmet criteria",
@@ -335,7 +344,7 @@ export const contradictedStages = ({ runLedger }: Readonly<Record<string, unknow
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
@@ -345,6 +354,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
       ]),
     ),
     ...same,
+    limits: limitsWire(limits),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

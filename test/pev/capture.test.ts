@@ -35,7 +35,7 @@ const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "o
 };
 
 const capture = async ({ store, folder, base }: Work, ...alsoPaths: string[]) => {
-  const { tree, files } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
+  const { tree, files } = await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [] });
   const changes = await changedFiles({ store, from: base, to: tree });
   return { tree, files, changes: changes.map(({ path, change }) => `${change} ${path}`) };
 };
@@ -78,6 +78,7 @@ describe("a capture holds", () => {
       folder: work.folder,
       baseCommit: tree,
       alsoPaths: [],
+      leftOut: [],
     });
     expect(other).toEqual({ tree, files: 5, changed: [] });
     expect(changes).toContain("deleted folder/deep/b.txt");
@@ -95,6 +96,7 @@ describe("a capture holds", () => {
       folder: work.folder,
       baseCommit: base,
       alsoPaths: [],
+      leftOut: [],
     });
     expect((await listTree(work.store, tree)).map(({ path }) => path)).toEqual(["a.txt"]);
     expect(changed).toHaveLength(1);
@@ -348,6 +350,17 @@ describe("an agent's repository is never read as one", () => {
 });
 
 describe("what is no source is refused by name", () => {
+  it("files handed over to Git LFS, by attributes or as pointers; those of the base may stay as they are", async () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`;
+    const work = await startWork({ "test/pointer.txt": pointer, ".gitattributes": "*.txt text\n" });
+    expect((await capture(work)).changes).toEqual([]);
+    write(work.folder, { "a/.gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n" });
+    await expect(capture(work)).rejects.toMatchObject(refusal("a/.gitattributes", "Git LFS"));
+    rmSync(join(work.folder, "a"), { recursive: true });
+    write(work.folder, { "big.bin": pointer.replace("12345", "54321") });
+    await expect(capture(work)).rejects.toMatchObject(refusal("big.bin", "is a pointer of Git LFS"));
+  });
+
   it.each([
     ["an absolute link", "/etc/passwd"],
     ["a link to the folder above", ".."],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
+import { wideWalls } from "../helpers/walls.js";
 import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -31,6 +32,7 @@ afterAll(() => removeTemp(folder));
 const open = (projectDir = project) =>
   openProjectRoom({
     places,
+    walls: wideWalls,
     disposal,
     projectDir,
     runId: "run-1",

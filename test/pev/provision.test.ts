@@ -4,6 +4,7 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
 import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
+import { wideWalls } from "../helpers/walls.js";
 import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -22,12 +23,13 @@ const prepare = async (more: Partial<Provisioning>) => {
   const places = await openPlaces(join(folder, "places"));
   const place = { places, folder: null, runId: "run-1" };
   const run: Provisioning["run"] = (argv, timeoutMs) =>
-    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place });
+    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls });
   return provision({
     tree,
     projectDir: project,
     setup: [],
     share: [],
+    included: { files: [], problem: null },
     whenPresent: "replace",
     timeoutMs: 20_000,
     run,
@@ -208,6 +210,7 @@ const prepareEnd = async () => {
     env: PATH_ONLY,
     timeoutMs: 20_000,
     place: { places, folder: null, runId: "run-1" },
+    walls: wideWalls,
   });
 };
 

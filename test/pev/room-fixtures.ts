@@ -10,6 +10,7 @@ import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { isolationOf } from "../helpers/isolation.js";
+import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
 export const tempFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "room-test-")));
@@ -91,6 +92,7 @@ export const cleanRoomOptions = async (
     commit,
     base: null,
     places,
+    walls: wideWalls,
     disposal: createDisposal(places),
     isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
@@ -104,6 +106,7 @@ export const cleanRoomOptions = async (
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
     projectDir: join(folder, "source"),
+    ownFiles: [],
     setup: [],
     share: [],
     validatorDigest: "digest",

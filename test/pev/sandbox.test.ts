@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LOG_BYTES, TAIL_BYTES } from "../../src/core/limits.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
+import { wideWalls } from "../helpers/walls.js";
 import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -24,6 +25,7 @@ const run = (argv: readonly string[], more: Partial<ProcessCall> = {}) =>
     cwd: room,
     env: PATH_ONLY,
     timeoutMs: 20_000,
+    walls: wideWalls,
     place: { places, folder: room, runId: "run-1" },
     ...more,
   });

@@ -134,7 +134,13 @@ describe("a laid tree", () => {
     const work = freshFolder();
     const commitFrom = async (files: Record<string, string>, message: string): Promise<string> => {
       write(work, files);
-      const { tree } = await captureTree({ store, folder: work, baseCommit: base, alsoPaths: [] });
+      const { tree } = await captureTree({
+        store,
+        folder: work,
+        baseCommit: base,
+        alsoPaths: [],
+        leftOut: [],
+      });
       return commitTree({ store, tree, parent: base, message, at: "2026-01-01T00:00:00Z" });
     };
     mkdirSync(work);
@@ -149,7 +155,7 @@ describe("a laid tree", () => {
     expect(git(folder, "status", "--porcelain", "--untracked-files=all").split("\n").sort()).toEqual(
       [" M a.txt", "?? mine/new.txt"].sort(),
     );
-    const captured = await captureTree({ store, folder, baseCommit: head, alsoPaths: [] });
+    const captured = await captureTree({ store, folder, baseCommit: head, alsoPaths: [], leftOut: [] });
     expect(captured.tree).toBe(tree);
   });
 

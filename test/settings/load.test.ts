@@ -31,6 +31,13 @@ describe("loadSettings", () => {
       protect: [],
       workspace: { setup: [], share: [], passEnv: [] },
       isolation: { minimum: 0, maximum: 3, visible: [] },
+      limits: {
+        memoryBytes: 8 * 1024 ** 3,
+        processes: 4_096,
+        diskBytes: 20 * 1024 ** 3,
+        files: 1_000_000,
+        outputBytes: 4 * 1024 ** 3,
+      },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -57,6 +64,11 @@ describe("loadSettings", () => {
       "isolation.minimum",
       "isolation.visible",
       "leaseTtl",
+      "limits.disk",
+      "limits.files",
+      "limits.memory",
+      "limits.output",
+      "limits.processes",
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
@@ -87,6 +99,7 @@ maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
+limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -106,6 +119,13 @@ rollout: { board: BOARD.md }
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
       isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
+      limits: {
+        memoryBytes: 2 * 1024 ** 3,
+        processes: 100,
+        diskBytes: 1_536 * 1024 ** 2,
+        files: 5_000,
+        outputBytes: 10_000_000,
+      },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -239,7 +259,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
@@ -460,6 +480,13 @@ describe("getSetting", () => {
       run: ["x"],
       env: [],
       timeout: "3723000ms",
+    });
+    expect(getSetting(given, "limits")).toEqual({
+      memory: "8GiB",
+      processes: 4_096,
+      disk: "20GiB",
+      files: 1_000_000,
+      output: "4GiB",
     });
     expect(getSetting(given, "runLedger")).toEqual({
       enabled: false,

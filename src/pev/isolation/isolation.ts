@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { LedgerError } from "../../core/errors.js";
 import type { IsolationLevel } from "../../core/verdict.js";
 import { openPrivateRoot } from "../private-folder.js";
+import type { Walls } from "../walls/walls.js";
 import type { Bubblewrap, Mount } from "./bubblewrap.js";
 import { probeIsolation } from "./probe.js";
 import { type Secrets, type View, viewMounts } from "./view.js";
@@ -47,21 +48,25 @@ export type IsolationOptions = IsolationSettings & {
   readonly checkout: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
+  readonly walls: Pick<Walls, "gap">;
 };
 
-/** Sandboxes begin here. Level 2 (walls of the kernel's alone) lies below it. */
-const SANDBOXED = 3;
+/** Walls that the kernel keeps, and sandboxes. */
+const [WALLED, SANDBOXED] = [2, 3] as const;
 
 export const createIsolation = (options: IsolationOptions): Isolation => {
-  const { minimum, maximum, environment, visible } = options;
+  const { minimum, maximum, environment, visible, walls } = options;
   const probe = () => probeIsolation(environment.PATH ?? "");
   const lacks: Isolation["lacks"] = async () => {
     const found = maximum < SANDBOXED ? null : await probe();
     return found?.bubblewrap === null ? found : null;
   };
+  const best = async (): Promise<IsolationLevel> => {
+    if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
+    return maximum >= WALLED && (await walls.gap()) === null ? WALLED : 1;
+  };
   const level: Isolation["level"] = async (isolated) => {
-    const best = maximum < SANDBOXED || (await lacks()) !== null ? 1 : SANDBOXED;
-    const found = isolated ? best : 0;
+    const found = isolated ? await best() : 0;
     if (found < minimum) throw unmet(found, minimum, isolated ? await lacks() : null);
     return found;
   };
