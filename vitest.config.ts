@@ -17,11 +17,12 @@ const closingLine: Reporter = {
 };
 
 /**
- * Whole attacks, validators against every cheat, whole projects of other languages, hosts killed between two writes, real shells and terminals, every command
+ * Whole attacks, validators against every cheat, whole projects of other languages, hosts killed between two writes, bombs of every kind, real shells and terminals, every command
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
   "test/pev/selftest.test.ts",
+  "test/pev/walls/walls.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",

@@ -11,6 +11,7 @@ import {
   limitFindings,
   ok,
   type Stages,
+  shortSecretFindings,
   stageFindings,
   variableFindings,
   warn,
@@ -41,6 +42,8 @@ export type DoctorInput = Rooms & {
   readonly limits: Limits;
   readonly stages: Stages;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables that are passed on and would be redacted if they were longer. */
+  readonly shortSecrets: readonly string[];
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   /** Changes in the checkout that no commit has. */
@@ -75,6 +78,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
   findings.push(...variableFindings(input));
+  findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input)];
 };

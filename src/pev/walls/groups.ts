@@ -58,7 +58,7 @@ const boundMemory = (folder: string, version: 1 | 2, bytes: number): void => {
 };
 
 const write = (folder: string, name: string, value: number): void =>
-  writeFileSync(join(folder, name), String(value), { flag: "r+" });
+  writeFileSync(join(folder, name), String(value));
 
 /** Not every kernel counts swap. */
 const writeIfThere = (folder: string, name: string, value: number): void => {

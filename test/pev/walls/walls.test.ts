@@ -2,10 +2,12 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
 import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../../src/pev/sandbox.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
+import { NO_SECRETS } from "../../helpers/no-secrets.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
 import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "../room-fixtures.js";
 
@@ -32,6 +34,7 @@ const run = (argv: readonly string[], walls: Walls, more: Partial<ProcessCall> =
     timeoutMs: 60_000,
     place: { places, folder: room, runId: "run-1" },
     walls,
+    redactor: NO_SECRETS,
     ...more,
   });
 const sh = (script: string, walls: Walls, more: Partial<ProcessCall> = {}) =>
@@ -166,6 +169,22 @@ describe("a full disk", () => {
       expect(end.tail).toMatch(/No space left/);
     },
   );
+});
+
+describe("output", () => {
+  it("of a gigabyte without a line end, of any bytes, is survived within fixed memory", async () => {
+    const before = process.memoryUsage().rss;
+    let peak = before;
+    const onOutput = (): void => {
+      peak = Math.max(peak, process.memoryUsage().rss);
+    };
+    const odd = "printf '\\033[2J\\000\\377'";
+    const end = await sh(`${odd}; head -c 1000000000 /dev/zero; ${odd}`, watched(), { onOutput });
+    expect(end).toMatchObject({ exitCode: 0, wall: null });
+    expect(end.tail.endsWith("\u001b[2J\uFFFD\uFFFD")).toBe(true);
+    expect(end.log?.length).toBeLessThan(LOG_BYTES + 100);
+    expect(peak - before).toBeLessThan(150_000_000);
+  });
 });
 
 describe.skipIf(gap !== null)("the group of a call", () => {
