@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/pev/selftest.test.ts",
+  "test/pev/selftest{,-languages}.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
@@ -31,7 +31,7 @@ const SLOW = [
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads and bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/sweeps/**/*.test.ts"];
+const SWEEPS = ["test/{attacks,sweeps}/**/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 
