@@ -59,6 +59,11 @@ export interface Room {
   listScratch(path: string): Promise<readonly string[]>;
   /** The same room at the base, before the proposal; undefined when there is no base to compare with. */
   atBase(): Promise<Room | undefined>;
+  /**
+   * Another room at the base, over which the proposal's changes to tests are laid: of the given paths and of what tests are
+   * called; undefined when there is no base.
+   */
+  atBaseWith(paths: readonly string[]): Promise<Room | undefined>;
   /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once. */
   cachedAtBase(compute: (base: Room) => Promise<unknown>): Promise<unknown>;
 }

@@ -33,6 +33,8 @@ const Judges = z.discriminatedUnion("type", [
     toolchain: Toolchain.optional(),
     min_tests: z.int().min(1).optional(),
     no_skips: z.boolean().optional(),
+    red_before_green: z.boolean().optional(),
+    repeat: z.int().min(2).max(limit.TEST_RUNS_MAX).optional(),
   }),
   judge("file_changed", ChangedGlob, {}),
   judge("artifact_exists", ProjectPath, {

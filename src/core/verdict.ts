@@ -18,6 +18,8 @@ export const VerdictReason = z.enum([
   "tests_skipped",
   "report_missing",
   "report_contradicts",
+  "vacuous",
+  "flaky",
   "nothing_changed",
   "no_match",
   "artifact_missing",
@@ -28,6 +30,7 @@ export const VerdictReason = z.enum([
   "outside_may_change",
   "timed_out",
   "killed",
+  "limit_reached",
   "rejected",
   "awaiting_approval",
   // errored
@@ -36,6 +39,7 @@ export const VerdictReason = z.enum([
   "provision_failed",
   "room_failed",
   "no_space",
+  "out_of_memory",
 ]);
 export type VerdictReason = z.infer<typeof VerdictReason>;
 
@@ -45,6 +49,27 @@ export const TestCounts = z.strictObject({
   skipped: z.int().min(0),
 });
 export type TestCounts = z.infer<typeof TestCounts>;
+
+/** How many tests, and the names of the first of them. */
+export const NamedTests = z.strictObject({ count: z.int().min(0), names: z.array(z.string()) });
+export type NamedTests = z.infer<typeof NamedTests>;
+
+/** What `test_pass` found out beyond the outcome of one run. */
+export const TestsFound = z.strictObject({
+  /** Every run of the visible tests, in order; the last one decided. */
+  runs: z.array(
+    z.strictObject({
+      exitCode: z.int().nullable(),
+      counts: TestCounts.nullable(),
+      durationMs: z.int().min(0),
+      /** Blob (hex SHA-256) of this run's log. */
+      log: z.string().nullable(),
+    }),
+  ),
+  /** Tests that did not pass at the base and pass now; null when nobody compared. */
+  turnedGreen: NamedTests.nullable(),
+});
+export type TestsFound = z.infer<typeof TestsFound>;
 
 /** What a validator says of the room it was shown. It knows nothing of runs, steps or commits. */
 export const Judgement = z.strictObject({
@@ -60,6 +85,8 @@ export const Judgement = z.strictObject({
   signal: z.string().nullable(),
   /** By the runner's own report; null when the runner's report cannot be read. */
   counts: TestCounts.nullable(),
+  /** Of `test_pass`, once a test command has run; verdicts of older versions have none. */
+  tests: TestsFound.optional(),
   /** Paths, tests or targets that were looked for and not found. */
   missing: z.array(z.string()),
   /** Last bytes of the output, valid UTF-8. */

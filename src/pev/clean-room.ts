@@ -4,8 +4,9 @@ import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import { changedFiles, listTree } from "./objects.js";
-import { PROVISION_MS, provision } from "./provision.js";
+import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
+import { isTestByName } from "./protect.js";
+import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -16,6 +17,7 @@ import {
 import { giveGit, layCommit, TREE } from "./room-tree.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
+import { findIncluded, type Inclusion } from "./worktree-include.js";
 import { watchFiles } from "./written-files.js";
 
 export type CleanRoomOptions = RoomFrameOptions & {
@@ -27,6 +29,7 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly base: string | null;
   /** Where dependencies come from, see Provisioning. */
   readonly projectDir: string;
+  readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
   /** Whether somebody will ask which files were written. */
@@ -49,11 +52,13 @@ export interface BaseCache {
  * run, only the difference is written, see RoomsAhead.
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
-  const { store, commit, base, projectDir, setup, share, disposal } = options;
+  const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
   const folder = await openFolder(options);
-  const atBase = once(() => openBase(options));
+  const atBase = once(() => openBase(options, base));
+  const laidOver: OwnedRoom[] = [];
   const dispose = async (): Promise<void> => {
     await (await atBase.started())?.dispose();
+    for (const room of laidOver.splice(0)) await room.dispose();
     await disposal.later(folder);
   };
   const frame = await furnish(options, folder).catch(async (error: unknown) => {
@@ -62,6 +67,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   });
   const tree = join(folder.path, TREE);
   const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
+  const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
   return {
@@ -72,8 +78,13 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     listScratch: frame.listScratch,
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),
+    atBaseWith: async (paths) => {
+      const room = await openBase(options, await baseWith(options, paths));
+      if (room !== undefined) laidOver.push(room);
+      return room;
+    },
     cachedAtBase: async (compute) => {
-      known = await cachedAtBase(options, () => atBase.get(), compute);
+      known = await cachedAtBase(options, await included.get(), () => atBase.get(), compute);
       return known?.value;
     },
     provision: async () => {
@@ -82,6 +93,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return provision({
         tree,
         projectDir,
+        included: await included.get(),
         setup,
         share,
         whenPresent: "replace",
@@ -92,6 +104,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     changedWhileJudged: async () => {
       const usual = new Set(known?.written);
       return (await written()).filter((path) => !usual.has(path));
+    },
+    foundAtWalls: async () => {
+      const [own, base] = [frame.foundAtWalls(), await (await atBase.started())?.foundAtWalls()];
+      return { wall: own.wall ?? base?.wall ?? null, noSpace: own.noSpace || base?.noSpace === true };
     },
     dispose,
   };
@@ -111,26 +127,45 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   return openRoomFrame(options, folder);
 };
 
-const openBase = async (options: CleanRoomOptions): Promise<OwnedRoom | undefined> => {
-  if (options.base === null) return undefined;
-  const room = await openCleanRoom({ ...options, commit: options.base, base: null });
+const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {
+  if (commit === null) return undefined;
+  const room = await openCleanRoom({ ...options, commit, base: null });
   const failed = (await room.provision()).find(({ outcome }) => outcome === "failed");
   if (failed === undefined) return room;
   await room.dispose();
   throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`, {
-    hint: "Mend workspace.setup or workspace.share in runledger.yaml.",
+    hint: PROVISION_HINT,
   });
 };
+
+/** Tests that were there at the base are laid over it too, where a step may change them. */
+const baseWith = async (
+  { store, base, commit, name }: CleanRoomOptions,
+  paths: readonly string[],
+): Promise<string | null> => {
+  if (base === null) return null;
+  const named = new Set(paths);
+  const changed = await changedFiles({ store, from: base, to: commit });
+  const laid = changed
+    .filter(({ path, change }) => change !== "deleted" && (named.has(path) || isTestByName(path)))
+    .map(({ path }) => path);
+  const tree = await treeWith({ store, tree: base, from: commit, paths: laid });
+  return commitTree({ store, tree, parent: base, message: `Tests of ${name} over its base\n`, at: EPOCH });
+};
+
+/** No room is older; nobody keeps this commit. */
+const EPOCH = "1970-01-01T00:00:00.000Z";
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
   { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  { files: included }: Inclusion,
   atBase: () => Promise<OwnedRoom | undefined>,
   compute: (base: Room) => Promise<unknown>,
 ): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
-  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share });
+  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included });
   const known = await baseCache.get(key);
   if (known !== undefined) return known;
   const room = await atBase();

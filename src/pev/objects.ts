@@ -36,6 +36,26 @@ export const commitTree = async (input: {
   return stdout.trim();
 };
 
+/** The tree of one commit, with those paths as another has them. */
+export const treeWith = async (input: {
+  readonly store: Git;
+  readonly tree: string;
+  readonly from: string;
+  readonly paths: readonly string[];
+}): Promise<string> => {
+  const { store, tree, from, paths } = input;
+  const laid = new Set(paths);
+  const entries = (await listTree(store, from)).filter(({ path }) => laid.has(path));
+  return withScratch(store, async (scratch) => {
+    const indexFile = join(scratch, "index");
+    await store.run(["read-tree", tree], { indexFile });
+    // A file may take the place of a folder, or the other way round.
+    const input = entries.map(({ mode, oid, path }) => `${mode} ${oid}\t${path}\0`).join("");
+    await store.run(["update-index", "-z", "--replace", "--index-info"], { indexFile, input });
+    return (await store.run(["write-tree"], { indexFile })).stdout.trim();
+  });
+};
+
 /** Work is judged as it would stand on the head of now; with conflicts the tree carries their markers. */
 export const mergeOnto = async (input: {
   readonly store: Git;

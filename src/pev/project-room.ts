@@ -27,6 +27,7 @@ export const openProjectRoom = async (
     listScratch: frame.listScratch,
     changedFiles: () => uncommittedChanges(projectDir),
     atBase: async () => undefined,
+    atBaseWith: async () => undefined,
     cachedAtBase: async () => undefined,
     // The user's own folder has its dependencies already.
     provision: async () => {
@@ -35,6 +36,7 @@ export const openProjectRoom = async (
     },
     // The user and agents work in there meanwhile, and no commit says how it should be.
     changedWhileJudged: async () => [],
+    foundAtWalls: async () => frame.foundAtWalls(),
     dispose,
   };
 };

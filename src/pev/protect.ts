@@ -42,7 +42,7 @@ const PROTECTED_JUDGES: readonly string[] = [
   "**/{.gitattributes,.gitmodules}",
   "{.github,.gitlab,.circleci,.buildkite}/**",
   "{.gitlab-ci.yml,azure-pipelines.yml,Jenkinsfile,.travis.yml}",
-  "runledger.yaml",
+  "{runledger.yaml,.worktreeinclude}",
 ];
 
 /**
@@ -164,7 +164,7 @@ const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
 const judges = picomatch([...PROTECTED_JUDGES], { dot: true, nocase: true });
 const tests = picomatch([...PROTECTED_TESTS], { dot: true, nocase: true });
 const testClasses = picomatch([...PROTECTED_TEST_CLASSES], { dot: true });
-/** Whether a runner looks for tests in a file of this name when nothing else is said. */
+/** Runners look for tests, and tests for what they compare with, under such names. */
 export const isTestByName = (path: string): boolean => tests(path) || testClasses(path);
 
 const changedInside = async (path: string, wasThere: boolean, read: Read): Promise<boolean> => {

@@ -65,9 +65,14 @@ describe("readPlan fills in what planners leave out", () => {
 
   it("reads all params of all judges", () => {
     const sha256 = "a".repeat(64);
-    expect(
-      readValidator({ type: "test_pass", params: { toolchain: "go", min_tests: 3, no_skips: true } }),
-    ).toEqual({ type: "test_pass", target: "", params: { toolchain: "go", minTests: 3, noSkips: true } });
+    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5 };
+    expect(readValidator({ type: "test_pass", params: { toolchain: "go", ...counts } }).params).toEqual({
+      toolchain: "go",
+      minTests: 3,
+      noSkips: true,
+      redBeforeGreen: true,
+      repeat: 5,
+    });
     const params = { min_bytes: 1, sha256, contains: "ok", changed: false };
     expect(readValidator({ type: "artifact_exists", target: "a", params }).params).toEqual({
       minBytes: 1,
@@ -137,7 +142,7 @@ describe("readPlan refuses, saying where, what and what instead", () => {
       "a derived field",
       planOf(stepOf({ status: "completed" })),
       [
-        `steps[0].status: an unknown key → one of "id", "goal", "owner_agent", "depends_on", "tool_profile", "validator", "may_change", "max_retries", "timeout", "agent_timeout"`,
+        `steps[0].status: an unknown key → one of "id", "goal", "owner_agent", "depends_on", "tool_profile", "validator", "may_change", "max_retries", "candidates", "pick", "timeout", "agent_timeout"`,
       ],
     ],
     [
@@ -204,7 +209,7 @@ describe("readPlan refuses, saying where, what and what instead", () => {
     expect(told(() => readPlan(plan))).toEqual(expected);
   });
 
-  it.each(["candidates", "held_out", "red_before_green", "repeat"])("%s, which is not there yet", (key) => {
+  it.each(["held_out"])("%s, which is not there yet", (key) => {
     expect(defectsOf(() => readPlan(planOf(stepOf({ [key]: 2 }))))).toMatchObject([
       { path: `steps[0].${key}`, found: "an unknown key" },
     ]);
@@ -345,10 +350,12 @@ describe("readValidator knows six judges and nothing beside them", () => {
     [
       { type: "test_pass", params: { minTests: 1 } },
       [
-        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips"; did you mean "min_tests"?`,
+        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat"; did you mean "min_tests"?`,
       ],
     ],
     [{ type: "test_pass", params: { min_tests: 0 } }, ["params.min_tests: 0 → at least 1"]],
+    [{ type: "test_pass", params: { repeat: 1 } }, ["params.repeat: 1 → at least 2"]],
+    [{ type: "test_pass", params: { repeat: 21 } }, ["params.repeat: 21 → at most 20"]],
     [{ type: "test_pass", params: { no_skips: "yes" } }, [`params.no_skips: "yes" → true or false`]],
     [
       { type: "build_pass", params: { toolchain: "rost" } },

@@ -23,7 +23,13 @@ const machineJudge: fc.Arbitrary<ValidatorSpec> = fc.oneof(
   fc.record({
     type: fc.constant("test_pass"),
     target: fc.oneof(path, fc.constant("")),
-    params: some({ toolchain, minTests: fc.integer({ min: 1 }), noSkips: fc.boolean() }),
+    params: some({
+      toolchain,
+      minTests: fc.integer({ min: 1 }),
+      noSkips: fc.boolean(),
+      redBeforeGreen: fc.boolean(),
+      repeat: fc.integer({ min: 2, max: 20 }),
+    }),
   }),
   fc.record({
     type: fc.constant("file_changed"),

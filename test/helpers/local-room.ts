@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import {
   chmod,
   cp,
@@ -118,6 +119,13 @@ const roomOver = async (
     },
     listScratch: (path) => names(join(scratch, path)),
     atBase: openBase,
+    atBaseWith: async (paths) => {
+      if (baseRoot === undefined) return undefined;
+      const laid = `${root}.base-with-${randomUUID()}`;
+      await cp(baseRoot, laid, { recursive: true, verbatimSymlinks: true });
+      for (const path of paths) await cp(join(root, path), join(laid, path));
+      return roomOver(laid, undefined, sample);
+    },
     cachedAtBase: (compute) => {
       kept ??= openBase().then((base) => {
         if (base === undefined) return undefined;

@@ -48,6 +48,7 @@ beforeAll(async () => {
     FIRST,
     { "docs/read me.txt": "two\n", "new.txt": "$Id$\n" },
     { "go.mod": FIRST["m.mod"] },
+    { "checks.js": "new", "test/help.js": "new", "docs/read me.txt": "three\n", "pkg/a_test.go": "new" },
   ]);
   commits = made.commits;
   options = { ...(await cleanRoomOptions(folder, made.store, commits[1] ?? "")), base: commits[0] ?? "" };
@@ -295,6 +296,23 @@ describe("the room at the base", () => {
     await expect(broken.cachedAtBase(async () => 1)).rejects.toMatchObject({ code: "provision_failed" });
     const mended = await open({ ...options, baseCache });
     expect(await mended.cachedAtBase(async () => 2)).toBe(2);
+  });
+
+  it("can have the proposal's tests laid over it, in a room of its own that goes with the first", async () => {
+    const own = await open({ ...options, commit: commits[3] ?? "" });
+    const laid = await own.atBaseWith(["checks.js", "nowhere.js"]);
+    if (laid === undefined) throw new Error("there is a base");
+    const text = async (path: string) => (await laid.read(path, 100))?.toString();
+    expect(await text("checks.js")).toBe("new");
+    expect(await text("test/help.js")).toBe("new");
+    expect(await text("pkg/a_test.go")).toBe("new");
+    expect(await text("docs/read me.txt")).toBe("one\n");
+    expect(await text("new.txt")).toBeUndefined();
+    expect((await own.atBase())?.scratch).not.toBe(laid.scratch);
+    await own.dispose();
+    await options.disposal.settle();
+    expect(existsSync(laid.scratch)).toBe(false);
+    expect(await (await open({ ...options, base: null })).atBaseWith([])).toBeUndefined();
   });
 
   it("answers from the cache while base, validator and preparation are the same", async () => {

@@ -20,6 +20,21 @@ export const countsOf = ({ tests }: TestReport): TestCounts => {
   return { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
 };
 
+export const idsWith = ({ tests }: TestReport, outcome: TestCase["outcome"]): readonly string[] =>
+  tests.filter((test) => test.outcome === outcome).map(({ id }) => id);
+
+/** One outcome for each name: of tests that share it, a failed one counts before one that passed, and that before a skipped one. */
+export const outcomesOf = ({ tests }: TestReport): ReadonlyMap<string, TestCase["outcome"]> => {
+  const outcomes = new Map<string, TestCase["outcome"]>();
+  for (const { id, outcome } of tests) {
+    const known = outcomes.get(id);
+    if (known === undefined || RANKS[outcome] > RANKS[known]) outcomes.set(id, outcome);
+  }
+  return outcomes;
+};
+
+const RANKS: Readonly<Record<TestCase["outcome"], number>> = { skipped: 0, passed: 1, failed: 2 };
+
 // The room keeps a base report as an unknown value; a shape it does not have is as good as no report.
 export const asReport = (value: unknown): TestReport | undefined =>
   isRecord(value) && Array.isArray(value.tests) && Array.isArray(value.brokenFiles)

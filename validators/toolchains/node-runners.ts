@@ -4,33 +4,34 @@ import { readJestReport } from "../reports/jest.js";
 import { readLinesReport } from "../reports/lines.js";
 import { isRecord, parseJson } from "../reports/report.js";
 import type { Room } from "../room.js";
-import { REPORT_BYTES_MAX, type TestCommand } from "./command.js";
+import type { TestCommand } from "./command.js";
 import { nodeReporter } from "./node-reporter.js";
+import { newReportFile, type ReportFile } from "./report-file.js";
 import { type Call, type Word, withoutOptions } from "./script.js";
 
 // Vitest ignores file filters that stand behind `--`, so here the target stands without it.
 export const vitestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
   const [first, ...rest] = call.words;
   const words = first !== undefined && ["run", "watch", "dev"].includes(first.text) ? rest : call.words;
-  const options = [
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${room.scratch}/${REPORT}`,
-  ];
-  return packageRunner("vitest", call, words, options, target === "" ? [] : [target], room);
+  const report = newReportFile(room, ".json");
+  const options = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report.path}`];
+  const operands = target === "" ? [] : [target];
+  return packageRunner({ name: "vitest", call, words, options, operands, report }, room);
 };
 
 export const jestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
-  const options = ["--json", `--outputFile=${room.scratch}/${REPORT}`];
-  return packageRunner("jest", call, call.words, options, target === "" ? [] : ["--", target], room);
+  const report = newReportFile(room, ".json");
+  const options = ["--json", `--outputFile=${report.path}`];
+  const operands = target === "" ? [] : ["--", target];
+  return packageRunner({ name: "jest", call, words: call.words, options, operands, report }, room);
 };
 
 // node:test has no reporter that tells which file a test is from, so it is given one that does.
 export const nodeTestCommand = (call: Call, target: string, room: Room): TestCommand => {
+  const report = newReportFile(room, ".jsonl");
   const ours = [
     `--test-reporter=${nodeReporter}`,
-    `--test-reporter-destination=${room.scratch}/${REPORT}`,
+    `--test-reporter-destination=${report.path}`,
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
   ];
@@ -45,20 +46,23 @@ export const nodeTestCommand = (call: Call, target: string, room: Room): TestCom
     argv: words.some(({ glob }) => glob) ? expanded : plain,
     env: call.env,
     readReport: async () => {
-      const text = await room.readScratch(REPORT, REPORT_BYTES_MAX);
+      const text = await report.read();
       return text === undefined ? undefined : readLinesReport(text);
     },
   };
 };
 
-const REPORT = "tests.json";
+type PackageRun = {
+  readonly name: string;
+  readonly call: Call;
+  readonly words: readonly Word[];
+  readonly options: readonly string[];
+  readonly operands: readonly string[];
+  readonly report: ReportFile;
+};
 
 const packageRunner = async (
-  name: string,
-  { env }: Call,
-  words: readonly Word[],
-  options: readonly string[],
-  operands: readonly string[],
+  { name, call: { env }, words, options, operands, report }: PackageRun,
   room: Room,
 ): Promise<TestCommand | Judgement> => {
   const place = await locate(name, room);
@@ -71,7 +75,7 @@ const packageRunner = async (
     argv: ["node", place.bin, ...options, ...kept.map(({ text }) => text), ...operands],
     env,
     readReport: async () => {
-      const text = await room.readScratch(REPORT, REPORT_BYTES_MAX);
+      const text = await report.read();
       return text === undefined ? undefined : readJestReport(text, place.root);
     },
   };

@@ -1,7 +1,8 @@
 import { readPytestReport } from "../reports/junit.js";
 import { readLinesReport } from "../reports/lines.js";
 import type { Room } from "../room.js";
-import { type Command, REPORT_BYTES_MAX, type TestCommand, type ToolchainAdapter } from "./command.js";
+import type { Command, TestCommand, ToolchainAdapter } from "./command.js";
+import { newReportFile } from "./report-file.js";
 import { unittestMain } from "./unittest-main.js";
 
 // Pytest when it can be imported, else unittest. Both are loaded before the tree is put on the path, so that a file
@@ -45,7 +46,7 @@ const buildCommand = async (target: string, room: Room): Promise<Command> => {
 };
 
 const pytestCommand = (target: string, interpreter: string, room: Room): TestCommand => {
-  const report = "pytest.xml";
+  const report = newReportFile(room, ".xml");
   const options = [
     "-p",
     "no:cacheprovider",
@@ -53,13 +54,13 @@ const pytestCommand = (target: string, interpreter: string, room: Room): TestCom
     "--continue-on-collection-errors",
     "-o",
     "junit_family=xunit1",
-    `--junitxml=${room.scratch}/${report}`,
+    `--junitxml=${report.path}`,
   ];
   return {
     program: "python3",
     argv: [interpreter, "-c", pytestMain, ...options, ...(target ? ["--", target] : [])],
     readReport: async () => {
-      const xml = await room.readScratch(report, REPORT_BYTES_MAX);
+      const xml = await report.read();
       return xml === undefined ? undefined : readPytestReport(xml);
     },
     // Pytest names files as seen from its root, which a configuration may have put deeper.
@@ -76,19 +77,13 @@ sys.exit(pytest.main())
 `;
 
 const unittestCommand = async (target: string, interpreter: string, room: Room): Promise<TestCommand> => {
-  const report = "unittest.jsonl";
+  const report = newReportFile(room, ".jsonl");
   const discover = (await testFolder(room)) ?? ["discover"];
   return {
     program: "python3",
-    argv: [
-      interpreter,
-      "-c",
-      unittestMain,
-      `${room.scratch}/${report}`,
-      ...(target ? ["--", target] : discover),
-    ],
+    argv: [interpreter, "-c", unittestMain, report.path, ...(target ? ["--", target] : discover)],
     readReport: async () => {
-      const text = await room.readScratch(report, REPORT_BYTES_MAX);
+      const text = await report.read();
       return text === undefined ? undefined : readLinesReport(text);
     },
     // Unittest names modules, as seen from where discovery began.

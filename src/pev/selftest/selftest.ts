@@ -171,8 +171,14 @@ const openSolutions = async (parts: {
 }): Promise<Solutions> => {
   const { pev, plan, options, ...where } = parts;
   const validators = [...plan.steps, ...plan.acceptanceCriteria].map(({ validator }) => validator);
-  const { folder } = pev.project;
-  const source = { ...where, projectDir: folder, directory: options.directory ?? folder, validators };
+  const { folder, redactor } = pev.project;
+  const source = {
+    ...where,
+    projectDir: folder,
+    directory: options.directory ?? folder,
+    validators,
+    redactor,
+  };
   let whole: Solution | undefined;
   const ofStep = new Map<string, Solution>();
   for (const given of options.solutions ?? []) {
@@ -265,6 +271,7 @@ const judged = async (
     base,
     feedback: null,
     fresh: false,
+    candidates: [],
     lastDecision: null,
     report: null,
     state: { status: "verify_pending", proposal, approval: null, errors: 0, lastError: null },

@@ -18,6 +18,7 @@ import {
   blockedWords,
   headline,
   statusCell,
+  testsTold,
   timeOf,
   unblockedWords,
   verdictLine,
@@ -218,6 +219,9 @@ const eventWords = (event: StoredEvent): string => {
   return `${step}${attempt}${rest.join(" · ")}`;
 };
 
+/** Fifty names of tests are read with --json, or in the browser. */
+const TESTS_TOLD_CHARS = 300;
+
 export const printLogs = async (
   app: RunLedger,
   output: Output,
@@ -248,6 +252,8 @@ export const printLogs = async (
     output,
     paint(output, "grey", `— judge, ${verdictLine(verdict)} (${formatDuration(verdict.durationMs)}) —`),
   );
+  for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
+    printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
   if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
   return EXIT.done;
 };

@@ -1,5 +1,5 @@
 import { formatDuration, type RunView, type Step, type Verdict } from "../../../index.js";
-import { verdictLine } from "../../cli/describe.js";
+import { testsTold, verdictLine } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
 import { cut, EMPTY, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
@@ -77,11 +77,14 @@ export const verdictOf = ({ state, feedback }: Step): Verdict | null => {
   return feedback?.kind === "verdict" ? feedback.verdict : null;
 };
 
+/** What stands before the words of a fact. */
+const FACT_COLUMNS = 10;
+
 const OUTCOMES = { passed: "good", failed: "bad", errored: "warn" } as const;
 
 /** What was judged, how, and what came of it. */
 export const verdictLines = (verdict: Verdict, columns: number): readonly Line[] => {
-  const { command, exitCode, signal, counts, missing, protectedPaths, conflicts, hint } = verdict;
+  const { command, exitCode, signal, counts, tests, missing, protectedPaths, conflicts, hint } = verdict;
   const list = (name: string, items: readonly string[]): readonly Line[] =>
     items.length === 0
       ? []
@@ -95,6 +98,9 @@ export const verdictLines = (verdict: Verdict, columns: number): readonly Line[]
     ...(counts === null
       ? []
       : [fact("tests", `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)]),
+    ...(tests === undefined ? [] : testsTold(tests)).flatMap(([name, words]) =>
+      wrap(told(words), columns - FACT_COLUMNS).map((line, at) => fact(at === 0 ? name : "", line)),
+    ),
     fact("took", formatDuration(verdict.durationMs)),
     fact("judge", `${verdict.validator.type} ${told(verdict.validator.target)}`.trim()),
     ...(verdict.proposalSeq === null ? [] : [fact("proposal", String(verdict.proposalSeq))]),

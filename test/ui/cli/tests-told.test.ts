@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import type { TestsFound } from "../../../src/index.js";
+import { testsTold } from "../../../src/ui/cli/describe.js";
+import { verdictLines } from "../../../src/ui/tui/browser/step-lines.js";
+import * as cast from "../../helpers/cast.js";
+
+const run = (exitCode: number | null): TestsFound["runs"][number] => ({
+  exitCode,
+  counts: null,
+  durationMs: 9,
+  log: null,
+});
+const found = (over: Partial<TestsFound> = {}): TestsFound => ({
+  runs: [run(0)],
+  turnedGreen: null,
+  ...over,
+});
+
+describe("what a verdict found out about its tests", () => {
+  it("is silent where there is nothing to tell", () => {
+    expect(testsTold(found())).toEqual([]);
+  });
+
+  it("tells each of several runs", () => {
+    expect(testsTold(found({ runs: [run(0), run(1), run(null)] }))).toEqual([
+      ["runs", "3: ok, exit 1, stopped"],
+    ]);
+  });
+
+  it("tells what turned green, and how many of them have no name here", () => {
+    expect(testsTold(found({ turnedGreen: { count: 3, names: ["a", "b"] } }))).toEqual([
+      ["green", "3 turned: a, b and 1 more"],
+    ]);
+    expect(testsTold(found({ turnedGreen: { count: 0, names: [] } }))).toEqual([
+      ["green", "nothing that was red at the base"],
+    ]);
+  });
+
+  it("stands on the screen of a verdict, and stays harmless and within its columns", () => {
+    const turnedGreen = { count: 2, names: ["a\u001b[2J", "b".repeat(60)] };
+    const lines = verdictLines(cast.verdictWith({ tests: found({ turnedGreen }) }), 40);
+    const text = lines.map((line) => line.map((part) => part.text).join(""));
+    expect(text.some((line) => line.startsWith("green     2 turned: a"))).toBe(true);
+    expect(text.join("")).not.toContain("\u001b");
+    expect(text.every((line) => line.length <= 40)).toBe(true);
+  });
+});
