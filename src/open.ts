@@ -35,6 +35,7 @@ import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -87,9 +88,10 @@ export interface RunLedger extends Keeping {
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
-  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Of the last attempt, and of a raced step of the candidate that counts most, when not told otherwise. */
+  logs(runId: string, stepId: string, attempt?: number, candidate?: number): Promise<StepLogs>;
   /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
-  agentLog(runId: string, stepId: string, attempt: number): string;
+  agentLog(runId: string, stepId: string, attempt: number, candidate?: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
@@ -137,6 +139,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
     redactor,
     environment: env,
   });
@@ -230,6 +233,7 @@ const openProject = async (parts: {
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls: openWalls(settings.limits),
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
@@ -276,9 +280,15 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
 };
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+  logs: (runId, stepId, attempt, candidate) =>
+    logsOf(ledger, logFolder, {
+      runId,
+      stepId,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(candidate === undefined ? {} : { candidate }),
+    }),
+  agentLog: (runId, stepId, attempt, candidate) =>
+    agentLogFile(logFolder, { runId, stepId, attempt, candidate: candidate ?? null }),
 });
 
 const examineAll = async (parts: {
@@ -309,6 +319,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {

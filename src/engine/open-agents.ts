@@ -2,6 +2,7 @@ import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import type { Redactor } from "../core/redact.js";
 import type { Places } from "../pev/places.js";
+import type { Walls } from "../pev/walls/walls.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { type AgentFunction, functionAgent } from "./agents/function.js";
@@ -19,10 +20,11 @@ export const openAgents = (options: {
   readonly projectDir: string;
   readonly logFolder: string;
   readonly places: Places;
+  readonly walls: Walls;
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, environment, redactor } = options;
+  const { commands, functions, projectDir, logFolder, places, walls, environment, redactor } = options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env }] of Object.entries(commands))
     agents.set(
@@ -32,9 +34,10 @@ export const openAgents = (options: {
         passEnv: env,
         projectDir,
         places,
+        walls,
         environment,
+        logFile: (task) => agentLogFile(logFolder, task),
         redactor,
-        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
       }),
     );
   for (const [name, work] of Object.entries(functions)) {

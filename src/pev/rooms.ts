@@ -24,6 +24,7 @@ export const openRoom = (
 ): Promise<OwnedRoom> => {
   const {
     places,
+    walls,
     disposal,
     passEnv,
     cacheFolder,
@@ -35,6 +36,7 @@ export const openRoom = (
   } = project;
   const frame = {
     places,
+    walls,
     disposal,
     runId: run.runId,
     name,
@@ -49,7 +51,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { ownFiles, setup, share, baseCache } = project;
+  const { ownFiles, setup, share, cache, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -60,6 +62,8 @@ export const openRoom = (
     ownFiles,
     setup,
     share,
+    cache,
+    userBase: run.base,
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,

@@ -22,6 +22,7 @@ import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
 import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
+import { wideWalls } from "./walls.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
 export type Bench = {
@@ -125,12 +126,14 @@ const projectOf = async (
     ownFiles: [],
     store,
     places,
+    walls: wideWalls,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
     workspaceRoot: join(place, "workspaces"),
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
+    cache: [],
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),

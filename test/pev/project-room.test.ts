@@ -6,6 +6,7 @@ import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
+import { wideWalls } from "../helpers/walls.js";
 import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -32,6 +33,7 @@ afterAll(() => removeTemp(folder));
 const open = (projectDir = project) =>
   openProjectRoom({
     places,
+    walls: wideWalls,
     disposal,
     projectDir,
     runId: "run-1",

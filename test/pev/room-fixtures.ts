@@ -10,6 +10,7 @@ import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
+import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
 export const tempFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "room-test-")));
@@ -91,6 +92,7 @@ export const cleanRoomOptions = async (
     commit,
     base: null,
     places,
+    walls: wideWalls,
     disposal: createDisposal(places),
     roomsAhead: { take: async () => undefined },
     watched: true,
@@ -107,6 +109,8 @@ export const cleanRoomOptions = async (
     ownFiles: [],
     setup: [],
     share: [],
+    cache: [],
+    userBase: null,
     validatorDigest: "digest",
     baseCache: memoryCache(),
   };

@@ -271,6 +271,7 @@ const judged = async (
     base,
     feedback: null,
     fresh: false,
+    candidates: [],
     lastDecision: null,
     report: null,
     state: { status: "verify_pending", proposal, approval: null, errors: 0, lastError: null },
