@@ -54,8 +54,14 @@ const asSeenBy = (step: Step, { candidate, agent, base, feedback, fresh, state }
   state: asStepState(state),
 });
 
-const asStepState = (state: CandidateState): StepState =>
-  state.status === "cancelled" ? { status: "interrupted", reason: state.reason, tail: "" } : state;
+/** A cancelled one shows what it proposed; nobody has judged that, and nobody will. */
+const asStepState = (state: CandidateState): StepState => {
+  if (state.status !== "cancelled") return state;
+  const { proposal, reason } = state;
+  return proposal === null
+    ? { status: "interrupted", reason, tail: "" }
+    : { status: "failed", proposal, verdict: null };
+};
 
 /** For commands and events: absent where there is no race. */
 export const named = ({ candidate }: { readonly candidate?: number | undefined }): { candidate?: number } =>
