@@ -9,6 +9,7 @@ import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
@@ -34,10 +35,12 @@ import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
+import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { lookAtStore, openStore } from "./stores/open.js";
 import type { ListQuery, Store } from "./stores/store.js";
@@ -97,6 +100,8 @@ export interface RunLedger extends Keeping {
   selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
+  /** A text as it may be shown: without the values of secret variables, and without tokens. */
+  redact(text: string): string;
   close(): Promise<void>;
 }
 
@@ -112,6 +117,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
+  const redactor = redactorFor(settings, env);
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
@@ -119,11 +125,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
+    redactor,
     credentials,
     now,
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
   });
-  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
+  const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
@@ -132,6 +139,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
+    redactor,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -175,6 +184,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
 };
@@ -211,8 +221,9 @@ const openProject = async (parts: {
   env: NonNullable<OpenOptions["env"]>;
   places: Places;
   store: Store;
+  redactor: Redactor;
 }): Promise<Project> => {
-  const { projectDir, dataDir, settings, env, places, store } = parts;
+  const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
@@ -222,6 +233,7 @@ const openProject = async (parts: {
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls: openWalls(settings.limits),
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
@@ -231,6 +243,7 @@ const openProject = async (parts: {
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
+    redactor,
     putBlob: (bytes) => store.putBlob(bytes),
   };
 };
@@ -304,7 +317,9 @@ const examineAll = async (parts: {
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,
     environment: env,
+    shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {

@@ -45,7 +45,12 @@ const outside: Record<string, readonly string[]> = {
     "src/rollout/sql-tables.ts",
     "src/rollout/markdown-board.ts",
   ],
-  "node:child_process": ["src/pev/sandbox.ts", "src/ledger/owner.ts", "src/ui/cli/commands/demo.ts"],
+  "node:child_process": [
+    "src/pev/sandbox.ts",
+    "src/pev/walls/probe.ts",
+    "src/ledger/owner.ts",
+    "src/ui/cli/commands/demo.ts",
+  ],
   execa: ["src/pev/git.ts", "src/pev/user-git.ts"],
   "simple-git": ["src/pev/user-git.ts"],
   "better-sqlite3": ["src/stores/", "src/rollout/sql-tables.ts", "src/rollout/markdown-board.ts"],

@@ -1,5 +1,5 @@
 import { LedgerError } from "./errors.js";
-import type { Candidate, CandidateState, Step, StepState, WorkedStep } from "./run.js";
+import type { Candidate, CandidateState, Feedback, Step, StepState, WorkedStep } from "./run.js";
 import type { StepSpec } from "./spec.js";
 
 /** Those who will race for a step, none of them begun; empty for a step that one agent works on. */
@@ -157,7 +157,11 @@ export const cancelled = (step: Step, candidate: number, reason: string): Step =
   ...step,
   candidates: step.candidates.map((one) => {
     if (one.candidate !== candidate) return one;
-    const proposal = one.state.status === "verify_pending" ? one.state.proposal : null;
-    return { ...one, state: { status: "cancelled", reason, proposal } };
+    if (one.state.status !== "verify_pending")
+      return { ...one, state: { status: "cancelled", reason, proposal: null } };
+    const { proposal, lastError } = one.state;
+    const feedback: Feedback | null =
+      lastError === null ? one.feedback : { kind: "verdict", attempt: step.attempt, verdict: lastError };
+    return { ...one, feedback, state: { status: "cancelled", reason, proposal } };
   }),
 });

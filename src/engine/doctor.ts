@@ -11,11 +11,13 @@ import {
   limitFindings,
   ok,
   type Stages,
+  shortSecretFindings,
   stageFindings,
   variableFindings,
   warn,
 } from "./findings.js";
 import {
+  cacheFindings,
   type IncludedFound,
   includedFindings,
   isAccessible,
@@ -36,17 +38,22 @@ export type DoctorInput = {
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
+    readonly cache: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
   readonly stages: Stages;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables that are passed on and would be redacted if they were longer. */
+  readonly shortSecrets: readonly string[];
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   /** Changes in the checkout that no commit has. */
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Why workspace.cache keeps nothing. */
+  readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
 };
 
@@ -74,7 +81,8 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...variableFindings(input));
+  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
+  findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   findings.push(
     input.isolated

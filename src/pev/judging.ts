@@ -13,6 +13,7 @@ import {
   type Verdict,
   type VerdictReason,
 } from "../core/verdict.js";
+import { FREE_SPACE, heldByWalls } from "./at-a-wall.js";
 import type { Git } from "./git.js";
 import { type ObjectReader, withObjects } from "./object-reader.js";
 import { changedFiles, commitTree, filesWith, keep, mergeOnto, touchedBy } from "./objects.js";
@@ -264,8 +265,13 @@ const inRoom = async (
   try {
     const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
     const failure = provision.find(({ outcome }) => outcome === "failed");
-    if (failure !== undefined) return { ...notProvisioned(failure), provision: [...provision] };
-    const finding = await refuseTampering(validator, room, await judge(validator, room));
+    if (failure !== undefined)
+      return {
+        ...heldByWalls(notProvisioned(failure), await room.foundAtWalls()),
+        provision: [...provision],
+      };
+    const judged = await judge(validator, room);
+    const finding = await refuseTampering(validator, room, heldByWalls(judged, await room.foundAtWalls()));
     return { ...(await heldToItsTests(project, task, finding, mayChange)), provision: [...provision] };
   } finally {
     await room.dispose();
@@ -288,7 +294,8 @@ const heldToItsTests = async (
   return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(touched) };
 };
 
-const notProvisioned = ({ what }: ProvisionRecord): Judged => ({
+const notProvisioned = ({ what }: ProvisionRecord): Judgement => ({
+  ...nothingRan(),
   outcome: "errored",
   reason: "provision_failed",
   message: `The room could not be prepared: ${what}`,
@@ -326,7 +333,7 @@ const couldNotRun = (error: unknown): Judged => {
     reason: full ? "no_space" : "room_failed",
     message: `The proposal could not be judged: ${message}`,
     hint: full
-      ? "Free disk space, then resume the run."
+      ? FREE_SPACE
       : isLedgerError(error) && error.hint !== undefined
         ? error.hint
         : "`runledger doctor` says what this machine lacks.",

@@ -1,8 +1,10 @@
+import type { Redactor } from "../core/redact.js";
 import type { BaseCache } from "./clean-room.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
 import type { Places } from "./places.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
+import type { Walls } from "./walls/walls.js";
 
 /** The user's project as the PEV engine needs it: folders, judges' surroundings, and nothing of the settings file. */
 export type Project = {
@@ -13,17 +15,21 @@ export type Project = {
   /** The ledger's private store of git objects; null without workspace isolation. */
   readonly store: Git | null;
   readonly places: Places;
+  /** Around everything that agents and judges start. */
+  readonly walls: Walls;
   readonly disposal: Disposal;
   /** Null where nothing is unpacked. */
   readonly roomsAhead: RoomsAhead | null;
   /** Where agents' workspaces are made. */
   readonly workspaceRoot: string;
-  /** Where seeds of build caches are kept; see go-cache.ts. */
+  /** Where seeds of build caches and copies of what set-up made are kept; see go-cache.ts and setup-cache.ts. */
   readonly cacheFolder: string;
   /** Commands that make a fresh tree usable, as argv. */
   readonly setup: readonly (readonly string[])[];
   /** Paths copied from the user's checkout into rooms and workspaces. */
   readonly share: readonly string[];
+  /** Paths that set-up makes, kept for trees that would be set up alike. */
+  readonly cache: readonly string[];
   /** Names of environment variables that validators may see besides the fixed ones. */
   readonly passEnv: readonly string[];
   /** Globs of the settings that nobody may change. */
@@ -32,5 +38,7 @@ export type Project = {
   readonly validatorTimeoutMs: number;
   /** The orchestrator's own environment; rooms get an allow-list of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Takes secrets out of what programs print and knows which files hold one. */
+  readonly redactor: Redactor;
   putBlob(bytes: Uint8Array): Promise<string>;
 };

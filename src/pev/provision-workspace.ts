@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { Run, Step } from "../core/run.js";
 import type { Project } from "./project.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { roomEnvironment } from "./room-environment.js";
 import { runProcess } from "./sandbox.js";
 import { exactPatterns, findIncluded, type Inclusion } from "./worktree-include.js";
@@ -18,9 +18,21 @@ export const provisionWorkspace = async (
   step: Step,
   placeFolder: string,
   tree: string,
+  commit: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, ownFiles, places, passEnv, environment } = project;
+  const {
+    setup,
+    share,
+    store,
+    folder: projectDir,
+    ownFiles,
+    places,
+    passEnv,
+    environment,
+    walls,
+    redactor,
+  } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
   if (setup.length === 0 && share.length === 0 && nothing) return;
@@ -34,10 +46,12 @@ export const provisionWorkspace = async (
     projectDir,
     included,
     setup,
+    cache:
+      store && (await cacheFor({ ...project, store, tree, included, commit, userBase: run.base, signal })),
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, signal }),
+    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal, redactor }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -3,6 +3,7 @@ import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
+import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import {
   type About,
@@ -15,6 +16,7 @@ import {
   wholeNumber,
   withWords,
 } from "./kinds.js";
+import { LimitsKeys, limitsWire } from "./limits.js";
 import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
@@ -37,8 +39,18 @@ export type Settings = {
     readonly setup: readonly (readonly string[])[];
     /** Paths of the project that workspaces share, such as installed packages. */
     readonly share: readonly string[];
+    /** Paths that set-up makes and that are kept for trees with the same lockfiles. */
+    readonly cache: readonly string[];
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
+  };
+  /** What the processes of one command may use together, of agents and judges alike. */
+  readonly limits: Limits;
+  readonly secrets: {
+    /** Names of variables whose values are never stored or printed, whatever they look like. */
+    readonly names: readonly string[];
+    /** Names of variables whose values are no secret, whatever they look like. */
+    readonly except: readonly string[];
   };
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
@@ -108,6 +120,8 @@ export const settingGroups = {
   run: "Run",
   agents: "Agents",
   workspace: "Workspace",
+  limits: "Limits",
+  secrets: "Secrets",
   rollout: "Rollout",
 } as const;
 
@@ -206,9 +220,30 @@ const WorkspaceKeys = closed({
     SharedPath,
     ENTRIES_MAX,
   ).default([]),
+  cache: list(
+    "words",
+    {
+      title: "Kept paths",
+      description: "What set-up makes and is kept for trees with the same lockfiles, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
   passEnv: variableNames({
     title: "Variables passed on",
     description: "Names of environment variables that validators and set-up commands may see.",
+  }),
+});
+
+const SecretsKeys = closed({
+  names: variableNames({
+    title: "Secret variables",
+    description:
+      "Names of environment variables whose values are redacted, beside those that look like secrets.",
+  }),
+  except: variableNames({
+    title: "Not secret",
+    description: "Names of environment variables whose values are not redacted, whatever they look like.",
   }),
 });
 
@@ -251,6 +286,14 @@ export const SettingsFile = closed({
   workspace: WorkspaceKeys.prefault({}).meta({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
+  }),
+  limits: LimitsKeys.prefault({}).meta({
+    title: settingGroups.limits,
+    description: "What one command of an agent or a judge may use before it is ended.",
+  }),
+  secrets: SecretsKeys.prefault({}).meta({
+    title: settingGroups.secrets,
+    description: "What is never stored or printed.",
   }),
   onUnmetCriteria: choice(
     {
@@ -328,7 +371,7 @@ export const contradictedStages = ({ runLedger }: Readonly<Record<string, unknow
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
@@ -338,6 +381,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
       ]),
     ),
     ...same,
+    limits: limitsWire(limits),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

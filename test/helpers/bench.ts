@@ -20,7 +20,9 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
+import { wideWalls } from "./walls.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
 export type Bench = {
@@ -72,6 +74,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const ledger = openLedger({
     store,
     credentials,
+    redactor: options.project?.redactor ?? NO_SECRETS,
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
@@ -123,17 +126,20 @@ const projectOf = async (
     ownFiles: [],
     store,
     places,
+    walls: wideWalls,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
     workspaceRoot: join(place, "workspaces"),
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
+    cache: [],
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs: 60_000,
     environment: env,
+    redactor: NO_SECRETS,
     putBlob,
     ...project,
   };

@@ -167,6 +167,20 @@ describe("doctor", () => {
     });
   });
 
+  it.each([
+    ["set-up is missing", "cache: [deps]", "does nothing without workspace.setup."],
+    [
+      "it is shared as well",
+      "cache: [deps], share: [deps], setup: [[sh]]",
+      "deps is in workspace.share as well.",
+    ],
+    ["it is tracked", "cache: [README.md], setup: [[sh]]", "Nothing is kept: README.md is tracked."],
+    ["there is no lockfile", "cache: [deps], setup: [[sh]]", "Nothing is kept: the tree has no lockfile."],
+  ])("warns of a cache that keeps nothing because %s", async (_, keys, message) => {
+    const desk = await open({ ...shop, "runledger.yaml": `${CAST}workspace: { ${keys} }\n` });
+    expect(await finding(desk, "workspace.cache")).toMatchObject({ status: "warn", message });
+  });
+
   it("finds a place where no workspace can be made", async () => {
     const desk = await open();
     await writeFile(join(desk.place, "a-file"), "");
@@ -309,7 +323,15 @@ describe("status", () => {
                  agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
+                 workspace.cache               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Limits     limits.memory                 8GiB                                                                            default
+                 limits.processes              4096                                                                            default
+                 limits.disk                   20GiB                                                                           default
+                 limits.files                  1000000                                                                         default
+                 limits.output                 4GiB                                                                            default
+      Secrets    secrets.names                 []                                                                              default
+                 secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -370,6 +392,13 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "leaseTtl": "string",
+          "limits": {
+            "disk": "string",
+            "files": "number",
+            "memory": "string",
+            "output": "string",
+            "processes": "number",
+          },
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
@@ -388,7 +417,12 @@ describe("status", () => {
             "workspaceIsolation": "boolean",
             "writeThrough": "boolean",
           },
+          "secrets": {
+            "except": [],
+            "names": [],
+          },
           "workspace": {
+            "cache": [],
             "passEnv": [],
             "setup": [],
             "share": [],
