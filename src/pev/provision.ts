@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, realpath, rename } from "node:fs/promises";
+import { lstat, realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProvisionRecord } from "../core/verdict.js";
-import { ignoreExisting, removeFolder } from "./private-folder.js";
+import { makeFolders } from "./lay-files.js";
+import { removeFolder } from "./private-folder.js";
 import type { ProcessEnd } from "./sandbox.js";
 import { partsOf } from "./tree-files.js";
 import { wayBack } from "./way-back.js";
@@ -77,17 +78,6 @@ const copyShared = async (input: Provisioning, path: string, run: Run): Promise<
     await removeFolder(target);
   }
   return copyWhole(input, source, target, run);
-};
-
-/** Makes what is missing, and never goes through a link: those in the tree were made by an agent. */
-const makeFolders = async (tree: string, parts: readonly string[]): Promise<string | undefined> => {
-  let at = tree;
-  for (const part of parts) {
-    at = join(at, part);
-    await mkdir(at).catch(ignoreExisting);
-    if (!(await lstat(at)).isDirectory()) return undefined;
-  }
-  return at;
 };
 
 const exists = async (path: string): Promise<boolean> =>
