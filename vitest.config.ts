@@ -17,10 +17,12 @@ const closingLine: Reporter = {
 };
 
 /**
- * Whole attacks, whole projects of other languages, hosts killed between two writes, real shells and terminals, every command
+ * Whole attacks, validators against every cheat, whole projects of other languages, hosts killed between two writes, bombs of every kind, real shells and terminals, every command
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
+  "test/pev/selftest.test.ts",
+  "test/pev/walls/walls.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
@@ -30,8 +32,8 @@ const SLOW = [
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
-/** Kills, loads and bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/sweeps/**/*.test.ts"];
+/** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
+const SWEEPS = ["test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

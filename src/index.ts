@@ -23,6 +23,8 @@ export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
 export { glanceAt, type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
+export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
+export type { SelftestOptions } from "./pev/selftest/selftest.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,

@@ -9,6 +9,7 @@ import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
@@ -32,10 +33,14 @@ import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
+import type { SelftestReport } from "./pev/selftest/report.js";
+import type { SelftestOptions } from "./pev/selftest/selftest.js";
+import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
+import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { lookAtStore, openStore } from "./stores/open.js";
 import type { ListQuery, Store } from "./stores/store.js";
@@ -83,13 +88,16 @@ export interface RunLedger extends Keeping {
   policyRequests(run: Run, caller: Caller): readonly PolicyRequest[];
   /** The typed policy action for the flat inputs of the wire. */
   readDecision(runId: string, stepId: string, input: PolicyInput): Promise<PolicyAction>;
-  logs(runId: string, stepId: string, attempt?: number): Promise<StepLogs>;
+  /** Of the last attempt, and of a raced step of the candidate that counts most, when not told otherwise. */
+  logs(runId: string, stepId: string, attempt?: number, candidate?: number): Promise<StepLogs>;
   /** Where the agent's words in one attempt are written as it speaks; no file when it said nothing here. */
-  agentLog(runId: string, stepId: string, attempt: number): string;
+  agentLog(runId: string, stepId: string, attempt: number, candidate?: number): string;
   /** The verified commits of a run as mail patches, in order. */
   patch(runId: string): Promise<readonly Patch[]>;
   /** Brings them into the user's checkout; the only thing here that writes there. */
   apply(runId: string): Promise<Applied>;
+  /** Tries the validators of a plan with what must fail and what must pass; the journal and the checkout stay as they are. */
+  selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
   close(): Promise<void>;
@@ -107,6 +115,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
+  const redactor = redactorFor(settings, env);
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
@@ -114,11 +123,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
+    redactor,
     credentials,
     now,
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
   });
-  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
+  const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
@@ -127,6 +137,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     logFolder,
     places,
+    walls: project.walls,
+    redactor,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -168,6 +180,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...keeping,
+    selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
     close: () => pev.close().finally(() => store.close()),
   };
@@ -205,8 +218,9 @@ const openProject = async (parts: {
   env: NonNullable<OpenOptions["env"]>;
   places: Places;
   store: Store;
+  redactor: Redactor;
 }): Promise<Project> => {
-  const { projectDir, dataDir, settings, env, places, store } = parts;
+  const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
@@ -216,6 +230,7 @@ const openProject = async (parts: {
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
+    walls: openWalls(settings.limits),
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
     workspaceRoot: workspaceRoot(env),
@@ -225,6 +240,7 @@ const openProject = async (parts: {
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
+    redactor,
     putBlob: (bytes) => store.putBlob(bytes),
   };
 };
@@ -261,9 +277,15 @@ const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping 
 };
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
-  logs: (runId, stepId, attempt) =>
-    logsOf(ledger, logFolder, { runId, stepId, ...(attempt === undefined ? {} : { attempt }) }),
-  agentLog: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+  logs: (runId, stepId, attempt, candidate) =>
+    logsOf(ledger, logFolder, {
+      runId,
+      stepId,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(candidate === undefined ? {} : { candidate }),
+    }),
+  agentLog: (runId, stepId, attempt, candidate) =>
+    agentLogFile(logFolder, { runId, stepId, attempt, candidate: candidate ?? null }),
 });
 
 const examineAll = async (parts: {
@@ -292,7 +314,9 @@ const examineAll = async (parts: {
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,
     environment: env,
+    shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {
       count: () => leftovers.countLeftovers(ledger, project),

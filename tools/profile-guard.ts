@@ -1,6 +1,7 @@
 import type { Caller } from "../src/core/commands.js";
 import { requireSession } from "../src/core/decide/guards.js";
 import { LedgerError } from "../src/core/errors.js";
+import { workedSteps } from "../src/core/race.js";
 import { findStep } from "../src/core/run.js";
 import type { ToolProfile } from "../src/core/spec.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -38,11 +39,13 @@ export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolNam
 };
 
 const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise<boolean> => {
-  const { role, runId, stepId, attempt } = caller;
+  const { role, runId, stepId, attempt, candidate } = caller;
   if (role !== "executor" || runId === undefined || stepId === undefined) return false;
   const run = await ledger.load(runId);
   requireSession(run, caller);
-  const step = findStep(run, stepId);
+  const whole = findStep(run, stepId);
+  // Of a raced step only its candidates are somebody; a credential of none, or of one that there is not, opens nothing.
+  const step = (whole === undefined ? [] : workedSteps(whole)).find((one) => one.candidate === candidate);
   if (run.state.status !== "running" || step?.state.status !== "in_progress") return false;
   if (step.spec.ownerAgent !== caller.name || (attempt ?? step.attempt) !== step.attempt) return false;
   return step.spec.toolProfile.some((profile) => profileTools[profile].includes(toolName));

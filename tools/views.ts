@@ -2,7 +2,15 @@ import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import * as limit from "../src/core/limits.js";
 import { type PolicyRequest, policyRequestOf } from "../src/core/policy-request.js";
-import { awaitsApproval, completedIds, isReady, type Run, type Step } from "../src/core/run.js";
+import { candidateWords } from "../src/core/race.js";
+import {
+  awaitsApproval,
+  type Candidate,
+  completedIds,
+  isReady,
+  type Run,
+  type Step,
+} from "../src/core/run.js";
 import type { TestsFound, Verdict } from "../src/core/verdict.js";
 import { whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -70,6 +78,13 @@ export const policyRequestView = (request: PolicyRequest) => ({
   verdict: request.verdict === null ? null : verdictView(request.verdict),
   retry_count: request.retryCount,
   max_retries: request.maxRetries,
+  candidates: request.candidates.map(({ candidate, agent, status, verdict, said }) => ({
+    candidate,
+    agent,
+    status,
+    reason: verdict?.reason ?? null,
+    message: said.slice(-TAIL_IN_ANSWERS),
+  })),
   allowed_actions: [...request.allowedActions],
 });
 
@@ -105,11 +120,21 @@ const stepView = (step: Step, { ready, request }: Standing) => {
     error: step.report?.error.slice(-TAIL_IN_ANSWERS) || null,
     validator: step.report === null ? { type: spec.validator.type, target: spec.validator.target } : null,
     result: resultOf(step)?.slice(-TAIL_IN_ANSWERS) ?? null,
+    candidates: step.candidates.map(candidateView),
+    pick: spec.race?.pick ?? null,
     proposal_seq: "proposal" in state && state.proposal !== null ? state.proposal.seq : null,
     verdict: "verdict" in state && state.verdict !== null ? verdictView(state.verdict) : null,
     policy_request: request === null ? null : policyRequestView(request),
   };
 };
+
+const candidateView = (one: Candidate) => ({
+  candidate: one.candidate,
+  agent: one.agent,
+  status: one.state.status,
+  message: candidateWords(one).slice(-TAIL_IN_ANSWERS),
+  proposal_seq: "proposal" in one.state && one.state.proposal !== null ? one.state.proposal.seq : null,
+});
 
 /** What its agent claims, or its host says. */
 const resultOf = ({ state, report }: Step): string | null => {

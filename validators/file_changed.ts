@@ -9,7 +9,7 @@ export const fileChanged: Validator<FileChangedSpec> = async ({ target }, room) 
   if (changed.length === 0) {
     return failed("nothing_changed", "Nothing differs from the base.", { missing: [target] });
   }
-  const matches = matcherOf(target);
+  const matches = changedMatcher(target);
   const matched = changed.filter((file) => pathsOf(file).some(matches));
   const share = `${matched.length} of ${changed.length} changed ${changed.length === 1 ? "path" : "paths"}`;
   if (matched.length > 0) return passed(`${share} match "${target}".`);
@@ -20,7 +20,7 @@ const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];
 
 /** A leading `!` turns it round. A path named outright counts even if it looks like a glob (`app/[id]/page.tsx`), and so does all below a folder. */
-const matcherOf = (target: string): ((path: string) => boolean) => {
+export const changedMatcher = (target: string): ((path: string) => boolean) => {
   const [marks = ""] = /^!*/.exec(target) ?? [];
   const turned = marks.length % 2 === 1;
   const literal = target

@@ -21,10 +21,10 @@ export const toolchainOf = async (
   forced: Toolchain | undefined,
   room: Room,
 ): Promise<Toolchain | Judgement> => {
-  const found = forced ?? (await detect(room));
+  const found = forced ?? (await detectToolchain(room));
   if (found !== undefined) return found;
   const base = await room.atBase();
-  const before = base === undefined ? undefined : await detect(base);
+  const before = base === undefined ? undefined : await detectToolchain(base);
   if (before !== undefined) {
     const message = `At the base this is a ${before} project, now its project file is gone.`;
     return failed("check_failed", message, { missing: [...toolchains[before].marks] });
@@ -37,7 +37,8 @@ export const toolchainOf = async (
   );
 };
 
-const detect = async (room: Room): Promise<Toolchain | undefined> => {
+/** By the names in the root of a tree and in its test folders. */
+export const detectToolchain = async (room: Pick<Room, "list">): Promise<Toolchain | undefined> => {
   const below = async (folder: string) => (await room.list(folder)).map((name) => `${folder}/${name}`);
   const names = [...(await room.list(".")), ...(await below("test")), ...(await below("tests"))];
   const order = Object.keys(toolchains) as Toolchain[];

@@ -15,12 +15,16 @@ export const Caller = closed({
   runId: z.string().optional(),
   stepId: z.string().optional(),
   attempt: z.int().optional(),
+  /** Of a raced step it is one candidate, and speaks for no other. */
+  candidate: z.int().min(1).optional(),
 });
 export type Caller = z.infer<typeof Caller>;
 
 const reason = z.string().trim().min(1, "must say why").max(limit.REASON_CHARS);
 const optionalReason = z.string().trim().max(limit.REASON_CHARS);
 const stepId = z.string().min(1);
+/** Of a raced step the candidate it is about. */
+const candidate = z.int().min(1).optional();
 /** The proposal that was looked at: another one in its place is not meant. */
 const proposalSeq = z.int().optional();
 /** How many errored verdicts there were when judging began: tells a repeated record from a second failure to judge. */
@@ -52,10 +56,11 @@ export const Command = z.discriminatedUnion("type", [
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
   closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
   closed({ type: z.literal("attach_plan"), plan: Plan }),
-  closed({ type: z.literal("start_step"), stepId, base: z.string().nullable() }),
+  closed({ type: z.literal("start_step"), stepId, candidate, base: z.string().nullable() }),
   closed({
     type: z.literal("propose_step_result"),
     stepId,
+    candidate,
     result: z.string().max(limit.RESULT_CHARS),
     evidence: z
       .array(Evidence.extend({ content: z.string().max(limit.EVIDENCE_CHARS) }))
@@ -65,12 +70,13 @@ export const Command = z.discriminatedUnion("type", [
   closed({
     type: z.literal("interrupt_step"),
     stepId,
+    candidate,
     attempt: z.int(),
     reason,
     /** Last bytes of what the agent said. */
     tail: z.string(),
   }),
-  closed({ type: z.literal("record_verdict"), stepId, verdict: Verdict, round }),
+  closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),
   closed({
     type: z.literal("record_criterion_verdict"),
     index: z.int().min(0),

@@ -36,6 +36,7 @@ export const errorKinds = {
   run_not_found: "not_found",
   step_not_found: "not_found",
   attempt_not_found: "not_found",
+  candidate_not_found: "not_found",
   criterion_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",

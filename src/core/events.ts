@@ -44,6 +44,8 @@ export const Capture = z.strictObject({
   /** Blob of the patch from base to tree. */
   patch: z.string().nullable(),
   filesChanged: z.int().min(0).nullable(),
+  /** How long that patch is, in bytes; not told by older versions. */
+  patchBytes: z.int().min(0).nullable().optional(),
 });
 export type Capture = z.infer<typeof Capture>;
 
@@ -88,6 +90,8 @@ const attemptEvent = <T extends string, P extends z.ZodType>(type: T, payload: P
   z.strictObject({ type: z.literal(type), version: z.literal(1), attempt: z.int().min(0), payload });
 
 const stepId = z.string();
+/** Which candidate of a race it is about; absent for a step that is not raced. */
+const candidate = z.int().min(1).optional();
 
 /** What can have happened (seed 002, section "Journal Events"; ledger design, section 3). */
 export const EventBody = z.discriminatedUnion("type", [
@@ -109,15 +113,26 @@ export const EventBody = z.discriminatedUnion("type", [
   ),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() })),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
-  attemptEvent("step_started", z.strictObject({ stepId, agent: z.string(), base: z.string().nullable() })),
+  attemptEvent(
+    "step_started",
+    z.strictObject({ stepId, candidate, agent: z.string(), base: z.string().nullable() }),
+  ),
   attemptEvent(
     "step_result_proposed",
-    z.strictObject({ stepId, result: z.string(), evidence: z.array(Evidence), capture: Capture }),
+    z.strictObject({ stepId, candidate, result: z.string(), evidence: z.array(Evidence), capture: Capture }),
   ),
-  attemptEvent("step_validation_passed", z.strictObject({ stepId, verdict: Verdict })),
-  attemptEvent("step_validation_failed", z.strictObject({ stepId, verdict: Verdict })),
-  attemptEvent("step_validation_errored", z.strictObject({ stepId, verdict: Verdict })),
-  attemptEvent("step_interrupted", z.strictObject({ stepId, reason: z.string(), tail: z.string() })),
+  attemptEvent("step_validation_passed", z.strictObject({ stepId, candidate, verdict: Verdict })),
+  attemptEvent("step_validation_failed", z.strictObject({ stepId, candidate, verdict: Verdict })),
+  attemptEvent("step_validation_errored", z.strictObject({ stepId, candidate, verdict: Verdict })),
+  attemptEvent(
+    "step_interrupted",
+    z.strictObject({ stepId, candidate, reason: z.string(), tail: z.string() }),
+  ),
+  /** It is out of the race: another one was verified, or a policy action ended the race. */
+  attemptEvent(
+    "candidate_cancelled",
+    z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
+  ),
   attemptEvent(
     "approval_received",
     z.strictObject({ stepId, decision: z.enum(["approve", "deny"]), reason: z.string() }),

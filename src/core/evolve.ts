@@ -1,6 +1,16 @@
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
-import type { Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { afterCandidate, cancelled, rosterOf } from "./race.js";
+import type {
+  Candidate,
+  CandidateState,
+  Criterion,
+  CriterionState,
+  Feedback,
+  Run,
+  Step,
+  StepState,
+} from "./run.js";
 import { findStep, isTerminal } from "./run.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
@@ -58,6 +68,7 @@ const newStep = (spec: StepSpec): Step => ({
   base: null,
   feedback: null,
   fresh: false,
+  candidates: rosterOf(spec),
   lastDecision: null,
   report: null,
   state: { status: "pending" },
@@ -81,7 +92,7 @@ const evolvers: Evolvers = {
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, { payload, attempt, at }) =>
-    withStep(run, payload.stepId, (step) => ({
+    withWorked(run, payload, at, (step) => ({
       ...step,
       attempt,
       base: payload.base,
@@ -89,12 +100,15 @@ const evolvers: Evolvers = {
       state: { status: "in_progress", startedAt: at },
     })),
   step_result_proposed: (run, { payload, seq, at }) =>
-    withState(run, payload.stepId, () => ({
-      status: "verify_pending",
-      proposal: { seq, at, result: payload.result, evidence: payload.evidence, capture: payload.capture },
-      approval: null,
-      errors: 0,
-      lastError: null,
+    withWorked(run, payload, at, (step) => ({
+      ...step,
+      state: {
+        status: "verify_pending",
+        proposal: { seq, at, result: payload.result, evidence: payload.evidence, capture: payload.capture },
+        approval: null,
+        errors: 0,
+        lastError: null,
+      },
     })),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
@@ -104,18 +118,20 @@ const evolvers: Evolvers = {
     ),
   step_validation_passed: (run, event) => passed(run, event),
   step_validation_failed: (run, event) => failed(run, event),
-  step_validation_errored: (run, { payload }) =>
-    withState(run, payload.stepId, (state) =>
-      state.status === "verify_pending"
-        ? { ...state, errors: state.errors + 1, lastError: payload.verdict }
-        : state,
-    ),
-  step_interrupted: (run, { payload, attempt }) =>
-    withStep(run, payload.stepId, (step) => ({
+  step_validation_errored: (run, { payload, at }) =>
+    withWorked(run, payload, at, (step) => {
+      const { state } = step;
+      if (state.status !== "verify_pending") return step;
+      return { ...step, state: { ...state, errors: state.errors + 1, lastError: payload.verdict } };
+    }),
+  step_interrupted: (run, { payload, attempt, at }) =>
+    withWorked(run, payload, at, (step) => ({
       ...step,
       feedback: { kind: "interrupted", attempt, reason: payload.reason, tail: payload.tail },
       state: { status: "interrupted", reason: payload.reason, tail: payload.tail },
     })),
+  candidate_cancelled: (run, { payload }) =>
+    withStep(run, payload.stepId, (step) => cancelled(step, payload.candidate, payload.reason)),
   policy_decision_applied: (run, event) => decided(run, event),
   criterion_met: (run, { payload, at }) =>
     withCriterion(run, payload.index, () => ({ status: "met", at, verdict: payload.verdict })),
@@ -187,18 +203,21 @@ const reported = (run: Run, { payload, at, actor }: EventOf<"step_reported">): R
 
 const passed = (run: Run, { payload, at }: EventOf<"step_validation_passed">): Run => {
   const { verdict } = payload;
-  const judged = withState(run, payload.stepId, (state) => ({
-    status: "completed",
-    how: verdict.reason === "approved" ? "approved" : "verified",
-    completedAt: at,
-    proposal: state.status === "verify_pending" ? state.proposal : null,
-    verdict,
+  const judged = withWorked(run, payload, at, (step) => ({
+    ...step,
+    state: {
+      status: "completed",
+      how: verdict.reason === "approved" ? "approved" : "verified",
+      completedAt: at,
+      proposal: step.state.status === "verify_pending" ? step.state.proposal : null,
+      verdict,
+    },
   }));
   return { ...judged, head: verdict.commit ?? judged.head };
 };
 
-const failed = (run: Run, { payload, attempt }: EventOf<"step_validation_failed">): Run =>
-  withStep(run, payload.stepId, (step) => {
+const failed = (run: Run, { payload, attempt, at }: EventOf<"step_validation_failed">): Run =>
+  withWorked(run, payload, at, (step) => {
     if (step.state.status !== "verify_pending") return step;
     const { verdict } = payload;
     return {
@@ -215,21 +234,19 @@ const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
     ...step,
     lastDecision: { decision, reason, attempt: event.attempt },
   }));
-  const again = (change: (step: Step) => Partial<Step>): Run =>
-    withStep(noted, stepId, (step) => ({
-      ...step,
-      feedback: feedbackOf(step) ?? step.feedback,
-      ...change(step),
-      state: { status: "pending" },
-    }));
+  const again = (fresh: boolean, change: (step: Step) => Partial<Step>): Run =>
+    withStep(noted, stepId, (step) => {
+      const tried = { ...step, feedback: feedbackOf(step, step) ?? step.feedback, ...change(step), fresh };
+      return { ...tried, candidates: racingAgain(step, tried), state: { status: "pending" } };
+    });
   switch (decision.action) {
     case "retry":
-      return again((step) => ({ retryCount: step.retryCount + 1, fresh: decision.fresh }));
+      return again(decision.fresh, (step) => ({ retryCount: step.retryCount + 1 }));
     case "change_agent":
-      return again((step) => ({ spec: { ...step.spec, ownerAgent: decision.newAgent }, fresh: true }));
+      return again(true, (step) => ({ spec: handedTo(step.spec, decision.newAgent) }));
     case "change_validator":
       return waived(
-        again((step) => ({ spec: { ...step.spec, validator: decision.newValidator } })),
+        again(false, (step) => ({ spec: { ...step.spec, validator: decision.newValidator } })),
         event,
         "validator_changed",
       );
@@ -248,10 +265,27 @@ const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
 };
 
 /** What a refused or errored attempt teaches the next one, also when the policy action found it still verify_pending. */
-const feedbackOf = (step: Step): Feedback | null =>
-  step.state.status === "verify_pending" && step.state.lastError !== null
-    ? { kind: "verdict", attempt: step.attempt, verdict: step.state.lastError }
+const feedbackOf = ({ state }: Step | Candidate, { attempt }: Step): Feedback | null =>
+  state.status === "verify_pending" && state.lastError !== null
+    ? { kind: "verdict", attempt, verdict: state.lastError }
     : null;
+
+/** How many race is the plan's word, so all of them are the new agent. */
+const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
+  ...spec,
+  ownerAgent: newAgent,
+  ...(spec.race === undefined
+    ? {}
+    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
+});
+
+/** Each candidate of the next race knows what became of it in the last one. */
+const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
+  rosterOf(spec).map((one, index) => {
+    const former = before.candidates[index];
+    if (former === undefined) return one;
+    return { ...one, base: former.base, feedback: feedbackOf(former, before) ?? former.feedback, fresh };
+  });
 
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
   withState(run, event.payload.stepId, (state) => ({
@@ -303,15 +337,31 @@ const rewired = (step: Step, from: string, to: readonly string[]): Step =>
 // A resumed run asks its verifiers again: what they could not judge may be mended now.
 const askedAgain = (run: Run): Run => ({
   ...run,
-  steps: run.steps.map((step) =>
-    step.state.status === "verify_pending" ? { ...step, state: { ...step.state, errors: 0 } } : step,
-  ),
+  steps: run.steps.map((step) => ({
+    ...step,
+    candidates: step.candidates.map((one) => ({ ...one, state: withoutErrors(one.state) })),
+    state: withoutErrors(step.state),
+  })),
   criteria: run.criteria.map((criterion) =>
     criterion.state.status === "met"
       ? criterion
       : { ...criterion, state: { status: "unchecked", errors: 0 } as const },
   ),
 });
+
+const withoutErrors = <S extends StepState | CandidateState>(state: S): S =>
+  state.status === "verify_pending" ? { ...state, errors: 0 } : state;
+
+/** What happened to the step, or to one of those who race for it. */
+const withWorked = (
+  run: Run,
+  { stepId, candidate }: { readonly stepId: string; readonly candidate?: number | undefined },
+  at: string,
+  change: (step: Step) => Step,
+): Run =>
+  withStep(run, stepId, (step) =>
+    candidate === undefined ? change(step) : afterCandidate(step, candidate, at, change),
+  );
 
 const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
   ...run,

@@ -6,6 +6,8 @@ export const STEPS_PER_PLAN = 1_000;
 export const CRITERIA_PER_PLAN = 200;
 /** Globs are matched against every changed path. */
 export const GLOBS_PER_LIST = 200;
+/** Each candidate is an agent at work and a checkout; more of them at one step would only wait for each other. */
+export const CANDIDATES_MAX = 10;
 /** A step id becomes part of a branch name and of folder names. */
 export const ID_CHARS = 64;
 /** Goals and descriptions are shown in prompts and lists. */

@@ -60,6 +60,7 @@ const hostStepStatus: {
 } = {
   pending: () => "pending",
   in_progress: () => "running",
+  racing: () => "running",
   verify_pending: () => "running",
   completed: ({ how }) => (how === "skipped" ? "skipped" : "completed"),
   failed: () => "failed",

@@ -1,12 +1,24 @@
 import * as limit from "./limits.js";
-import { awaitsApproval, completedIds, hasPolicyRequest, isReady, type Run, type Step } from "./run.js";
+import { isRaced, isUnderWay, named, workedSteps } from "./race.js";
+import {
+  awaitsApproval,
+  completedIds,
+  hasPolicyRequest,
+  isReady,
+  type Run,
+  type Step,
+  type WorkedStep,
+} from "./run.js";
 
 /** What is to be done for a run now. `engine/executor.ts` performs each and submits what came of it. */
 export type Action =
-  /** Let the owner agent work: on a new attempt of a ready step, or on with the one a crash cut off. */
-  | { readonly kind: "work"; readonly stepId: string; readonly agent: string }
+  /**
+   * Let an agent work, of a raced step each candidate's: on a new attempt of a ready step, or on with the one a crash cut
+   * off.
+   */
+  | { readonly kind: "work"; readonly stepId: string; readonly candidate?: number; readonly agent: string }
   /** Judge the oldest proposal: one verdict at a time, so that every head passed the judge of the step that made it. */
-  | { readonly kind: "verify"; readonly stepId: string }
+  | { readonly kind: "verify"; readonly stepId: string; readonly candidate?: number }
   /** Answer a policy request. */
   | { readonly kind: "decide_policy"; readonly stepId: string }
   /** Judge the whole against one acceptance criterion. */
@@ -20,22 +32,43 @@ export const nextActions = (run: Run): readonly Action[] => {
   const due = run.steps.length > 0 && run.steps.every(({ state }) => state.status === "completed");
   const criterion = due ? run.criteria.findIndex(({ state }) => state.status === "unchecked") : -1;
   return [
-    ...(verify === undefined ? [] : [{ kind: "verify", stepId: verify.spec.id } as const]),
+    ...(verify === undefined ? [] : [{ kind: "verify", stepId: verify.spec.id, ...named(verify) } as const]),
     ...run.steps
       .filter(asksForPolicy)
       .map(({ spec }) => ({ kind: "decide_policy", stepId: spec.id }) as const),
-    ...workable(run).map(({ spec }) => ({ kind: "work", stepId: spec.id, agent: spec.ownerAgent }) as const),
+    ...workable(run).map(
+      (step) =>
+        ({ kind: "work", stepId: step.spec.id, ...named(step), agent: step.spec.ownerAgent }) as const,
+    ),
     ...(criterion === -1 ? [] : [{ kind: "verify_criterion", index: criterion } as const]),
   ];
 };
 
-const oldestProposal = (run: Run): Step | undefined => {
-  const due = run.steps.filter((step) => isDue(step));
-  return due.reduce<Step | undefined>(
+const oldestProposal = (run: Run): WorkedStep | undefined => {
+  const due = run.steps.flatMap(dueProposals);
+  return due.reduce<WorkedStep | undefined>(
     (oldest, step) => (oldest === undefined || proposedAt(step) < proposedAt(oldest) ? step : oldest),
     undefined,
   );
 };
+
+/** Of a race for the smallest patch only that one, and not before everybody has said the last word. */
+const dueProposals = (step: Step): readonly WorkedStep[] => {
+  if (!isRaced(step)) return isDue(step) ? [step] : [];
+  if (step.state.status !== "racing") return [];
+  const proposed = workedSteps(step).filter(({ state }) => state.status === "verify_pending");
+  if (step.spec.race?.pick !== "smallest") return proposed.filter(isDue);
+  if (step.candidates.some(isUnderWay)) return [];
+  return proposed
+    .sort((a, b) => patchBytes(a) - patchBytes(b))
+    .slice(0, 1)
+    .filter(isDue);
+};
+
+const patchBytes = ({ state }: Step): number =>
+  state.status === "verify_pending"
+    ? (state.proposal.capture.patchBytes ?? Number.MAX_SAFE_INTEGER)
+    : Number.MAX_SAFE_INTEGER;
 
 const isDue = (step: Step): boolean =>
   step.state.status === "verify_pending" &&
@@ -45,13 +78,23 @@ const isDue = (step: Step): boolean =>
 const proposedAt = ({ state }: Step): number => (state.status === "verify_pending" ? state.proposal.seq : 0);
 
 // An errored verdict is first tried again; only then it asks.
-const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && !isDue(step);
+const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && dueProposals(step).length === 0;
 
-const workable = (run: Run): readonly Step[] => {
-  const open = run.steps.filter(({ state }) => state.status === "in_progress");
+const workable = (run: Run): readonly WorkedStep[] => {
+  const open = run.steps.flatMap(atWork);
   const completed = completedIds(run);
-  const ready = run.steps.filter((step) => isReady(step, completed));
+  const ready = run.steps.filter((step) => isReady(step, completed)).flatMap(workedSteps);
   if (run.workspaceIsolation) return [...open, ...ready];
   const busy = run.steps.some(({ state }) => state.status === "verify_pending");
   return busy ? [] : [...open, ...ready].slice(0, 1);
+};
+
+/** Who is at work goes on before who has not begun. */
+const atWork = (step: Step): readonly WorkedStep[] => {
+  if (step.state.status === "in_progress") return [step];
+  if (step.state.status !== "racing") return [];
+  const candidates = workedSteps(step);
+  return (["in_progress", "pending"] as const).flatMap((status) =>
+    candidates.filter(({ state }) => state.status === status),
+  );
 };

@@ -1,5 +1,6 @@
 import { type Flaw, isRecord, listed, type Place, quoted } from "./defects.js";
 import * as limit from "./limits.js";
+import { raceFlaws } from "./plan-race.js";
 import type { StepSpec } from "./spec.js";
 
 /** A step that is already there, as far as dependencies are concerned. */
@@ -26,6 +27,7 @@ export const relationFlaws = (steps: unknown, at: Place, around: Around): Flaw[]
     ...tooMany(loose, at, around),
     ...repeatedIds(loose, owners, around),
     ...unknownAgents(loose, around),
+    ...steps.flatMap((step, index) => raceFlaws(step, [...at, index], around.agents)),
     ...unknownDependencies(loose, around),
     ...cycles(loose, owners),
   ];

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { exactDuration } from "./duration.js";
 import * as limit from "./limits.js";
 import { ProjectGlob } from "./paths.js";
+import { raceOf, raceWire, WireCandidates } from "./plan-race.js";
 import { validatorWire, WireCriterionValidator, WireValidator } from "./plan-validator.js";
 import { type CriterionSpec, type Plan, type StepSpec, ToolProfile, type ValidatorSpec } from "./spec.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textOf } from "./wire.js";
@@ -32,6 +33,8 @@ const WireStep = closed({
   validator: WireValidator,
   may_change: MayChange,
   max_retries: z.int().min(0).max(limit.RETRIES_MAX).default(MAX_RETRIES),
+  candidates: WireCandidates.optional(),
+  pick: z.enum(["first", "smallest"]).optional(),
   timeout: Timeout.optional(),
   agent_timeout: Timeout.optional(),
 }).transform(
@@ -44,6 +47,7 @@ const WireStep = closed({
     validator: wire.validator,
     mayChange: wire.may_change,
     maxRetries: wire.max_retries,
+    ...raceOf(wire.owner_agent, wire.candidates, wire.pick),
     ...(wire.timeout === undefined ? {} : { timeoutMs: wire.timeout }),
     ...(wire.agent_timeout === undefined ? {} : { agentTimeoutMs: wire.agent_timeout }),
   }),
@@ -88,6 +92,7 @@ export const stepWire = (step: StepSpec): Record<string, unknown> => ({
   validator: validatorWire(step.validator),
   may_change: step.mayChange.only ? step.mayChange : step.mayChange.paths,
   max_retries: step.maxRetries,
+  ...raceWire(step.race),
   ...(step.timeoutMs === undefined ? {} : { timeout: exactDuration(step.timeoutMs) }),
   ...(step.agentTimeoutMs === undefined ? {} : { agent_timeout: exactDuration(step.agentTimeoutMs) }),
 });

@@ -45,6 +45,8 @@ export type StepState =
   | { readonly status: "pending" }
   /** An agent works on it; its own proposal moves it on, or an interruption. A crash of the worker does not. */
   | { readonly status: "in_progress"; readonly startedAt: string }
+  /** Several candidates work on it: `Step.candidates`. The first verified one completes it; when none can be, it fails. */
+  | { readonly status: "racing"; readonly startedAt: string }
   /**
    * Proposed, not yet judged. The PEV engine moves it to completed or failed; its own agent never can.
    * With orchestrator_approval it waits here for `approval`. `errors` counts judges that could not run.
@@ -71,6 +73,26 @@ export type StepState =
 
 export type StepStatus = StepState["status"];
 
+type StateOf<S extends StepStatus> = Extract<StepState, { status: S }>;
+
+/** Where one candidate of a race stands, in the words of a step. */
+export type CandidateState =
+  | StateOf<"pending" | "in_progress" | "verify_pending" | "completed" | "failed" | "interrupted">
+  /** It is not needed any more: another one was verified, or the race was given up. */
+  | { readonly status: "cancelled"; readonly reason: string; readonly proposal: Proposal | null };
+
+/** One of those who work on the same attempt of a step. */
+export type Candidate = {
+  /** From 1, in the order of the plan. */
+  readonly candidate: number;
+  readonly agent: string;
+  /** These three as a step has them, for this candidate's own workspace. */
+  readonly base: string | null;
+  readonly feedback: Feedback | null;
+  readonly fresh: boolean;
+  readonly state: CandidateState;
+};
+
 export type Step = {
   readonly spec: StepSpec;
   /** Number of the current or last attempt; 0 before the first. A crash continues an attempt. */
@@ -82,6 +104,8 @@ export type Step = {
   readonly feedback: Feedback | null;
   /** The next attempt starts from a clean clone instead of going on in the old workspace. */
   readonly fresh: boolean;
+  /** Of the race of the current or last attempt, all pending before the first; empty for a step that is not raced. */
+  readonly candidates: readonly Candidate[];
   /** The last policy decision and the attempt it answered: the same one again changes nothing. */
   readonly lastDecision: {
     readonly decision: PolicyAction;
@@ -97,6 +121,9 @@ export type CriterionState =
   | { readonly status: "unchecked"; readonly errors: number }
   | { readonly status: "met"; readonly at: string; readonly verdict: Verdict }
   | { readonly status: "unmet"; readonly at: string; readonly verdict: Verdict };
+
+/** A step as who works on it has it; of a race one candidate's agent, base, feedback and state stand for the step's own. */
+export type WorkedStep = Step & { readonly candidate?: number };
 
 export type Criterion = { readonly spec: CriterionSpec; readonly state: CriterionState };
 
@@ -213,4 +240,8 @@ export const hasPolicyRequest = (step: Step): boolean =>
   step.report === null &&
   (step.state.status === "failed" ||
     step.state.status === "interrupted" ||
-    (step.state.status === "verify_pending" && step.state.errors > 0));
+    hasErrors(step.state) ||
+    (step.state.status === "racing" && step.candidates.some(({ state }) => hasErrors(state))));
+
+const hasErrors = (state: CandidateState | StepState): boolean =>
+  state.status === "verify_pending" && state.errors > 0;

@@ -95,9 +95,21 @@ export type ValidatorSpec = z.infer<typeof ValidatorSpec>;
 /** What a verdict names, so that nobody can swap the judge without a trace. */
 export const validatorDigest = (spec: ValidatorSpec): string => digestOf(spec);
 
+/** One candidate alone races with nobody. */
+export const CANDIDATES_MIN = 2;
+
 /** The tool profiles of seed 002. */
 export const ToolProfile = z.enum(["coding", "browser", "knowledge", "supervisor"]);
 export type ToolProfile = z.infer<typeof ToolProfile>;
+
+/** Several candidates work on a step at the same time, each in a workspace of its own; one verified proposal wins. */
+export const Race = z.strictObject({
+  /** Who works as which candidate, from the first on; the same agent may be several of them. */
+  agents: z.array(z.string()).min(CANDIDATES_MIN).max(limit.CANDIDATES_MAX),
+  /** first: proposals are judged as they come. smallest: when all have ended or proposed, the smallest patch first. */
+  pick: z.enum(["first", "smallest"]),
+});
+export type Race = z.infer<typeof Race>;
 
 export const StepSpec = z.strictObject({
   id: z.string(),
@@ -109,6 +121,8 @@ export const StepSpec = z.strictObject({
   /** Globs the step may change although they are protected; with `only`, the only paths it may change at all. */
   mayChange: z.strictObject({ paths: z.array(z.string()), only: z.boolean() }),
   maxRetries: z.int().min(0).max(limit.RETRIES_MAX),
+  /** Absent when the owner agent works alone. */
+  race: Race.optional(),
   /** Bounds the validator, in milliseconds of wall time. */
   timeoutMs: z.int().positive().optional(),
   /** Bounds the agent, in milliseconds of wall time. */

@@ -31,6 +31,7 @@ export const VerdictReason = z.enum([
   "outside_may_change",
   "timed_out",
   "killed",
+  "limit_reached",
   "rejected",
   "awaiting_approval",
   // errored
@@ -39,6 +40,7 @@ export const VerdictReason = z.enum([
   "provision_failed",
   "room_failed",
   "no_space",
+  "out_of_memory",
 ]);
 export type VerdictReason = z.infer<typeof VerdictReason>;
 

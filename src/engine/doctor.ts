@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { access, chmod, readdir, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import { resolveProgram } from "./agents/command.js";
 import {
@@ -11,10 +11,20 @@ import {
   limitFindings,
   ok,
   type Stages,
+  shortSecretFindings,
   stageFindings,
   variableFindings,
   warn,
 } from "./findings.js";
+import {
+  type IncludedFound,
+  includedFindings,
+  isAccessible,
+  isProgram,
+  setupFindings,
+  shareFindings,
+  toolchainFindings,
+} from "./tree-findings.js";
 
 export type DoctorInput = {
   readonly projectDir: string;
@@ -32,10 +42,14 @@ export type DoctorInput = {
   readonly limits: Limits;
   readonly stages: Stages;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables that are passed on and would be redacted if they were longer. */
+  readonly shortSecrets: readonly string[];
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   /** Changes in the checkout that no commit has. */
   readonly uncommitted: () => Promise<readonly string[]>;
+  /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
+  readonly included: () => Promise<IncludedFound | null>;
   readonly leftovers: Leftovers;
 };
 
@@ -46,15 +60,6 @@ type Leftovers = {
   readonly locks: () => Promise<readonly string[]>;
   readonly unlock: (locks: readonly string[]) => Promise<void>;
 };
-
-/** Which file speaks for which toolchain, and the programs its judges start. */
-const TOOLCHAINS = [
-  { file: "go.mod", name: "go", programs: ["go"] },
-  { file: "package.json", name: "node", programs: ["node", "npm"] },
-  { file: "pyproject.toml", name: "python", programs: ["python3"] },
-  { file: "Cargo.toml", name: "rust", programs: ["cargo"] },
-  { file: "pom.xml", name: "java", programs: ["mvn"] },
-] as const;
 
 // Everything that would stop a run, found before it starts, each with the way to mend it.
 export const examine = async (input: DoctorInput): Promise<readonly Finding[]> => {
@@ -71,7 +76,9 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
       warn("agents", "No agent is named.", "Add one to runledger.yaml; `runledger init` writes a sample."),
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
-  findings.push(...(await shareFindings(input)), ...variableFindings(input));
+  findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
+  findings.push(...variableFindings(input));
+  findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   findings.push(
     input.isolated
@@ -164,60 +171,3 @@ const agentFinding = async (input: DoctorInput, name: string, run: readonly stri
     ? ok(check, run.join(" "))
     : fail(check, `Its program "${program}" is not there or not executable.`, `Mend agents.${name}.run.`);
 };
-
-const toolchainFindings = async ({ projectDir, environment }: DoctorInput): Promise<readonly Finding[]> => {
-  const files = await readdir(projectDir);
-  const findings: Finding[] = [];
-  for (const { file, name, programs } of TOOLCHAINS) {
-    if (!files.includes(file)) continue;
-    const missing: string[] = [];
-    for (const program of programs) if (!(await isProgram(program, environment))) missing.push(program);
-    findings.push(
-      missing.length === 0
-        ? ok(`toolchain ${name}`, `${programs.join(", ")} found`)
-        : fail(`toolchain ${name}`, `${missing.join(", ")} not found.`, `Install it, or put it on PATH.`),
-    );
-  }
-  return findings;
-};
-
-const setupFindings = async (input: DoctorInput): Promise<readonly Finding[]> => {
-  const findings: Finding[] = [];
-  for (const [program = ""] of input.workspace.setup)
-    findings.push(
-      (await isProgram(program, input.environment))
-        ? ok(`set-up ${program}`, "found")
-        : // In a fresh tree it may come with the project.
-          program.includes("/")
-          ? ok(`set-up ${program}`, "is looked for in each fresh tree")
-          : fail(`set-up ${program}`, "is not on PATH.", "Install it, or mend workspace.setup."),
-    );
-  return findings;
-};
-
-const shareFindings = async ({
-  projectDir,
-  workspace: { share },
-}: DoctorInput): Promise<readonly Finding[]> => {
-  const findings: Finding[] = [];
-  for (const path of share)
-    findings.push(
-      (await isAccessible(join(projectDir, path), constants.R_OK))
-        ? ok(`share ${path}`, "is there")
-        : fail(`share ${path}`, "is not there.", "Install your dependencies, or mend workspace.share."),
-    );
-  return findings;
-};
-
-const isProgram = async (program: string, environment: DoctorInput["environment"]): Promise<boolean> => {
-  if (program.includes("/")) return isAccessible(program, constants.X_OK);
-  const folders = (environment.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  for (const folder of folders) if (await isAccessible(join(folder, program), constants.X_OK)) return true;
-  return false;
-};
-
-const isAccessible = (path: string, mode: number): Promise<boolean> =>
-  access(path, mode).then(
-    () => true,
-    () => false,
-  );

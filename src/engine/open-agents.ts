@@ -1,6 +1,8 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
+import type { Redactor } from "../core/redact.js";
 import type { Places } from "../pev/places.js";
+import type { Walls } from "../pev/walls/walls.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { type AgentFunction, functionAgent } from "./agents/function.js";
@@ -18,9 +20,11 @@ export const openAgents = (options: {
   readonly projectDir: string;
   readonly logFolder: string;
   readonly places: Places;
+  readonly walls: Walls;
+  readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, environment } = options;
+  const { commands, functions, projectDir, logFolder, places, walls, environment, redactor } = options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env }] of Object.entries(commands))
     agents.set(
@@ -30,13 +34,15 @@ export const openAgents = (options: {
         passEnv: env,
         projectDir,
         places,
+        walls,
         environment,
-        logFile: (runId, stepId, attempt) => agentLogFile(logFolder, runId, stepId, attempt),
+        logFile: (task) => agentLogFile(logFolder, task),
+        redactor,
       }),
     );
   for (const [name, work] of Object.entries(functions)) {
     requireFreeName(name);
-    agents.set(name, functionAgent(work));
+    agents.set(name, functionAgent(work, redactor));
   }
   return agents;
 };

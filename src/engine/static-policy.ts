@@ -1,16 +1,11 @@
 import type { PolicyAction } from "../core/events.js";
+import { refusalWords } from "../core/race.js";
 import type { Step } from "../core/run.js";
 
 // Without an orchestrator: let the agent try again with what was said about its last attempt, then ask a person.
 export const staticPolicy = (step: Step): { decision: PolicyAction; reason: string } => {
-  const { state, retryCount, spec } = step;
-  const whole =
-    state.status === "failed"
-      ? (state.verdict?.message ?? "")
-      : state.status === "interrupted"
-        ? state.reason
-        : "";
-  const said = whole.slice(0, SAID_CHARS);
+  const { retryCount, spec } = step;
+  const said = refusalWords(step).slice(0, SAID_CHARS);
   return retryCount < spec.maxRetries
     ? {
         decision: { action: "retry", fresh: false },

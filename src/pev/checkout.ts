@@ -1,15 +1,15 @@
-import { isUtf8 } from "node:buffer";
 import { existsSync } from "node:fs";
 import { appendFile, readdir, readFile, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { PATHS_LISTED } from "../core/limits.js";
-import { TOTAL_BYTES_MAX } from "./capture.js";
+import type { Redactor } from "../core/redact.js";
 import { copyHistory, type Git, withScratch } from "./git.js";
 import { commitTree, RUNLEDGER, runRefs } from "./objects.js";
+import { refuseSecretChanges } from "./secret-files.js";
 import { updateRefs } from "./stale-lock.js";
-import { type UserGit, unsupported, userGit } from "./user-git.js";
-import { DEPTH_MAX, ENTRIES_MAX } from "./walk.js";
+import { refuseUnfitTree } from "./unfit-repository.js";
+import { type UserGit, userGit } from "./user-git.js";
 
 /** Older commits of the user's are not searched for patches that were applied before. */
 const APPLIED_COMMITS_MAX = 500;
@@ -24,20 +24,21 @@ export const captureBase = async (input: {
   /** Files and folders whose changes do not count, absolute or seen from the project folder. */
   readonly allowDirty: readonly string[];
   readonly includeUncommitted: boolean;
+  /** Knows which values may not come into the store. */
+  readonly redactor: Redactor;
 }): Promise<{ commit: string }> => {
-  const { store, projectDir, runId } = input;
+  const { store, projectDir, runId, redactor } = input;
   const refs = runRefs(runId);
   const user = await userGit(projectDir);
   const head = await headOf(user);
-  if (user.partialClone)
-    throw unsupported(projectDir, "it is a partial clone, so some of its objects are elsewhere");
-  await refuseUnfitTree(user.plumbing, projectDir, head);
+  await refuseUnfitTree(user.plumbing, user, head);
   const dirty = await dirtyPaths(user, await allowedPaths(user, projectDir, input.allowDirty));
   if (dirty.length > 0 && !input.includeUncommitted) throw dirtyCheckout(dirty, CAPTURE_HINT);
+  await refuseSecretChanges(user.topLevel, dirty, redactor);
   await fetchCommit(store, user, head);
   await updateRefs(store, [`${refs}origin`, head]);
   const commit = dirty.length === 0 ? head : await commitChanges(store, user, head, dirty);
-  if (commit !== head) await refuseUnfitTree(store, projectDir, commit);
+  if (commit !== head) await refuseUnfitTree(store, user, commit);
   await updateRefs(store, [`${refs}base`, commit]);
   return { commit };
 };
@@ -102,7 +103,7 @@ const AS_PATCH = [
 
 const CAPTURE_HINT = "Commit them, or start the run with --include-uncommitted.";
 
-const headOf = async (user: UserGit): Promise<string> => {
+export const headOf = async (user: UserGit): Promise<string> => {
   try {
     return (await user.run(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])).trim();
   } catch (error) {
@@ -111,46 +112,6 @@ const headOf = async (user: UserGit): Promise<string> => {
       hint: "Commit something first: git add -A && git commit.",
     });
   }
-};
-
-/** What no workspace could hold is refused now, rather than after an agent's work. */
-const refuseUnfitTree = async (git: Git, where: string, commit: string): Promise<void> => {
-  const listing = await git.runBytes(["ls-tree", "-r", "-l", "-z", "--full-tree", commit]);
-  const lines = listing.toString("utf8").split("\0").filter(Boolean);
-  const pathOf = (line: string): string => line.slice(line.indexOf("\t") + 1);
-  const submodule = lines.find((line) => line.startsWith("160000 "));
-  if (submodule !== undefined) throw unsupported(where, `${pathOf(submodule)} is a submodule`);
-  const odd = isUtf8(listing) ? undefined : lines.find((line) => line.includes("\uFFFD"));
-  if (odd !== undefined) throw unsupported(where, `the name ${pathOf(odd)} is not UTF-8`);
-  const deep = lines.find((line) => pathOf(line).split("/").length > DEPTH_MAX);
-  if (deep !== undefined) throw unsupported(where, `${pathOf(deep)} is deeper than ${DEPTH_MAX} folders`);
-  if (lines.length > ENTRIES_MAX)
-    throw unsupported(where, `it has ${lines.length} files, more than ${ENTRIES_MAX}`);
-  const bytes = lines.reduce((sum, line) => sum + Number(/ (\d+)\t/.exec(line)?.[1] ?? 0), 0);
-  if (bytes > TOTAL_BYTES_MAX)
-    throw unsupported(where, `it has ${bytes} bytes, more than ${TOTAL_BYTES_MAX}`);
-  await refuseLargeFileStorage(git, where, commit);
-};
-
-const refuseLargeFileStorage = async (git: Git, where: string, commit: string): Promise<void> => {
-  const pattern = "^[^#].*[[:space:]]filter=lfs([[:space:]]|$)";
-  const args = [
-    "grep",
-    "--no-color",
-    "-a",
-    "-l",
-    "-z",
-    "-E",
-    "-e",
-    pattern,
-    commit,
-    "--",
-    ":(glob)**/.gitattributes",
-  ];
-  const { stdout } = await git.run(args, { okExitCodes: [0, 1] });
-  const [found] = stdout.split("\0").filter(Boolean);
-  if (found === undefined) return;
-  throw unsupported(where, `${found.slice(found.indexOf(":") + 1)} keeps files in Git LFS`);
 };
 
 const allowedPaths = async (

@@ -7,7 +7,7 @@ import type { Git } from "./git.js";
 import { layFiles } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
-import { PROVISION_MS, provision } from "./provision.js";
+import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -18,6 +18,7 @@ import {
 import { giveGit, layCommit, TREE } from "./room-tree.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
+import { findIncluded, type Inclusion } from "./worktree-include.js";
 import { watchFiles } from "./written-files.js";
 
 export type CleanRoomOptions = RoomFrameOptions & {
@@ -29,6 +30,7 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly base: string | null;
   /** Where dependencies come from, see Provisioning. */
   readonly projectDir: string;
+  readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
   /** Whether somebody will ask which files were written. */
@@ -51,7 +53,7 @@ export interface BaseCache {
  * run, only the difference is written, see RoomsAhead.
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
-  const { store, commit, base, projectDir, setup, share, disposal } = options;
+  const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
   const folder = await openFolder(options);
   const atBase = once(() => openBase(options, base));
   const laidOver: OwnedRoom[] = [];
@@ -66,6 +68,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   });
   const tree = join(folder.path, TREE);
   const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
+  const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
   return {
@@ -84,7 +87,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return room;
     },
     cachedAtBase: async (compute) => {
-      known = await cachedAtBase(options, () => atBase.get(), compute);
+      known = await cachedAtBase(options, await included.get(), () => atBase.get(), compute);
       return known?.value;
     },
     provision: async () => {
@@ -93,6 +96,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return provision({
         tree,
         projectDir,
+        included: await included.get(),
         setup,
         share,
         whenPresent: "replace",
@@ -103,6 +107,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     changedWhileJudged: async () => {
       const usual = new Set(known?.written);
       return (await written()).filter((path) => !usual.has(path));
+    },
+    foundAtWalls: async () => {
+      const [own, base] = [frame.foundAtWalls(), await (await atBase.started())?.foundAtWalls()];
+      return { wall: own.wall ?? base?.wall ?? null, noSpace: own.noSpace || base?.noSpace === true };
     },
     dispose,
   };
@@ -129,7 +137,7 @@ const openBase = async (options: CleanRoomOptions, commit: string | null): Promi
   if (failed === undefined) return room;
   await room.dispose();
   throw new LedgerError("provision_failed", `The room of the base could not be prepared: ${failed.what}`, {
-    hint: "Mend workspace.setup or workspace.share in runledger.yaml.",
+    hint: PROVISION_HINT,
   });
 };
 
@@ -154,12 +162,13 @@ const EPOCH = "1970-01-01T00:00:00.000Z";
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
   { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  { files: included }: Inclusion,
   atBase: () => Promise<OwnedRoom | undefined>,
   compute: (base: Room) => Promise<unknown>,
 ): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
-  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share });
+  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included });
   const known = await baseCache.get(key);
   if (known !== undefined) return known;
   const room = await atBase();

@@ -4,7 +4,8 @@ import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import { nextActions } from "../core/next.js";
-import { findStep, isTerminal, type Run, type Step } from "../core/run.js";
+import { named, workedStep, workedSteps } from "../core/race.js";
+import { findStep, isTerminal, type Run, type WorkedStep } from "../core/run.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { allEnded } from "./all-ended.js";
@@ -19,9 +20,11 @@ export interface Pev {
   /** The commit a new run starts from; null without workspace isolation. */
   captureBase(runId: string, options: BaseOptions): Promise<string | null>;
   /** The folder in which the owner agent of a step works; made when it is not there. Aborted, it throws the signal's reason. */
-  openWorkspace(run: Run, step: Step, signal: AbortSignal): Promise<StepWorkspace>;
+  openWorkspace(run: Run, step: WorkedStep, signal: AbortSignal): Promise<StepWorkspace>;
+  /** Its agent is gone, and what it left there is not wanted any more. */
+  discardWorkspace(runId: string, step: WorkedStep): Promise<void>;
   /** What the agent made of it, as a commit in the private store. */
-  capture(run: Run, step: Step): Promise<Capture>;
+  capture(run: Run, step: WorkedStep): Promise<Capture>;
   /** Clears away what dead processes of ours left, once in the life of this one. */
   reclaim(): Promise<unknown>;
   /** Ends what a lost worker of this run left running, and its rooms; the speaker holds the run's lease. */
@@ -33,8 +36,11 @@ export interface Pev {
   attend(runId: string): () => Promise<void>;
   /** While agents work: begins a room for the run's next verdict. */
   prepareRoom(run: Run): void;
-  /** Judges one proposal and records the verdict; the speaker holds the run's lease. Aborted, it records nothing. */
-  verify(runId: string, stepId: string, holding: Holding): Promise<Run>;
+  /**
+   * Judges one proposal, of a raced step that of a candidate, and records the verdict; the speaker holds the run's lease.
+   * Aborted, it records nothing.
+   */
+  verify(runId: string, proposed: Proposed, holding: Holding): Promise<Run>;
   verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
   /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
   settle(runId: string, timeoutMs: number): Promise<Run>;
@@ -42,8 +48,15 @@ export interface Pev {
   close(): Promise<void>;
 }
 
+export type Proposed = { readonly stepId: string; readonly candidate?: number };
+
 /** Whoever records a verdict holds the run's lease; the signal stops the judge. */
-export type Holding = { readonly epoch: number; readonly signal: AbortSignal };
+export type Holding = {
+  readonly epoch: number;
+  readonly signal: AbortSignal;
+  /** Who still has an agent in its workspace will discard that itself, when the agent is gone; nobody when not given. */
+  readonly isAtWork?: (candidate: number) => boolean;
+};
 
 export type BaseOptions = {
   /** Paths whose changes do not count as a dirty checkout. */
@@ -92,16 +105,20 @@ export const createPev = (options: {
     }
   };
 
-  const verify: Pev["verify"] = async (runId, stepId, holding) => {
+  const verify: Pev["verify"] = async (runId, { stepId, candidate }, holding) => {
     const run = await ledger.load(runId);
-    const step = findStep(run, stepId);
+    const whole = findStep(run, stepId);
+    const step = whole && workedStep(whole, candidate);
     if (step?.state.status !== "verify_pending") return run;
     const { judgeProposal } = await judging();
     const verdict = await judgeProposal(project, run, step, holding.signal);
-    const command = { type: "record_verdict", stepId, verdict, round: step.state.errors } as const;
-    const recorded = await record(run, command, holding);
-    if (findStep(recorded, stepId)?.state.status === "completed")
-      await (await workspaces()).disposeWorkspaces(project, runId, stepId);
+    const round = step.state.errors;
+    const recorded = await record(
+      run,
+      { type: "record_verdict", stepId, ...named(step), verdict, round },
+      holding,
+    );
+    await discardWorkOf(project, recorded, stepId, holding);
     return tidied(project, recorded);
   };
 
@@ -137,7 +154,7 @@ export const createPev = (options: {
             epoch: lease.epoch,
           });
         }
-        if (action.kind === "verify") await verify(runId, action.stepId, holding);
+        if (action.kind === "verify") await verify(runId, action, holding);
         if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
@@ -163,6 +180,21 @@ export const createPev = (options: {
   };
 };
 
+/** What a completed step was worked on in, by all who raced for it. */
+const discardWorkOf = async (
+  project: Project,
+  run: Run,
+  stepId: string,
+  { isAtWork = () => false }: Holding,
+): Promise<void> => {
+  const step = findStep(run, stepId);
+  if (step?.state.status !== "completed") return;
+  const { disposeWorkspaces } = await workspaces();
+  for (const worked of workedSteps(step))
+    if (worked.candidate === undefined || !isAtWork(worked.candidate))
+      await disposeWorkspaces(project, run.runId, worked);
+};
+
 /** Folders of skipped and decomposed steps stay until then: somebody may want to look into them. */
 const tidied = async (project: Project, run: Run): Promise<Run> => {
   if (run.state.status === "completed") await (await workspaces()).disposeWorkspaces(project, run.runId);
@@ -170,22 +202,26 @@ const tidied = async (project: Project, run: Run): Promise<Run> => {
 };
 
 /** Folders of rooms and workspaces before and after their use. */
-const upkeepOf = ({ roomsAhead, disposal }: Project): Pick<Pev, "attend" | "prepareRoom" | "close"> => ({
-  attend: (runId) => {
-    const release = disposal.hold();
-    return async () => {
-      await roomsAhead?.drop(runId);
-      await release();
-    };
-  },
-  prepareRoom: ({ runId, head }) => {
-    if (head !== null) void roomsAhead?.prepare(runId, head);
-  },
-  close: async () => {
-    await roomsAhead?.close();
-    await disposal.settle();
-  },
-});
+const upkeepOf = (project: Project): Pick<Pev, "attend" | "prepareRoom" | "discardWorkspace" | "close"> => {
+  const { roomsAhead, disposal } = project;
+  return {
+    attend: (runId) => {
+      const release = disposal.hold();
+      return async () => {
+        await roomsAhead?.drop(runId);
+        await release();
+      };
+    },
+    prepareRoom: ({ runId, head }) => {
+      if (head !== null) void roomsAhead?.prepare(runId, head);
+    },
+    discardWorkspace: async (runId, step) => (await workspaces()).disposeWorkspaces(project, runId, step),
+    close: async () => {
+      await roomsAhead?.close();
+      await disposal.settle();
+    },
+  };
+};
 
 /** Cloning takes a while; whoever asks again meanwhile must get the same folder. */
 const openingWorkspaces = (
@@ -200,7 +236,7 @@ const openingWorkspaces = (
     return (await workspaces()).openStepWorkspace(project, run, step, signal);
   };
   return (run, step, signal) => {
-    const key = `${run.runId} ${step.spec.id}`;
+    const key = [run.runId, step.spec.id, step.candidate].join(" ");
     const opening = openings.get(key) ?? copying(() => open(run, step, signal));
     openings.set(key, opening);
     return opening.finally(() => openings.delete(key));
@@ -208,12 +244,12 @@ const openingWorkspaces = (
 };
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
-  const { store, folder, ownFiles } = project;
+  const { store, folder, ownFiles, redactor } = project;
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];
   const { captureBase } = await checkout();
-  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty })).commit;
+  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty, redactor })).commit;
 };
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.
@@ -230,17 +266,24 @@ const requireTopLevel = async (folder: string): Promise<void> => {
   );
 };
 
-const captureStep = async (project: Project, run: Run, step: Step): Promise<Capture> => {
+const captureStep = async (project: Project, run: Run, step: WorkedStep): Promise<Capture> => {
   const { store } = project;
   if (!run.workspaceIsolation || store === null)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
   const { captureTree } = await import("./capture.js");
   const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();
-  const { folder, base } = await requireStepWorkspace(project, run, step);
+  const { folder, base, included } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
-  const { tree, changed } = await captureTree({ store, folder, baseCommit: base, alsoPaths });
+  const { tree, changed } = await captureTree({
+    store,
+    folder,
+    baseCommit: base,
+    alsoPaths,
+    leftOut: included,
+    redactor: project.redactor,
+  });
   const commit = await commitTree({
     store,
     tree,
@@ -249,9 +292,9 @@ const captureStep = async (project: Project, run: Run, step: Step): Promise<Capt
     at: run.updatedAt,
   });
   const patchOf = async () => (changed.length === 0 ? Buffer.alloc(0) : patchBetween(store, base, commit));
-  const [, patch] = await allEnded([
+  const [, { patch, patchBytes }] = await allEnded([
     keep(store, run.runId, commit),
-    patchOf().then((bytes) => project.putBlob(bytes)),
+    patchOf().then(async (bytes) => ({ patch: await project.putBlob(bytes), patchBytes: bytes.length })),
   ]);
-  return { base, tree, commit, patch, filesChanged: changed.length };
+  return { base, tree, commit, patch, filesChanged: changed.length, patchBytes };
 };

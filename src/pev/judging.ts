@@ -3,7 +3,7 @@ import type { Finding } from "../../validators/room.js";
 import { isLedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import * as limit from "../core/limits.js";
-import type { Run, Step, StepState } from "../core/run.js";
+import type { Run, StepState, WorkedStep } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
 import {
   type Conflict,
@@ -13,11 +13,13 @@ import {
   type Verdict,
   type VerdictReason,
 } from "../core/verdict.js";
+import { FREE_SPACE, heldByWalls } from "./at-a-wall.js";
 import type { Git } from "./git.js";
 import { type ObjectReader, withObjects } from "./object-reader.js";
 import { changedFiles, commitTree, filesWith, keep, mergeOnto, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
 import { checkProtection, touchedTests } from "./protect.js";
+import { PROVISION_HINT } from "./provision.js";
 import { openRoom, type RoomTask } from "./rooms.js";
 import { refuseTampering } from "./tampering.js";
 
@@ -25,7 +27,7 @@ import { refuseTampering } from "./tampering.js";
 export const judgeProposal = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   signal: AbortSignal,
 ): Promise<Verdict> => {
   const { state } = step;
@@ -77,7 +79,7 @@ type Proposed = Extract<StepState, { status: "verify_pending" }>;
 const judgeIsolated = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   state: Proposed,
   signal: AbortSignal,
 ): Promise<Judged> => {
@@ -142,7 +144,7 @@ const conflictMessage = (conflicts: readonly Conflict[]): string => {
 const protectionRefusal = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   { base, commit, filesChanged }: Capture,
   objects: ObjectReader,
 ): Promise<Judged | null> => {
@@ -197,7 +199,7 @@ const listed = (paths: readonly string[]): string => {
 const candidateCommit = async (input: {
   readonly store: Git;
   readonly run: Run;
-  readonly step: Step;
+  readonly step: WorkedStep;
   readonly state: Proposed;
   readonly tree: string;
   readonly objects: ObjectReader;
@@ -216,15 +218,16 @@ const candidateCommit = async (input: {
   return commit;
 };
 
-const commitMessage = (run: Run, { spec, attempt }: Step): string => {
+const commitMessage = (run: Run, { spec, attempt, candidate }: WorkedStep): string => {
   const [subject = spec.id] = spec.goal.trim().split("\n");
-  return `${subject}\n\nRunLedger-Run: ${run.runId}\nRunLedger-Step: ${spec.id}\nRunLedger-Attempt: ${attempt}\nRunLedger-Agent: ${spec.ownerAgent}\n`;
+  const raced = candidate === undefined ? "" : `RunLedger-Candidate: ${candidate}\n`;
+  return `${subject}\n\nRunLedger-Run: ${run.runId}\nRunLedger-Step: ${spec.id}\nRunLedger-Attempt: ${attempt}\n${raced}RunLedger-Agent: ${spec.ownerAgent}\n`;
 };
 
 const judgeInRoom = async (
   project: Project,
   run: Run,
-  { spec, state }: Step,
+  { spec, state }: WorkedStep,
   candidate: RoomTask["candidate"],
   signal: AbortSignal,
 ): Promise<Judged> => {
@@ -262,8 +265,13 @@ const inRoom = async (
   try {
     const provision = STARTS_PROGRAMS.has(validator.type) ? await room.provision() : [];
     const failure = provision.find(({ outcome }) => outcome === "failed");
-    if (failure !== undefined) return { ...notProvisioned(failure), provision: [...provision] };
-    const finding = await refuseTampering(validator, room, await judge(validator, room));
+    if (failure !== undefined)
+      return {
+        ...heldByWalls(notProvisioned(failure), await room.foundAtWalls()),
+        provision: [...provision],
+      };
+    const judged = await judge(validator, room);
+    const finding = await refuseTampering(validator, room, heldByWalls(judged, await room.foundAtWalls()));
     return { ...(await heldToItsTests(project, task, finding, mayChange)), provision: [...provision] };
   } finally {
     await room.dispose();
@@ -286,11 +294,12 @@ const heldToItsTests = async (
   return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(touched) };
 };
 
-const notProvisioned = ({ what }: ProvisionRecord): Judged => ({
+const notProvisioned = ({ what }: ProvisionRecord): Judgement => ({
+  ...nothingRan(),
   outcome: "errored",
   reason: "provision_failed",
   message: `The room could not be prepared: ${what}`,
-  hint: "Mend workspace.setup or workspace.share in runledger.yaml, then resume the run.",
+  hint: `${PROVISION_HINT} Then resume the run.`,
 });
 
 /** A verdict with everything filled in but the judgement. */
@@ -324,7 +333,7 @@ const couldNotRun = (error: unknown): Judged => {
     reason: full ? "no_space" : "room_failed",
     message: `The proposal could not be judged: ${message}`,
     hint: full
-      ? "Free disk space, then resume the run."
+      ? FREE_SPACE
       : isLedgerError(error) && error.hint !== undefined
         ? error.hint
         : "`runledger doctor` says what this machine lacks.",

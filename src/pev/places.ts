@@ -16,8 +16,12 @@ const Place = z.strictObject({
   startTime: z.number().optional(),
   /** Marks the processes; see process-sweep.ts. */
   token: z.uuid().optional(),
+  /** Control groups of a process; see walls/groups.ts. */
+  groups: z.array(z.string()).optional(),
   runId: z.string(),
   stepId: z.string().optional(),
+  /** Of a raced step's workspace. */
+  candidate: z.int().optional(),
   base: z.string().optional(),
   /** `host:pid:start` of the orchestrator that made it. */
   owner: z.string(),

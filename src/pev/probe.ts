@@ -1,12 +1,17 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isLedgerError } from "../core/errors.js";
+import { headOf } from "./checkout.js";
 import type { Project } from "./project.js";
+import { refuseUnfitTree } from "./unfit-repository.js";
 import { userGit } from "./user-git.js";
+import { findIncluded, INCLUDE_FILE, unignoredMatches } from "./worktree-include.js";
 
 // What a run would find in the user's repository, in one sentence; throws LedgerError where it would be refused.
 export const probeRepository = async ({ folder, store }: Project): Promise<string> => {
   if (store === null) return "not needed without workspace isolation";
   const git = await userGit(folder);
+  await refuseUnfitTree(git.plumbing, git, await headOf(git));
   return `${git.topLevel} at ${(await git.run(["rev-parse", "--short", "HEAD"])).trim()}`;
 };
 
@@ -25,3 +30,20 @@ export const uncommittedPaths = async ({ folder, store, ownFiles }: Project): Pr
     .map((line) => line.slice(3))
     .filter((path) => git !== undefined && !ownFiles.includes(join(git.topLevel, path)));
 };
+
+/** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
+export const probeIncluded = async ({ folder, store, ownFiles }: Project): Promise<IncludedFound | null> => {
+  if (store === null || !existsSync(join(folder, INCLUDE_FILE))) return null;
+  const checkout = { projectDir: folder, ownFiles };
+  const { files, problem } = await findIncluded(checkout);
+  if (problem !== null) return { problem };
+  return { files: files.length, unignored: await unignoredMatches(checkout) };
+};
+
+export type IncludedFound =
+  | { readonly problem: string }
+  | {
+      readonly files: number;
+      /** Files that it names and git does not ignore, so they are not copied. */
+      readonly unignored: readonly string[];
+    };

@@ -37,6 +37,7 @@ export const openProjectRoom = async (
     },
     // The user and agents work in there meanwhile, and no commit says how it should be.
     changedWhileJudged: async () => [],
+    foundAtWalls: async () => frame.foundAtWalls(),
     dispose,
   };
 };

@@ -1,8 +1,10 @@
+import type { Redactor } from "../core/redact.js";
 import type { BaseCache } from "./clean-room.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
 import type { Places } from "./places.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
+import type { Walls } from "./walls/walls.js";
 
 /** The user's project as the PEV engine needs it: folders, judges' surroundings, and nothing of the settings file. */
 export type Project = {
@@ -13,6 +15,8 @@ export type Project = {
   /** The ledger's private store of git objects; null without workspace isolation. */
   readonly store: Git | null;
   readonly places: Places;
+  /** Around everything that agents and judges start. */
+  readonly walls: Walls;
   readonly disposal: Disposal;
   /** Null where nothing is unpacked. */
   readonly roomsAhead: RoomsAhead | null;
@@ -32,5 +36,7 @@ export type Project = {
   readonly validatorTimeoutMs: number;
   /** The orchestrator's own environment; rooms get an allow-list of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Takes secrets out of what programs print and knows which files hold one. */
+  readonly redactor: Redactor;
   putBlob(bytes: Uint8Array): Promise<string>;
 };

@@ -42,7 +42,7 @@ const PROTECTED_JUDGES: readonly string[] = [
   "**/{.gitattributes,.gitmodules}",
   "{.github,.gitlab,.circleci,.buildkite}/**",
   "{.gitlab-ci.yml,azure-pipelines.yml,Jenkinsfile,.travis.yml}",
-  "runledger.yaml",
+  "{runledger.yaml,.worktreeinclude}",
 ];
 
 /**

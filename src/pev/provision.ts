@@ -2,20 +2,28 @@ import { randomUUID } from "node:crypto";
 import { lstat, realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProvisionRecord } from "../core/verdict.js";
+import { wallSentence } from "../core/walls.js";
 import { makeFolders } from "./lay-files.js";
 import { removeFolder } from "./private-folder.js";
 import type { ProcessEnd } from "./sandbox.js";
 import { partsOf } from "./tree-files.js";
 import { wayBack } from "./way-back.js";
+import { type IncludedFile, type Inclusion, layIncluded } from "./worktree-include.js";
 
 /** Dependencies of a large project are copied and installed within this, or something hangs. */
 export const PROVISION_MS = 600_000;
+
+/** Where whoever reads that it failed looks first. */
+export const PROVISION_HINT =
+  "Mend .worktreeinclude in your checkout, or workspace.setup and workspace.share in runledger.yaml.";
 
 export type Provisioning = {
   /** The folder that is made usable. */
   readonly tree: string;
   /** The user's checkout: shared paths come from there and never from what an agent left. */
   readonly projectDir: string;
+  /** What the list in the checkout names; see worktree-include.ts. */
+  readonly included: Inclusion;
   /** Commands run in the tree, as argv. */
   readonly setup: readonly (readonly string[])[];
   /** Paths relative to both folders. */
@@ -35,6 +43,7 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
   const until = performance.now() + input.timeoutMs;
   const run: Run = (argv) => input.run(argv, Math.ceil(until - performance.now()));
   const tasks = [
+    ...includeTask(input),
     ...input.share.map((path) => ({ what: `copy ${path}`, perform: () => copyShared(input, path, run) })),
     ...input.setup.map((argv) => ({ what: argv.join(" "), perform: async () => problemOf(await run(argv)) })),
   ];
@@ -63,6 +72,29 @@ type Run = (argv: readonly string[]) => Promise<ProcessEnd>;
 
 /** What went wrong in one sentence; null when nothing did. */
 type Problem = string | null;
+
+/** Local settings come first: what is installed after them may read them. */
+const includeTask = (input: Provisioning) => {
+  const { files, problem } = input.included;
+  if (problem === null && files.length === 0) return [];
+  const what = `copy what .worktreeinclude names (${files.length} ${files.length === 1 ? "file" : "files"})`;
+  return [{ what, perform: async () => problem ?? (await copyIncluded(input, files)) }];
+};
+
+const copyIncluded = async (
+  { tree, projectDir }: Provisioning,
+  files: readonly IncludedFile[],
+): Promise<Problem> => {
+  for (const file of files) {
+    const folder = await makeFolders(tree, file.path.split("/").slice(0, -1));
+    const problem =
+      folder === undefined
+        ? `the tree has something else where the folder of ${file.path} should be`
+        : await layIncluded(projectDir, file, folder);
+    if (problem !== null) return problem;
+  }
+  return null;
+};
 
 const copyShared = async (input: Provisioning, path: string, run: Run): Promise<Problem> => {
   const parts = partsOf(path);
@@ -100,8 +132,10 @@ const copyWhole = async (
 
 const problemOf = (end: ProcessEnd): Problem => {
   if (end.notFound) return "the program is not on the PATH";
+  if (end.wall !== null) return `it ${wallSentence(end.wall)}`;
   if (end.timedOut) return "the time limit was reached";
   if (end.exitCode === 0) return null;
+  if (end.noSpace) return "the disk is full";
   const lastLine = end.tail.trim().split("\n").at(-1) || "it said nothing";
   return `${end.exitCode === null ? `ended by ${end.signal}` : `exit ${end.exitCode}`}: ${lastLine}`;
 };

@@ -4,6 +4,7 @@ import { processAlive } from "../ledger/owner.js";
 import type { Place, Places } from "./places.js";
 import { removeFolder } from "./private-folder.js";
 import { killSurvivors } from "./process-sweep.js";
+import { isGroupOf, killGroups, removeGroups } from "./walls/groups.js";
 
 export type ReclaimOptions = {
   readonly places: Places;
@@ -49,11 +50,16 @@ export const reclaim = async (options: ReclaimOptions): Promise<Reclaimed> => {
   return { killed, removed, kept };
 };
 
-const killLeftovers = ({ token, path, pid, startTime }: Place, roots: readonly string[]): Promise<number> => {
+const killLeftovers = async (place: Place, roots: readonly string[]): Promise<number> => {
+  const { token, path, pid, startTime, groups = [] } = place;
+  const own = groups.filter((group) => token !== undefined && isGroupOf(group, token));
+  const inGroups = await killGroups(own);
+  await removeGroups(own);
   // A group is only known to be the registered one while its leader is.
   const led = pid !== undefined && startTime !== undefined && processAlive({ pid, startTime });
   const folder = path !== null && roots.includes(dirname(path)) ? path : null;
-  return killSurvivors({ token, folder, leader: led ? pid : undefined, since: startTime ?? 0 });
+  const target = { token, folder, leader: led ? pid : undefined, since: startTime ?? 0 };
+  return inGroups + (await killSurvivors(target));
 };
 
 /** The register is a file that others may have written to: only a folder directly below a root and named by its id is ours. */

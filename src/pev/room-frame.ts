@@ -2,14 +2,16 @@ import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
+import type { Redactor } from "../core/redact.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
 import type { Places } from "./places.js";
 import { openPrivateRoot } from "./private-folder.js";
 import { goCacheIn, roomEnvironment } from "./room-environment.js";
-import { type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
+import { type ProcessCall, type ProcessEnd, type ProcessPlace, runProcess } from "./sandbox.js";
 import { treeFiles } from "./tree-files.js";
+import type { Found, Walls } from "./walls/walls.js";
 
 /** A room as its owner has it: prepared before the judge sees it, and thrown away after. */
 export interface OwnedRoom extends Room {
@@ -20,11 +22,14 @@ export interface OwnedRoom extends Room {
    * base too, for that is the project's habit and not the proposal's doing.
    */
   changedWhileJudged(): Promise<readonly string[]>;
+  /** What its commands have run into so far, and those in its room of the base. */
+  foundAtWalls(): Promise<Found>;
   dispose(): Promise<void>;
 }
 
 export type RoomFrameOptions = {
   readonly places: Places;
+  readonly walls: Walls;
   /** Rooms that have served are handed over to it. */
   readonly disposal: Disposal;
   readonly runId: string;
@@ -38,6 +43,7 @@ export type RoomFrameOptions = {
   /** For all commands of the validator together, from its first one on. */
   readonly timeoutMs: number;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  readonly redactor: Redactor;
   /** Aborts when nobody wants the verdict any more: everything in the room is stopped. */
   readonly signal: AbortSignal;
 };
@@ -48,6 +54,8 @@ export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "writeScratch" | 
   commandsIn(cwd: string): Pick<Room, "exec">;
   /** A command of the owner's, outside the validator's limit. */
   run(cwd: string, argv: readonly string[], timeoutMs: number): Promise<ProcessEnd>;
+  /** By all commands so far. */
+  foundAtWalls(): Found;
   /** Of what the machine has anyway; before code of the project runs. */
   fillCaches(tree: string): Promise<void>;
 };
@@ -74,7 +82,7 @@ export const openRoomFrame = async (
   options: RoomFrameOptions,
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
-  const { places, runId, name, passEnv, cacheFolder } = options;
+  const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -82,13 +90,20 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const run: RoomFrame["run"] = (cwd, argv, timeoutMs) =>
-    runProcess({ argv, cwd, env: environment, timeoutMs, place, signal: options.signal });
+  let found: Found = { wall: null, noSpace: false };
+  const start: Surroundings["start"] = async (call) => {
+    const env = { ...environment, ...call.env };
+    const end = await runProcess({ ...call, env, place, walls, signal, redactor });
+    found = { wall: found.wall ?? end.wall, noSpace: found.noSpace || end.noSpace };
+    return end;
+  };
+  const run: RoomFrame["run"] = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { environment, place, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { start, options }),
     run,
+    foundAtWalls: () => found,
     fillCaches: (tree) => fillGoCache({ tree, goCache: goCacheIn(scratch), cacheFolder, run }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
@@ -99,23 +114,25 @@ export const openRoomFrame = async (
   };
 };
 
+type Start = Pick<ProcessCall, "argv" | "cwd" | "timeoutMs"> &
+  Partial<Pick<ProcessCall, "env" | "stdoutBytesMax">>;
+
 type Surroundings = {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly place: ProcessPlace;
+  readonly start: (call: Start) => Promise<ProcessEnd>;
   readonly options: RoomFrameOptions;
 };
 
 /** One command after the other: what still stands in the room when one ends is taken for its leftover. */
-const commandsIn = (cwd: string, { environment, place, options }: Surroundings): Pick<Room, "exec"> => {
+const commandsIn = (cwd: string, { start, options }: Surroundings): Pick<Room, "exec"> => {
   let until: number | undefined;
   let before: Promise<unknown> = Promise.resolve();
   const exec: Room["exec"] = async (argv, { env, stdoutBytesMax = 0 } = {}): Promise<Execution> => {
     until ??= performance.now() + options.timeoutMs;
     const timeoutMs = Math.ceil(until - performance.now());
-    const { signal } = options;
-    const call = { argv, cwd, env: { ...environment, ...env }, timeoutMs, stdoutBytesMax, place, signal };
-    const { log, cancelled: _, survivors: __, ...end } = await runProcess(call);
-    return { argv, ...end, log: log === null ? null : await options.putBlob(log) };
+    const end = await start({ argv, cwd, timeoutMs, stdoutBytesMax, env: env ?? {} });
+    const { exitCode, signal, timedOut, notFound, durationMs, tail, stdout } = end;
+    const log = end.log === null ? null : await options.putBlob(end.log);
+    return { argv, exitCode, signal, timedOut, notFound, durationMs, tail, stdout, log };
   };
   return {
     exec: (argv, execOptions) => {

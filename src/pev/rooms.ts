@@ -22,9 +22,21 @@ export const openRoom = (
   run: Run,
   { name, validator, candidate, timeoutMs, signal }: RoomTask,
 ): Promise<OwnedRoom> => {
-  const { places, disposal, passEnv, cacheFolder, putBlob, environment, folder: projectDir, store } = project;
+  const {
+    places,
+    walls,
+    disposal,
+    passEnv,
+    cacheFolder,
+    putBlob,
+    redactor,
+    environment,
+    folder: projectDir,
+    store,
+  } = project;
   const frame = {
     places,
+    walls,
     disposal,
     runId: run.runId,
     name,
@@ -32,13 +44,14 @@ export const openRoom = (
     cacheFolder,
     timeoutMs,
     putBlob,
+    redactor,
     environment,
     signal,
   };
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { setup, share, baseCache } = project;
+  const { ownFiles, setup, share, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -46,6 +59,7 @@ export const openRoom = (
     store,
     roomsAhead,
     projectDir,
+    ownFiles,
     setup,
     share,
     watched: holdsToTheTree(validator),

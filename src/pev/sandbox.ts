@@ -4,10 +4,14 @@ import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { LedgerError } from "../core/errors.js";
+import type { Redactor } from "../core/redact.js";
+import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
+import { programPath } from "./walls/program-path.js";
+import type { RaisedWalls, Walls } from "./walls/walls.js";
 
 /** On whose behalf a process runs, and in which folder of ours; both are registered before it starts. */
 export type ProcessPlace = {
@@ -25,7 +29,10 @@ export type ProcessCall = {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly place: ProcessPlace;
+  readonly walls: Walls;
   readonly signal?: AbortSignal;
+  /** Takes secrets out of `tail`, `log` and `onOutput`. */
+  readonly redactor: Redactor;
   /** Keep so many bytes of the beginning of standard output (0 when not given). */
   readonly stdoutBytesMax?: number;
   readonly onOutput?: (chunk: Buffer) => void;
@@ -37,10 +44,15 @@ export type ProcessEnd = {
   readonly signal: string | null;
   readonly timedOut: boolean;
   readonly cancelled: boolean;
+  /** The wall that it was ended at. */
+  readonly wall: ReachedWall | null;
+  /** The disk of its folder was seen full. */
+  readonly noSpace: boolean;
   readonly notFound: boolean;
   readonly durationMs: number;
   /** Last bytes of stdout and stderr together, valid UTF-8. */
   readonly tail: string;
+  /** As it was printed, secrets included: a report that is redacted could not be read. */
   readonly stdout: string;
   readonly log: Buffer | null;
   /** How many processes it left behind, which were killed. */
@@ -65,9 +77,11 @@ export const runProcess = async (call: ProcessCall): Promise<ProcessEnd> => {
   const { places, folder, runId, stepId } = call.place;
   const token = randomUUID();
   const step = stepId === undefined ? {} : { stepId };
-  const { id } = await places.register({ kind: "process", path: folder, token, runId, ...step });
+  const groups = [...(await call.walls.groupsOf(token))];
+  const { id } = await places.register({ kind: "process", path: folder, token, groups, runId, ...step });
   try {
-    return await superviseProcess(call, token, id);
+    const walls = await call.walls.raise({ token, folder });
+    return await superviseProcess(call, walls, token, id).finally(walls.fall);
   } finally {
     await places.remove(id);
   }
@@ -78,6 +92,8 @@ const NEVER_STARTED: ProcessEnd = {
   signal: null,
   timedOut: false,
   cancelled: false,
+  wall: null,
+  noSpace: false,
   notFound: false,
   durationMs: 0,
   tail: "",
@@ -93,14 +109,21 @@ const requireFolder = async (cwd: string): Promise<void> => {
     throw new LedgerError("workspace_unfit", `There is no folder ${cwd} to work in.`);
 };
 
-const superviseProcess = async (call: ProcessCall, token: string, placeId: string): Promise<ProcessEnd> => {
+const superviseProcess = async (
+  call: ProcessCall,
+  walls: RaisedWalls,
+  token: string,
+  placeId: string,
+): Promise<ProcessEnd> => {
   const startedAt = performance.now();
-  const child = await start(call, token);
+  const child = await start(call, walls, token);
   if (child === "not found") return { ...NEVER_STARTED, notFound: true };
-  const output = collectOutput(child, call);
-  const exiting = exitOf(child, call);
+  const output = collectOutput(child, call, walls);
   const since = startOf(child.pid);
-  const sweep = () => killSurvivors({ token, folder: call.place.folder, leader: child.pid, since });
+  const exiting = exitOf(child, call, (stop) => walls.watch({ pid: child.pid, since }, stop));
+  const sweep = async () =>
+    (await walls.end()) +
+    (await killSurvivors({ token, folder: call.place.folder, leader: child.pid, since }));
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });
   } catch (error) {
@@ -111,12 +134,15 @@ const superviseProcess = async (call: ProcessCall, token: string, placeId: strin
   if (stopped === null) await output.closed(DRAIN_MS);
   const survivors = await sweep();
   await output.closed(DRAIN_MS);
+  const { wall, noSpace } = await walls.found();
   return {
-    // One that answers SIGTERM with "exit 0" has not succeeded.
-    exitCode: stopped === null ? code : null,
+    // One that answers SIGTERM with "exit 0" has not succeeded, and neither has one whose helpers were killed.
+    exitCode: stopped === null && wall === null ? code : null,
     signal,
     timedOut: stopped === "timed out",
     cancelled: stopped === "cancelled",
+    wall,
+    noSpace,
     notFound: false,
     durationMs: Math.round(performance.now() - startedAt),
     ...output.take(),
@@ -128,12 +154,14 @@ type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: num
 
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
 
-const start = async (call: ProcessCall, token: string): Promise<Child | "not found"> => {
-  const [program = "", ...args] = call.argv;
+const start = async (call: ProcessCall, walls: RaisedWalls, token: string): Promise<Child | "not found"> => {
+  const env: Readonly<Record<string, string>> = { ...call.env, [MARKER]: token };
+  if (programPath(call.argv[0] ?? "", call.cwd, env.PATH) === undefined) return "not found";
+  const [program = "", ...args] = walls.around(call.argv, env);
   try {
     const child = spawn(program, args, {
       cwd: call.cwd,
-      env: { ...call.env, [MARKER]: token },
+      env,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -154,10 +182,10 @@ const startOf = (pid: number): number =>
 type Exit = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  readonly stopped: "timed out" | "cancelled" | null;
+  readonly stopped: "timed out" | "cancelled" | "at a wall" | null;
 };
 
-const exitOf = (child: Child, call: ProcessCall): Promise<Exit> =>
+const exitOf = (child: Child, call: ProcessCall, watch: (atWall: () => void) => void): Promise<Exit> =>
   new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let stopped: Exit["stopped"] = null;
@@ -166,31 +194,41 @@ const exitOf = (child: Child, call: ProcessCall): Promise<Exit> =>
       call.signal?.removeEventListener("abort", cancel);
       resolve({ code, signal, stopped });
     };
-    const stop = (why: "timed out" | "cancelled"): void => {
+    const stop = (why: NonNullable<Exit["stopped"]>): void => {
       if (stopped !== null) return;
       stopped = why;
-      signalGroup(child.pid, "SIGTERM");
+      // Who is at a wall is not asked: it would go on growing meanwhile.
+      const graceMs = why === "at a wall" ? 0 : TERM_GRACE_MS;
+      if (graceMs > 0) signalGroup(child.pid, "SIGTERM");
       timers.push(
-        setTimeout(() => signalGroup(child.pid, "SIGKILL"), TERM_GRACE_MS),
-        setTimeout(() => end(null, null), TERM_GRACE_MS + KILL_WAIT_MS),
+        setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs),
+        setTimeout(() => end(null, null), graceMs + KILL_WAIT_MS),
       );
     };
     const cancel = (): void => stop("cancelled");
     timers.push(setTimeout(() => stop("timed out"), call.timeoutMs));
     call.signal?.addEventListener("abort", cancel, { once: true });
     child.once("exit", end);
+    watch(() => stop("at a wall"));
     if (call.signal?.aborted) cancel();
   });
 
-const collectOutput = (child: Child, call: ProcessCall) => {
+const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
   const log = new OutputLog();
   const stdout = new HeadBytes(call.stdoutBytesMax ?? 0);
+  // Both streams through one, because they are kept as one.
+  const redacting = call.redactor.stream();
+  const say = (chunk: Buffer): void => {
+    if (chunk.length === 0) return;
+    log.add(chunk);
+    call.onOutput?.(chunk);
+  };
   const streams = [child.stdout, child.stderr];
   for (const stream of streams) {
     stream.on("data", (chunk: Buffer) => {
-      log.add(chunk);
+      walls.heard(chunk.length);
       if (stream === child.stdout) stdout.add(chunk);
-      call.onOutput?.(chunk);
+      say(redacting.push(chunk));
     });
     // A pipe that breaks ends like one that is closed.
     stream.on("error", () => stream.destroy());
@@ -202,6 +240,7 @@ const collectOutput = (child: Child, call: ProcessCall) => {
     closed: (atMostMs: number) => settledWithin(allClosed, atMostMs),
     take: () => {
       for (const stream of streams) stream.destroy();
+      say(redacting.end());
       return { tail: log.tail(), stdout: stdout.text(), log: log.log() };
     },
   };

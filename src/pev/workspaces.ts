@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
-import type { Run, Step } from "../core/run.js";
+import { named } from "../core/race.js";
+import type { Run, WorkedStep } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
 import type { Project } from "./project.js";
-import { provisionWorkspace } from "./provision-workspace.js";
+import { includedIn, provisionWorkspace } from "./provision-workspace.js";
 import { createWorkspace, layTree } from "./workspace.js";
 
 export type StepWorkspace = {
@@ -26,10 +27,10 @@ export type StepWorkspace = {
 export const openStepWorkspace = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   signal: AbortSignal,
 ): Promise<StepWorkspace> => {
-  const existing = await findWorkspace(project, run.runId, step.spec.id);
+  const existing = await findWorkspace(project, run.runId, step);
   const starting = step.state.status === "pending";
   const collided = starting && !step.fresh ? conflictOf(step) : null;
   if (existing !== undefined && !(starting && (step.fresh || collided !== null))) {
@@ -37,7 +38,7 @@ export const openStepWorkspace = async (
     return workspaceAt(project, run, existing);
   }
   // What a crash left half-made goes too.
-  await disposeWorkspaces(project, run.runId, step.spec.id);
+  await disposeWorkspaces(project, run.runId, step);
   return make(project, run, step, collided, signal);
 };
 
@@ -45,12 +46,14 @@ export const openStepWorkspace = async (
 export const requireStepWorkspace = async (
   project: Project,
   run: Run,
-  { spec }: Step,
-): Promise<{ folder: string; base: string }> => {
-  const existing = await findWorkspace(project, run.runId, spec.id);
-  if (existing !== undefined && existing.base !== null)
-    return { folder: workOf(existing.path), base: existing.base };
-  throw new LedgerError("workspace_unfit", `The workspace of step "${spec.id}" is not there any more.`, {
+  step: WorkedStep,
+): Promise<{ folder: string; base: string; included: readonly string[] }> => {
+  const existing = await findWorkspace(project, run.runId, step);
+  if (existing !== undefined && existing.base !== null) {
+    const { path, base } = existing;
+    return { folder: workOf(path), base, included: await includedIn(path) };
+  }
+  throw new LedgerError("workspace_unfit", `The workspace of step "${step.spec.id}" is not there any more.`, {
     hint: "Start the step again; it then gets a new one.",
   });
 };
@@ -70,14 +73,15 @@ const workspaceAt = (project: Project, run: Run, { path, base }: Home): StepWork
 const make = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   collided: Verdict | null,
   signal: AbortSignal,
 ): Promise<StepWorkspace> => {
   const { places, workspaceRoot } = project;
   const id = randomUUID();
   const path = join(workspaceRoot, id);
-  await places.register({ id, kind: "workspace", path, runId: run.runId, stepId: step.spec.id });
+  const stepId = step.spec.id;
+  await places.register({ id, kind: "workspace", path, runId: run.runId, stepId, ...named(step) });
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     const base = run.workspaceIsolation ? await clone(project, run, step, path, collided, signal) : null;
@@ -95,7 +99,7 @@ const WITHOUT_BASE = "none";
 const clone = async (
   project: Project,
   run: Run,
-  step: Step,
+  step: WorkedStep,
   path: string,
   collided: Verdict | null,
   signal: AbortSignal,
@@ -115,11 +119,15 @@ const clone = async (
 };
 
 /** The verdict that refused the last attempt because others changed the same lines: its tree has the conflicts marked. */
-const conflictOf = ({ feedback }: Step): Verdict | null =>
+const conflictOf = ({ feedback }: WorkedStep): Verdict | null =>
   feedback?.kind === "verdict" && feedback.verdict.reason === "conflict" ? feedback.verdict : null;
 
-const findWorkspace = async (project: Project, runId: string, stepId: string): Promise<Home | undefined> => {
-  for (const { id, path, base } of await workspacesOf(project, runId, stepId)) {
+const findWorkspace = async (
+  project: Project,
+  runId: string,
+  step: WorkedStep,
+): Promise<Home | undefined> => {
+  for (const { id, path, base } of await workspacesOf(project, runId, step)) {
     if (base === undefined) continue;
     const whole = { id, path, base: base === WITHOUT_BASE ? null : base };
     if (existsSync(whole.base === null ? path : workOf(path))) return whole;
@@ -127,16 +135,23 @@ const findWorkspace = async (project: Project, runId: string, stepId: string): P
   return undefined;
 };
 
-const workspacesOf = async ({ places }: Project, runId: string, stepId?: string) =>
-  (await places.list(stepId === undefined ? undefined : { runId, stepId })).flatMap((place) =>
-    place.kind === "workspace" && place.path !== null && place.runId === runId
+const workspacesOf = async ({ places }: Project, runId: string, step?: WorkedStep) =>
+  (await places.list(step === undefined ? undefined : { runId, stepId: step.spec.id })).flatMap((place) =>
+    place.kind === "workspace" &&
+    place.path !== null &&
+    place.runId === runId &&
+    (step === undefined || place.candidate === step.candidate)
       ? [{ ...place, path: place.path }]
       : [],
   );
 
 /** A completed step's work is in commits; its folder is of no use any more. Without a step: those of the whole run. */
-export const disposeWorkspaces = async (project: Project, runId: string, stepId?: string): Promise<void> => {
-  for (const workspace of await workspacesOf(project, runId, stepId)) await project.disposal.later(workspace);
+export const disposeWorkspaces = async (
+  project: Project,
+  runId: string,
+  step?: WorkedStep,
+): Promise<void> => {
+  for (const workspace of await workspacesOf(project, runId, step)) await project.disposal.later(workspace);
 };
 
 /** Runs that workspaces are kept for. */

@@ -93,7 +93,7 @@ const lineOf = (run: Run): string => {
 };
 
 const isUnderWay = ({ state }: Run["steps"][number]): boolean =>
-  state.status === "in_progress" || state.status === "verify_pending";
+  state.status === "in_progress" || state.status === "racing" || state.status === "verify_pending";
 
 /** Steps of hosts may be called anything. */
 const stepName = (id: string): string => (isId(id) ? id : quotedPart(id));

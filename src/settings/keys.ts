@@ -43,9 +43,9 @@ export const settingKeys = (): readonly SettingKey[] => {
 };
 
 /** Words of ours that the world's validators do not know; what they tell people goes into the description. */
-const published = ({ kind: _, group: _group, bounds, ...words }: JsonSchema): Record<string, unknown> => ({
+const published = ({ kind, group: _group, bounds, ...words }: JsonSchema): Record<string, unknown> => ({
   ...words,
-  ...(typeof bounds === "string" ? { description: `${words.description} A duration ${bounds}.` } : {}),
+  ...(typeof bounds === "string" ? { description: `${words.description} A ${kind} ${bounds}.` } : {}),
   ...(words.properties === undefined ? {} : { properties: publishedEach(words.properties) }),
   ...(isSchema(words.additionalProperties)
     ? { additionalProperties: published(words.additionalProperties) }

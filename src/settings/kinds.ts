@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { DURATION_PATTERN, exactDuration } from "../core/duration.js";
+import { exactSize, parseSize, SIZE_PATTERN } from "../core/size.js";
 import { DURATION_CHARS, durationMs, listOf, readAs } from "../core/wire.js";
 
 /** What people read about a key. Editor, JSON Schema and docs take it from the schema, so there is no second table. */
@@ -14,7 +15,7 @@ export type About = {
 };
 
 /** How a key is edited. */
-export type Kind = "toggle" | "choice" | "number" | "duration" | "text" | "words" | "commands";
+export type Kind = "toggle" | "choice" | "number" | "duration" | "size" | "text" | "words" | "commands";
 
 /** What zod cannot say in JSON Schema, because it was written in code: looked up when the schema is printed. */
 const jsonWords = z.registry<{ readonly words: () => Readonly<Record<string, unknown>> }, z.core.$ZodType>();
@@ -63,6 +64,29 @@ const durationWords = () => ({
   maxLength: DURATION_CHARS,
   pattern: DURATION_PATTERN,
   examples: ["90s", "2m", "1h30m"],
+});
+
+type SizeBounds = { readonly minBytes: number; readonly maxBytes: number };
+
+/** Text such as `4GiB` that becomes bytes. */
+export const size = (about: About, { minBytes, maxBytes }: SizeBounds) => {
+  const bounds = `from ${exactSize(minBytes)} to ${exactSize(maxBytes)}`;
+  const schema = readAs(`a size such as "4GiB" or "512MB", ${bounds}`, (value) => {
+    if (typeof value !== "string" || value.length > SIZE_CHARS) return undefined;
+    const bytes = parseSize(value);
+    return bytes !== undefined && bytes >= minBytes && bytes <= maxBytes ? bytes : undefined;
+  });
+  return described("size", { ...about, bounds }, withWords(schema, sizeWords));
+};
+
+/** No size that means anything is longer. */
+const SIZE_CHARS = 50;
+
+const sizeWords = () => ({
+  type: "string",
+  maxLength: SIZE_CHARS,
+  pattern: SIZE_PATTERN,
+  examples: ["512MiB", "4GiB", "10GB"],
 });
 
 /** A list of words, or of commands whose words are lists themselves. */

@@ -3,6 +3,7 @@ import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
+import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import {
   type About,
@@ -15,6 +16,7 @@ import {
   wholeNumber,
   withWords,
 } from "./kinds.js";
+import { LimitsKeys, limitsWire } from "./limits.js";
 import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
@@ -39,6 +41,14 @@ export type Settings = {
     readonly share: readonly string[];
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
+  };
+  /** What the processes of one command may use together, of agents and judges alike. */
+  readonly limits: Limits;
+  readonly secrets: {
+    /** Names of variables whose values are never stored or printed, whatever they look like. */
+    readonly names: readonly string[];
+    /** Names of variables whose values are no secret, whatever they look like. */
+    readonly except: readonly string[];
   };
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
@@ -108,6 +118,8 @@ export const settingGroups = {
   run: "Run",
   agents: "Agents",
   workspace: "Workspace",
+  limits: "Limits",
+  secrets: "Secrets",
   rollout: "Rollout",
 } as const;
 
@@ -212,6 +224,18 @@ const WorkspaceKeys = closed({
   }),
 });
 
+const SecretsKeys = closed({
+  names: variableNames({
+    title: "Secret variables",
+    description:
+      "Names of environment variables whose values are redacted, beside those that look like secrets.",
+  }),
+  except: variableNames({
+    title: "Not secret",
+    description: "Names of environment variables whose values are not redacted, whatever they look like.",
+  }),
+});
+
 /** The settings as people write them: every key optional, durations in words. */
 export const SettingsFile = closed({
   version: described(
@@ -251,6 +275,14 @@ export const SettingsFile = closed({
   workspace: WorkspaceKeys.prefault({}).meta({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
+  }),
+  limits: LimitsKeys.prefault({}).meta({
+    title: settingGroups.limits,
+    description: "What one command of an agent or a judge may use before it is ended.",
+  }),
+  secrets: SecretsKeys.prefault({}).meta({
+    title: settingGroups.secrets,
+    description: "What is never stored or printed.",
   }),
   onUnmetCriteria: choice(
     {
@@ -328,7 +360,7 @@ export const contradictedStages = ({ runLedger }: Readonly<Record<string, unknow
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, ...same } = settings;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
@@ -338,6 +370,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
       ]),
     ),
     ...same,
+    limits: limitsWire(limits),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

@@ -4,6 +4,7 @@ import type { JournalEvent } from "../../src/core/events.js";
 import { fold } from "../../src/core/evolve.js";
 import * as limit from "../../src/core/limits.js";
 import { nextActions } from "../../src/core/next.js";
+import { isOpen, isRaced } from "../../src/core/race.js";
 import { awaitsApproval, findStep, isTerminal, type Run } from "../../src/core/run.js";
 import { whyRun } from "../../src/core/why.js";
 import * as cast from "../helpers/cast.js";
@@ -134,6 +135,36 @@ describe("Whatever is tried by whomever,", () => {
     });
   });
 
+  test("a race has one winner, whose verdict completes the step, and nobody races on when it is over", () => {
+    always((story) => {
+      for (const run of runsOf(story))
+        for (const { candidates, state } of run.steps) {
+          const won = candidates.filter((one) => one.state.status === "completed");
+          if (candidates.length === 0) continue;
+          const verified = state.status === "completed" && state.how === "verified";
+          expect(won).toEqual(verified ? [expect.objectContaining({ state })] : []);
+          if (state.status === "racing") expect(candidates.some(isOpen)).toBe(true);
+          else if (state.status !== "pending") expect(candidates.filter(isOpen)).toEqual([]);
+          else expect(candidates.every((one) => one.state.status === "pending")).toBe(true);
+        }
+    });
+  });
+
+  test("nobody speaks for a candidate but itself and the engine", () => {
+    always(({ turns }) => {
+      for (const { before, answer, command, caller } of turns) {
+        if (!("events" in answer) || answer.events.length === 0 || caller.role === "engine") continue;
+        if (command.type !== "start_step" && command.type !== "propose_step_result") continue;
+        const step = before && findStep(before, command.stepId);
+        expect(caller.candidate).toBe(command.candidate);
+        if (step !== undefined && isRaced(step))
+          expect(step.candidates).toContainEqual(
+            expect.objectContaining({ candidate: caller.candidate, agent: caller.name }),
+          );
+      }
+    });
+  });
+
   test("the head moves only with a verified commit", () => {
     always(({ turns }) => {
       for (const { before, answer } of turns) {
@@ -177,6 +208,7 @@ test("The stories reach every state that matters", () => {
     "step in_progress",
     "step interrupted",
     "step pending",
+    "step racing",
     "step skipped",
     "step verified",
     "step verify_pending",
@@ -186,7 +218,11 @@ test("The stories reach every state that matters", () => {
 describe("Driven by what is due,", () => {
   /** Attempts of every step, each with its start, its proposal, its verdicts and its policy answer. */
   const boundOf = ({ steps, acceptanceCriteria }: World["plan"]): number =>
-    steps.reduce((sum, { maxRetries }) => sum + (maxRetries + 1) * (3 + limit.VERIFY_ERRORS_MAX), 1) +
+    steps.reduce(
+      (sum, { maxRetries, race }) =>
+        sum + (maxRetries + 1) * (race?.agents.length ?? 1) * (3 + limit.VERIFY_ERRORS_MAX),
+      1,
+    ) +
     acceptanceCriteria.length * limit.VERIFY_ERRORS_MAX;
 
   test("a run ends or waits for a person, whatever its agents and judges do", () => {

@@ -20,7 +20,9 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
+import { wideWalls } from "./walls.js";
 
 /** A real ledger and a real PEV engine on a sample repository, with nobody who drives: only tools move a run here. */
 export type Bench = {
@@ -72,6 +74,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const ledger = openLedger({
     store,
     credentials,
+    redactor: options.project?.redactor ?? NO_SECRETS,
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
@@ -123,6 +126,7 @@ const projectOf = async (
     ownFiles: [],
     store,
     places,
+    walls: wideWalls,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
     workspaceRoot: join(place, "workspaces"),
@@ -134,6 +138,7 @@ const projectOf = async (
     baseCache: memoryBaseCache(),
     validatorTimeoutMs: 60_000,
     environment: env,
+    redactor: NO_SECRETS,
     putBlob,
     ...project,
   };

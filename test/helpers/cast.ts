@@ -1,7 +1,8 @@
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
+import { isRaced, named, workedStep } from "../../src/core/race.js";
 import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
-import { findStep, type Run, type Step } from "../../src/core/run.js";
+import { findStep, type Run, type WorkedStep } from "../../src/core/run.js";
 import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
 import type { Verdict } from "../../src/core/verdict.js";
 
@@ -79,13 +80,38 @@ export const propose =
     capture: { ...captureOf(run, stepId), ...capture },
   });
 
+/** The same, said of a raced step for one of its candidates. */
+export const of =
+  (candidate: number, said: Said): Said =>
+  (run) => {
+    const steps = run.steps.map((step) =>
+      candidate <= step.candidates.length ? workedStep(step, candidate) : step,
+    );
+    return { ...say(said, { ...run, steps }), candidate } as Command;
+  };
+
+/** Of a raced step said for its first candidate. */
+export const ofFirst =
+  (stepId: string, said: Said): Said =>
+  (run) => {
+    const step = findStep(run, stepId);
+    return say(step !== undefined && isRaced(step) ? of(1, said) : said, run);
+  };
+
+/** Two of the owner agent, the first of them verified wins. */
+export const two: StepSpec["race"] = { agents: ["coder", "coder"], pick: "first" };
+
 const captureOf = (run: Run, stepId: string): Capture => {
-  const { base = null, attempt = 0 } = findStep(run, stepId) ?? {};
+  const step = findStep(run, stepId);
+  const { base = null } = step ?? {};
   if (!run.workspaceIsolation)
     return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
-  const name = `${stepId}-${attempt}`;
+  const name = nameOf(step);
   return { base, tree: `tree-${name}`, commit: `proposed-${name}`, patch: null, filesChanged: 1 };
 };
+
+const nameOf = (step: WorkedStep | undefined): string =>
+  step === undefined ? "none" : [step.spec.id, step.attempt, step.candidate].filter(Boolean).join("-");
 
 export const interrupt =
   (stepId: string): Said =>
@@ -125,9 +151,9 @@ export const fail = (stepId: string, over: Partial<Verdict> = {}): Said =>
   judge(stepId, { ...failed, ...over });
 export const error = (stepId: string, round?: number): Said => judge(stepId, errored, round);
 
-const verdictOn = (run: Run, step: Step | undefined, over: Partial<Verdict>): Verdict => {
+const verdictOn = (run: Run, step: WorkedStep | undefined, over: Partial<Verdict>): Verdict => {
   const proposal = step !== undefined && "proposal" in step.state ? step.state.proposal : null;
-  const name = step === undefined ? "none" : `${step.spec.id}-${step.attempt}`;
+  const name = nameOf(step);
   const commit = run.workspaceIsolation && over.outcome === "passed" ? `merged-${name}` : null;
   return {
     ...verdictBy(step?.spec.validator ?? tests),
@@ -285,8 +311,10 @@ export const say = (said: Said, run: Run): Command => (typeof said === "function
 export const usualCaller = (command: Command, run: Run | undefined): Caller => {
   const speaker = speakers[command.type];
   if (speaker !== "owner") return speaker;
-  const stepId = "stepId" in command ? command.stepId : "";
-  return executor((run && findStep(run, stepId)?.spec.ownerAgent) ?? "coder");
+  const step = run && "stepId" in command ? findStep(run, command.stepId ?? "") : undefined;
+  const { candidate } = "candidate" in command ? command : {};
+  const one = step?.candidates.find((other) => other.candidate === candidate);
+  return executor(one?.agent ?? step?.spec.ownerAgent ?? "coder", named({ candidate }));
 };
 
 const speakers: { readonly [T in CommandType]: Caller | "owner" } = {

@@ -15,7 +15,7 @@ import {
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
-import { Verdict } from "../../src/core/verdict.js";
+import { Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { stages } from "../../src/rollout/stage.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
@@ -335,6 +335,40 @@ export const ErrorLine = document({
 export const jsonShapes: Readonly<Record<string, Shape>> = {
   init: oneOf({ file: text, created: z.boolean(), data: text }),
   run: driven,
+  selftest: oneOf({
+    goal: text,
+    base: text.describe("commit that every candidate was made from"),
+    hasSolution: z.boolean(),
+    validators: z.array(
+      z.strictObject({
+        name: text.describe("`step ID` or `criterion N`"),
+        stepId: text.nullable(),
+        validator: ValidatorSpec,
+        trials: z.array(
+          z.strictObject({
+            candidate: text,
+            kind: z.enum(["nothing", "solution", "cheat"]),
+            outcome: z.enum([...Outcome.options, "not_applicable"]),
+            reason: VerdictReason.nullable(),
+            message: text.describe("what the validator said, or why it was not asked"),
+            durationMs: count,
+            asItShould: z.boolean(),
+          }),
+        ),
+      }),
+    ),
+    findings: z
+      .array(
+        z.strictObject({
+          kind: z.enum(["vacuous", "gamed", "refuses_solution", "errored"]),
+          validator: text.describe("its name"),
+          candidates: z.array(text),
+          message: text,
+          hint: text,
+        }),
+      )
+      .describe("empty when all validators bite"),
+  }),
   resume: driven,
   fork: { kind: "document", schema: Summary.extend({ forkedFrom: ForkPoint.nullable() }) },
   demo: { kind: "text", why: "it is a story for people" },

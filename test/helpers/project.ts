@@ -19,15 +19,15 @@ export type Sample = {
 
 export const makeSample = async (
   files: Readonly<Record<string, string>>,
-  /** Variables beside those of this process. */
-  more: Readonly<Record<string, string>> = {},
+  /** Variables beside those of this process; where it lies may be part of them. */
+  more: Readonly<Record<string, string>> | ((place: string) => Readonly<Record<string, string>>) = {},
 ): Promise<Sample> => {
   const place = await mkdtemp(join(tmpdir(), "runledger-test-"));
   const repo = join(place, "repo");
   await mkdir(repo);
   const env = {
     ...process.env,
-    ...more,
+    ...(typeof more === "function" ? more(place) : more),
     RUNLEDGER_HOME: join(place, "data"),
     XDG_STATE_HOME: join(place, "state"),
     XDG_CONFIG_HOME: join(place, "config"),

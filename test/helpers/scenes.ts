@@ -75,6 +75,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
       ({ place }) => [place("done.json"), "--no-drive"],
     ],
   },
+  selftest: {
+    lines: [({ place }) => [place("loud.json")], ({ place }) => [place("done.json"), "--step", "a"]],
+    // How long a judge took decides how wide its column is.
+    ofMachine: true,
+  },
   resume: { lines: [({ run }) => [run("fresh")]] },
   approve: { lines: [({ run }) => [run("asked")]] },
   deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },

@@ -4,6 +4,7 @@ import { type Decision, decide } from "../../src/core/decide/index.js";
 import { isLedgerError, type LedgerError } from "../../src/core/errors.js";
 import type { JournalEvent } from "../../src/core/events.js";
 import { type Action, nextActions } from "../../src/core/next.js";
+import { workedStep } from "../../src/core/race.js";
 import { awaitsApproval, findStep, type Run } from "../../src/core/run.js";
 import * as cast from "./cast.js";
 import { approval, create, criterion, planOf, type Said, stepSpec, usualCaller } from "./cast.js";
@@ -18,30 +19,46 @@ const plans = fc
       needs: fc.array(fc.nat(3), { maxLength: 2 }),
       signed: fc.integer({ min: 0, max: 3 }).map((draw) => draw === 0),
       maxRetries: fc.nat(2),
+      race: fc.option(
+        fc.record({
+          agents: fc.array(fc.constantFrom("coder", "reviewer"), { minLength: 2, maxLength: 3 }),
+          pick: fc.constantFrom("first" as const, "smallest" as const),
+        }),
+        { nil: undefined, freq: 2 },
+      ),
     }),
     { minLength: 1, maxLength: 5 },
   )
-  .chain((drawn) => fc.record({ drawn: fc.constant(drawn), criteria: fc.nat(2) }))
-  .map(({ drawn, criteria }) =>
-    planOf(
-      drawn.map(({ needs, signed, maxRetries }, index) =>
-        stepSpec(`s${index}`, {
-          maxRetries,
-          dependsOn: [...new Set(needs.filter((need) => need < index).map((need) => `s${need}`))],
-          ...(signed ? { validator: approval } : {}),
-        }),
-      ),
-      Array.from({ length: criteria }, (_, index) => criterion(`criterion ${index}`)),
+  .chain((drawn) => fc.record({ drawn: fc.constant(drawn), criteria: fc.nat(2) }));
+
+const planBy = (
+  { drawn, criteria }: typeof plans extends fc.Arbitrary<infer T> ? T : never,
+  racing: boolean,
+) =>
+  planOf(
+    drawn.map(({ needs, signed, maxRetries, race }, index) =>
+      stepSpec(`s${index}`, {
+        maxRetries,
+        dependsOn: [...new Set(needs.filter((need) => need < index).map((need) => `s${need}`))],
+        ...(signed ? { validator: approval } : {}),
+        ...(racing && !signed && race
+          ? { race: { ...race, agents: ["coder", ...race.agents.slice(1)] } }
+          : {}),
+      }),
     ),
+    Array.from({ length: criteria }, (_, index) => criterion(`criterion ${index}`)),
   );
 
-export const worlds = fc.record({
-  plan: plans,
-  workspaceIsolation: fc.boolean(),
-  planned: fc.integer({ min: 0, max: 5 }).map((draw) => draw > 0),
-  onUnmetCriteria: fc.constantFrom("fail", "pause"),
-  changeValidator: fc.constantFrom("orchestrator", "human"),
-});
+export const worlds = fc
+  .record({
+    drawn: plans,
+    workspaceIsolation: fc.boolean(),
+    planned: fc.integer({ min: 0, max: 5 }).map((draw) => draw > 0),
+    onUnmetCriteria: fc.constantFrom("fail", "pause"),
+    changeValidator: fc.constantFrom("orchestrator", "human"),
+  })
+  // Without workspaces of their own there are no candidates.
+  .map(({ drawn, ...world }) => ({ ...world, plan: planBy(drawn, world.workspaceIsolation) }));
 export type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
 
 /** What somebody may try; resolved against the run as it then is, so that many tries fit. */
@@ -71,13 +88,15 @@ const tries = (id: string, luck: number, world: World): readonly Said[] => [
   create(world.plan, { workspaceIsolation: world.workspaceIsolation }),
   create(),
   cast.attach(world.plan),
-  cast.start(id),
-  cast.propose(id, luck > 7 ? "other" : "done"),
-  cast.interrupt(id),
-  cast.pass(id),
-  cast.fail(id),
-  cast.error(id, luck > 7 ? luck - 7 : undefined),
-  cast.judge(id, { outcome: "passed", reason: "ok", head: "commit-9" }),
+  ...[
+    cast.start(id),
+    cast.propose(id, luck > 7 ? "other" : "done", { patchBytes: luck }),
+    cast.interrupt(id),
+    cast.pass(id),
+    cast.fail(id),
+    cast.error(id, luck > 7 ? luck - 7 : undefined),
+    cast.judge(id, { outcome: "passed", reason: "ok", head: "commit-9" }),
+  ].map((said) => ofSome(id, luck, said)),
   cast.meet(luck % 3),
   cast.unmeet(luck % 3),
   cast.errorCriterion(luck % 3, luck > 7 ? luck - 7 : undefined),
@@ -104,6 +123,14 @@ const tries = (id: string, luck: number, world: World): readonly Said[] => [
   ...(luck === 0 ? [cast.cancel(), cast.policy(id, cast.abort)] : []),
 ];
 
+/** Of a raced step for one of its candidates, now and then for one that there is not or for none. */
+const ofSome =
+  (id: string, luck: number, said: Said): Said =>
+  (run) => {
+    const count = findStep(run, id)?.candidates.length ?? 0;
+    return cast.say(luck < 9 && count > 0 ? cast.of((luck % (count + 1)) + 1, said) : said, run);
+  };
+
 const whatIsDue = (run: Run, { luck, step }: Move): Said => {
   const actions = nextActions(run);
   const action = actions[step % Math.max(actions.length, 1)];
@@ -117,17 +144,24 @@ export const doing = (run: Run, action: Action, luck: number): Said => {
   if (action.kind === "verify_criterion")
     return luck > 3 ? cast.meet(action.index) : cast.unmeet(action.index);
   const { stepId } = action;
-  const step = findStep(run, stepId);
   if (action.kind === "verify")
-    return luck > 5 ? cast.pass(stepId) : luck > 2 ? cast.fail(stepId) : cast.error(stepId);
+    return ofIts(action, luck > 5 ? cast.pass(stepId) : luck > 2 ? cast.fail(stepId) : cast.error(stepId));
   if (action.kind === "work")
-    return step?.state.status === "pending"
-      ? cast.start(stepId)
-      : luck > 0
-        ? cast.propose(stepId)
-        : cast.interrupt(stepId);
+    return isBegun(run, action)
+      ? ofIts(action, luck > 0 ? cast.propose(stepId, "done", { patchBytes: luck }) : cast.interrupt(stepId))
+      : ofIts(action, cast.start(stepId));
   const decisions = [cast.abort, cast.escalate, cast.skip, cast.skip];
   return cast.policy(stepId, decisions[luck] ?? cast.retry);
+};
+
+type OfStep = Extract<Action, { kind: "work" | "verify" }>;
+
+const ofIts = ({ candidate }: OfStep, said: Said): Said =>
+  candidate === undefined ? said : cast.of(candidate, said);
+
+const isBegun = (run: Run, { stepId, candidate }: OfStep): boolean => {
+  const step = findStep(run, stepId);
+  return step !== undefined && workedStep(step, candidate).state.status !== "pending";
 };
 
 type Answer = Decision | LedgerError;

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { applyPatches, captureBase, patchSeries } from "../../src/pev/checkout.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { commitTree, listTree, writeIndex } from "../../src/pev/objects.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { commitAll, git, snapshot, tempFolder, userRepository, write } from "../helpers/repositories.js";
 
 const openStore = (): Promise<Git> => openPrivateStore(join(tempFolder(), "store.git"));
@@ -18,7 +19,14 @@ const captureFrom = async (projectDir: string, options: Options = {}) => {
   const { store = await openStore(), allowDirty = [], includeUncommitted = false } = options;
   return {
     store,
-    ...(await captureBase({ store, projectDir, runId: "run", allowDirty, includeUncommitted })),
+    ...(await captureBase({
+      store,
+      projectDir,
+      runId: "run",
+      allowDirty,
+      includeUncommitted,
+      redactor: NO_SECRETS,
+    })),
   };
 };
 
@@ -230,6 +238,39 @@ describe("a base is captured", () => {
     writeFileSync(Buffer.concat([Buffer.from(`${latin}/caf`), Buffer.from([0xe9])]), "x");
     commitAll(latin, "latin");
     await refused(latin, "not UTF-8");
+  });
+
+  it("not when a file is in Git LFS and only the user's own git knows", async () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`;
+    const folder = userRepository({ "assets/big.bin": pointer, "test/data/pointer.txt": pointer });
+    // Test data about it is what it seems.
+    expect((await captureFrom(folder)).commit).toBe(git(folder, "rev-parse", "HEAD"));
+    writeFileSync(join(folder, "assets/big.bin"), "what it stands for");
+    git(folder, "update-index", "--assume-unchanged", "assets/big.bin");
+    await expect(captureFrom(folder)).rejects.toMatchObject({
+      code: "unsupported_repository",
+      details: { reason: "assets/big.bin is in Git LFS, and the commit has a pointer to it" },
+    });
+  });
+
+  it.each([
+    ["an attribute of a macro", { ".gitattributes": "[attr]big filter=lfs\n*.bin big\n" }],
+    ["attributes with the line ends of Windows", { "a/.gitattributes": "x\r\n*.bin filter=lfs\r\n" }],
+  ])("not with %s", async (_, files) => {
+    await expect(captureFrom(userRepository(files))).rejects.toMatchObject({
+      code: "unsupported_repository",
+      details: { reason: expect.stringMatching(/gitattributes keeps files in Git LFS$/) },
+    });
+  });
+
+  it("not with an entry of a submodule that no .gitmodules knows", async () => {
+    const folder = userRepository();
+    const head = git(folder, "rev-parse", "HEAD");
+    git(folder, "update-index", "--add", "--cacheinfo", `160000,${head},vendor/lib`);
+    git(folder, "commit", "--quiet", "-m", "gitlink");
+    await expect(captureFrom(folder)).rejects.toMatchObject({
+      details: { reason: "vendor/lib is a submodule" },
+    });
   });
 
   it("but comments about Git LFS are no LFS", async () => {

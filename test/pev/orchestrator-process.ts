@@ -2,8 +2,11 @@ import { openCleanRoom } from "../../src/pev/clean-room.js";
 import { cleanRoomOptions, storeWithCommits } from "./room-fixtures.js";
 
 // Started by reclaim.test.ts as a process of its own, to be killed while a command runs in its room.
-const [folder = ""] = process.argv.slice(2);
+const [folder = "", cleaned] = process.argv.slice(2);
 const { store, commits } = await storeWithCommits(folder, [{ file: "x" }]);
 const room = await openCleanRoom(await cleanRoomOptions(folder, store, commits[0] ?? ""));
 const daemon = `setsid sh -c 'cd /; echo $$ > ${folder}/daemon; exec sleep 1000' &`;
-await room.exec(["sh", "-c", `${daemon} echo $$ > ${folder}/command; sleep 1000; true`]);
+// Only control groups find it.
+const clean = `setsid env -i sh -c 'cd /; setsid sh -c "echo \\$\\$ > ${folder}/cleaned; exec sleep 1000" &' &`;
+const daemons = cleaned === undefined ? daemon : `${daemon} ${clean}`;
+await room.exec(["sh", "-c", `${daemons} echo $$ > ${folder}/command; sleep 1000; true`]);

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
+import { wideWalls } from "../helpers/walls.js";
 import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -31,6 +33,7 @@ afterAll(() => removeTemp(folder));
 const open = (projectDir = project) =>
   openProjectRoom({
     places,
+    walls: wideWalls,
     disposal,
     projectDir,
     runId: "run-1",
@@ -41,6 +44,7 @@ const open = (projectDir = project) =>
     timeoutMs: 20_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
   });
 
 describe("the project's own folder as a room", () => {

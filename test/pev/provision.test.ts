@@ -4,6 +4,8 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
 import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
+import { wideWalls } from "../helpers/walls.js";
 import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -26,9 +28,19 @@ const prepare = async (more: Partial<Provisioning>) => {
     projectDir: project,
     setup: [],
     share: [],
+    included: { files: [], problem: null },
     whenPresent: "replace",
     timeoutMs: 20_000,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place }),
+    run: (argv, timeoutMs) =>
+      runProcess({
+        argv,
+        cwd: tree,
+        env: PATH_ONLY,
+        timeoutMs,
+        place,
+        walls: wideWalls,
+        redactor: NO_SECRETS,
+      }),
     ...more,
   });
 };
@@ -205,6 +217,8 @@ const prepareEnd = async () => {
     env: PATH_ONLY,
     timeoutMs: 20_000,
     place: { places, folder: null, runId: "run-1" },
+    walls: wideWalls,
+    redactor: NO_SECRETS,
   });
 };
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -7,6 +8,7 @@ import { ownerIsDead, processIdentity } from "../../src/ledger/owner.js";
 import { openPlaces, type Place, type Places } from "../../src/pev/places.js";
 import { openPrivateRoot } from "../../src/pev/private-folder.js";
 import { reclaim } from "../../src/pev/reclaim.js";
+import { wideWalls } from "../helpers/walls.js";
 import { eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -116,6 +118,17 @@ describe("processes", () => {
     expect(await places.list()).toEqual([]);
   });
 
+  it("are not taken from a folder that only looks like a control group", async () => {
+    const { pid } = start();
+    const token = randomUUID();
+    const group = join(folder, `runledger-${token}`);
+    writeText(join(group, "cgroup.procs"), `${pid}\n`);
+    await places.register({ kind: "process", path: null, runId: "run-1", token, groups: [group] });
+    expect((await sweep()).killed).toBe(0);
+    expect(isAlive(pid)).toBe(true);
+    expect(existsSync(group)).toBe(true);
+  });
+
   it("that got the same id later are left alone", async () => {
     const { pid, startTime } = start();
     await places.register({ kind: "process", path: null, runId: "run-1", pid, startTime: startTime - 1 });
@@ -166,29 +179,34 @@ describe.skipIf(process.platform !== "linux")(
   () => {
     it("what it ran in a room, a daemon with its own session included, is killed, and the room removed", async () => {
       const own = join(folder, "orchestrator");
+      const cleaned = (await wideWalls.gap()) === null ? ["cleaned"] : [];
       mkdirSync(own);
       const orchestrator = spawn(
         process.execPath,
-        ["--import", "tsx", resolve("test/pev/orchestrator-process.ts"), own],
+        ["--import", "tsx", resolve("test/pev/orchestrator-process.ts"), own, ...cleaned],
         {
           stdio: ["ignore", "inherit", "inherit"],
         },
       );
       const pids = await Promise.all(
-        ["command", "daemon"].map((name) => eventually(() => pidIn(join(own, name)))),
+        ["command", "daemon", ...cleaned].map((name) => eventually(() => pidIn(join(own, name)))),
       );
       orchestrator.kill("SIGKILL");
       await new Promise((done) => orchestrator.once("exit", done));
       places = await openPlaces(join(own, "places"));
       const [room] = (await places.list()).filter(({ kind }) => kind === "room");
-      expect(pids.map(isAlive)).toEqual([true, true]);
+      const groups = (await places.list()).flatMap((place) => place.groups ?? []);
+      expect(groups.filter((group) => existsSync(group))).toEqual(groups);
+      expect(groups.length > 0).toBe(cleaned.length > 0);
+      expect(pids.filter((pid) => !isAlive(pid))).toEqual([]);
       expect(existsSync(room?.path ?? "")).toBe(true);
 
       const roots = [await openPrivateRoot()];
       const done = await reclaim({ places, roots, isOwnerDead: ownerIsDead, keep: () => true });
       expect(done.removed).toEqual([room?.path]);
       expect(done.killed).toBeGreaterThanOrEqual(2);
-      expect(pids.map(isAlive)).toEqual([false, false]);
+      expect(pids.filter(isAlive)).toEqual([]);
+      expect(groups.filter((group) => existsSync(group))).toEqual([]);
       expect(existsSync(room?.path ?? "")).toBe(false);
       expect(readdirSync(join(own, "places"))).toEqual([]);
     });

@@ -9,6 +9,8 @@ import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-ro
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
+import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
 export const tempFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "room-test-")));
@@ -90,6 +92,7 @@ export const cleanRoomOptions = async (
     commit,
     base: null,
     places,
+    walls: wideWalls,
     disposal: createDisposal(places),
     roomsAhead: { take: async () => undefined },
     watched: true,
@@ -101,7 +104,9 @@ export const cleanRoomOptions = async (
     timeoutMs: 60_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
     projectDir: join(folder, "source"),
+    ownFiles: [],
     setup: [],
     share: [],
     validatorDigest: "digest",

@@ -18,6 +18,7 @@ import {
 let shop: Sample | undefined;
 afterEach(async () => {
   vi.useRealTimers();
+  vi.unstubAllEnvs();
   await shop?.dispose();
   shop = undefined;
 });
@@ -66,6 +67,26 @@ const named = async (settings: string): Promise<unknown> => {
   const desk = await openDesk({ "runledger.yaml": settings });
   shop = desk;
   return desk.json("rollout", "status");
+};
+
+/** A judge that does too much of something, under these limits. */
+const ended = async (limits: string, target: string): Promise<unknown> => {
+  const app = await project(`limits: { ${limits} }\n`, done);
+  const state = (await driven(app, commandPlan(target))).steps[0]?.state;
+  if (state?.status === "verify_pending") return state.lastError;
+  return state !== undefined && "verdict" in state ? state.verdict : null;
+};
+const limitReached = (setting: string) => ({
+  outcome: "failed",
+  reason: "limit_reached",
+  message: expect.stringContaining(setting),
+});
+/** What is recorded of an agent that prints a variable, with the variable in one list of `secrets`. */
+const toldOf = async (name: string, list: "names" | "except"): Promise<unknown> => {
+  const agent = `{ kind: command, run: [sh, -c, 'echo $${name}'], env: [${name}] }`;
+  const app = await project(`agents: { coder: ${agent} }\nsecrets: { ${list}: [${name}] }\n`);
+  const state = (await driven(app, commandPlan("true"))).steps[0]?.state;
+  return state?.status === "completed" ? state.proposal?.result : state;
 };
 
 /** Every key, and a way to see that it changes what happens. */
@@ -140,6 +161,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     expect((await driven(app, commandPlan('test -n "$XDG_STATE_HOME"'))).steps[0]?.state).toMatchObject(
       passes,
     );
+  },
+  "secrets.names": async () =>
+    expect(await toldOf("XDG_STATE_HOME", "names")).toBe("[redacted:XDG_STATE_HOME]"),
+  "secrets.except": async () => {
+    vi.stubEnv("SHOP_TOKEN", "hunter-22-hunter");
+    expect(await toldOf("SHOP_TOKEN", "names")).toBe("[redacted:SHOP_TOKEN]");
+    await shop?.dispose();
+    expect(await toldOf("SHOP_TOKEN", "except")).toBe("hunter-22-hunter");
   },
   onUnmetCriteria: async () => {
     const app = await project("onUnmetCriteria: pause\n", done);
@@ -246,6 +275,29 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     await create();
     expect(await projection.list({ limit: 1 })).toEqual([]);
     expect(await rollout.list({ limit: 1 })).toHaveLength(1);
+  },
+  "limits.memory": async () => {
+    const grow = "const held = []; setInterval(() => held.push(Buffer.alloc(8388608, 1)), 20)";
+    expect(await ended("memory: 128MiB", `node -e '${grow}'`)).toMatchObject({
+      outcome: "errored",
+      reason: "out_of_memory",
+    });
+  },
+  "limits.processes": async () => {
+    const forks = "for n in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done; wait";
+    expect(await ended("processes: 8", forks)).toMatchObject(limitReached("limits.processes"));
+  },
+  "limits.disk": async () => {
+    const fill = "head -c 64000000 /dev/zero > big; sleep 60";
+    expect(await ended("disk: 16MiB", fill)).toMatchObject(limitReached("limits.disk"));
+  },
+  "limits.files": async () => {
+    const make = 'for (let n = 0; n < 20000; n += 1) require("fs").writeFileSync("f" + n, "")';
+    const forever = `${make}; setInterval(() => 0, 1000)`;
+    expect(await ended("files: 1000", `node -e '${forever}'`)).toMatchObject(limitReached("limits.files"));
+  },
+  "limits.output": async () => {
+    expect(await ended("output: 1MiB", "yes")).toMatchObject(limitReached("limits.output"));
   },
   "rollout.tables": async () => {
     expect(await named("rollout: { tables: host.db }\n")).toMatchObject({

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { parseDuration } from "../../src/core/duration.js";
 import { isLedgerError } from "../../src/core/errors.js";
+import { parseSize } from "../../src/core/size.js";
 import { settingKeys, settingsJsonSchema } from "../../src/settings/keys.js";
 import { checkLayers, fileLayer } from "../../src/settings/layers.js";
 
@@ -70,6 +71,10 @@ const DURATIONS = [
   ],
   ...["-1s", "2 m", "1h ", "1H", "٣m", `${"0".repeat(48)}1s`, `${"0".repeat(49)}1s`],
 ];
+const SIZES = [
+  ...["16MiB", "4GiB", "1.5GiB", "10GB", "512 MB", " 2g ", "16TiB", "1B", "17TiB", "5", "4 G iB", "", "GiB"],
+  ...["-1GiB", "1PiB", "4GiBs", "\t4gib", "٣GiB", `${"0".repeat(47)}9GB`, `${"0".repeat(48)}9GB`],
+];
 const NAMES = [
   ...["coder", "a-b_c", "9", "A".repeat(64), "A".repeat(65), "-a", "_a", "a b", "", "orchestrator", "System"],
   ...["LANGO-ORCHESTRATOR", "orchestrators", "constructor", "ſystem"],
@@ -109,6 +114,13 @@ const files = closed({
   maxParallelSteps: from([1, 4, 200, 201, 0]),
   protect: some(from(PATHS)),
   workspace: closed({ setup: some(argv), share: some(from(PATHS)), passEnv: some(from(VARIABLES)) }),
+  limits: closed({
+    memory: from(SIZES),
+    processes: from([8, 4_096, 7, 4_194_305]),
+    disk: from(SIZES),
+    files: from([100, 99, 1_000_000_001]),
+    output: from(SIZES),
+  }),
   onUnmetCriteria: from(["fail", "pause", "Pause"]),
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
@@ -148,15 +160,17 @@ const defectsOf = (file: unknown): readonly Told[] => {
   }
 };
 
-/** JSON Schema cannot count in milliseconds. */
+/** JSON Schema cannot count in milliseconds and bytes. */
 const isOnlyOutOfBounds = ({ found, expected }: Told): boolean => {
-  if (!expected.startsWith("a duration") || !/^".*"$/.test(found)) return false;
+  const [, kind = ""] = /^a (duration|size)/.exec(expected) ?? [];
+  if (kind === "" || !/^".*"$/.test(found)) return false;
   const text = String(JSON.parse(found));
-  return text.length <= 50 && parseDuration(text) !== undefined;
+  const read = kind === "size" ? parseSize : parseDuration;
+  return text.length <= 50 && read(text) !== undefined;
 };
 
 describe("the JSON Schema", () => {
-  it("says of every file what loading says, but for how long a duration may be", () => {
+  it("says of every file what loading says, but for how long a duration or large a size may be", () => {
     const tally = { right: 0, wrong: 0, bounds: 0 };
     fc.assert(
       fc.property(fc.oneof(files, oneKey), (file) => {

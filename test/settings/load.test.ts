@@ -30,6 +30,14 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], passEnv: [] },
+      limits: {
+        memoryBytes: 8 * 1024 ** 3,
+        processes: 4_096,
+        diskBytes: 20 * 1024 ** 3,
+        files: 1_000_000,
+        outputBytes: 4 * 1024 ** 3,
+      },
+      secrets: { names: [], except: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -53,6 +61,11 @@ describe("loadSettings", () => {
       "agents",
       "changeValidator",
       "leaseTtl",
+      "limits.disk",
+      "limits.files",
+      "limits.memory",
+      "limits.output",
+      "limits.processes",
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
@@ -67,6 +80,8 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "secrets.except",
+      "secrets.names",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -82,6 +97,8 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
+secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -100,6 +117,14 @@ rollout: { board: BOARD.md }
       maxParallelSteps: 8,
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      limits: {
+        memoryBytes: 2 * 1024 ** 3,
+        processes: 100,
+        diskBytes: 1_536 * 1024 ** 2,
+        files: 5_000,
+        outputBytes: 10_000_000,
+      },
+      secrets: { names: ["CI_KEY"], except: ["API_KEY"] },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -233,7 +258,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
@@ -454,6 +479,13 @@ describe("getSetting", () => {
       run: ["x"],
       env: [],
       timeout: "3723000ms",
+    });
+    expect(getSetting(given, "limits")).toEqual({
+      memory: "8GiB",
+      processes: 4_096,
+      disk: "20GiB",
+      files: 1_000_000,
+      output: "4GiB",
     });
     expect(getSetting(given, "runLedger")).toEqual({
       enabled: false,

@@ -45,6 +45,7 @@ describe("run_start_step", () => {
       run_id: runId,
       step_id: "sum",
       attempt: 1,
+      candidate: null,
       goal: "Make prices add up",
       workspace,
       may_change: { paths: ["src/**"], only: true },

@@ -1,14 +1,15 @@
 import * as z from "zod";
-import { requireSession } from "../../src/core/decide/guards.js";
+import { requireSession, requireStep } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { type Capture, Evidence } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { policyRequestOf } from "../../src/core/policy-request.js";
-import { awaitsApproval, findStep, type Run, type Step } from "../../src/core/run.js";
+import { candidateOf, named } from "../../src/core/race.js";
+import { awaitsApproval, type Run, type Step, type WorkedStep } from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { policyRequestView, standing, verdictView } from "../views.js";
-import { requireExecutor } from "./executor-step.js";
+import { requireExecutor, workedStepIn } from "./executor-step.js";
 
 export const runProposeStepResult = defineTool({
   name: "run_propose_step_result",
@@ -34,6 +35,7 @@ export const runProposeStepResult = defineTool({
       "verification_errored",
       "verifying",
       "awaiting_approval",
+      "cancelled",
     ]),
     message: z.string(),
     verdict: z.record(z.string(), z.unknown()).nullable(),
@@ -46,7 +48,14 @@ export const runProposeStepResult = defineTool({
     const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
     const evidence = readEvidence(input.evidence_json);
     requireSession(await ledger.load(runId), caller);
-    const claim = { type: "propose_step_result", stepId, result, evidence, capture: NOTHING } as const;
+    const claim = {
+      type: "propose_step_result",
+      stepId,
+      ...named(caller),
+      result,
+      evidence,
+      capture: NOTHING,
+    } as const;
     if ((await ledger.answered(runId, claim, caller, idempotency_key)) === undefined) {
       const before = await requireExecutor(ledger, caller, runId, stepId);
       requireProposable(before.step);
@@ -54,12 +63,8 @@ export const runProposeStepResult = defineTool({
       await ledger.submit(runId, { ...claim, capture }, caller, keyed(idempotency_key));
     }
     const run = await pev.settle(runId, settleMs);
-    const step = findStep(run, stepId);
-    if (step === undefined)
-      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`, {
-        hint: "run_read lists its steps.",
-      });
-    const request = policyRequestOf(run, step, { caller, rules: ledger.rules });
+    const step = workedStepIn(run, stepId, caller.candidate);
+    const request = policyRequestOf(run, requireStep(run, caller, stepId), { caller, rules: ledger.rules });
     return {
       run_id: runId,
       step_id: stepId,
@@ -105,8 +110,11 @@ const EvidenceList = z
   .array(Evidence.extend({ content: z.string().max(limit.EVIDENCE_CHARS) }))
   .max(limit.EVIDENCE_ITEMS);
 
-const answerOf = (step: Step) => {
+const answerOf = (step: WorkedStep) => {
   const { state } = step;
+  const racing = candidateOf(step);
+  if (racing?.state.status === "cancelled")
+    return { status: "cancelled" as const, message: racing.state.reason, verdict: null };
   switch (state.status) {
     case "completed":
       return {

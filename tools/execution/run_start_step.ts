@@ -1,11 +1,12 @@
 import * as z from "zod";
 import { requireRunning } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
-import { findStep, type Step, type StepStatus } from "../../src/core/run.js";
+import { named } from "../../src/core/race.js";
+import type { Step, StepStatus } from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { verdictView } from "../views.js";
-import { requireExecutor } from "./executor-step.js";
+import { requireExecutor, workedStepIn } from "./executor-step.js";
 
 export const runStartStep = defineTool({
   name: "run_start_step",
@@ -23,6 +24,8 @@ export const runStartStep = defineTool({
     run_id: z.string(),
     step_id: z.string(),
     attempt: z.int(),
+    /** Of a raced step: which of those who race it is that was started. */
+    candidate: z.int().nullable(),
     goal: z.string(),
     workspace: z.string(),
     may_change: z.object({ paths: z.array(z.string()), only: z.boolean() }),
@@ -31,7 +34,7 @@ export const runStartStep = defineTool({
   }),
   handle: async ({ run_id: runId, step_id: stepId, idempotency_key }, caller, { ledger, pev }) => {
     const before = await requireExecutor(ledger, caller, runId, stepId);
-    const command = { type: "start_step", stepId, base: null } as const;
+    const command = { type: "start_step", stepId, ...named(caller), base: null } as const;
     // An echo of a start that has had its end must not start the next attempt.
     if ((await ledger.answered(runId, command, caller, idempotency_key)) !== undefined)
       requireStatus(before.step, "in_progress");
@@ -39,16 +42,13 @@ export const runStartStep = defineTool({
     requireStatus(before.step, "pending", "in_progress");
     const { folder, base } = await pev.openWorkspace(before.run, before.step, NEVER);
     const { run } = await ledger.submit(runId, { ...command, base }, caller, keyed(idempotency_key));
-    const step = findStep(run, stepId);
-    if (step === undefined)
-      throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`, {
-        hint: "run_read lists its steps.",
-      });
+    const step = workedStepIn(run, stepId, caller.candidate);
     const { feedback, spec } = step;
     return {
       run_id: runId,
       step_id: stepId,
       attempt: step.attempt,
+      candidate: step.candidate ?? null,
       goal: spec.goal,
       workspace: folder,
       may_change: { paths: [...spec.mayChange.paths], only: spec.mayChange.only },

@@ -49,4 +49,4 @@ export const runActive = defineTool({
 });
 
 const isUnderWay = ({ state }: Step): boolean =>
-  state.status === "in_progress" || state.status === "verify_pending";
+  state.status === "in_progress" || state.status === "racing" || state.status === "verify_pending";

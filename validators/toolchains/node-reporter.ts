@@ -1,6 +1,6 @@
 // A module in the form of an address, so that the reporter needs no file that a proposal could change.
 const source = `
-import { readFileSync, unlinkSync } from "node:fs";
+import { readFileSync, unlinkSync } from 'node:fs';
 import { relative, resolve } from "node:path";
 const { key } = JSON.parse(readFileSync(process.env.RUNLEDGER_REPORT_KEY, "utf8"));
 unlinkSync(process.env.RUNLEDGER_REPORT_KEY);

@@ -2,7 +2,8 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
-import { findStep, isTerminal, type Run, type Step, type StepState } from "../run.js";
+import { findStep, isTerminal, type Run, type Step, type StepState, type WorkedStep } from "../run.js";
+import type { StepSpec } from "../spec.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
 export type Rules = {
@@ -115,8 +116,21 @@ export const requireStep = (run: Run, caller: Caller, stepId: string): Step => {
   return step;
 };
 
+/** Candidates in one folder would write over each other, and nobody could tell whose work was judged. */
+export const requireRoomToRace = (steps: readonly StepSpec[], workspaceIsolation: boolean): void => {
+  const raced = steps.find(({ race }) => race !== undefined);
+  if (raced === undefined || workspaceIsolation) return;
+  throw new LedgerError(
+    "invalid_input",
+    `Step "${raced.id}" has candidates, and they would share one folder.`,
+    {
+      hint: "Turn runLedger.workspaceIsolation on, or leave candidates out of the plan.",
+    },
+  );
+};
+
 /** The owner agent of a step, with a credential that is not of another attempt than the one it speaks of. */
-export const requireOwner = (step: Step, caller: Caller, attempt: number): void => {
+export const requireOwner = (step: WorkedStep, caller: Caller, attempt: number): void => {
   if (caller.role === "engine") return;
   const { id, ownerAgent } = step.spec;
   if (caller.name !== ownerAgent)
@@ -127,6 +141,12 @@ export const requireOwner = (step: Step, caller: Caller, attempt: number): void 
         hint: `The orchestrator can hand it over: run_apply_policy with action "change_agent".`,
       },
     );
+  if (caller.candidate !== step.candidate)
+    throw new LedgerError(
+      "step_not_yours",
+      `This credential is of ${candidateName(caller)}, not of ${candidateName(step)} of step "${id}".`,
+      { hint: "A candidate speaks for itself alone, with a credential that names it." },
+    );
   if (caller.attempt !== undefined && caller.attempt !== attempt)
     throw new LedgerError(
       "step_not_yours",
@@ -134,6 +154,9 @@ export const requireOwner = (step: Step, caller: Caller, attempt: number): void 
       { hint: "The step was started anew since: stop working on the earlier attempt." },
     );
 };
+
+const candidateName = ({ candidate }: { readonly candidate?: number | undefined }): string =>
+  candidate === undefined ? "no candidate" : `candidate ${candidate}`;
 
 const ONLY = {
   pending: "only a pending step can be started",

@@ -15,6 +15,7 @@ import {
   type Rules,
   requireLive,
   requireRole,
+  requireRoomToRace,
   requireRunning,
   requireSession,
 } from "./guards.js";
@@ -33,7 +34,7 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
       hint: "Give the new run another id, or none.",
     });
   }
-  if (plan !== undefined) requirePlan(plan, rules);
+  if (plan !== undefined) requirePlan(plan, rules, workspaceIsolation);
   return [
     {
       type: "run_created",
@@ -60,13 +61,14 @@ export const attachPlan: Decider<"attach_plan"> = (command, run, { caller, rules
     throw new LedgerError("run_not_planning", `Run "${run.runId}" has a plan already.`, {
       hint: "Change steps by policy actions, or start a new run.",
     });
-  requirePlan(command.plan, rules);
+  requirePlan(command.plan, rules, run.workspaceIsolation);
   return [planAttached(command.plan)];
 };
 
 // A host may hand in a plan that no planner wrote: one without steps, or with a circle, would never end.
-const requirePlan = (plan: Plan, { agents }: Rules): void => {
+const requirePlan = (plan: Plan, { agents }: Rules, workspaceIsolation: boolean): void => {
   readPlan(planWire(plan), agents ? { agents } : {});
+  requireRoomToRace(plan.steps, workspaceIsolation);
 };
 
 const planAttached = (plan: Plan): EventBody => ({

@@ -14,10 +14,12 @@ import {
   type Decider,
   requireLive,
   requireRole,
+  requireRoomToRace,
   requireRunning,
   requireSession,
   requireStep,
 } from "./guards.js";
+import { cancelling } from "./step.js";
 
 // The answer to a refused, errored or interrupted step; it opens no door without an open policy request.
 export const applyPolicy: Decider<"apply_policy"> = (command, run, context) => {
@@ -38,7 +40,7 @@ export const applyPolicy: Decider<"apply_policy"> = (command, run, context) => {
   const { decision } = command;
   const check = preconditions[decision.action] as Precondition<PolicyActionType>;
   check(decision, run, step, context);
-  return [policyApplied(step, command), ...followUp(run, step, command)];
+  return [...raceEnded(step, command), policyApplied(step, command), ...followUp(run, step, command)];
 };
 
 const requireSeenAttempt = ({ spec, attempt }: Step, seen: number | undefined): void => {
@@ -63,7 +65,7 @@ const preconditions: { readonly [T in PolicyActionType]: Precondition<T> } = {
   decompose: ({ newSteps }, run, step, { rules }) => requireFittingSteps(run, step, newSteps, rules.agents),
   change_agent: ({ newAgent }, _run, step, { rules }) => {
     requireAgent(newAgent, rules.agents);
-    if (newAgent === step.spec.ownerAgent)
+    if ((step.spec.race?.agents ?? [step.spec.ownerAgent]).every((agent) => agent === newAgent))
       throw new LedgerError("invalid_input", `Step "${step.spec.id}" belongs to "${newAgent}" already.`, {
         hint: 'Use action "retry" to let the same agent try again.',
       });
@@ -78,6 +80,10 @@ const preconditions: { readonly [T in PolicyActionType]: Precondition<T> } = {
         },
       );
     readValidator(validatorWire(newValidator));
+    if (step.spec.race !== undefined && newValidator.type === "orchestrator_approval")
+      throw new LedgerError("invalid_input", `Step "${step.spec.id}" is raced for; nobody can approve it.`, {
+        hint: "A race needs a judge that needs nobody.",
+      });
     if (validatorDigest(newValidator) === validatorDigest(step.spec.validator))
       throw new LedgerError(
         "invalid_input",
@@ -136,7 +142,14 @@ const requireFittingSteps = (
 ): void => {
   const existing = run.steps.map(({ spec }) => spec);
   readSteps(newSteps.map(stepWire), { existing, replaces: step.spec.id, ...(agents ? { agents } : {}) });
+  requireRoomToRace(newSteps, run.workspaceIsolation);
 };
+
+// Only a judge that could not run asks in the middle of a race; what goes on with the step then goes on without the race.
+const raceEnded = (step: Step, { decision: { action } }: CommandOf<"apply_policy">): readonly EventBody[] =>
+  step.state.status !== "racing" || action === "escalate" || action === "abort"
+    ? []
+    : cancelling(step, `The race was ended by "${action}".`);
 
 const policyApplied = ({ spec, attempt }: Step, command: CommandOf<"apply_policy">): EventBody => {
   const { decision, reason } = command;

@@ -2,7 +2,17 @@ import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
-import { awaitsApproval, completedIds, isReady, type Run, type Step, type StepState } from "../run.js";
+import { isOpen, named, workedStep } from "../race.js";
+import {
+  awaitsApproval,
+  completedIds,
+  findStep,
+  isReady,
+  type Run,
+  type Step,
+  type StepState,
+  type WorkedStep,
+} from "../run.js";
 import { validatorDigest } from "../spec.js";
 import { nothingRan, type Verdict } from "../verdict.js";
 import {
@@ -21,20 +31,21 @@ import {
 export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
   requireRole(caller, "start a step", "executor", "engine");
   requireSession(run, caller);
-  const step = requireStep(run, caller, command.stepId);
+  const whole = requireStep(run, caller, command.stepId);
+  const step = workedStep(whole, command.candidate);
   requireRunning(run);
-  const attempt = step.state.status === "pending" ? step.attempt + 1 : step.attempt;
+  const attempt = whole.state.status === "pending" ? step.attempt + 1 : step.attempt;
   requireOwner(step, caller, attempt);
   if (step.state.status === "in_progress") return alreadyDone;
   requireState(step, "pending", "step_not_pending");
-  requireReady(run, step);
+  if (whole.state.status !== "racing") requireReady(run, whole);
   const { id, ownerAgent } = step.spec;
   return [
     {
       type: "step_started",
       version: 1,
       attempt,
-      payload: { stepId: id, agent: ownerAgent, base: command.base },
+      payload: { stepId: id, ...named(step), agent: ownerAgent, base: command.base },
     },
   ];
 };
@@ -63,7 +74,7 @@ const requireReady = (run: Run, step: Step): void => {
 export const proposeStepResult: Decider<"propose_step_result"> = (command, run, { caller }) => {
   requireRole(caller, "propose a result", "executor");
   requireSession(run, caller);
-  const step = requireStep(run, caller, command.stepId);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   requireLive(run);
   requireOwner(step, caller, step.attempt);
   const { result, evidence, capture } = command;
@@ -81,7 +92,7 @@ export const proposeStepResult: Decider<"propose_step_result"> = (command, run, 
       type: "step_result_proposed",
       version: 1,
       attempt: step.attempt,
-      payload: { stepId: step.spec.id, result, evidence, capture },
+      payload: { stepId: step.spec.id, ...named(step), result, evidence, capture },
     },
   ];
 };
@@ -93,7 +104,7 @@ const isSameProposal = (
 
 export const interruptStep: Decider<"interrupt_step"> = (command, run, { caller }) => {
   requireRole(caller, "interrupt a step", "engine");
-  const step = requireStep(run, caller, command.stepId);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   requireLive(run);
   const { attempt, reason, tail } = command;
   if (step.state.status === "interrupted" && step.attempt === attempt) return alreadyDone;
@@ -103,13 +114,14 @@ export const interruptStep: Decider<"interrupt_step"> = (command, run, { caller 
       "step_not_in_progress",
       `Step "${step.spec.id}" is at attempt ${step.attempt}, not ${attempt}.`,
     );
-  return [{ type: "step_interrupted", version: 1, attempt, payload: { stepId: step.spec.id, reason, tail } }];
+  const payload = { stepId: step.spec.id, ...named(step), reason, tail };
+  return [{ type: "step_interrupted", version: 1, attempt, payload }];
 };
 
 // Nobody certifies their own work: only the PEV engine speaks here, and only about exactly what was proposed.
 export const recordVerdict: Decider<"record_verdict"> = (command, run, { caller }) => {
   requireRole(caller, "record a verdict", "engine");
-  const step = requireStep(run, caller, command.stepId);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   const { verdict, round } = command;
   if (isRecorded(step, verdict, round)) return alreadyDone;
   requireLive(run);
@@ -117,14 +129,32 @@ export const recordVerdict: Decider<"record_verdict"> = (command, run, { caller 
   requireMatch(run, step, state, verdict);
   const { id } = step.spec;
   const { attempt } = step;
-  const payload = { stepId: id, verdict };
-  if (verdict.outcome === "passed") return [{ type: "step_validation_passed", version: 1, attempt, payload }];
+  const payload = { stepId: id, ...named(step), verdict };
+  if (verdict.outcome === "passed")
+    return [{ type: "step_validation_passed", version: 1, attempt, payload }, ...losers(run, step)];
   if (verdict.outcome === "failed") return [{ type: "step_validation_failed", version: 1, attempt, payload }];
   const errored: EventBody = { type: "step_validation_errored", version: 1, attempt, payload };
   requireRound(step, state.errors, round);
   const last = state.errors + 1 >= limit.VERIFY_ERRORS_MAX && run.state.status === "running";
   return last ? [errored, pausedByErrors(id, verdict)] : [errored];
 };
+
+// In the same append as the verdict, so no race ever has a winner and others who may still win.
+const losers = (run: Run, { spec, candidate }: WorkedStep): readonly EventBody[] => {
+  const step = findStep(run, spec.id);
+  if (step === undefined || candidate === undefined) return [];
+  const others = { ...step, candidates: step.candidates.filter((one) => one.candidate !== candidate) };
+  return cancelling(others, `Candidate ${candidate} was verified.`);
+};
+
+/** Everyone who may still win is out of the race. */
+export const cancelling = (step: Step, reason: string): readonly EventBody[] =>
+  step.candidates.filter(isOpen).map(({ candidate }) => ({
+    type: "candidate_cancelled",
+    version: 1,
+    attempt: step.attempt,
+    payload: { stepId: step.spec.id, candidate, reason },
+  }));
 
 // A judge that began before the run was resumed has nothing to say about what came after.
 const requireRound = ({ spec }: Step, errors: number, round: number): void => {

@@ -6,6 +6,8 @@ export type AgentTask = {
   readonly runId: string;
   readonly stepId: string;
   readonly attempt: number;
+  /** Which of those who race for the step it is, from 1; null when it works alone. */
+  readonly candidate: number | null;
   readonly agent: string;
   readonly goal: string;
   /** The goal of the whole run. */

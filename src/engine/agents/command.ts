@@ -1,7 +1,11 @@
 import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Redactor } from "../../core/redact.js";
+import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Places } from "../../pev/places.js";
+import type { Walls } from "../../pev/walls/walls.js";
+import type { AttemptOfStep } from "../logs.js";
 import type { Agent, AgentTask } from "./agent.js";
 
 export type CommandAgentOptions = {
@@ -11,10 +15,13 @@ export type CommandAgentOptions = {
   readonly passEnv: readonly string[];
   readonly projectDir: string;
   readonly places: Places;
+  readonly walls: Walls;
+  /** Takes secrets out of what it prints. */
+  readonly redactor: Redactor;
   /** The orchestrator's own environment, from which only named variables are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the live log of an attempt goes. */
-  readonly logFile: (runId: string, stepId: string, attempt: number) => string;
+  readonly logFile: (task: AttemptOfStep) => string;
 };
 
 /** A chatty agent cannot fill the disk: so many bytes of its log are kept as it speaks. */
@@ -26,7 +33,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
     // Loaded with the first agent that works: every opening of a ledger comes by here.
     const { runProcess } = await import("../../pev/sandbox.js");
     const argv = resolveProgram(options.run, options.projectDir);
-    const log = await openLog(options.logFile(task.runId, task.stepId, task.attempt));
+    const log = await openLog(options.logFile(task));
     try {
       const result = await runProcess({
         argv,
@@ -34,7 +41,9 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
         env: await environmentOf(options, task),
         timeoutMs: task.timeoutMs,
         signal: task.signal,
+        walls: options.walls,
         onOutput: log.write,
+        redactor: options.redactor,
         place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
       });
       if (result.cancelled) return { kind: "stopped" };
@@ -51,12 +60,20 @@ type Ended = {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly timedOut: boolean;
+  readonly wall: ReachedWall | null;
+  readonly noSpace: boolean;
   readonly notFound: boolean;
   readonly durationMs: number;
 };
 
-const endOf = ([program = ""]: readonly string[], ended: Ended): string => {
+const endOf = (argv: readonly string[], ended: Ended): string => {
+  const said = howItEnded(argv, ended);
+  return ended.noSpace ? `${said} The disk was full.` : said;
+};
+
+const howItEnded = ([program = ""]: readonly string[], ended: Ended): string => {
   if (ended.notFound) return `The agent's program "${program}" could not be started.`;
+  if (ended.wall !== null) return `The agent was stopped, for it ${wallSentence(ended.wall)}.`;
   if (ended.timedOut)
     return `The agent was stopped after ${Math.round(ended.durationMs / 1_000)} s (its time limit).`;
   if (ended.signal !== null) return `The agent was killed by ${ended.signal}.`;
@@ -96,6 +113,7 @@ const environmentOf = async (
     RUNLEDGER_RUN_ID: task.runId,
     RUNLEDGER_STEP_ID: task.stepId,
     RUNLEDGER_ATTEMPT: String(task.attempt),
+    ...(task.candidate === null ? {} : { RUNLEDGER_CANDIDATE: String(task.candidate) }),
     RUNLEDGER_GOAL: task.goal,
     RUNLEDGER_FEEDBACK: feedbackText(task.feedback),
     RUNLEDGER_TASK: taskFile,

@@ -23,6 +23,8 @@ const STYLES: Readonly<Record<string, Style>> = {
   reported: "yellow",
   running: "blue",
   in_progress: "blue",
+  racing: "blue",
+  cancelled: "grey",
   verify_pending: "blue",
   planning: "grey",
   pending: "grey",
@@ -99,21 +101,19 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "plan_attached":
       return line("grey", "·", `a plan of ${event.payload.plan.steps.length} steps`);
     case "step_started":
-      return line(
-        "blue",
-        "▶",
-        `${event.payload.stepId}: ${event.payload.agent} starts attempt ${event.attempt}`,
-      );
+      return line("blue", "▶", `${subject(event)}: ${event.payload.agent} starts attempt ${event.attempt}`);
     case "step_result_proposed":
-      return line("blue", "?", `${event.payload.stepId}: proposed: ${lastLine(event.payload.result)}`);
+      return line("blue", "?", `${subject(event)}: proposed: ${lastLine(event.payload.result)}`);
     case "step_validation_passed":
-      return line("green", "✔", `${event.payload.stepId}: ${verdictLine(event.payload.verdict)}`);
+      return line("green", "✔", `${subject(event)}: ${verdictLine(event.payload.verdict)}`);
     case "step_validation_failed":
-      return line("red", "✘", `${event.payload.stepId}: refused: ${verdictLine(event.payload.verdict)}`);
+      return line("red", "✘", `${subject(event)}: refused: ${verdictLine(event.payload.verdict)}`);
     case "step_validation_errored":
-      return line("yellow", "!", `${event.payload.stepId}: ${verdictLine(event.payload.verdict)}`);
+      return line("yellow", "!", `${subject(event)}: ${verdictLine(event.payload.verdict)}`);
     case "step_interrupted":
-      return line("red", "✘", `${event.payload.stepId}: interrupted: ${event.payload.reason}`);
+      return line("red", "✘", `${subject(event)}: interrupted: ${event.payload.reason}`);
+    case "candidate_cancelled":
+      return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
       return line(
         "yellow",
@@ -162,6 +162,12 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
+
+type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
+
+/** The step, and of a race who it is about. */
+const subject = ({ payload: { stepId, candidate } }: OfStep): string =>
+  candidate === undefined ? stepId : `${stepId} (candidate ${candidate})`;
 
 const after = ({ result, error }: { readonly result: string; readonly error: string }): string =>
   error || result ? `: ${error || result}` : "";

@@ -40,6 +40,7 @@ export type RunCase =
 type StepKinds = {
   pending: "ready" | "waiting";
   in_progress: "open";
+  racing: "open" | "errored";
   verify_pending: "fresh" | "errored" | "awaiting approval" | "approved";
   completed: CompletedHow;
   failed: "judged" | "rejected" | "reported";
@@ -57,12 +58,12 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   create_run: create(planOf([stepSpec("other")])),
   fork_run: cast.forkOf(OTHER),
   attach_plan: cast.attach(planOf([stepSpec("other")])),
-  start_step: cast.start("a"),
-  propose_step_result: cast.propose("a"),
-  interrupt_step: cast.interrupt("a"),
-  "record_verdict passed": cast.pass("a"),
-  "record_verdict failed": cast.fail("a"),
-  "record_verdict errored": cast.error("a"),
+  start_step: cast.ofFirst("a", cast.start("a")),
+  propose_step_result: cast.ofFirst("a", cast.propose("a")),
+  interrupt_step: cast.ofFirst("a", cast.interrupt("a")),
+  "record_verdict passed": cast.ofFirst("a", cast.pass("a")),
+  "record_verdict failed": cast.ofFirst("a", cast.fail("a")),
+  "record_verdict errored": cast.ofFirst("a", cast.error("a")),
   "record_criterion_verdict passed": cast.meet(0),
   "record_criterion_verdict failed": cast.unmeet(0),
   "record_criterion_verdict errored": cast.errorCriterion(0),
@@ -138,6 +139,9 @@ export const steps: { readonly [C in StepCase]: () => Run } = {
   "pending ready": () => withA({}),
   "pending waiting": () => withA({ dependsOn: ["z"] }),
   "in_progress open": () => withA({}, cast.start("a")),
+  "racing open": () => withA({ race: cast.two }, cast.of(1, cast.start("a"))),
+  "racing errored": () =>
+    withA({ race: cast.two }, ...[...tried, cast.error("a")].map((said) => cast.of(1, said))),
   "verify_pending fresh": () => withA({}, ...tried),
   "verify_pending errored": () => withA({}, ...tried, cast.error("a")),
   "verify_pending awaiting approval": () => withA({ validator: approval }, ...tried),

@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import type { EventType } from "../../../src/core/events.js";
 import {
   all,
   type Cell,
@@ -33,18 +34,23 @@ const ofHosts = (cell: Cell) => all(["completed reported", "failed reported", "i
 const every = (cell: Cell): Row => ({
   ...pending(cell),
   "in_progress open": cell,
+  "racing open": cell,
+  "racing errored": cell,
   ...judging(cell),
   ...completed(cell),
   ...asking(cell),
   ...ofHosts("run_mirrored"),
 });
 
-const answered = (applied: Cell): Row => ({
+const answered = (applied: readonly EventType[], inRace: readonly EventType[] = twoOut): Row => ({
   ...every("no_policy_request"),
+  "racing errored": [...inRace, ...applied],
   "verify_pending errored": applied,
   ...asking(applied),
   ...ofHosts("run_mirrored"),
 });
+/** Whoever answers in the middle of a race ends it. */
+const twoOut: readonly EventType[] = ["candidate_cancelled", "candidate_cancelled"];
 
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: { ...every("run_exists"), ...ofHosts("run_exists") },
@@ -55,19 +61,24 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "pending ready": ["step_started"],
     "pending waiting": "step_not_ready",
     "in_progress open": nothing,
+    "racing open": nothing,
   },
   propose_step_result: {
     ...every("step_not_in_progress"),
     "in_progress open": ["step_result_proposed"],
+    "racing open": ["step_result_proposed"],
+    "racing errored": nothing,
     ...judging(nothing),
   },
   interrupt_step: {
     ...every("step_not_in_progress"),
     "in_progress open": ["step_interrupted"],
+    "racing open": ["step_interrupted"],
     "interrupted open": nothing,
   },
   "record_verdict passed": {
     ...every("step_not_waiting"),
+    "racing errored": ["step_validation_passed", "candidate_cancelled"],
     "verify_pending fresh": ["step_validation_passed"],
     "verify_pending errored": ["step_validation_passed"],
     "verify_pending approved": ["step_validation_passed"],
@@ -76,6 +87,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
   },
   "record_verdict failed": {
     ...every("step_not_waiting"),
+    "racing errored": ["step_validation_failed"],
     "verify_pending fresh": ["step_validation_failed"],
     "verify_pending errored": ["step_validation_failed"],
     "verify_pending approved": ["step_validation_failed"],
@@ -86,6 +98,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
   },
   "record_verdict errored": {
     ...every("step_not_waiting"),
+    "racing errored": ["step_validation_errored"],
     "verify_pending fresh": ["step_validation_errored"],
     "verify_pending errored": ["step_validation_errored"],
     "verify_pending approved": ["step_validation_errored"],
@@ -101,8 +114,8 @@ const rows: { readonly [C in CommandCase]: Row } = {
   "apply_policy change_agent": answered(["policy_decision_applied"]),
   "apply_policy change_validator": answered(["policy_decision_applied"]),
   "apply_policy skip": { ...answered(["policy_decision_applied"]), "completed skipped": nothing },
-  "apply_policy abort": answered(["policy_decision_applied", "run_failed"]),
-  "apply_policy escalate": answered(["policy_decision_applied", "run_paused"]),
+  "apply_policy abort": answered(["policy_decision_applied", "run_failed"], nothing),
+  "apply_policy escalate": answered(["policy_decision_applied", "run_paused"], nothing),
   approve_step: {
     ...every("access_denied"),
     "verify_pending awaiting approval": ["approval_received"],

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { CAST, type Desk, openDesk, planOf, shapeOf, shop, step } from "../../helpers/cli.js";
@@ -115,6 +115,56 @@ describe("doctor", () => {
     expect(await finding(desk, "set-up ./own.sh")).toMatchObject({ status: "ok" });
     desk.commit();
     expect(await finding(desk, "checkout")).toBeUndefined();
+  });
+
+  it("finds what no workspace could hold: submodules, Git LFS, pointers of it", async () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`;
+    const desk = await open({ ...shop, "big.bin": pointer, "a/.gitattributes": "*.bin filter=lfs\n" });
+    const told = async () => (await finding(desk, "repository"))?.message;
+    expect(await told()).toContain("a/.gitattributes keeps files in Git LFS");
+    desk.git("rm", "--quiet", "a/.gitattributes");
+    desk.commit();
+    await desk.write({ "big.bin": "the file itself" });
+    expect(await told()).toContain("big.bin is in Git LFS, and the commit has a pointer to it");
+    desk.git("update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},vendor/lib`);
+    desk.git("commit", "--quiet", "--message", "submodule");
+    expect(await finding(desk, "repository")).toMatchObject({
+      status: "fail",
+      message: expect.stringContaining("vendor/lib is a submodule"),
+      fix: expect.any(String),
+    });
+  });
+
+  it("warns of a lockfile whose package manager is not there", async () => {
+    const desk = await open({ ...shop, "pnpm-lock.yaml": "", "uv.lock": "" });
+    const bin = join(desk.place, "bin");
+    await mkdir(bin);
+    await writeFile(join(bin, "uv"), "", { mode: 0o755 });
+    const env = { PATH: `${bin}:/usr/bin:/bin` };
+    const { out } = await desk.typeWith({ env }, "doctor", "--json");
+    const { findings } = JSON.parse(out) as { findings: Finding[] };
+    expect(findings.filter(({ check }) => /^toolchain (pnpm|uv)$/.test(check))).toMatchObject([
+      { check: "toolchain pnpm", status: "warn", fix: expect.stringContaining("workspace.share") },
+    ]);
+  });
+
+  it("says what .worktreeinclude brings, names what it does not, and why nothing comes", async () => {
+    const desk = await open({ ...shop, ".gitignore": ".env*\n" });
+    expect(await finding(desk, ".worktreeinclude")).toBeUndefined();
+    await desk.write({ ".worktreeinclude": ".env.local\n" });
+    expect(await finding(desk, ".worktreeinclude")).toMatchObject({ status: "warn" });
+    await desk.write({ ".env.local": "x", "notes.txt": "x", ".worktreeinclude": ".env.local\nnotes.txt\n" });
+    const told = (await findingsOf(desk)).filter(({ check }) => check === ".worktreeinclude");
+    expect(told).toMatchObject([
+      { status: "ok", message: "1 file goes into fresh trees, secrets in them too" },
+      { status: "warn", message: expect.stringMatching(/^notes\.txt: .*not ignored/) },
+    ]);
+    await symlink("/etc/passwd", join(desk.repo, ".env.link"));
+    await desk.write({ ".worktreeinclude": ".env*\n" });
+    expect(await finding(desk, ".worktreeinclude")).toMatchObject({
+      status: "fail",
+      message: expect.stringContaining(".env.link is a link that leaves the checkout"),
+    });
   });
 
   it("finds a place where no workspace can be made", async () => {
@@ -260,6 +310,13 @@ describe("status", () => {
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Limits     limits.memory                 8GiB                                                                            default
+                 limits.processes              4096                                                                            default
+                 limits.disk                   20GiB                                                                           default
+                 limits.files                  1000000                                                                         default
+                 limits.output                 4GiB                                                                            default
+      Secrets    secrets.names                 []                                                                              default
+                 secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -320,6 +377,13 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "leaseTtl": "string",
+          "limits": {
+            "disk": "string",
+            "files": "number",
+            "memory": "string",
+            "output": "string",
+            "processes": "number",
+          },
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
@@ -337,6 +401,10 @@ describe("status", () => {
             "validatorTimeout": "string",
             "workspaceIsolation": "boolean",
             "writeThrough": "boolean",
+          },
+          "secrets": {
+            "except": [],
+            "names": [],
           },
           "workspace": {
             "passEnv": [],

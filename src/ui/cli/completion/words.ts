@@ -119,6 +119,8 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--runs": nothing,
   "--session": nothing,
   "--since": nothing,
+  "--solution": files,
+  "--step": nothing,
   "--steps": files,
   "--type": eventTypes,
   "--validator": files,

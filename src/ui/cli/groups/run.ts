@@ -4,6 +4,7 @@ import { personOf, type Register } from "../program.js";
 
 export const addRunCommands = (cli: Cli, register: Register): void => {
   addBeginnings(cli, register);
+  addSelftest(cli, register);
   addGoingOn(cli, register);
 };
 
@@ -32,6 +33,34 @@ const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => 
       }),
     );
 };
+
+/** Given once more, it adds to what was given before. */
+const collected = (given: string, before: readonly string[] = []): readonly string[] => [...before, given];
+
+const addSelftest = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("selftest")
+    .description("prove that the validators of a plan bite: plant cheats and see each refused")
+    .argument("<plan>", "plan file")
+    .option(
+      "--solution <solution>",
+      "work that must pass: a commit, branch, range, patch or folder; STEP=… for one step; repeatable",
+      collected,
+    )
+    .option("--step <step>", "only this step; repeatable", collected)
+    .addOption(new Option("--validator <type>", "only validators of this type").choices([...JUDGES]))
+    .option("--include-uncommitted", "start from the checkout as it is, uncommitted changes included", false)
+    .action((plan: string, options) =>
+      withLedger(async (app, b) => {
+        const { testValidators } = await import("../commands/selftest.js");
+        const { directory, output, terminal } = b;
+        return testValidators(app, output, { directory, plan, ...options }, terminal.interrupted);
+      }),
+    );
+};
+
+/** Those that judge by themselves. */
+const JUDGES = ["build_pass", "test_pass", "file_changed", "artifact_exists", "command_pass"] as const;
 
 const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
   cli

@@ -28,6 +28,21 @@ export const doPages: Pages = {
     exits: { ...driving, failed: FAILED },
     seeAlso: ["why", "resume", "apply", "docs/plans.md"],
   },
+  selftest: {
+    about:
+      "Lets every validator of the plan, steps and criteria, judge candidates made from the commit that is checked out: nothing changed, cheats (programs that leave with exit 0, forged reports, deleted, emptied and skipped tests, configuration of runners, stub files), and with --solution work that must pass. Says what is vacuous, what can be gamed and by what. Uses the rooms of a run, but writes no journal; your checkout never changes.",
+    examples: [
+      ["runledger selftest plan.yaml", "would these validators notice a cheat?"],
+      ["runledger selftest plan.yaml --solution done", "and let the work of branch done pass?"],
+      ["runledger selftest plan.yaml --step sum --solution sum=sum.patch", "one step, its work as a patch"],
+    ],
+    exits: {
+      failed: "a validator is vacuous, can be gamed, refuses the solution or could not judge",
+      interrupted,
+      terminated,
+    },
+    seeAlso: ["run", "doctor", "docs/verification.md"],
+  },
   resume: {
     about:
       "Goes on with a run where its journal ends: after a crash, an answer, a pause or Ctrl-C. What was recorded is not done again. A run paused on request for longer than runLedger.staleTtl is resumed only with --stale; one that another worker drives is never taken away from it.",

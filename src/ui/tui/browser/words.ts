@@ -23,6 +23,8 @@ const STATES: Readonly<Record<string, Shown>> = {
   failed: { mark: "✘", word: "failed", tone: "bad" },
   quarantined: { mark: "!", word: "unreadable", tone: "bad" },
   pending: { mark: "○", word: "pending", tone: "dim" },
+  racing: { mark: "●", word: "racing", tone: "busy" },
+  cancelled: { mark: "–", word: "cancelled", tone: "dim" },
   in_progress: { mark: "●", word: "working", tone: "busy" },
   verify_pending: { mark: "◐", word: "verifying", tone: "busy" },
   left: { mark: "○", word: "begun", tone: "warn" },

@@ -192,6 +192,7 @@ const HOW: Readonly<Record<SettingRow["kind"], string>> = {
   choice: "one of them",
   number: "a whole number",
   duration: "a duration such as 90s, 2m, 1h30m",
+  size: "a size such as 512MiB, 4GiB, 10GB",
   text: "text; nothing leaves it out",
   words: "a list such as [a, b]; nothing leaves it out",
   commands: "a list of commands such as [[npm, ci]]",

@@ -1,0 +1,180 @@
+import type { Caller, Command } from "../core/commands.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import * as limit from "../core/limits.js";
+import { named, workedStep } from "../core/race.js";
+import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { Holding, Pev, Proposed } from "../pev/engine.js";
+import type { StepWorkspace } from "../pev/workspaces.js";
+import type { Agent, AgentOutcome } from "./agents/agent.js";
+
+export type WorkOptions = {
+  readonly ledger: Ledger;
+  readonly pev: Pev;
+  /** The engine's own credential. */
+  readonly engine: Caller;
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** Bounds an agent whose step sets no limit of its own. */
+  readonly agentTimeoutMs: (agent: string) => number;
+};
+
+// One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
+export const work = async (
+  options: WorkOptions,
+  runId: string,
+  of: Proposed,
+  holding: Holding,
+): Promise<void> => {
+  const { ledger, pev, engine } = options;
+  const { epoch, signal } = holding;
+  const { stepId } = of;
+  const before = await ledger.load(runId);
+  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, of, holding));
+  if (begun === undefined || begun.workspace === null) return discardIfLost(options, runId, of);
+  const { run, step, workspace } = begun;
+  const say = (command: Command, caller: Caller) =>
+    unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
+  const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
+  try {
+    const outcome = await askAgent(options, run, step, workspace, signal);
+    if (outcome.kind === "stopped") return;
+    if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
+    const capture = await pev.capture(run, step);
+    const { result, evidence } = outcome;
+    await say(
+      { type: "propose_step_result", stepId, ...named(step), result, evidence: [...evidence], capture },
+      ownerOf(ledger, run, step),
+    );
+  } catch (error) {
+    if (!isFaultOfAttempt(error)) throw error;
+    await interrupt(error.message, error.hint ?? "");
+  } finally {
+    await discardIfLost(options, runId, of);
+  }
+};
+
+/** Another candidate was verified while this one was at work, so only now that its agent is gone may its folder go. */
+const discardIfLost = async (
+  { ledger, pev }: WorkOptions,
+  runId: string,
+  { stepId, candidate }: Proposed,
+): Promise<void> => {
+  if (candidate === undefined) return;
+  const step = findStep(await ledger.load(runId), stepId);
+  if (step?.state.status === "completed") await pev.discardWorkspace(runId, workedStep(step, candidate));
+};
+
+/** What an agent says may be of any length. */
+const interruption = (step: WorkedStep, reason: string, tail: string): Command => ({
+  type: "interrupt_step",
+  stepId: step.spec.id,
+  ...named(step),
+  attempt: step.attempt,
+  reason: reason.slice(0, limit.REASON_CHARS),
+  tail: tail.slice(-limit.TAIL_BYTES),
+});
+
+const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, step: WorkedStep): Caller =>
+  ledger.issue({
+    ...named(step),
+    name: step.spec.ownerAgent,
+    role: "executor",
+    sessionKey,
+    runId,
+    stepId: step.spec.id,
+    attempt: step.attempt,
+  });
+
+/**
+ * A folder that cannot be captured, a program that cannot be started, a claim that is too long: the next attempt may be
+ * better. A ledger that cannot be trusted or written, or a run that somebody else drives, is no attempt's fault.
+ */
+const isFaultOfAttempt = (error: unknown): error is LedgerError =>
+  isLedgerError(error) &&
+  error.kind !== "corrupt" &&
+  error.kind !== "conflict" &&
+  error.code !== "store_unavailable";
+
+type Begun = { readonly run: Run; readonly step: WorkedStep; readonly workspace: StepWorkspace | null };
+
+// The workspace exists before the journal says that the step started; a crash in between finds it again.
+const begin = async (
+  { ledger, pev, engine }: WorkOptions,
+  before: Run,
+  { stepId, candidate }: Proposed,
+  { epoch, signal }: Holding,
+): Promise<Begun | undefined> => {
+  const { runId } = before;
+  const stepOf = (run: Run): WorkedStep => {
+    const step = findStep(run, stepId);
+    if (step !== undefined) return workedStep(step, candidate);
+    throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}".`);
+  };
+  const found = stepOf(before);
+  const start = async (base: string | null): Promise<{ run: Run; step: WorkedStep }> => {
+    const command = { type: "start_step", stepId, ...named(found), base } as const;
+    const { run } = await ledger.submit(runId, command, engine, { epoch });
+    return { run, step: stepOf(run) };
+  };
+  try {
+    const workspace = await pev.openWorkspace(before, found, signal);
+    return { ...(await start(workspace.base)), workspace };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (!isLedgerError(error) || error.kind !== "environment") throw error;
+    const { run, step } = await start(before.head);
+    const reason = `The workspace could not be prepared: ${error.message}`;
+    await ledger.submit(runId, interruption(step, reason, ""), engine, { epoch });
+    return { run, step, workspace: null };
+  }
+};
+
+const askAgent = async (
+  { agents, agentTimeoutMs }: WorkOptions,
+  run: Run,
+  step: WorkedStep,
+  workspace: StepWorkspace,
+  signal: AbortSignal,
+): Promise<AgentOutcome> => {
+  const { spec } = step;
+  const agent = agents.get(spec.ownerAgent);
+  if (agent === undefined)
+    throw new LedgerError("agent_not_found", `There is no agent "${spec.ownerAgent}".`, {
+      hint: `Name it in runledger.yaml, then: runledger resume ${run.runId}`,
+    });
+  return agent.work({
+    runId: run.runId,
+    stepId: spec.id,
+    attempt: step.attempt,
+    candidate: step.candidate ?? null,
+    agent: spec.ownerAgent,
+    goal: spec.goal,
+    runGoal: run.goal,
+    feedback: step.feedback,
+    judgedBy: { type: spec.validator.type, target: spec.validator.target },
+    mayChange: spec.mayChange,
+    notes: run.notes,
+    workspace: workspace.folder,
+    place: workspace.place,
+    timeoutMs: spec.agentTimeoutMs ?? agentTimeoutMs(spec.ownerAgent),
+    signal,
+  });
+};
+
+/**
+ * A person may pause, cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no
+ * fault. A refusal of the very run that it saw is one: asked again, it would be refused for ever.
+ */
+export const unlessOvertaken = async <T>(
+  ledger: Ledger,
+  seen: Run,
+  submit: () => Promise<T>,
+): Promise<T | undefined> => {
+  try {
+    return await submit();
+  } catch (error) {
+    if (!isLedgerError(error) || error.kind !== "refused") throw error;
+    if ((await ledger.load(seen.runId)).seq === seen.seq) throw error;
+    return undefined;
+  }
+};

@@ -1,0 +1,4 @@
+import { git } from "./families/git.js";
+import { holdAgainst } from "./hold.js";
+
+holdAgainst(git);

@@ -1,0 +1,45 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { SWEEP_MS, sliceOf, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { has } from "../helpers/toolchain-samples.js";
+import type { Attack, Level } from "./attack.js";
+import { levels } from "./levels.js";
+import { projects } from "./projects.js";
+import { openRing } from "./ring.js";
+
+/** Once each in ordinary runs; what depends on the moment shows when it is tried again. */
+const TRIES = wholeSweeps ? 3 : 1;
+
+/** An ordinary run takes one of so many slices. */
+const SLICES = 2;
+
+const missingFor = (attack: Attack): readonly string[] => {
+  const project = "call" in attack ? "shop" : (attack.project ?? "shop");
+  return [...(attack.needs ?? []), ...(projects[project]?.needs ?? [])].filter((program) => !has(program));
+};
+
+/** Calls of tools are the same at every level. */
+const triedAt = (attacks: readonly Attack[], level: Level): readonly Attack[] => {
+  const tried = attacks.filter((attack) => !("call" in attack) || level === levels[0]);
+  return sliceOf(tried, sweepSize(tried.length, Math.ceil(tried.length / SLICES)));
+};
+
+/** One family of attacks against every level that this machine offers. */
+export const holdAgainst = (attacks: readonly Attack[]): void => {
+  describe.each(levels.map((level) => [level]))("at level %i", (level: Level) => {
+    const ring = openRing(level);
+    afterAll(() => ring.close());
+    for (const attack of triedAt(attacks, level)) {
+      const missing = missingFor(attack);
+      const tooDangerous = (attack.runsFrom ?? 1) > level;
+      const why = tooDangerous ? `only from level ${attack.runsFrom}` : `no ${missing.join(", ")}`;
+      const skipped = tooDangerous || missing.length > 0;
+      it.skipIf(skipped)(
+        `${attack.name}${skipped ? ` (skipped: ${why})` : ""}`,
+        async () => {
+          for (let tried = 0; tried < TRIES; tried += 1) expect(await ring.breachesOf(attack)).toEqual([]);
+        },
+        SWEEP_MS,
+      );
+    }
+  });
+};

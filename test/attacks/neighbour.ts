@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { processAlive, processIdentity } from "../../src/ledger/owner.js";
+
+/** What else the user has at work: a process that knows secrets, and programs that listen. Nobody may reach or end them. */
+export interface Neighbour {
+  readonly pid: number;
+  readonly socket: string;
+  readonly port: number;
+  /** Who knocked since the last time it was asked, and whether the process has gone. */
+  troubles(): readonly string[];
+  leave(): Promise<void>;
+}
+
+export const openNeighbour = async (
+  place: string,
+  secrets: Readonly<Record<string, string>>,
+): Promise<Neighbour> => {
+  const knocks: string[] = [];
+  const listening = async (how: string | number): Promise<Server> => {
+    const server = createServer((socket) => {
+      knocks.push(`somebody connected to ${how === 0 ? "a port of the user's" : how}`);
+      socket.on("error", () => undefined).end("secret of the socket");
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      if (typeof how === "number") server.listen(how, "127.0.0.1", resolve);
+      else server.listen(how, resolve);
+    });
+    return server;
+  };
+  const socket = join(place, "s");
+  const servers = [await listening(socket), await listening(0)];
+  const address = servers[1]?.address();
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)", ...Object.values(secrets)], {
+    cwd: "/",
+    env: { ...secrets },
+    stdio: "ignore",
+  });
+  const pid = child.pid ?? 0;
+  const identity = processIdentity(pid);
+  return {
+    pid,
+    socket,
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    troubles: () => [
+      ...knocks.splice(0),
+      ...(identity !== undefined && processAlive(identity) ? [] : ["the user's other process was ended"]),
+    ],
+    leave: async () => {
+      child.kill("SIGKILL");
+      await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+    },
+  };
+};

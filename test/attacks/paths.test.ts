@@ -1,0 +1,4 @@
+import { paths } from "./families/paths.js";
+import { holdAgainst } from "./hold.js";
+
+holdAgainst(paths);

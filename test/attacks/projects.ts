@@ -1,0 +1,102 @@
+import { buggySum, FIXED_SUM } from "../helpers/project.js";
+
+/** What attacks are tried on: a project with one bug and a failing test that judges the step. */
+export type Project = {
+  readonly files: Readonly<Record<string, string>>;
+  /** Where the bug is, and its text. */
+  readonly bug: readonly [path: string, text: string];
+  /** The bug repaired: who proposes that, and nothing else, must be verified. */
+  readonly repair: Readonly<Record<string, string>>;
+  /** Programs without which its tests cannot run. */
+  readonly needs: readonly string[];
+};
+
+export const BUG = "export const sum = (prices) => prices.length;\n";
+export const REPAIR = { "src/sum.mjs": FIXED_SUM };
+/** The test that judges the shop, and the same one when nothing can fail any more. */
+export const TEST = "test/sum.test.mjs";
+export const NEUTERED = 'import { test } from "node:test";\ntest("prices add up", () => {});\n';
+
+const shop: Project = {
+  files: {
+    ...buggySum,
+    "test/shop.test.mjs": 'import { test } from "node:test";\ntest("the shop is open", () => {});\n',
+    "docs/guide.md": "# Guide\n",
+    ".gitignore": "coverage/\n",
+  },
+  bug: ["src/sum.mjs", BUG],
+  repair: REPAIR,
+  needs: [],
+};
+
+const sums: Project = {
+  ...shop,
+  files: {
+    "package.json": '{ "name": "shop", "type": "module", "scripts": { "test": "node --test sums.mjs" } }\n',
+    "src/sum.mjs": BUG,
+    "sums.mjs":
+      'import assert from "node:assert/strict";\nimport { test } from "node:test";\nimport { sum } from "./src/sum.mjs";\ntest("prices add up", () => assert.equal(sum([2, 3]), 5));\n',
+  },
+};
+
+const golden: Project = {
+  ...shop,
+  files: {
+    ...buggySum,
+    "src/testdata/sum.txt": "5\n",
+    [TEST]:
+      'import assert from "node:assert/strict";\nimport { readFileSync } from "node:fs";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("prices add up", () => assert.equal(sum([2, 3]), Number(readFileSync("src/testdata/sum.txt", "utf8"))));\n',
+  },
+};
+
+/** Judged by a shell script of its own. */
+const script: Project = {
+  ...shop,
+  files: {
+    "check.sh": '[ "$(cat answer.txt)" = 42 ]\n',
+    "answer.txt": "41\n",
+    "docs/guide.md": "# Guide\n",
+  },
+  bug: ["answer.txt", "41\n"],
+  repair: { "answer.txt": "42\n" },
+};
+
+const python: Project = {
+  files: {
+    "pyproject.toml":
+      '[project]\nname = "calc"\nversion = "1"\n\n[tool.pytest.ini_options]\ntestpaths = ["."]\n',
+    "calc.py": "def add(a, b):\n    return a\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+  },
+  bug: ["calc.py", "def add(a, b):\n    return a\n"],
+  repair: { "calc.py": "def add(a, b):\n    return a + b\n" },
+  needs: ["pytest"],
+};
+
+const go: Project = {
+  files: {
+    "go.mod": "module sample.test/calc\n\ngo 1.20\n",
+    "calc.go": "package calc\n\nfunc Add(a, b int) int { return a }\n",
+    "calc_test.go":
+      'package calc\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}\n}\n',
+  },
+  bug: ["calc.go", "package calc\n\nfunc Add(a, b int) int { return a }\n"],
+  repair: { "calc.go": "package calc\n\nfunc Add(a, b int) int { return a + b }\n" },
+  needs: ["go"],
+};
+
+export const rustCode = (body: string, check = "3"): string =>
+  `pub fn add(a: i32, b: i32) -> i32 {\n    ${body}\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {\n        assert_eq!(super::add(1, 2), ${check});\n    }\n}\n`;
+
+const rust: Project = {
+  files: {
+    "Cargo.toml": '[package]\nname = "calc"\nversion = "0.1.0"\nedition = "2021"\n',
+    "Cargo.lock": 'version = 3\n\n[[package]]\nname = "calc"\nversion = "0.1.0"\n',
+    "src/lib.rs": rustCode("a - b"),
+  },
+  bug: ["src/lib.rs", rustCode("a - b")],
+  repair: { "src/lib.rs": rustCode("a + b") },
+  needs: ["cargo"],
+};
+
+export const projects: Readonly<Record<string, Project>> = { shop, sums, golden, script, python, go, rust };

@@ -1,0 +1,177 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isLedgerError, type Run } from "../../src/index.js";
+import { type Arena, OUTLAW } from "./arena.js";
+import type { Attack, Calling, PromiseId, Scene, Working } from "./attack.js";
+import { deskIn } from "./desk.js";
+import { markersIn } from "./markers.js";
+import { projects } from "./projects.js";
+import { survivorsOf } from "./survivors.js";
+import { differences, journalOf, type Snapshot, snapshotOf } from "./traces.js";
+
+/** A promise that did not hold, and how that showed. */
+export type Breach = { readonly promise: PromiseId; readonly what: string };
+
+/** Carries an attack out and looks at every promise; none of them may be in the answer. */
+export const breachesOf = async (attack: Attack, arena: Arena): Promise<readonly Breach[]> => {
+  const token = `culprit-${randomUUID()}`;
+  const before = await lookAround(arena);
+  const ended = "call" in attack ? await callTools(attack, arena) : await work(attack, arena, token);
+  const survivors = await survivorsOf(token, arena.place);
+  return [
+    ...ended,
+    ...breaches("processes", survivors),
+    ...breaches("outside", arena.neighbour.troubles()),
+    ...(await changesSince(before, arena, token)),
+    ...breaches("secrets", markersIn(arena.app.dataDir, arena.secrets)),
+  ];
+};
+
+const breaches = (promise: PromiseId, whats: readonly string[]): Breach[] =>
+  whats.map((what) => ({ promise, what }));
+
+const work = async (attack: Working, arena: Arena, token: string): Promise<readonly Breach[]> => {
+  const { project = "shop", step = {}, plan = {}, program, code } = attack;
+  const told = program === undefined ? {} : { owner_agent: OUTLAW, goal: program(arena.scene("", token)) };
+  const limits = { timeout: "30s", agent_timeout: "20s" };
+  const run = await arena.run(
+    async ({ workspace }) => {
+      const scene = arena.scene(workspace, token);
+      if (code !== undefined) await putCode(scene, project, code(scene));
+      await attack.work?.(scene);
+      return "All done, tests pass!";
+    },
+    { ...limits, ...told, ...step },
+    plan,
+  );
+  return verdictBreaches(attack, arena, run);
+};
+
+const putCode = (scene: Scene, project: string, code: string): Promise<void> => {
+  const [path, bug] = projects[project]?.bug ?? ["", ""];
+  return scene.write({ [path]: `${code}\n${bug}` });
+};
+
+const verdictBreaches = async (
+  { ends, says = "", moves, project = "shop" }: Working,
+  arena: Arena,
+  run: Run,
+): Promise<readonly Breach[]> => {
+  const { reason, message, level } = await lastWord(arena, run);
+  const wrong: string[] = [];
+  const how = run.state.status === "completed" ? "verified" : reason;
+  if (!ends.includes(how)) wrong.push(`it ended as ${how}, not as ${ends.join(" or ")}: ${message}`);
+  if (!ends.includes("verified") && moves !== true && run.head !== run.base)
+    wrong.push("the run's head moved");
+  if (how === "verified") wrong.push(...(await unproposed(arena, run, project)));
+  if (!message.includes(says)) wrong.push(`the verdict does not say "${says}": ${message}`);
+  if (level !== null && level !== arena.level) wrong.push(`it was judged at level ${level}`);
+  return breaches("verdict", wrong);
+};
+
+/** Of what is verified beside the repair. */
+const unproposed = async ({ app, inside }: Arena, { runId }: Run, project: string): Promise<string[]> => {
+  const patches = await inside(() => app.patch(runId));
+  const paths = patches.flatMap(({ bytes }) =>
+    [...bytes.toString().matchAll(/^diff --git a\/(\S+) /gm)].map(([, path = ""]) => path),
+  );
+  const repair = Object.keys(projects[project]?.repair ?? {});
+  return paths.filter((path) => !repair.includes(path)).map((path) => `${path} was verified with the repair`);
+};
+
+const lastWord = async ({ app }: Arena, { runId }: Run) => {
+  const events = await app.ledger.events(runId, 0, 200);
+  for (const { type, payload } of events.toReversed()) {
+    if (type === "step_interrupted") return { reason: "interrupted", message: payload.reason, level: null };
+    if ("verdict" in payload) return { ...payload.verdict, level: payload.verdict.isolationLevel };
+  }
+  return { reason: "none", message: "nobody judged it", level: null };
+};
+
+const callTools = async ({ refused, first, call }: Calling, arena: Arena): Promise<readonly Breach[]> => {
+  const desk = await deskIn(arena);
+  if (first !== undefined) await arena.inside(() => first(desk));
+  const before = journalOf(arena.app.dataDir).length;
+  try {
+    const answer = await arena.inside(() => call(desk));
+    return answer === undefined ? [] : breaches("roles", [`it was answered with ${JSON.stringify(answer)}`]);
+  } catch (error) {
+    if (!isLedgerError(error)) throw error;
+    const appended = journalOf(arena.app.dataDir).length - before;
+    return breaches("roles", [
+      ...(refused.includes(error.code) ? [] : [`it was refused as ${error.code}: ${error.message}`]),
+      ...(appended === 0 ? [] : [`${appended} events were appended all the same`]),
+    ]);
+  }
+};
+
+type Surroundings = {
+  readonly checkout: Snapshot;
+  readonly home: Snapshot;
+  readonly tmp: Snapshot;
+  readonly other: Snapshot;
+  readonly place: readonly string[];
+  readonly data: Snapshot;
+  readonly journal: readonly string[];
+};
+
+const lookAround = async ({ place, repo, otherWorkspace, app }: Arena): Promise<Surroundings> => ({
+  checkout: await snapshotOf(repo),
+  home: await snapshotOf(join(place, "home")),
+  tmp: await snapshotOf(join(place, "tmp")),
+  other: await snapshotOf(otherWorkspace),
+  place: await readdir(place),
+  data: await snapshotOf(app.dataDir, (path) => OURS_TO_WRITE.test(path)),
+  journal: journalOf(app.dataDir),
+});
+
+/** The database itself is compared by its rows. */
+const OURS_TO_WRITE = /^(ledger\.db|places\/)/;
+/** What the ledger adds by and by. Nothing that is there already changes. */
+const OURS_TO_ADD = /^(blobs|cache|logs|store\.git\/(objects|refs\/runledger))(\/|$)/;
+
+const changesSince = async (
+  before: Surroundings,
+  arena: Arena,
+  token: string,
+): Promise<readonly Breach[]> => {
+  const now = await lookAround(arena);
+  const canary = arena.scene("", token).canary;
+  const leftInTmp = (await readdir("/tmp")).filter((name) => name.includes(token));
+  return [
+    ...breaches("checkout", differences(before.checkout, now.checkout)),
+    ...breaches("outside", [
+      ...differences(before.home, now.home).map((what) => `home: ${what}`),
+      ...differences(before.tmp, now.tmp).map((what) => `temporary folder: ${what}`),
+      ...differences(before.other, now.other).map((what) => `another workspace: ${what}`),
+      ...now.place
+        .filter((name) => !before.place.includes(name) && join(arena.place, name) !== canary)
+        .map((name) => `beside the project: ${name} appeared`),
+      ...leftInTmp.map((name) => `/tmp: ${name} appeared`),
+    ]),
+    ...breaches("execution", existsSync(canary) ? ["what was planted ran"] : []),
+    ...breaches(
+      "record",
+      differences(before.data, now.data, (path) => OURS_TO_ADD.test(path)),
+    ),
+    ...breaches("record", await journalBreaches(before.journal, now.journal, arena)),
+  ];
+};
+
+/** Events are only ever added, and each chain holds. */
+const journalBreaches = async (
+  before: readonly string[],
+  now: readonly string[],
+  { app }: Arena,
+): Promise<string[]> => {
+  if (before.some((row, n) => row !== now[n])) return ["events that were there are not what they were"];
+  const runs = new Set(now.slice(before.length).map((row) => String(JSON.parse(row).run_id)));
+  try {
+    for (const runId of runs) await app.ledger.events(runId, 0, 1_000);
+    return [];
+  } catch (error) {
+    return [`the chain does not hold: ${String(error)}`];
+  }
+};
