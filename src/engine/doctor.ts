@@ -15,6 +15,7 @@ import {
   variableFindings,
   warn,
 } from "./findings.js";
+import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import {
   type IncludedFound,
   includedFindings,
@@ -24,31 +25,32 @@ import {
   shareFindings,
   toolchainFindings,
 } from "./tree-findings.js";
+import { type AroundCommands, wallsFinding } from "./walls-finding.js";
 
-export type DoctorInput = {
-  readonly projectDir: string;
-  readonly dataDir: string;
-  readonly workspaceRoot: string;
-  readonly isolated: boolean;
-  readonly agents: Readonly<
-    Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
-  >;
-  readonly workspace: {
-    readonly setup: readonly (readonly string[])[];
-    readonly share: readonly string[];
-    readonly passEnv: readonly string[];
+export type DoctorInput = Rooms &
+  AroundCommands & {
+    readonly projectDir: string;
+    readonly dataDir: string;
+    readonly workspaceRoot: string;
+    readonly agents: Readonly<
+      Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
+    >;
+    readonly workspace: {
+      readonly setup: readonly (readonly string[])[];
+      readonly share: readonly string[];
+      readonly passEnv: readonly string[];
+    };
+    readonly limits: Limits;
+    readonly stages: Stages;
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
+    readonly probes: Readonly<Record<string, () => Promise<string>>>;
+    /** Changes in the checkout that no commit has. */
+    readonly uncommitted: () => Promise<readonly string[]>;
+    /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
+    readonly included: () => Promise<IncludedFound | null>;
+    readonly leftovers: Leftovers;
   };
-  readonly limits: Limits;
-  readonly stages: Stages;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
-  readonly probes: Readonly<Record<string, () => Promise<string>>>;
-  /** Changes in the checkout that no commit has. */
-  readonly uncommitted: () => Promise<readonly string[]>;
-  /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
-  readonly included: () => Promise<IncludedFound | null>;
-  readonly leftovers: Leftovers;
-};
 
 /** What dead processes left; `remove` takes away nothing that a run still needs. */
 type Leftovers = {
@@ -76,16 +78,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
   findings.push(...variableFindings(input));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  findings.push(
-    input.isolated
-      ? ok("isolation", "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.")
-      : warn(
-          "isolation",
-          "Level 0: agents and judges share your folder.",
-          "Set runLedger.workspaceIsolation: true.",
-        ),
-  );
-  return findings;
+  return [...findings, await isolationFinding(input), await wallsFinding(input)];
 };
 
 const NODE_MIN = [20, 19] as const;

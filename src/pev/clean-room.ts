@@ -66,7 +66,6 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
@@ -98,7 +97,8 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,
-        run,
+        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
     },
     changedWhileJudged: async () => {
@@ -124,7 +124,8 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  return openRoomFrame(options, folder);
+  // The room's git borrows what it does not have.
+  return openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
 };
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {

@@ -1,6 +1,7 @@
 import type { BaseCache } from "./clean-room.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
+import type { Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import type { Walls } from "./walls/walls.js";
@@ -19,6 +20,8 @@ export type Project = {
   readonly disposal: Disposal;
   /** Null where nothing is unpacked. */
   readonly roomsAhead: RoomsAhead | null;
+  /** How safe rooms are. */
+  readonly isolation: Isolation;
   /** Where agents' workspaces are made. */
   readonly workspaceRoot: string;
   /** Where seeds of build caches are kept; see go-cache.ts. */

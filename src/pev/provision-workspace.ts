@@ -20,7 +20,17 @@ export const provisionWorkspace = async (
   tree: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { setup, share, folder: projectDir, ownFiles, places, walls, passEnv, environment } = project;
+  const {
+    setup,
+    share,
+    folder: projectDir,
+    ownFiles,
+    places,
+    walls,
+    passEnv,
+    environment,
+    isolation,
+  } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
   if (setup.length === 0 && share.length === 0 && nothing) return;
@@ -29,6 +39,8 @@ export const provisionWorkspace = async (
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
   const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
+  const confinement = await isolation.confine({ environment: env, folders: [tree, scratch], reads: [] });
+  const call = { cwd: tree, env, place, walls, signal };
   const records = await provision({
     tree,
     projectDir,
@@ -37,7 +49,8 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal }),
+    run: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs }),
+    runHeld: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs, confinement }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -31,8 +31,13 @@ export type Provisioning = {
   readonly whenPresent: "replace" | "keep";
   /** For all of it together. */
   readonly timeoutMs: number;
-  readonly run: (argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
+  /** For copies, by a program of ours that sees both folders. */
+  readonly run: RunFor;
+  /** For the commands, which are held as a validator is. */
+  readonly runHeld: RunFor;
 };
+
+type RunFor = (argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
 
 /**
  * Dependencies come from the trusted side, so that a proposal cannot bring its own test runner. Copied, not linked: through
@@ -40,11 +45,18 @@ export type Provisioning = {
  */
 export const provision = async (input: Provisioning): Promise<readonly ProvisionRecord[]> => {
   const until = performance.now() + input.timeoutMs;
-  const run: Run = (argv) => input.run(argv, Math.ceil(until - performance.now()));
+  const within =
+    (run: RunFor): Run =>
+    (argv) =>
+      run(argv, Math.ceil(until - performance.now()));
+  const [run, runHeld] = [within(input.run), within(input.runHeld)];
   const tasks = [
     ...includeTask(input),
     ...input.share.map((path) => ({ what: `copy ${path}`, perform: () => copyShared(input, path, run) })),
-    ...input.setup.map((argv) => ({ what: argv.join(" "), perform: async () => problemOf(await run(argv)) })),
+    ...input.setup.map((argv) => ({
+      what: argv.join(" "),
+      perform: async () => problemOf(await runHeld(argv)),
+    })),
   ];
   const records: ProvisionRecord[] = [];
   for (const { what, perform } of tasks) {

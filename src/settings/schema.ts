@@ -5,6 +5,7 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import {
   type About,
   choice,
@@ -42,6 +43,7 @@ export type Settings = {
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
+  readonly isolation: IsolationSettings;
   /** What the processes of one command may use together, of agents and judges alike. */
   readonly limits: Limits;
   readonly onUnmetCriteria: "fail" | "pause";
@@ -112,6 +114,7 @@ export const settingGroups = {
   run: "Run",
   agents: "Agents",
   workspace: "Workspace",
+  isolation: "Isolation",
   limits: "Limits",
   rollout: "Rollout",
 } as const;
@@ -256,6 +259,10 @@ export const SettingsFile = closed({
   workspace: WorkspaceKeys.prefault({}).meta({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
+  }),
+  isolation: IsolationKeys.prefault({}).meta({
+    title: settingGroups.isolation,
+    description: "How safe rooms are, and must be.",
   }),
   limits: LimitsKeys.prefault({}).meta({
     title: settingGroups.limits,

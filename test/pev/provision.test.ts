@@ -22,6 +22,8 @@ beforeEach(() => {
 const prepare = async (more: Partial<Provisioning>) => {
   const places = await openPlaces(join(folder, "places"));
   const place = { places, folder: null, runId: "run-1" };
+  const run: Provisioning["run"] = (argv, timeoutMs) =>
+    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls });
   return provision({
     tree,
     projectDir: project,
@@ -30,8 +32,8 @@ const prepare = async (more: Partial<Provisioning>) => {
     included: { files: [], problem: null },
     whenPresent: "replace",
     timeoutMs: 20_000,
-    run: (argv, timeoutMs) =>
-      runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls }),
+    run,
+    runHeld: run,
     ...more,
   });
 };

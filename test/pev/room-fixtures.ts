@@ -9,6 +9,7 @@ import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-ro
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { isolationOf } from "../helpers/isolation.js";
 import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
@@ -93,6 +94,7 @@ export const cleanRoomOptions = async (
     places,
     walls: wideWalls,
     disposal: createDisposal(places),
+    isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
     watched: true,
     runId: "run-1",

@@ -30,6 +30,7 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], passEnv: [] },
+      isolation: { minimum: 0, maximum: 3, visible: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
         processes: 4_096,
@@ -59,6 +60,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "isolation.maximum",
+      "isolation.minimum",
+      "isolation.visible",
       "leaseTtl",
       "limits.disk",
       "limits.files",
@@ -94,6 +98,7 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 onUnmetCriteria: pause
 changeValidator: human
@@ -113,6 +118,7 @@ rollout: { board: BOARD.md }
       maxParallelSteps: 8,
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
       limits: {
         memoryBytes: 2 * 1024 ** 3,
         processes: 100,
@@ -253,7 +259,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout".',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],
