@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { createRedactor } from "../dist/src/core/redact.js";
 import { createCredentials } from "../dist/src/ledger/credentials.js";
 import { openLedger } from "../dist/src/ledger/ledger.js";
 import { openStore } from "../dist/src/stores/open.js";
@@ -33,7 +34,13 @@ export const openedIn = async (place) => {
 /** Another ledger on the same store, with nothing in memory. */
 export const ledgerOn = (store) => {
   const { credentials, engine } = createCredentials();
-  const ledger = openLedger({ store, rules, credentials, now: () => new Date().toISOString() });
+  const ledger = openLedger({
+    store,
+    rules,
+    credentials,
+    redactor: createRedactor([]),
+    now: () => new Date().toISOString(),
+  });
   const me = ledger.issue({ name: "bench", role: "human", sessionKey: "bench" });
   return { ledger, me, engine };
 };

@@ -9,6 +9,7 @@ import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
@@ -40,6 +41,7 @@ import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
+import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { lookAtStore, openStore } from "./stores/open.js";
 import type { ListQuery, Store } from "./stores/store.js";
@@ -114,6 +116,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
+  const redactor = redactorFor(settings, env);
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
   const functions = options.agents ?? {};
@@ -121,11 +124,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
+    redactor,
     credentials,
     now,
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
   });
-  const project = await openProject({ projectDir, dataDir, settings, env, places, store });
+  const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
@@ -135,6 +139,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     logFolder,
     places,
     walls: project.walls,
+    redactor,
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
@@ -214,8 +219,9 @@ const openProject = async (parts: {
   env: NonNullable<OpenOptions["env"]>;
   places: Places;
   store: Store;
+  redactor: Redactor;
 }): Promise<Project> => {
-  const { projectDir, dataDir, settings, env, places, store } = parts;
+  const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
@@ -245,6 +251,7 @@ const openProject = async (parts: {
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
+    redactor,
     putBlob: (bytes) => store.putBlob(bytes),
   };
 };
@@ -317,13 +324,13 @@ const examineAll = async (parts: {
     workspaceRoot,
     isolated: store !== null,
     isolation: project.isolation,
-    walls: project.walls,
-    levelMax: settings.isolation.maximum,
+    around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,
     environment: env,
+    shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),

@@ -11,6 +11,7 @@ import {
   limitFindings,
   ok,
   type Stages,
+  shortSecretFindings,
   stageFindings,
   variableFindings,
   warn,
@@ -27,30 +28,32 @@ import {
 } from "./tree-findings.js";
 import { type AroundCommands, wallsFinding } from "./walls-finding.js";
 
-export type DoctorInput = Rooms &
-  AroundCommands & {
-    readonly projectDir: string;
-    readonly dataDir: string;
-    readonly workspaceRoot: string;
-    readonly agents: Readonly<
-      Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
-    >;
-    readonly workspace: {
-      readonly setup: readonly (readonly string[])[];
-      readonly share: readonly string[];
-      readonly passEnv: readonly string[];
-    };
-    readonly limits: Limits;
-    readonly stages: Stages;
-    readonly environment: Readonly<Record<string, string | undefined>>;
-    /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
-    readonly probes: Readonly<Record<string, () => Promise<string>>>;
-    /** Changes in the checkout that no commit has. */
-    readonly uncommitted: () => Promise<readonly string[]>;
-    /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
-    readonly included: () => Promise<IncludedFound | null>;
-    readonly leftovers: Leftovers;
+export type DoctorInput = Rooms & {
+  readonly projectDir: string;
+  readonly dataDir: string;
+  readonly workspaceRoot: string;
+  readonly agents: Readonly<
+    Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
+  >;
+  readonly workspace: {
+    readonly setup: readonly (readonly string[])[];
+    readonly share: readonly string[];
+    readonly passEnv: readonly string[];
   };
+  readonly limits: Limits;
+  readonly stages: Stages;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables that are passed on and would be redacted if they were longer. */
+  readonly shortSecrets: readonly string[];
+  /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
+  readonly probes: Readonly<Record<string, () => Promise<string>>>;
+  /** Changes in the checkout that no commit has. */
+  readonly uncommitted: () => Promise<readonly string[]>;
+  /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
+  readonly included: () => Promise<IncludedFound | null>;
+  readonly leftovers: Leftovers;
+  readonly around: AroundCommands;
+};
 
 /** What dead processes left; `remove` takes away nothing that a run still needs. */
 type Leftovers = {
@@ -77,8 +80,9 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
   findings.push(...variableFindings(input));
+  findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  return [...findings, await isolationFinding(input), await wallsFinding(input)];
+  return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };
 
 const NODE_MIN = [20, 19] as const;

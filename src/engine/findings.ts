@@ -1,4 +1,5 @@
 import { formatDuration } from "../core/duration.js";
+import { SECRET_CHARS_MIN } from "../core/secrets.js";
 
 export type Finding = {
   readonly check: string;
@@ -104,3 +105,13 @@ export const variableFindings = ({ agents, workspace, environment }: Variables):
       ),
   );
 };
+
+/** What would be redacted if it were longer stands as it is in whatever an agent or a validator prints. */
+export const shortSecretFindings = (names: readonly string[]): readonly Finding[] =>
+  names.map((name) =>
+    warn(
+      `variable ${name}`,
+      `has a value of less than ${SECRET_CHARS_MIN} characters, which is too short to be redacted.`,
+      "Give it a longer one, or do not pass it on.",
+    ),
+  );

@@ -1,5 +1,6 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
+import type { Redactor } from "../core/redact.js";
 import type { Places } from "../pev/places.js";
 import type { Walls } from "../pev/walls/walls.js";
 import type { Agent } from "./agents/agent.js";
@@ -20,9 +21,10 @@ export const openAgents = (options: {
   readonly logFolder: string;
   readonly places: Places;
   readonly walls: Walls;
+  readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, walls, environment } = options;
+  const { commands, functions, projectDir, logFolder, places, walls, environment, redactor } = options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env }] of Object.entries(commands))
     agents.set(
@@ -35,11 +37,12 @@ export const openAgents = (options: {
         walls,
         environment,
         logFile: (task) => agentLogFile(logFolder, task),
+        redactor,
       }),
     );
   for (const [name, work] of Object.entries(functions)) {
     requireFreeName(name);
-    agents.set(name, functionAgent(work));
+    agents.set(name, functionAgent(work, redactor));
   }
   return agents;
 };

@@ -1,3 +1,4 @@
+import { createRedactor } from "../core/redact.js";
 import type { Run } from "../core/run.js";
 import type { RunRow, Store } from "../stores/store.js";
 import { createCredentials } from "./credentials.js";
@@ -19,6 +20,7 @@ export const glanceInto = (store: Store): Glance => {
   const ledger = openLedger({
     store,
     credentials,
+    redactor: createRedactor([]),
     now: () => "",
     rules: { staleTtlMs: 0, onUnmetCriteria: "fail", changeValidator: "human", agents: null },
   });

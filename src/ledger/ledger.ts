@@ -5,6 +5,7 @@ import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
+import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, NewMirror, Origin, RunRow, Store } from "../stores/store.js";
@@ -15,8 +16,8 @@ import { knownRuns, READ_BATCH } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionOf } from "./projection.js";
 import { absent } from "./removal.js";
-
 import { requireRunId } from "./run-id.js";
+import { withoutSecrets } from "./secrets-gate.js";
 import { type Known, toSnapshot } from "./snapshot.js";
 
 export type SubmitOptions = {
@@ -80,10 +81,12 @@ export const openLedger = (options: {
   readonly store: Store;
   readonly rules: Rules;
   readonly credentials: Credentials;
+  /** Takes secrets out of everything that is submitted, before it is decided on. */
+  readonly redactor: Redactor;
   /** ISO 8601, UTC, milliseconds. */
   readonly now: () => string;
 }): Ledger => {
-  const { store, rules, credentials, now } = options;
+  const { store, rules, credentials, now, redactor } = options;
   const { known, remember, remembered } = knownRuns(store);
   const observers = new Set<Observer>();
   const queues = new Map<string, Promise<unknown>>();
@@ -121,7 +124,7 @@ export const openLedger = (options: {
 
   const submit: Ledger["submit"] = async (runId, input, unchecked, submitOptions = {}) => {
     const caller = credentials.check(unchecked);
-    const command = parsed(input);
+    const command = withoutSecrets(redactor, parsed(input), { caller, ...submitOptions });
     if (isCreating(command)) requireRunId(runId);
     const once = async (memory: Known | undefined): Promise<Submitted | undefined> => {
       const earlier = await answered(store, runId, command, caller, submitOptions);
@@ -145,7 +148,7 @@ export const openLedger = (options: {
     submit,
     answered: async (runId, command, unchecked, idempotencyKey) => {
       const caller = credentials.check(unchecked);
-      const asked = parsed(command);
+      const asked = withoutSecrets(redactor, parsed(command), { caller });
       const options = idempotencyKey === undefined ? {} : { idempotencyKey };
       const earlier = await answered(store, runId, asked, caller, options);
       return earlier === undefined ? undefined : load(earlier.runId);

@@ -3,10 +3,12 @@ import { lstat, realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { ChangedFile } from "../../validators/room.js";
+import type { Redactor } from "../core/redact.js";
 import { type Git, withScratch } from "./git.js";
 import { blobId, openIgnoreRules } from "./ignore.js";
 import { asksForLargeFiles, isPointer } from "./large-files.js";
 import { changedFiles, listTree, type TreeEntry, writeIndex } from "./objects.js";
+import { type RefuseSecrets, refusingSecrets } from "./secret-files.js";
 import { below, type RawPath, rawOf, readInside, shown, systemCode, unfit } from "./untrusted.js";
 import { type Found, findWork } from "./walk.js";
 
@@ -37,6 +39,8 @@ export const captureTree = async (input: {
   readonly alsoPaths: readonly string[];
   /** Paths that never come along: the user's local settings, which we laid there. */
   readonly leftOut: readonly string[];
+  /** Knows which values may not come into the store. */
+  readonly redactor: Redactor;
 }): Promise<Captured> => {
   const { store, folder } = input;
   const root = await realFolder(folder);
@@ -50,7 +54,8 @@ export const captureTree = async (input: {
     const tracked = new Set(base.map(({ path }) => path));
     const leftOut = new Set(input.leftOut.filter((path) => !tracked.has(path)).map(rawOf));
     const found = (await findWork(root, rules, always)).filter(({ path }) => !leftOut.has(path));
-    const entries = await writeBlobs({ store, root, found, base });
+    const refuseSecrets = refusingSecrets(store, base, input.redactor);
+    const entries = await writeBlobs({ store, root, found, base, refuseSecrets });
     const index = join(scratch, "index");
     const start = { commit: input.baseCommit, entries: base };
     const isTold = base.every(({ path }) => isWhole(path));
@@ -74,6 +79,7 @@ type Source = {
   readonly root: string;
   readonly found: readonly Found[];
   readonly base: readonly TreeEntry[];
+  readonly refuseSecrets: RefuseSecrets;
 };
 
 /**
@@ -105,7 +111,7 @@ const writeBlobs = async (source: Source): Promise<TreeEntry[]> => {
 
 /** Lists every file in `entries` and yields those blobs that the base does not have, in the words of fast-import. */
 const readWork = async function* (
-  { root, found, base }: Source,
+  { root, found, base, refuseSecrets }: Source,
   entries: TreeEntry[],
 ): AsyncGenerator<Buffer> {
   const known = new Set(base.map(({ oid }) => oid));
@@ -124,6 +130,7 @@ const readWork = async function* (
       oid,
       path: shown(path),
     });
+    await refuseSecrets(path, known.has(oid) ? NO_BYTES : bytes);
     if (known.has(oid)) continue;
     refuseLargeFiles(path, bytes);
     known.add(oid);
@@ -131,6 +138,9 @@ const readWork = async function* (
   }
   refuseEscapes(links, base);
 };
+
+/** Of a file whose content the base has. */
+const NO_BYTES = Buffer.alloc(0);
 
 /** What a pointer stands for is not here, so whatever was judged would not be what is applied. */
 const refuseLargeFiles = (path: RawPath, bytes: Buffer): void => {

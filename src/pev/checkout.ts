@@ -3,8 +3,10 @@ import { appendFile, readdir, readFile, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { PATHS_LISTED } from "../core/limits.js";
+import type { Redactor } from "../core/redact.js";
 import { copyHistory, type Git, withScratch } from "./git.js";
 import { commitTree, RUNLEDGER, runRefs } from "./objects.js";
+import { refuseSecretChanges } from "./secret-files.js";
 import { updateRefs } from "./stale-lock.js";
 import { refuseUnfitTree } from "./unfit-repository.js";
 import { type UserGit, userGit } from "./user-git.js";
@@ -22,14 +24,17 @@ export const captureBase = async (input: {
   /** Files and folders whose changes do not count, absolute or seen from the project folder. */
   readonly allowDirty: readonly string[];
   readonly includeUncommitted: boolean;
+  /** Knows which values may not come into the store. */
+  readonly redactor: Redactor;
 }): Promise<{ commit: string }> => {
-  const { store, projectDir, runId } = input;
+  const { store, projectDir, runId, redactor } = input;
   const refs = runRefs(runId);
   const user = await userGit(projectDir);
   const head = await headOf(user);
   await refuseUnfitTree(user.plumbing, user, head);
   const dirty = await dirtyPaths(user, await allowedPaths(user, projectDir, input.allowDirty));
   if (dirty.length > 0 && !input.includeUncommitted) throw dirtyCheckout(dirty, CAPTURE_HINT);
+  await refuseSecretChanges(user.topLevel, dirty, redactor);
   await fetchCommit(store, user, head);
   await updateRefs(store, [`${refs}origin`, head]);
   const commit = dirty.length === 0 ? head : await commitChanges(store, user, head, dirty);

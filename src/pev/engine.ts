@@ -244,13 +244,13 @@ const openingWorkspaces = (
 };
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
-  const { store, folder, ownFiles, isolation } = project;
+  const { store, folder, ownFiles, isolation, redactor } = project;
   await isolation.level(store !== null);
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];
   const { captureBase } = await checkout();
-  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty })).commit;
+  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty, redactor })).commit;
 };
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.
@@ -283,6 +283,7 @@ const captureStep = async (project: Project, run: Run, step: WorkedStep): Promis
     baseCommit: base,
     alsoPaths,
     leftOut: included,
+    redactor: project.redactor,
   });
   const commit = await commitTree({
     store,

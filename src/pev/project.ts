@@ -1,3 +1,4 @@
+import type { Redactor } from "../core/redact.js";
 import type { BaseCache } from "./clean-room.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
@@ -38,5 +39,7 @@ export type Project = {
   readonly validatorTimeoutMs: number;
   /** The orchestrator's own environment; rooms get an allow-list of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Takes secrets out of what programs print and knows which files hold one. */
+  readonly redactor: Redactor;
   putBlob(bytes: Uint8Array): Promise<string>;
 };

@@ -26,10 +26,11 @@ export const provisionWorkspace = async (
     folder: projectDir,
     ownFiles,
     places,
-    walls,
     passEnv,
     environment,
     isolation,
+    walls,
+    redactor,
   } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
@@ -40,7 +41,7 @@ export const provisionWorkspace = async (
   const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
   const confinement = await isolation.confine({ environment: env, folders: [tree, scratch], reads: [] });
-  const call = { cwd: tree, env, place, walls, signal };
+  const call = { cwd: tree, env, place, walls, signal, redactor };
   const records = await provision({
     tree,
     projectDir,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
+import type { Redactor } from "../core/redact.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
@@ -46,6 +47,7 @@ export type RoomFrameOptions = {
   /** For all commands of the validator together, from its first one on. */
   readonly timeoutMs: number;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  readonly redactor: Redactor;
   /** Aborts when nobody wants the verdict any more: everything in the room is stopped. */
   readonly signal: AbortSignal;
 };
@@ -87,7 +89,8 @@ export const openRoomFrame = async (
   options: RoomFrameOptions,
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
-  const { places, runId, name, passEnv, cacheFolder } = options;
+  const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
+  const { isolation, reads = [] } = options;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -95,11 +98,11 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const { signal, walls, isolation, reads = [] } = options;
   const confinement = await isolation.confine({ environment, folders: [folder], reads });
   let found: Found = { wall: null, noSpace: false };
   const start: Start = async (call) => {
-    const end = await runProcess({ ...call, env: { ...environment, ...call.env }, place, walls, signal });
+    const env = { ...environment, ...call.env };
+    const end = await runProcess({ ...call, env, place, walls, signal, redactor });
     found = { wall: found.wall ?? end.wall, noSpace: found.noSpace || end.noSpace };
     return end;
   };

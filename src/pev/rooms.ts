@@ -30,6 +30,7 @@ export const openRoom = (
     passEnv,
     cacheFolder,
     putBlob,
+    redactor,
     environment,
     folder: projectDir,
     store,
@@ -45,6 +46,7 @@ export const openRoom = (
     cacheFolder,
     timeoutMs,
     putBlob,
+    redactor,
     environment,
     signal,
   };

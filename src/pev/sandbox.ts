@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { LedgerError } from "../core/errors.js";
+import type { Redactor } from "../core/redact.js";
 import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
 import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
@@ -35,6 +36,8 @@ export type ProcessCall = {
   readonly confinement?: Confinement;
   readonly walls: Walls;
   readonly signal?: AbortSignal;
+  /** Takes secrets out of `tail`, `log` and `onOutput`. */
+  readonly redactor: Redactor;
   /** Keep so many bytes of the beginning of standard output (0 when not given). */
   readonly stdoutBytesMax?: number;
   readonly onOutput?: (chunk: Buffer) => void;
@@ -54,6 +57,7 @@ export type ProcessEnd = {
   readonly durationMs: number;
   /** Last bytes of stdout and stderr together, valid UTF-8. */
   readonly tail: string;
+  /** As it was printed, secrets included: a report that is redacted could not be read. */
   readonly stdout: string;
   readonly log: Buffer | null;
   /** How many processes it left behind, which were killed. */
@@ -264,13 +268,19 @@ const exitOf = (
 const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
   const log = new OutputLog();
   const stdout = new HeadBytes(call.stdoutBytesMax ?? 0);
+  // Both streams through one, because they are kept as one.
+  const redacting = call.redactor.stream();
+  const say = (chunk: Buffer): void => {
+    if (chunk.length === 0) return;
+    log.add(chunk);
+    call.onOutput?.(chunk);
+  };
   const streams = [child.stdout, child.stderr];
   for (const stream of streams) {
     stream.on("data", (chunk: Buffer) => {
-      log.add(chunk);
       walls.heard(chunk.length);
       if (stream === child.stdout) stdout.add(chunk);
-      call.onOutput?.(chunk);
+      say(redacting.push(chunk));
     });
     // A pipe that breaks ends like one that is closed.
     stream.on("error", () => stream.destroy());
@@ -282,6 +292,7 @@ const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
     closed: (atMostMs: number) => settledWithin(allClosed, atMostMs),
     take: () => {
       for (const stream of streams) stream.destroy();
+      say(redacting.end());
       return { tail: log.tail(), stdout: stdout.text(), log: log.log() };
     },
   };

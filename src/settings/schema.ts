@@ -46,6 +46,12 @@ export type Settings = {
   readonly isolation: IsolationSettings;
   /** What the processes of one command may use together, of agents and judges alike. */
   readonly limits: Limits;
+  readonly secrets: {
+    /** Names of variables whose values are never stored or printed, whatever they look like. */
+    readonly names: readonly string[];
+    /** Names of variables whose values are no secret, whatever they look like. */
+    readonly except: readonly string[];
+  };
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
   readonly changeValidator: "orchestrator" | "human";
@@ -116,6 +122,7 @@ export const settingGroups = {
   workspace: "Workspace",
   isolation: "Isolation",
   limits: "Limits",
+  secrets: "Secrets",
   rollout: "Rollout",
 } as const;
 
@@ -220,6 +227,18 @@ const WorkspaceKeys = closed({
   }),
 });
 
+const SecretsKeys = closed({
+  names: variableNames({
+    title: "Secret variables",
+    description:
+      "Names of environment variables whose values are redacted, beside those that look like secrets.",
+  }),
+  except: variableNames({
+    title: "Not secret",
+    description: "Names of environment variables whose values are not redacted, whatever they look like.",
+  }),
+});
+
 /** The settings as people write them: every key optional, durations in words. */
 export const SettingsFile = closed({
   version: described(
@@ -267,6 +286,10 @@ export const SettingsFile = closed({
   limits: LimitsKeys.prefault({}).meta({
     title: settingGroups.limits,
     description: "What one command of an agent or a judge may use before it is ended.",
+  }),
+  secrets: SecretsKeys.prefault({}).meta({
+    title: settingGroups.secrets,
+    description: "What is never stored or printed.",
   }),
   onUnmetCriteria: choice(
     {

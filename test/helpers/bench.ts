@@ -21,6 +21,7 @@ import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
 import { isolationOf } from "./isolation.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 import { wideWalls } from "./walls.js";
 
@@ -74,6 +75,7 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const ledger = openLedger({
     store,
     credentials,
+    redactor: options.project?.redactor ?? NO_SECRETS,
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
@@ -138,6 +140,7 @@ const projectOf = async (
     baseCache: memoryBaseCache(),
     validatorTimeoutMs: 60_000,
     environment: env,
+    redactor: NO_SECRETS,
     putBlob,
     ...project,
   };

@@ -10,6 +10,7 @@ import type { Size } from "../../src/ui/tui/kit/line.js";
 import type { Palette } from "../../src/ui/tui/kit/theme.js";
 import * as cast from "./cast.js";
 import { AT, rules } from "./given.js";
+import { NO_SECRETS } from "./no-secrets.js";
 import { makeSample, person } from "./project.js";
 import { type FakeTerminal, fakeTerminal, shown } from "./screens.js";
 
@@ -34,7 +35,7 @@ export const openStory = async (): Promise<Story> => {
   const { store } = app.ledger;
   const { credentials, engine } = createCredentials();
   let at = AT;
-  const ledger = openLedger({ store, rules, credentials, now: () => at });
+  const ledger = openLedger({ store, rules, credentials, redactor: NO_SECRETS, now: () => at });
   return {
     app,
     dispose: sample.dispose,

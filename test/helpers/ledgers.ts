@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Caller } from "../../src/core/commands.js";
 import type { Rules } from "../../src/core/decide/guards.js";
+import type { Redactor } from "../../src/core/redact.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger, type Submitted } from "../../src/ledger/ledger.js";
 import { openStore } from "../../src/stores/open.js";
 import type { Store } from "../../src/stores/store.js";
 import { type Said, usualCaller } from "./cast.js";
 import { AT, rules } from "./given.js";
+import { NO_SECRETS } from "./no-secrets.js";
 
 /** A real ledger on a real store, and callers that it issued. */
 export type Opened = {
@@ -22,16 +24,30 @@ export type Opened = {
   tell(runId: string, said: Said, by?: Caller): Promise<Submitted>;
 };
 
-export const openedIn = async (place: string, over: Partial<Rules> = {}): Promise<Opened> => {
+export const openedIn = async (
+  place: string,
+  over: Partial<Rules> = {},
+  redactor?: Redactor,
+): Promise<Opened> => {
   const store = await openStore(place);
   onTestFinished(() => store.close());
-  return openedOn(store, over);
+  return openedOn(store, over, redactor);
 };
 
 /** Another ledger on a store: nothing in memory, credentials of its own. */
-export const openedOn = (store: Store, over: Partial<Rules> = {}): Opened => {
+export const openedOn = (
+  store: Store,
+  over: Partial<Rules> = {},
+  redactor: Redactor = NO_SECRETS,
+): Opened => {
   const { credentials, engine, host } = createCredentials();
-  const ledger = openLedger({ store, rules: { ...rules, ...over }, credentials, now: () => AT });
+  const ledger = openLedger({
+    store,
+    rules: { ...rules, ...over },
+    credentials,
+    redactor,
+    now: () => AT,
+  });
   const ownOf = ({ role }: Caller) => (role === "engine" ? engine : role === "host" ? host : undefined);
   return {
     ledger,

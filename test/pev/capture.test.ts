@@ -19,6 +19,7 @@ import { captureBase } from "../../src/pev/checkout.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { changedFiles, listTree } from "../../src/pev/objects.js";
 import { createWorkspace } from "../../src/pev/workspace.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { git, tempFolder, userRepository, write } from "../helpers/repositories.js";
 
 type Work = { readonly store: Git; readonly folder: string; readonly base: string };
@@ -27,7 +28,7 @@ type Work = { readonly store: Git; readonly folder: string; readonly base: strin
 const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "one\n" }): Promise<Work> => {
   const store = await openPrivateStore(join(tempFolder(), "store.git"));
   const projectDir = userRepository(files);
-  const options = { allowDirty: [], includeUncommitted: false };
+  const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
   const { commit } = await captureBase({ store, projectDir, runId: "run", ...options });
   const folder = join(tempFolder(), "work");
   await createWorkspace({ store, folder, commit });
@@ -35,7 +36,14 @@ const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "o
 };
 
 const capture = async ({ store, folder, base }: Work, ...alsoPaths: string[]) => {
-  const { tree, files } = await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [] });
+  const { tree, files } = await captureTree({
+    store,
+    folder,
+    baseCommit: base,
+    alsoPaths,
+    leftOut: [],
+    redactor: NO_SECRETS,
+  });
   const changes = await changedFiles({ store, from: base, to: tree });
   return { tree, files, changes: changes.map(({ path, change }) => `${change} ${path}`) };
 };
@@ -79,6 +87,7 @@ describe("a capture holds", () => {
       baseCommit: tree,
       alsoPaths: [],
       leftOut: [],
+      redactor: NO_SECRETS,
     });
     expect(other).toEqual({ tree, files: 5, changed: [] });
     expect(changes).toContain("deleted folder/deep/b.txt");
@@ -97,6 +106,7 @@ describe("a capture holds", () => {
       baseCommit: base,
       alsoPaths: [],
       leftOut: [],
+      redactor: NO_SECRETS,
     });
     expect((await listTree(work.store, tree)).map(({ path }) => path)).toEqual(["a.txt"]);
     expect(changed).toHaveLength(1);
@@ -393,7 +403,7 @@ describe("what is no source is refused by name", () => {
     symlinkSync("/opt/data", join(projectDir, "data"));
     git(projectDir, "add", "--all");
     git(projectDir, "commit", "--quiet", "-m", "data");
-    const options = { allowDirty: [], includeUncommitted: false };
+    const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
     const { commit: base } = await captureBase({ store, projectDir, runId: "run", ...options });
     const work = { store, base, folder: join(tempFolder(), "work") };
     await createWorkspace({ store, folder: work.folder, commit: base });

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { applyPatches, captureBase, patchSeries } from "../../src/pev/checkout.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { commitTree, listTree, writeIndex } from "../../src/pev/objects.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { commitAll, git, snapshot, tempFolder, userRepository, write } from "../helpers/repositories.js";
 
 const openStore = (): Promise<Git> => openPrivateStore(join(tempFolder(), "store.git"));
@@ -18,7 +19,14 @@ const captureFrom = async (projectDir: string, options: Options = {}) => {
   const { store = await openStore(), allowDirty = [], includeUncommitted = false } = options;
   return {
     store,
-    ...(await captureBase({ store, projectDir, runId: "run", allowDirty, includeUncommitted })),
+    ...(await captureBase({
+      store,
+      projectDir,
+      runId: "run",
+      allowDirty,
+      includeUncommitted,
+      redactor: NO_SECRETS,
+    })),
   };
 };
 

@@ -11,6 +11,7 @@ import { openPlaces, type Places } from "../../src/pev/places.js";
 import { roomEnvironment } from "../../src/pev/room-environment.js";
 import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
 import { isolationOf, NO_SANDBOX } from "../helpers/isolation.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 import { removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
@@ -44,6 +45,7 @@ const run = (argv: readonly string[], more: Partial<ProcessCall> = {}) =>
     env: roomEnv(),
     timeoutMs: 20_000,
     walls: wideWalls,
+    redactor: NO_SECRETS,
     place: { places, folder: room, runId: "run-1" },
     confinement,
     ...more,

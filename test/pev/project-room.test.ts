@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDisposal, type Disposal } from "../../src/pev/disposal.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { openProjectRoom } from "../../src/pev/project-room.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 import { blobStore, eventually, isAlive, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
@@ -43,6 +44,7 @@ const open = (projectDir = project) =>
     timeoutMs: 20_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
   });
 
 describe("the project's own folder as a room", () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
 import { type Provisioning, provision } from "../../src/pev/provision.js";
 import { runProcess } from "../../src/pev/sandbox.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 import { PATH_ONLY, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
@@ -23,7 +24,7 @@ const prepare = async (more: Partial<Provisioning>) => {
   const places = await openPlaces(join(folder, "places"));
   const place = { places, folder: null, runId: "run-1" };
   const run: Provisioning["run"] = (argv, timeoutMs) =>
-    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls });
+    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls, redactor: NO_SECRETS });
   return provision({
     tree,
     projectDir: project,
@@ -211,6 +212,7 @@ const prepareEnd = async () => {
     timeoutMs: 20_000,
     place: { places, folder: null, runId: "run-1" },
     walls: wideWalls,
+    redactor: NO_SECRETS,
   });
 };
 

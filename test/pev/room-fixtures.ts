@@ -10,6 +10,7 @@ import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { isolationOf } from "../helpers/isolation.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 
 /** A folder for one test file; the caller removes it. */
@@ -105,6 +106,7 @@ export const cleanRoomOptions = async (
     timeoutMs: 60_000,
     signal: new AbortController().signal,
     putBlob: blobStore().putBlob,
+    redactor: NO_SECRETS,
     projectDir: join(folder, "source"),
     ownFiles: [],
     setup: [],

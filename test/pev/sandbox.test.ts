@@ -4,8 +4,10 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LOG_BYTES, TAIL_BYTES } from "../../src/core/limits.js";
+import { createRedactor } from "../../src/core/redact.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "./room-fixtures.js";
 
@@ -27,6 +29,7 @@ const run = (argv: readonly string[], more: Partial<ProcessCall> = {}) =>
     timeoutMs: 20_000,
     walls: wideWalls,
     place: { places, folder: room, runId: "run-1" },
+    redactor: NO_SECRETS,
     ...more,
   });
 const sh = (script: string, more: Partial<ProcessCall> = {}) => run(["sh", "-c", script], more);
@@ -94,6 +97,20 @@ describe("runProcess", () => {
       .split("\n")
       .map((line) => line.split("=")[0]);
     expect(names.sort()).toEqual(["ONE", "PATH", "RUNLEDGER_PROCESS"]);
+  });
+
+  it("keeps secrets out of everything but the report, also in two pieces on two streams", async () => {
+    const redactor = createRedactor([{ name: "SHOP_TOKEN", value: "abcdefgh12345678" }]);
+    const heard: Buffer[] = [];
+    const onOutput = (chunk: Buffer) => void heard.push(chunk);
+    const script = "printf abcdefgh; printf 12345678 >&2; printf '\\nwhole abcdefgh12345678'";
+    const end = await sh(`${script}; printf ' abcdef'`, { redactor, onOutput, stdoutBytesMax: 1_000 });
+    for (const told of [end.tail, end.log?.toString() ?? "", Buffer.concat(heard).toString()]) {
+      expect(told).not.toContain("abcdefgh12345678");
+      // Nothing is lost that only might have become one.
+      expect(told).toContain("whole [redacted:SHOP_TOKEN] abcdef");
+    }
+    expect(end.stdout).toBe("abcdefgh\nwhole abcdefgh12345678 abcdef");
   });
 
   it("gives it a standard input that is at its end", async () => {

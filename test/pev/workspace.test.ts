@@ -6,11 +6,12 @@ import { captureBase } from "../../src/pev/checkout.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { commitTree, mergeOnto } from "../../src/pev/objects.js";
 import { createWorkspace, layTree } from "../../src/pev/workspace.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { commitAll, git, tempFolder, userRepository, write } from "../helpers/repositories.js";
 
 const begin = async (projectDir: string): Promise<{ store: Git; commit: string }> => {
   const store = await openPrivateStore(join(tempFolder(), "store.git"));
-  const options = { allowDirty: [], includeUncommitted: false };
+  const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
   return { store, ...(await captureBase({ store, projectDir, runId: "run", ...options })) };
 };
 
@@ -29,7 +30,14 @@ describe("a workspace", () => {
     const { store, commit } = await begin(projectDir);
     write(projectDir, { "b.txt": "b\n" });
     commitAll(projectDir, "later");
-    await captureBase({ store, projectDir, runId: "other", allowDirty: [], includeUncommitted: false });
+    await captureBase({
+      store,
+      projectDir,
+      runId: "other",
+      allowDirty: [],
+      includeUncommitted: false,
+      redactor: NO_SECRETS,
+    });
     const folder = freshFolder();
     await createWorkspace({ store, folder, commit });
     expect(git(folder, "for-each-ref", "--format=%(refname) %(objectname)")).toBe(
@@ -140,6 +148,7 @@ describe("a laid tree", () => {
         baseCommit: base,
         alsoPaths: [],
         leftOut: [],
+        redactor: NO_SECRETS,
       });
       return commitTree({ store, tree, parent: base, message, at: "2026-01-01T00:00:00Z" });
     };
@@ -155,7 +164,14 @@ describe("a laid tree", () => {
     expect(git(folder, "status", "--porcelain", "--untracked-files=all").split("\n").sort()).toEqual(
       [" M a.txt", "?? mine/new.txt"].sort(),
     );
-    const captured = await captureTree({ store, folder, baseCommit: head, alsoPaths: [], leftOut: [] });
+    const captured = await captureTree({
+      store,
+      folder,
+      baseCommit: head,
+      alsoPaths: [],
+      leftOut: [],
+      redactor: NO_SECRETS,
+    });
     expect(captured.tree).toBe(tree);
   });
 

@@ -6,6 +6,7 @@ import type { Stage } from "../../src/rollout/stage.js";
 import { openStore } from "../../src/stores/open.js";
 import { hostStep } from "../helpers/cast.js";
 import { rules } from "../helpers/given.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { fileTable } from "./file-table.js";
 import { settingsOf } from "./hosts.js";
 
@@ -35,7 +36,13 @@ const deadly = <T extends object>(side: string, target: T): T =>
 
 const store = deadly("store", await openStore(join(folder, "ledger")));
 const { credentials, host } = createCredentials();
-const ledger = openLedger({ store, rules, credentials, now: () => new Date().toISOString() });
+const ledger = openLedger({
+  store,
+  rules,
+  credentials,
+  redactor: NO_SECRETS,
+  now: () => new Date().toISOString(),
+});
 const rollout = createRollout({
   ledger: { ledger: deadly("ledger", ledger), host },
   projection: deadly("table", await fileTable(join(folder, "table"))),

@@ -20,6 +20,7 @@ import { tempFolder } from "../helpers/repositories.js";
 let shop: Sample | undefined;
 afterEach(async () => {
   vi.useRealTimers();
+  vi.unstubAllEnvs();
   await shop?.dispose();
   shop = undefined;
 });
@@ -82,6 +83,13 @@ const limitReached = (setting: string) => ({
   reason: "limit_reached",
   message: expect.stringContaining(setting),
 });
+/** What is recorded of an agent that prints a variable, with the variable in one list of `secrets`. */
+const toldOf = async (name: string, list: "names" | "except"): Promise<unknown> => {
+  const agent = `{ kind: command, run: [sh, -c, 'echo $${name}'], env: [${name}] }`;
+  const app = await project(`agents: { coder: ${agent} }\nsecrets: { ${list}: [${name}] }\n`);
+  const state = (await driven(app, commandPlan("true"))).steps[0]?.state;
+  return state?.status === "completed" ? state.proposal?.result : state;
+};
 
 /** Every key, and a way to see that it changes what happens. */
 const consumers: Readonly<Record<string, () => Promise<void>>> = {
@@ -174,6 +182,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const blind = await project("", done);
     const run = await driven(blind, commandPlan(`test -f ${folder}/data`));
     expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed" } });
+  },
+  "secrets.names": async () =>
+    expect(await toldOf("XDG_STATE_HOME", "names")).toBe("[redacted:XDG_STATE_HOME]"),
+  "secrets.except": async () => {
+    vi.stubEnv("SHOP_TOKEN", "hunter-22-hunter");
+    expect(await toldOf("SHOP_TOKEN", "names")).toBe("[redacted:SHOP_TOKEN]");
+    await shop?.dispose();
+    expect(await toldOf("SHOP_TOKEN", "except")).toBe("hunter-22-hunter");
   },
   onUnmetCriteria: async () => {
     const app = await project("onUnmetCriteria: pause\n", done);

@@ -38,6 +38,7 @@ describe("loadSettings", () => {
         files: 1_000_000,
         outputBytes: 4 * 1024 ** 3,
       },
+      secrets: { names: [], except: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
@@ -83,6 +84,8 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "secrets.except",
+      "secrets.names",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -100,6 +103,7 @@ protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
+secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
@@ -126,6 +130,7 @@ rollout: { board: BOARD.md }
         files: 5_000,
         outputBytes: 10_000_000,
       },
+      secrets: { names: ["CI_KEY"], except: ["API_KEY"] },
       onUnmetCriteria: "pause",
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
@@ -259,7 +264,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],

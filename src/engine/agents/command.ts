@@ -1,6 +1,7 @@
 import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Redactor } from "../../core/redact.js";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Places } from "../../pev/places.js";
 import type { Walls } from "../../pev/walls/walls.js";
@@ -15,6 +16,8 @@ export type CommandAgentOptions = {
   readonly projectDir: string;
   readonly places: Places;
   readonly walls: Walls;
+  /** Takes secrets out of what it prints. */
+  readonly redactor: Redactor;
   /** The orchestrator's own environment, from which only named variables are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the live log of an attempt goes. */
@@ -40,6 +43,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
         signal: task.signal,
         walls: options.walls,
         onOutput: log.write,
+        redactor: options.redactor,
         place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
       });
       if (result.cancelled) return { kind: "stopped" };

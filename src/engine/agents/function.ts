@@ -1,4 +1,5 @@
 import type { Evidence } from "../../core/events.js";
+import type { Redactor } from "../../core/redact.js";
 import type { Agent, AgentOutcome, AgentTask } from "./agent.js";
 
 /** What an in-process agent answers; a plain string is the result alone. */
@@ -6,7 +7,7 @@ export type AgentAnswer = string | { readonly result: string; readonly evidence?
 export type AgentFunction = (task: AgentTask) => Promise<AgentAnswer> | AgentAnswer;
 
 // For hosts that bring their agents as code (SDK only): throwing interrupts the attempt, returning proposes.
-export const functionAgent = (work: AgentFunction): Agent => ({
+export const functionAgent = (work: AgentFunction, redactor: Redactor): Agent => ({
   work: async (task) => {
     const limit = AbortSignal.timeout(task.timeoutMs);
     // Nobody can stop a function, so it is told of both ends.
@@ -15,7 +16,7 @@ export const functionAgent = (work: AgentFunction): Agent => ({
       const answer = await Promise.race([work({ ...task, signal }), aborted(signal)]);
       return cutOff(task, limit) ?? claimOf(answer);
     } catch (error) {
-      return cutOff(task, limit) ?? failureOf(error);
+      return cutOff(task, limit) ?? failureOf(error, redactor);
     }
   },
 });
@@ -39,8 +40,9 @@ const claimOf = (answer: AgentAnswer): AgentOutcome =>
     ? { kind: "done", result: answer, evidence: [] }
     : { kind: "done", result: answer.result, evidence: [...(answer.evidence ?? [])] };
 
-const failureOf = (error: unknown): AgentOutcome => ({
+/** Redacted here, because it is cut to size on its way to the ledger, and half of a secret is not found there any more. */
+const failureOf = (error: unknown, { text }: Redactor): AgentOutcome => ({
   kind: "failed",
-  reason: `The agent threw: ${error instanceof Error ? error.message : String(error)}`,
-  tail: error instanceof Error ? (error.stack ?? "") : "",
+  reason: text(`The agent threw: ${error instanceof Error ? error.message : String(error)}`),
+  tail: text(error instanceof Error ? (error.stack ?? "") : ""),
 });

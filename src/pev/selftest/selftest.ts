@@ -171,8 +171,14 @@ const openSolutions = async (parts: {
 }): Promise<Solutions> => {
   const { pev, plan, options, ...where } = parts;
   const validators = [...plan.steps, ...plan.acceptanceCriteria].map(({ validator }) => validator);
-  const { folder } = pev.project;
-  const source = { ...where, projectDir: folder, directory: options.directory ?? folder, validators };
+  const { folder, redactor } = pev.project;
+  const source = {
+    ...where,
+    projectDir: folder,
+    directory: options.directory ?? folder,
+    validators,
+    redactor,
+  };
   let whole: Solution | undefined;
   const ofStep = new Map<string, Solution>();
   for (const given of options.solutions ?? []) {

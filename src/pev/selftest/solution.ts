@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
+import type { Redactor } from "../../core/redact.js";
 import type { ValidatorSpec } from "../../core/spec.js";
 import { captureTree } from "../capture.js";
 import { fetchCommit } from "../checkout.js";
@@ -21,6 +22,7 @@ export type SolutionSource = {
   /** The base of the trial. */
   readonly base: string;
   readonly validators: readonly ValidatorSpec[];
+  readonly redactor: Redactor;
 };
 
 // Honest work comes in whatever form people have it: a commit, branch or range of the project, a patch, a folder.
@@ -46,9 +48,10 @@ const ofTree = async ({ store, base }: SolutionSource, tree: string): Promise<So
   return { base, commit };
 };
 
-const treeOfFolder = async ({ store, base, validators }: SolutionSource, folder: string): Promise<string> => {
+const treeOfFolder = async (source: SolutionSource, folder: string): Promise<string> => {
+  const { store, base, validators, redactor } = source;
   const alsoPaths = validators.flatMap(({ type, target }) => (type === "artifact_exists" ? [target] : []));
-  return (await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [] })).tree;
+  return (await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [], redactor })).tree;
 };
 
 const patchedTree = async ({ store, base }: SolutionSource, file: string, given: string): Promise<string> => {

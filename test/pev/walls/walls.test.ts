@@ -7,6 +7,7 @@ import type { Limits } from "../../../src/core/walls.js";
 import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
 import { type ProcessCall, runProcess } from "../../../src/pev/sandbox.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
+import { NO_SECRETS } from "../../helpers/no-secrets.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
 import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "../room-fixtures.js";
 
@@ -33,6 +34,7 @@ const run = (argv: readonly string[], walls: Walls, more: Partial<ProcessCall> =
     timeoutMs: 60_000,
     place: { places, folder: room, runId: "run-1" },
     walls,
+    redactor: NO_SECRETS,
     ...more,
   });
 const sh = (script: string, walls: Walls, more: Partial<ProcessCall> = {}) =>

@@ -319,6 +319,8 @@ describe("status", () => {
                  limits.disk                   20GiB                                                                           default
                  limits.files                  1000000                                                                         default
                  limits.output                 4GiB                                                                            default
+      Secrets    secrets.names                 []                                                                              default
+                 secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
                  rollout.board                 ""                                                                              default
       "
@@ -408,6 +410,10 @@ describe("status", () => {
             "validatorTimeout": "string",
             "workspaceIsolation": "boolean",
             "writeThrough": "boolean",
+          },
+          "secrets": {
+            "except": [],
+            "names": [],
           },
           "workspace": {
             "passEnv": [],

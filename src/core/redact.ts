@@ -1,0 +1,319 @@
+import type { Secret } from "./secrets.js";
+import { TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
+
+/** Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place. */
+export interface Redactor {
+  /** A text without them; the same string when it held none. */
+  text(text: string): string;
+  /** A value of JSON with all of its strings redacted; the same value when they held none. */
+  deep<T>(value: T): T;
+  /** Redacts bytes as they come, also what is cut in two by the end of a chunk. */
+  stream(): RedactingStream;
+  /** Names of the known values in these bytes; what is only shaped like a token has none. */
+  valuesIn(bytes: Buffer): string[];
+}
+
+export type RedactingStream = {
+  /** What can be said by now; the rest waits for what comes next. */
+  push(chunk: Buffer): Buffer;
+  /** What still waited. */
+  end(): Buffer;
+};
+
+// One pass over the text for all values and one for all shapes, whatever the number of secrets: both look for short beginnings
+// first and compare the rest where one is found.
+export const createRedactor = (secrets: readonly Secret[]): Redactor => {
+  const scan = scanner(literalSearch(secrets));
+  const text = (given: string): string => replaced(given, scan(given, "").spans);
+  return {
+    text,
+    deep: (value) => deepWith(text, value),
+    stream: () => openStream(scan),
+    valuesIn: valueSearch(secrets),
+  };
+};
+
+/** Where something secret stands, and what is said instead. */
+type Span = { readonly start: number; readonly end: number; readonly name: string };
+type Scanned = {
+  /** In order, none inside or across another. */
+  readonly spans: readonly Span[];
+  /** Where something begins that the text is too short to tell; its length when there is no such thing. */
+  readonly open: number;
+};
+/** `before` is the character in front of the text. */
+type Scan = (text: string, before: string) => Scanned;
+
+type Finding = { readonly found: Span[]; open: number };
+type Search = (text: string, finding: Finding) => void;
+
+const scanner =
+  (literals: Search): Scan =>
+  (text, before) => {
+    const plain = withoutColours(text);
+    const finding: Finding = { found: [], open: plain.text.length };
+    literals(plain.text, finding);
+    findShapes(plain.text, before, finding);
+    const open = finding.open === plain.text.length ? text.length : plain.at(finding.open);
+    const spans = finding.found.map(({ start, end, name }) => ({
+      start: plain.at(start),
+      end: plain.at(end - 1) + 1,
+      name,
+    }));
+    return { spans: joined(spans), open: Math.min(open, plain.cut) };
+  };
+
+/** Colours inside of a word disappear where it is shown, so they must not hide it here. */
+const withoutColours = (text: string) => {
+  if (!text.includes("\u001b")) return { text, at: (index: number) => index, cut: text.length };
+  const parts: string[] = [];
+  /** Lengths of text before each colour, and where that text begins in truth. */
+  const starts: { readonly plain: number; readonly real: number }[] = [{ plain: 0, real: 0 }];
+  let from = 0;
+  let length = 0;
+  for (const { index, 0: colour } of text.matchAll(COLOUR)) {
+    parts.push(text.slice(from, index));
+    length += index - from;
+    from = index + colour.length;
+    starts.push({ plain: length, real: from });
+  }
+  const cut = text.length - (CUT_COLOUR.exec(text.slice(-COLOUR_CHARS_MAX))?.[0].length ?? 0);
+  parts.push(text.slice(from, cut));
+  return {
+    text: parts.join(""),
+    at: (index: number) => {
+      const { plain, real } = lastBelow(starts, index);
+      return real + index - plain;
+    },
+    cut,
+  };
+};
+
+const ESCAPE = String.fromCharCode(27);
+const COLOUR_CHARS_MAX = 64;
+const COLOUR = new RegExp(`${ESCAPE}\\[[0-9;]{0,${COLOUR_CHARS_MAX}}m`, "g");
+const CUT_COLOUR = new RegExp(`${ESCAPE}(\\[[0-9;]*)?$`);
+
+const lastBelow = <T extends { readonly plain: number }>(starts: readonly T[], index: number): T => {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((starts[middle] as T).plain <= index) low = middle;
+    else high = middle - 1;
+  }
+  return starts[low] as T;
+};
+
+/** What overlaps becomes one, under the name of the first and longest. */
+const joined = (spans: readonly Span[]): readonly Span[] => {
+  const all: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = all.at(-1);
+    if (last === undefined || span.start >= last.end) all.push(span);
+    else if (span.end > last.end) all[all.length - 1] = { ...last, end: span.end };
+  }
+  return all;
+};
+
+const replaced = (text: string, spans: readonly Span[]): string => {
+  if (spans.length === 0) return text;
+  let result = "";
+  let from = 0;
+  for (const { start, end, name } of spans) {
+    result += `${text.slice(from, start)}[redacted:${name}]`;
+    from = end;
+  }
+  return result + text.slice(from);
+};
+
+const deepWith = <T>(text: (given: string) => string, value: T): T => {
+  const walk = (given: unknown): unknown => {
+    if (typeof given === "string") return text(given);
+    if (Array.isArray(given)) {
+      const all = given.map(walk);
+      return all.some((one, at) => one !== given[at]) ? all : given;
+    }
+    if (typeof given !== "object" || given === null) return given;
+    const entries = Object.entries(given).map(([key, inner]) => [text(key), walk(inner)] as const);
+    const same = Object.entries(given).every(
+      ([key, inner], at) => entries[at]?.[0] === key && entries[at]?.[1] === inner,
+    );
+    return same ? given : Object.fromEntries(entries);
+  };
+  return walk(value) as T;
+};
+
+type Form = { readonly text: string; readonly name: string };
+
+/** So much of a value is looked for; the rest is compared where that is found. */
+const HEAD_CHARS = 8;
+
+const literalSearch = (secrets: readonly Secret[]): Search => {
+  const forms = formsOf(secrets);
+  if (forms.length === 0) return () => undefined;
+  const byHead = groupedByHead(forms);
+  const heads = new RegExp([...byHead.keys()].map(escaped).join("|"), "g");
+  return (text, finding) => {
+    heads.lastIndex = 0;
+    for (let hit = heads.exec(text); hit !== null; hit = heads.exec(text)) {
+      const { index: start } = hit;
+      // Heads may overlap, and the longest form comes first.
+      heads.lastIndex = start + 1;
+      const starting = byHead.get(hit[0]) ?? [];
+      const whole = starting.find((form) => text.startsWith(form.text, start));
+      if (whole !== undefined)
+        finding.found.push({ start, end: start + whole.text.length, name: whole.name });
+      const rest = text.length - start;
+      if (starting.some((form) => form.text.length > rest && form.text.startsWith(text.slice(start))))
+        finding.open = Math.min(finding.open, start);
+    }
+    for (let start = Math.max(0, text.length - HEAD_CHARS + 1); start < finding.open; start += 1) {
+      const end = text.slice(start);
+      if (forms.some((form) => form.text.startsWith(end))) finding.open = start;
+    }
+  };
+};
+
+const groupedByHead = (forms: readonly Form[]): ReadonlyMap<string, readonly Form[]> => {
+  const byHead = new Map<string, Form[]>();
+  for (const form of forms.toSorted((a, b) => b.text.length - a.text.length)) {
+    const head = form.text.slice(0, HEAD_CHARS);
+    const same = byHead.get(head);
+    if (same === undefined) byHead.set(head, [form]);
+    else same.push(form);
+  }
+  return byHead;
+};
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+
+/** A value as programs print it. Bytes are read one character each, so text beyond ASCII has two forms. */
+const formsOf = (secrets: readonly Secret[]): readonly Form[] => {
+  const forms = new Map<string, Form>();
+  for (const { name, value } of secrets) {
+    const bytes = Buffer.from(value, "utf8");
+    const whole = bytes.toString("utf8");
+    const written = [whole, JSON.stringify(whole).slice(1, -1)];
+    const texts = [
+      ...written,
+      ...written.map((text) => Buffer.from(text, "utf8").toString("latin1")),
+      ...uriForms(whole),
+      ...base64Forms(bytes),
+      bytes.toString("hex"),
+      bytes.toString("hex").toUpperCase(),
+    ];
+    for (const text of texts) if (!forms.has(text)) forms.set(text, { text, name });
+  }
+  return [...forms.values()];
+};
+
+/** Encoders differ in what they leave as it is: the slash, a few signs, the blank. */
+const uriForms = (value: string): readonly string[] => {
+  const usual = encodeURIComponent(value);
+  const strict = usual.replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const kept = [usual, strict, usual.replaceAll("%2F", "/"), encodeURI(value)];
+  const forms = kept.flatMap((text) => [text, text.replaceAll("%20", "+")]);
+  return forms.flatMap((text) => [text, text.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())]);
+};
+
+/** Inside of something longer (`user:password`) it is written in one of three ways; those letters that depend on it alone. */
+const base64Forms = (bytes: Buffer): readonly string[] =>
+  [0, 1, 2].flatMap((offset) => {
+    const all = Buffer.concat([Buffer.alloc(offset), bytes]);
+    const letters = [Math.ceil((offset * 8) / 6), Math.floor((all.length * 8) / 6)] as const;
+    return [all.toString("base64").slice(...letters), all.toString("base64url").slice(...letters)];
+  });
+
+/** Nobody waits longer for the end of what may be a token; no real one is longer. */
+const TOKEN_CHARS_MAX = 16_384;
+const STARTS: ReadonlyMap<string, TokenShape & { readonly open: RegExp }> = new Map(
+  TOKEN_SHAPES.flatMap((shape) => {
+    const begins = shape.starts.map(escaped).join("|");
+    const open = shape.open ?? new RegExp(`(?:${begins})[${shape.chars}]{0,${TOKEN_CHARS_MAX}}$`, "y");
+    return shape.starts.map((start) => [start, { ...shape, open }] as const);
+  }),
+);
+const ALL_STARTS = [...STARTS.keys()];
+const START_CHARS_MAX = Math.max(...ALL_STARTS.map(({ length }) => length));
+const BEHIND: ReadonlyMap<string, RegExp> = new Map(
+  TOKEN_SHAPES.map(({ chars }) => [chars, new RegExp(`[${chars}]`)]),
+);
+
+const findShapes = (text: string, before: string, finding: Finding): void => {
+  const starts = new RegExp(ALL_STARTS.map(escaped).join("|"), "g");
+  for (let hit = starts.exec(text); hit !== null; hit = starts.exec(text)) {
+    const { index: start } = hit;
+    const shape = STARTS.get(hit[0]);
+    if (shape === undefined) throw new Error("every start belongs to a shape");
+    starts.lastIndex = start + 1;
+    if (BEHIND.get(shape.chars)?.test(start === 0 ? before : (text[start - 1] ?? ""))) continue;
+    const end = endOf(shape.whole, text, start);
+    if (end !== undefined) finding.found.push({ start, end, name: shape.name });
+    if (endOf(shape.open, text, start) !== undefined) finding.open = Math.min(finding.open, start);
+    starts.lastIndex = end ?? start + 1;
+  }
+  for (let start = Math.max(0, text.length - START_CHARS_MAX + 1); start < finding.open; start += 1) {
+    const end = text.slice(start);
+    if (ALL_STARTS.some((one) => one.startsWith(end))) finding.open = start;
+  }
+};
+
+const endOf = (expression: RegExp, text: string, start: number): number | undefined => {
+  expression.lastIndex = start;
+  return expression.test(text) ? expression.lastIndex : undefined;
+};
+
+/** What waits is looked at again when it has grown by an eighth, so that tiny chunks cost no more than large ones. */
+const GROWTH = 8;
+/** Below this it is looked at every time: nobody who watches waits for the rest of a line. */
+const LOOKED_AT_EACH_TIME = 1_024;
+
+const openStream = (scan: Scan): RedactingStream => {
+  let waiting = "";
+  let looked = 0;
+  let before = "";
+  const said = (text: string): Buffer => Buffer.from(text, "latin1");
+  const take = (upTo: number, spans: readonly Span[]): Buffer => {
+    const told = replaced(waiting.slice(0, upTo), spans);
+    before = upTo === 0 ? before : (waiting[upTo - 1] ?? "");
+    waiting = waiting.slice(upTo);
+    looked = waiting.length;
+    return said(told);
+  };
+  return {
+    push: (chunk) => {
+      waiting += chunk.toString("latin1");
+      if (looked > LOOKED_AT_EACH_TIME && waiting.length < looked * (1 + 1 / GROWTH)) return said("");
+      const { spans, open } = scan(waiting, before);
+      const across = spans.find(({ end }) => end > open);
+      const upTo = Math.min(open, across?.start ?? open);
+      const complete = spans.filter(({ end }) => end <= upTo);
+      // The usual case: nothing is secret, nothing waits, and the bytes go through as they came.
+      if (upTo === chunk.length && upTo === waiting.length && complete.length === 0) {
+        before = waiting.at(-1) ?? before;
+        waiting = "";
+        looked = 0;
+        return chunk;
+      }
+      return take(upTo, complete);
+    },
+    end: () => take(waiting.length, scan(waiting, before).spans),
+  };
+};
+
+/** A file may be larger than any string. */
+const WINDOW_BYTES = 1_048_576;
+
+const valueSearch = (secrets: readonly Secret[]): Redactor["valuesIn"] => {
+  const search = literalSearch(secrets);
+  const longest = Math.max(0, ...formsOf(secrets).map(({ text }) => text.length));
+  return (bytes) => {
+    const names = new Set<string>();
+    for (let from = 0; longest > 0 && from < bytes.length; from += WINDOW_BYTES) {
+      const finding: Finding = { found: [], open: 0 };
+      search(bytes.toString("latin1", from, Math.min(bytes.length, from + WINDOW_BYTES + longest)), finding);
+      for (const { name } of joined(finding.found)) names.add(name);
+    }
+    return [...names];
+  };
+};

@@ -1,0 +1,70 @@
+import type { Caller, Command } from "../core/commands.js";
+import { isRecord } from "../core/defects.js";
+import { LedgerError } from "../core/errors.js";
+import type { Redactor } from "../core/redact.js";
+
+type Said = { readonly caller: Caller; readonly idempotencyKey?: string };
+
+// The one gate into the journal: what passes it is hashed, stored, cached, exported and shown. Words lose their secrets here;
+// where a name or an order holds one, the command is refused, because another text in its place would be another order.
+export const withoutSecrets = (
+  redactor: Redactor,
+  command: Command,
+  { caller, idempotencyKey }: Said,
+): Command => {
+  for (const [what, text] of Object.entries({
+    "The caller's name": caller.name,
+    "The session key": caller.sessionKey,
+    "The idempotency key": idempotencyKey ?? "",
+  }))
+    if (redactor.text(text) !== text) throw holdsSecret(what, redactor.text(text));
+  // Nothing the engine says is an order, and a verdict that was refused would be given again for ever.
+  return redacted(redactor, command, "", caller.role === "engine") as Command;
+};
+
+/** Keys whose values are words for people and models, and nothing else. */
+const WORDS: ReadonlySet<string> = new Set([
+  "goal",
+  "originalRequest",
+  "description",
+  "descriptor",
+  "result",
+  "evidence",
+  "reason",
+  "message",
+  "tail",
+  "error",
+  "key",
+  "value",
+  "name",
+  "request",
+]);
+
+const redacted = (redactor: Redactor, value: unknown, at: string, isWords: boolean): unknown => {
+  if (typeof value === "string") {
+    const text = redactor.text(value);
+    if (text === value || isWords) return text;
+    throw holdsSecret(at, text);
+  }
+  if (isWords) return redactor.deep(value);
+  if (Array.isArray(value)) return mapped(value, (one, n) => redacted(redactor, one, `${at}[${n}]`, false));
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]) => {
+    const place = at === "" ? key : `${at}.${key}`;
+    return [key, redacted(redactor, inner, place, WORDS.has(key))] as const;
+  });
+  return entries.every(([key, inner]) => inner === value[key]) ? value : Object.fromEntries(entries);
+};
+
+const mapped = (list: readonly unknown[], work: (one: unknown, n: number) => unknown): readonly unknown[] => {
+  const all = list.map(work);
+  return all.every((one, n) => one === list[n]) ? list : all;
+};
+
+const holdsSecret = (what: string, redactedText: string): LedgerError => {
+  const [, name = "a token"] = /\[redacted:([^\]]+)\]/.exec(redactedText) ?? [];
+  return new LedgerError("invalid_input", `${what} holds a secret (${name}), and would be stored.`, {
+    hint: "Name a variable instead and pass it on (agents.NAME.env, workspace.passEnv). If it is none: secrets.except.",
+    details: { at: what, name },
+  });
+};

@@ -1,0 +1,21 @@
+import { existsSync } from "node:fs";
+import { createRedactor, type Redactor } from "../core/redact.js";
+import { type SortedVariables, secretsIn } from "../core/secrets.js";
+import type { Settings } from "./schema.js";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Which variables of an environment hold secrets, by these settings. */
+export const secretVariables = (
+  { agents, workspace, secrets }: Settings,
+  environment: Env,
+): SortedVariables =>
+  secretsIn({
+    environment,
+    passed: [...workspace.passEnv, ...Object.values(agents).flatMap(({ env }) => env)],
+    ...secrets,
+    exists: existsSync,
+  });
+
+export const redactorFor = (settings: Settings, environment: Env): Redactor =>
+  createRedactor(secretVariables(settings, environment).secrets);

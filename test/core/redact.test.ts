@@ -1,0 +1,188 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createRedactor, type Redactor } from "../../src/core/redact.js";
+
+const VALUE = 'q7/Zt+"p wü\\rz';
+const redactor = createRedactor([
+  { name: "SHOP_TOKEN", value: VALUE },
+  { name: "PLAIN", value: "abcdefgh12345678" },
+  { name: "LONGER", value: "abcdefgh12345678-and-more" },
+]);
+
+/** Random letters, so that scanners of this repository find no token in it. */
+const letters = (count: number, of = "aB3dE6gH9jK2mN5pQ8sT"): string =>
+  Array.from({ length: count }, (_, n) => of[(n * 7 + 3) % of.length]).join("");
+
+/** The same text in pieces of these lengths, over and over. */
+const streamed = (one: Redactor, text: string, lengths: readonly number[]): string => {
+  const stream = one.stream();
+  const bytes = Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let from = 0, n = 0; from < bytes.length; n += 1) {
+    const length = lengths[n % lengths.length] ?? 1;
+    parts.push(stream.push(bytes.subarray(from, from + length)));
+    from += length;
+  }
+  return Buffer.concat([...parts, stream.end()]).toString();
+};
+
+describe("a known value", () => {
+  const uri = encodeURIComponent(VALUE);
+  const bytes = Buffer.from(VALUE);
+  it.each([
+    ["raw", VALUE],
+    ["in JSON", JSON.stringify(VALUE).slice(1, -1)],
+    ["percent-encoded", uri],
+    ["percent-encoded in lower case", uri.replace(/%../g, (byte) => byte.toLowerCase())],
+    ["in a form", uri.replaceAll("%20", "+")],
+    ["percent-encoded as a path", uri.replaceAll("%2F", "/")],
+    ["hex", bytes.toString("hex")],
+    ["HEX", bytes.toString("hex").toUpperCase()],
+    ["base64", bytes.toString("base64")],
+    ["base64url", bytes.toString("base64url")],
+    ["coloured", `${VALUE.slice(0, 4)}\u001b[31m${VALUE.slice(4, 6)}\u001b[0;1m${VALUE.slice(6)}`],
+  ])("is redacted %s", (_, form) => {
+    expect(redactor.text(`(${form})`)).toBe("([redacted:SHOP_TOKEN])");
+    expect(streamed(redactor, `(${form})`, [64])).toBe("([redacted:SHOP_TOKEN])");
+    expect(streamed(redactor, `(${form})`, [1])).toBe("([redacted:SHOP_TOKEN])");
+  });
+
+  it.each(["", "u", "us", "user", "user:"])("is redacted in base64 behind %o", (before) => {
+    const encoded = Buffer.from(`${before}${VALUE}:more`).toString("base64");
+    const told = redactor.text(encoded);
+    expect(told).toContain("[redacted:SHOP_TOKEN]");
+    for (const inner of [1, 2, 3])
+      expect(Buffer.from(told.slice(inner), "base64").toString("latin1")).not.toContain(
+        Buffer.from(VALUE).toString("latin1").slice(3, 9),
+      );
+  });
+
+  it("is redacted under its own name where another one begins alike", () => {
+    expect(redactor.text("abcdefgh12345678-and-more abcdefgh12345678-and")).toBe(
+      "[redacted:LONGER] [redacted:PLAIN]-and",
+    );
+  });
+
+  it("is redacted wherever a chunk ends", () => {
+    const text = `x${VALUE}y abcdefgh12345678-and-more\u001b[1mabcdefgh\u001b[0m12345678 tail`;
+    const whole = redactor.text(text);
+    expect(whole).toBe("x[redacted:SHOP_TOKEN]y [redacted:LONGER]\u001b[1m[redacted:PLAIN] tail");
+    for (let cut = 1; cut < Buffer.byteLength(text); cut += 1)
+      expect(streamed(redactor, text, [cut, 1_000])).toBe(whole);
+  });
+
+  it("is found in files of any size, on both sides of a window's end", () => {
+    const file = Buffer.alloc(3_000_000, "-");
+    expect(redactor.valuesIn(file)).toEqual([]);
+    for (const at of [0, 1_048_570, 2_097_151, 3_000_000 - 16]) {
+      const copy = Buffer.from(file);
+      copy.write("abcdefgh12345678", at);
+      expect(redactor.valuesIn(copy)).toEqual(["PLAIN"]);
+    }
+  });
+});
+
+const key = `-----BEGIN RSA PRIVATE KEY-----\n${letters(64)}\n${letters(64)}==\n-----END RSA PRIVATE KEY-----`;
+const jwt = `eyJ${letters(20)}.eyJ${letters(40)}.${letters(43)}`;
+
+describe("a well-known token", () => {
+  it.each([
+    ["github_token", `ghp_${letters(36)}`],
+    ["github_token", `github_pat_${letters(22)}_${letters(59)}`],
+    ["gitlab_token", `glpat-${letters(20)}`],
+    ["npm_token", `npm_${letters(36)}`],
+    ["aws_access_key", `AKIA${letters(16, "ABCDEFGH234567")}`],
+    ["google_api_key", `AIza${letters(35)}`],
+    ["slack_token", `xoxb-1234567890-${letters(24)}`],
+    ["api_key", `sk-proj-${letters(60)}`],
+    ["api_key", `sk-ant-api03-${letters(80)}`],
+    ["stripe_key", `sk_live_${letters(24)}`],
+    ["json_web_token", jwt],
+    ["private_key", key],
+    ["private_key", JSON.stringify(key).slice(1, -1)],
+  ])("%s is redacted: %s", (name, token) => {
+    for (const [before, behind] of [
+      ["", ""],
+      ["'", "'\n"],
+      ["TOKEN=", " next"],
+      ["https://me:", "@host/"],
+    ]) {
+      const text = `${before}${token}${behind}`;
+      expect(redactor.text(text)).toBe(`${before}[redacted:${name}]${behind}`);
+      expect(streamed(redactor, text, [3])).toBe(redactor.text(text));
+    }
+  });
+
+  it("is redacted in a header", () => {
+    expect(redactor.text(`authorization: Bearer ${letters(40)}\r\n`)).toBe(
+      "authorization: [redacted:bearer_token]\r\n",
+    );
+  });
+
+  it.each([
+    "3f786850e387550fdab836ed7e6dc881de23001b",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
+    "task-force-of-many-words-with-dashes-between-them-1",
+    "sk-loading-indicator-container-inner-part-two",
+    "ghp_short eyJhbGciOiJIUzI1NiJ9 npm_config_registry AKIAlowercase bearer of news",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "-----BEGIN PRIVATE KEY----- is how it begins",
+    "run_0198f3a2b4c5d6e7f8091a2b3c4d5e6f at 2026-11-21T20:44:34.123Z",
+  ])("is not seen in %s", (text) => {
+    expect(createRedactor([]).text(text)).toBe(text);
+    expect(streamed(createRedactor([]), text, [5])).toBe(text);
+  });
+});
+
+describe("what is not secret", () => {
+  it("stays as it is, bytes and all, however it is cut", () => {
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    const words = fc.constantFrom(
+      "abcdefgh",
+      "ghp_",
+      "eyJ",
+      "bearer ",
+      "-----BEGIN ",
+      "\u001b[",
+      "\u001b[3m",
+      "\n",
+    );
+    const parts = fc.array(
+      fc.oneof(
+        bytes,
+        words.map((word) => Buffer.from(word)),
+      ),
+      { maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(parts, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (given, lengths) => {
+        const text = Buffer.concat(given).toString("latin1");
+        const stream = redactor.stream();
+        const told: Buffer[] = [];
+        for (let from = 0, n = 0; from < text.length; n += 1) {
+          const length = lengths[n % lengths.length] ?? 1;
+          told.push(stream.push(Buffer.from(text.slice(from, from + length), "latin1")));
+          from += length;
+        }
+        told.push(stream.end());
+        expect(Buffer.concat(told).toString("latin1")).toBe(redactor.text(text));
+      }),
+    );
+  });
+
+  it("is handed on at the end of its line, not when the next one comes", () => {
+    const stream = redactor.stream();
+    for (const line of ["one\n", "......", "compiling (3/4)", "\u001b[32mok\u001b[0m\n"])
+      expect(stream.push(Buffer.from(line)).toString()).toBe(line);
+  });
+
+  it("is the same value when nothing in it is secret", () => {
+    const value = { list: [1, "two", null], inner: { "a key": true } };
+    expect(redactor.deep(value)).toBe(value);
+    expect(redactor.deep({ list: ["abcdefgh12345678"], abcdefgh12345678: 1 })).toEqual({
+      list: ["[redacted:PLAIN]"],
+      "[redacted:PLAIN]": 1,
+    });
+  });
+});
