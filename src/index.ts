@@ -85,5 +85,6 @@ export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingGroups, settingsWire } from "./settings/schema.js";
+export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";

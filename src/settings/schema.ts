@@ -40,6 +40,8 @@ export type Settings = {
     readonly setup: readonly (readonly string[])[];
     /** Paths of the project that workspaces share, such as installed packages. */
     readonly share: readonly string[];
+    /** Paths that set-up makes and that are kept for trees with the same lockfiles. */
+    readonly cache: readonly string[];
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
@@ -217,6 +219,15 @@ const WorkspaceKeys = closed({
     {
       title: "Shared paths",
       description: "Paths copied into fresh trees from your checkout, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
+  cache: list(
+    "words",
+    {
+      title: "Kept paths",
+      description: "What set-up makes and is kept for trees with the same lockfiles, such as node_modules.",
     },
     SharedPath,
     ENTRIES_MAX,
