@@ -207,7 +207,7 @@ describe("nothing is kept", () => {
     };
     await setUp();
     const [whole] = kept();
-    const { said, tree } = await setUp({ isBase: false }, { run });
+    const { said, tree } = await setUp({ isBase: false }, { run, runHeld: run });
     expect(said).not.toEqual([HIT]);
     expect(readdirSync(tree)).toEqual(["package.json"]);
     expect(kept()).toEqual([whole]);
