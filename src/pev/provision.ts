@@ -55,9 +55,8 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
     (run: RunFor): Run =>
     (argv) =>
       run(argv, Math.ceil(until - performance.now()));
-  const [run, runHeld] = [within(input.run), within(input.runHeld)];
   const records: ProvisionRecord[] = [];
-  for await (const perform of tasksOf(input, run, runHeld)) {
+  for await (const perform of tasksOf(input, within(input.run), within(input.runHeld))) {
     const startedAt = performance.now();
     const done = await perform();
     const durationMs = Math.round(performance.now() - startedAt);
