@@ -101,6 +101,8 @@ export interface RunLedger extends Keeping {
   selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
+  /** A text as it may be shown: without the values of secret variables, and without tokens. */
+  redact(text: string): string;
   close(): Promise<void>;
 }
 
@@ -183,6 +185,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
 };
@@ -327,6 +330,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {

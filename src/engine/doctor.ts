@@ -18,6 +18,7 @@ import {
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import {
+  cacheFindings,
   type IncludedFound,
   includedFindings,
   isAccessible,
@@ -37,6 +38,7 @@ export type DoctorInput = Rooms & {
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
+    readonly cache: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -50,6 +52,8 @@ export type DoctorInput = Rooms & {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Why workspace.cache keeps nothing. */
+  readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
 };
 
@@ -77,7 +81,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...variableFindings(input));
+  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input)];

@@ -6,7 +6,7 @@ import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -32,6 +32,9 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
+  /** Paths that set-up makes and that are kept, see setup-cache.ts; and the commit the user began with. */
+  readonly cache: readonly string[];
+  readonly userBase: string | null;
   /** Whether somebody will ask which files were written. */
   readonly watched: boolean;
   readonly validatorDigest: string;
@@ -89,11 +92,11 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     provision: async () => {
       if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
       await frame.fillCaches(tree);
+      const toLay = { tree, setup, included: await included.get() };
       return provision({
-        tree,
+        ...toLay,
         projectDir,
-        included: await included.get(),
-        setup,
+        cache: await cacheFor({ ...options, ...toLay }),
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { Run, Step } from "../core/run.js";
 import type { Project } from "./project.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { roomEnvironment } from "./room-environment.js";
 import { runProcess } from "./sandbox.js";
 import { exactPatterns, findIncluded, type Inclusion } from "./worktree-include.js";
@@ -18,11 +18,13 @@ export const provisionWorkspace = async (
   step: Step,
   placeFolder: string,
   tree: string,
+  commit: string,
   signal: AbortSignal,
 ): Promise<void> => {
   const {
     setup,
     share,
+    store,
     folder: projectDir,
     ownFiles,
     places,
@@ -47,6 +49,8 @@ export const provisionWorkspace = async (
     projectDir,
     included,
     setup,
+    cache:
+      store && (await cacheFor({ ...project, store, tree, included, commit, userBase: run.base, signal })),
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,

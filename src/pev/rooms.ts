@@ -53,7 +53,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { ownFiles, setup, share, baseCache } = project;
+  const { ownFiles, setup, share, cache, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -64,6 +64,8 @@ export const openRoom = (
     ownFiles,
     setup,
     share,
+    cache,
+    userBase: run.base,
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,

@@ -5,6 +5,7 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import {
   type About,
@@ -40,6 +41,8 @@ export type Settings = {
     readonly setup: readonly (readonly string[])[];
     /** Paths of the project that workspaces share, such as installed packages. */
     readonly share: readonly string[];
+    /** Paths that set-up makes and that are kept for trees with the same lockfiles. */
+    readonly cache: readonly string[];
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
@@ -113,18 +116,6 @@ const Agent = closed({
 });
 
 const Agents = z.record(AgentName, Agent);
-
-/** In the order they are shown; what is in an object is in the group of its name. */
-export const settingGroups = {
-  runLedger: "RunLedger",
-  run: "Run",
-  agents: "Agents",
-  workspace: "Workspace",
-  isolation: "Isolation",
-  limits: "Limits",
-  secrets: "Secrets",
-  rollout: "Rollout",
-} as const;
 
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
@@ -217,6 +208,15 @@ const WorkspaceKeys = closed({
     {
       title: "Shared paths",
       description: "Paths copied into fresh trees from your checkout, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
+  cache: list(
+    "words",
+    {
+      title: "Kept paths",
+      description: "What set-up makes and is kept for trees with the same lockfiles, such as node_modules.",
     },
     SharedPath,
     ENTRIES_MAX,

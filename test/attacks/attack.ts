@@ -38,7 +38,12 @@ export type Scene = {
   /** Where another agent's work lies. */
   readonly otherWorkspace: string;
   /** A process of the user's, with secrets in its environment, and where the user's programs listen. */
-  readonly neighbour: { readonly pid: number; readonly socket: string; readonly port: number };
+  readonly neighbour: {
+    readonly pid: number;
+    readonly socket: string;
+    readonly abstract: string;
+    readonly port: number;
+  };
   write(files: Readonly<Record<string, string>>): Promise<void>;
   read(path: string): Promise<string>;
   remove(path: string): Promise<void>;
@@ -49,6 +54,8 @@ export type Scene = {
 /** Whoever calls tools instead of working in a folder. */
 export type Desk = {
   readonly app: RunLedger;
+  /** The value of a secret variable. */
+  readonly secret: string;
   /** A run that an executor has been given a step of, and that waits for approval of another one. */
   readonly run: Run;
   /** Calls the tools that this caller is given. */

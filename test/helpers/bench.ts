@@ -135,6 +135,7 @@ const projectOf = async (
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
+    cache: [],
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),

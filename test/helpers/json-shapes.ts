@@ -470,6 +470,8 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     blobBytes: count,
     workspaces: z.array(text),
     logs: z.array(text),
+    setups: count.describe("copies of what set-up made, unused for a week"),
+    setupBytes: count,
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
   }),
   tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },

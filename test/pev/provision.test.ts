@@ -31,6 +31,7 @@ const prepare = async (more: Partial<Provisioning>) => {
     setup: [],
     share: [],
     included: { files: [], problem: null },
+    cache: null,
     whenPresent: "replace",
     timeoutMs: 20_000,
     run,

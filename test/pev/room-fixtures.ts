@@ -111,6 +111,8 @@ export const cleanRoomOptions = async (
     ownFiles: [],
     setup: [],
     share: [],
+    cache: [],
+    userBase: null,
     validatorDigest: "digest",
     baseCache: memoryCache(),
   };

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createRollout, openMarkdownBoard, type Run, type RunLedger } from "../../src/index.js";
@@ -157,6 +157,19 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "workspace.share": async () => {
     const app = await project("workspace: { share: [shared] }\n", done);
     expect((await driven(app, commandPlan("test -f shared/tool.txt"))).steps[0]?.state).toMatchObject(passes);
+  },
+  "workspace.cache": async () => {
+    const settings =
+      "workspace: { setup: [[sh, -c, 'mkdir -p shared; echo made > shared/it']], cache: [shared] }\n";
+    const app = await project(settings, done);
+    await shop?.write({ "package-lock.json": "{}\n" });
+    shop?.git("add", "package-lock.json");
+    shop?.git("commit", "--quiet", "-m", "lock");
+    await rm(join(app.projectDir, "shared"), { recursive: true });
+    expect((await driven(app, commandPlan("test -f shared/it"))).steps[0]?.state).toMatchObject({
+      ...passes,
+      verdict: { provision: [{ what: expect.stringMatching(/ \(from the cache\)$/) }] },
+    });
   },
   "workspace.passEnv": async () => {
     const app = await project("workspace: { passEnv: [XDG_STATE_HOME] }\n", done);

@@ -29,7 +29,7 @@ describe("loadSettings", () => {
       agents: {},
       maxParallelSteps: 4,
       protect: [],
-      workspace: { setup: [], share: [], passEnv: [] },
+      workspace: { setup: [], share: [], cache: [], passEnv: [] },
       isolation: { minimum: 0, maximum: 3, visible: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
@@ -86,6 +86,7 @@ describe("loadSettings", () => {
       "runLedger.writeThrough",
       "secrets.except",
       "secrets.names",
+      "workspace.cache",
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
@@ -100,7 +101,7 @@ agents:
   reviewer: { kind: command, run: [review] }
 maxParallelSteps: 8
 protect: ["test/**"]
-workspace: { setup: [[npm, ci]], share: [node_modules], passEnv: [CI] }
+workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
@@ -121,7 +122,7 @@ rollout: { board: BOARD.md }
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
-      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], passEnv: ["CI"] },
+      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
       isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
       limits: {
         memoryBytes: 2 * 1024 ** 3,

@@ -38,7 +38,7 @@ export const liveLine = (output: Output, interrupted: AbortSignal): LiveLine => 
   };
   interrupted.addEventListener("abort", stopping, { once: true });
   return {
-    above: (text) => void output.err.write(`${CLEAR}${text}\n`),
+    above: (text) => void output.err.write(`${CLEAR}${output.redact(text)}\n`),
     show: (run) => {
       now = activityOf(run);
     },

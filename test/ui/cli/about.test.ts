@@ -167,6 +167,20 @@ describe("doctor", () => {
     });
   });
 
+  it.each([
+    ["set-up is missing", "cache: [deps]", "does nothing without workspace.setup."],
+    [
+      "it is shared as well",
+      "cache: [deps], share: [deps], setup: [[sh]]",
+      "deps is in workspace.share as well.",
+    ],
+    ["it is tracked", "cache: [README.md], setup: [[sh]]", "Nothing is kept: README.md is tracked."],
+    ["there is no lockfile", "cache: [deps], setup: [[sh]]", "Nothing is kept: the tree has no lockfile."],
+  ])("warns of a cache that keeps nothing because %s", async (_, keys, message) => {
+    const desk = await open({ ...shop, "runledger.yaml": `${CAST}workspace: { ${keys} }\n` });
+    expect(await finding(desk, "workspace.cache")).toMatchObject({ status: "warn", message });
+  });
+
   it("finds a place where no workspace can be made", async () => {
     const desk = await open();
     await writeFile(join(desk.place, "a-file"), "");
@@ -309,6 +323,7 @@ describe("status", () => {
                  agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
+                 workspace.cache               []                                                                              default
                  workspace.passEnv             []                                                                              default
       Isolation  isolation.minimum             0                                                                               default
                  isolation.maximum             3                                                                               default
@@ -415,6 +430,7 @@ describe("status", () => {
             "names": [],
           },
           "workspace": {
+            "cache": [],
             "passEnv": [],
             "setup": [],
             "share": [],
