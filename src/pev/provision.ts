@@ -55,9 +55,8 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
     (run: RunFor): Run =>
     (argv) =>
       run(argv, Math.ceil(until - performance.now()));
-  const runs = { run: within(input.run), runHeld: within(input.runHeld) };
   const records: ProvisionRecord[] = [];
-  for await (const perform of tasksOf(input, runs)) {
+  for await (const perform of tasksOf(input, within(input.run), within(input.runHeld))) {
     const startedAt = performance.now();
     const done = await perform();
     const durationMs = Math.round(performance.now() - startedAt);
@@ -71,13 +70,12 @@ export const provision = async (input: Provisioning): Promise<readonly Provision
 };
 
 type Run = (argv: readonly string[]) => Promise<ProcessEnd>;
-type Runs = { readonly run: Run; readonly runHeld: Run };
 
 /** Undefined when there is nothing to tell. */
 type Task = () => Promise<{ readonly what: string; readonly problem: Problem } | undefined>;
 
 /** Local settings come first: what is installed after them may read them. */
-async function* tasksOf(input: Provisioning, { run, runHeld }: Runs): AsyncGenerator<Task, void> {
+async function* tasksOf(input: Provisioning, run: Run, runHeld: Run): AsyncGenerator<Task, void> {
   const { included, share, setup, cache } = input;
   if (included.problem !== null || included.files.length > 0) yield () => layFiles(input);
   for (const path of share)
