@@ -4,6 +4,7 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
@@ -91,18 +92,6 @@ const Agent = closed({
 });
 
 const Agents = z.record(AgentName, Agent);
-
-/** In the order they are shown; what is in an object is in the group of its name. */
-export const settingGroups = {
-  runLedger: "RunLedger",
-  run: "Run",
-  agents: "Agents",
-  workspace: "Workspace",
-  isolation: "Isolation",
-  limits: "Limits",
-  secrets: "Secrets",
-  rollout: "Rollout",
-} as const;
 
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
