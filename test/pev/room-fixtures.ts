@@ -110,6 +110,7 @@ export const cleanRoomOptions = async (
     setup: [],
     share: [],
     validatorDigest: "digest",
+    heldOut: null,
     baseCache: memoryCache(),
   };
 };
