@@ -58,6 +58,7 @@ export const errorKinds = {
   git_failed: "environment",
   provision_failed: "environment",
   held_out_unfit: "environment",
+  isolation_unmet: "environment",
   store_unavailable: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",

@@ -8,7 +8,7 @@ import type { HeldOut } from "./held-out.js";
 import { layFiles, layFilesOver } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -34,6 +34,9 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
+  /** Paths that set-up makes and that are kept, see setup-cache.ts; and the commit the user began with. */
+  readonly cache: readonly string[];
+  readonly userBase: string | null;
   /** Whether somebody will ask which files were written. */
   readonly watched: boolean;
   readonly validatorDigest: string;
@@ -70,7 +73,6 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
   const usual = new Set<string>();
   const heldOut = new Set<string>();
@@ -107,15 +109,16 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     provision: async () => {
       if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
       await frame.fillCaches(tree);
+      const toLay = { tree, setup, included: await included.get() };
       return provision({
-        tree,
+        ...toLay,
         projectDir,
-        included: await included.get(),
-        setup,
+        cache: await cacheFor({ ...options, ...toLay }),
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,
-        run,
+        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
     },
     changedWhileJudged: async () =>
@@ -139,7 +142,8 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  return openRoomFrame(options, folder);
+  // The room's git borrows what it does not have.
+  return openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
 };
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {

@@ -253,7 +253,8 @@ const beginningOf = (project: Project): Pick<Pev, "captureBase" | "requireHeldOu
 });
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
-  const { store, folder, ownFiles, redactor } = project;
+  const { store, folder, ownFiles, isolation, redactor } = project;
+  await isolation.level(store !== null);
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];

@@ -1,7 +1,8 @@
-import { lstat, mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LaidFile } from "../../validators/room.js";
-import { ignoreExisting, removeFolder } from "./private-folder.js";
+import { makeFolders } from "./copying.js";
+import { removeFolder } from "./private-folder.js";
 import { partsOf } from "./tree-files.js";
 
 /** Files of the judge in a tree that may be full of traps: through no link, over nothing that lies there. */
@@ -31,15 +32,4 @@ export const layFilesOver = async (tree: string, files: readonly LaidFile[]): Pr
     await removeFolder(join(folder, parts.at(-1) ?? ""));
   }
   return layFiles(tree, files);
-};
-
-/** Makes what is missing, and never goes through a link: those in the tree were made by an agent. */
-export const makeFolders = async (tree: string, parts: readonly string[]): Promise<string | undefined> => {
-  let at = tree;
-  for (const part of parts) {
-    at = join(at, part);
-    await mkdir(at).catch(ignoreExisting);
-    if (!(await lstat(at)).isDirectory()) return undefined;
-  }
-  return at;
 };

@@ -27,6 +27,7 @@ export const openRoom = (
     places,
     walls,
     disposal,
+    isolation,
     passEnv,
     cacheFolder,
     putBlob,
@@ -39,6 +40,7 @@ export const openRoom = (
     places,
     walls,
     disposal,
+    isolation,
     runId: run.runId,
     name,
     passEnv,
@@ -53,8 +55,7 @@ export const openRoom = (
   const heldOut = heldOutOf(project, validator);
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-
-  const { ownFiles, setup, share, baseCache } = project;
+  const { ownFiles, setup, share, cache, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -65,6 +66,8 @@ export const openRoom = (
     ownFiles,
     setup,
     share,
+    cache,
+    userBase: run.base,
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,
