@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSuspects, type Suspects, type Trial } from "../helpers/suspects.js";
 import { SWEEP_MS, sliceOf, sweepSize } from "../helpers/sweep.js";
 import { has } from "../helpers/toolchain-samples.js";
+import type { Level } from "./attack.js";
 import { carryOut, type HonestChange, type HonestProject } from "./honest/change.js";
 import { goShop } from "./honest/go.js";
 import { javaCalc } from "./honest/java.js";
 import { nodeShop } from "./honest/node.js";
 import { pythonShop } from "./honest/python.js";
 import { rustShop } from "./honest/rust.js";
+import { levels, settingsOf } from "./levels.js";
 
 const projects: readonly HonestProject[] = [nodeShop, pythonShop, goShop, rustShop, javaCalc];
 const corpus = projects.flatMap(({ name, changes }) => changes.map(({ does }) => `${name}: ${does}`));
@@ -25,21 +27,28 @@ describe("the honest corpus", () => {
   });
 });
 
-describe.each(projects)("in $name, an honest agent that", (project) => {
+/** Where rooms are weakest and where they are narrowest. */
+const judgedAt = [...new Set([Math.min(...levels), Math.max(...levels)])] as readonly Level[];
+const cases = judgedAt.flatMap((level) =>
+  projects.map((project) => ({ level, project, name: project.name })),
+);
+
+describe.each(cases)("in $name, at level $level, an honest agent that", ({ level, project }) => {
   const missing = project.programs.filter((program) => !has(program));
   const changes = project.changes.filter(({ does }) => chosen.has(`${project.name}: ${does}`));
   const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not on this machine)`;
   if (changes.length === 0) return;
   let suspects: Suspects;
   beforeAll(async () => {
-    suspects = await openSuspects(project.files);
+    const settings = JSON.stringify(settingsOf(level));
+    suspects = await openSuspects({ ...project.files, "runledger.yaml": `${settings}\n` });
   });
   afterAll(() => suspects.dispose());
 
   it.skipIf(missing.length > 0).each(changes.map((change) => [`${change.does}${why}`, change] as const))(
     "%s",
     async (_does, change) => {
-      expect(endOf(await judged(suspects, project, change))).toMatch(wantedEnd(change));
+      expect(endOf(await judged(suspects, project, change))).toMatch(wantedEnd(change, level));
     },
     SWEEP_MS,
   );
@@ -48,9 +57,15 @@ describe.each(projects)("in $name, an honest agent that", (project) => {
 const judged = (suspects: Suspects, { repair }: HonestProject, change: HonestChange): Promise<Trial> =>
   suspects.try((scene) => carryOut(change, repair, scene), { timeout: "10m", ...change.step }, change.plan);
 
-const wantedEnd = ({ refused }: HonestChange): RegExp =>
-  refused === undefined ? /^verified$/ : new RegExp(`^refused as ${refused.as}: `);
+const wantedEnd = ({ refused }: HonestChange, level: Level): RegExp =>
+  refused === undefined
+    ? new RegExp(`^verified at level ${level}$`)
+    : new RegExp(`^refused as ${refused.as}: `);
 
 /** How it ended, with all that its judge said. */
-const endOf = ({ run, reason, message }: Trial): string =>
-  run.state.status === "completed" ? "verified" : `refused as ${reason}: ${message}`;
+const endOf = ({ run, reason, message }: Trial): string => {
+  const state = run.steps[0]?.state;
+  return run.state.status === "completed" && state?.status === "completed"
+    ? `verified at level ${state.verdict?.isolationLevel}`
+    : `refused as ${reason}: ${message}`;
+};
