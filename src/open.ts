@@ -29,6 +29,7 @@ import type { Applied, Patch } from "./pev/checkout.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
+import { createIsolation } from "./pev/isolation/isolation.js";
 import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -100,6 +101,8 @@ export interface RunLedger extends Keeping {
   selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
+  /** A text as it may be shown: without the values of secret variables, and without tokens. */
+  redact(text: string): string;
   close(): Promise<void>;
 }
 
@@ -182,6 +185,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
 };
@@ -224,15 +228,24 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const walls = openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
-    walls: openWalls(settings.limits),
+    walls,
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    isolation: createIsolation({
+      ...settings.isolation,
+      environment: env,
+      checkout: projectDir,
+      dataDir,
+      workspaceRoot: workspaceRoot(env),
+      walls,
+    }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
@@ -309,6 +322,7 @@ const examineAll = async (parts: {
     dataDir,
     workspaceRoot,
     isolated: store !== null,
+    isolation: project.isolation,
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
@@ -316,6 +330,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),
     leftovers: {

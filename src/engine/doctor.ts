@@ -16,7 +16,9 @@ import {
   variableFindings,
   warn,
 } from "./findings.js";
+import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import {
+  cacheFindings,
   type IncludedFound,
   includedFindings,
   isAccessible,
@@ -26,17 +28,17 @@ import {
   toolchainFindings,
 } from "./tree-findings.js";
 
-export type DoctorInput = {
+export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly isolated: boolean;
   readonly agents: Readonly<
     Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
   >;
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
+    readonly cache: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -50,6 +52,8 @@ export type DoctorInput = {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Why workspace.cache keeps nothing. */
+  readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
 };
 
@@ -77,19 +81,10 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...variableFindings(input));
+  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  findings.push(
-    input.isolated
-      ? ok("isolation", "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.")
-      : warn(
-          "isolation",
-          "Level 0: agents and judges share your folder.",
-          "Set runLedger.workspaceIsolation: true.",
-        ),
-  );
-  return findings;
+  return [...findings, await isolationFinding(input)];
 };
 
 const NODE_MIN = [20, 19] as const;

@@ -9,7 +9,9 @@ import { toRows } from "../ledger/journal.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
 import { dropRun } from "../pev/objects.js";
+import { removeFolder } from "../pev/private-folder.js";
 import type { Project } from "../pev/project.js";
+import { unusedSetups } from "../pev/setup-cache.js";
 import {
   type CommitsArrived,
   holdsCommits,
@@ -51,7 +53,7 @@ export interface Keeping {
   importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
   /** Archives and removes finished runs beyond `keep`, `maxRunHistory` when not given. */
   prune(options?: Partial<Pruning>): Promise<readonly Pruned[]>;
-  /** Removes what no run needs any more: blobs, workspaces and logs, git objects. */
+  /** Removes what no run needs any more: blobs, workspaces and logs, copies of set-ups, git objects. */
   collectGarbage(options?: { readonly dryRun?: boolean }): Promise<Collected>;
 }
 
@@ -101,6 +103,9 @@ export type Collected = {
   readonly workspaces: readonly string[];
   /** Removed runs whose logs went. */
   readonly logs: readonly string[];
+  /** Copies of what set-up made that nobody used for a week, and their bytes. */
+  readonly setups: number;
+  readonly setupBytes: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
 };
@@ -236,11 +241,14 @@ const collectGarbage = async (
   const gone = async (runId: string) => (await store.removalOf(runId)) !== undefined;
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const blobBytes = blobs.reduce((sum, { bytes }) => sum + bytes, 0);
-  const found = { blobs: blobs.length, blobBytes, workspaces, logs };
+  const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
+  const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const found = { blobs: blobs.length, blobBytes, workspaces, logs, setups: setups.length, setupBytes };
   if (dryRun) return { ...found, storeBytes: null };
   for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);
+  for (const { path } of setups) await removeFolder(path);
   return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store) };
 };
 

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, readdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { isLedgerError } from "../core/errors.js";
 import { PATHS_LISTED } from "../core/limits.js";
 import { type Finding, fail, ok, warn } from "./findings.js";
 
@@ -11,7 +12,9 @@ export type TreeInput = {
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
+    readonly cache: readonly string[];
   };
+  readonly uncached: () => Promise<string | null>;
   readonly environment: Environment;
 };
 
@@ -96,6 +99,26 @@ export const shareFindings = async ({
         : fail(`share ${path}`, "is not there.", "Install your dependencies, or mend workspace.share."),
     );
   return findings;
+};
+
+/** What workspace.cache asks for and does not get. */
+export const cacheFindings = async ({ workspace, uncached }: TreeInput): Promise<readonly Finding[]> => {
+  const { setup, share, cache } = workspace;
+  const check = "workspace.cache";
+  if (cache.length === 0) return [];
+  if (setup.length === 0)
+    return [warn(check, "does nothing without workspace.setup.", "runledger config unset workspace.cache")];
+  const both = cache.find((path) => share.includes(path));
+  if (both !== undefined)
+    return [warn(check, `${both} is in workspace.share as well.`, "Take it out of one of the two.")];
+  const why = await uncached().catch((error: unknown) => {
+    // What is wrong with the repository is told by its own finding.
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  });
+  if (why === undefined) return [];
+  if (why === null) return [ok(check, `${cache.join(", ")} kept by lockfile`)];
+  return [warn(check, `Nothing is kept: ${why}.`, "Commit a lockfile, and keep only what git ignores.")];
 };
 
 export type IncludedFound =

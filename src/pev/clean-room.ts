@@ -6,7 +6,7 @@ import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -32,6 +32,9 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly ownFiles: readonly string[];
   readonly setup: readonly (readonly string[])[];
   readonly share: readonly string[];
+  /** Paths that set-up makes and that are kept, see setup-cache.ts; and the commit the user began with. */
+  readonly cache: readonly string[];
+  readonly userBase: string | null;
   /** Whether somebody will ask which files were written. */
   readonly watched: boolean;
   readonly validatorDigest: string;
@@ -66,7 +69,6 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
@@ -90,15 +92,16 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     provision: async () => {
       if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
       await frame.fillCaches(tree);
+      const toLay = { tree, setup, included: await included.get() };
       return provision({
-        tree,
+        ...toLay,
         projectDir,
-        included: await included.get(),
-        setup,
+        cache: await cacheFor({ ...options, ...toLay }),
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,
-        run,
+        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
     },
     changedWhileJudged: async () => {
@@ -124,7 +127,8 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  return openRoomFrame(options, folder);
+  // The room's git borrows what it does not have.
+  return openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
 };
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { digestOf } from "../core/canonical.js";
+import { copyCommand } from "./copying.js";
 import { removeFolder } from "./private-folder.js";
-import { copyCommand } from "./provision.js";
 import type { ProcessEnd } from "./sandbox.js";
 
 export type GoCacheFilling = {
@@ -77,6 +77,6 @@ const keepSeed = async (filling: GoCacheFilling, seed: string): Promise<void> =>
   const { cacheFolder, goCache } = filling;
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(cacheFolder))
-    if (name !== basename(seed)) await removeFolder(join(cacheFolder, name));
+    if (name.startsWith("go-") && name !== basename(seed)) await removeFolder(join(cacheFolder, name));
   await copyWhole(filling, goCache, seed);
 };

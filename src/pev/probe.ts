@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isLedgerError } from "../core/errors.js";
 import { headOf } from "./checkout.js";
+import { listTree } from "./objects.js";
 import type { Project } from "./project.js";
+import { whyNotCached } from "./setup-cache.js";
 import { refuseUnfitTree } from "./unfit-repository.js";
 import { userGit } from "./user-git.js";
 import { findIncluded, INCLUDE_FILE, unignoredMatches } from "./worktree-include.js";
@@ -47,3 +49,10 @@ export type IncludedFound =
       /** Files that it names and git does not ignore, so they are not copied. */
       readonly unignored: readonly string[];
     };
+
+/** Why workspace.cache keeps nothing; null when it does, or when it says nothing. */
+export const probeCache = async ({ folder, store, cache }: Project): Promise<string | null> => {
+  if (store === null || cache.length === 0) return null;
+  const git = await userGit(folder);
+  return whyNotCached(await listTree(git.plumbing, await headOf(git)), cache);
+};

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { Run, Step } from "../core/run.js";
 import type { Project } from "./project.js";
-import { PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { roomEnvironment } from "./room-environment.js";
 import { runProcess } from "./sandbox.js";
 import { exactPatterns, findIncluded, type Inclusion } from "./worktree-include.js";
@@ -18,16 +18,19 @@ export const provisionWorkspace = async (
   step: Step,
   placeFolder: string,
   tree: string,
+  commit: string,
   signal: AbortSignal,
 ): Promise<void> => {
   const {
     setup,
     share,
+    store,
     folder: projectDir,
     ownFiles,
     places,
     passEnv,
     environment,
+    isolation,
     walls,
     redactor,
   } = project;
@@ -39,15 +42,20 @@ export const provisionWorkspace = async (
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
   const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
+  const confinement = await isolation.confine({ environment: env, folders: [tree, scratch], reads: [] });
+  const call = { cwd: tree, env, place, walls, signal, redactor };
   const records = await provision({
     tree,
     projectDir,
     included,
     setup,
+    cache:
+      store && (await cacheFor({ ...project, store, tree, included, commit, userBase: run.base, signal })),
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal, redactor }),
+    run: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs }),
+    runHeld: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs, confinement }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

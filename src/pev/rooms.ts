@@ -26,6 +26,7 @@ export const openRoom = (
     places,
     walls,
     disposal,
+    isolation,
     passEnv,
     cacheFolder,
     putBlob,
@@ -38,6 +39,7 @@ export const openRoom = (
     places,
     walls,
     disposal,
+    isolation,
     runId: run.runId,
     name,
     passEnv,
@@ -51,7 +53,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { ownFiles, setup, share, baseCache } = project;
+  const { ownFiles, setup, share, cache, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -62,6 +64,8 @@ export const openRoom = (
     ownFiles,
     setup,
     share,
+    cache,
+    userBase: run.base,
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,

@@ -114,7 +114,7 @@ const clone = async (
   await createWorkspace({ store, folder, commit });
   if (collided !== null && collided.tree !== null) await layTree({ store, folder, tree: collided.tree });
   signal.throwIfAborted();
-  await provisionWorkspace(project, run, step, path, folder, signal);
+  await provisionWorkspace(project, run, step, path, folder, commit, signal);
   return commit;
 };
 

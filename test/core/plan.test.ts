@@ -209,6 +209,35 @@ describe("readPlan refuses, saying where, what and what instead", () => {
     expect(told(() => readPlan(plan))).toEqual(expected);
   });
 
+  it.each([
+    ["one candidate", { candidates: 1 }, "steps[0].candidates: 1 → a whole number from 2 to 10"],
+    ["eleven candidates", { candidates: 11 }, "steps[0].candidates: 11 → a whole number from 2 to 10"],
+    ["a list of one", { candidates: ["coder"] }, "steps[0].candidates: "],
+    ["a blank agent among them", { candidates: ["coder", " "] }, "steps[0].candidates: "],
+    [
+      "an agent that there is not",
+      { candidates: ["coder", "codr"] },
+      `steps[0].candidates[1]: "codr" → one of "coder", "reviewer"`,
+    ],
+    [
+      "candidates without the owner agent",
+      { candidates: ["reviewer", "reviewer"] },
+      `steps[0].candidates: a list without it → candidates with the owner agent "coder" among them`,
+    ],
+    ["another way to pick", { candidates: 2, pick: "last" }, "steps[0].pick: "],
+    ["a pick of nothing", { pick: "first" }, "steps[0].pick: it without candidates → candidates beside it"],
+    [
+      "a person as the judge of a race",
+      { candidates: 2, validator: { type: "orchestrator_approval" } },
+      "steps[0].candidates: candidates of a step that a person approves → a judge that needs nobody",
+    ],
+  ])("%s", (_, over, expected) => {
+    const agents = ["coder", "reviewer"];
+    const said = told(() => readPlan(planOf(stepOf(over)), { agents }));
+    expect(said).toHaveLength(1);
+    expect(said[0]?.startsWith(expected)).toBe(true);
+  });
+
   it.each(["held_out"])("%s, which is not there yet", (key) => {
     expect(defectsOf(() => readPlan(planOf(stepOf({ [key]: 2 }))))).toMatchObject([
       { path: `steps[0].${key}`, found: "an unknown key" },

@@ -396,7 +396,7 @@ describe("Collecting garbage", () => {
     await utimes(file, old, old);
     const workspaces = async () => (await readdir(join(shop.place, "state/runledger/workspaces"))).length;
     expect(await workspaces()).toBe(2);
-    const expected = { blobs: 1, workspaces: [cancelled.runId], logs: [] };
+    const expected = { blobs: 1, workspaces: [cancelled.runId], logs: [], setups: 0, setupBytes: 0 };
     expect(await app.collectGarbage({ dryRun: true })).toMatchObject({ ...expected, storeBytes: null });
     expect(existsSync(file)).toBe(true);
     expect(await app.collectGarbage()).toMatchObject(expected);

@@ -85,6 +85,7 @@ describe("config", () => {
       protect                       []                                                                                    default
       workspace.setup               []                                                                                    default
       workspace.share               []                                                                                    default
+      workspace.cache               []                                                                                    default
       workspace.passEnv             []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default

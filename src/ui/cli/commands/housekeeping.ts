@@ -167,12 +167,13 @@ export const collectGarbage = async (
     printJson(output, { dryRun: options.dryRun, ...collected });
     return EXIT.done;
   }
-  const { blobs, blobBytes, workspaces, logs, storeBytes } = collected;
+  const { blobs, blobBytes, workspaces, logs, setups, setupBytes, storeBytes } = collected;
   await printTable(output, {
     rows: [
       ["pieces of output", `${blobs} (${kilobytes(blobBytes)})`],
       ["workspaces", `of ${workspaces.length} finished runs`],
       ["logs", `of ${logs.length} removed runs`],
+      ["kept set-ups", `${setups} (${kilobytes(setupBytes)})`],
       [
         "git objects",
         storeBytes === null ? "known when they are removed" : kilobytes(Math.max(0, storeBytes)),

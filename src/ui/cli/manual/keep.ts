@@ -110,7 +110,7 @@ export const keepPages: Pages = {
   },
   gc: {
     about:
-      "Removes output that no event names, workspaces of finished runs, logs of removed runs, and git objects that no run keeps. It never removes a run or anything a run needs.",
+      "Removes output that no event names, workspaces of finished runs, logs of removed runs, copies of what set-up made that nobody used for a week, and git objects that no run keeps. It never removes a run or anything a run needs.",
     examples: [
       ["runledger gc --dry-run", "how much would go"],
       ["runledger gc", "remove it"],
