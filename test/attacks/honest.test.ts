@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LEVEL_HERE } from "../helpers/isolation.js";
 import { openSuspects, type Suspects, type Trial } from "../helpers/suspects.js";
 import { SWEEP_MS, sliceOf, sweepSize } from "../helpers/sweep.js";
 import { has } from "../helpers/toolchain-samples.js";
-import type { Level } from "./attack.js";
 import { carryOut, type HonestChange, type HonestProject } from "./honest/change.js";
 import { goShop } from "./honest/go.js";
 import { javaCalc } from "./honest/java.js";
 import { nodeShop } from "./honest/node.js";
 import { pythonShop } from "./honest/python.js";
 import { rustShop } from "./honest/rust.js";
-import { levels, settingsOf } from "./levels.js";
 
 const projects: readonly HonestProject[] = [nodeShop, pythonShop, goShop, rustShop, javaCalc];
 const corpus = projects.flatMap(({ name, changes }) => changes.map(({ does }) => `${name}: ${does}`));
@@ -28,7 +27,7 @@ describe("the honest corpus", () => {
 });
 
 /** Where rooms are weakest and where they are narrowest. */
-const judgedAt = [...new Set([Math.min(...levels), Math.max(...levels)])] as readonly Level[];
+const judgedAt = [...new Set([1, LEVEL_HERE])];
 const cases = judgedAt.flatMap((level) =>
   projects.map((project) => ({ level, project, name: project.name })),
 );
@@ -40,7 +39,7 @@ describe.each(cases)("in $name, at level $level, an honest agent that", ({ level
   if (changes.length === 0) return;
   let suspects: Suspects;
   beforeAll(async () => {
-    const settings = JSON.stringify(settingsOf(level));
+    const settings = JSON.stringify({ isolation: { maximum: level } });
     suspects = await openSuspects({ ...project.files, "runledger.yaml": `${settings}\n` });
   });
   afterAll(() => suspects.dispose());
@@ -57,7 +56,7 @@ describe.each(cases)("in $name, at level $level, an honest agent that", ({ level
 const judged = (suspects: Suspects, { repair }: HonestProject, change: HonestChange): Promise<Trial> =>
   suspects.try((scene) => carryOut(change, repair, scene), { timeout: "10m", ...change.step }, change.plan);
 
-const wantedEnd = ({ refused }: HonestChange, level: Level): RegExp =>
+const wantedEnd = ({ refused }: HonestChange, level: number): RegExp =>
   refused === undefined
     ? new RegExp(`^verified at level ${level}$`)
     : new RegExp(`^refused as ${refused.as}: `);
