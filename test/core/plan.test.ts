@@ -65,13 +65,14 @@ describe("readPlan fills in what planners leave out", () => {
 
   it("reads all params of all judges", () => {
     const sha256 = "a".repeat(64);
-    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5 };
+    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5, canary: false };
     expect(readValidator({ type: "test_pass", params: { toolchain: "go", ...counts } }).params).toEqual({
       toolchain: "go",
       minTests: 3,
       noSkips: true,
       redBeforeGreen: true,
       repeat: 5,
+      canary: false,
     });
     const params = { min_bytes: 1, sha256, contains: "ok", changed: false };
     expect(readValidator({ type: "artifact_exists", target: "a", params }).params).toEqual({
@@ -379,7 +380,7 @@ describe("readValidator knows six judges and nothing beside them", () => {
     [
       { type: "test_pass", params: { minTests: 1 } },
       [
-        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat"; did you mean "min_tests"?`,
+        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat", "canary"; did you mean "min_tests"?`,
       ],
     ],
     [{ type: "test_pass", params: { min_tests: 0 } }, ["params.min_tests: 0 → at least 1"]],
