@@ -29,6 +29,7 @@ import type { Applied, Patch } from "./pev/checkout.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
+import { createIsolation } from "./pev/isolation/isolation.js";
 import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -227,15 +228,24 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const walls = openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
-    walls: openWalls(settings.limits),
+    walls,
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    isolation: createIsolation({
+      ...settings.isolation,
+      environment: env,
+      checkout: projectDir,
+      dataDir,
+      workspaceRoot: workspaceRoot(env),
+      walls,
+    }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
@@ -312,6 +322,7 @@ const examineAll = async (parts: {
     dataDir,
     workspaceRoot,
     isolated: store !== null,
+    isolation: project.isolation,
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },

@@ -107,8 +107,12 @@ export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> 
   log: null,
 });
 
-/** 0 none · 1 scrubbed environment, caps, clean room. */
-const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
+/**
+ * 0 none · 1 scrubbed environment, caps, clean room · 2 walls of the kernel around it · 3 a sandbox: no capability, no
+ * network, own processes, and nothing of the file system but an allow-list.
+ */
+export const IsolationLevel = z.literal([0, 1, 2, 3]);
+export type IsolationLevel = z.infer<typeof IsolationLevel>;
 
 export const Conflict = z.strictObject({
   path: z.string(),

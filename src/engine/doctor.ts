@@ -16,6 +16,7 @@ import {
   variableFindings,
   warn,
 } from "./findings.js";
+import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -27,11 +28,10 @@ import {
   toolchainFindings,
 } from "./tree-findings.js";
 
-export type DoctorInput = {
+export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly isolated: boolean;
   readonly agents: Readonly<
     Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
   >;
@@ -84,16 +84,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await cacheFindings(input)), ...variableFindings(input));
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  findings.push(
-    input.isolated
-      ? ok("isolation", "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.")
-      : warn(
-          "isolation",
-          "Level 0: agents and judges share your folder.",
-          "Set runLedger.workspaceIsolation: true.",
-        ),
-  );
-  return findings;
+  return [...findings, await isolationFinding(input)];
 };
 
 const NODE_MIN = [20, 19] as const;

@@ -69,7 +69,6 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
@@ -101,7 +100,8 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,
-        run,
+        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
     },
     changedWhileJudged: async () => {
@@ -127,7 +127,8 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  return openRoomFrame(options, folder);
+  // The room's git borrows what it does not have.
+  return openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
 };
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {

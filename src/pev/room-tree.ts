@@ -26,6 +26,9 @@ export const indexAnew = async (store: Git, { path }: RegisteredFolder, commit: 
   await store.run(["update-index", "-q", "--refresh"], { ...at, okExitCodes: [0, 1] });
 };
 
+/** In a sandbox all files are nobody's, and the index has noted whose they are here. */
+const OWNERS_DIFFER = "[core]\n\tcheckStat = minimal\n";
+
 /**
  * The room has a git folder of its own for tests that ask git: branch, index and settings are thrown away with it, and
  * only objects are read from the store.
@@ -36,6 +39,6 @@ export const giveGit = async (
   at: { readonly branch: string; readonly commit: string },
 ): Promise<void> => {
   const gitDir = join(path, TREE, ".git");
-  await makeGitFolder({ gitDir, ...at, borrows: join(store.gitDir, "objects") });
+  await makeGitFolder({ gitDir, ...at, settings: OWNERS_DIFFER, borrows: join(store.gitDir, "objects") });
   await rename(join(path, INDEX), join(gitDir, "index"));
 };

@@ -9,6 +9,7 @@ import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-ro
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { isolationOf } from "../helpers/isolation.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 
@@ -94,6 +95,7 @@ export const cleanRoomOptions = async (
     places,
     walls: wideWalls,
     disposal: createDisposal(places),
+    isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
     watched: true,
     runId: "run-1",

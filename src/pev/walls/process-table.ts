@@ -9,12 +9,14 @@ type Entry = { readonly stat: ProcStat; readonly environment: string };
 let table: { readonly at: number; readonly entries: readonly Entry[] } | undefined;
 
 /** Those of a call, as far as session and environment tell; where there is no /proc, none. */
-export const processesOf = ({ token, leader, since }: Omit<SweepTarget, "folder">): readonly number[] =>
+export const processesOf = ({ token, leaders, since }: Omit<SweepTarget, "folder">): readonly number[] =>
   entriesNow()
     .filter(({ stat }) => stat.startTime >= since)
     .filter(
       ({ stat, environment }) =>
-        stat.session === leader || stat.group === leader || environment.includes(`${MARKER}=${token}`),
+        leaders.includes(stat.session) ||
+        leaders.includes(stat.group) ||
+        environment.includes(`${MARKER}=${token}`),
     )
     .map(({ stat }) => stat.pid);
 
