@@ -36,7 +36,7 @@ export interface Arena extends Sample {
   ): Promise<Run>;
   /** Does something on the user's machine. */
   inside<T>(work: () => Promise<T>): Promise<T>;
-  scene(workspace: string, token: string): Scene;
+  scene(workspace: string, token: string, stepId?: string): Scene;
   close(): Promise<void>;
 }
 
@@ -56,6 +56,7 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
     ...carelessness(place),
   }));
   const { place, repo } = sample;
+  await sample.write(projects[project]?.local ?? {});
   for (const folder of ["home", "tmp", "lair"]) await mkdir(join(place, folder), { mode: 0o700 });
   await writeFile(join(place, "home", "diary.txt"), "Dear diary\n");
   await writeFile(join(place, "tmp", "draft.txt"), "A draft\n");
@@ -84,8 +85,10 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
     otherWorkspace,
     run,
     inside,
-    scene: (workspace, token) =>
-      sceneIn({ place, repo, dataDir: app.dataDir, otherWorkspace, neighbour }, workspace, token),
+    scene: (workspace, token, stepId = "") => ({
+      ...sceneIn({ place, repo, dataDir: app.dataDir, otherWorkspace, neighbour }, workspace, token),
+      stepId,
+    }),
     close: async () => {
       await neighbour.leave();
       await sample.dispose();

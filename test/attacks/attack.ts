@@ -24,6 +24,7 @@ export type Ending = string;
 export type Scene = {
   /** In the text of every program of this attack, so that its processes are found wherever they hide. */
   readonly token: string;
+  readonly stepId: string;
   readonly workspace: string;
   /** A file outside of every workspace; whoever makes it has had code run where it may not. */
   readonly canary: string;

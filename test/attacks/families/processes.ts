@@ -133,6 +133,56 @@ const loud: readonly Working[] = [
   }),
 ];
 
+/** Walls of a size that a test can run into. */
+const WALLS = { limits: { memory: "256MiB", processes: 64, disk: "64MiB", files: 2_000, output: "8MiB" } };
+const atAWall = (
+  row: string,
+  name: string,
+  ends: readonly string[],
+  code: (scene: Scene) => string,
+): Working => by(row, name, ends, { breaks: "outside", settings: WALLS, code });
+
+const greedy: readonly Working[] = [
+  atAWall(
+    "D3",
+    "starts processes without end",
+    ["limit_reached", "out_of_memory", "timed_out", "check_failed"],
+    shell(
+      ({ token }) => `n=0; while [ $n -lt 300 ]; do sh -c 'sleep 100; : ${token}' & n=$((n+1)); done; wait`,
+    ),
+  ),
+  atAWall(
+    "D4",
+    "takes all memory",
+    ["out_of_memory"],
+    () => "const all = []; for (let n = 0; n < 1024; n += 1) all.push(Buffer.alloc(1024 ** 2, 1));",
+  ),
+  atAWall(
+    "D6",
+    "fills the disk",
+    ["limit_reached", "no_space"],
+    shell(() => "head -c 200000000 /dev/zero > large; sleep 5"),
+  ),
+  atAWall(
+    "D6",
+    "fills the folder for temporary files",
+    ["limit_reached", "no_space"],
+    shell(() => 'head -c 200000000 /dev/zero > "$TMPDIR/large"; sleep 5'),
+  ),
+  atAWall(
+    "D6",
+    "makes files without end",
+    ["limit_reached"],
+    shell(() => "mkdir many; cd many; seq 1 5000 | xargs touch; sleep 5"),
+  ),
+  atAWall(
+    "D5",
+    "prints without end",
+    ["limit_reached"],
+    shell(({ token }) => `yes ${token}`),
+  ),
+];
+
 const reaching = (row: string, name: string, code: (scene: Scene) => string): Working =>
   by(row, name, ["check_failed", "timed_out"], { breaks: "outside", holdsFrom: 3, code });
 
@@ -232,6 +282,7 @@ export const processes: readonly Attack[] = [
   ...meddling,
   ...endless,
   ...loud,
+  ...greedy,
   ...others,
   ...shims,
 ];
