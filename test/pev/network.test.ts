@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readHostRule } from "../../src/core/hosts.js";
 import { isPublicAddress } from "../../src/pev/network/addresses.js";
-import { openProxy, type HostProxy } from "../../src/pev/network/proxy.js";
+import { type HostProxy, openProxy } from "../../src/pev/network/proxy.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { roomEnvironment } from "../../src/pev/room-environment.js";
 import { runProcess } from "../../src/pev/sandbox.js";
