@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer as createTcp } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readHostRule } from "../../src/core/hosts.js";
-import { isPublicAddress } from "../../src/pev/network/addresses.js";
+import { addressOf } from "../../src/pev/network/addresses.js";
 import { type HostProxy, openProxy } from "../../src/pev/network/proxy.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
 import { roomEnvironment } from "../../src/pev/room-environment.js";
@@ -165,12 +165,12 @@ describe("addresses of this machine and its network", () => {
     ...["127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1"],
     ...["224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1"],
     ...["64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1"],
-  ])("%s is none of the world", (address) => {
-    expect(isPublicAddress(address)).toBe(false);
+  ])("%s is none of the world", async (address) => {
+    expect(await addressOf(address, false)).toBeUndefined();
   });
 
-  it.each(["1.1.1.1", "8.8.8.8", "172.32.0.1", "2606:4700:4700::1111"])("%s is one", (address) => {
-    expect(isPublicAddress(address)).toBe(true);
+  it.each(["1.1.1.1", "8.8.8.8", "172.32.0.1", "2606:4700:4700::1111"])("%s is one", async (address) => {
+    expect(await addressOf(address, false)).toBe(address);
   });
 });
 

@@ -29,7 +29,7 @@ for (const [net, prefix] of INNER_V6) blocked.addSubnet(net, prefix, "ipv6");
 const routed = new BlockList();
 routed.addSubnet(...OUTER_V6, "ipv6");
 
-export const isPublicAddress = (address: string): boolean =>
+const isPublicAddress = (address: string): boolean =>
   isIPv6(address)
     ? routed.check(address, "ipv6") && !blocked.check(address, "ipv6")
     : !blocked.check(address, "ipv4");
