@@ -262,5 +262,11 @@ export const printLogs = async (
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
   if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
+  const held = verdict.tests?.heldOut?.log;
+  const heldLog = held == null ? null : await app.ledger.store.getBlob(held);
+  if (heldLog != null) {
+    printLine(output, paint(output, "grey", "— held-out tests —"));
+    printLine(output, safe(Buffer.from(heldLog).toString("utf8")).trimEnd());
+  }
   return EXIT.done;
 };
