@@ -9,7 +9,7 @@ export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export type { PolicyRequest } from "./core/policy-request.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 export { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
-export type { TestsFound, Verdict } from "./core/verdict.js";
+export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";

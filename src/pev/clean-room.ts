@@ -5,7 +5,7 @@ import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
-import { isTestByName } from "./protect.js";
+import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,

@@ -1,5 +1,6 @@
 import {
   formatDuration,
+  protectedAs,
   type RunView,
   type StoredEvent,
   type TestsFound,
@@ -60,6 +61,10 @@ export const testsTold = ({ runs, turnedGreen }: TestsFound): readonly (readonly
   ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
   ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
 ];
+
+/** What a proposal changed that is protected, and why it is; verdicts of older versions know no reasons. */
+export const violationsTold = ({ protectedPaths, violations }: Verdict): readonly string[] =>
+  violations?.map((one) => `${one.change} ${one.path}: ${protectedAs(one)}`) ?? protectedPaths;
 
 const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
   exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;

@@ -1,5 +1,5 @@
 import { formatDuration, type RunView, type Step, type Verdict } from "../../../index.js";
-import { testsTold, verdictLine } from "../../cli/describe.js";
+import { testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
 import { cut, EMPTY, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
@@ -84,7 +84,7 @@ const OUTCOMES = { passed: "good", failed: "bad", errored: "warn" } as const;
 
 /** What was judged, how, and what came of it. */
 export const verdictLines = (verdict: Verdict, columns: number): readonly Line[] => {
-  const { command, exitCode, signal, counts, tests, missing, protectedPaths, conflicts, hint } = verdict;
+  const { command, exitCode, signal, counts, tests, missing, conflicts, hint } = verdict;
   const list = (name: string, items: readonly string[]): readonly Line[] =>
     items.length === 0
       ? []
@@ -105,7 +105,7 @@ export const verdictLines = (verdict: Verdict, columns: number): readonly Line[]
     fact("judge", `${verdict.validator.type} ${told(verdict.validator.target)}`.trim()),
     ...(verdict.proposalSeq === null ? [] : [fact("proposal", String(verdict.proposalSeq))]),
     ...(verdict.commit === null ? [] : [fact("commit", verdict.commit, "dim")]),
-    ...list("Protected, and changed without leave", protectedPaths),
+    ...list("Protected, and changed without leave", violationsTold(verdict)),
     ...list("Looked for and not found", missing),
     ...list(
       "In conflict",
