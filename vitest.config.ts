@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/pev/selftest.test.ts",
+  "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",

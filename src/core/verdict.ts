@@ -20,6 +20,7 @@ export const VerdictReason = z.enum([
   "report_contradicts",
   "vacuous",
   "flaky",
+  "canary_passed",
   "nothing_changed",
   "no_match",
   "artifact_missing",
@@ -68,6 +69,10 @@ export const TestsFound = z.strictObject({
   ),
   /** Tests that did not pass at the base and pass now; null when nobody compared. */
   turnedGreen: NamedTests.nullable(),
+  /** Tests that passed only when their runner tried them again, in any run. */
+  retried: NamedTests,
+  /** Of the test that must fail: "failed as it must", or "not run: …"; null when the judge did not come to it. */
+  canary: z.string().nullable(),
 });
 export type TestsFound = z.infer<typeof TestsFound>;
 

@@ -4,6 +4,7 @@ import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
+import { layFiles } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
@@ -75,8 +76,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   return {
     ...frame.commandsIn(tree),
     ...treeFiles(tree),
+    lay: (files) => layFiles(tree, files),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
+    writeScratch: frame.writeScratch,
     listScratch: frame.listScratch,
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),

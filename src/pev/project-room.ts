@@ -27,6 +27,7 @@ export const openProjectRoom = async (
     ...treeFiles(projectDir),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
+    writeScratch: frame.writeScratch,
     listScratch: frame.listScratch,
     changedFiles: () => uncommittedChanges(projectDir),
     atBase: async () => undefined,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
 import type { Redactor } from "../core/redact.js";
@@ -53,7 +53,7 @@ export type RoomFrameOptions = {
 };
 
 /** What rooms of both kinds are made of: a private folder that is registered, an environment, and commands with one limit. */
-export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & {
+export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "writeScratch" | "listScratch"> & {
   readonly folder: string;
   commandsIn(cwd: string): Pick<Room, "exec">;
   /** Commands of the owner's, outside the validator's limit: of our own making, and of the settings. */
@@ -120,6 +120,7 @@ export const openRoomFrame = async (
       const bytes = await files.read(path, bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");
     },
+    writeScratch: (name, text) => writeFile(join(scratch, name), text, { flag: "wx", mode: 0o600 }),
     listScratch: files.list,
   };
 };
