@@ -212,7 +212,7 @@ export const agentWords = ({ spec }: Step): string => {
 };
 
 /** Where the candidates of a raced step stand, counted; "" for one that is not raced. */
-export const raceCounts = ({ candidates }: Step): string => {
+const raceCounts = ({ candidates }: Step): string => {
   const counts = new Map<string, number>();
   for (const { state } of candidates) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
   return [...counts].map(([status, count]) => `${count} ${CANDIDATE_WORDS[status] ?? status}`).join(", ");
