@@ -13,6 +13,7 @@ import {
   duration,
   jsonSchemaOf,
   list,
+  toggle,
   wholeNumber,
   withWords,
 } from "./kinds.js";
@@ -32,6 +33,8 @@ type AgentSettings = {
   readonly run: readonly string[];
   /** Names of variables that are passed through to it. */
   readonly env: readonly string[];
+  /** Held as rooms are at isolation level 3; never started where that cannot be. */
+  readonly sandbox: boolean;
   /** Its own limit, or else `agentTimeout`. */
   readonly timeoutMs: number;
 };
@@ -93,6 +96,13 @@ const Agent = closed({
     title: "Variables",
     description: "Names of environment variables that are passed through to it.",
   }),
+  sandbox: toggle(
+    {
+      title: "Sandbox",
+      description: "It sees its own clone and the tools of the machine: no other file of yours, no network.",
+    },
+    false,
+  ),
   timeout: duration(
     { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
     LIMIT_BOUNDS,

@@ -114,6 +114,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const run = await driven(app, commandPlan("true"));
     expect(run.steps[0]?.state).toMatchObject({ proposal: { result: `[${shop?.env.XDG_STATE_HOME}]` } });
   },
+  "agents.coder.sandbox": async () => {
+    const app = await project(
+      "agents: { coder: { kind: command, run: [sh, -c, 'ls /proc | grep -c ^[0-9]'], sandbox: true } }\n",
+    );
+    const run = driven(app, commandPlan("true"));
+    if (NO_SANDBOX) await expect(run).rejects.toMatchObject({ code: "isolation_unmet" });
+    else
+      expect((await run).steps[0]?.state).toMatchObject({
+        proposal: { result: expect.stringMatching(/^[1-9]$/) },
+      });
+  },
   "agents.coder.timeout": async () => {
     const app = await project("agents: { coder: { kind: command, run: [sleep, '600'], timeout: 100ms } }\n");
     const run = await driven(app, commandPlan("true"));

@@ -22,7 +22,7 @@ export type Confinement = {
 };
 
 /** What one process needs to see: see View. */
-export type Sight = Pick<View, "environment" | "folders" | "reads">;
+export type Sight = Pick<View, "environment" | "folders" | "reads"> & Partial<Pick<View, "programs">>;
 
 /** How safe rooms are here. */
 export interface Isolation {
@@ -33,6 +33,10 @@ export interface Isolation {
   level(isolated: boolean): Promise<IsolationLevel>;
   /** How processes of a room are held at the level of rooms; throws as `level` does. */
   confine(sight: Sight): Promise<Confinement>;
+  /** The same in a sandbox, whatever the level of rooms is. Throws `isolation_unmet` where none can be made. */
+  sandbox(sight: Sight): Promise<Confinement>;
+  /** What the machine lacks for a sandbox. */
+  lacksSandbox(): Promise<Lack | null>;
   /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
   lacks(): Promise<Lack | null>;
 }
@@ -57,9 +61,19 @@ const [WALLED, SANDBOXED] = [2, 3] as const;
 export const createIsolation = (options: IsolationOptions): Isolation => {
   const { minimum, maximum, environment, visible, walls } = options;
   const probe = () => probeIsolation(environment.PATH ?? "");
-  const lacks: Isolation["lacks"] = async () => {
-    const found = maximum < SANDBOXED ? null : await probe();
-    return found?.bubblewrap === null ? found : null;
+  const lacksSandbox = async (): Promise<Lack | null> => {
+    const found = await probe();
+    return found.bubblewrap === null ? found : null;
+  };
+  const lacks: Isolation["lacks"] = async () => (maximum < SANDBOXED ? null : lacksSandbox());
+  const sandbox: Isolation["sandbox"] = async (sight) => {
+    const found = await probe();
+    if (found.bubblewrap === null)
+      throw new LedgerError("isolation_unmet", `No sandbox can be made here. ${found.because}`, {
+        hint: found.fix,
+      });
+    const view = { programs: [], ...sight, visible, secrets: await secretsOf(options) };
+    return { sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view) } };
   };
   const best = async (): Promise<IsolationLevel> => {
     if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
@@ -73,12 +87,9 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
   return {
     level,
     lacks,
-    confine: async (sight) => {
-      const { bubblewrap } = (await level(true)) === SANDBOXED ? await probe() : { bubblewrap: null };
-      if (bubblewrap === null) return { sandbox: null };
-      const secrets = await secretsOf(options);
-      return { sandbox: { bubblewrap, mounts: await viewMounts({ ...sight, visible, secrets }) } };
-    },
+    lacksSandbox,
+    sandbox,
+    confine: async (sight) => ((await level(true)) === SANDBOXED ? sandbox(sight) : { sandbox: null }),
   };
 };
 
