@@ -27,7 +27,7 @@ const SLOW = [
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
   "test/ui/tui/**/tmux.test.ts",
-  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,secrets,tampering,toolchains}.test.ts",
+  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,held-out,planted-git,real-projects,secrets,tampering,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",

@@ -241,7 +241,8 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
-  const walls = openWalls(settings.limits);
+  const walls =
+    settings.isolation.maximum < 2 ? openWalls(settings.limits, unasked) : openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
@@ -270,6 +271,9 @@ const openProject = async (parts: {
     putBlob: (bytes) => store.putBlob(bytes),
   };
 };
+
+/** Control groups are the second level of isolation. */
+const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
 const now = (): string => new Date().toISOString();
 
@@ -336,6 +340,7 @@ const examineAll = async (parts: {
     workspaceRoot,
     isolated: store !== null,
     isolation: project.isolation,
+    around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },

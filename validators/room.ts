@@ -35,6 +35,16 @@ export type ChangedFile = {
 
 export type FileStat = { readonly kind: "file" | "folder" | "link" | "other"; readonly bytes: number };
 
+/** What was laid over a tree from outside of it. */
+export type HeldOutLaid = {
+  readonly folder: string;
+  /** Of the paths and bytes of all files. */
+  readonly digest: string;
+  readonly paths: readonly string[];
+};
+
+export type LaidFile = { readonly path: string; readonly bytes: Uint8Array };
+
 /**
  * All a validator can see and touch: the tree it judges, unpacked in a private folder. Paths are relative to the root of
  * that tree, with forward slashes; anything that leaves the tree, or passes through a link, is answered as absent.
@@ -51,10 +61,22 @@ export interface Room {
   read(path: string, bytesMax: number): Promise<Buffer | undefined>;
   /** Entry names of a folder, sorted; empty when it is none. */
   list(path: string): Promise<readonly string[]>;
+  /**
+   * Writes new files into the tree, for judges that bring tests of their own: what lies in the tree already stays. False when
+   * one of them could not be written where it belongs; undefined where the tree is the user's own folder.
+   */
+  readonly lay?: (files: readonly LaidFile[]) => Promise<boolean>;
+  /**
+   * Lays the plan's held-out tests over the tree, in the place of what lies there, the same ones in every room of a verdict;
+   * undefined where the plan names none.
+   */
+  layHeldOut(): Promise<HeldOutLaid | undefined>;
   /** Absolute path of a private folder outside the tree, for reports and caches. */
   readonly scratch: string;
   /** Reads a file below `scratch`, for reports; undefined when absent or larger than `bytesMax`. */
   readScratch(path: string, bytesMax: number): Promise<string | undefined>;
+  /** Writes a new file into `scratch`, which only this user may read. */
+  writeScratch(name: string, text: string): Promise<void>;
   /** Entry names below `scratch`, sorted. */
   listScratch(path: string): Promise<readonly string[]>;
   /** The same room at the base, before the proposal; undefined when there is no base to compare with. */
@@ -64,8 +86,8 @@ export interface Room {
    * called; undefined when there is no base.
    */
   atBaseWith(paths: readonly string[]): Promise<Room | undefined>;
-  /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once. */
-  cachedAtBase(compute: (base: Room) => Promise<unknown>): Promise<unknown>;
+  /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once; `about` tells several apart. */
+  cachedAtBase(compute: (base: Room) => Promise<unknown>, about?: string): Promise<unknown>;
 }
 
 /** A judgement, and what the engine needs to know beside it to decide whether it stands. */

@@ -65,8 +65,8 @@ const scanner =
 
 /** Colours inside of a word disappear where it is shown, so they must not hide it here. */
 const withoutColours = (text: string) => {
-  const escape = text.indexOf(ESCAPE);
-  if (escape === -1) return { text, at: (index: number) => index, cut: text.length };
+  const first = text.indexOf(ESCAPE);
+  if (first === -1) return { text, at: (index: number) => index, cut: text.length };
   const parts: string[] = [];
   /** Where the text behind each colour begins: without colours, and in truth. */
   const plainStarts = [0];
@@ -74,7 +74,7 @@ const withoutColours = (text: string) => {
   let from = 0;
   let length = 0;
   let cut = text.length;
-  for (let at = escape; at !== -1; at = text.indexOf(ESCAPE, at + 1)) {
+  for (let at = first; at !== -1; at = text.indexOf(ESCAPE, at + 1)) {
     const end = colourEnd(text, at);
     if (end === "cut") cut = Math.min(cut, at);
     if (typeof end !== "number") continue;

@@ -20,6 +20,7 @@ export const VerdictReason = z.enum([
   "report_contradicts",
   "vacuous",
   "flaky",
+  "canary_passed",
   "nothing_changed",
   "no_match",
   "artifact_missing",
@@ -54,6 +55,23 @@ export type TestCounts = z.infer<typeof TestCounts>;
 export const NamedTests = z.strictObject({ count: z.int().min(0), names: z.array(z.string()) });
 export type NamedTests = z.infer<typeof NamedTests>;
 
+/** Of tests that agents never see; to them nothing is told but how many did what. */
+export const HeldOutFound = z.strictObject({
+  /** In the user's checkout. */
+  folder: z.string(),
+  /** Of the paths and bytes of all files that were laid over the tree. */
+  digest: z.string(),
+  files: z.int().min(0),
+  counts: TestCounts.nullable(),
+  /** How many did not pass at the base and pass now; null when nobody compared. */
+  turnedGreen: z.int().min(0).nullable(),
+  /** Failed, gone or skipped; without names where an agent reads. */
+  wrong: NamedTests,
+  /** Blob (hex SHA-256) of what they printed; null where an agent reads. */
+  log: z.string().nullable(),
+});
+export type HeldOutFound = z.infer<typeof HeldOutFound>;
+
 /** What `test_pass` found out beyond the outcome of one run. */
 export const TestsFound = z.strictObject({
   /** Every run of the visible tests, in order; the last one decided. */
@@ -68,6 +86,12 @@ export const TestsFound = z.strictObject({
   ),
   /** Tests that did not pass at the base and pass now; null when nobody compared. */
   turnedGreen: NamedTests.nullable(),
+  /** Tests that passed only when their runner tried them again, in any run. */
+  retried: NamedTests,
+  /** Of the test that must fail: "failed as it must", or "not run: …"; null when the judge did not come to it. */
+  canary: z.string().nullable(),
+  /** Null where the plan names none, or the judge did not come to them. */
+  heldOut: HeldOutFound.nullable(),
 });
 export type TestsFound = z.infer<typeof TestsFound>;
 
@@ -149,3 +173,11 @@ export const Verdict = Judgement.extend({
   durationMs: z.int().min(0),
 });
 export type Verdict = z.infer<typeof Verdict>;
+
+/** The verdict as agents may have it: what the next attempt is told must not say what it is tried with. */
+export const forAgents = (verdict: Verdict): Verdict => {
+  const { tests } = verdict;
+  if (tests === undefined || tests.heldOut === null) return verdict;
+  const wrong = { ...tests.heldOut.wrong, names: [] };
+  return { ...verdict, tests: { ...tests, heldOut: { ...tests.heldOut, wrong, log: null } } };
+};

@@ -27,6 +27,7 @@ import {
   shareFindings,
   toolchainFindings,
 } from "./tree-findings.js";
+import { type AroundCommands, wallsFinding } from "./walls-finding.js";
 
 export type DoctorInput = Rooms & {
   readonly projectDir: string;
@@ -58,6 +59,7 @@ export type DoctorInput = Rooms & {
   /** Why workspace.cache keeps nothing. */
   readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
+  readonly around: AroundCommands;
 };
 
 /** What dead processes left; `remove` takes away nothing that a run still needs. */
@@ -86,7 +88,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(...(await cacheFindings(input)), ...variableFindings(input));
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  return [...findings, await isolationFinding(input)];
+  return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };
 
 const NODE_MIN = [20, 19] as const;

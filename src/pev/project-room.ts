@@ -27,9 +27,11 @@ export const openProjectRoom = async (
     ...treeFiles(projectDir),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
+    writeScratch: frame.writeScratch,
     listScratch: frame.listScratch,
     changedFiles: () => uncommittedChanges(projectDir),
     atBase: async () => undefined,
+    layHeldOut: async () => undefined,
     atBaseWith: async () => undefined,
     cachedAtBase: async () => undefined,
     // The user's own folder has its dependencies already.

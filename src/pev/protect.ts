@@ -164,6 +164,12 @@ const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
 const judges = picomatch([...PROTECTED_JUDGES], { dot: true, nocase: true });
 const tests = picomatch([...PROTECTED_TESTS], { dot: true, nocase: true });
 const testClasses = picomatch([...PROTECTED_TEST_CLASSES], { dot: true });
+/** Tells what nobody may even add: configuration by its name, and what these globs match. */
+export const judgeFileMatcher = (protect: readonly string[]): ((path: string) => boolean) => {
+  const byWord = matcher(protect);
+  return (path) => judges(path) || byWord(path);
+};
+
 /** Runners look for tests, and tests for what they compare with, under such names. */
 export const isTestByName = (path: string): boolean => tests(path) || testClasses(path);
 

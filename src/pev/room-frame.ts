@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
 import type { Redactor } from "../core/redact.js";
@@ -36,6 +36,8 @@ export type RoomFrameOptions = {
   readonly isolation: Pick<Isolation, "confine">;
   /** What its processes may read besides what every room sees. */
   readonly reads?: readonly string[];
+  /** What the validator's commands may only read, of all that is in the room: asked before each of them. */
+  readonly readOnly?: () => Promise<readonly string[]>;
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
@@ -53,7 +55,7 @@ export type RoomFrameOptions = {
 };
 
 /** What rooms of both kinds are made of: a private folder that is registered, an environment, and commands with one limit. */
-export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & {
+export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "writeScratch" | "listScratch"> & {
   readonly folder: string;
   commandsIn(cwd: string): Pick<Room, "exec">;
   /** Commands of the owner's, outside the validator's limit: of our own making, and of the settings. */
@@ -90,7 +92,7 @@ export const openRoomFrame = async (
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
   const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
-  const { isolation, reads = [] } = options;
+  const { isolation, reads = [], readOnly = async () => [] } = options;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -98,7 +100,8 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const confinement = await isolation.confine({ environment, folders: [folder], reads });
+  const sight = { environment, folders: [folder], reads };
+  const confinement = await isolation.confine(sight);
   let found: Found = { wall: null, noSpace: false };
   const start: Start = async (call) => {
     const env = { ...environment, ...call.env };
@@ -107,11 +110,19 @@ export const openRoomFrame = async (
     return end;
   };
   const startHeld: Start = (call) => start({ ...call, confinement });
+  const startJudge: Start = async (call) => {
+    const closed = confinement.sandbox === null ? [] : await readOnly();
+    if (closed.length === 0) return startHeld(call);
+    return start({
+      ...call,
+      confinement: await isolation.confine({ ...sight, reads: [...reads, ...closed] }),
+    });
+  };
   const run: RunIn = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { start: startHeld, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { start: startJudge, options }),
     run,
     runHeld: (cwd, argv, timeoutMs) => startHeld({ argv, cwd, timeoutMs }),
     foundAtWalls: () => found,
@@ -120,6 +131,7 @@ export const openRoomFrame = async (
       const bytes = await files.read(path, bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");
     },
+    writeScratch: (name, text) => writeFile(join(scratch, name), text, { flag: "wx", mode: 0o600 }),
     listScratch: files.list,
   };
 };

@@ -6,18 +6,9 @@ import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
-import {
-  type About,
-  choice,
-  described,
-  duration,
-  jsonSchemaOf,
-  list,
-  toggle,
-  wholeNumber,
-  withWords,
-} from "./kinds.js";
+import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
+import { RolloutKeys } from "./rollout-keys.js";
 import {
   inMilliseconds,
   LIMIT_BOUNDS,
@@ -25,7 +16,7 @@ import {
   type RunLedgerSettings,
   stageWords,
 } from "./run-ledger-keys.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
+import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
@@ -113,23 +104,6 @@ const Agents = z.record(AgentName, Agent);
 
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
-
-const hostFile = (about: About) => described("text", about, Word.default(""));
-
-const RolloutKeys = closed({
-  tables: hostFile({
-    title: "Workflow tables",
-    description: "The SQLite file with the host's workflow tables, from the project's folder.",
-  }),
-  board: hostFile({
-    title: "Markdown board",
-    description: "The Markdown file the host keeps its runs in, from the project's folder.",
-  }),
-}).refine(
-  ({ tables, board }) => tables === "" || board === "",
-  "tables or board, not both: a host has one table",
-);
-const NAMED_BOTH = { tables: { minLength: 1 }, board: { minLength: 1 } };
 
 const WorkspaceKeys = closed({
   setup: list(
@@ -257,9 +231,10 @@ export const SettingsFile = closed({
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),
-  rollout: withWords(RolloutKeys, () => ({ not: { required: ["tables", "board"], properties: NAMED_BOTH } }))
-    .prefault({})
-    .meta({ title: settingGroups.rollout, description: "Where the host keeps its own records of runs." }),
+  rollout: RolloutKeys.prefault({}).meta({
+    title: settingGroups.rollout,
+    description: "Where the host keeps its own records of runs.",
+  }),
 }).transform(
   ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,

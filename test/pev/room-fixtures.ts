@@ -97,6 +97,7 @@ export const cleanRoomOptions = async (
     disposal: createDisposal(places),
     isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
+    protect: [],
     watched: true,
     runId: "run-1",
     name: "step-1",
@@ -114,6 +115,7 @@ export const cleanRoomOptions = async (
     cache: [],
     userBase: null,
     validatorDigest: "digest",
+    heldOut: null,
     baseCache: memoryCache(),
   };
 };

@@ -58,19 +58,51 @@ export const timeOf = (iso: string): string => iso.replace("T", " ");
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
 
+const ROOMS: Readonly<Record<Verdict["isolationLevel"], string>> = {
+  0: "no isolation",
+  1: "clean room",
+  2: "walls of the kernel",
+  3: "sandbox",
+};
+
+/** How safe the room of a verdict was. */
+export const isolationTold = ({ isolationLevel }: Verdict): string =>
+  `level ${isolationLevel}, ${ROOMS[isolationLevel]}`;
+
 /** What a verdict found out about its tests, beyond their counts: pairs of a name and words, not made harmless yet. */
-export const testsTold = ({ runs, turnedGreen }: TestsFound): readonly (readonly [string, string])[] => [
-  ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
-  ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
-];
+export const testsTold = (found: TestsFound): readonly (readonly [string, string])[] => {
+  const { runs, turnedGreen, retried, canary, heldOut } = found;
+  return [
+    ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
+    ...(retried.count === 0 ? [] : [["retried", namesOf(retried)] as const]),
+    ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
+    ...(canary === null ? [] : [["canary", canary] as const]),
+    ...(heldOut === null ? [] : [["held out", heldOutTold(heldOut)] as const]),
+  ];
+};
 
 const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
   exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;
 
-const greenTold = ({ count, names }: NonNullable<TestsFound["turnedGreen"]>): string => {
-  const more = count > names.length ? ` and ${count - names.length} more` : "";
-  return count === 0 ? "nothing that was red at the base" : `${count} turned: ${names.join(", ")}${more}`;
+const greenTold = (turned: NamedTests): string =>
+  turned.count === 0 ? "nothing that was red at the base" : `${turned.count} turned: ${namesOf(turned)}`;
+
+const heldOutTold = ({
+  folder,
+  digest,
+  files,
+  counts,
+  wrong,
+}: NonNullable<TestsFound["heldOut"]>): string => {
+  const passed = counts === null ? "no report" : `${counts.passed} passed`;
+  const names = wrong.count === 0 ? "" : `, ${wrong.count} did not: ${namesOf(wrong)}`;
+  return `${passed}${names} (${files} files of ${folder}, ${digest.slice(0, 12)})`;
 };
+
+const namesOf = ({ count, names }: NamedTests): string =>
+  names.join(", ") + (count > names.length ? ` and ${count - names.length} more` : "");
+
+type NamedTests = TestsFound["retried"];
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {
@@ -191,7 +223,7 @@ export const agentWords = ({ spec }: Step): string => {
 };
 
 /** Where the candidates of a raced step stand, counted; "" for one that is not raced. */
-export const raceCounts = ({ candidates }: Step): string => {
+const raceCounts = ({ candidates }: Step): string => {
   const counts = new Map<string, number>();
   for (const { state } of candidates) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
   return [...counts].map(([status, count]) => `${count} ${CANDIDATE_WORDS[status] ?? status}`).join(", ");

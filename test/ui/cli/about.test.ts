@@ -44,6 +44,7 @@ describe("doctor", () => {
       ✔  toolchain node      node, npm found
       ✘  share node_modules  is not there. Install your dependencies, or mend workspace.share.
       ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you. isolation.maximum asks for no more.
+      ✔  walls               Memory and processes are looked up from time to time: isolation.maximum asks for no control groups.
       "
     `);
     expect(err).toBe("3 things to mend.\n");
