@@ -9,6 +9,7 @@ import { layFiles, layFilesOver } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { judgeFiles, standingFiles } from "./read-only.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -37,6 +38,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   /** Paths that set-up makes and that are kept, see setup-cache.ts; and the commit the user began with. */
   readonly cache: readonly string[];
   readonly userBase: string | null;
+  /** Globs of plan and settings: what they match is read-only where files are watched. */
+  readonly protect: readonly string[];
   /** Whether somebody will ask which files were written. */
   readonly watched: boolean;
   readonly validatorDigest: string;
@@ -142,8 +145,17 @@ const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Pro
   if (watched) listTree(store, commit).catch(() => undefined);
   await layCommit(store, folder, commit);
   await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  // The room's git borrows what it does not have.
-  return openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
+  const tree = join(folder.path, TREE);
+  return openRoomFrame(
+    {
+      ...options,
+      // The room's git borrows what it does not have.
+      reads: [join(store.gitDir, "objects")],
+      readOnly: async () =>
+        watched ? standingFiles(tree, await judgeFiles(store, commit, options.protect)) : [],
+    },
+    folder,
+  );
 };
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {

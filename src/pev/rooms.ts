@@ -68,6 +68,7 @@ export const openRoom = (
     share,
     cache,
     userBase: run.base,
+    protect: [...run.protect, ...project.protect],
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,
