@@ -2,9 +2,12 @@ import { join } from "node:path";
 import type { Room } from "../../validators/room.js";
 import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import type { ProvisionRecord } from "../core/verdict.js";
+import type { Cone } from "./cone.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
+import type { Facts } from "./laid-files.js";
+import { changedFiles, commitTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
@@ -14,9 +17,10 @@ import {
   type RoomFrame,
   type RoomFrameOptions,
 } from "./room-frame.js";
-import { giveGit, layCommit, TREE } from "./room-tree.js";
+import { giveGit, type LaidTree, laidTree, layCommit, layNext, TREE } from "./room-tree.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
+import type { View } from "./tree-view.js";
 import { findIncluded, type Inclusion } from "./worktree-include.js";
 import { watchFiles } from "./written-files.js";
 
@@ -27,6 +31,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly commit: string;
   /** What it is compared with; null when there is nothing. */
   readonly base: string | null;
+  /** What of it is laid out. */
+  readonly cone: Cone;
   /** Where dependencies come from, see Provisioning. */
   readonly projectDir: string;
   readonly ownFiles: readonly string[];
@@ -56,7 +62,9 @@ export interface BaseCache {
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
   const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
-  const folder = await openFolder(options);
+  const taken = await options.roomsAhead.take(options.runId);
+  const folder =
+    taken?.folder ?? (await makeRoomFolder(options.places, { runId: options.runId, stepId: options.name }));
   const atBase = once(() => openBase(options, base));
   const laidOver: OwnedRoom[] = [];
   const dispose = async (): Promise<void> => {
@@ -64,7 +72,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     for (const room of laidOver.splice(0)) await room.dispose();
     await disposal.later(folder);
   };
-  const frame = await furnish(options, folder).catch(async (error: unknown) => {
+  const { frame, view, facts } = await furnish(options, folder, taken?.laid).catch(async (error: unknown) => {
     await dispose();
     throw error;
   });
@@ -91,10 +99,15 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return known?.value;
     },
     provision: async () => {
-      if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
+      if (options.watched)
+        written = await watchFiles(
+          tree,
+          view.files.map(({ path }) => path),
+          facts,
+        );
       await frame.fillCaches(tree);
       const toLay = { tree, setup, included: await included.get() };
-      return provision({
+      const records = await provision({
         ...toLay,
         projectDir,
         cache: await cacheFor({ ...options, ...toLay }),
@@ -103,6 +116,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         timeoutMs: PROVISION_MS,
         run,
       });
+      return [...sparseRecord(options.cone), ...records];
     },
     changedWhileJudged: async () => {
       const usual = new Set(known?.written);
@@ -116,19 +130,31 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   };
 };
 
-const openFolder = async (options: CleanRoomOptions): Promise<RegisteredFolder> => {
-  const { places, roomsAhead, runId, name } = options;
-  return (await roomsAhead.take(runId)) ?? makeRoomFolder(places, { runId, stepId: name });
+type Furnished = { readonly frame: RoomFrame; readonly view: View; readonly facts?: Facts };
+
+const furnish = async (
+  options: CleanRoomOptions,
+  folder: RegisteredFolder,
+  ahead: LaidTree | undefined,
+): Promise<Furnished> => {
+  const { store, commit, cone, runId, name } = options;
+  const at = { branch: `runledger/${runId}/${name}`, commit, cone };
+  if (ahead !== undefined) {
+    const laid = await layNext(store, folder, ahead, commit, cone);
+    await giveGit(store, folder, at, laid);
+    return { frame: await openRoomFrame(options, folder), view: laid.view, facts: laid.facts };
+  }
+  const view = await layCommit(store, folder, commit, cone);
+  // The index that git wrote knows nothing of what is not laid out.
+  await giveGit(store, folder, at, cone.folders.length > 0 ? await laidTree(folder, commit, view) : null);
+  return { frame: await openRoomFrame(options, folder), view };
 };
 
-const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Promise<RoomFrame> => {
-  const { store, commit, runId, name, watched } = options;
-  // Asked for again when the files are watched; until then nobody minds that it failed.
-  if (watched) listTree(store, commit).catch(() => undefined);
-  await layCommit(store, folder, commit);
-  await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  return openRoomFrame(options, folder);
-};
+/** The verdict says what its room did not have. */
+const sparseRecord = ({ folders }: Cone): readonly ProvisionRecord[] =>
+  folders.length === 0
+    ? []
+    : [{ what: `sparse: only ${folders.join(", ")}, and files on the way`, outcome: "done", durationMs: 0 }];
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {
   if (commit === null) return undefined;
@@ -161,14 +187,14 @@ const EPOCH = "1970-01-01T00:00:00.000Z";
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
-  { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  { store, base, validatorDigest, setup, share, cone, baseCache }: CleanRoomOptions,
   { files: included }: Inclusion,
   atBase: () => Promise<OwnedRoom | undefined>,
   compute: (base: Room) => Promise<unknown>,
 ): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
-  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included });
+  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included, cone: cone.folders });
   const known = await baseCache.get(key);
   if (known !== undefined) return known;
   const room = await atBase();
@@ -177,9 +203,6 @@ const cachedAtBase = async (
   await baseCache.set(key, found);
   return found;
 };
-
-const trackedIn = async (store: Git, commit: string): Promise<readonly string[]> =>
-  (await listTree(store, commit)).map(({ path }) => path);
 
 /** Made when first asked for; `started` waits for it without starting it. */
 const once = <T>(make: () => Promise<T>) => {

@@ -51,7 +51,7 @@ export const openRoom = (
   const { roomsAhead } = project;
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { ownFiles, setup, share, cache, baseCache } = project;
+  const { ownFiles, setup, share, cache, cone, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -63,6 +63,7 @@ export const openRoom = (
     setup,
     share,
     cache,
+    cone,
     userBase: run.base,
     watched: holdsToTheTree(validator),
     validatorDigest: digest,

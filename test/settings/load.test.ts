@@ -29,7 +29,7 @@ describe("loadSettings", () => {
       agents: {},
       maxParallelSteps: 4,
       protect: [],
-      workspace: { setup: [], share: [], cache: [], passEnv: [] },
+      workspace: { setup: [], share: [], cache: [], sparse: [], passEnv: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
         processes: 4_096,
@@ -86,6 +86,7 @@ describe("loadSettings", () => {
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
+      "workspace.sparse",
     ]);
     expect(new Set(Object.values(origins))).toEqual(new Set(["default"]));
   });
@@ -97,7 +98,7 @@ agents:
   reviewer: { kind: command, run: [review] }
 maxParallelSteps: 8
 protect: ["test/**"]
-workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
+workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], sparse: [packages/a], passEnv: [CI] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
@@ -117,7 +118,13 @@ rollout: { board: BOARD.md }
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
-      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
+      workspace: {
+        setup: [["npm", "ci"]],
+        share: ["node_modules"],
+        cache: [".venv"],
+        sparse: ["packages/a"],
+        passEnv: ["CI"],
+      },
       limits: {
         memoryBytes: 2 * 1024 ** 3,
         processes: 100,

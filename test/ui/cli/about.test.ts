@@ -324,6 +324,7 @@ describe("status", () => {
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.cache               []                                                                              default
+                 workspace.sparse              []                                                                              default
                  workspace.passEnv             []                                                                              default
       Limits     limits.memory                 8GiB                                                                            default
                  limits.processes              4096                                                                            default
@@ -426,6 +427,7 @@ describe("status", () => {
             "passEnv": [],
             "setup": [],
             "share": [],
+            "sparse": [],
           },
         },
         "shadow": "boolean",

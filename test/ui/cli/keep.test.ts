@@ -86,7 +86,10 @@ describe("config", () => {
       workspace.setup               []                                                                                    default
       workspace.share               []                                                                                    default
       workspace.cache               []                                                                                    default
+      workspace.sparse              []                                                                                    default
       workspace.passEnv             []                                                                                    default
+      secrets.names                 []                                                                                    default
+      secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
       rollout.tables                                                                                                      default
@@ -149,7 +152,7 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", …; did you mean "maxParallelSteps"?
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
@@ -179,7 +182,7 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", "rollout"
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", …
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       "
     `);
