@@ -21,13 +21,13 @@ const closingLine: Reporter = {
  * at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/pev/selftest.test.ts",
+  "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/kills.test.ts",
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
   "test/ui/tui/**/tmux.test.ts",
-  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,tampering,toolchains}.test.ts",
+  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,planted-git,real-projects,secrets,tampering,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",

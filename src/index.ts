@@ -6,9 +6,27 @@ export { formatDuration } from "./core/duration.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
-export type { PolicyRequest } from "./core/policy-request.js";
+export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
+export {
+  candidateOf,
+  candidateWords,
+  isRaced,
+  refusalWords,
+  shownCandidate,
+  workedStep,
+  workedSteps,
+} from "./core/race.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
-export { awaitsApproval, type Run, type RunStatus, runStatuses, type Step } from "./core/run.js";
+export {
+  awaitsApproval,
+  type Candidate,
+  hasPolicyRequest,
+  type Run,
+  type RunStatus,
+  runStatuses,
+  type Step,
+  type WorkedStep,
+} from "./core/run.js";
 export type { TestsFound, Verdict } from "./core/verdict.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
@@ -80,10 +98,12 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
+export { settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { findProject } from "./settings/project.js";
-export { type Settings, settingGroups, settingsWire } from "./settings/schema.js";
+export { type Settings, settingsWire } from "./settings/schema.js";
+export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";

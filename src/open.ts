@@ -30,6 +30,7 @@ import { coneOf } from "./pev/cone.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
+import { createIsolation } from "./pev/isolation/isolation.js";
 import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
@@ -101,6 +102,8 @@ export interface RunLedger extends Keeping {
   selftest(plan: unknown, options?: SelftestOptions): Promise<SelftestReport>;
   /** What would stop a run here, each with the way to mend it. */
   examine(): Promise<readonly Finding[]>;
+  /** A text as it may be shown: without the values of secret variables, and without tokens. */
+  redact(text: string): string;
   close(): Promise<void>;
 }
 
@@ -183,6 +186,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
 };
@@ -226,15 +230,25 @@ const openProject = async (parts: {
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
+  const walls =
+    settings.isolation.maximum < 2 ? openWalls(settings.limits, unasked) : openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
   return {
     folder: projectDir,
     ownFiles: [join(projectDir, SETTINGS_FILE), dataDir, ...programs.filter(isAbsolute)],
     store: git,
     places,
-    walls: openWalls(settings.limits),
+    walls,
     disposal,
     roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal, cone }),
+    isolation: createIsolation({
+      ...settings.isolation,
+      environment: env,
+      checkout: projectDir,
+      dataDir,
+      workspaceRoot: workspaceRoot(env),
+      walls,
+    }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
@@ -247,6 +261,9 @@ const openProject = async (parts: {
     putBlob: (bytes) => store.putBlob(bytes),
   };
 };
+
+/** Control groups are the second level of isolation. */
+const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
 const now = (): string => new Date().toISOString();
 
@@ -312,6 +329,8 @@ const examineAll = async (parts: {
     dataDir,
     workspaceRoot,
     isolated: store !== null,
+    isolation: project.isolation,
+    around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
     workspace: settings.workspace,
     limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },

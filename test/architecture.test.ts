@@ -47,6 +47,7 @@ const outside: Record<string, readonly string[]> = {
   ],
   "node:child_process": [
     "src/pev/sandbox.ts",
+    "src/pev/isolation/probe.ts",
     "src/pev/walls/probe.ts",
     "src/ledger/owner.ts",
     "src/ui/cli/commands/demo.ts",

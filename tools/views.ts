@@ -40,13 +40,15 @@ const indexOf = (run: Run, stepId: string): number => {
   });
 };
 
-const testsView = ({ runs, turnedGreen }: TestsFound) => ({
+const testsView = ({ runs, turnedGreen, retried, canary }: TestsFound) => ({
   runs: runs.map(({ exitCode, counts, durationMs }) => ({
     exit_code: exitCode,
     counts,
     duration_ms: durationMs,
   })),
   turned_green: turnedGreen,
+  retried,
+  canary,
 });
 
 export const verdictView = (verdict: Verdict) => ({

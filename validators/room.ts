@@ -35,6 +35,8 @@ export type ChangedFile = {
 
 export type FileStat = { readonly kind: "file" | "folder" | "link" | "other"; readonly bytes: number };
 
+export type LaidFile = { readonly path: string; readonly bytes: Uint8Array };
+
 /**
  * All a validator can see and touch: the tree it judges, unpacked in a private folder. Paths are relative to the root of
  * that tree, with forward slashes; anything that leaves the tree, or passes through a link, is answered as absent.
@@ -51,10 +53,17 @@ export interface Room {
   read(path: string, bytesMax: number): Promise<Buffer | undefined>;
   /** Entry names of a folder, sorted; empty when it is none. */
   list(path: string): Promise<readonly string[]>;
+  /**
+   * Writes new files into the tree, for judges that bring tests of their own: what lies in the tree already stays. False when
+   * one of them could not be written where it belongs; undefined where the tree is the user's own folder.
+   */
+  readonly lay?: (files: readonly LaidFile[]) => Promise<boolean>;
   /** Absolute path of a private folder outside the tree, for reports and caches. */
   readonly scratch: string;
   /** Reads a file below `scratch`, for reports; undefined when absent or larger than `bytesMax`. */
   readScratch(path: string, bytesMax: number): Promise<string | undefined>;
+  /** Writes a new file into `scratch`, which only this user may read. */
+  writeScratch(name: string, text: string): Promise<void>;
   /** Entry names below `scratch`, sorted. */
   listScratch(path: string): Promise<readonly string[]>;
   /** The same room at the base, before the proposal; undefined when there is no base to compare with. */

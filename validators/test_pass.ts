@@ -4,6 +4,7 @@ import { lostTests, newlySkippedTests } from "./reports/compare.js";
 import type { TestReport } from "./reports/report.js";
 import type { Finding, Room, Validator } from "./room.js";
 import { type BaseRun, baseRun } from "./tests/base.js";
+import { canaryOf } from "./tests/canary.js";
 import { counted, named, naming } from "./tests/names.js";
 import { redOfItsOwn, turnedGreen } from "./tests/red-before-green.js";
 import { runTests } from "./tests/repeat.js";
@@ -32,7 +33,9 @@ const comparedWithBase = async (
   if (worse !== undefined) return worse;
   const green = await greenIn(spec, run, base, room);
   if (green !== undefined && "outcome" in green) return refusedBy(green, own);
-  const told = green === undefined ? own : withGreen(own, green);
+  const bird = await canaryOf(spec, run, green ?? [], room);
+  if (typeof bird !== "string") return { ...withTests(bird, own), counts: own.counts };
+  const told = withFound(own, green ?? null, bird);
   if (base?.report == null) return { ...told, message: `${told.message} ${NOT_COMPARED}` };
   return { ...told, judgedBy: await changedTestFiles(base.report, run.command, room) };
 };
@@ -71,11 +74,14 @@ const refusedBy = (refusal: Judgement, own: Judgement): Judgement => {
 const withTests = (judgement: Judgement, { tests }: Judgement): Judgement =>
   tests === undefined ? judgement : { ...judgement, tests };
 
-const withGreen = (own: Judgement, ids: readonly string[]): Judgement => {
+const withFound = (own: Judgement, green: readonly string[] | null, canary: string): Judgement => {
   const { tests, message } = own;
   if (tests === undefined) return own;
-  const told = ids.length === 0 ? message : `${message} ${counted(ids.length, "test")} turned green.`;
-  return { ...own, message: told, tests: { ...tests, turnedGreen: named(ids) } };
+  const turned =
+    green === null || green.length === 0 ? "" : ` ${counted(green.length, "test")} turned green.`;
+  const again = tests.retried.count === 0 ? "" : ` ${tests.retried.count} passed only on a second try.`;
+  const turnedGreen = green === null ? null : named(green);
+  return { ...own, message: `${message}${again}${turned}`, tests: { ...tests, turnedGreen, canary } };
 };
 
 /** Files that held tests at the base, ran or not, and are not what they were. */

@@ -73,8 +73,18 @@ async function* sparseRooms() {
   const bench = await openRooms(50_000, CONE);
   const of = "50000 files, 1,200 of them laid out";
   const floor = () => bench.worktree();
-  yield await paired({ name: `room ready, laid out ahead, ${of}`, ours: () => bench.laidAhead(), floor, repetitions: 3 });
-  yield await paired({ name: `room ready, nothing laid out, ${of}`, ours: () => bench.direct(), floor, repetitions: 3 });
+  yield await paired({
+    name: `room ready, laid out ahead, ${of}`,
+    ours: () => bench.laidAhead(),
+    floor,
+    repetitions: 3,
+  });
+  yield await paired({
+    name: `room ready, nothing laid out, ${of}`,
+    ours: () => bench.direct(),
+    floor,
+    repetitions: 3,
+  });
   await bench.dispose();
 }
 

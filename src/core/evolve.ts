@@ -236,7 +236,7 @@ const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
   }));
   const again = (fresh: boolean, change: (step: Step) => Partial<Step>): Run =>
     withStep(noted, stepId, (step) => {
-      const tried = { ...step, feedback: feedbackOf(step, step) ?? step.feedback, ...change(step), fresh };
+      const tried = { ...step, feedback: feedbackOf(step) ?? step.feedback, ...change(step), fresh };
       return { ...tried, candidates: racingAgain(step, tried), state: { status: "pending" } };
     });
   switch (decision.action) {
@@ -265,7 +265,7 @@ const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
 };
 
 /** What a refused or errored attempt teaches the next one, also when the policy action found it still verify_pending. */
-const feedbackOf = ({ state }: Step | Candidate, { attempt }: Step): Feedback | null =>
+const feedbackOf = ({ state, attempt }: Step): Feedback | null =>
   state.status === "verify_pending" && state.lastError !== null
     ? { kind: "verdict", attempt, verdict: state.lastError }
     : null;
@@ -284,7 +284,7 @@ const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] 
   rosterOf(spec).map((one, index) => {
     const former = before.candidates[index];
     if (former === undefined) return one;
-    return { ...one, base: former.base, feedback: feedbackOf(former, before) ?? former.feedback, fresh };
+    return { ...one, base: former.base, feedback: former.feedback, fresh };
   });
 
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>

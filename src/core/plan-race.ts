@@ -62,7 +62,7 @@ const agentFlaws = (
 ): Flaw[] => {
   if (!Array.isArray(candidates) || candidates.length > limit.CANDIDATES_MAX) return [];
   const unknown = candidates.flatMap((name: unknown, index): Flaw[] => {
-    if (agents === undefined || typeof name !== "string" || agents.includes(name)) return [];
+    if (agents === undefined || !isAgentName(name) || agents.includes(name)) return [];
     const expected = agents.length === 0 ? "an agent, but none is configured" : `one of ${listed(agents)}`;
     return [{ at: [...at, index], found: quoted(name), expected, meant: { word: name, known: agents } }];
   });

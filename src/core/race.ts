@@ -1,5 +1,5 @@
 import { LedgerError } from "./errors.js";
-import type { Candidate, CandidateState, Step, StepState, WorkedStep } from "./run.js";
+import type { Candidate, CandidateState, Feedback, Step, StepState, WorkedStep } from "./run.js";
 import type { StepSpec } from "./spec.js";
 
 /** Those who will race for a step, none of them begun; empty for a step that one agent works on. */
@@ -54,8 +54,14 @@ const asSeenBy = (step: Step, { candidate, agent, base, feedback, fresh, state }
   state: asStepState(state),
 });
 
-const asStepState = (state: CandidateState): StepState =>
-  state.status === "cancelled" ? { status: "interrupted", reason: state.reason, tail: "" } : state;
+/** A cancelled one shows what it proposed; nobody has judged that, and nobody will. */
+const asStepState = (state: CandidateState): StepState => {
+  if (state.status !== "cancelled") return state;
+  const { proposal, reason } = state;
+  return proposal === null
+    ? { status: "interrupted", reason, tail: "" }
+    : { status: "failed", proposal, verdict: null };
+};
 
 /** For commands and events: absent where there is no race. */
 export const named = ({ candidate }: { readonly candidate?: number | undefined }): { candidate?: number } =>
@@ -151,7 +157,11 @@ export const cancelled = (step: Step, candidate: number, reason: string): Step =
   ...step,
   candidates: step.candidates.map((one) => {
     if (one.candidate !== candidate) return one;
-    const proposal = one.state.status === "verify_pending" ? one.state.proposal : null;
-    return { ...one, state: { status: "cancelled", reason, proposal } };
+    if (one.state.status !== "verify_pending")
+      return { ...one, state: { status: "cancelled", reason, proposal: null } };
+    const { proposal, lastError } = one.state;
+    const feedback: Feedback | null =
+      lastError === null ? one.feedback : { kind: "verdict", attempt: step.attempt, verdict: lastError };
+    return { ...one, feedback, state: { status: "cancelled", reason, proposal } };
   }),
 });

@@ -65,43 +65,59 @@ const scanner =
 
 /** Colours inside of a word disappear where it is shown, so they must not hide it here. */
 const withoutColours = (text: string) => {
-  if (!text.includes("\u001b")) return { text, at: (index: number) => index, cut: text.length };
+  const first = text.indexOf(ESCAPE);
+  if (first === -1) return { text, at: (index: number) => index, cut: text.length };
   const parts: string[] = [];
-  /** Lengths of text before each colour, and where that text begins in truth. */
-  const starts: { readonly plain: number; readonly real: number }[] = [{ plain: 0, real: 0 }];
+  /** Where the text behind each colour begins: without colours, and in truth. */
+  const plainStarts = [0];
+  const realStarts = [0];
   let from = 0;
   let length = 0;
-  for (const { index, 0: colour } of text.matchAll(COLOUR)) {
-    parts.push(text.slice(from, index));
-    length += index - from;
-    from = index + colour.length;
-    starts.push({ plain: length, real: from });
+  let cut = text.length;
+  for (let at = first; at !== -1; at = text.indexOf(ESCAPE, at + 1)) {
+    const end = colourEnd(text, at);
+    if (end === "cut") cut = Math.min(cut, at);
+    if (typeof end !== "number") continue;
+    parts.push(text.slice(from, at));
+    length += at - from;
+    from = end;
+    plainStarts.push(length);
+    realStarts.push(end);
   }
-  const cut = text.length - (CUT_COLOUR.exec(text.slice(-COLOUR_CHARS_MAX))?.[0].length ?? 0);
   parts.push(text.slice(from, cut));
-  return {
-    text: parts.join(""),
-    at: (index: number) => {
-      const { plain, real } = lastBelow(starts, index);
-      return real + index - plain;
-    },
-    cut,
+  const at = (index: number): number => {
+    const n = lastBelow(plainStarts, index);
+    return (realStarts[n] ?? 0) + index - (plainStarts[n] ?? 0);
   };
+  return { text: parts.join(""), at, cut };
 };
 
 const ESCAPE = String.fromCharCode(27);
+/** Longer ones are none that a terminal knows. */
 const COLOUR_CHARS_MAX = 64;
-const COLOUR = new RegExp(`${ESCAPE}\\[[0-9;]{0,${COLOUR_CHARS_MAX}}m`, "g");
-const CUT_COLOUR = new RegExp(`${ESCAPE}(\\[[0-9;]*)?$`);
 
-const lastBelow = <T extends { readonly plain: number }>(starts: readonly T[], index: number): T => {
+/** Behind `ESC [ digits m`; what is no such thing, and what the text is too short to tell, has no end. */
+const colourEnd = (text: string, start: number): number | "none" | "cut" => {
+  if (start + 1 === text.length) return "cut";
+  if (text[start + 1] !== "[") return "none";
+  for (let at = start + 2; at < start + COLOUR_CHARS_MAX; at += 1) {
+    if (at === text.length) return "cut";
+    const char = text.charCodeAt(at);
+    if (char === 0x6d) return at + 1;
+    const isNumber = (char >= 0x30 && char <= 0x39) || char === 0x3b;
+    if (!isNumber) return "none";
+  }
+  return "none";
+};
+
+const lastBelow = (starts: readonly number[], index: number): number => {
   let [low, high] = [0, starts.length - 1];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((starts[middle] as T).plain <= index) low = middle;
+    if ((starts[middle] ?? 0) <= index) low = middle;
     else high = middle - 1;
   }
-  return starts[low] as T;
+  return low;
 };
 
 /** What overlaps becomes one, under the name of the first and longest. */

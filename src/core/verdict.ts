@@ -20,6 +20,7 @@ export const VerdictReason = z.enum([
   "report_contradicts",
   "vacuous",
   "flaky",
+  "canary_passed",
   "nothing_changed",
   "no_match",
   "artifact_missing",
@@ -68,6 +69,10 @@ export const TestsFound = z.strictObject({
   ),
   /** Tests that did not pass at the base and pass now; null when nobody compared. */
   turnedGreen: NamedTests.nullable(),
+  /** Tests that passed only when their runner tried them again, in any run. */
+  retried: NamedTests,
+  /** Of the test that must fail: "failed as it must", or "not run: …"; null when the judge did not come to it. */
+  canary: z.string().nullable(),
 });
 export type TestsFound = z.infer<typeof TestsFound>;
 
@@ -107,8 +112,12 @@ export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> 
   log: null,
 });
 
-/** 0 none · 1 scrubbed environment, caps, clean room. */
-const IsolationLevel = z.union([z.literal(0), z.literal(1)]);
+/**
+ * 0 none · 1 scrubbed environment, caps, clean room · 2 walls of the kernel around it · 3 a sandbox: no capability, no
+ * network, own processes, and nothing of the file system but an allow-list.
+ */
+export const IsolationLevel = z.literal([0, 1, 2, 3]);
+export type IsolationLevel = z.infer<typeof IsolationLevel>;
 
 export const Conflict = z.strictObject({
   path: z.string(),

@@ -1,5 +1,6 @@
 import { quoted } from "./defects.js";
 import { type Action, nextActions } from "./next.js";
+import { refusalWords } from "./race.js";
 import type { Source } from "./reported.js";
 import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
 
@@ -170,6 +171,7 @@ const proposalOf = ({ state }: Step): string =>
 const workSentence = (run: Run): string => {
   const parts = [
     ["agents work on", run.steps.filter(({ state }) => state.status === "in_progress")],
+    ["candidates race for", run.steps.filter(({ state }) => state.status === "racing")],
     ["being verified:", run.steps.filter((step) => isJudged(step))],
     ["waiting for approval:", run.steps.filter(awaitsApproval)],
     ["waiting for a policy decision:", run.steps.filter(isRefused)],
@@ -199,9 +201,10 @@ const someOf = (steps: readonly Step[]): string => {
 const moreThan = (names: readonly string[], total: number): string =>
   names.join(", ") + (total > names.length ? ` and ${total - names.length} more` : "");
 
-const lastWord = ({ state, feedback }: Step): string => {
-  if (state.status === "failed" && state.verdict !== null) return state.verdict.message;
-  if (state.status === "interrupted") return state.reason;
+const lastWord = (step: Step): string => {
+  const { state, feedback } = step;
+  const said = refusalWords(step);
+  if (said !== "") return said;
   if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
   return feedback?.kind === "verdict" ? feedback.verdict.message : "no verdict";
 };

@@ -16,6 +16,7 @@ import {
   variableFindings,
   warn,
 } from "./findings.js";
+import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -27,12 +28,12 @@ import {
   sparseFindings,
   toolchainFindings,
 } from "./tree-findings.js";
+import { type AroundCommands, wallsFinding } from "./walls-finding.js";
 
-export type DoctorInput = {
+export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly isolated: boolean;
   readonly agents: Readonly<
     Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
   >;
@@ -59,6 +60,7 @@ export type DoctorInput = {
   /** Why workspace.cache keeps nothing. */
   readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
+  readonly around: AroundCommands;
 };
 
 /** What dead processes left; `remove` takes away nothing that a run still needs. */
@@ -92,16 +94,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   );
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
-  findings.push(
-    input.isolated
-      ? ok("isolation", "Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.")
-      : warn(
-          "isolation",
-          "Level 0: agents and judges share your folder.",
-          "Set runLedger.workspaceIsolation: true.",
-        ),
-  );
-  return findings;
+  return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };
 
 const NODE_MIN = [20, 19] as const;

@@ -41,6 +41,8 @@ export type Arrived = {
 export interface Ledger {
   readonly rules: Rules;
   readonly store: Store;
+  /** For the few who keep words beside the journal. */
+  readonly redactor: Redactor;
   /** A credential for in-process callers; see credentials.ts. */
   issue(caller: Caller): Caller;
   /** The caller itself when this ledger issued it; throws `access_denied` for a look-alike. */
@@ -143,6 +145,7 @@ export const openLedger = (options: {
   return {
     rules,
     store,
+    redactor,
     issue: credentials.issue,
     check: credentials.check,
     submit,

@@ -6,10 +6,11 @@ import type { ProvisionRecord } from "../core/verdict.js";
 import type { Cone } from "./cone.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import type { Facts } from "./laid-files.js";
+import { layFiles } from "./lay-files.js";
 import { changedFiles, commitTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protect.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import type { Facts } from "./room-files.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -77,15 +78,16 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const run = (argv: readonly string[], timeoutMs: number) => frame.run(tree, argv, timeoutMs);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
   let known: AtBase | undefined;
   let written: () => Promise<readonly string[]> = async () => [];
   return {
     ...frame.commandsIn(tree),
     ...treeFiles(tree),
+    lay: (files) => layFiles(tree, files),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
+    writeScratch: frame.writeScratch,
     listScratch: frame.listScratch,
     changedFiles: async () => (base === null ? [] : changedFiles({ store, from: base, to: commit })),
     atBase: () => atBase.get(),
@@ -114,7 +116,8 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         share,
         whenPresent: "replace",
         timeoutMs: PROVISION_MS,
-        run,
+        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
       return [...sparseRecord(options.cone), ...records];
     },
@@ -139,15 +142,17 @@ const furnish = async (
 ): Promise<Furnished> => {
   const { store, commit, cone, runId, name } = options;
   const at = { branch: `runledger/${runId}/${name}`, commit, cone };
+  // The room's git borrows what it does not have.
+  const open = () => openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
   if (ahead !== undefined) {
     const laid = await layNext(store, folder, ahead, commit, cone);
     await giveGit(store, folder, at, laid);
-    return { frame: await openRoomFrame(options, folder), view: laid.view, facts: laid.facts };
+    return { frame: await open(), view: laid.view, facts: laid.facts };
   }
   const view = await layCommit(store, folder, commit, cone);
   // The index that git wrote knows nothing of what is not laid out.
   await giveGit(store, folder, at, cone.folders.length > 0 ? await laidTree(folder, commit, view) : null);
-  return { frame: await openRoomFrame(options, folder), view };
+  return { frame: await open(), view };
 };
 
 /** The verdict says what its room did not have. */

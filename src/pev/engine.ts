@@ -245,7 +245,8 @@ const openingWorkspaces = (
 };
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
-  const { store, folder, ownFiles, cone, redactor } = project;
+  const { store, folder, ownFiles, cone, isolation, redactor } = project;
+  await isolation.level(store !== null);
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];

@@ -7,6 +7,7 @@ import type { Run, StepState, WorkedStep } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
 import {
   type Conflict,
+  type IsolationLevel,
   type Judgement,
   nothingRan,
   type ProvisionRecord,
@@ -35,6 +36,7 @@ export const judgeProposal = async (
   const startedAt = performance.now();
   const base = frame(run, step.spec.validator, state);
   try {
+    base.isolationLevel = await levelOf(project, run);
     const judged = run.workspaceIsolation
       ? await judgeIsolated(project, run, step, state, signal)
       : await judgeInRoom(project, run, step, null, signal);
@@ -57,6 +59,7 @@ export const judgeCriterion = async (
   const { validator } = criterion.spec;
   const base = { ...frame(run, validator, null), commit: run.head };
   try {
+    base.isolationLevel = await levelOf(project, run);
     const task = {
       name: `criterion-${index}`,
       validator,
@@ -301,6 +304,10 @@ const notProvisioned = ({ what }: ProvisionRecord): Judgement => ({
   message: `The room could not be prepared: ${what}`,
   hint: `${PROVISION_HINT} Then resume the run.`,
 });
+
+/** Of the rooms of this run; one below what the settings demand makes no verdict. */
+const levelOf = ({ isolation }: Project, run: Run): Promise<IsolationLevel> =>
+  isolation.level(run.workspaceIsolation);
 
 /** A verdict with everything filled in but the judgement. */
 const frame = (run: Run, validator: ValidatorSpec, state: Proposed | null): Verdict => ({

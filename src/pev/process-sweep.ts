@@ -10,9 +10,9 @@ export type SweepTarget = {
   readonly token: string | undefined;
   /** Absolute, resolved path of a folder of ours; null when they worked in one of the user's. */
   readonly folder: string | null;
-  /** Id of group and session; only while the system cannot have given it to somebody else. */
-  readonly leader: number | undefined;
-  /** Start of the leader: nothing older can descend from it. 0 when unknown. */
+  /** Ids of groups and sessions; only while the system cannot have given them to somebody else. */
+  readonly leaders: readonly number[];
+  /** Start of the first of them: nothing older can descend from it. 0 when unknown. */
   readonly since: number;
 };
 
@@ -27,7 +27,7 @@ const ROUND_MS = 20;
  */
 export const killSurvivors = async (target: SweepTarget): Promise<number> => {
   if (process.platform !== "linux")
-    return target.leader !== undefined && signalGroup(target.leader, "SIGKILL") ? 1 : 0;
+    return target.leaders.filter((leader) => signalGroup(leader, "SIGKILL")).length;
   const killed = new Set<number>();
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const pids = survivors(target);
@@ -62,7 +62,7 @@ const survivors = (target: SweepTarget): readonly number[] =>
 
 const isSurvivor = (stat: ProcStat, target: SweepTarget): boolean => {
   if (stat.zombie || stat.pid === process.pid || stat.startTime < target.since) return false;
-  if (stat.group === target.leader || stat.session === target.leader) return true;
+  if (target.leaders.includes(stat.group) || target.leaders.includes(stat.session)) return true;
   return hasMarker(stat.pid, target.token) || (!isAccountedFor(stat) && standsIn(stat.pid, target.folder));
 };
 

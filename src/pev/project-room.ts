@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { relative } from "node:path";
 import type { ChangedFile } from "../../validators/room.js";
+import { unheld } from "./isolation/isolation.js";
 import { makeRoomFolder, type OwnedRoom, openRoomFrame, type RoomFrameOptions } from "./room-frame.js";
 import { treeFiles } from "./tree-files.js";
 import { userGit } from "./user-git.js";
@@ -10,20 +11,23 @@ import { userGit } from "./user-git.js";
  * base to run anything at, and what changed is what git would show the user. Only the scratch folder is ours.
  */
 export const openProjectRoom = async (
-  options: RoomFrameOptions & { readonly projectDir: string },
+  options: Omit<RoomFrameOptions, "isolation"> & { readonly projectDir: string },
 ): Promise<OwnedRoom> => {
   const { projectDir, places, disposal, runId, name } = options;
   const folder = await makeRoomFolder(places, { runId, stepId: name });
   const dispose = (): Promise<void> => disposal.later(folder);
-  const frame = await openRoomFrame(options, folder).catch(async (error: unknown) => {
-    await dispose();
-    throw error;
-  });
+  const frame = await openRoomFrame({ ...options, isolation: unheld }, folder).catch(
+    async (error: unknown) => {
+      await dispose();
+      throw error;
+    },
+  );
   return {
     ...frame.commandsIn(projectDir),
     ...treeFiles(projectDir),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
+    writeScratch: frame.writeScratch,
     listScratch: frame.listScratch,
     changedFiles: () => uncommittedChanges(projectDir),
     atBase: async () => undefined,

@@ -3,6 +3,7 @@ import type { BaseCache } from "./clean-room.js";
 import type { Cone } from "./cone.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
+import type { Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import type { Walls } from "./walls/walls.js";
@@ -21,6 +22,8 @@ export type Project = {
   readonly disposal: Disposal;
   /** Null where nothing is unpacked. */
   readonly roomsAhead: RoomsAhead | null;
+  /** How safe rooms are. */
+  readonly isolation: Isolation;
   /** Where agents' workspaces are made. */
   readonly workspaceRoot: string;
   /** Where seeds of build caches and copies of what set-up made are kept; see go-cache.ts and setup-cache.ts. */

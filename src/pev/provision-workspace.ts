@@ -30,6 +30,7 @@ export const provisionWorkspace = async (
     places,
     passEnv,
     environment,
+    isolation,
     walls,
     redactor,
   } = project;
@@ -44,6 +45,8 @@ export const provisionWorkspace = async (
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
   const env = roomEnvironment({ outer: environment, scratch, passEnv });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
+  const confinement = await isolation.confine({ environment: env, folders: [tree, scratch], reads: [] });
+  const call = { cwd: tree, env, place, walls, signal, redactor };
   const records = await provision({
     tree,
     projectDir,
@@ -54,7 +57,8 @@ export const provisionWorkspace = async (
     share,
     whenPresent: "keep",
     timeoutMs: PROVISION_MS,
-    run: (argv, timeoutMs) => runProcess({ argv, cwd: tree, env, timeoutMs, place, walls, signal, redactor }),
+    run: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs }),
+    runHeld: (argv, timeoutMs) => runProcess({ ...call, argv, timeoutMs, confinement }),
   });
   signal.throwIfAborted();
   const failed = records.find(({ outcome }) => outcome === "failed");

@@ -37,8 +37,13 @@ export type Provisioning = {
   readonly whenPresent: "replace" | "keep";
   /** For all of it together. */
   readonly timeoutMs: number;
-  readonly run: (argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
+  /** For copies, by a program of ours that sees both folders. */
+  readonly run: RunFor;
+  /** For the commands, which are held as a validator is. */
+  readonly runHeld: RunFor;
 };
+
+type RunFor = (argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
 
 /**
  * Dependencies come from the trusted side, so that a proposal cannot bring its own test runner. Copied, not linked: through
@@ -46,9 +51,12 @@ export type Provisioning = {
  */
 export const provision = async (input: Provisioning): Promise<readonly ProvisionRecord[]> => {
   const until = performance.now() + input.timeoutMs;
-  const run: Run = (argv) => input.run(argv, Math.ceil(until - performance.now()));
+  const within =
+    (run: RunFor): Run =>
+    (argv) =>
+      run(argv, Math.ceil(until - performance.now()));
   const records: ProvisionRecord[] = [];
-  for await (const perform of tasksOf(input, run)) {
+  for await (const perform of tasksOf(input, within(input.run), within(input.runHeld))) {
     const startedAt = performance.now();
     const done = await perform();
     const durationMs = Math.round(performance.now() - startedAt);
@@ -67,14 +75,14 @@ type Run = (argv: readonly string[]) => Promise<ProcessEnd>;
 type Task = () => Promise<{ readonly what: string; readonly problem: Problem } | undefined>;
 
 /** Local settings come first: what is installed after them may read them. */
-async function* tasksOf(input: Provisioning, run: Run): AsyncGenerator<Task, void> {
+async function* tasksOf(input: Provisioning, run: Run, runHeld: Run): AsyncGenerator<Task, void> {
   const { included, share, setup, cache } = input;
   if (included.problem !== null || included.files.length > 0) yield () => layFiles(input);
   for (const path of share)
     yield async () => ({ what: `copy ${path}`, problem: await copyShared(input, path, run) });
   const install = setup.map(
     (argv): Task =>
-      async () => ({ what: argv.join(" "), problem: problemOf(await run(argv)) }),
+      async () => ({ what: argv.join(" "), problem: problemOf(await runHeld(argv)) }),
   );
   if (cache === null || install.length === 0) yield* install;
   else yield* cachedSetup(setup, cache, install, run);

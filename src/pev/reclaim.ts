@@ -58,7 +58,7 @@ const killLeftovers = async (place: Place, roots: readonly string[]): Promise<nu
   // A group is only known to be the registered one while its leader is.
   const led = pid !== undefined && startTime !== undefined && processAlive({ pid, startTime });
   const folder = path !== null && roots.includes(dirname(path)) ? path : null;
-  const target = { token, folder, leader: led ? pid : undefined, since: startTime ?? 0 };
+  const target = { token, folder, leaders: led ? [pid] : [], since: startTime ?? 0 };
   return inGroups + (await killSurvivors(target));
 };
 
@@ -69,7 +69,7 @@ const removeOwn = async (path: string, id: string, roots: readonly string[]): Pr
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) return false;
   // A git of the dead one's that still unpacks there would go on making what is being removed.
-  await killSurvivors({ token: undefined, folder: join(root, id), leader: undefined, since: 0 });
+  await killSurvivors({ token: undefined, folder: join(root, id), leaders: [], since: 0 });
   return removeFolder(path).then(
     () => true,
     () => false,

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Execution, Room } from "../../validators/room.js";
 import type { Redactor } from "../core/redact.js";
 import type { ProvisionRecord } from "../core/verdict.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import { fillGoCache } from "./go-cache.js";
+import type { Isolation } from "./isolation/isolation.js";
 import type { Places } from "./places.js";
 import { openPrivateRoot } from "./private-folder.js";
 import { goCacheIn, roomEnvironment } from "./room-environment.js";
@@ -32,6 +33,9 @@ export type RoomFrameOptions = {
   readonly walls: Walls;
   /** Rooms that have served are handed over to it. */
   readonly disposal: Disposal;
+  readonly isolation: Pick<Isolation, "confine">;
+  /** What its processes may read besides what every room sees. */
+  readonly reads?: readonly string[];
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
@@ -49,16 +53,19 @@ export type RoomFrameOptions = {
 };
 
 /** What rooms of both kinds are made of: a private folder that is registered, an environment, and commands with one limit. */
-export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "listScratch"> & {
+export type RoomFrame = Pick<Room, "scratch" | "readScratch" | "writeScratch" | "listScratch"> & {
   readonly folder: string;
   commandsIn(cwd: string): Pick<Room, "exec">;
-  /** A command of the owner's, outside the validator's limit. */
-  run(cwd: string, argv: readonly string[], timeoutMs: number): Promise<ProcessEnd>;
+  /** Commands of the owner's, outside the validator's limit: of our own making, and of the settings. */
+  readonly run: RunIn;
+  readonly runHeld: RunIn;
   /** By all commands so far. */
   foundAtWalls(): Found;
   /** Of what the machine has anyway; before code of the project runs. */
   fillCaches(tree: string): Promise<void>;
 };
+
+export type RunIn = (cwd: string, argv: readonly string[], timeoutMs: number) => Promise<ProcessEnd>;
 
 /** Registered first and then made, so that a crash at any moment leaves nothing that nobody knows of. */
 export const makeRoomFolder = async (
@@ -83,6 +90,7 @@ export const openRoomFrame = async (
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
   const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
+  const { isolation, reads = [] } = options;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -90,34 +98,40 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
+  const confinement = await isolation.confine({ environment, folders: [folder], reads });
   let found: Found = { wall: null, noSpace: false };
-  const start: Surroundings["start"] = async (call) => {
+  const start: Start = async (call) => {
     const env = { ...environment, ...call.env };
     const end = await runProcess({ ...call, env, place, walls, signal, redactor });
     found = { wall: found.wall ?? end.wall, noSpace: found.noSpace || end.noSpace };
     return end;
   };
-  const run: RoomFrame["run"] = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
+  const startHeld: Start = (call) => start({ ...call, confinement });
+  const run: RunIn = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { start, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { start: startHeld, options }),
     run,
+    runHeld: (cwd, argv, timeoutMs) => startHeld({ argv, cwd, timeoutMs }),
     foundAtWalls: () => found,
     fillCaches: (tree) => fillGoCache({ tree, goCache: goCacheIn(scratch), cacheFolder, run }),
     readScratch: async (path, bytesMax) => {
       const bytes = await files.read(path, bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString("utf8");
     },
+    writeScratch: (name, text) => writeFile(join(scratch, name), text, { flag: "wx", mode: 0o600 }),
     listScratch: files.list,
   };
 };
 
-type Start = Pick<ProcessCall, "argv" | "cwd" | "timeoutMs"> &
-  Partial<Pick<ProcessCall, "env" | "stdoutBytesMax">>;
+type Start = (
+  call: Pick<ProcessCall, "argv" | "cwd" | "timeoutMs"> &
+    Partial<Pick<ProcessCall, "env" | "stdoutBytesMax" | "confinement">>,
+) => Promise<ProcessEnd>;
 
 type Surroundings = {
-  readonly start: (call: Start) => Promise<ProcessEnd>;
+  readonly start: Start;
   readonly options: RoomFrameOptions;
 };
 

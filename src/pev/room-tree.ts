@@ -6,9 +6,9 @@ import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import { makeGitFolder } from "./git-folder.js";
 import { indexBytes } from "./index-file.js";
-import { type Facts, factsOf, layDifference } from "./laid-files.js";
 import { withObjects } from "./object-reader.js";
 import { writeIndex } from "./objects.js";
+import { type Facts, factsOf, layDifference } from "./room-files.js";
 import { applied, differenceOf, type View, viewOf } from "./tree-view.js";
 
 /** Where the files of a room lie; beside them, until they are laid out, git's index of them. */
@@ -60,6 +60,9 @@ export const laidTree = async (
   view: View,
 ): Promise<LaidTree> => ({ commit, view, facts: await factsOf(join(path, TREE), view.files) });
 
+/** In a sandbox all files are nobody's, and the index has noted whose they are here. */
+const OWNERS_DIFFER = "[core]\n\tcheckStat = minimal\n";
+
 /**
  * The room has a git folder of its own for tests that ask git: branch, index and settings are thrown away with it, and
  * only objects are read from the store.
@@ -72,7 +75,14 @@ export const giveGit = async (
 ): Promise<void> => {
   const { branch, commit, cone } = at;
   const gitDir = join(path, TREE, ".git");
-  await makeGitFolder({ gitDir, branch, commit, cone, borrows: join(store.gitDir, "objects") });
+  await makeGitFolder({
+    gitDir,
+    branch,
+    commit,
+    cone,
+    settings: OWNERS_DIFFER,
+    borrows: join(store.gitDir, "objects"),
+  });
   if (laid === null) return rename(join(path, INDEX), join(gitDir, "index"));
   await rm(join(path, INDEX), { force: true });
   await writeFile(join(gitDir, "index"), indexOf(laid));

@@ -7,6 +7,9 @@ import { LedgerError } from "../core/errors.js";
 import type { Redactor } from "../core/redact.js";
 import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
+import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
+import type { Confinement } from "./isolation/isolation.js";
+import { endOfSandboxed, readStatus, type SandboxStatus } from "./isolation/status.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
@@ -29,6 +32,8 @@ export type ProcessCall = {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly place: ProcessPlace;
+  /** How it is held; left out for programs of the trusted side. */
+  readonly confinement?: Confinement;
   readonly walls: Walls;
   readonly signal?: AbortSignal;
   /** Takes secrets out of `tail`, `log` and `onOutput`. */
@@ -119,35 +124,62 @@ const superviseProcess = async (
   const child = await start(call, walls, token);
   if (child === "not found") return { ...NEVER_STARTED, notFound: true };
   const output = collectOutput(child, call, walls);
+  const status = statusOf(child);
   const since = startOf(child.pid);
-  const exiting = exitOf(child, call, (stop) => walls.watch({ pid: child.pid, since }, stop));
-  const sweep = async () =>
-    (await walls.end()) +
-    (await killSurvivors({ token, folder: call.place.folder, leader: child.pid, since }));
+  const exiting = exitOf(
+    child,
+    call,
+    (stop) => walls.watch({ pid: child.pid, since }, stop),
+    () => status.now().pid,
+  );
+  const sweep = async () => {
+    const leaders = [child.pid, status.now().pid].filter((pid) => pid !== undefined);
+    return (await walls.end()) + (await killSurvivors({ token, folder: call.place.folder, leaders, since }));
+  };
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });
   } catch (error) {
     await sweep();
     throw error;
   }
-  const { code, signal, stopped } = await exiting;
+  const { stopped, ...exit } = await exiting;
   if (stopped === null) await output.closed(DRAIN_MS);
   const survivors = await sweep();
   await output.closed(DRAIN_MS);
   const { wall, noSpace } = await walls.found();
+  const taken = output.take();
+  const isStopped = stopped !== null || wall !== null;
+  const end = call.confinement?.sandbox ? endInside(status.now(), exit, isStopped, taken.tail) : exit;
+  if (end === "not found") return { ...NEVER_STARTED, notFound: true };
   return {
     // One that answers SIGTERM with "exit 0" has not succeeded, and neither has one whose helpers were killed.
-    exitCode: stopped === null && wall === null ? code : null,
-    signal,
+    exitCode: isStopped ? null : end.code,
+    signal: end.signal,
     timedOut: stopped === "timed out",
     cancelled: stopped === "cancelled",
     wall,
     noSpace,
     notFound: false,
     durationMs: Math.round(performance.now() - startedAt),
-    ...output.take(),
+    ...taken,
     survivors,
   };
+};
+
+/** Of the program; what it was stopped for matters more than how far its sandbox had come. */
+const endInside = (
+  status: SandboxStatus,
+  exit: Omit<Exit, "stopped">,
+  isStopped: boolean,
+  tail: string,
+): Omit<Exit, "stopped"> | "not found" => {
+  const end = endOfSandboxed(status, { signal: exit.signal, tail });
+  if (end !== "not started") return end;
+  if (isStopped) return exit;
+  throw new LedgerError(
+    "workspace_unfit",
+    `The sandbox could not be made: ${tail.trim().split("\n").at(-1)}`,
+  );
 };
 
 type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
@@ -157,13 +189,16 @@ const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"])
 const start = async (call: ProcessCall, walls: RaisedWalls, token: string): Promise<Child | "not found"> => {
   const env: Readonly<Record<string, string>> = { ...call.env, [MARKER]: token };
   if (programPath(call.argv[0] ?? "", call.cwd, env.PATH) === undefined) return "not found";
-  const [program = "", ...args] = walls.around(call.argv, env);
+  const { sandbox = null } = call.confinement ?? {};
+  const held =
+    sandbox === null ? call.argv : bubblewrapArgv(sandbox.bubblewrap, sandbox.mounts, call.cwd, call.argv);
+  const [program = "", ...args] = walls.around(held, env);
   try {
     const child = spawn(program, args, {
       cwd: call.cwd,
       env,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe"] as const))],
     });
     if (child.pid === undefined) throw (await once(child, "error"))[0];
     return child as Child;
@@ -185,7 +220,23 @@ type Exit = {
   readonly stopped: "timed out" | "cancelled" | "at a wall" | null;
 };
 
-const exitOf = (child: Child, call: ProcessCall, watch: (atWall: () => void) => void): Promise<Exit> =>
+/** What bubblewrap has said so far; nothing of a process that it does not hold. */
+const statusOf = (child: Child): { readonly now: () => SandboxStatus } => {
+  const said = new HeadBytes(STATUS_BYTES_MAX);
+  const stream = child.stdio[STATUS_FD];
+  stream?.on("data", (chunk: Buffer) => said.add(chunk));
+  stream?.on("error", () => stream.destroy());
+  return { now: () => readStatus(said.text()) };
+};
+/** Two short lines. */
+const STATUS_BYTES_MAX = 4_096;
+
+const exitOf = (
+  child: Child,
+  call: ProcessCall,
+  watch: (atWall: () => void) => void,
+  insidePid: () => number | undefined,
+): Promise<Exit> =>
   new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let stopped: Exit["stopped"] = null;
@@ -199,7 +250,8 @@ const exitOf = (child: Child, call: ProcessCall, watch: (atWall: () => void) => 
       stopped = why;
       // Who is at a wall is not asked: it would go on growing meanwhile.
       const graceMs = why === "at a wall" ? 0 : TERM_GRACE_MS;
-      if (graceMs > 0) signalGroup(child.pid, "SIGTERM");
+      // Bubblewrap itself would end at once, and with it everything inside.
+      if (graceMs > 0) signalGroup(insidePid() ?? child.pid, "SIGTERM");
       timers.push(
         setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs),
         setTimeout(() => end(null, null), graceMs + KILL_WAIT_MS),

@@ -5,9 +5,9 @@ import { allEnded } from "./all-ended.js";
 import type { Cone } from "./cone.js";
 import { type Git, withScratch } from "./git.js";
 import { makeGitFolder } from "./git-folder.js";
-import { factsOf, layDifference } from "./laid-files.js";
 import { withObjects } from "./object-reader.js";
 import { RUNLEDGER, writeIndex } from "./objects.js";
+import { factsOf, layDifference } from "./room-files.js";
 import { indexOf } from "./room-tree.js";
 import { differenceOf, viewOf } from "./tree-view.js";
 
@@ -31,11 +31,11 @@ export const createWorkspace = async (input: {
     throw new LedgerError("workspace_unfit", `${folder} is not empty, so no workspace can be made there.`);
   }
   await makeGitFolder({ gitDir, branch: "runledger", commit, settings: IDENTITY, cone });
-  await allEnded([copyHistoryInto(gitDir, store, commit), layFiles(store, folder, commit, cone)]);
+  await allEnded([copyHistoryInto(gitDir, store, commit), layClone(store, folder, commit, cone)]);
 };
 
 /** The store's objects are those that are being copied, and its attributes are the same. */
-const layFiles = async (store: Git, folder: string, commit: string, cone: Cone): Promise<void> => {
+const layClone = async (store: Git, folder: string, commit: string, cone: Cone): Promise<void> => {
   const indexFile = join(folder, ".git", "index");
   if (cone.folders.length === 0) {
     await store.run(["read-tree", "-m", "-u", commit], { workTree: folder, indexFile });

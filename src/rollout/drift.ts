@@ -71,7 +71,7 @@ async function* differing(projection: Projection, mirrors: Mirrors): AsyncGenera
   const seen = new Set<string>();
   const against = async (id: string, record: HostRun | undefined): Promise<readonly Found[]> => {
     try {
-      return differences(record, await mirrors.read(id));
+      return differences(record && mirrors.asKept(record), await mirrors.read(id));
     } catch (error) {
       // One journal that cannot be read must not hide what the other runs differ in; a ledger that fails hides everything.
       if (!isLedgerError(error) || error.kind !== "corrupt") throw error;

@@ -2,6 +2,7 @@ import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import { hostRunOf, runStatusesFor } from "../core/mirror.js";
+import type { Redactor } from "../core/redact.js";
 import type { HostChange, HostRun } from "../core/reported.js";
 import type { Run } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
@@ -29,7 +30,7 @@ export type Degraded = {
 const PAGE = 200;
 
 export const openMirrors = (ledger: Ledger, host: Caller, projection: string) => {
-  const { store } = ledger;
+  const { store, redactor } = ledger;
   const find = (id: string): Promise<MirrorRow | undefined> => store.mirrorOf({ projection, hostId: id });
   const say = async (runId: string, command: Command): Promise<Told> => {
     const { run, events } = await ledger.submit(runId, command, host);
@@ -98,7 +99,7 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     const row = await store.mirrorOf({ runId: run.runId });
     if (error === null && row !== undefined && row.lastSeq > run.seq) return ledger.load(run.runId);
     const state = error === null ? "synced" : "degraded";
-    const why = error === null ? null : textOf(error);
+    const why = error === null ? null : textOf(error, redactor);
     const now = new Date().toISOString();
     // A table that goes on failing, in other words, has been behind since the first of them.
     const at = error !== null && row?.state === "degraded" ? row.at : now;
@@ -121,6 +122,8 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     read,
     rows,
     mark,
+    /** What the ledger would keep of a host's record: a secret in it is no difference. */
+    asKept: (record: HostRun): HostRun => redactor.deep(record),
     load: (runId: string) => ledger.load(runId),
     report: (runId: string, change: HostChange) => say(runId, { type: "report_change", change }),
     degraded: (most: number) => degradedOf(store, projection, most),
@@ -136,5 +139,5 @@ const degradedOf = async (store: Store, projection: string, most: number): Promi
 };
 
 /** What went wrong in a table of the host, short enough to be kept. */
-const textOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, limit.REASON_CHARS);
+const textOf = (error: unknown, { text }: Redactor): string =>
+  text(error instanceof Error ? error.message : String(error)).slice(0, limit.REASON_CHARS);

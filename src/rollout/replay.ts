@@ -79,7 +79,7 @@ const putBack = async (projection: Projection, mirrors: Mirrors, runId: string):
 
 /** What is to stay, and whether there is anything else. */
 const sorted = async (mirrors: Mirrors, projection: HostRun | undefined, ledger: HostRun | undefined) => {
-  const told = await toldOf(mirrors, differences(projection, ledger));
+  const told = await toldOf(mirrors, differences(projection && mirrors.asKept(projection), ledger));
   const explained = told.filter((drift) => drift.explained !== null);
   return { explained, behind: explained.length < told.length };
 };

@@ -228,7 +228,11 @@ const explain = async (
       hint: "A person has to say why it is as it should be.",
     });
   if (reason.trim() === "") throw new LedgerError("invalid_input", "An explanation says why.");
-  const said = { by: { name, role }, reason: reason.trim(), at: new Date().toISOString() };
+  const said = {
+    by: { name, role },
+    reason: ledger.redactor.text(reason.trim()),
+    at: new Date().toISOString(),
+  };
   await ledger.store.explain({ digest, projection, ...said });
   return said;
 };

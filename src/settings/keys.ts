@@ -1,7 +1,8 @@
 import type * as z from "zod";
 import { isRecord } from "../core/defects.js";
+import { settingGroups } from "./groups.js";
 import { jsonSchemaOf, type Kind } from "./kinds.js";
-import { SettingsFile, settingGroups } from "./schema.js";
+import { SettingsFile } from "./schema.js";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 export type SettingGroup = keyof typeof settingGroups;

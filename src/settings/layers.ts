@@ -22,7 +22,8 @@ import {
   toDefects,
 } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { contradictedStages, SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
+import { contradictedStages } from "./run-ledger-keys.js";
+import { SETTINGS_VERSION, type Settings, SettingsFile } from "./schema.js";
 
 /** Keys to values; without a prototype, so that no key of a file can mean one. */
 type Tree = { [key: string]: unknown };

@@ -1,23 +1,22 @@
 import * as z from "zod";
-import { type Flaw, isRecord } from "../core/defects.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
-import {
-  type About,
-  choice,
-  described,
-  duration,
-  jsonSchemaOf,
-  list,
-  toggle,
-  wholeNumber,
-  withWords,
-} from "./kinds.js";
+import { settingGroups } from "./groups.js";
+import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
+import { choice, described, duration, jsonSchemaOf, list, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames, Word } from "./values.js";
+import { RolloutKeys } from "./rollout-keys.js";
+import {
+  inMilliseconds,
+  LIMIT_BOUNDS,
+  RunLedgerKeys,
+  type RunLedgerSettings,
+  stageWords,
+} from "./run-ledger-keys.js";
+import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
@@ -46,6 +45,7 @@ export type Settings = {
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
+  readonly isolation: IsolationSettings;
   /** What the processes of one command may use together, of agents and judges alike. */
   readonly limits: Limits;
   readonly secrets: {
@@ -59,21 +59,7 @@ export type Settings = {
   readonly changeValidator: "orchestrator" | "human";
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
-  readonly runLedger: {
-    /** The rollout of a host that keeps runs elsewhere as well: off, whatever the stages below say. */
-    readonly enabled: boolean;
-    readonly shadow: boolean;
-    readonly writeThrough: boolean;
-    /** Never without `writeThrough`. */
-    readonly authoritativeRead: boolean;
-    /** Never without `authoritativeRead`. */
-    readonly projectionRetired: boolean;
-    readonly workspaceIsolation: boolean;
-    readonly staleTtlMs: number;
-    readonly validatorTimeoutMs: number;
-    /** Finished runs that are kept here; older ones are archived. 0 keeps all of them. */
-    readonly maxRunHistory: number;
-  };
+  readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
     /** A SQLite file with workflow tables. */
@@ -85,15 +71,8 @@ export type Settings = {
 
 /** Each step in progress is a clone and an agent. Agents mostly wait for a model; so many is what one run is tested with. */
 const PARALLEL_STEPS_MAX = 200;
-/** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
-const RUN_HISTORY_MAX = 1_000_000;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */
 const LEASE_TTL_MIN_MS = 2_000;
-/** A paused run older than a year is not resumed, it is run again. */
-const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
-
-const LIMIT_BOUNDS = { minMs: 1, maxMs: limit.TIMEOUT_MAX_MS };
-
 const Agent = closed({
   kind: choice(
     { title: "Kind", description: "What it is: a program that is started for each of its steps." },
@@ -116,92 +95,8 @@ const Agent = closed({
 
 const Agents = z.record(AgentName, Agent);
 
-/** In the order they are shown; what is in an object is in the group of its name. */
-export const settingGroups = {
-  runLedger: "RunLedger",
-  run: "Run",
-  agents: "Agents",
-  workspace: "Workspace",
-  limits: "Limits",
-  secrets: "Secrets",
-  rollout: "Rollout",
-} as const;
-
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
-
-const RunLedgerKeys = closed({
-  enabled: toggle(
-    {
-      title: "Enabled",
-      description:
-        "The rollout of a host that keeps its runs elsewhere too; while it is off the stages below do nothing.",
-    },
-    false,
-  ),
-  shadow: toggle(
-    { title: "Shadow", description: "The host works as before, and the ledger records alongside." },
-    false,
-  ),
-  writeThrough: toggle(
-    { title: "Write-through", description: "The ledger is written first, then the host's own records." },
-    false,
-  ),
-  authoritativeRead: toggle(
-    { title: "Authoritative read", description: "What is read comes from the ledger; needs writeThrough." },
-    false,
-  ),
-  projectionRetired: toggle(
-    {
-      title: "Projection retired",
-      description: "The host's own records are written no more; needs authoritativeRead.",
-    },
-    false,
-  ),
-  workspaceIsolation: toggle(
-    {
-      title: "Workspace isolation",
-      description:
-        "Agents and validators get private clones; off, they share your folder, one step at a time, no commits.",
-    },
-    true,
-  ),
-  staleTtl: duration(
-    {
-      title: "Stale after",
-      description: "How long a run paused on request stays resumable without --stale.",
-    },
-    { minMs: 1, maxMs: STALE_TTL_MAX_MS },
-  ).prefault("1h"),
-  validatorTimeout: duration(
-    { title: "Validator timeout", description: "Bounds a validator whose step sets no timeout of its own." },
-    LIMIT_BOUNDS,
-  ).prefault("2m"),
-  maxRunHistory: wholeNumber(
-    {
-      title: "Finished runs kept",
-      description: "Finished runs that stay; older ones are archived, and 0 keeps all of them.",
-    },
-    { min: 0, max: RUN_HISTORY_MAX, byDefault: 100 },
-  ),
-});
-
-const hostFile = (about: About) => described("text", about, Word.default(""));
-
-const RolloutKeys = closed({
-  tables: hostFile({
-    title: "Workflow tables",
-    description: "The SQLite file with the host's workflow tables, from the project's folder.",
-  }),
-  board: hostFile({
-    title: "Markdown board",
-    description: "The Markdown file the host keeps its runs in, from the project's folder.",
-  }),
-}).refine(
-  ({ tables, board }) => tables === "" || board === "",
-  "tables or board, not both: a host has one table",
-);
-const NAMED_BOTH = { tables: { minLength: 1 }, board: { minLength: 1 } };
 
 const WorkspaceKeys = closed({
   setup: list(
@@ -299,6 +194,10 @@ export const SettingsFile = closed({
     title: settingGroups.workspace,
     description: "What makes a fresh tree usable.",
   }),
+  isolation: IsolationKeys.prefault({}).meta({
+    title: settingGroups.isolation,
+    description: "How safe rooms are, and must be.",
+  }),
   limits: LimitsKeys.prefault({}).meta({
     title: settingGroups.limits,
     description: "What one command of an agent or a judge may use before it is ended.",
@@ -335,9 +234,10 @@ export const SettingsFile = closed({
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),
-  rollout: withWords(RolloutKeys, () => ({ not: { required: ["tables", "board"], properties: NAMED_BOTH } }))
-    .prefault({})
-    .meta({ title: settingGroups.rollout, description: "Where the host keeps its own records of runs." }),
+  rollout: RolloutKeys.prefault({}).meta({
+    title: settingGroups.rollout,
+    description: "Where the host keeps its own records of runs.",
+  }),
 }).transform(
   ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,
@@ -352,34 +252,6 @@ export const SettingsFile = closed({
     runLedger: inMilliseconds(runLedger),
   }),
 );
-
-const inMilliseconds = ({
-  staleTtl,
-  validatorTimeout,
-  ...same
-}: z.output<typeof RunLedgerKeys>): Settings["runLedger"] => ({
-  ...same,
-  staleTtlMs: staleTtl,
-  validatorTimeoutMs: validatorTimeout,
-});
-
-const stageWords = ({ stage, needs }: (typeof stageNeeds)[number]) => ({
-  anyOf: [{ not: isOn(stage) }, isOn(needs)],
-});
-
-const isOn = (key: string) => ({ required: [key], properties: { [key]: { const: true } } });
-
-/** What each key says is right, and together it is not; told of files with other defects too. */
-export const contradictedStages = ({ runLedger }: Readonly<Record<string, unknown>>): readonly Flaw[] => {
-  if (!isRecord(runLedger)) return [];
-  return stageNeeds
-    .filter(({ stage, needs }) => runLedger[stage] === true && runLedger[needs] !== true)
-    .map(({ stage, needs, because }) => ({
-      at: ["runLedger", stage],
-      found: "true",
-      expected: `false, or runLedger.${needs}: true with it: ${because}`,
-    }));
-};
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {

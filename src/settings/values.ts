@@ -33,6 +33,16 @@ export const SharedPath = withWords(
   ),
   () => ({ maxLength: limit.TARGET_CHARS, ...matchingNone([...refusedInPaths(), OWN_FOLDERS]) }),
 );
+/** Folders of the machine, not of the project: no `..` that leads elsewhere. */
+const VISIBLE = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\0]+(?:\/|$))+$/;
+export const VisiblePath = withWords(
+  textUpTo(limit.TARGET_CHARS).refine(
+    (path) => VISIBLE.test(path),
+    "an absolute path other than /, without ..",
+  ),
+  () => ({ maxLength: limit.TARGET_CHARS, pattern: VISIBLE.source }),
+);
+
 export const Glob = withWords(ProjectGlob, () => ({
   maxLength: GLOB_CHARS,
   ...matchingNone([...refusedInPaths(), ...refusedInGlobs]),

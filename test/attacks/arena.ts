@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -17,6 +17,8 @@ export const OUTLAW = "outlaw";
 const CODER = "coder";
 /** A secret that agents and judges are given; another one they are not. */
 export const SECRET = "SHOP_TOKEN";
+/** One that nothing but its shape tells. */
+export const SHAPED = "MASCOT";
 
 /** A user's machine in small: home, temporary folder, project, ledger, a neighbour, somebody else's work. */
 export interface Arena extends Sample {
@@ -34,7 +36,7 @@ export interface Arena extends Sample {
   ): Promise<Run>;
   /** Does something on the user's machine. */
   inside<T>(work: () => Promise<T>): Promise<T>;
-  scene(workspace: string, token: string): Scene;
+  scene(workspace: string, token: string, stepId?: string): Scene;
   close(): Promise<void>;
 }
 
@@ -45,14 +47,21 @@ export type ArenaOptions = {
 };
 
 export const openArena = async ({ project, settings = {}, level }: ArenaOptions): Promise<Arena> => {
-  const secrets = { [SECRET]: `swordfish-${randomUUID()}`, DEPLOY_KEY: `sesame-${randomUUID()}` };
+  const secrets = makeSecrets();
   const files = { ...projects[project]?.files, "runledger.yaml": stringify(allSettings(settings, level)) };
-  const sample = await makeSample(files, (place) => ({ ...secrets, ...toolHomes(), ...homeIn(place) }));
+  const sample = await makeSample(files, (place) => ({
+    ...secrets,
+    ...toolHomes(),
+    ...homeIn(place),
+    ...carelessness(place),
+  }));
   const { place, repo } = sample;
+  await sample.write(projects[project]?.local ?? {});
   for (const folder of ["home", "tmp", "lair"]) await mkdir(join(place, folder), { mode: 0o700 });
   await writeFile(join(place, "home", "diary.txt"), "Dear diary\n");
   await writeFile(join(place, "tmp", "draft.txt"), "A draft\n");
-  const neighbour = await openNeighbour(place, secrets);
+  const { MOTTO: _, ...known } = secrets;
+  const neighbour = await openNeighbour(place, known);
   let current: AgentFunction = () => "";
   const app = await sample.open({ [CODER]: (task) => current(task) });
   const inside: Arena["inside"] = (doing) => at(homeIn(place), doing);
@@ -76,8 +85,10 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
     otherWorkspace,
     run,
     inside,
-    scene: (workspace, token) =>
-      sceneIn({ place, repo, dataDir: app.dataDir, otherWorkspace, neighbour }, workspace, token),
+    scene: (workspace, token, stepId = "") => ({
+      ...sceneIn({ place, repo, dataDir: app.dataDir, otherWorkspace, neighbour }, workspace, token),
+      stepId,
+    }),
     close: async () => {
       await neighbour.leave();
       await sample.dispose();
@@ -85,16 +96,40 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
   };
 };
 
+/** Two that judges and agents are given; one that they are not; and what is no secret, but nobody else's business. */
+const makeSecrets = (): Record<string, string> => ({
+  [SECRET]: `swordfish-${randomUUID()}`,
+  [SHAPED]: `ghp_${randomBytes(27).toString("base64").replace(/[+/]/g, "x")}`,
+  DEPLOY_KEY: `sesame-${randomUUID()}`,
+  MOTTO: `festina-${randomUUID()}`,
+});
+
 const allSettings = (settings: Readonly<Record<string, unknown>>, level: Level) => ({
   agents: {
-    [OUTLAW]: { kind: "command", run: ["sh", "-c", 'eval "$RUNLEDGER_GOAL"'], env: [SECRET], timeout: "20s" },
+    [OUTLAW]: {
+      kind: "command",
+      run: ["sh", "-c", 'eval "$RUNLEDGER_GOAL"'],
+      env: [SECRET, SHAPED],
+      timeout: "20s",
+    },
   },
-  workspace: { passEnv: [SECRET] },
+  workspace: { passEnv: [SECRET, SHAPED, "NODE_OPTIONS", "BASH_ENV", "ENV", "LD_PRELOAD", "GIT_DIR"] },
   ...settingsOf(level),
   ...settings,
 });
 
 const homeIn = (place: string) => ({ HOME: join(place, "home"), TMPDIR: join(place, "tmp") });
+
+/** The user's own environment: a PATH that looks around, and what others have had it name. */
+const carelessness = (place: string) => ({
+  PATH: `.:./bin:${process.env.PATH}`,
+  NODE_OPTIONS: `--import=${join(place, "lair", "preload.mjs")}`,
+  BASH_ENV: join(place, "lair", "profile.sh"),
+  ENV: join(place, "lair", "profile.sh"),
+  LD_PRELOAD: join(place, "lair", "evil.so"),
+  GIT_DIR: join(place, "lair", "evil.git"),
+  npm_config_script_shell: join(place, "lair", "profile.sh"),
+});
 
 /** Where this machine keeps toolchains; the arena's home has none. */
 const toolHomes = (): Record<string, string> => {

@@ -24,6 +24,7 @@ export type Ending = string;
 export type Scene = {
   /** In the text of every program of this attack, so that its processes are found wherever they hide. */
   readonly token: string;
+  readonly stepId: string;
   readonly workspace: string;
   /** A file outside of every workspace; whoever makes it has had code run where it may not. */
   readonly canary: string;
@@ -38,7 +39,12 @@ export type Scene = {
   /** Where another agent's work lies. */
   readonly otherWorkspace: string;
   /** A process of the user's, with secrets in its environment, and where the user's programs listen. */
-  readonly neighbour: { readonly pid: number; readonly socket: string; readonly port: number };
+  readonly neighbour: {
+    readonly pid: number;
+    readonly socket: string;
+    readonly abstract: string;
+    readonly port: number;
+  };
   write(files: Readonly<Record<string, string>>): Promise<void>;
   read(path: string): Promise<string>;
   remove(path: string): Promise<void>;
@@ -49,6 +55,8 @@ export type Scene = {
 /** Whoever calls tools instead of working in a folder. */
 export type Desk = {
   readonly app: RunLedger;
+  /** The value of a secret variable. */
+  readonly secret: string;
   /** A run that an executor has been given a step of, and that waits for approval of another one. */
   readonly run: Run;
   /** Calls the tools that this caller is given. */

@@ -41,7 +41,7 @@ export const deskIn = async (arena: Arena): Promise<Desk> => {
   return desk;
 };
 
-const makeDesk = async ({ app, inside }: Arena): Promise<Desk> => {
+const makeDesk = async ({ app, inside, secrets: [secret = ""] }: Arena): Promise<Desk> => {
   const issue: Desk["issue"] = (over = {}) =>
     app.issue({ name: "coder", role: "executor", sessionKey: SESSION, ...over });
   const as = toolsOfApp(app);
@@ -54,7 +54,7 @@ const makeDesk = async ({ app, inside }: Arena): Promise<Desk> => {
     const coder = as(issue());
     await coder("run_start_step", { run_id: runId, step_id: "sign" });
     await coder("run_propose_step_result", { run_id: runId, step_id: "sign", result: "please sign" });
-    return { app, run: await app.ledger.load(runId), as, issue };
+    return { app, secret, run: await app.ledger.load(runId), as, issue };
   });
 };
 

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { processAlive, processIdentity } from "../../src/ledger/owner.js";
@@ -7,6 +8,8 @@ import { processAlive, processIdentity } from "../../src/ledger/owner.js";
 export interface Neighbour {
   readonly pid: number;
   readonly socket: string;
+  /** A socket that is in no file system; its name begins with a NUL. */
+  readonly abstract: string;
   readonly port: number;
   /** Who knocked since the last time it was asked, and whether the process has gone. */
   troubles(): readonly string[];
@@ -20,7 +23,7 @@ export const openNeighbour = async (
   const knocks: string[] = [];
   const listening = async (how: string | number): Promise<Server> => {
     const server = createServer((socket) => {
-      knocks.push(`somebody connected to ${how === 0 ? "a port of the user's" : how}`);
+      knocks.push(`somebody connected to ${how === 0 ? "a port of the user's" : JSON.stringify(how)}`);
       socket.on("error", () => undefined).end("secret of the socket");
     });
     await new Promise<void>((resolve, reject) => {
@@ -31,8 +34,10 @@ export const openNeighbour = async (
     return server;
   };
   const socket = join(place, "s");
-  const servers = [await listening(socket), await listening(0)];
-  const address = servers[1]?.address();
+  const abstract = `\0${randomUUID()}`;
+  const ports = await listening(0);
+  const servers = [ports, await listening(socket), await listening(abstract)];
+  const address = ports.address();
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)", ...Object.values(secrets)], {
     cwd: "/",
     env: { ...secrets },
@@ -43,6 +48,7 @@ export const openNeighbour = async (
   return {
     pid,
     socket,
+    abstract,
     port: typeof address === "object" && address !== null ? address.port : 0,
     troubles: () => [
       ...knocks.splice(0),

@@ -3,6 +3,8 @@ import { buggySum, FIXED_SUM } from "../helpers/project.js";
 /** What attacks are tried on: a project with one bug and a failing test that judges the step. */
 export type Project = {
   readonly files: Readonly<Record<string, string>>;
+  /** Files of the user's checkout that are in no commit. */
+  readonly local?: Readonly<Record<string, string>>;
   /** Where the bug is, and its text. */
   readonly bug: readonly [path: string, text: string];
   /** The bug repaired: who proposes that, and nothing else, must be verified. */
@@ -46,6 +48,32 @@ const golden: Project = {
     "src/testdata/sum.txt": "5\n",
     [TEST]:
       'import assert from "node:assert/strict";\nimport { readFileSync } from "node:fs";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("prices add up", () => assert.equal(sum([2, 3]), Number(readFileSync("src/testdata/sum.txt", "utf8"))));\n',
+  },
+};
+
+/** Nothing is wrong in it. */
+const green: Project = { ...shop, files: { ...shop.files, ...REPAIR } };
+
+const untested: Project = {
+  ...shop,
+  files: {
+    "package.json": '{ "name": "shop", "type": "module", "scripts": { "test": "node --test" } }\n',
+    "src/sum.mjs": BUG,
+  },
+};
+
+/** Its test needs what the user has beside the project; the user's own git overlooks that. */
+const sharing: Project = {
+  ...shop,
+  files: {
+    ...buggySum,
+    [TEST]:
+      'import { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\nimport { check } from "../vendor/check.mjs";\ntest("prices add up", () => check(sum([2, 3]), 5));\n',
+  },
+  local: {
+    "vendor/check.mjs":
+      'export const check = (got, wanted) => { if (got !== wanted) throw new Error(got + " is not " + wanted); };\n',
+    ".git/info/exclude": "vendor/\n",
   },
 };
 
@@ -99,4 +127,15 @@ const rust: Project = {
   needs: ["cargo"],
 };
 
-export const projects: Readonly<Record<string, Project>> = { shop, sums, golden, script, python, go, rust };
+export const projects: Readonly<Record<string, Project>> = {
+  shop,
+  sums,
+  golden,
+  green,
+  untested,
+  sharing,
+  script,
+  python,
+  go,
+  rust,
+};

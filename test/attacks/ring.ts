@@ -26,11 +26,17 @@ export const openRing = (level: Level): Ring => {
       const breaches = await breachesOf(attack, await arena);
       // What was written where it must not be would be found again after the next attack.
       if (breaches.length > 0) await drop(key);
-      const isKnown = ({ promise }: Breach) => promise !== "verdict" && promise === attack.breaks;
-      return level < (attack.holdsFrom ?? 1) ? breaches.filter((breach) => !isKnown(breach)) : breaches;
+      return level < (attack.holdsFrom ?? 1) ? unexpected(attack, breaches) : breaches;
     },
     close: async () => {
       for (const key of arenas.keys()) await drop(key);
     },
   };
+};
+
+/** Where nothing keeps it from doing harm it must do some, or it would prove nothing where something does. */
+const unexpected = ({ breaks, holdsFrom }: Attack, breaches: readonly Breach[]): readonly Breach[] => {
+  const others = breaches.filter(({ promise }) => promise !== breaks || promise === "verdict");
+  if (others.length < breaches.length || holdsFrom !== 3) return others;
+  return [...others, { promise: breaks, what: "it did no harm at a level where it could: it is blunt" }];
 };

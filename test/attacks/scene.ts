@@ -14,7 +14,7 @@ export const sceneIn = (
   { place, repo, dataDir, otherWorkspace, neighbour }: Surroundings,
   workspace: string,
   token: string,
-): Scene => {
+): Omit<Scene, "stepId"> => {
   const canary = join(place, `canary-${token}`);
   return {
     token,

@@ -37,8 +37,8 @@ const work = async (attack: Working, arena: Arena, token: string): Promise<reado
   const told = program === undefined ? {} : { owner_agent: OUTLAW, goal: program(arena.scene("", token)) };
   const limits = { timeout: "30s", agent_timeout: "20s" };
   const run = await arena.run(
-    async ({ workspace }) => {
-      const scene = arena.scene(workspace, token);
+    async ({ workspace, stepId }) => {
+      const scene = arena.scene(workspace, token, stepId);
       if (code !== undefined) await putCode(scene, project, code(scene));
       await attack.work?.(scene);
       return "All done, tests pass!";

@@ -65,13 +65,14 @@ describe("readPlan fills in what planners leave out", () => {
 
   it("reads all params of all judges", () => {
     const sha256 = "a".repeat(64);
-    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5 };
+    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5, canary: false };
     expect(readValidator({ type: "test_pass", params: { toolchain: "go", ...counts } }).params).toEqual({
       toolchain: "go",
       minTests: 3,
       noSkips: true,
       redBeforeGreen: true,
       repeat: 5,
+      canary: false,
     });
     const params = { min_bytes: 1, sha256, contains: "ok", changed: false };
     expect(readValidator({ type: "artifact_exists", target: "a", params }).params).toEqual({
@@ -207,6 +208,35 @@ describe("readPlan refuses, saying where, what and what instead", () => {
     ],
   ])("%s", (_, plan, expected) => {
     expect(told(() => readPlan(plan))).toEqual(expected);
+  });
+
+  it.each([
+    ["one candidate", { candidates: 1 }, "steps[0].candidates: 1 → a whole number from 2 to 10"],
+    ["eleven candidates", { candidates: 11 }, "steps[0].candidates: 11 → a whole number from 2 to 10"],
+    ["a list of one", { candidates: ["coder"] }, "steps[0].candidates: "],
+    ["a blank agent among them", { candidates: ["coder", " "] }, "steps[0].candidates: "],
+    [
+      "an agent that there is not",
+      { candidates: ["coder", "codr"] },
+      `steps[0].candidates[1]: "codr" → one of "coder", "reviewer"`,
+    ],
+    [
+      "candidates without the owner agent",
+      { candidates: ["reviewer", "reviewer"] },
+      `steps[0].candidates: a list without it → candidates with the owner agent "coder" among them`,
+    ],
+    ["another way to pick", { candidates: 2, pick: "last" }, "steps[0].pick: "],
+    ["a pick of nothing", { pick: "first" }, "steps[0].pick: it without candidates → candidates beside it"],
+    [
+      "a person as the judge of a race",
+      { candidates: 2, validator: { type: "orchestrator_approval" } },
+      "steps[0].candidates: candidates of a step that a person approves → a judge that needs nobody",
+    ],
+  ])("%s", (_, over, expected) => {
+    const agents = ["coder", "reviewer"];
+    const said = told(() => readPlan(planOf(stepOf(over)), { agents }));
+    expect(said).toHaveLength(1);
+    expect(said[0]?.startsWith(expected)).toBe(true);
   });
 
   it.each(["held_out"])("%s, which is not there yet", (key) => {
@@ -350,7 +380,7 @@ describe("readValidator knows six judges and nothing beside them", () => {
     [
       { type: "test_pass", params: { minTests: 1 } },
       [
-        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat"; did you mean "min_tests"?`,
+        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat", "canary"; did you mean "min_tests"?`,
       ],
     ],
     [{ type: "test_pass", params: { min_tests: 0 } }, ["params.min_tests: 0 → at least 1"]],

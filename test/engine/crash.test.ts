@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { StoredEvent } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
 import { eventsOf, eventually, lives, pidIn, placesOf, untilFile } from "../helpers/driving.js";
@@ -32,13 +33,21 @@ const waiting = (shop: Sample, name: string, until: string): string =>
   `echo $$ > ${join(shop.place, name)}; ${untilFile(join(shop.place, until))}`;
 
 /** A project, and its ledger's program as processes of their own. */
-const projectOf = async (parts: (shop: Sample) => { agent: string; settings?: string; judge: string }) => {
+type Parts = {
+  readonly agent: string;
+  readonly settings?: string;
+  readonly judge: string;
+  /** Of the step. */
+  readonly over?: object;
+};
+
+const projectOf = async (parts: (shop: Sample) => Parts) => {
   const shop = await sample({ "a.txt": "1\n" });
-  const { agent, settings = "", judge } = parts(shop);
+  const { agent, settings = "", judge, over = {} } = parts(shop);
   await shop.write({
     "agent.sh": `#!/bin/sh\nset -e\n${agent}\n`,
     "runledger.yaml": `agents:\n  coder: { kind: command, run: [./agent.sh] }\n${settings}`,
-    "plan.json": JSON.stringify(planOfSteps(stepBy("a", judge, { timeout: "5m" }))),
+    "plan.json": JSON.stringify(planOfSteps(stepBy("a", judge, { timeout: "5m", ...over }))),
   });
   shop.commit("the project's own files");
   const tmp = join(shop.place, "tmp");
@@ -176,6 +185,79 @@ ${waiting(place, "agent", "never")}`,
       "step_validation_passed",
       "run_completed",
     ]);
+    expect(await leftOver()).toEqual(nothing);
+  });
+});
+
+describe("kill -9 of the orchestrator in the middle of a race", () => {
+  /** What the journal says of the candidates. */
+  const told = (events: readonly StoredEvent[], type: StoredEvent["type"]): number[] =>
+    events.flatMap((event) =>
+      event.type === type && "candidate" in event.payload ? [event.payload.candidate ?? 0] : [],
+    );
+
+  it("who proposed is not run again, who was at work goes on in its folder, and the losers end with the race", async () => {
+    const { shop, start, type, leftOver, journal, marker } = await projectOf((place) => ({
+      agent: `echo "$RUNLEDGER_CANDIDATE $RUNLEDGER_ATTEMPT $PWD" >> ${join(place.place, "attempts")}
+case $RUNLEDGER_CANDIDATE in
+  1) echo "All done, tests pass!" ;;
+  2) if [ -e half.txt ]; then mv half.txt whole.txt; exit 0; fi
+     echo half > half.txt; ${waiting(place, "second", "never")} ;;
+  3) ${waiting(place, "third", "never")} ;;
+esac`,
+      judge: "test -f whole.txt",
+      over: { candidates: 3 },
+    }));
+    const [second, third] = [marker("second"), marker("third")];
+    const orchestrator = start("run", "plan.json");
+    await eventually("two are at work and one was refused", async () => {
+      if (pidIn(second) === 0 || pidIn(third) === 0) return false;
+      return (await type("journal", "last")).out.includes("step_validation_failed");
+    });
+    const [orphan, other] = [pidIn(second), pidIn(third)];
+    await kill(orchestrator);
+    expect([lives(orphan), lives(other)]).toEqual([true, true]);
+
+    expect(await type("resume", "last")).toMatchObject({ code: 0 });
+    expect([orphan, other, pidIn(third)].filter(lives)).toEqual([]);
+    const { run, events } = await journal();
+    expect(run.steps[0]).toMatchObject({ attempt: 1, retryCount: 0, state: { how: "verified" } });
+    expect(told(events, "step_started").sort()).toEqual([1, 2, 3]);
+    expect(told(events, "step_result_proposed")).toEqual([1, 2]);
+    expect(told(events, "step_validation_passed")).toEqual([2]);
+    expect(told(events, "candidate_cancelled")).toEqual([3]);
+    const attempts = (await readFile(join(shop.place, "attempts"), "utf8")).trimEnd().split("\n");
+    const of = (candidate: number) => attempts.filter((line) => line.startsWith(`${candidate} `));
+    expect(of(1)).toHaveLength(1);
+    expect(of(2)).toHaveLength(2);
+    for (const candidate of [2, 3]) expect(new Set(of(candidate)).size).toBe(1);
+    expect(await leftOver()).toEqual(nothing);
+  });
+
+  it("what was being judged is judged again; one wins, and the head moves once", async () => {
+    const { shop, start, type, leftOver, journal, marker } = await projectOf((place) => ({
+      agent: `echo "by $RUNLEDGER_CANDIDATE" > made.txt`,
+      judge: `${waiting(place, "judge", "go")}; test -f made.txt`,
+      over: { candidates: 2 },
+    }));
+    const judge = marker("judge");
+    const orchestrator = start("run", "plan.json");
+    await eventually("both proposed and one is being judged", async () => {
+      const said =
+        pidIn(judge) > 0 ? (await type("journal", "last", "--type", "step_result_proposed")).out : "";
+      return said.trimEnd().split("\n").length === 2;
+    });
+    await kill(orchestrator);
+    await writeFile(join(shop.place, "go"), "");
+    expect(await type("resume", "last")).toMatchObject({ code: 0 });
+    const { run, events } = await journal();
+    expect(told(events, "step_result_proposed").sort()).toEqual([1, 2]);
+    const [winner] = told(events, "step_validation_passed");
+    expect(told(events, "step_validation_passed")).toHaveLength(1);
+    expect(told(events, "candidate_cancelled")).toEqual([winner === 1 ? 2 : 1]);
+    expect(shop.git("-C", join(shop.place, "data", "store.git"), "show", `${run.head}:made.txt`)).toBe(
+      `by ${winner}\n`,
+    );
     expect(await leftOver()).toEqual(nothing);
   });
 });

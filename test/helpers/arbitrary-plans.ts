@@ -29,6 +29,7 @@ const machineJudge: fc.Arbitrary<ValidatorSpec> = fc.oneof(
       noSkips: fc.boolean(),
       redBeforeGreen: fc.boolean(),
       repeat: fc.integer({ min: 2, max: 20 }),
+      canary: fc.boolean(),
     }),
   }),
   fc.record({
@@ -59,33 +60,53 @@ const machineJudge: fc.Arbitrary<ValidatorSpec> = fc.oneof(
 const approval = fc.constant<ValidatorSpec>({ type: "orchestrator_approval", target: "", params: {} });
 const timeoutMs = fc.integer({ min: 1, max: 86_400_000 });
 
+/** The owner agent is one of those who race, and nobody races for a person's approval. */
+const withRace = ({ others, pick, race, ...spec }: Drawn): StepSpec =>
+  race && spec.validator.type !== "orchestrator_approval"
+    ? { ...spec, race: { agents: [...others, spec.ownerAgent], pick } }
+    : spec;
+
+type Drawn = Omit<StepSpec, "race"> & {
+  readonly others: string[];
+  readonly pick: "first" | "smallest";
+  readonly race: boolean;
+};
+
 const step = (id: string, earlier: readonly string[]): fc.Arbitrary<StepSpec> =>
-  fc.record(
-    {
-      id: fc.constant(id),
-      goal: sentence,
-      ownerAgent: word,
-      dependsOn: fc.subarray([...earlier]),
-      toolProfile: fc.subarray(["coding", "browser", "knowledge", "supervisor"] as const, { minLength: 1 }),
-      validator: fc.oneof(machineJudge, approval),
-      mayChange: fc.record({ paths: fc.array(glob, { maxLength: 3 }), only: fc.boolean() }),
-      maxRetries: fc.integer({ min: 0, max: 20 }),
-      timeoutMs,
-      agentTimeoutMs: timeoutMs,
-    },
-    {
-      requiredKeys: [
-        "id",
-        "goal",
-        "ownerAgent",
-        "dependsOn",
-        "toolProfile",
-        "validator",
-        "mayChange",
-        "maxRetries",
-      ],
-    },
-  ) as fc.Arbitrary<StepSpec>;
+  (
+    fc.record(
+      {
+        id: fc.constant(id),
+        goal: sentence,
+        ownerAgent: word,
+        dependsOn: fc.subarray([...earlier]),
+        toolProfile: fc.subarray(["coding", "browser", "knowledge", "supervisor"] as const, { minLength: 1 }),
+        validator: fc.oneof(machineJudge, approval),
+        mayChange: fc.record({ paths: fc.array(glob, { maxLength: 3 }), only: fc.boolean() }),
+        maxRetries: fc.integer({ min: 0, max: 20 }),
+        timeoutMs,
+        agentTimeoutMs: timeoutMs,
+        others: fc.array(word, { minLength: 1, maxLength: 9 }),
+        pick: fc.constantFrom("first", "smallest"),
+        race: fc.boolean(),
+      },
+      {
+        requiredKeys: [
+          "id",
+          "goal",
+          "ownerAgent",
+          "dependsOn",
+          "toolProfile",
+          "validator",
+          "mayChange",
+          "maxRetries",
+          "others",
+          "pick",
+          "race",
+        ],
+      },
+    ) as fc.Arbitrary<Drawn>
+  ).map(withRace);
 
 /** Every plan that holds all rules. */
 export const plans: fc.Arbitrary<Plan> = fc.uniqueArray(word, { minLength: 1, maxLength: 6 }).chain((ids) =>

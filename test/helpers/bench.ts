@@ -21,6 +21,7 @@ import { createRun } from "../../tools/create-run.js";
 import { allTools } from "../../tools/index.js";
 import { bindTool, type ToolHost } from "../../tools/tool.js";
 import { heldBy } from "./bad-input.js";
+import { isolationOf } from "./isolation.js";
 import { NO_SECRETS } from "./no-secrets.js";
 import { buggySum, makeSample, type Sample, SESSION } from "./project.js";
 import { wideWalls } from "./walls.js";
@@ -131,6 +132,7 @@ const projectOf = async (
     walls: wideWalls,
     disposal,
     roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal, cone }),
+    isolation: isolationOf(place),
     workspaceRoot: join(place, "workspaces"),
     cacheFolder: join(place, "cache"),
     setup: [],

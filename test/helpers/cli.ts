@@ -24,8 +24,12 @@ export type Desk = Sample & {
   masked(text: string): string;
 };
 
-export const openDesk = async (files: Readonly<Record<string, string>>): Promise<Desk> => {
-  const sample = await makeSample(files);
+export const openDesk = async (
+  files: Readonly<Record<string, string>>,
+  /** Variables beside those of this process. */
+  more: Readonly<Record<string, string>> = {},
+): Promise<Desk> => {
+  const sample = await makeSample(files, more);
   const typeWith: Desk["typeWith"] = async (options, ...argv) => {
     const out = listener();
     const err = listener();

@@ -67,32 +67,61 @@ const Proposal = named(
   z.strictObject({ seq: count, at: time, result: text, evidence: z.array(Evidence), capture: Capture }),
 );
 
+/** What a step and one of its candidates can both be. */
+const workStates = [
+  z.strictObject({ status: z.literal("pending") }),
+  z.strictObject({ status: z.literal("in_progress"), startedAt: time }),
+  z.strictObject({
+    status: z.literal("verify_pending"),
+    proposal: Proposal,
+    approval: z.strictObject({ by: Actor, at: time, reason: text }).nullable(),
+    errors: count,
+    lastError: Verdict.nullable(),
+  }),
+  z.strictObject({
+    status: z.literal("completed"),
+    how,
+    completedAt: time,
+    proposal: Proposal.nullable(),
+    verdict: Verdict.nullable(),
+  }),
+  z.strictObject({
+    status: z.literal("failed"),
+    proposal: Proposal.nullable(),
+    verdict: Verdict.nullable(),
+  }),
+  z.strictObject({ status: z.literal("interrupted"), reason: text, tail: text }),
+] as const;
+
 const StepState = named(
   "StepState",
   z.discriminatedUnion("status", [
-    z.strictObject({ status: z.literal("pending") }),
-    z.strictObject({ status: z.literal("in_progress"), startedAt: time }),
-    z.strictObject({
-      status: z.literal("verify_pending"),
-      proposal: Proposal,
-      approval: z.strictObject({ by: Actor, at: time, reason: text }).nullable(),
-      errors: count,
-      lastError: Verdict.nullable(),
-    }),
-    z.strictObject({
-      status: z.literal("completed"),
-      how,
-      completedAt: time,
-      proposal: Proposal.nullable(),
-      verdict: Verdict.nullable(),
-    }),
-    z.strictObject({
-      status: z.literal("failed"),
-      proposal: Proposal.nullable(),
-      verdict: Verdict.nullable(),
-    }),
-    z.strictObject({ status: z.literal("interrupted"), reason: text, tail: text }),
+    ...workStates,
+    z.strictObject({ status: z.literal("racing"), startedAt: time }),
   ]),
+);
+
+const Feedback = named(
+  "Feedback",
+  z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("verdict"), attempt: count, verdict: Verdict }),
+    z.strictObject({ kind: z.literal("interrupted"), attempt: count, reason: text, tail: text }),
+  ]),
+);
+
+const Candidate = named(
+  "Candidate",
+  z.strictObject({
+    candidate: z.int().min(1),
+    agent: text,
+    base: text.nullable(),
+    feedback: Feedback.nullable(),
+    fresh: z.boolean(),
+    state: z.discriminatedUnion("status", [
+      ...workStates,
+      z.strictObject({ status: z.literal("cancelled"), reason: text, proposal: Proposal.nullable() }),
+    ]),
+  }),
 );
 
 const Step = named(
@@ -102,13 +131,9 @@ const Step = named(
     attempt: count.describe("current or last; 0 before the first"),
     retryCount: count,
     base: text.nullable(),
-    feedback: z
-      .discriminatedUnion("kind", [
-        z.strictObject({ kind: z.literal("verdict"), attempt: count, verdict: Verdict }),
-        z.strictObject({ kind: z.literal("interrupted"), attempt: count, reason: text, tail: text }),
-      ])
-      .nullable(),
+    feedback: Feedback.nullable(),
     fresh: z.boolean(),
+    candidates: z.array(Candidate).describe("who races for it; none when one agent works alone"),
     lastDecision: z.strictObject({ decision: PolicyAction, reason: text, attempt: count }).nullable(),
     report: Report.nullable().describe("of a step that a host works on"),
     state: StepState,
@@ -228,6 +253,17 @@ const PolicyRequest = named(
     attempt: count,
     verdict: Verdict.nullable(),
     reason: text,
+    candidates: z
+      .array(
+        z.strictObject({
+          candidate: z.int().min(1),
+          agent: text,
+          status: text,
+          verdict: Verdict.nullable(),
+          said: text,
+        }),
+      )
+      .describe("who raced for it, and what became of each"),
     retryCount: count,
     maxRetries: count,
     allowedActions: z.array(PolicyActionType),
@@ -264,7 +300,15 @@ const Summary = named(
     steps: z.array(
       z.strictObject({
         id: text,
-        status: z.enum(["pending", "in_progress", "verify_pending", "completed", "failed", "interrupted"]),
+        status: z.enum([
+          "pending",
+          "in_progress",
+          "racing",
+          "verify_pending",
+          "completed",
+          "failed",
+          "interrupted",
+        ]),
         how: how.nullable(),
         attempts: count,
       }),
@@ -400,6 +444,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     runId,
     stepId: text,
     attempt: count,
+    candidate: z.int().min(1).nullable().describe("of a raced step"),
     agent: text.nullable(),
     judge: text.nullable(),
     verdict: Verdict.nullable(),

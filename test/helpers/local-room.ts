@@ -117,6 +117,14 @@ const roomOver = async (
       const bytes = await readHead(join(scratch, path), bytesMax + 1);
       return bytes === undefined || bytes.length > bytesMax ? undefined : bytes.toString();
     },
+    lay: async (files) => {
+      for (const { path, bytes } of files) {
+        await mkdir(dirname(join(root, path)), { recursive: true });
+        await writeFile(join(root, path), bytes, { flag: "wx" });
+      }
+      return true;
+    },
+    writeScratch: (name, text) => writeFile(join(scratch, name), text, { flag: "wx" }),
     listScratch: (path) => names(join(scratch, path)),
     atBase: openBase,
     atBaseWith: async (paths) => {

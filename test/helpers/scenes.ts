@@ -13,7 +13,8 @@ export type Stage = {
 
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
-  const desk = await openDesk({ ...shop, "runledger.yaml": `${CAST}rollout: { board: ../BOARD.md }\n` });
+  const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
+  const desk = await openDesk({ ...shop, "runledger.yaml": settings });
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -35,6 +36,11 @@ export const openStage = async (): Promise<Stage> => {
     const plan = await planOf(desk, `${name}.json`, steps, { ...more });
     runs[name] = (await desk.type("run", plan, ...words)).out.trim();
   }
+  // One after the other, so that what happens in a race always happens in the same order.
+  await desk.write({ "runledger.yaml": `${settings}maxParallelSteps: 1\n` });
+  const race = step("a", "maker", { candidates: ["maker", "liar"], pick: "smallest" });
+  runs.raced = (await desk.type("run", await planOf(desk, "raced.json", [race]))).out.trim();
+  await desk.write({ "runledger.yaml": settings });
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
   return { desk, run: (name) => runs[name] ?? "", place: (file) => join(desk.place, file) };
 };
@@ -51,15 +57,24 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced"].map((name) => ({ run }: Stage) => [
+      run(name),
+    ]),
   },
   why: {
     lines: ["done", "stuck", "asked", "fresh"].map((name) => ({ run }: Stage) => [run(name)]),
   },
   journal: {
-    lines: ["done", "stuck", "broken"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "broken", "raced"].map((name) => ({ run }: Stage) => [run(name)]),
   },
-  logs: { lines: [({ run }) => [run("loud"), "a"], ({ run }) => [run("broken"), "a"]] },
+  logs: {
+    lines: [
+      ({ run }) => [run("loud"), "a"],
+      ({ run }) => [run("broken"), "a"],
+      ({ run }) => [run("raced"), "a"],
+      ({ run }) => [run("raced"), "a", "--candidate", "2"],
+    ],
+  },
   status: { lines: [() => []] },
   patch: {
     lines: [

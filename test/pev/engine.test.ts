@@ -11,6 +11,7 @@ import { openPrivateStore } from "../../src/pev/git.js";
 import { MARKER } from "../../src/pev/process-sweep.js";
 import { type Bench, type BenchOptions, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
 import { deadOwner } from "../helpers/driving.js";
+import { LEVEL_HERE } from "../helpers/isolation.js";
 import { buggySum, FIXED_SUM, onePlan } from "../helpers/project.js";
 
 type Files = Readonly<Record<string, string>>;
@@ -69,7 +70,7 @@ describe("a verdict", () => {
       head: run.base,
       commit: run.head,
       validator: { type: "test_pass", target: "", digest: validatorDigest(spec) },
-      isolationLevel: 1,
+      isolationLevel: LEVEL_HERE,
       protectedPaths: [],
       conflicts: [],
       provision: [],
@@ -297,7 +298,13 @@ describe("an acceptance criterion", () => {
     for (const { state } of run.criteria)
       expect(state).toMatchObject({
         status: "met",
-        verdict: { proposalSeq: null, base: run.base, head: run.head, commit: run.head, isolationLevel: 1 },
+        verdict: {
+          proposalSeq: null,
+          base: run.base,
+          head: run.head,
+          commit: run.head,
+          isolationLevel: LEVEL_HERE,
+        },
       });
   });
 

@@ -23,6 +23,8 @@ beforeEach(() => {
 const prepare = async (more: Partial<Provisioning>) => {
   const places = await openPlaces(join(folder, "places"));
   const place = { places, folder: null, runId: "run-1" };
+  const run: Provisioning["run"] = (argv, timeoutMs) =>
+    runProcess({ argv, cwd: tree, env: PATH_ONLY, timeoutMs, place, walls: wideWalls, redactor: NO_SECRETS });
   return provision({
     tree,
     projectDir: project,
@@ -32,16 +34,8 @@ const prepare = async (more: Partial<Provisioning>) => {
     cache: null,
     whenPresent: "replace",
     timeoutMs: 20_000,
-    run: (argv, timeoutMs) =>
-      runProcess({
-        argv,
-        cwd: tree,
-        env: PATH_ONLY,
-        timeoutMs,
-        place,
-        walls: wideWalls,
-        redactor: NO_SECRETS,
-      }),
+    run,
+    runHeld: run,
     ...more,
   });
 };

@@ -10,6 +10,7 @@ import { coneOf } from "../../src/pev/cone.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
+import { isolationOf } from "../helpers/isolation.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
 
@@ -95,6 +96,7 @@ export const cleanRoomOptions = async (
     places,
     walls: wideWalls,
     disposal: createDisposal(places),
+    isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
     watched: true,
     runId: "run-1",

@@ -194,6 +194,21 @@ describe("a reference solution", () => {
     },
   );
 
+  it("of the whole plan may change what any of its steps may", async () => {
+    const [{ place, git }, app] = await open();
+    git("worktree", "add", "--quiet", "-b", "done", "../tree");
+    await writeFile(join(place, "tree", "src", "sum.mjs"), FIXED_SUM);
+    const test = join(place, "tree", "test", "sum.test.mjs");
+    await writeFile(test, `// Of prices.\n${buggySum["test/sum.test.mjs"]}`);
+    const [first] = planWith({ type: "test_pass" }, { may_change: ["test/**"] }).steps;
+    const [second] = planWith({ type: "test_pass" }).steps;
+    const plan = { goal: "Two", steps: [{ ...first, id: "tests" }, second] };
+    const ends = async (...solutions: string[]) =>
+      (await app.selftest(plan, { solutions, steps: ["sum"] })).validators[0]?.trials[1]?.reason;
+    expect(await ends("../tree")).toBe("ok");
+    expect(await ends("sum=../tree")).toBe("protected");
+  });
+
   it("is held to the leave of its step", async () => {
     expect(await solved("sum=done", { may_change: { paths: ["docs/**"], only: true } })).toBe(
       "failed: outside_may_change",

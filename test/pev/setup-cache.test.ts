@@ -50,6 +50,16 @@ const bench = async () => {
       signal: new AbortController().signal,
       ...more,
     });
+    const run: Provisioning["run"] = (argv, timeoutMs) =>
+      runProcess({
+        argv,
+        cwd: tree,
+        env: PATH_ONLY,
+        timeoutMs,
+        walls: wideWalls,
+        redactor: NO_SECRETS,
+        place: { places, folder: null, runId: "run" },
+      });
     const records = await provision({
       tree,
       projectDir: join(folder, "project"),
@@ -59,16 +69,8 @@ const bench = async () => {
       share: [],
       whenPresent: "replace",
       timeoutMs: 20_000,
-      run: (argv, timeoutMs) =>
-        runProcess({
-          argv,
-          cwd: tree,
-          env: PATH_ONLY,
-          timeoutMs,
-          walls: wideWalls,
-          redactor: NO_SECRETS,
-          place: { places, folder: null, runId: "run" },
-        }),
+      run,
+      runHeld: run,
       ...changes,
     });
     return {
@@ -205,7 +207,7 @@ describe("nothing is kept", () => {
     };
     await setUp();
     const [whole] = kept();
-    const { said, tree } = await setUp({ isBase: false }, { run });
+    const { said, tree } = await setUp({ isBase: false }, { run, runHeld: run });
     expect(said).not.toEqual([HIT]);
     expect(readdirSync(tree)).toEqual(["package.json"]);
     expect(kept()).toEqual([whole]);

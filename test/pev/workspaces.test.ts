@@ -2,12 +2,15 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openBench, planOfSteps, stepBy } from "../helpers/bench.js";
+import { isolationOf } from "../helpers/isolation.js";
 import { tempFolder } from "../helpers/repositories.js";
 import { eventually, isAlive } from "./room-fixtures.js";
 
 const benchWith = async (script: (place: string) => string) => {
   const place = tempFolder();
-  const bench = await openBench({ project: { setup: [["sh", "-c", script(place)]] } });
+  // Its set-up speaks to us through a folder that no sandbox would show.
+  const isolation = isolationOf(place, { maximum: 1 });
+  const bench = await openBench({ project: { isolation, setup: [["sh", "-c", script(place)]] } });
   const run = await bench.create(planOfSteps(stepBy("one", "true")));
   const [step] = run.steps;
   if (step === undefined) throw new Error("the plan has a step");

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import { LedgerError } from "../../src/core/errors.js";
+import type { Redactor } from "../../src/core/redact.js";
 import type { HostChange, HostRun } from "../../src/core/reported.js";
 import { changedRecord, type HostQuery, newRecord, type Projection } from "../../src/rollout/projection.js";
 import { createRollout, type Rollout, type RolloutOptions } from "../../src/rollout/rollout.js";
@@ -8,6 +9,7 @@ import type { Trouble } from "../../src/rollout/writes.js";
 import { openStore } from "../../src/stores/open.js";
 import type { Store } from "../../src/stores/store.js";
 import { type Opened, openedOn } from "../helpers/ledgers.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 
 /** The settings of a stage, as somebody who went there step by step has them. */
 export const settingsOf = (stage: Stage): RolloutSettings => {
@@ -131,11 +133,11 @@ export type World = {
   at(stage: Stage, over?: Partial<RolloutOptions>): Rollout;
 };
 
-export const newWorld = async (given?: Projection): Promise<World> => {
+export const newWorld = async (given?: Projection, redactor: Redactor = NO_SECRETS): Promise<World> => {
   const store = await openStore(":memory:");
   onTestFinished(() => store.close());
   const table = memoryTable();
-  const opened = openedOn(store);
+  const opened = openedOn(store, {}, redactor);
   const ledgerFaults = noFaults();
   const tableFaults = noFaults();
   const troubles: Trouble[] = [];
@@ -147,7 +149,7 @@ export const newWorld = async (given?: Projection): Promise<World> => {
     tableFaults,
     troubles,
     at: (stage, over = {}) => {
-      const { ledger, host } = openedOn(store);
+      const { ledger, host } = openedOn(store, {}, redactor);
       const fragileStore = faulty(store, ledgerFaults, ledgerDown);
       const fragile = faulty({ ...ledger, store: fragileStore }, ledgerFaults, ledgerDown);
       return createRollout({

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { LEVEL_HERE } from "../helpers/isolation.js";
 import {
   buggySum,
   FIXED_SUM,
@@ -72,7 +73,11 @@ describe("an agent that says it is done", () => {
     expect(driven.steps[0]?.state).toMatchObject({
       status: "completed",
       how: "verified",
-      verdict: { outcome: "passed", counts: { passed: 1, failed: 0, skipped: 0 }, isolationLevel: 1 },
+      verdict: {
+        outcome: "passed",
+        counts: { passed: 1, failed: 0, skipped: 0 },
+        isolationLevel: LEVEL_HERE,
+      },
     });
     expect(await fingerprint(shop.repo)).toEqual(before);
     await app.apply(run.runId);

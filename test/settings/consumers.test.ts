@@ -5,6 +5,7 @@ import { createRollout, openMarkdownBoard, type Run, type RunLedger } from "../.
 import { settingKeys } from "../../src/settings/keys.js";
 import { loadSettings } from "../../src/settings/load.js";
 import { openDesk } from "../helpers/cli.js";
+import { NO_SANDBOX } from "../helpers/isolation.js";
 import {
   buggySum,
   makeSample,
@@ -14,6 +15,7 @@ import {
   type Sample,
   SESSION,
 } from "../helpers/project.js";
+import { tempFolder } from "../helpers/repositories.js";
 
 let shop: Sample | undefined;
 afterEach(async () => {
@@ -182,6 +184,25 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     expect((await driven(app, commandPlan('test -n "$XDG_STATE_HOME"'))).steps[0]?.state).toMatchObject(
       passes,
     );
+  },
+  "isolation.minimum": async () => {
+    const app = await project("isolation: { minimum: 2, maximum: 1 }\n", done);
+    await expect(driven(app, commandPlan("true"))).rejects.toMatchObject({ code: "isolation_unmet" });
+  },
+  "isolation.maximum": async () => {
+    const app = await project("isolation: { maximum: 1 }\n", done);
+    const run = await driven(app, commandPlan("true"));
+    expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "passed", isolationLevel: 1 } });
+  },
+  "isolation.visible": async () => {
+    const folder = tempFolder();
+    await writeFile(join(folder, "data"), "");
+    const app = await project(`isolation: { visible: [${folder}] }\n`, done);
+    expect((await driven(app, commandPlan(`test -f ${folder}/data`))).steps[0]?.state).toMatchObject(passes);
+    if (NO_SANDBOX) return;
+    const blind = await project("", done);
+    const run = await driven(blind, commandPlan(`test -f ${folder}/data`));
+    expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed" } });
   },
   "secrets.names": async () =>
     expect(await toldOf("XDG_STATE_HOME", "names")).toBe("[redacted:XDG_STATE_HOME]"),

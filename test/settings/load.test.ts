@@ -30,6 +30,7 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], cache: [], sparse: [], passEnv: [] },
+      isolation: { minimum: 0, maximum: 3, visible: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
         processes: 4_096,
@@ -60,6 +61,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "isolation.maximum",
+      "isolation.minimum",
+      "isolation.visible",
       "leaseTtl",
       "limits.disk",
       "limits.files",
@@ -99,6 +103,7 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], sparse: [packages/a], passEnv: [CI] }
+isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
@@ -125,6 +130,7 @@ rollout: { board: BOARD.md }
         sparse: ["packages/a"],
         passEnv: ["CI"],
       },
+      isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
       limits: {
         memoryBytes: 2 * 1024 ** 3,
         processes: 100,
@@ -266,7 +272,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
     ["agents: !!omap [a: 1]", "1 defect in the YAML: FILE:1:16: no tags here."],
     [
       "null: 1",
-      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", ….',
+      '1 defect in the settings: FILE:1:1: settings[""]: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", ….',
     ],
     ["? [a]\n: 1", "1 defect in the YAML: FILE:1:3: a key must be text."],
     ["1: a\n'1': b", `1 defect in the YAML: FILE:2:1: the key "1" again.`],

@@ -15,7 +15,9 @@ export const readGoReport = (stdout: string): TestReport | undefined => {
   for (const event of eventsOf(stdout)) follow(event, packages);
   const all = [...packages.entries()];
   if (all.length === 0 || !all.every(([, state]) => isComplete(state))) return undefined;
+  const [liar] = all.filter(([, { forged }]) => forged !== undefined);
   return {
+    ...(liar === undefined ? {} : { contradiction: `By its report, package ${liar[0]} ${liar[1].forged}.` }),
     tests: all.flatMap(([name, state]) => [...state.tests].map(([test, end]) => caseOf(name, test, end))),
     brokenFiles: all.filter(([, state]) => state.buildFailed).map(([name]) => name),
   };
@@ -39,6 +41,8 @@ type GoPackage = {
   buildFailed: boolean;
   /** How each test ended; undefined while it runs. */
   readonly tests: Map<string, string | undefined>;
+  /** What the code under test must have printed itself: go tells each test once, between its beginning and its end. */
+  forged: string | undefined;
 };
 
 const ends = new Set(["pass", "fail", "skip"]);
@@ -46,19 +50,34 @@ const ends = new Set(["pass", "fail", "skip"]);
 const follow = (event: GoEvent, packages: Map<string, GoPackage>): void => {
   const { Action: action, Package: name, Test: test } = event;
   if (name === undefined || action === undefined) return;
-  const state = packages.get(name) ?? {
+  const state: GoPackage = packages.get(name) ?? {
     end: undefined,
     saidLastWord: false,
     buildFailed: false,
     tests: new Map(),
+    forged: undefined,
   };
   packages.set(name, state);
+  state.forged ??= forgeryIn(event, state);
   if (/(PASS|FAIL)\n$/.test(event.Output ?? "")) state.saidLastWord = true;
-  if (test !== undefined && action === "run") state.tests.set(test, undefined);
+  if (test !== undefined && action === "run" && !state.tests.has(test)) state.tests.set(test, undefined);
   if (!ends.has(action)) return;
-  if (test !== undefined) state.tests.set(test, action);
+  if (test !== undefined) state.tests.set(test, worse(state.tests.get(test), action));
   else Object.assign(state, { end: action, buildFailed: event.FailedBuild !== undefined });
 };
+
+const forgeryIn = ({ Action: action = "", Test: test }: GoEvent, state: GoPackage): string | undefined => {
+  if (state.end !== undefined) return "was told of after its end";
+  if (test === undefined) return undefined;
+  const known = state.tests.has(test);
+  if (action === "run") return known ? `began ${test} twice` : undefined;
+  if (!ends.has(action)) return undefined;
+  if (!known) return `ended ${test}, which had not begun`;
+  return state.tests.get(test) === undefined ? undefined : `ended ${test} twice`;
+};
+
+/** A test that failed once has failed. */
+const worse = (before: string | undefined, now: string): string => (before === "fail" ? before : now);
 
 const isComplete = ({ end, saidLastWord }: GoPackage): boolean =>
   end === "fail" || end === "skip" || (end === "pass" && saidLastWord);

@@ -24,9 +24,13 @@ const readFile = (file: unknown, root: string): FileReport | undefined => {
 };
 
 const caseOf = (file: string, test: unknown): TestCase => {
-  const { ancestorTitles, title, status } = isRecord(test) ? test : {};
+  const { ancestorTitles, title, status, failureMessages, invocations } = isRecord(test) ? test : {};
   const titles = [...(Array.isArray(ancestorTitles) ? ancestorTitles : []), title];
-  return { id: [file, ...titles].join(" > "), file, outcome: outcomeOf(status) };
+  const outcome = outcomeOf(status);
+  // Jest counts its tries; Vitest keeps what the failed ones said.
+  const failures = Array.isArray(failureMessages) ? failureMessages.length : 0;
+  const retried = outcome === "passed" && (failures > 0 || Number(invocations) > 1);
+  return { id: [file, ...titles].join(" > "), file, outcome, ...(retried ? { retried } : {}) };
 };
 
 /** The other words (pending, skipped, todo, disabled) mean that it did not run. */

@@ -1,23 +1,5 @@
 import type { TestCase, TestReport } from "./report.js";
 
-// Pytest's JUnit XML of the family xunit1, the one that names files. What fails to be collected is a broken file.
-export const readPytestReport = (xml: string): TestReport | undefined => {
-  const cases = casesOf(xml);
-  if (cases === undefined) return undefined;
-  const isBroken = ({ classname, outcome }: JunitCase) => classname === "" && outcome === "failed";
-  const fileOf = ({ file, classname, name }: JunitCase) => file ?? (classname === "" ? name : classname);
-  return {
-    tests: cases
-      .filter((one) => !isBroken(one))
-      .map((one) => ({
-        id: `${fileOf(one)} ${one.classname} ${one.name}`,
-        file: fileOf(one),
-        outcome: one.outcome,
-      })),
-    brokenFiles: cases.filter(isBroken).map(fileOf),
-  };
-};
-
 // Surefire's XML, one file per class. A class that fails before its tests has a case without a method's name.
 export const readSurefireReport = (xml: string): TestReport | undefined => {
   const cases = casesOf(xml);
@@ -27,7 +9,12 @@ export const readSurefireReport = (xml: string): TestReport | undefined => {
   return {
     tests: cases
       .filter((one) => !isBroken(one))
-      .map(({ classname, name, outcome }) => ({ id: `${classname}.${name}`, file: classname, outcome })),
+      .map(({ classname, name, outcome, retried }) => ({
+        id: `${classname}.${name}`,
+        file: classname,
+        outcome,
+        ...(retried ? { retried } : {}),
+      })),
     brokenFiles: cases.filter(isBroken).map(({ classname }) => classname),
   };
 };
@@ -35,8 +22,8 @@ export const readSurefireReport = (xml: string): TestReport | undefined => {
 type JunitCase = {
   readonly name: string;
   readonly classname: string;
-  readonly file: string | undefined;
   readonly outcome: TestCase["outcome"];
+  readonly retried: boolean;
 };
 
 // Read piece by piece and without backtracking, for code under test could write this file and try to hang its judge.
@@ -70,8 +57,9 @@ const caseOf = (piece: string): JunitCase | undefined => {
   return {
     name: unescaped(values.get("name") ?? ""),
     classname: unescaped(values.get("classname") ?? ""),
-    file: values.has("file") ? unescaped(values.get("file") ?? "") : undefined,
     outcome: /<(failure|error)\b/.test(body) ? "failed" : /<skipped\b/.test(body) ? "skipped" : "passed",
+    // With rerunFailingTestsCount Surefire keeps what the failed tries said.
+    retried: /<flaky(Failure|Error)\b/.test(body),
   };
 };
 

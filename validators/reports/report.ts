@@ -6,6 +6,8 @@ export type TestCase = {
   /** What the runner loads as one piece: a file, a package, a test binary, a class. */
   readonly file: string;
   readonly outcome: "passed" | "failed" | "skipped";
+  /** It passed only when the runner tried it again. */
+  readonly retried?: true;
 };
 
 /** What a runner says of its own run. */
@@ -13,6 +15,8 @@ export type TestReport = {
   readonly tests: readonly TestCase[];
   /** Files that could not be loaded, so that nobody knows their tests. */
   readonly brokenFiles: readonly string[];
+  /** What no honest run can have said, in one sentence. */
+  readonly contradiction?: string;
 };
 
 export const countsOf = ({ tests }: TestReport): TestCounts => {

@@ -2,7 +2,7 @@ import type { TestPassSpec } from "../../src/core/spec.js";
 import type { Judgement, TestsFound } from "../../src/core/verdict.js";
 import { countsOf, outcomesOf, type TestReport } from "../reports/report.js";
 import type { Room } from "../room.js";
-import { naming } from "./names.js";
+import { named, naming } from "./names.js";
 import { commandIn, execute, judgeRun, type TestRun } from "./run.js";
 
 /** All runs of the tests, and what they say together. */
@@ -20,23 +20,31 @@ export const runTests = async (spec: TestPassSpec, room: Room): Promise<TestRuns
   const first = await runOnce(spec, room);
   if ("outcome" in first) return first;
   const runs: [TestRun, ...TestRun[]] = [first];
-  let judgement = judgeRun(first, spec.params);
+  let judgement = judgeOf(runs, spec);
   while (runs.length < repeat && mayGoOn(runs, judgement)) {
     const next = await runOnce(spec, room);
     if ("outcome" in next) return next;
     runs.push(next);
-    const judged = judgeRun(next, spec.params);
-    const flaky = flakyTests(runs.map(({ report }) => report));
-    // What a failed run printed says more than what a good one did.
-    const shown = judged.outcome === "passed" ? judgement : judged;
-    judgement =
-      flaky.length === 0
-        ? judged
-        : naming("flaky", `Within ${runs.length} runs these had different outcomes`, flaky, shown);
+    judgement = judgeOf(runs, spec);
     if (judgement.outcome !== "passed") break;
   }
   const inEach = repeat > 1 && judgement.outcome === "passed" ? `In each of ${repeat} runs: ` : "";
   return { runs, judgement: { ...judgement, message: `${inEach}${judgement.message}`, tests: toldOf(runs) } };
+};
+
+/** The last run decides, unless the runs do not agree. */
+const judgeOf = (runs: TestRuns["runs"], { params }: TestPassSpec): Judgement => {
+  const judged = runs.map((run) => judgeRun(run, params));
+  const last = judged.at(-1) as Judgement;
+  if (params.repeat === undefined) return last;
+  const reports = runs.map(({ report }) => report);
+  const flaky = flakyTests(reports);
+  // What a failed run printed says more than what a good one did.
+  const shown = judged.find(({ outcome }) => outcome !== "passed") ?? last;
+  if (flaky.length > 0)
+    return naming("flaky", `Within ${runs.length} runs these had different outcomes`, flaky, shown);
+  const retried = last.outcome === "passed" ? retriedIn(reports) : [];
+  return retried.length === 0 ? last : naming("flaky", "These passed only on a second try", retried, shown);
 };
 
 const runOnce = async (spec: TestPassSpec, room: Room): Promise<TestRun | Judgement> => {
@@ -49,7 +57,7 @@ const mayGoOn = ([first]: TestRuns["runs"], { outcome }: Judgement): boolean =>
   outcome === "passed" || (first.execution.exitCode !== null && first.report !== undefined);
 
 /** Tests that passed in one run and did something else, or nothing at all, in another. */
-const flakyTests = (reports: readonly (TestReport | undefined)[]): readonly string[] => {
+const flakyTests = (reports: Reports): readonly string[] => {
   const readable = reports.filter((report) => report !== undefined);
   const outcomes = readable.map(outcomesOf);
   const ids = new Set(outcomes.flatMap((of) => [...of.keys()]));
@@ -64,4 +72,14 @@ const toldOf = (runs: TestRuns["runs"]): TestsFound => ({
     log,
   })),
   turnedGreen: null,
+  retried: named(retriedIn(runs.map(({ report }) => report))),
+  canary: null,
 });
+
+/** Tries of one runner are runs too, so a plan that wants several that agree wants no second tries. */
+const retriedIn = (reports: Reports): readonly string[] => {
+  const retried = reports.flatMap((report) => report?.tests.filter((test) => test.retried) ?? []);
+  return [...new Set(retried.map(({ id }) => id))];
+};
+
+type Reports = readonly (TestReport | undefined)[];

@@ -15,12 +15,15 @@ export type TestRun = {
   readonly report: TestReport | undefined;
 };
 
+/** `only` names test files that are run in place of the plan's target. */
 export const commandIn = async (
   { target, params }: TestPassSpec,
   room: Room,
+  only: readonly string[] = [],
 ): Promise<TestCommand | Judgement> => {
   const toolchain = await toolchainOf(params.toolchain, room);
-  return typeof toolchain === "string" ? toolchains[toolchain].test(target, room) : toolchain;
+  if (typeof toolchain !== "string") return toolchain;
+  return toolchains[toolchain].test(only.length === 0 ? target : "", room, only);
 };
 
 export const execute = async (command: TestCommand, room: Room): Promise<TestRun> => {
@@ -69,6 +72,7 @@ const judgeReport = (
     const blamed = wrong.length === 0 ? "by its report no test failed" : listed(wrong);
     return failed("check_failed", `The runner exited with code ${exitCode}; ${told}: ${blamed}.`, evidence);
   }
+  if (report.contradiction !== undefined) return failed("report_contradicts", report.contradiction, evidence);
   if (wrong.length > 0) {
     const message = `The runner exited with code 0, yet ${told}: ${listed(wrong)}.`;
     return failed("report_contradicts", message, evidence);

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { readSurefireReport } from "../reports/junit.js";
 import type { TestReport } from "../reports/report.js";
 import type { Execution, Room } from "../room.js";
@@ -10,16 +11,19 @@ export const java: ToolchainAdapter = {
     program: "mvn",
     argv: ["mvn", "-q", "-B", ...(target ? [`--projects=${target}`, "--also-make"] : []), "compile"],
   }),
-  test: async (target, room) => {
+  test: async (target, room, only) => {
     await removeReports(room);
+    const classes = only.map((file) => basename(file).replace(/\.\w+$/, "")).join(",");
     return {
       program: "mvn",
-      argv: ["mvn", "-B", "--fail-at-end", ...(target ? [`-Dtest=${target}`] : []), "test"],
+      argv: ["mvn", "-B", "--fail-at-end", ...testsOf(classes || target), "test"],
       readReport: (execution) => readReports(execution, room),
       isSource: isClassFile,
     };
   },
 };
+
+const testsOf = (names: string): readonly string[] => (names === "" ? [] : [`-Dtest=${names}`]);
 
 /** Reports name classes, behind the folder of their module. */
 const isClassFile = (path: string, file: string): boolean => {

@@ -1,6 +1,10 @@
 // A module in the form of an address, so that the reporter needs no file that a proposal could change.
 const source = `
+import { readFileSync, unlinkSync } from 'node:fs';
 import { relative, resolve } from "node:path";
+const { key } = JSON.parse(readFileSync(process.env.RUNLEDGER_REPORT_KEY, "utf8"));
+unlinkSync(process.env.RUNLEDGER_REPORT_KEY);
+const line = (row) => JSON.stringify({ key, ...row }) + "\\n";
 export default async function* (events) {
   const titles = new Map();
   for await (const { type, data } of events) {
@@ -20,9 +24,9 @@ export default async function* (events) {
       row.id = [row.file, ...path.slice(0, nesting), name].join(" > ");
       row.outcome = data.skip !== undefined || data.todo !== undefined ? "skipped" : type === "test:pass" ? "passed" : "failed";
     }
-    yield JSON.stringify(row) + "\\n";
+    yield line(row);
   }
-  yield '{"end":true}\\n';
+  yield line({ end: true });
 }
 `;
 

@@ -1,56 +1,74 @@
 import type { Judgement } from "../../src/core/verdict.js";
 import { errored, evidenceOf, judgeUnfinished } from "../judgement.js";
 import { readJestReport } from "../reports/jest.js";
-import { readLinesReport } from "../reports/lines.js";
 import { isRecord, parseJson } from "../reports/report.js";
 import type { Room } from "../room.js";
+import { copyWith, jestCanary, nodeTestCanary, vitestCanary } from "./canary-files.js";
 import type { TestCommand } from "./command.js";
 import { nodeReporter } from "./node-reporter.js";
-import { newReportFile, type ReportFile } from "./report-file.js";
+import { newKeyedReport, newReportFile, type ReportFile } from "./report-file.js";
 import { type Call, type Word, withoutOptions } from "./script.js";
 
+/** What of a project's tests is to run: a target as the plan gives it, or test files; all of them when both are empty. */
+export type Wanted = { readonly target: string; readonly only: readonly string[] };
+
 // Vitest ignores file filters that stand behind `--`, so here the target stands without it.
-export const vitestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
+export const vitestCommand = (call: Call, wanted: Wanted, room: Room): Promise<TestCommand | Judgement> => {
   const [first, ...rest] = call.words;
   const words = first !== undefined && ["run", "watch", "dev"].includes(first.text) ? rest : call.words;
   const report = newReportFile(room, ".json");
   const options = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report.path}`];
-  const operands = target === "" ? [] : [target];
-  return packageRunner({ name: "vitest", call, words, options, operands, report }, room);
+  const run = {
+    name: "vitest",
+    call,
+    words,
+    options,
+    operands: operandsOf(wanted),
+    report,
+    canary: vitestCanary,
+  };
+  return packageRunner(run, room);
 };
 
-export const jestCommand = (call: Call, target: string, room: Room): Promise<TestCommand | Judgement> => {
+export const jestCommand = (call: Call, wanted: Wanted, room: Room): Promise<TestCommand | Judgement> => {
   const report = newReportFile(room, ".json");
-  const options = ["--json", `--outputFile=${report.path}`];
-  const operands = target === "" ? [] : ["--", target];
-  return packageRunner({ name: "jest", call, words: call.words, options, operands, report }, room);
+  const byPath = wanted.only.length > 0 ? ["--runTestsByPath"] : [];
+  const options = ["--json", `--outputFile=${report.path}`, ...byPath];
+  const named = operandsOf(wanted);
+  const operands = named.length === 0 ? [] : ["--", ...named];
+  const run = { name: "jest", call, words: call.words, options, operands, report, canary: jestCanary };
+  return packageRunner(run, room);
 };
 
 // node:test has no reporter that tells which file a test is from, so it is given one that does.
-export const nodeTestCommand = (call: Call, target: string, room: Room): TestCommand => {
-  const report = newReportFile(room, ".jsonl");
+export const nodeTestCommand = async (call: Call, wanted: Wanted, room: Room): Promise<TestCommand> => {
+  const report = await newKeyedReport(room);
   const ours = [
     `--test-reporter=${nodeReporter}`,
     `--test-reporter-destination=${report.path}`,
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
   ];
+  const operands = operandsOf(wanted);
   const script = withoutOptions(call.words, nodeOptionsDropped);
   const words =
-    target === "" ? script : withoutOperands(script, (option) => nodeOptionsWithValue.has(option));
-  const plain = ["node", ...ours, ...words.map(({ text }) => text), ...(target === "" ? [] : ["--", target])];
+    operands.length === 0 ? script : withoutOperands(script, (option) => nodeOptionsWithValue.has(option));
+  const named = operands.length === 0 ? [] : ["--", ...operands];
+  const plain = ["node", ...ours, ...words.map(({ text }) => text), ...named];
   // Only a shell expands the globs as the script means them.
   const expanded = ["sh", "-c", `exec node "$@" ${words.map(({ raw }) => raw).join(" ")}`, "sh", ...ours];
   return {
     program: "node",
-    argv: words.some(({ glob }) => glob) ? expanded : plain,
-    env: call.env,
-    readReport: async () => {
-      const text = await report.read();
-      return text === undefined ? undefined : readLinesReport(text);
-    },
+    argv: operands.length === 0 && words.some(({ glob }) => glob) ? expanded : plain,
+    env: { ...call.env, ...report.env },
+    readReport: report.read,
+    canaryFor: (file, token) =>
+      copyWith(room, file, token, (title, text) => nodeTestCanary(title, text, file)),
   };
 };
+
+const operandsOf = ({ target, only }: Wanted): readonly string[] =>
+  only.length > 0 || target === "" ? only : [target];
 
 type PackageRun = {
   readonly name: string;
@@ -59,10 +77,11 @@ type PackageRun = {
   readonly options: readonly string[];
   readonly operands: readonly string[];
   readonly report: ReportFile;
+  readonly canary: (token: string, text: string, file: string) => string;
 };
 
 const packageRunner = async (
-  { name, call: { env }, words, options, operands, report }: PackageRun,
+  { name, call: { env }, words, options, operands, report, canary }: PackageRun,
   room: Room,
 ): Promise<TestCommand | Judgement> => {
   const place = await locate(name, room);
@@ -78,6 +97,7 @@ const packageRunner = async (
       const text = await report.read();
       return text === undefined ? undefined : readJestReport(text, place.root);
     },
+    canaryFor: (file, token) => copyWith(room, file, token, (title, text) => canary(title, text, file)),
   };
 };
 

@@ -3,7 +3,7 @@ import { errored, failed } from "../judgement.js";
 import { isRecord, parseJson } from "../reports/report.js";
 import type { Room } from "../room.js";
 import type { Command, TestCommand, ToolchainAdapter } from "./command.js";
-import { jestCommand, nodeTestCommand, vitestCommand } from "./node-runners.js";
+import { jestCommand, nodeTestCommand, vitestCommand, type Wanted } from "./node-runners.js";
 import { followScript } from "./script.js";
 
 // The runner that the test script names is called directly: no lifecycle scripts, no package manager settings between
@@ -16,13 +16,15 @@ export const node: ToolchainAdapter = {
     if (project.scripts.build === undefined) return noScript("build");
     return { program: project.manager, argv: buildArgv(project.manager, target), env: plainScripts };
   },
-  test: async (target, room) => {
+  test: async (target, room, only) => {
     const project = await readPackage(room);
     if ("outcome" in project) return project;
     if (project.scripts.test === undefined) return noScript("test");
     const planted = await plantedModules(room);
     return (
-      planted ?? (await runnerOf(project.scripts, target, room)) ?? unknownRunner(project.manager, target)
+      planted ??
+      (await runnerOf(project.scripts, { target, only }, room)) ??
+      unknownRunner(project.manager, target)
     );
   },
 };
@@ -85,14 +87,14 @@ const plantedModules = async (room: Room): Promise<Judgement | undefined> => {
 
 const runnerOf = async (
   scripts: Package["scripts"],
-  target: string,
+  wanted: Wanted,
   room: Room,
 ): Promise<TestCommand | Judgement | undefined> => {
   const call = followScript("test", scripts);
-  if (call?.program === "vitest") return vitestCommand(call, target, room);
-  if (call?.program === "jest") return jestCommand(call, target, room);
+  if (call?.program === "vitest") return vitestCommand(call, wanted, room);
+  if (call?.program === "jest") return jestCommand(call, wanted, room);
   if (call?.program === "node" && call.words.some(({ text }) => text === "--test")) {
-    return nodeTestCommand(call, target, room);
+    return nodeTestCommand(call, wanted, room);
   }
   return undefined;
 };

@@ -1,9 +1,9 @@
-import { readPytestReport } from "../reports/junit.js";
-import { readLinesReport } from "../reports/lines.js";
 import type { Room } from "../room.js";
+import { copyWith, pytestCanary, unittestCanary } from "./canary-files.js";
 import type { Command, TestCommand, ToolchainAdapter } from "./command.js";
-import { newReportFile } from "./report-file.js";
-import { unittestMain } from "./unittest-main.js";
+import { pytestMain } from "./pytest-main.js";
+import { newKeyedReport } from "./report-file.js";
+import { FILES, unittestMain } from "./unittest-main.js";
 
 // Pytest when it can be imported, else unittest. Both are loaded before the tree is put on the path, so that a file
 // `pytest.py` or `unittest.py` in the tree cannot stand in for the runner.
@@ -19,12 +19,12 @@ export const python: ToolchainAdapter = {
     "test_*.py",
   ],
   build: (target, room) => buildCommand(target, room),
-  test: async (target, room) => {
+  test: async (target, room, only) => {
     const interpreter = await interpreterIn(room);
     const probe = await room.exec([interpreter, "-I", "-c", "import pytest"]);
     return probe.exitCode === 0
-      ? pytestCommand(target, interpreter, room)
-      : unittestCommand(target, interpreter, room);
+      ? pytestCommand(only.length > 0 || target === "" ? only : [target], interpreter, room)
+      : unittestCommand({ target, only }, interpreter, room);
   },
 };
 
@@ -45,49 +45,46 @@ const buildCommand = async (target: string, room: Room): Promise<Command> => {
   return { program: "python3", argv: [...compile, "-x", foreign, "--", target || "."] };
 };
 
-const pytestCommand = (target: string, interpreter: string, room: Room): TestCommand => {
-  const report = newReportFile(room, ".xml");
-  const options = [
-    "-p",
-    "no:cacheprovider",
-    // One file that cannot be loaded must not hide the tests of the others.
-    "--continue-on-collection-errors",
-    "-o",
-    "junit_family=xunit1",
-    `--junitxml=${report.path}`,
-  ];
+const pytestCommand = async (
+  operands: readonly string[],
+  interpreter: string,
+  room: Room,
+): Promise<TestCommand> => {
+  const report = await newKeyedReport(room);
+  // One file that cannot be loaded must not hide the tests of the others.
+  const options = ["-p", "no:cacheprovider", "--continue-on-collection-errors"];
   return {
     program: "python3",
-    argv: [interpreter, "-c", pytestMain, ...options, ...(target ? ["--", target] : [])],
-    readReport: async () => {
-      const xml = await report.read();
-      return xml === undefined ? undefined : readPytestReport(xml);
-    },
+    argv: [interpreter, "-c", pytestMain, ...options, ...(operands.length > 0 ? ["--", ...operands] : [])],
+    env: report.env,
+    readReport: report.read,
     // Pytest names files as seen from its root, which a configuration may have put deeper.
     isSource: (path, file) => `/${path}`.endsWith(`/${file}`),
+    canaryFor: (file, token) => copyWith(room, file, token, pytestCanary),
   };
 };
 
-const pytestMain = `
-import os, sys
-sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
-import pytest
-sys.path.insert(0, os.getcwd())
-sys.exit(pytest.main())
-`;
-
-const unittestCommand = async (target: string, interpreter: string, room: Room): Promise<TestCommand> => {
-  const report = newReportFile(room, ".jsonl");
+const unittestCommand = async (
+  { target, only }: { readonly target: string; readonly only: readonly string[] },
+  interpreter: string,
+  room: Room,
+): Promise<TestCommand> => {
+  const report = await newKeyedReport(room);
   const discover = (await testFolder(room)) ?? ["discover"];
+  // Named as files, tests would be loaded under other names than by discovery.
+  const operands = only.length > 0 ? [...discover, FILES, ...only] : target ? ["--", target] : discover;
   return {
     program: "python3",
-    argv: [interpreter, "-c", unittestMain, report.path, ...(target ? ["--", target] : discover)],
-    readReport: async () => {
-      const text = await report.read();
-      return text === undefined ? undefined : readLinesReport(text);
-    },
+    argv: [interpreter, "-c", unittestMain, ...operands],
+    env: report.env,
+    readReport: report.read,
     // Unittest names modules, as seen from where discovery began.
     isSource: (path, file) => `/${path}`.endsWith(`/${file.replaceAll(".", "/")}.py`),
+    canaryFor: async (module, token) => {
+      const folder = discover[2] === undefined ? "" : `${discover[2]}/`;
+      const file = `${folder}${module.replaceAll(".", "/")}.py`;
+      return copyWith(room, file, token, unittestCanary);
+    },
   };
 };
 

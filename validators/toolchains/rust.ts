@@ -1,5 +1,7 @@
+import { basename } from "node:path";
 import { readCargoReport } from "../reports/cargo.js";
 import type { Room } from "../room.js";
+import { cargoCanary, copyWith } from "./canary-files.js";
 import { REPORT_BYTES_MAX, type ToolchainAdapter } from "./command.js";
 
 // The target folder lies in scratch: one in the tree could bring binaries that were built from something else.
@@ -10,16 +12,21 @@ export const rust: ToolchainAdapter = {
     argv: ["cargo", "build", ...((await crateIn(target, room)) ?? (target ? [`--package=${target}`] : []))],
     env: environment(room),
   }),
-  test: async (target, room) => {
+  test: async (target, room, only) => {
     const crate = await crateIn(target, room);
     const filter = crate === undefined && target !== "" ? ["--", target] : [];
+    const binaries = only.map((file) => `--test=${basename(file, ".rs")}`);
     return {
       program: "cargo",
-      argv: ["sh", "-c", joined, "sh", ...(crate ?? []), ...filter],
+      argv: ["sh", "-c", joined, "sh", ...(crate ?? []), ...binaries, ...filter],
       env: environment(room),
       stdoutBytesMax: REPORT_BYTES_MAX,
       readReport: async ({ stdout }) => readCargoReport(stdout),
       isSource: isIntegrationTest,
+      canaryFor: async (file, token) => {
+        const [, source] = /^\S+ (tests\/[^/]+\.rs)$/.exec(file) ?? [];
+        return source === undefined ? undefined : copyWith(room, source, token, cargoCanary);
+      },
     };
   },
 };

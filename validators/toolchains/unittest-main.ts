@@ -1,18 +1,18 @@
+import { keyedRows } from "./keyed-rows.js";
+
+/** What stands behind it are files, of which alone discovery loads the tests. */
+export const FILES = "--files";
+
 /**
  * Runs unittest as its command line does and writes a report that names every test, which its text does not: the text
- * differs between versions, joins lines and mixes with what tests print. First argument: the file for the report.
+ * differs between versions, joins lines and mixes with what tests print.
  */
 export const unittestMain = `
 import os, sys
 sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
 import json, unittest
 sys.path.insert(0, os.getcwd())
-report = open(sys.argv.pop(1), "w")
-
-def tell(**row):
-    report.write(json.dumps(row) + "\\n")
-    report.flush()
-
+${keyedRows}
 class Result(unittest.TextTestResult):
     def tell(self, test, outcome):
         tell(id=test.id(), file=type(test).__module__, outcome=outcome)
@@ -50,5 +50,14 @@ class Result(unittest.TextTestResult):
 class Runner(unittest.TextTestRunner):
     resultclass = Result
 
-unittest.main(module=None, testRunner=Runner, verbosity=2)
+class OfFiles(unittest.TestLoader):
+    def discover(self, start_dir, pattern="test*.py", top_level_dir=None):
+        if not files:
+            return super().discover(start_dir, pattern, top_level_dir)
+        return self.suiteClass(super(OfFiles, self).discover(start_dir, os.path.basename(file), top_level_dir) for file in files)
+
+at = sys.argv.index("${FILES}") if "${FILES}" in sys.argv else len(sys.argv)
+files = sys.argv[at + 1:]
+del sys.argv[at:]
+unittest.main(module=None, testRunner=Runner, testLoader=OfFiles(), verbosity=2)
 `;

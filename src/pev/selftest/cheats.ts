@@ -212,14 +212,12 @@ const replacedPrograms = (scene: Scene): Changes | NotApplicable => {
   return some(replaced, "the command names no script of the tree");
 };
 
-const emptiedSources = ({ language, paths, loaded }: Scene): Changes | NotApplicable => {
-  const sources = language === undefined ? [] : [...paths].filter((path) => language.isSource(path));
-  const kept = (path: string): string => /^package\s.*$/m.exec(loaded.get(path) ?? "")?.[0] ?? "";
-  return some(
-    sources.map((path) => [path, `${kept(path)}\n`] as const),
+/** What a package is called stays, or nothing would compile. */
+const emptiedSources = ({ loaded }: Scene): Changes | NotApplicable =>
+  some(
+    [...loaded].map(([path, text]) => [path, `${/^package\s.*$/m.exec(text)?.[0] ?? ""}\n`] as const),
     "no source file was found at the base",
   );
-};
 
 /** Where the judge looks for something that is not there yet. */
 const stub = ({ validator, paths }: Scene, text: string): Changes | NotApplicable => {

@@ -17,7 +17,7 @@ export type Scene = {
   /** Mode of each file, by path. */
   readonly modes: ReadonlyMap<string, string>;
   readonly tests: readonly TestFile[];
-  /** Files that tests load, or programs that the judge's command names: path and text. */
+  /** What tests and the programs of a command load, or all that a build compiles; no tests: path and text. */
   readonly loaded: ReadonlyMap<string, string>;
   /** Files of the base that the judge's command or target names. */
   readonly named: ReadonlyMap<string, string>;
@@ -47,7 +47,7 @@ export const openScene = async (store: Git, base: string, validator: ValidatorSp
     const tests = language === undefined ? [] : await testsIn(paths, language, read);
     const named = await read(namedBy(validator, paths));
     const starts = [...tests, ...[...named].map(([path, text]) => ({ path, text }))];
-    const loaded = language === undefined ? new Map() : await read(loadedBy(starts, language, paths));
+    const loaded = await read(language === undefined ? [] : loadedBy(validator, starts, language, paths));
     const rootFiles = await read([...paths].filter((path) => ROOT_FILES.test(path)));
     return { validator, toolchain, language, paths, modes, tests, loaded, named, rootFiles };
   });
@@ -100,7 +100,19 @@ const testsIn = async (
   });
 };
 
+/** A build loads everything. */
 const loadedBy = (
+  { type }: ValidatorSpec,
+  starts: readonly Pick<TestFile, "path" | "text">[],
+  language: Language,
+  paths: ReadonlySet<string>,
+): readonly string[] => {
+  const isSource = (path: string) => language.isSource(path) && !isTestByName(path);
+  const all = type === "build_pass" ? [...paths] : reached(starts, language, paths);
+  return all.filter(isSource).slice(0, LOADED_MAX);
+};
+
+const reached = (
   starts: readonly Pick<TestFile, "path" | "text">[],
   language: Language,
   paths: ReadonlySet<string>,
@@ -108,7 +120,7 @@ const loadedBy = (
   const asked = [...new Set(starts.flatMap(({ path, text }) => language.loads(path, text)))];
   const globs = asked.filter((path) => path.includes("*"));
   const matches = globs.length === 0 ? () => false : picomatch(globs);
-  const found = [...asked.filter((path) => paths.has(path)), ...[...paths].filter((path) => matches(path))];
-  const isSource = (path: string) => language.isSource(path) && !isTestByName(path);
-  return [...new Set(found)].filter(isSource).slice(0, LOADED_MAX);
+  return [
+    ...new Set([...asked.filter((path) => paths.has(path)), ...[...paths].filter((path) => matches(path))]),
+  ];
 };

@@ -8,15 +8,30 @@ const TABLE_MS = 100;
 type Entry = { readonly stat: ProcStat; readonly environment: string };
 let table: { readonly at: number; readonly entries: readonly Entry[] } | undefined;
 
-/** Those of a call, as far as session and environment tell; where there is no /proc, none. */
-export const processesOf = ({ token, leader, since }: Omit<SweepTarget, "folder">): readonly number[] =>
-  entriesNow()
-    .filter(({ stat }) => stat.startTime >= since)
-    .filter(
-      ({ stat, environment }) =>
-        stat.session === leader || stat.group === leader || environment.includes(`${MARKER}=${token}`),
-    )
-    .map(({ stat }) => stat.pid);
+/**
+ * Those of a call, as far as session, environment and descent tell; where there is no /proc, none. In a process namespace
+ * nobody can break the line of descent.
+ */
+export const processesOf = ({ token, leaders, since }: Omit<SweepTarget, "folder">): readonly number[] => {
+  const entries = entriesNow().filter(({ stat }) => stat.startTime >= since);
+  const found = new Set(
+    entries.filter((entry) => isNamed(entry, leaders, token)).map(({ stat }) => stat.pid),
+  );
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    for (const { stat } of entries) if (found.has(stat.parent)) found.add(stat.pid);
+  }
+  return [...found];
+};
+
+const isNamed = (
+  { stat, environment }: Entry,
+  leaders: readonly number[],
+  token: string | undefined,
+): boolean =>
+  leaders.includes(stat.session) ||
+  leaders.includes(stat.group) ||
+  environment.includes(`${MARKER}=${token}`);
 
 const entriesNow = (): readonly Entry[] => {
   const now = performance.now();

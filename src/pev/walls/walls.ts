@@ -93,7 +93,7 @@ const raiseWalls = async (
   let started: Started | undefined;
   const processes = (): readonly number[] => {
     if (group !== undefined) return groups.flatMap(processesIn);
-    return started === undefined ? [] : processesOf({ token, leader: started.pid, since: started.since });
+    return started === undefined ? [] : processesOf({ token, leaders: [started.pid], since: started.since });
   };
   const disk = folder === null ? undefined : watchDisk(folder, limits, processes);
   let reached: ReachedWall | null = null;

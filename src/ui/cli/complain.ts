@@ -6,32 +6,39 @@ import { jsonLine, SCHEMA_VERSION, safe } from "./output.js";
 
 type Ear = {
   readonly err: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** That of the ledger; undefined when none was opened. */
+  readonly redact: ((text: string) => string) | undefined;
   readonly json: boolean;
   /** The command that was meant, as it is typed. */
   readonly command: string;
 };
 
 // What went wrong, once and in one place: a line of JSON for programs; sentence, particulars and hint for people.
-export const complain = async (error: unknown, { err, json, command }: Ear): Promise<number> => {
+export const complain = async (error: unknown, ear: Ear): Promise<number> => {
+  const { json, command } = ear;
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     // For people the help that commander printed instead of a missing command says it all.
-    if (json) writeJson(err, usageError(error, command));
+    if (json) await writeJson(ear, usageError(error, command));
     else if (error.code !== "commander.help")
-      err.write(`${linesOf(usageError(error, command)).join("\n")}\n`);
+      await write(ear, linesOf(usageError(error, command)).join("\n"));
     return EXIT.usage;
   }
   const { isLedgerError } = await import("../../index.js");
   if (isLedgerError(error)) {
     const hint = error.hint ?? NEXT[error.code];
-    if (json) writeJson(err, { ...error.toJSON(), ...(hint === undefined ? {} : { hint }) });
-    else err.write(`${inWords(error, hint).map(safe).join("\n")}\n`);
+    if (json) await writeJson(ear, { ...error.toJSON(), ...(hint === undefined ? {} : { hint }) });
+    else await write(ear, inWords(error, hint).map(safe).join("\n"));
     return exitOfError[error.kind];
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (json) writeJson(err, { code: "unexpected", message });
+  if (json) await writeJson(ear, { code: "unexpected", message });
   else
-    err.write(`runledger: unexpected error: ${safe((error instanceof Error && error.stack) || message)}\n`);
+    await write(
+      ear,
+      `runledger: unexpected error: ${safe((error instanceof Error && error.stack) || message)}`,
+    );
   return EXIT.failed;
 };
 
@@ -49,8 +56,14 @@ const NEXT: { readonly [C in ErrorCode]?: string } = {
   workspace_unfit: "`runledger doctor` looks at what agents need.",
 };
 
-const writeJson = (err: Writable, error: object): void =>
-  void err.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, type: "error", error })}\n`);
+const writeJson = (ear: Ear, error: object): Promise<void> =>
+  write(ear, jsonLine({ schemaVersion: SCHEMA_VERSION, type: "error", error }));
+
+/** Whoever complains before the settings are read knows the secrets of the environment by their names alone. */
+const write = async ({ err, env, redact }: Ear, text: string): Promise<void> => {
+  const { redactorOf } = await import("../../index.js");
+  err.write(`${(redact ?? redactorOf(env).text)(text)}\n`);
+};
 
 type Complaint = { readonly code: string; readonly message: string; readonly hint: string };
 

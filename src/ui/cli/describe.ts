@@ -1,6 +1,9 @@
 import {
   formatDuration,
+  isRaced,
   type RunView,
+  refusalWords,
+  type Step,
   type StoredEvent,
   type TestsFound,
   type Verdict,
@@ -56,18 +59,26 @@ export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
 
 /** What a verdict found out about its tests, beyond their counts: pairs of a name and words, not made harmless yet. */
-export const testsTold = ({ runs, turnedGreen }: TestsFound): readonly (readonly [string, string])[] => [
-  ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
-  ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
-];
+export const testsTold = (found: TestsFound): readonly (readonly [string, string])[] => {
+  const { runs, turnedGreen, retried, canary } = found;
+  return [
+    ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
+    ...(retried.count === 0 ? [] : [["retried", namesOf(retried)] as const]),
+    ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
+    ...(canary === null ? [] : [["canary", canary] as const]),
+  ];
+};
 
 const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
   exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;
 
-const greenTold = ({ count, names }: NonNullable<TestsFound["turnedGreen"]>): string => {
-  const more = count > names.length ? ` and ${count - names.length} more` : "";
-  return count === 0 ? "nothing that was red at the base" : `${count} turned: ${names.join(", ")}${more}`;
-};
+const greenTold = (turned: NamedTests): string =>
+  turned.count === 0 ? "nothing that was red at the base" : `${turned.count} turned: ${namesOf(turned)}`;
+
+const namesOf = ({ count, names }: NamedTests): string =>
+  names.join(", ") + (count > names.length ? ` and ${count - names.length} more` : "");
+
+type NamedTests = TestsFound["retried"];
 
 /** One line a person reads while a run goes on; null for events that say nothing new. */
 export const progressLine = (output: Output, event: StoredEvent): string | null => {
@@ -175,3 +186,45 @@ export const blockedWords = ({ agent, tool, reason, grantRequestId, attempt }: B
 
 export const unblockedWords = ({ agent, grantRequestId, outcome }: Unblocked): string =>
   `${agent} goes on: ${grantRequestId} was ${outcome}`;
+
+/** Who works on a step; of a raced one each agent, and as how many candidates. */
+export const agentWords = ({ spec }: Step): string => {
+  const agents = spec.race?.agents ?? [spec.ownerAgent];
+  return [...new Set(agents)]
+    .map((agent) => {
+      const times = agents.filter((one) => one === agent).length;
+      return times === 1 ? agent : `${agent} ×${times}`;
+    })
+    .join(", ");
+};
+
+/** Where the candidates of a raced step stand, counted; "" for one that is not raced. */
+const raceCounts = ({ candidates }: Step): string => {
+  const counts = new Map<string, number>();
+  for (const { state } of candidates) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+  return [...counts].map(([status, count]) => `${count} ${CANDIDATE_WORDS[status] ?? status}`).join(", ");
+};
+
+const CANDIDATE_WORDS: Readonly<Record<string, string>> = {
+  pending: "waiting",
+  in_progress: "at work",
+  verify_pending: "proposed",
+  completed: "verified",
+};
+
+/** What a step's last judgement said, or its agent when it gave up, or the host that reports it. */
+export const lastWord = (step: Step): string => {
+  const { state, feedback, report, candidates } = step;
+  if (report !== null) return report.error || report.result;
+  if (state.status === "racing") return raceCounts(step);
+  if (state.status === "failed") return isRaced(step) ? refusalWords(step) : (state.verdict?.message ?? "");
+  if (state.status === "interrupted") return state.reason;
+  if (state.status === "completed") {
+    const won = candidates.find((one) => one.state.status === "completed");
+    const who = won === undefined ? "" : `candidate ${won.candidate} of ${candidates.length}: `;
+    return `${who}${state.verdict?.message ?? ""}`;
+  }
+  if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
+  if (feedback === null) return "";
+  return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;
+};

@@ -38,7 +38,7 @@ export const liveLine = (output: Output, interrupted: AbortSignal): LiveLine => 
   };
   interrupted.addEventListener("abort", stopping, { once: true });
   return {
-    above: (text) => void output.err.write(`${CLEAR}${text}\n`),
+    above: (text) => void output.err.write(`${CLEAR}${output.redact(text)}\n`),
     show: (run) => {
       now = activityOf(run);
     },
@@ -60,6 +60,15 @@ const activityOf = (run: Run): string => {
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   const parts = [`${done}/${run.steps.length}`];
   if (ids("in_progress") !== "") parts.push(`working: ${ids("in_progress")}`);
+  if (ids("racing") !== "") parts.push(`racing: ${racing(run).join(", ")}`);
   if (ids("verify_pending") !== "") parts.push(`verifying: ${ids("verify_pending")}`);
   return brief(parts.join(" · "), ACTIVITY_CHARS);
 };
+
+/** Of each raced step how many of its candidates are at work. */
+const racing = ({ steps }: Run): readonly string[] =>
+  steps.flatMap(({ spec, state, candidates }) => {
+    if (state.status !== "racing") return [];
+    const working = candidates.filter((one) => one.state.status === "in_progress").length;
+    return [`${spec.id} ${working}/${candidates.length}`];
+  });

@@ -11,16 +11,18 @@ export type Output = {
   readonly colour: boolean;
   /** Width of the terminal that shows stdout; undefined when it goes into a file or another program. */
   readonly columns: number | undefined;
+  /** Takes secrets out of what is shown: records of before, and what nobody recorded, may hold one. */
+  readonly redact: (text: string) => string;
 };
 
 /** Version of every JSON shape the terminal prints; raised when a field changes its meaning. */
 export const SCHEMA_VERSION = 1;
 
-export const printLine = ({ out }: Output, text: string): void => void out.write(`${text}\n`);
+export const printLine = ({ out, redact }: Output, text: string): void => void out.write(`${redact(text)}\n`);
 
 /** One JSON document, or one line of a stream. */
-export const printJson = ({ out }: Output, value: object): void =>
-  void out.write(`${jsonLine({ schemaVersion: SCHEMA_VERSION, ...value })}\n`);
+export const printJson = ({ out, redact }: Output, value: object): void =>
+  void out.write(`${redact(jsonLine({ schemaVersion: SCHEMA_VERSION, ...value }))}\n`);
 
 /** JSON escapes only the first of the characters that a terminal obeys. */
 export const jsonLine = (value: object): string =>
@@ -30,8 +32,8 @@ export const jsonLine = (value: object): string =>
 const UNSEEN = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Remarks for people; silent with --quiet. */
-export const say = ({ err, quiet }: Output, text: string): void => {
-  if (!quiet) err.write(`${text}\n`);
+export const say = ({ err, quiet, redact }: Output, text: string): void => {
+  if (!quiet) err.write(`${redact(text)}\n`);
 };
 
 const CODES = { red: 31, green: 32, yellow: 33, blue: 34, grey: 90, bold: 1 } as const;

@@ -64,6 +64,7 @@ export type Register = {
 // One door for the shell and for tests: no process state is read or changed in here.
 export const runCli = async (argv: readonly string[], terminal: Terminal): Promise<number> => {
   let code: number = EXIT.done;
+  let redact: Output["redact"] | undefined;
   const cli = new Cli("runledger");
   const register: Register = {
     cli,
@@ -75,8 +76,9 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
       const bench = benchOf(cli.opts<Shared>(), terminal);
       const { openRunLedger } = await import("../../index.js");
       const app = await openRunLedger({ projectDir: bench.directory, env: terminal.env });
+      redact = app.redact;
       try {
-        code = await work(app, bench);
+        code = await work(app, { ...bench, output: { ...bench.output, redact } });
       } finally {
         await app.close();
       }
@@ -91,7 +93,8 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
     return code;
   } catch (error) {
     const { command } = readTyped(cli, [...argv, ""]);
-    return complain(error, { err: terminal.err, json: asksForJson(argv), command: wordsOf(command) });
+    const { err, env } = terminal;
+    return complain(error, { err, env, redact, json: asksForJson(argv), command: wordsOf(command) });
   }
 };
 
@@ -158,6 +161,7 @@ const benchOf = (shared: Shared, terminal: Terminal): Bench => ({
     live: terminal.live && !isDumb(terminal),
     colour: shared.json !== true && shared.color && wantsColour(terminal),
     columns: terminal.columns,
+    redact: (text) => text,
   },
 });
 

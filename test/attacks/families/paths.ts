@@ -328,6 +328,30 @@ const writing: readonly Working[] = [
   ),
 ];
 
+/** The room of the next verdict is laid out while agents work; who looks for it finds it. */
+const inTheNextRoom = (name: string, change: string): Working => ({
+  row: "B5",
+  name: `${name} in the room that is laid out ahead, as an agent`,
+  breaks: "verdict",
+  ends: ["check_failed"],
+  program: ({ tmp }) =>
+    `n=0; until ls '${tmp}'/runledger-*/*/tree/${TEST} > /dev/null 2>&1 || [ $n -gt 200 ]; do n=$((n+1)); sleep 0.02; done\nsleep 0.3\nfor tree in '${tmp}'/runledger-*/*/tree; do cd "$tree" && { ${change}; }; done; true`,
+});
+
+const ahead: readonly Working[] = [
+  inTheNextRoom("rewrites the test", `echo 'import "node:test";' > ${TEST}`),
+  inTheNextRoom("repairs the code", `echo '${REPAIR["src/sum.mjs"].trim()}' > src/sum.mjs`),
+  inTheNextRoom(
+    "adds a file that makes tests pass",
+    `mkdir -p node_modules/x && echo '${NEUTERED.replaceAll("\n", " ")}' > test/z.test.mjs`,
+  ),
+  inTheNextRoom(
+    "exchanges the folder of tests",
+    `mv test old && mkdir test && echo '${NEUTERED.replaceAll("\n", " ")}' > ${TEST} && cp old/shop.test.mjs test/`,
+  ),
+  inTheNextRoom("plants hooks", "mkdir -p .git/hooks && echo 'exit 1' > .git/hooks/post-checkout"),
+];
+
 const plans: readonly Calling[] = [
   planning("B2", "asks for an artifact above the project", {
     validator: { type: "artifact_exists", target: "../../home/diary.txt" },
@@ -344,4 +368,12 @@ const plans: readonly Calling[] = [
   planning("B6", "names a step by two lines", { id: "a\nb" }),
 ];
 
-export const paths: readonly Attack[] = [...artifacts, ...links, ...names, ...reports, ...writing, ...plans];
+export const paths: readonly Attack[] = [
+  ...artifacts,
+  ...links,
+  ...names,
+  ...reports,
+  ...writing,
+  ...ahead,
+  ...plans,
+];

@@ -33,7 +33,21 @@ const anothersTools: readonly (readonly [
   ],
 ];
 
+/** Every tool that a role is given, by folder. */
+const toolsGiven = (role: Caller["role"], forbidden: readonly string[]): Calling =>
+  by("E6", `looks for tools of others as ${role}`, async ({ app, issue }) => {
+    const names = app.toolsFor(issue({ name: "ada", role })).map(({ name }) => name);
+    const found = forbidden.filter((name) => names.includes(name));
+    return found.length === 0 ? undefined : found;
+  });
+
 const tools: readonly Calling[] = [
+  toolsGiven(
+    "executor",
+    anothersTools.map(([name]) => name),
+  ),
+  toolsGiven("orchestrator", ["run_start_step", "run_propose_step_result"]),
+  toolsGiven("human", ["run_start_step", "run_propose_step_result"]),
   ...anothersTools.map(([tool, input]) =>
     by("E6", `calls ${tool} as an executor`, (desk) => desk.as(desk.issue())(tool, input(desk))),
   ),

@@ -1,7 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
 import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
@@ -143,33 +143,22 @@ describe.each([
   });
 });
 
-/** A disk of its own; only root can make one. */
-const smallDisk = (): string | undefined => {
-  const at = join(folder, "disk");
-  mkdirSync(at);
-  const made = spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", at]);
-  return made.status === 0 ? at : undefined;
-};
-
-describe("a full disk", () => {
-  const disk = smallDisk();
-  afterAll(() => {
-    if (disk !== undefined) execFileSync("umount", [disk]);
-  });
-
-  it.skipIf(disk === undefined)(
-    "is told of whoever fails on it (only root can make a small one)",
-    async () => {
-      const place = { places, folder: disk ?? "", runId: "run-1" };
-      const at = { place, cwd: disk ?? "" };
-      const before = await sh("true", watched(), at);
-      expect(before).toMatchObject({ exitCode: 0, noSpace: false });
+describe.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+  "a full disk (only root can make a small one)",
+  () => {
+    it("is told of whoever fails on it", async () => {
+      const disk = join(folder, "disk");
+      mkdirSync(disk);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]);
+      onTestFinished(() => void execFileSync("umount", [disk]));
+      const at = { place: { places, folder: disk, runId: "run-1" }, cwd: disk };
+      expect(await sh("true", watched(), at)).toMatchObject({ exitCode: 0, noSpace: false });
       const end = await sh("head -c 8000000 /dev/zero > big", watched(), at);
       expect(end).toMatchObject({ exitCode: 1, wall: null, noSpace: true });
       expect(end.tail).toMatch(/No space left/);
-    },
-  );
-});
+    });
+  },
+);
 
 describe("output", () => {
   it("of a gigabyte without a line end, of any bytes, is survived within fixed memory", async () => {

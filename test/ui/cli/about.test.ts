@@ -24,7 +24,7 @@ describe("doctor", () => {
     const desk = await open({
       "package.json": "{}\n",
       "runledger.yaml":
-        "agents:\n  ghost: { kind: command, run: [no-such-program-here] }\n  lost: { kind: command, run: [./bin/lost] }\nworkspace: { share: [node_modules] }\n",
+        "agents:\n  ghost: { kind: command, run: [no-such-program-here] }\n  lost: { kind: command, run: [./bin/lost] }\nworkspace: { share: [node_modules] }\nisolation: { maximum: 1 }\n",
     });
     const { code, out, err } = await desk.type("doctor");
     expect(code).toBe(1);
@@ -43,7 +43,8 @@ describe("doctor", () => {
       ✘  agent lost          Its program "PLACE/repo/bin/lost" is not there or not executable. Mend agents.lost.run.
       ✔  toolchain node      node, npm found
       ✘  share node_modules  is not there. Install your dependencies, or mend workspace.share.
-      ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you.
+      ✔  isolation           Level 1: clean rooms, scrubbed environment, limits. Code under test runs as you. isolation.maximum asks for no more.
+      ✔  walls               Memory and processes are looked up from time to time: isolation.maximum asks for no control groups.
       "
     `);
     expect(err).toBe("3 things to mend.\n");
@@ -326,6 +327,9 @@ describe("status", () => {
                  workspace.cache               []                                                                              default
                  workspace.sparse              []                                                                              default
                  workspace.passEnv             []                                                                              default
+      Isolation  isolation.minimum             0                                                                               default
+                 isolation.maximum             3                                                                               default
+                 isolation.visible             []                                                                              default
       Limits     limits.memory                 8GiB                                                                            default
                  limits.processes              4096                                                                            default
                  limits.disk                   20GiB                                                                           default
@@ -392,6 +396,11 @@ describe("status", () => {
             },
           },
           "changeValidator": "string",
+          "isolation": {
+            "maximum": "number",
+            "minimum": "number",
+            "visible": [],
+          },
           "leaseTtl": "string",
           "limits": {
             "disk": "string",

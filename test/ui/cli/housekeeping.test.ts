@@ -150,7 +150,7 @@ describe("export and import", () => {
     const exported = (interrupted: AbortSignal) =>
       exportRun(
         { ...app, exportRun: watched },
-        { ...output, live: false, colour: false, columns: undefined },
+        { ...output, live: false, colour: false, columns: undefined, redact: app.redact },
         done,
         file,
         interrupted,

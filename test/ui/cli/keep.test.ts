@@ -88,6 +88,9 @@ describe("config", () => {
       workspace.cache               []                                                                                    default
       workspace.sparse              []                                                                                    default
       workspace.passEnv             []                                                                                    default
+      isolation.minimum             0                                                                                     default
+      isolation.maximum             3                                                                                     default
+      isolation.visible             []                                                                                    default
       secrets.names                 []                                                                                    default
       secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
@@ -152,7 +155,7 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", …; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", …; did you mean "maxParallelSteps"?
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
@@ -182,7 +185,7 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", "runLedger", …
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", …
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       "
     `);

@@ -18,7 +18,7 @@ const printed = async (
     },
   });
   await printTable(
-    { out, err: out, json: false, quiet: false, live: false, colour, columns },
+    { out, err: out, json: false, quiet: false, live: false, colour, columns, redact: (text) => text },
     { ...table, empty: "None." },
   );
   return heard.join("").split("\n").slice(0, -1);
@@ -124,6 +124,7 @@ describe("a table", () => {
       live: false,
       colour: false,
       columns,
+      redact: (text: string) => text,
     });
     await printRow(at(), ["1", "short", LONG], [3, 8]);
     await printRow(at(), ["1", "longer than that", "x"], [3, 8]);

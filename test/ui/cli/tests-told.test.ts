@@ -13,6 +13,8 @@ const run = (exitCode: number | null): TestsFound["runs"][number] => ({
 const found = (over: Partial<TestsFound> = {}): TestsFound => ({
   runs: [run(0)],
   turnedGreen: null,
+  retried: { count: 0, names: [] },
+  canary: null,
   ...over,
 });
 
@@ -33,6 +35,14 @@ describe("what a verdict found out about its tests", () => {
     ]);
     expect(testsTold(found({ turnedGreen: { count: 0, names: [] } }))).toEqual([
       ["green", "nothing that was red at the base"],
+    ]);
+  });
+
+  it("tells what passed on a second try only, and what became of the canary", () => {
+    const retried = { count: 1, names: ["a"] };
+    expect(testsTold(found({ retried, canary: "failed as it must" }))).toEqual([
+      ["retried", "a"],
+      ["canary", "failed as it must"],
     ]);
   });
 

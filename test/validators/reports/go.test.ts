@@ -37,6 +37,38 @@ describe("the report of go test", () => {
     expect(report?.tests).toEqual([{ id: "p TestX", file: "p", outcome: "failed" }]);
   });
 
+  const ran = (test: string, end: string) => [
+    { Action: "run", Package: "p", Test: test },
+    { Action: end, Package: "p", Test: test },
+  ];
+  const skips = { Action: "skip", Package: "p", Test: "TestA" };
+
+  test.each([
+    ["a test that began twice", "began TestA twice", [...ran("TestA", "pass"), ...ran("TestA", "pass")]],
+    ["a test that ended twice", "ended TestA twice", [...ran("TestA", "fail"), ran("TestA", "pass")[1]]],
+    ["a test that passed and was then skipped", "ended TestA twice", [...ran("TestA", "pass"), skips]],
+    ["a test that never began", "ended TestA, which had not begun", [skips]],
+    ["a package that goes on after its end", "was told of after its end", [ended, ...ran("TestA", "pass")]],
+    ["a package that ends twice", "was told of after its end", [ended]],
+  ])("contradicts itself with %s", (_what, said, rows) => {
+    const report = readGoReport(events(begun, ...(rows as object[]), lastWord, ended));
+    expect(report?.contradiction).toBe(`By its report, package p ${said}.`);
+  });
+
+  test("counts a test that failed and passed as failed, and honest packages contradict nothing", () => {
+    const both = readGoReport(
+      events(begun, ...ran("TestA", "fail"), ...ran("TestA", "pass"), lastWord, ended),
+    );
+    expect(both?.tests).toMatchObject([{ outcome: "failed" }]);
+    expect(readGoReport(recorded("go.jsonl"))?.contradiction).toBeUndefined();
+    const mixed = events(begun, { ...begun, Package: "q" }, ...ran("TestA", "pass"), lastWord, ended);
+    const other = [
+      { ...lastWord, Package: "q" },
+      { ...ended, Package: "q" },
+    ];
+    expect(readGoReport(`${mixed}\n${events(...other)}`)?.contradiction).toBeUndefined();
+  });
+
   test("is shown to people as what the failed tests printed", () => {
     const tail = goTail(recorded("go.jsonl"));
     expect(tail).toContain("adder_test.go:11: no");

@@ -42,4 +42,25 @@ describe("the JSON report of Vitest and Jest", () => {
       skipped: 1,
     });
   });
+
+  test("tells what passed only on a second try, as Jest counts it and as Vitest shows it", () => {
+    const cases = [
+      { title: "jest", status: "passed", failureMessages: [], invocations: 2 },
+      { title: "vitest", status: "passed", failureMessages: ["no"] },
+      { title: "sure", status: "passed", failureMessages: [], invocations: 1 },
+      { title: "bad", status: "failed", failureMessages: ["no"], invocations: 3 },
+    ];
+    const file = { name: "/room/a", status: "passed", assertionResults: cases };
+    const report = readJestReport(JSON.stringify({ testResults: [file] }), "/room");
+    expect(report?.tests.map(({ retried }) => retried)).toEqual([true, true, undefined, undefined]);
+  });
+
+  test.each(["NaN", "Infinity", "-1", "1e999", '"many"', "null", "{}"])(
+    "counts tests itself, whatever it says of their number: %s",
+    (number) => {
+      const text = `{"numTotalTests":${number},"numFailedTests":${number},"success":true,"testResults":[{"name":"/room/a","status":"passed","assertionResults":[{"title":"t","status":"failed"}]}]}`;
+      const found = summary(readJestReport(text, "/room"));
+      expect(found === undefined || found.failed === 1).toBe(true);
+    },
+  );
 });

@@ -1,43 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readPytestReport, readSurefireReport } from "../../../validators/reports/junit.js";
+import { readSurefireReport } from "../../../validators/reports/junit.js";
 import { recorded, summary } from "./recorded.js";
-
-describe("the XML report of pytest", () => {
-  test("names every test by file, class and parameters", () => {
-    expect(summary(readPytestReport(recorded("pytest.xml")))).toEqual({
-      passed: 5,
-      failed: 2,
-      skipped: 2,
-      broken: ["tests/test_broken.py"],
-      ids: [
-        "tests.test_a test_adds",
-        "tests.test_a test_later",
-        "tests.test_a test_x",
-        "tests.test_a test_p[<x>]",
-        'tests.test_a test_p[b"]]',
-        "tests.test_a.TestC test_m",
-        "tests.test_a.T test_u",
-        "tests.test_a test_td",
-        "tests.test_a test_td",
-      ].map((id) => `tests/test_a.py ${id}`),
-    });
-  });
-
-  test("is unreadable when it was cut off anywhere before its end", () => {
-    const whole = recorded("pytest.xml").trimEnd();
-    for (let length = 0; length < whole.length - "</testsuite></testsuites>".length; length += 7) {
-      expect(readPytestReport(whole.slice(0, length))).toBeUndefined();
-    }
-  });
-
-  test("is read in time that grows with its length only, whatever stands in it", () => {
-    const hostile = ["<testcase >", "<![CDATA[", '<testcase a="', "<!--"].map((piece) =>
-      piece.repeat(200_000),
-    );
-    for (const text of hostile)
-      expect(readPytestReport(`<testsuites>${text}</testsuites>`)?.tests ?? []).toEqual([]);
-  });
-});
 
 describe("the XML report of Surefire", () => {
   test("tells passed from skipped", () => {
@@ -59,5 +22,29 @@ describe("the XML report of Surefire", () => {
       '$1<![CDATA[<testcase name="fake" classname="s.Fake"/></testcase>]]>$2',
     );
     expect(summary(readSurefireReport(inData))).toEqual(expected);
+  });
+
+  test("tells what passed only on a second try", () => {
+    const text =
+      '<testsuite><testcase classname="s.A" name="moody"><flakyFailure message="no"/></testcase><testcase classname="s.A" name="sure"/></testsuite>';
+    expect(readSurefireReport(text)?.tests).toMatchObject([
+      { id: "s.A.moody", outcome: "passed", retried: true },
+      { id: "s.A.sure", outcome: "passed" },
+    ]);
+  });
+
+  test("is unreadable when it was cut off anywhere before its end", () => {
+    const whole = recorded("TEST-s.CTest.xml").trimEnd();
+    for (let length = 0; length < whole.length - "</testsuite>".length; length += 7) {
+      expect(readSurefireReport(whole.slice(0, length))).toBeUndefined();
+    }
+  });
+
+  test("is read in time that grows with its length only, whatever stands in it", () => {
+    const hostile = ["<testcase >", "<![CDATA[", '<testcase a="', "<!--"].map((piece) =>
+      piece.repeat(200_000),
+    );
+    for (const text of hostile)
+      expect(readSurefireReport(`<testsuites>${text}</testsuites>`)?.tests ?? []).toEqual([]);
   });
 });

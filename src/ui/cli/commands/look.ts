@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import {
   type Caller,
+  candidateWords,
   eventTypes,
   formatDuration,
   LedgerError,
@@ -14,9 +15,11 @@ import {
   type Verdict,
 } from "../../../index.js";
 import {
+  agentWords,
   agoOf,
   blockedWords,
   headline,
+  lastWord,
   statusCell,
   testsTold,
   timeOf,
@@ -98,7 +101,7 @@ export const showRun = async (
     rows: run.steps.map((step) => [
       step.spec.id,
       statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
-      step.spec.ownerAgent,
+      agentWords(step),
       step.report === null ? step.spec.validator.type : "none: reported",
       step.attempt === 0 ? "-" : String(step.attempt),
       lastWord(step),
@@ -114,6 +117,7 @@ export const showRun = async (
 
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
+  ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
     "waiver",
@@ -133,14 +137,12 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...(run.head === null ? [] : [["head", run.head]]),
 ];
 
-const lastWord = ({ state, feedback, report }: Step): string => {
-  if (report !== null) return report.error || report.result;
-  if (state.status === "failed") return state.verdict?.message ?? "";
-  if (state.status === "interrupted") return state.reason;
-  if (state.status === "completed") return state.verdict?.message ?? "";
-  if (feedback === null) return "";
-  return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;
-};
+const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
+  candidates.map((one) => [
+    "candidate",
+    statusCell(one.state.status, `${spec.id} ${one.candidate}`),
+    `${one.agent}: ${candidateWords(one)}`,
+  ]);
 
 export const whyRunWaits = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const { run, waiting } = await app.view(runId);
@@ -207,7 +209,9 @@ const printEvent = async (output: Output, event: StoredEvent): Promise<void> => 
 const eventWords = (event: StoredEvent): string => {
   const { payload } = event;
   const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
-  const attempt = "attempt" in event ? `#${event.attempt} ` : "";
+  const raced =
+    "candidate" in payload && payload.candidate !== undefined ? `candidate ${payload.candidate} ` : "";
+  const attempt = "attempt" in event ? `#${event.attempt} ${raced}` : "";
   if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
   if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
@@ -227,9 +231,10 @@ export const printLogs = async (
   output: Output,
   runId: string,
   stepId: string,
-  options: { attempt?: number; judge: boolean },
+  options: { attempt?: number; candidate?: number; judge: boolean },
 ): Promise<number> => {
-  const { agentLog, attempt, verdict } = await app.logs(runId, stepId, options.attempt);
+  const logs = await app.logs(runId, stepId, options.attempt, options.candidate);
+  const { agentLog, attempt, candidate, verdict } = logs;
   const judged = verdict?.log == null ? null : await app.ledger.store.getBlob(verdict.log);
   const agent = agentLog === null ? null : await readFile(agentLog, "utf8");
   if (output.json)
@@ -238,13 +243,15 @@ export const printLogs = async (
         runId,
         stepId,
         attempt,
+        candidate,
         agent,
         judge: judged == null ? null : Buffer.from(judged).toString("utf8"),
         verdict,
       }),
     );
   if (!options.judge) {
-    printLine(output, paint(output, "grey", `— agent, attempt ${attempt} —`));
+    const who = candidate === null ? "" : `, candidate ${candidate}`;
+    printLine(output, paint(output, "grey", `— agent, attempt ${attempt}${who} —`));
     printLine(output, agent === null ? "(no log)" : safe(agent).trimEnd());
   }
   if (verdict === null) return EXIT.done;

@@ -6,6 +6,7 @@ import {
   LedgerError,
   type Run,
   type RunLedger,
+  workedSteps,
 } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
@@ -85,11 +86,14 @@ export const forkRun = async (
 const tellWhatGoesOn = (output: Output, line: LiveLine, run: Run): void => {
   line.show(run);
   if (output.json) return;
-  for (const { spec, state, attempt } of run.steps)
-    if (state.status === "in_progress")
+  for (const step of run.steps.flatMap(workedSteps))
+    if (step.state.status === "in_progress") {
+      const { spec, attempt, candidate } = step;
+      const who = candidate === undefined ? "" : ` (candidate ${candidate})`;
       line.above(
-        `${paint(output, "blue", "▶")} ${spec.id}: ${spec.ownerAgent} goes on with attempt ${attempt}`,
+        `${paint(output, "blue", "▶")} ${spec.id}${who}: ${spec.ownerAgent} goes on with attempt ${attempt}`,
       );
+    }
 };
 
 const report = async (app: RunLedger, output: Output, { run, end }: Driven): Promise<number> => {

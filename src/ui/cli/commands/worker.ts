@@ -23,7 +23,9 @@ export const work = async (
     maxRuns: runs,
     onTrouble: (runId, error) => {
       troubles += 1;
-      output.err.write(`${runId}: ${error instanceof Error ? error.message : String(error)}\n`);
+      output.err.write(
+        `${output.redact(`${runId}: ${error instanceof Error ? error.message : String(error)}`)}\n`,
+      );
     },
   });
   try {

@@ -108,6 +108,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--agent": agents,
   "--at": nothing,
   "--attempt": nothing,
+  "--candidate": nothing,
   "--directory": folders,
   "--idempotency-key": nothing,
   "--keep": nothing,

@@ -98,6 +98,7 @@ const addLogs = (cli: Cli, { withLedger }: Register): void => {
     .argument("<run>", "run id, the end of one, or `last`")
     .argument("<step>", "step id")
     .option("--attempt <n>", "which attempt; the last one when not given", positive)
+    .option("--candidate <n>", "which candidate of a raced step; the winner when not given", positive)
     .option("--judge", "only what the judge said", false)
     .action((id: string, step: string, options) =>
       withLedger(async (app, b) => {

@@ -59,10 +59,11 @@ export const lookPages: Pages = {
   },
   logs: {
     about:
-      "Prints what the agent of a step wrote and what its judge said, of the last attempt or of the one you name. Control characters are made visible, so a log cannot take over your terminal.",
+      "Prints what the agent of a step wrote and what its judge said, of the last attempt or of the one you name; of a raced step those of the candidate that won, else of one at work, or of the one you name. Control characters are made visible, so a log cannot take over your terminal.",
     examples: [
       ["runledger logs last sum", "the last attempt"],
       ["runledger logs last sum --attempt 1", "an earlier one"],
+      ["runledger logs last sum --candidate 2", "the second of those who race for it"],
       ["runledger logs last sum --judge", "only the verdict and its output"],
     ],
     seeAlso: ["show", "journal"],

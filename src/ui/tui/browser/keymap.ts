@@ -60,6 +60,13 @@ export const keyMap = {
     pages: ["journal", "step"],
     group: "look",
   },
+  candidate: {
+    keys: ["i"],
+    label: "candidate",
+    does: "next candidate of a race",
+    pages: ["step"],
+    group: "look",
+  },
   types: { keys: ["t"], label: "type", does: "only events of one type", pages: ["journal"], group: "look" },
   copy: { keys: ["y"], label: "copy id", does: "copy the id", pages: ABOUT_RUNS, group: "look" },
   refresh: { keys: ["r"], label: "refresh", does: "look again now", group: "look" },

@@ -1,4 +1,4 @@
-import { awaitsApproval, type RunView, type Step } from "../../../index.js";
+import { awaitsApproval, hasPolicyRequest, type RunView, type Step } from "../../../index.js";
 import type { CommandName } from "./keymap.js";
 
 /** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */
@@ -17,11 +17,6 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
 };
 
 const stepActions = (step: Step): readonly CommandName[] => {
-  const { state } = step;
   if (awaitsApproval(step)) return ["approve", "deny"];
-  const asks =
-    state.status === "failed" ||
-    state.status === "interrupted" ||
-    (state.status === "verify_pending" && state.errors > 0);
-  return asks ? ["retry", "skip", "changeAgent"] : [];
+  return hasPolicyRequest(step) ? ["retry", "skip", "changeAgent"] : [];
 };

@@ -1,4 +1,4 @@
-import { awaitsApproval, type RunView, type Step } from "../../../index.js";
+import { awaitsApproval, hasPolicyRequest, type RunView, refusalWords, type Step } from "../../../index.js";
 import {
   cut,
   EMPTY,
@@ -162,11 +162,13 @@ const askedIn = (view: RunView): readonly Question[] => {
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
 /** Null for a step that asks nothing, as those that a host reports never do. */
-const refusedBecause = ({ state }: Step): string | null => {
-  if (state.status === "failed") return state.verdict?.message ?? null;
-  if (state.status === "interrupted") return state.reason;
-  return state.status === "verify_pending" && state.lastError !== null ? state.lastError.message : null;
+const refusedBecause = (step: Step): string | null => {
+  if (step.report === null && !hasPolicyRequest(step)) return null;
+  return refusalWords(step) || lastErrorOf(step);
 };
+
+const lastErrorOf = ({ state }: Step): string | null =>
+  state.status === "verify_pending" && state.lastError !== null ? state.lastError.message : null;
 
 const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",

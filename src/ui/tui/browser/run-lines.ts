@@ -1,4 +1,5 @@
 import type { Run, RunView, Step } from "../../../index.js";
+import { agentWords, lastWord } from "../../cli/describe.js";
 import {
   cut,
   EMPTY,
@@ -17,7 +18,6 @@ import {
   type Attended,
   age,
   fact,
-  lastWord,
   many,
   marked,
   type Shown,
@@ -141,7 +141,7 @@ const stepLine = (
     span(pad(cut(told(spec.id), names), names), "strong"),
     span("  "),
     ...(columns >= ROOM.word ? [...fitLine([span(state.word, state.tone), span(tries, "warn")], 15)] : []),
-    ...(columns >= ROOM.agent ? [span(pad(cut(told(spec.ownerAgent), 12), 12)), span(" ")] : []),
+    ...(columns >= ROOM.agent ? [span(pad(cut(told(agentWords(step)), 12), 12)), span(" ")] : []),
     ...(columns >= ROOM.judge ? [span(pad(cut(judgeName(step), 15), 15), "dim"), span(" ")] : []),
   ];
   const room = columns - lineWidth(head);

@@ -1,23 +1,33 @@
-import { formatDuration, type RunView, type Step, type Verdict } from "../../../index.js";
-import { testsTold, verdictLine } from "../../cli/describe.js";
+import {
+  type Candidate,
+  candidateWords,
+  formatDuration,
+  type RunView,
+  type Step,
+  type Verdict,
+  type WorkedStep,
+} from "../../../index.js";
+import { agentWords, testsTold, verdictLine } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
-import { cut, EMPTY, type Line, span, told, wrap } from "../kit/line.js";
+import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
 import { judgeName } from "./run-lines.js";
-import { age, fact, many, marked, stepShown } from "./words.js";
+import { age, fact, many, marked, shownAs, stepShown } from "./words.js";
 
 /** State, agent, judge and tries of a step, and what it is to do. */
-export const stepHead = (view: RunView, step: Step, columns: number, now: number): readonly Line[] => {
+export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: number): readonly Line[] => {
   const { spec, attempt, retryCount, state } = step;
   const shown = stepShown(step, view);
   const working =
-    state.status === "in_progress" && !view.interrupted ? ` for ${age(state.startedAt, now)}` : "";
+    (state.status === "in_progress" || state.status === "racing") && !view.interrupted
+      ? ` for ${age(state.startedAt, now)}`
+      : "";
   const tries =
     attempt === 0
       ? []
       : [`attempt ${attempt}`, `${retryCount} of ${many(spec.maxRetries, "retry", "retries")} used`];
   const words = [
-    told(spec.ownerAgent),
+    told(step.candidate === undefined ? agentWords(step) : spec.ownerAgent),
     `judged by ${judgeName(step)}${spec.validator.target === "" ? "" : ` ${told(spec.validator.target)}`}`,
     ...tries,
   ];
@@ -28,13 +38,41 @@ export const stepHead = (view: RunView, step: Step, columns: number, now: number
     ...wrap(spec.goal, columns)
       .slice(0, 3)
       .map((text) => [span(text)]),
+    ...candidateLines(step, columns),
     ...(needs === "" ? [] : [[span(cut(`after ${needs}`, columns), "dim")]]),
     ...(asked === null ? [] : wrap(asked.sentence, columns).map((text) => [span(text, "warn")])),
   ];
 };
 
+/** Those who race for a step, each with where it stands; the one that is looked at stands out. */
+const candidateLines = ({ candidates, candidate, attempt }: WorkedStep, columns: number): readonly Line[] =>
+  attempt === 0
+    ? []
+    : candidates.map((one) => {
+        const shown = candidateShown(one);
+        const name = `${one.candidate} ${told(one.agent)} ${shown.word}`;
+        const said = told(candidateWords(one).split("\n")[0] ?? "");
+        return fitLine(
+          [
+            span(one.candidate === candidate ? "▸ " : "  ", "key"),
+            marked(shown),
+            span(` ${name}`, one.candidate === candidate ? "strong" : "plain"),
+            span(`  ${said}`, "dim"),
+          ],
+          columns,
+        );
+      });
+
+const candidateShown = ({ state }: Candidate) =>
+  shownAs(state.status === "completed" ? state.how : state.status);
+
 /** A step beside its run: what it is, and the last that was said about it. */
-export const stepSummary = (view: RunView, step: Step, columns: number, now: number): readonly Line[] => {
+export const stepSummary = (
+  view: RunView,
+  step: WorkedStep,
+  columns: number,
+  now: number,
+): readonly Line[] => {
   const verdict = verdictOf(step);
   const { state } = step;
   return [

@@ -1,4 +1,4 @@
-import { LedgerError, type Step } from "../../../index.js";
+import { LedgerError, type Step, shownCandidate, workedStep } from "../../../index.js";
 import { textEntry } from "../kit/entry.js";
 import { type Size, span, told } from "../kit/line.js";
 import { journalPage } from "./journal-page.js";
@@ -34,7 +34,8 @@ export const stepPage = (desk: Desk, runId: string, stepId: string): Page => {
     draw: (size) => (state === undefined ? [] : drawStep(state, size, desk.now())),
     hints: () => [
       "next",
-      ...actionsFor(state?.view, state?.step),
+      ...actionsFor(state?.view, state && wholeStep(state)),
+      ...(state?.step.candidate === undefined ? [] : (["candidate"] as const)),
       ...(state?.tab === "agent log" ? (["follow"] as const) : []),
       "search",
       "journal",
@@ -55,11 +56,11 @@ export const stepPage = (desk: Desk, runId: string, stepId: string): Page => {
       else return false;
       return true;
     },
-    target: () => (state === undefined ? undefined : { runId, view: state.view, step: state.step }),
+    target: () => (state === undefined ? undefined : { runId, view: state.view, step: wholeStep(state) }),
     alive: async () => {
       if (state?.tab !== "agent log" || state.step.state.status !== "in_progress") return false;
       const before = logSeen;
-      logSeen = await logBytes(desk.app.agentLog(runId, stepId, state.step.attempt));
+      logSeen = await logBytes(desk.app.agentLog(runId, stepId, state.step.attempt, state.step.candidate));
       return logSeen !== before;
     },
   };
@@ -72,9 +73,10 @@ const readStep = async (
   size: Size,
 ): Promise<StepView> => {
   const view = await desk.app.view(runId);
-  const step = view.run.steps.find(({ spec }) => spec.id === stepId);
-  if (step === undefined)
+  const whole = view.run.steps.find(({ spec }) => spec.id === stepId);
+  if (whole === undefined)
     throw new LedgerError("step_not_found", `Run "${runId}" has no step "${stepId}" any more.`);
+  const step = workedStep(whole, before?.step.candidate ?? shownCandidate(whole));
   const tab = before?.tab ?? firstTab(step);
   const { follow = true, pane = PANE } = before ?? {};
   const state = { view, step, tab, follow, pane, text: await textOf(desk.app, runId, step, tab) };
@@ -90,8 +92,20 @@ const firstTab = ({ state }: Step): Tab => {
 /** Undefined for what neither turns to another tab nor follows. */
 const turnedTo = (state: StepView, name: CommandName): StepView | undefined => {
   if (name === "follow") return { ...state, follow: !state.follow };
+  if (name === "candidate") return withNextCandidate(state);
   if (name !== "next" && name !== "previous") return undefined;
   const by = name === "next" ? 1 : TABS.length - 1;
   const tab = TABS[(TABS.indexOf(state.tab) + by) % TABS.length] ?? "proposal";
   return { ...state, tab, pane: { ...PANE, search: state.pane.search }, text: null };
+};
+
+/** What is decided is decided for the step, whoever of its candidates is looked at. */
+const wholeStep = ({ view, step }: StepView): Step =>
+  view.run.steps.find(({ spec }) => spec.id === step.spec.id) ?? step;
+
+const withNextCandidate = (state: StepView): StepView => {
+  const { step, pane } = state;
+  if (step.candidate === undefined) return state;
+  const next = workedStep(wholeStep(state), (step.candidate % step.candidates.length) + 1);
+  return { ...state, step: next, pane: { ...PANE, search: pane.search }, text: null };
 };

@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import type { RunLedger, Step } from "../../../index.js";
+import type { RunLedger, WorkedStep } from "../../../index.js";
 import { verdictOf } from "./step-lines.js";
 import type { Tab } from "./step-view.js";
 
@@ -7,12 +7,12 @@ import type { Tab } from "./step-view.js";
 const BYTES_MAX = 256 * 1024;
 
 /** What a tab shows beside what the run itself knows; null when there is nothing. */
-export const textOf = (app: RunLedger, runId: string, step: Step, tab: Tab): Promise<string | null> => {
-  if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt));
+export const textOf = (app: RunLedger, runId: string, step: WorkedStep, tab: Tab): Promise<string | null> => {
+  if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
   return blobText(app, blobOf(step, tab));
 };
 
-const blobOf = (step: Step, tab: Tab): string | null => {
+const blobOf = (step: WorkedStep, tab: Tab): string | null => {
   if (tab === "judge log") return verdictOf(step)?.log ?? null;
   const { state } = step;
   return tab === "diff" && "proposal" in state ? (state.proposal?.capture.patch ?? null) : null;

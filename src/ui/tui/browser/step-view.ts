@@ -1,4 +1,4 @@
-import type { RunView, Step } from "../../../index.js";
+import type { RunView, WorkedStep } from "../../../index.js";
 import { EMPTY, type Line, type Size, span } from "../kit/line.js";
 import { type Pane, paneLines } from "./pane.js";
 import { diffLines, logLines, proposalLines, stepHead, verdictLines, verdictOf } from "./step-lines.js";
@@ -9,7 +9,8 @@ export type Tab = (typeof TABS)[number];
 /** Everything that a step's page is drawn from. */
 export type StepView = {
   readonly view: RunView;
-  readonly step: Step;
+  /** Of a raced step as one of its candidates has it. */
+  readonly step: WorkedStep;
   readonly tab: Tab;
   readonly follow: boolean;
   readonly pane: Pane;

@@ -1,10 +1,11 @@
 import {
   awaitsApproval,
+  candidateOf,
   type ListedRun,
   type Run,
   type RunView,
-  type Step,
   type StoredEvent,
+  type WorkedStep,
 } from "../../../index.js";
 import { eventTold } from "../../cli/describe.js";
 import { type Line, type Span, span, told } from "../kit/line.js";
@@ -60,7 +61,8 @@ export const viewShown = (run: Run, interrupted: boolean): Shown => {
 export type Attended = Pick<RunView, "run" | "interrupted">;
 
 /** A step is worked on and verified only where somebody does it. */
-export const stepShown = (step: Step, { run, interrupted }: Attended): Shown => {
+export const stepShown = (step: WorkedStep, { run, interrupted }: Attended): Shown => {
+  if (candidateOf(step)?.state.status === "cancelled") return shownAs("cancelled");
   if (awaitsApproval(step)) return shownAs("asks");
   if (step.state.status === "in_progress" && interrupted) return shownAs("left");
   if (step.state.status === "verify_pending" && (interrupted || run.state.status !== "running"))
@@ -117,14 +119,3 @@ export const fact = (name: string, value: string, tone: Tone = "plain", width = 
   span(name.padEnd(width), "dim"),
   span(value, tone),
 ];
-
-/** What a step's last judgement said, or its agent when it gave up, or the host that reports it. */
-export const lastWord = ({ state, feedback, report }: Step): string => {
-  if (report !== null) return report.error || report.result;
-  if (state.status === "failed") return state.verdict?.message ?? "";
-  if (state.status === "interrupted") return state.reason;
-  if (state.status === "completed") return state.verdict?.message ?? "";
-  if (state.status === "verify_pending" && state.lastError !== null) return state.lastError.message;
-  if (feedback === null) return "";
-  return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;
-};

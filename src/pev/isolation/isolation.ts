@@ -1,0 +1,109 @@
+import { realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { LedgerError } from "../../core/errors.js";
+import type { IsolationLevel } from "../../core/verdict.js";
+import { openPrivateRoot } from "../private-folder.js";
+import type { Walls } from "../walls/walls.js";
+import type { Bubblewrap, Mount } from "./bubblewrap.js";
+import { probeIsolation } from "./probe.js";
+import { type Secrets, type View, viewMounts } from "./view.js";
+
+type IsolationSettings = {
+  /** What every verdict must be made at. */
+  readonly minimum: IsolationLevel;
+  readonly maximum: IsolationLevel;
+  /** Folders and files that rooms may read besides what tools need. Absolute. */
+  readonly visible: readonly string[];
+};
+
+/** How one process is held, beyond what holds for every process of ours. */
+export type Confinement = {
+  readonly sandbox: { readonly bubblewrap: Bubblewrap; readonly mounts: readonly Mount[] } | null;
+};
+
+/** What one process needs to see: see View. */
+export type Sight = Pick<View, "environment" | "folders" | "reads">;
+
+/** How safe rooms are here. */
+export interface Isolation {
+  /**
+   * The best that the machine offers and the settings allow; 0 where agents and judges share the user's folder. Throws
+   * `isolation_unmet` below the minimum of the settings.
+   */
+  level(isolated: boolean): Promise<IsolationLevel>;
+  /** How processes of a room are held at the level of rooms; throws as `level` does. */
+  confine(sight: Sight): Promise<Confinement>;
+  /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
+  lacks(): Promise<Lack | null>;
+}
+
+type Lack = { readonly because: string; readonly fix: string };
+
+/** In the user's own folder nothing is held. */
+export const unheld: Pick<Isolation, "confine"> = { confine: async () => ({ sandbox: null }) };
+
+export type IsolationOptions = IsolationSettings & {
+  /** The orchestrator's own. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly checkout: string;
+  readonly dataDir: string;
+  readonly workspaceRoot: string;
+  readonly walls: Pick<Walls, "gap">;
+};
+
+/** Walls that the kernel keeps, and sandboxes. */
+const [WALLED, SANDBOXED] = [2, 3] as const;
+
+export const createIsolation = (options: IsolationOptions): Isolation => {
+  const { minimum, maximum, environment, visible, walls } = options;
+  const probe = () => probeIsolation(environment.PATH ?? "");
+  const lacks: Isolation["lacks"] = async () => {
+    const found = maximum < SANDBOXED ? null : await probe();
+    return found?.bubblewrap === null ? found : null;
+  };
+  const best = async (): Promise<IsolationLevel> => {
+    if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
+    return maximum >= WALLED && (await walls.gap()) === null ? WALLED : 1;
+  };
+  const level: Isolation["level"] = async (isolated) => {
+    const found = isolated ? await best() : 0;
+    if (found < minimum) throw unmet(found, minimum, isolated ? await lacks() : null);
+    return found;
+  };
+  return {
+    level,
+    lacks,
+    confine: async (sight) => {
+      const { bubblewrap } = (await level(true)) === SANDBOXED ? await probe() : { bubblewrap: null };
+      if (bubblewrap === null) return { sandbox: null };
+      const secrets = await secretsOf(options);
+      return { sandbox: { bubblewrap, mounts: await viewMounts({ ...sight, visible, secrets }) } };
+    },
+  };
+};
+
+const secretsOf = async (options: IsolationOptions): Promise<Secrets> => {
+  const { environment, checkout, dataDir, workspaceRoot } = options;
+  const kept = [dataDir, workspaceRoot, await openPrivateRoot()];
+  return {
+    home: await resolved(environment.HOME ?? homedir()),
+    checkout: await resolved(checkout),
+    kept: await Promise.all(kept.map(resolved)),
+  };
+};
+
+const resolved = (path: string): Promise<string> => realpath(path).catch(() => path);
+
+const unmet = (found: IsolationLevel, minimum: IsolationLevel, lack: Lack | null): LedgerError => {
+  const why = lack === null ? "" : ` ${lack.because}`;
+  return new LedgerError(
+    "isolation_unmet",
+    `Rooms reach isolation level ${found} here, and isolation.minimum asks for ${minimum}.${why}`,
+    { hint: lack?.fix ?? hintFor(found) },
+  );
+};
+
+const hintFor = (found: IsolationLevel): string =>
+  found === 0
+    ? "Set runLedger.workspaceIsolation: true, or lower isolation.minimum."
+    : "Raise isolation.maximum, or lower isolation.minimum; `runledger doctor` says what this machine reaches.";

@@ -1,0 +1,73 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
+import { promisify } from "node:util";
+import { type Bubblewrap, bubblewrapArgv } from "./bubblewrap.js";
+import { systemMounts } from "./system-mounts.js";
+
+/** What this machine can do, found out by doing it. */
+export type Probe =
+  | { readonly bubblewrap: Bubblewrap }
+  | { readonly bubblewrap: null; readonly because: string; readonly fix: string };
+
+const probes = new Map<string, Promise<Probe>>();
+
+/** Once for each PATH in the life of this process. */
+export const probeIsolation = (path: string): Promise<Probe> => {
+  const known = probes.get(path) ?? probe(path);
+  probes.set(path, known);
+  return known;
+};
+
+const probe = async (path: string): Promise<Probe> => {
+  if (process.platform !== "linux")
+    return lacking(
+      "Sandboxes are made by bubblewrap, which only Linux has.",
+      "Nothing to do on this system.",
+    );
+  const program = findProgram("bwrap", path);
+  if (program === undefined) return lacking("bubblewrap (bwrap) is not installed.", "Install bubblewrap.");
+  const failures: string[] = [];
+  for (const disablesUserns of [true, false]) {
+    const failure = await trySandbox({ program, disablesUserns });
+    if (failure === undefined) return { bubblewrap: { program, disablesUserns } };
+    failures.push(failure);
+  }
+  return lacking(`bubblewrap cannot make a sandbox here: ${failures.at(-1)}`, NAMESPACES_FIX);
+};
+
+const lacking = (because: string, fix: string): Probe => ({ bubblewrap: null, because, fix });
+
+const NAMESPACES_FIX =
+  "Allow user namespaces: sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a container, a profile that lets them be made and /proc be mounted.";
+
+/** The trusted side's own search; relative entries of PATH would lead into the project. */
+const findProgram = (name: string, path: string): string | undefined =>
+  path
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+
+/** It takes some milliseconds; a machine that thrashes is given time. */
+const PROBE_MS = 20_000;
+
+/** What went wrong; undefined when nothing did. The status goes where nobody reads it. */
+const trySandbox = async (bubblewrap: Bubblewrap): Promise<string | undefined> => {
+  const [program = "", ...args] = bubblewrapArgv(bubblewrap, await systemMounts(), "/", ["true"], 2);
+  try {
+    await promisify(execFile)(program, args, { timeout: PROBE_MS, env: { PATH: "/usr/bin:/bin" } });
+    return undefined;
+  } catch (error) {
+    const { stderr = "" } = error as { stderr?: string };
+    const said = stderr.split("\n").filter((line) => line.startsWith("bwrap: "));
+    return said.at(-1)?.slice("bwrap: ".length) ?? String(error).split("\n")[0];
+  }
+};

@@ -1,0 +1,11 @@
+/** In the order they are shown; what is in an object is in the group of its name. */
+export const settingGroups = {
+  runLedger: "RunLedger",
+  run: "Run",
+  agents: "Agents",
+  workspace: "Workspace",
+  isolation: "Isolation",
+  limits: "Limits",
+  secrets: "Secrets",
+  rollout: "Rollout",
+} as const;

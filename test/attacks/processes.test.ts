@@ -1,0 +1,4 @@
+import { processes } from "./families/processes.js";
+import { holdAgainst } from "./hold.js";
+
+holdAgainst(processes);

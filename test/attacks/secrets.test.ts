@@ -1,0 +1,4 @@
+import { secrets } from "./families/secrets.js";
+import { holdAgainst } from "./hold.js";
+
+holdAgainst(secrets);

@@ -1,0 +1,100 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
+import Database from "better-sqlite3";
+
+/** One thing in a data folder, unpacked: where it is, and its bytes one character each. */
+type Unpacked = { readonly where: string; readonly text: string };
+
+/**
+ * All that a data folder says, as it lies there and unpacked in every way we pack things: compressed blobs and archives,
+ * git's objects, every column of every database. File names are said too.
+ */
+export const unpackedFolder = (folder: string): readonly Unpacked[] => {
+  const files = (readdirSync(folder, { recursive: true }) as string[]).filter((path) =>
+    statSync(join(folder, path)).isFile(),
+  );
+  const stores = files
+    .filter((path) => path.endsWith("store.git/HEAD"))
+    .map((path) => join(folder, path, ".."));
+  return [
+    { where: "file names", text: files.join("\n") },
+    ...files.flatMap((path) => unpackedFile(join(folder, path))),
+    ...stores.flatMap(objectsOf),
+  ];
+};
+
+/** Where in there a marker stands, in any of the forms it is likely to be written in. */
+export const placesOfMarker = (folder: string, marker: string): readonly string[] =>
+  markersIn(unpackedFolder(folder), marker);
+
+export const markersIn = (said: readonly Unpacked[], marker: string): readonly string[] => {
+  const bytes = Buffer.from(marker);
+  const forms = [
+    marker,
+    JSON.stringify(marker).slice(1, -1),
+    encodeURIComponent(marker),
+    bytes.toString("hex"),
+    bytes.toString("hex").toUpperCase(),
+    // A few letters less: the last ones depend on what follows.
+    bytes.toString("base64").slice(0, -4),
+  ];
+  return said.flatMap(({ where, text }) => {
+    const plain = text.replace(COLOURS, "");
+    return forms.some((form) => text.includes(form) || plain.includes(form)) ? [where] : [];
+  });
+};
+
+const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
+const unpackedFile = (path: string): readonly Unpacked[] => {
+  const bytes = readFileSync(path);
+  const packed = [inflateRawSync, inflateSync, gunzipSync].flatMap((unpack) => {
+    try {
+      return [{ where: `${path} (${unpack.name})`, text: unpack(bytes).toString("latin1") }];
+    } catch {
+      return [];
+    }
+  });
+  const rows = bytes.subarray(0, 15).toString() === "SQLite format 3" ? rowsOf(path) : [];
+  return [{ where: path, text: bytes.toString("latin1") }, ...packed, ...rows];
+};
+
+const rowsOf = (path: string): readonly Unpacked[] => {
+  const db = new Database(path, { readonly: true });
+  try {
+    const tables = db
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+      .pluck()
+      .all() as string[];
+    return tables.flatMap((table) =>
+      db
+        .prepare(`SELECT * FROM "${table}"`)
+        .raw()
+        .all()
+        .map((row) => ({
+          where: `${path}: ${table}`,
+          text: (row as unknown[])
+            .map((value) => (Buffer.isBuffer(value) ? value.toString("latin1") : String(value)))
+            .join("\n"),
+        })),
+    );
+  } finally {
+    db.close();
+  }
+};
+
+const objectsOf = (store: string): readonly Unpacked[] => {
+  if (!existsSync(join(store, "objects"))) return [];
+  const git = (...args: string[]) =>
+    execFileSync("git", ["--git-dir", store, ...args], { maxBuffer: 1 << 28, encoding: "latin1" });
+  const listed = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)");
+  return listed
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [oid = "", kind = ""] = line.split(" ");
+      return { where: `${kind} ${oid}`, text: git("cat-file", kind === "tree" ? "-p" : kind, oid) };
+    });
+};
