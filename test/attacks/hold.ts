@@ -3,7 +3,7 @@ import { SWEEP_MS, sliceOf, sweepSize, wholeSweeps } from "../helpers/sweep.js";
 import { has } from "../helpers/toolchain-samples.js";
 import type { Attack, Level } from "./attack.js";
 import { levels } from "./levels.js";
-import { projects } from "./projects.js";
+import { needsOf } from "./page.js";
 import { openRing } from "./ring.js";
 
 /** Once each in ordinary runs; what depends on the moment shows when it is tried again. */
@@ -12,10 +12,7 @@ const TRIES = wholeSweeps ? 3 : 1;
 /** An ordinary run takes one of so many slices. */
 const SLICES = 2;
 
-const missingFor = (attack: Attack): readonly string[] => {
-  const project = "call" in attack ? "shop" : (attack.project ?? "shop");
-  return [...(attack.needs ?? []), ...(projects[project]?.needs ?? [])].filter((program) => !has(program));
-};
+const missingFor = (attack: Attack): readonly string[] => needsOf(attack).filter((program) => !has(program));
 
 /** Calls of tools are the same at every level. */
 const triedAt = (attacks: readonly Attack[], level: Level): readonly Attack[] => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LEVEL_HERE } from "../helpers/isolation.js";
 import { openSuspects, type Suspects, type Trial } from "../helpers/suspects.js";
 import { SWEEP_MS, sliceOf, sweepSize } from "../helpers/sweep.js";
 import { has } from "../helpers/toolchain-samples.js";
@@ -25,21 +26,28 @@ describe("the honest corpus", () => {
   });
 });
 
-describe.each(projects)("in $name, an honest agent that", (project) => {
+/** Where rooms are weakest and where they are narrowest. */
+const judgedAt = [...new Set([1, LEVEL_HERE])];
+const cases = judgedAt.flatMap((level) =>
+  projects.map((project) => ({ level, project, name: project.name })),
+);
+
+describe.each(cases)("in $name, at level $level, an honest agent that", ({ level, project }) => {
   const missing = project.programs.filter((program) => !has(program));
   const changes = project.changes.filter(({ does }) => chosen.has(`${project.name}: ${does}`));
   const why = missing.length === 0 ? "" : ` (skipped: ${missing.join(", ")} not on this machine)`;
   if (changes.length === 0) return;
   let suspects: Suspects;
   beforeAll(async () => {
-    suspects = await openSuspects(project.files);
+    const settings = JSON.stringify({ isolation: { maximum: level } });
+    suspects = await openSuspects({ ...project.files, "runledger.yaml": `${settings}\n` });
   });
   afterAll(() => suspects.dispose());
 
   it.skipIf(missing.length > 0).each(changes.map((change) => [`${change.does}${why}`, change] as const))(
     "%s",
     async (_does, change) => {
-      expect(endOf(await judged(suspects, project, change))).toMatch(wantedEnd(change));
+      expect(endOf(await judged(suspects, project, change))).toMatch(wantedEnd(change, level));
     },
     SWEEP_MS,
   );
@@ -48,9 +56,15 @@ describe.each(projects)("in $name, an honest agent that", (project) => {
 const judged = (suspects: Suspects, { repair }: HonestProject, change: HonestChange): Promise<Trial> =>
   suspects.try((scene) => carryOut(change, repair, scene), { timeout: "10m", ...change.step }, change.plan);
 
-const wantedEnd = ({ refused }: HonestChange): RegExp =>
-  refused === undefined ? /^verified$/ : new RegExp(`^refused as ${refused.as}: `);
+const wantedEnd = ({ refused }: HonestChange, level: number): RegExp =>
+  refused === undefined
+    ? new RegExp(`^verified at level ${level}$`)
+    : new RegExp(`^refused as ${refused.as}: `);
 
 /** How it ended, with all that its judge said. */
-const endOf = ({ run, reason, message }: Trial): string =>
-  run.state.status === "completed" ? "verified" : `refused as ${reason}: ${message}`;
+const endOf = ({ run, reason, message }: Trial): string => {
+  const state = run.steps[0]?.state;
+  return run.state.status === "completed" && state?.status === "completed"
+    ? `verified at level ${state.verdict?.isolationLevel}`
+    : `refused as ${reason}: ${message}`;
+};

@@ -382,6 +382,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   selftest: oneOf({
     goal: text,
     base: text.describe("commit that every candidate was made from"),
+    isolationLevel: Verdict.shape.isolationLevel,
     hasSolution: z.boolean(),
     validators: z.array(
       z.strictObject({

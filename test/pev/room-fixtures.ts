@@ -116,6 +116,7 @@ export const cleanRoomOptions = async (
     cone: coneOf([]),
     userBase: null,
     validatorDigest: "digest",
+    heldOut: null,
     baseCache: memoryCache(),
   };
 };

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { RunLedger, SelftestOptions, SelftestReport } from "../../src/index.js";
+import { openRunLedger, type RunLedger, type SelftestOptions, type SelftestReport } from "../../src/index.js";
 import { cheats } from "../../src/pev/selftest/cheats.js";
 import { buggySum, FIXED_SUM, fingerprint, makeSample, onePlan, type Sample } from "../helpers/project.js";
 
@@ -243,11 +243,14 @@ describe("what cannot be tried", () => {
       "vacuous",
       ["nothing changed"],
     ]);
-    await write({ "runledger.yaml": "runLedger: { workspaceIsolation: false }\n" });
-    const { openRunLedger } = await import("../../src/index.js");
-    const flat = await openRunLedger({ projectDir: repo, env });
-    await expect(flat.selftest(plan)).rejects.toMatchObject({ code: "unsupported_repository" });
-    await flat.close();
+    const refused = async (settings: string, code: string): Promise<void> => {
+      await write({ "runledger.yaml": settings });
+      const other = await openRunLedger({ projectDir: repo, env: { ...env, PATH: "/" } });
+      await expect(other.selftest(plan)).rejects.toMatchObject({ code });
+      await other.close();
+    };
+    await refused("runLedger: { workspaceIsolation: false }\n", "unsupported_repository");
+    await refused("isolation: { minimum: 3, maximum: 3 }\n", "isolation_unmet");
   });
 
   it("is dropped when the caller goes", async () => {

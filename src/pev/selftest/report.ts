@@ -40,6 +40,8 @@ export type SelftestReport = {
   readonly goal: string;
   /** The commit that every candidate was made from. */
   readonly base: string;
+  /** Of the rooms that it was judged in. */
+  readonly isolationLevel: Verdict["isolationLevel"];
   /** Whether a reference solution was given for any validator. */
   readonly hasSolution: boolean;
   readonly validators: readonly TriedValidator[];

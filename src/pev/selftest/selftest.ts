@@ -44,6 +44,8 @@ export const selftest = async (
   const runId = newRunId();
   const store = requireStore(pev.project);
   const { allowDirty = [], includeUncommitted = false } = options;
+  // Refused here rather than by every verdict.
+  const isolationLevel = await pev.project.isolation.level(true);
   const leave = pev.attend(runId);
   try {
     const base = await pev.captureBase(runId, { allowDirty, includeUncommitted });
@@ -53,7 +55,14 @@ export const selftest = async (
     for (const subject of bench.subjects) validators.push(await tryValidator(bench, subject));
     const { solutions } = bench;
     const hasSolution = solutions.whole !== undefined || solutions.ofStep.size > 0;
-    return { goal: plan.goal, base, hasSolution, validators, findings: findingsOf(validators) };
+    return {
+      goal: plan.goal,
+      base,
+      isolationLevel,
+      hasSolution,
+      validators,
+      findings: findingsOf(validators),
+    };
   } finally {
     await leave();
     await dropRun(store, runId);

@@ -24,7 +24,9 @@ describe("runledger selftest", () => {
   it("answers 0 when all bite, with a table", async () => {
     const { code, out, err } = await desk.type("selftest", plan, "--step", "a", "--solution", "../solution");
     expect({ code, out: masked(out) }).toMatchSnapshot();
-    expect(err).toMatch(/^Trying step a \(artifact_exists\)\.\nAll bite: 1 validator, 4 trials\.\n$/);
+    expect(err).toMatch(
+      /^Trying step a \(artifact_exists\)\.\nAll bite: 1 validator, 4 trials at isolation level \d\.\n$/,
+    );
   });
 
   it("answers 1 and a sentence for each finding, and says what nobody looked at", async () => {
@@ -32,7 +34,7 @@ describe("runledger selftest", () => {
     expect(code).toBe(1);
     expect(out).toContain("✘ Step b (artifact_exists) can be gamed by: empty file, blank file.\n");
     expect(err).toMatch(
-      /Say what must be in the file.*\n1 finding: 2 validators, 6 trials\. No reference solution/,
+      /Say what must be in the file.*\n1 finding: 2 validators, 6 trials at isolation level \d\. No reference solution/,
     );
   });
 

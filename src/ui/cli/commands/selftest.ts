@@ -87,12 +87,12 @@ const rowOf = (name: string, trial: Trial): readonly Cell[] => {
   ];
 };
 
-const sumOf = ({ validators, findings, hasSolution }: SelftestReport): string => {
+const sumOf = ({ validators, findings, hasSolution, isolationLevel }: SelftestReport): string => {
   const tried = validators.filter(({ trials }) => trials.some(({ outcome }) => outcome !== "not_applicable"));
   const count = validators
     .flatMap(({ trials }) => trials)
     .filter(({ outcome }) => outcome !== "not_applicable");
-  const of = `${tried.length} ${tried.length === 1 ? "validator" : "validators"}, ${count.length} trials`;
+  const of = `${tried.length} ${tried.length === 1 ? "validator" : "validators"}, ${count.length} trials at isolation level ${isolationLevel}`;
   const honest = hasSolution
     ? ""
     : " No reference solution was given (--solution), so nobody knows whether they let honest work pass.";
