@@ -5,12 +5,15 @@ import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { createRedactor } from "../../dist/src/core/redact.js";
 import { openCleanRoom } from "../../dist/src/pev/clean-room.js";
 import { coneOf } from "../../dist/src/pev/cone.js";
 import { createDisposal } from "../../dist/src/pev/disposal.js";
 import { openPrivateStore } from "../../dist/src/pev/git.js";
+import { createIsolation } from "../../dist/src/pev/isolation/isolation.js";
 import { openPlaces } from "../../dist/src/pev/places.js";
 import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
+import { openWalls } from "../../dist/src/pev/walls/walls.js";
 import { median, millis, paired, row } from "../measure.mjs";
 import { commitEdit, makeProject } from "../project.mjs";
 
@@ -88,6 +91,29 @@ async function* sparseRooms() {
   await bench.dispose();
 }
 
+/** What a machine offers when settings ask for nothing, as users have it. */
+const surroundingsIn = (place, checkout) => {
+  const walls = openWalls({
+    memoryBytes: 8 * 1024 ** 3,
+    processes: 4_096,
+    diskBytes: 20 * 1024 ** 3,
+    files: 1_000_000,
+    outputBytes: 4 * 1024 ** 3,
+  });
+  const isolation = createIsolation({
+    minimum: 0,
+    maximum: 3,
+    visible: [],
+    network: [],
+    environment: process.env,
+    checkout,
+    dataDir: join(place, "data"),
+    workspaceRoot: join(place, "workspaces"),
+    walls,
+  });
+  return { walls, isolation, redactor: createRedactor([]) };
+};
+
 const openRooms = async (files, sparse = []) => {
   const project = await makeProject(files);
   const { place, repo, git } = project;
@@ -102,6 +128,7 @@ const openRooms = async (files, sparse = []) => {
   const cone = coneOf(sparse);
   const roomsAhead = createRoomsAhead(store, { places, disposal, cone });
   const options = {
+    ...surroundingsIn(place, repo),
     cone,
     cache: [],
     userBase: null,
