@@ -27,6 +27,7 @@ import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledg
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
+import { coneOf } from "./pev/cone.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
@@ -241,6 +242,7 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const cone = coneOf(settings.workspace.sparse);
   const walls =
     settings.isolation.maximum < 2 ? openWalls(settings.limits, unasked) : openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
@@ -251,7 +253,7 @@ const openProject = async (parts: {
     places,
     walls,
     disposal,
-    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal, cone }),
     isolation: createIsolation({
       ...settings.isolation,
       environment: env,
@@ -263,6 +265,7 @@ const openProject = async (parts: {
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
+    cone,
     protect: settings.protect,
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
@@ -348,6 +351,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),

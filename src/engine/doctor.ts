@@ -25,6 +25,7 @@ import {
   isProgram,
   setupFindings,
   shareFindings,
+  sparseFindings,
   toolchainFindings,
 } from "./tree-findings.js";
 import { type AroundCommands, wallsFinding } from "./walls-finding.js";
@@ -43,6 +44,7 @@ export type DoctorInput = Rooms & {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
     readonly cache: readonly string[];
+    readonly sparse: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -56,6 +58,8 @@ export type DoctorInput = Rooms & {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Files of workspace.sparse, and all of them; throws LedgerError where it names what is not there. */
+  readonly sparse: () => Promise<readonly [number, number]>;
   /** Why workspace.cache keeps nothing. */
   readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
@@ -85,7 +89,11 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
+  findings.push(
+    ...(await cacheFindings(input)),
+    ...(await sparseFindings(input)),
+    ...variableFindings(input),
+  );
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];

@@ -44,6 +44,8 @@ export type Settings = {
     readonly share: readonly string[];
     /** Paths that set-up makes and that are kept for trees with the same lockfiles. */
     readonly cache: readonly string[];
+    /** Folders that workspaces and rooms get, with the files on the way to them; none means all. */
+    readonly sparse: readonly string[];
     /** Names of variables that setup commands and validators get. */
     readonly passEnv: readonly string[];
   };
@@ -155,6 +157,16 @@ const WorkspaceKeys = closed({
     {
       title: "Kept paths",
       description: "What set-up makes and is kept for trees with the same lockfiles, such as node_modules.",
+    },
+    SharedPath,
+    ENTRIES_MAX,
+  ).default([]),
+  sparse: list(
+    "words",
+    {
+      title: "Sparse folders",
+      description:
+        "Folders that workspaces and rooms get, with the files on the way to them; none means all.",
     },
     SharedPath,
     ENTRIES_MAX,

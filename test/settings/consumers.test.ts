@@ -198,6 +198,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
       verdict: { provision: [{ what: expect.stringMatching(/ \(from the cache\)$/) }] },
     });
   },
+  "workspace.sparse": async () => {
+    const app = await project("workspace: { sparse: [src] }\n", done);
+    const judge = "test -f package.json && test -f src/sum.mjs && test ! -e test";
+    expect((await driven(app, commandPlan(judge))).steps[0]?.state).toMatchObject({
+      ...passes,
+      verdict: { provision: [{ what: "sparse: only src, and files on the way" }] },
+    });
+  },
   "workspace.passEnv": async () => {
     const app = await project("workspace: { passEnv: [XDG_STATE_HOME] }\n", done);
     expect((await driven(app, commandPlan('test -n "$XDG_STATE_HOME"'))).steps[0]?.state).toMatchObject(

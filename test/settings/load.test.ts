@@ -29,7 +29,7 @@ describe("loadSettings", () => {
       agents: {},
       maxParallelSteps: 4,
       protect: [],
-      workspace: { setup: [], share: [], cache: [], passEnv: [] },
+      workspace: { setup: [], share: [], cache: [], sparse: [], passEnv: [] },
       isolation: { minimum: 0, maximum: 3, visible: [], network: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
@@ -91,6 +91,7 @@ describe("loadSettings", () => {
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
+      "workspace.sparse",
     ]);
     expect(new Set(Object.values(origins))).toEqual(new Set(["default"]));
   });
@@ -102,7 +103,7 @@ agents:
   reviewer: { kind: command, run: [review] }
 maxParallelSteps: 8
 protect: ["test/**"]
-workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
+workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], sparse: [packages/a], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models], network: ["*.example.com", "localhost:8080"] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
@@ -129,7 +130,13 @@ rollout: { board: BOARD.md }
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
-      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
+      workspace: {
+        setup: [["npm", "ci"]],
+        share: ["node_modules"],
+        cache: [".venv"],
+        sparse: ["packages/a"],
+        passEnv: ["CI"],
+      },
       isolation: {
         minimum: 1,
         maximum: 2,
