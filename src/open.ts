@@ -7,6 +7,7 @@ import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
+import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import type { Redactor } from "./core/redact.js";
@@ -142,6 +143,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     logFolder,
     places,
     walls: project.walls,
+    isolation: project.isolation,
     redactor,
     environment: env,
   });
@@ -152,6 +154,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await cleanUpOnce();
+    await requireSandboxes(await ledger.load(runId), settings, project);
     return (await executor()).driveRun(
       {
         ledger,
@@ -198,6 +201,16 @@ export const glanceAt = async (
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
   return store === undefined ? undefined : glanceInto(store);
+};
+
+/** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
+const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
+  const isDue = run.steps.some(({ spec }) => settings.agents[spec.ownerAgent]?.sandbox === true);
+  const lack = isDue ? await isolation.lacksSandbox() : null;
+  if (lack === null) return;
+  throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
+    hint: lack.fix,
+  });
 };
 
 type Looking = Pick<

@@ -11,6 +11,7 @@ import { layFiles, layFilesOver } from "./lay-files.js";
 import { changedFiles, commitTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
+import { judgeFiles, standingFiles } from "./read-only.js";
 import type { Facts } from "./room-files.js";
 import {
   makeRoomFolder,
@@ -43,6 +44,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   /** Paths that set-up makes and that are kept, see setup-cache.ts; and the commit the user began with. */
   readonly cache: readonly string[];
   readonly userBase: string | null;
+  /** Globs of plan and settings: what they match is read-only where files are watched. */
+  readonly protect: readonly string[];
   /** Whether somebody will ask which files were written. */
   readonly watched: boolean;
   readonly validatorDigest: string;
@@ -154,8 +157,7 @@ const furnish = async (
 ): Promise<Furnished> => {
   const { store, commit, cone, runId, name } = options;
   const at = { branch: `runledger/${runId}/${name}`, commit, cone };
-  // The room's git borrows what it does not have.
-  const open = () => openRoomFrame({ ...options, reads: [join(store.gitDir, "objects")] }, folder);
+  const open = () => openRoomFrame({ ...options, ...sightOf(options, folder) }, folder);
   if (ahead !== undefined) {
     const laid = await layNext(store, folder, ahead, commit, cone);
     await giveGit(store, folder, at, laid);
@@ -166,6 +168,16 @@ const furnish = async (
   await giveGit(store, folder, at, cone.folders.length > 0 ? await laidTree(folder, commit, view) : null);
   return { frame: await open(), view };
 };
+
+const sightOf = (
+  { store, commit, protect, watched }: CleanRoomOptions,
+  folder: RegisteredFolder,
+): Required<Pick<RoomFrameOptions, "reads" | "readOnly">> => ({
+  // The room's git borrows what it does not have.
+  reads: [join(store.gitDir, "objects")],
+  readOnly: async () =>
+    watched ? standingFiles(join(folder.path, TREE), await judgeFiles(store, commit, protect)) : [],
+});
 
 /** The verdict says what its room did not have. */
 const sparseRecord = ({ folders }: Cone): readonly ProvisionRecord[] =>

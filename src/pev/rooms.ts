@@ -69,6 +69,7 @@ export const openRoom = (
     cache,
     cone,
     userBase: run.base,
+    protect: [...run.protect, ...project.protect],
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,

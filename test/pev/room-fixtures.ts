@@ -98,6 +98,7 @@ export const cleanRoomOptions = async (
     disposal: createDisposal(places),
     isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
+    protect: [],
     watched: true,
     runId: "run-1",
     name: "step-1",

@@ -119,8 +119,14 @@ rollout: { board: BOARD.md }
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
       agents: {
-        coder: { kind: "command", run: ["agent", "--print"], env: ["API_KEY"], timeoutMs: 600_000 },
-        reviewer: { kind: "command", run: ["review"], env: [], timeoutMs: 2_700_000 },
+        coder: {
+          kind: "command",
+          run: ["agent", "--print"],
+          env: ["API_KEY"],
+          sandbox: false,
+          timeoutMs: 600_000,
+        },
+        reviewer: { kind: "command", run: ["review"], env: [], sandbox: false, timeoutMs: 2_700_000 },
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
@@ -498,6 +504,7 @@ describe("getSetting", () => {
       kind: "command",
       run: ["x"],
       env: [],
+      sandbox: false,
       timeout: "3723000ms",
     });
     expect(getSetting(given, "limits")).toEqual({

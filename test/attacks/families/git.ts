@@ -322,10 +322,8 @@ const falsifying: readonly Plant[] = [
   },
 ];
 
-const plants: readonly Plant[] = [...running, ...falsifying];
-
-const inItsGit = ({ row, name, plant }: Plant): readonly Working[] => {
-  const common = { row, breaks: row < "C13" && row.length > 2 ? "execution" : "verdict" } as const;
+const inItsGit = (breaks: Working["breaks"], { row, name, plant }: Plant): readonly Working[] => {
+  const common = { row, breaks };
   return [
     {
       ...common,
@@ -448,4 +446,9 @@ const usersRepository: readonly Working[] = [
   ),
 ];
 
-export const git: readonly Attack[] = [...plants.flatMap(inItsGit), ...fromItsTree, ...usersRepository];
+export const git: readonly Attack[] = [
+  ...running.flatMap((plant) => inItsGit("execution", plant)),
+  ...falsifying.flatMap((plant) => inItsGit("verdict", plant)),
+  ...fromItsTree,
+  ...usersRepository,
+];

@@ -313,14 +313,17 @@ describe("status", () => {
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
                  agents.maker.env              []                                                                              default
+                 agents.maker.sandbox          false                                                                           default
                  agents.maker.timeout          30m                                                                             default
                  agents.liar.kind              command                                                                         project
                  agents.liar.run               [sh, -c, 'echo "All done, tests pass!"']                                        project
                  agents.liar.env               []                                                                              default
+                 agents.liar.sandbox           false                                                                           default
                  agents.liar.timeout           30m                                                                             default
                  agents.breaker.kind           command                                                                         project
                  agents.breaker.run            [sh, -c, echo "no disk" >&2; exit 7]                                            project
                  agents.breaker.env            []                                                                              default
+                 agents.breaker.sandbox        false                                                                           default
                  agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
@@ -377,6 +380,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
             "liar": {
@@ -385,6 +389,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
             "maker": {
@@ -393,6 +398,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
           },
