@@ -36,6 +36,7 @@ export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): 
   const runId = newRunId();
   const earlier = await ledger.answered(runId, command, caller, input.idempotencyKey);
   if (earlier !== undefined) return earlier;
+  await pev.requireHeldOut(plan);
   const base = await pev.captureBase(runId, {
     allowDirty: input.allowDirty ?? [],
     includeUncommitted: input.includeUncommitted ?? false,

@@ -11,7 +11,7 @@ import {
   type Run,
   type Step,
 } from "../src/core/run.js";
-import type { TestsFound, Verdict } from "../src/core/verdict.js";
+import type { HeldOutFound, TestsFound, Verdict } from "../src/core/verdict.js";
 import { whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 
@@ -40,7 +40,17 @@ const indexOf = (run: Run, stepId: string): number => {
   });
 };
 
-const testsView = ({ runs, turnedGreen, retried, canary }: TestsFound) => ({
+/** Whoever reads with a tool is an agent: how many, and never which. */
+const heldOutView = ({ folder, digest, files, counts, turnedGreen, wrong }: HeldOutFound) => ({
+  folder,
+  digest,
+  files,
+  counts,
+  turned_green: turnedGreen,
+  wrong: wrong.count,
+});
+
+const testsView = ({ runs, turnedGreen, retried, canary, heldOut }: TestsFound) => ({
   runs: runs.map(({ exitCode, counts, durationMs }) => ({
     exit_code: exitCode,
     counts,
@@ -49,6 +59,7 @@ const testsView = ({ runs, turnedGreen, retried, canary }: TestsFound) => ({
   turned_green: turnedGreen,
   retried,
   canary,
+  held_out: heldOut === null ? null : heldOutView(heldOut),
 });
 
 export const verdictView = (verdict: Verdict) => ({
@@ -61,6 +72,7 @@ export const verdictView = (verdict: Verdict) => ({
   tests: verdict.tests === undefined ? null : testsView(verdict.tests),
   missing: verdict.missing.slice(0, limit.PATHS_LISTED),
   protected_paths: verdict.protectedPaths.slice(0, limit.PATHS_LISTED),
+  violations: (verdict.violations ?? []).slice(0, limit.PATHS_LISTED),
   conflicts: verdict.conflicts.map(({ path, stepId }) => ({ path, step_id: stepId })),
   command: verdict.command,
   commit: verdict.commit,

@@ -35,6 +35,14 @@ export type ChangedFile = {
 
 export type FileStat = { readonly kind: "file" | "folder" | "link" | "other"; readonly bytes: number };
 
+/** What was laid over a tree from outside of it. */
+export type HeldOutLaid = {
+  readonly folder: string;
+  /** Of the paths and bytes of all files. */
+  readonly digest: string;
+  readonly paths: readonly string[];
+};
+
 export type LaidFile = { readonly path: string; readonly bytes: Uint8Array };
 
 /**
@@ -58,6 +66,11 @@ export interface Room {
    * one of them could not be written where it belongs; undefined where the tree is the user's own folder.
    */
   readonly lay?: (files: readonly LaidFile[]) => Promise<boolean>;
+  /**
+   * Lays the plan's held-out tests over the tree, in the place of what lies there, the same ones in every room of a verdict;
+   * undefined where the plan names none.
+   */
+  layHeldOut(): Promise<HeldOutLaid | undefined>;
   /** Absolute path of a private folder outside the tree, for reports and caches. */
   readonly scratch: string;
   /** Reads a file below `scratch`, for reports; undefined when absent or larger than `bytesMax`. */
@@ -73,8 +86,8 @@ export interface Room {
    * called; undefined when there is no base.
    */
   atBaseWith(paths: readonly string[]): Promise<Room | undefined>;
-  /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once. */
-  cachedAtBase(compute: (base: Room) => Promise<unknown>): Promise<unknown>;
+  /** Keeps a value about the base (a tree and a validator's digest name it) so that it is computed once; `about` tells several apart. */
+  cachedAtBase(compute: (base: Room) => Promise<unknown>, about?: string): Promise<unknown>;
 }
 
 /** A judgement, and what the engine needs to know beside it to decide whether it stands. */

@@ -1,10 +1,11 @@
 import type { TestPassSpec } from "../src/core/spec.js";
-import type { Judgement } from "../src/core/verdict.js";
+import type { Judgement, TestsFound } from "../src/core/verdict.js";
 import { lostTests, newlySkippedTests } from "./reports/compare.js";
 import type { TestReport } from "./reports/report.js";
 import type { Finding, Room, Validator } from "./room.js";
 import { type BaseRun, baseRun } from "./tests/base.js";
 import { canaryOf } from "./tests/canary.js";
+import { runHeldOut } from "./tests/held-out.js";
 import { counted, named, naming } from "./tests/names.js";
 import { redOfItsOwn, turnedGreen } from "./tests/red-before-green.js";
 import { runTests } from "./tests/repeat.js";
@@ -31,11 +32,17 @@ const comparedWithBase = async (
   if (base !== undefined && "outcome" in base) return withTests(base, own);
   const worse = base?.report == null ? undefined : lessThan(base.report, run, own);
   if (worse !== undefined) return worse;
-  const green = await greenIn(spec, run, base, room);
-  if (green !== undefined && "outcome" in green) return refusedBy(green, own);
-  const bird = await canaryOf(spec, run, green ?? [], room);
-  if (typeof bird !== "string") return { ...withTests(bird, own), counts: own.counts };
-  const told = withFound(own, green ?? null, bird);
+  const held = await runHeldOut(spec, room);
+  if (held !== undefined && "outcome" in held) return withTests(held, own);
+  const heldOut = held?.found ?? null;
+  const shown = withFound(own, { heldOut });
+  if (held?.refusal !== undefined) return refusedBy(held.refusal, shown);
+  const green = await greenIn(spec, run, base, { room, alreadyRed: (heldOut?.turnedGreen ?? 0) > 0 });
+  if (green !== undefined && "outcome" in green) return refusedBy(green, shown);
+  const canary = await canaryOf(spec, run, green ?? [], room);
+  if (typeof canary !== "string") return { ...withTests(canary, shown), counts: own.counts };
+  const turnedGreen = green === undefined ? null : named(green);
+  const told = inWords(withFound(shown, { turnedGreen, canary }));
   if (base?.report == null) return { ...told, message: `${told.message} ${NOT_COMPARED}` };
   return { ...told, judgedBy: await changedTestFiles(base.report, run.command, room) };
 };
@@ -47,11 +54,11 @@ const greenIn = async (
   spec: TestPassSpec,
   run: TestRun,
   base: BaseRun | undefined,
-  room: Room,
+  { room, alreadyRed }: { readonly room: Room; readonly alreadyRed: boolean },
 ): Promise<readonly string[] | undefined | Judgement> => {
   const { report } = run;
   const green = base === undefined || report === undefined ? undefined : turnedGreen(base, report);
-  const proven = !spec.params.redBeforeGreen || (green !== undefined && green.length > 0);
+  const proven = !spec.params.redBeforeGreen || alreadyRed || (green !== undefined && green.length > 0);
   return proven ? green : redOfItsOwn(spec, run, base, room);
 };
 
@@ -67,21 +74,30 @@ const lessThan = (base: TestReport, { report }: TestRun, own: Judgement): Judgem
 
 /** What could not be run has a command and a tail of its own; else the proposal's own run stays told. */
 const refusedBy = (refusal: Judgement, own: Judgement): Judgement => {
-  const { outcome, reason, message } = refusal;
-  return outcome === "errored" ? withTests(refusal, own) : { ...own, outcome, reason, message };
+  const { outcome, reason, message, hint } = refusal;
+  if (outcome === "errored") return withTests(refusal, own);
+  return { ...own, outcome, reason, message, ...(hint === undefined ? {} : { hint }) };
 };
 
 const withTests = (judgement: Judgement, { tests }: Judgement): Judgement =>
   tests === undefined ? judgement : { ...judgement, tests };
 
-const withFound = (own: Judgement, green: readonly string[] | null, canary: string): Judgement => {
-  const { tests, message } = own;
-  if (tests === undefined) return own;
-  const turned =
-    green === null || green.length === 0 ? "" : ` ${counted(green.length, "test")} turned green.`;
-  const again = tests.retried.count === 0 ? "" : ` ${tests.retried.count} passed only on a second try.`;
-  const turnedGreen = green === null ? null : named(green);
-  return { ...own, message: `${message}${again}${turned}`, tests: { ...tests, turnedGreen, canary } };
+const withFound = (own: Judgement, found: Partial<TestsFound>): Judgement =>
+  own.tests === undefined ? own : { ...own, tests: { ...own.tests, ...found } };
+
+/** The message of a pass, with what is worth a look. */
+const inWords = (own: Judgement): Judgement => {
+  if (own.tests === undefined) return own;
+  const { retried, turnedGreen, heldOut } = own.tests;
+  const words = [
+    own.message,
+    ...(retried.count === 0 ? [] : [`${retried.count} passed only on a second try.`]),
+    ...(turnedGreen === null || turnedGreen.count === 0
+      ? []
+      : [`${counted(turnedGreen.count, "test")} turned green.`]),
+    ...(heldOut?.counts == null ? [] : [`${counted(heldOut.counts.passed, "held-out test")} passed.`]),
+  ];
+  return { ...own, message: words.join(" ") };
 };
 
 /** Files that held tests at the base, ran or not, and are not what they were. */

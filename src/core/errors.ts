@@ -57,6 +57,7 @@ export const errorKinds = {
   toolchain_missing: "environment",
   git_failed: "environment",
   provision_failed: "environment",
+  held_out_unfit: "environment",
   isolation_unmet: "environment",
   store_unavailable: "environment",
   // the record itself is not as it was written

@@ -35,6 +35,7 @@ const Judges = z.discriminatedUnion("type", [
     no_skips: z.boolean().optional(),
     red_before_green: z.boolean().optional(),
     repeat: z.int().min(2).max(limit.TEST_RUNS_MAX).optional(),
+    held_out: ProjectPath.optional(),
     canary: z.boolean().optional(),
   }),
   judge("file_changed", ChangedGlob, {}),

@@ -100,7 +100,9 @@ export const refusalWords = (step: Step): string => {
 
 /** What became of each who raced for a step, in one sentence. */
 const raceWords = ({ candidates }: Step): string =>
-  candidates.map((one) => `${one.candidate} (${one.agent}): ${candidateWords(one)}`).join("; ");
+  candidates
+    .map((one) => `${one.candidate} (${one.agent}): ${candidateWords(one).replace(/\.$/, "")}`)
+    .join("; ");
 
 /** What was said last about a candidate. */
 export const candidateWords = ({ state, feedback }: Candidate): string => {

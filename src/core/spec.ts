@@ -40,6 +40,8 @@ export const TestPassSpec = z.strictObject({
     redBeforeGreen: z.boolean().optional(),
     /** So many runs must all pass; 1 when not given. */
     repeat: z.int().min(2).max(limit.TEST_RUNS_MAX).optional(),
+    /** A folder of the user's checkout whose tests are laid over the tree, and never over a workspace. */
+    heldOut: z.string().max(limit.TARGET_CHARS).optional(),
     /** A test that must fail is run beside those that passed; true when not given. */
     canary: z.boolean().optional(),
   }),

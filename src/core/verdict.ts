@@ -55,6 +55,23 @@ export type TestCounts = z.infer<typeof TestCounts>;
 export const NamedTests = z.strictObject({ count: z.int().min(0), names: z.array(z.string()) });
 export type NamedTests = z.infer<typeof NamedTests>;
 
+/** Of tests that agents never see; to them nothing is told but how many did what. */
+export const HeldOutFound = z.strictObject({
+  /** In the user's checkout. */
+  folder: z.string(),
+  /** Of the paths and bytes of all files that were laid over the tree. */
+  digest: z.string(),
+  files: z.int().min(0),
+  counts: TestCounts.nullable(),
+  /** How many did not pass at the base and pass now; null when nobody compared. */
+  turnedGreen: z.int().min(0).nullable(),
+  /** Failed, gone or skipped; without names where an agent reads. */
+  wrong: NamedTests,
+  /** Blob (hex SHA-256) of what they printed; null where an agent reads. */
+  log: z.string().nullable(),
+});
+export type HeldOutFound = z.infer<typeof HeldOutFound>;
+
 /** What `test_pass` found out beyond the outcome of one run. */
 export const TestsFound = z.strictObject({
   /** Every run of the visible tests, in order; the last one decided. */
@@ -73,6 +90,8 @@ export const TestsFound = z.strictObject({
   retried: NamedTests,
   /** Of the test that must fail: "failed as it must", or "not run: …"; null when the judge did not come to it. */
   canary: z.string().nullable(),
+  /** Null where the plan names none, or the judge did not come to them. */
+  heldOut: HeldOutFound.nullable(),
 });
 export type TestsFound = z.infer<typeof TestsFound>;
 
@@ -119,6 +138,52 @@ export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> 
 export const IsolationLevel = z.literal([0, 1, 2, 3]);
 export type IsolationLevel = z.infer<typeof IsolationLevel>;
 
+/** Something protected that a proposal changed without leave. */
+export const Violation = z.strictObject({
+  path: z.string(),
+  /** A rename names both of its paths. */
+  change: z.enum(["added", "modified", "deleted", "renamed"]),
+  /**
+   * What protects it: configuration of judges (by default), a glob of the plan or of the settings, a test of the base (by its
+   * name, by the tests that ran in it, or as a part of the file), a program that a judge starts, keys of package.json.
+   */
+  rule: z.enum([
+    "judge_config",
+    "plan",
+    "settings",
+    "base_test",
+    "held_tests",
+    "inline_tests",
+    "judge_program",
+    "package_json",
+  ]),
+  /** The glob, or the keys (none when package.json cannot be read). */
+  names: z.array(z.string()),
+});
+export type Violation = z.infer<typeof Violation>;
+
+/** Why it is protected, in a few words. */
+export const protectedAs = ({ rule, names }: Pick<Violation, "rule" | "names">): string => {
+  switch (rule) {
+    case "judge_config":
+      return "configuration of judges and builds";
+    case "plan":
+      return `protected by the plan: ${names.join(", ")}`;
+    case "settings":
+      return `protected by the settings: ${names.join(", ")}`;
+    case "base_test":
+      return "a test of the base";
+    case "held_tests":
+      return "it held tests at the base";
+    case "inline_tests":
+      return "the tests inside of it";
+    case "judge_program":
+      return "a judge starts it";
+    case "package_json":
+      return names.length === 0 ? "it cannot be read" : names.join(", ");
+  }
+};
+
 export const Conflict = z.strictObject({
   path: z.string(),
   /** The step whose verified commit touched the same path, when one did. */
@@ -149,8 +214,18 @@ export const Verdict = Judgement.extend({
   isolationLevel: IsolationLevel,
   /** Protected paths that the proposal touched without leave. */
   protectedPaths: z.array(z.string()),
+  /** The same with their reasons; verdicts of older versions have none. */
+  violations: z.array(Violation).optional(),
   conflicts: z.array(Conflict),
   provision: z.array(ProvisionRecord),
   durationMs: z.int().min(0),
 });
 export type Verdict = z.infer<typeof Verdict>;
+
+/** The verdict as agents may have it: what the next attempt is told must not say what it is tried with. */
+export const forAgents = (verdict: Verdict): Verdict => {
+  const { tests } = verdict;
+  if (tests === undefined || tests.heldOut === null) return verdict;
+  const wrong = { ...tests.heldOut.wrong, names: [] };
+  return { ...verdict, tests: { ...tests, heldOut: { ...tests.heldOut, wrong, log: null } } };
+};

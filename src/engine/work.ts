@@ -2,7 +2,8 @@ import type { Caller, Command } from "../core/commands.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import { named, workedStep } from "../core/race.js";
-import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import { type Feedback, findStep, type Run, type WorkedStep } from "../core/run.js";
+import { forAgents } from "../core/verdict.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
@@ -150,7 +151,7 @@ const askAgent = async (
     agent: spec.ownerAgent,
     goal: spec.goal,
     runGoal: run.goal,
-    feedback: step.feedback,
+    feedback: feedbackFor(step.feedback),
     judgedBy: { type: spec.validator.type, target: spec.validator.target },
     mayChange: spec.mayChange,
     notes: run.notes,
@@ -160,6 +161,9 @@ const askAgent = async (
     signal,
   });
 };
+
+const feedbackFor = (feedback: Feedback | null): Feedback | null =>
+  feedback?.kind === "verdict" ? { ...feedback, verdict: forAgents(feedback.verdict) } : feedback;
 
 /**
  * A person may pause, cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no

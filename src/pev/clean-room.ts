@@ -4,9 +4,10 @@ import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import { layFiles } from "./lay-files.js";
+import type { HeldOut } from "./held-out.js";
+import { layFiles, layFilesOver } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
-import { isTestByName } from "./protect.js";
+import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import {
   makeRoomFolder,
@@ -40,6 +41,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly watched: boolean;
   readonly validatorDigest: string;
   readonly baseCache: BaseCache;
+  /** Reads the tests that agents never see, or what is wrong with them; null where the plan names none. */
+  readonly heldOut: (() => Promise<HeldOut>) | null;
 };
 
 /** What a judge found out at a base, and the tracked files that were written meanwhile. */
@@ -71,12 +74,21 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   });
   const tree = join(folder.path, TREE);
   const included = once(() => findIncluded({ projectDir, ownFiles }));
-  let known: AtBase | undefined;
+  const usual = new Set<string>();
+  const heldOut = new Set<string>();
   let written: () => Promise<readonly string[]> = async () => [];
   return {
     ...frame.commandsIn(tree),
     ...treeFiles(tree),
     lay: (files) => layFiles(tree, files),
+    layHeldOut: async () => {
+      const held = await options.heldOut?.();
+      if (held === undefined) return undefined;
+      const paths = held.files.map(({ path }) => path);
+      if (heldOut.size === 0 && !(await layFilesOver(tree, held.files))) throw notLaid(held.folder);
+      for (const path of paths) heldOut.add(path);
+      return { folder: held.folder, digest: held.digest, paths };
+    },
     scratch: frame.scratch,
     readScratch: frame.readScratch,
     writeScratch: frame.writeScratch,
@@ -88,8 +100,10 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       if (room !== undefined) laidOver.push(room);
       return room;
     },
-    cachedAtBase: async (compute) => {
-      known = await cachedAtBase(options, await included.get(), () => atBase.get(), compute);
+    cachedAtBase: async (compute, about) => {
+      const base = { get: () => atBase.get(), included: await included.get(), about };
+      const known = await cachedAtBase(options, base, compute);
+      for (const path of known?.written ?? []) usual.add(path);
       return known?.value;
     },
     provision: async () => {
@@ -107,10 +121,8 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
     },
-    changedWhileJudged: async () => {
-      const usual = new Set(known?.written);
-      return (await written()).filter((path) => !usual.has(path));
-    },
+    changedWhileJudged: async () =>
+      (await written()).filter((path) => !usual.has(path) && !heldOut.has(path)),
     foundAtWalls: async () => {
       const [own, base] = [frame.foundAtWalls(), await (await atBase.started())?.foundAtWalls()];
       return { wall: own.wall ?? base?.wall ?? null, noSpace: own.noSpace || base?.noSpace === true };
@@ -166,16 +178,26 @@ const EPOCH = "1970-01-01T00:00:00.000Z";
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
   { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
-  { files: included }: Inclusion,
-  atBase: () => Promise<OwnedRoom | undefined>,
+  at: {
+    readonly get: () => Promise<OwnedRoom | undefined>;
+    readonly included: Inclusion;
+    readonly about: string | undefined;
+  },
   compute: (base: Room) => Promise<unknown>,
 ): Promise<AtBase | undefined> => {
   if (base === null) return undefined;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
-  const key = digestOf({ tree: stdout.trim(), validatorDigest, setup, share, included });
+  const key = digestOf({
+    tree: stdout.trim(),
+    validatorDigest,
+    setup,
+    share,
+    included: at.included.files,
+    about: at.about ?? null,
+  });
   const known = await baseCache.get(key);
   if (known !== undefined) return known;
-  const room = await atBase();
+  const room = await at.get();
   if (room === undefined) return undefined;
   const found = { value: await compute(room), written: await room.changedWhileJudged() };
   await baseCache.set(key, found);
@@ -184,6 +206,15 @@ const cachedAtBase = async (
 
 const trackedIn = async (store: Git, commit: string): Promise<readonly string[]> =>
   (await listTree(store, commit)).map(({ path }) => path);
+
+const notLaid = (folder: string): LedgerError =>
+  new LedgerError(
+    "held_out_unfit",
+    `What ${folder} holds could not be laid over the tree: a file or a link is where a folder should be.`,
+    {
+      hint: "Lay the folder out like the project.",
+    },
+  );
 
 /** Made when first asked for; `started` waits for it without starting it. */
 const once = <T>(make: () => Promise<T>) => {

@@ -6,6 +6,7 @@ import type { Capture } from "../core/events.js";
 import { nextActions } from "../core/next.js";
 import { named, workedStep, workedSteps } from "../core/race.js";
 import { findStep, isTerminal, type Run, type WorkedStep } from "../core/run.js";
+import type { Plan } from "../core/spec.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { allEnded } from "./all-ended.js";
@@ -19,6 +20,8 @@ export interface Pev {
   readonly project: Project;
   /** The commit a new run starts from; null without workspace isolation. */
   captureBase(runId: string, options: BaseOptions): Promise<string | null>;
+  /** Refuses a plan whose held-out tests are not there, or not out of the sight of agents. */
+  requireHeldOut(plan: Plan): Promise<void>;
   /** The folder in which the owner agent of a step works; made when it is not there. Aborted, it throws the signal's reason. */
   openWorkspace(run: Run, step: WorkedStep, signal: AbortSignal): Promise<StepWorkspace>;
   /** Its agent is gone, and what it left there is not wanted any more. */
@@ -168,7 +171,7 @@ export const createPev = (options: {
 
   return {
     project,
-    captureBase: (runId, baseOptions) => baseOf(project, runId, baseOptions),
+    ...beginningOf(project),
     openWorkspace: openingWorkspaces(project, reclaim, copying),
     capture: (run, step) => copying(() => captureStep(project, run, step)),
     reclaim,
@@ -243,6 +246,12 @@ const openingWorkspaces = (
   };
 };
 
+/** What a run needs before its first event. */
+const beginningOf = (project: Project): Pick<Pev, "captureBase" | "requireHeldOut"> => ({
+  captureBase: (runId, options) => baseOf(project, runId, options),
+  requireHeldOut: (plan) => requireHeldOut(project, plan),
+});
+
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
   const { store, folder, ownFiles, isolation, redactor } = project;
   await isolation.level(store !== null);
@@ -251,6 +260,14 @@ const baseOf = async (project: Project, runId: string, options: BaseOptions): Pr
   const allowDirty = [...ownFiles, ...options.allowDirty];
   const { captureBase } = await checkout();
   return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty, redactor })).commit;
+};
+
+const requireHeldOut = async (project: Project, { steps, acceptanceCriteria }: Plan): Promise<void> => {
+  const validators = [...steps, ...acceptanceCriteria].map(({ validator }) => validator);
+  const folders = validators.flatMap((one) => (one.type === "test_pass" ? (one.params.heldOut ?? []) : []));
+  if (folders.length === 0) return;
+  const { readHeldOut } = await import("./held-out.js");
+  for (const folder of new Set(folders)) await readHeldOut(project, folder);
 };
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.

@@ -31,6 +31,7 @@ export const openProjectRoom = async (
     listScratch: frame.listScratch,
     changedFiles: () => uncommittedChanges(projectDir),
     atBase: async () => undefined,
+    layHeldOut: async () => undefined,
     atBaseWith: async () => undefined,
     cachedAtBase: async () => undefined,
     // The user's own folder has its dependencies already.

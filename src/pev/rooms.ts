@@ -1,6 +1,7 @@
 import type { Run } from "../core/run.js";
 import { type ValidatorSpec, validatorDigest } from "../core/spec.js";
 import { openCleanRoom } from "./clean-room.js";
+import { type HeldOut, readHeldOut } from "./held-out.js";
 import type { Project } from "./project.js";
 import { openProjectRoom } from "./project-room.js";
 import type { OwnedRoom } from "./room-frame.js";
@@ -51,6 +52,7 @@ export const openRoom = (
     signal,
   };
   const { roomsAhead } = project;
+  const heldOut = heldOutOf(project, validator);
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
   const { ownFiles, setup, share, cache, baseCache } = project;
@@ -69,5 +71,17 @@ export const openRoom = (
     watched: holdsToTheTree(validator),
     validatorDigest: digest,
     baseCache,
+    heldOut,
   });
+};
+
+/** Read once for all rooms of a verdict: what is recorded is what was laid in each. */
+const heldOutOf = (project: Project, validator: ValidatorSpec): (() => Promise<HeldOut>) | null => {
+  const folder = validator.type === "test_pass" ? validator.params.heldOut : undefined;
+  if (folder === undefined) return null;
+  let read: Promise<HeldOut> | undefined;
+  return () => {
+    read ??= readHeldOut(project, folder);
+    return read;
+  };
 };

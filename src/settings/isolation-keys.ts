@@ -2,7 +2,7 @@ import * as z from "zod";
 import { IsolationLevel } from "../core/verdict.js";
 import { closed } from "../core/wire.js";
 import { type About, described, list } from "./kinds.js";
-import { ENTRIES_MAX, VisiblePath } from "./values.js";
+import { ENTRIES_MAX, ReachableHost, VisiblePath } from "./values.js";
 
 /** How safe rooms are, and must be. */
 export type IsolationSettings = {
@@ -12,6 +12,8 @@ export type IsolationSettings = {
   readonly maximum: IsolationLevel;
   /** Absolute paths that sandboxed rooms may read. */
   readonly visible: readonly string[];
+  /** Hosts that sandboxed rooms may reach. */
+  readonly network: readonly string[];
 };
 
 const isolationLevel = (about: About, min: IsolationLevel) =>
@@ -41,6 +43,15 @@ export const IsolationKeys = closed({
       description: "Absolute paths that sandboxed rooms and agents may read, besides what tools need.",
     },
     VisiblePath,
+    ENTRIES_MAX,
+  ).default([]),
+  network: list(
+    "words",
+    {
+      title: "Network",
+      description: "Hosts that sandboxed rooms may reach: example.com, *.example.com, host:port; else none.",
+    },
+    ReachableHost,
     ENTRIES_MAX,
   ).default([]),
 });

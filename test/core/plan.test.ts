@@ -56,6 +56,25 @@ describe("readPlan fills in what planners leave out", () => {
     expect(step).toMatchObject({ timeoutMs: ms, agentTimeoutMs: ms });
   });
 
+  it("takes a key of package.json in may_change, and of no other file of its kind", () => {
+    const told = (entry: string) => {
+      try {
+        return readPlan(planOf(stepOf({ may_change: [entry] }))).steps[0]?.mayChange.paths;
+      } catch (error) {
+        return error instanceof Error ? error.message : error;
+      }
+    };
+    for (const entry of ["package.json#dependencies", "packages/*/package.json#scripts", "notes#1/a.md"])
+      expect(told(entry)).toEqual([entry]);
+    for (const entry of [
+      "Cargo.toml#dependencies",
+      "package.json#",
+      "x/tsconfig.json#paths",
+      "xpackage.json#a",
+    ])
+      expect(told(entry)).toMatch(/expected "package\.json#KEY", or the whole file/);
+  });
+
   it("reads may_change as a list, or as the only paths a step may change", () => {
     const mayChange = (given: unknown) => readPlan(planOf(stepOf({ may_change: given }))).steps[0]?.mayChange;
     expect(mayChange(["src/**"])).toEqual({ paths: ["src/**"], only: false });
@@ -65,13 +84,21 @@ describe("readPlan fills in what planners leave out", () => {
 
   it("reads all params of all judges", () => {
     const sha256 = "a".repeat(64);
-    const counts = { min_tests: 3, no_skips: true, red_before_green: true, repeat: 5, canary: false };
+    const counts = {
+      min_tests: 3,
+      no_skips: true,
+      red_before_green: true,
+      repeat: 5,
+      held_out: "secret/tests",
+      canary: false,
+    };
     expect(readValidator({ type: "test_pass", params: { toolchain: "go", ...counts } }).params).toEqual({
       toolchain: "go",
       minTests: 3,
       noSkips: true,
       redBeforeGreen: true,
       repeat: 5,
+      heldOut: "secret/tests",
       canary: false,
     });
     const params = { min_bytes: 1, sha256, contains: "ok", changed: false };
@@ -239,12 +266,10 @@ describe("readPlan refuses, saying where, what and what instead", () => {
     expect(said[0]?.startsWith(expected)).toBe(true);
   });
 
-  it.each(["held_out"])("%s, which is not there yet", (key) => {
+  it.each(["held_out", "red_before_green", "repeat", "canary"])("%s outside of a judge's params", (key) => {
     expect(defectsOf(() => readPlan(planOf(stepOf({ [key]: 2 }))))).toMatchObject([
       { path: `steps[0].${key}`, found: "an unknown key" },
     ]);
-    const judge = { type: "test_pass", params: { [key]: 2 } };
-    expect(defectsOf(() => readValidator(judge))).toMatchObject([{ path: `params.${key}` }]);
   });
 
   it.each([0, -1, 1.5, 86_401, "0s", "25h", "2 m", "soon", "", null, true, Number.NaN, ["2m"]])(
@@ -380,12 +405,16 @@ describe("readValidator knows six judges and nothing beside them", () => {
     [
       { type: "test_pass", params: { minTests: 1 } },
       [
-        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat", "canary"; did you mean "min_tests"?`,
+        `params.minTests: an unknown key → one of "toolchain", "min_tests", "no_skips", "red_before_green", "repeat", "held_out", "canary"; did you mean "min_tests"?`,
       ],
     ],
     [{ type: "test_pass", params: { min_tests: 0 } }, ["params.min_tests: 0 → at least 1"]],
     [{ type: "test_pass", params: { repeat: 1 } }, ["params.repeat: 1 → at least 2"]],
     [{ type: "test_pass", params: { repeat: 21 } }, ["params.repeat: 21 → at most 20"]],
+    [
+      { type: "test_pass", params: { held_out: "../up" } },
+      [expect.stringMatching(/^params\.held_out: /) as unknown as string],
+    ],
     [{ type: "test_pass", params: { no_skips: "yes" } }, [`params.no_skips: "yes" → true or false`]],
     [
       { type: "build_pass", params: { toolchain: "rost" } },

@@ -114,6 +114,7 @@ describe("the contract of a command agent", () => {
       runId,
       stepId: "sum",
       attempt: 1,
+      candidate: null,
       agent: "coder",
       goal: "Make prices add up",
       runGoal: "Ship it",
@@ -146,6 +147,21 @@ describe("the contract of a command agent", () => {
     const { run } = await driven(app, planOfSteps(stepBy("a", "test -f made.txt")));
     expect(run.state.status).toBe("completed");
     expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "(no output)" } });
+  });
+
+  it("is told which of those who race for a step it is, and each has a log of its own", async () => {
+    const { shop, runId, run } = await witnessing(
+      onePlan({ candidates: 2, validator: { type: "command_pass", target: "false" }, max_retries: 0 }),
+    );
+    const all = await toldIn(shop);
+    expect(all.map(({ env }) => env.RUNLEDGER_CANDIDATE).sort()).toEqual(["1", "2"]);
+    expect(all.map(({ task }) => task.candidate).sort()).toEqual([1, 2]);
+    expect(new Set(all.map(({ cwd }) => cwd)).size).toBe(2);
+    expect(run.state.status).toBe("paused");
+    const app = await shop.open();
+    const logs = await Promise.all([1, 2].map((one) => app.logs(runId, "sum", 1, one)));
+    expect(new Set(logs.map(({ agentLog }) => agentLog)).size).toBe(2);
+    for (const { agentLog } of logs) expect(readFileSync(agentLog ?? "", "utf8")).toBe("thinking\nthe end\n");
   });
 
   it("keeps only the end of what it says as its result, and all of it in its log", async () => {

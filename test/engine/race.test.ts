@@ -12,7 +12,9 @@ import {
   eventsOf,
   eventually,
   gate,
+  lives,
   pause,
+  pidIn,
   placesOf,
   resume,
   say,
@@ -83,6 +85,40 @@ describe("the first verified candidate", () => {
       stdout: shop.git("-C", join(app.dataDir, "store.git"), "log", "-1", "--format=%B", run.head ?? ""),
     };
     expect(stdout).toContain("RunLedger-Candidate: 2\n");
+  });
+
+  it("ends the programs of the others at once, daemons included, while the run goes on", async () => {
+    const shop = await sample({ "a.txt": "a\n", ".gitignore": "pids/\n" });
+    const pids = join(shop.place, "pids");
+    const agent = `#!/bin/sh
+if [ "$RUNLEDGER_CANDIDATE" = 2 ]; then
+  until [ -e ${pids}.1 ] && [ -e ${pids}.3 ]; do sleep 0.02; done
+  echo made > made.txt; exit 0
+fi
+setsid sh -c 'echo $$ > ${pids}.'$RUNLEDGER_CANDIDATE'; pwd > ${pids}.place.'$RUNLEDGER_CANDIDATE'; sleep 600' &
+sleep 600
+`;
+    await shop.write({
+      "agent.sh": agent,
+      "runledger.yaml": "agents:\n  coder: { kind: command, run: [./agent.sh] }\n",
+    });
+    shop.commit("the project's own files");
+    const app = await shop.open({
+      looker: async () => {
+        // It would look in vain for ever if they were only ended with the run.
+        for (const one of [1, 3]) await eventually(`${one} ended`, () => !lives(pidIn(`${pids}.${one}`)));
+        return "they are gone";
+      },
+    });
+    const { goal, steps } = raced();
+    const after = stepBy("b", "true", { owner_agent: "looker", depends_on: ["a"] });
+    const runId = await began(app, { goal, steps: [...steps, after] });
+    const { run } = await app.drive(runId);
+    expect(run.state.status).toBe("completed");
+    expect(await candidatesOf(app, runId)).toEqual(["cancelled", "completed", "cancelled"]);
+    for (const one of [1, 3])
+      expect(existsSync((await readFile(`${pids}.place.${one}`, "utf8")).trim())).toBe(false);
+    expect(await placesOf(app)).toEqual([]);
   });
 
   it("is one, also when all proposed what is right at the same time", async () => {

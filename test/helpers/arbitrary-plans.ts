@@ -29,6 +29,7 @@ const machineJudge: fc.Arbitrary<ValidatorSpec> = fc.oneof(
       noSkips: fc.boolean(),
       redBeforeGreen: fc.boolean(),
       repeat: fc.integer({ min: 2, max: 20 }),
+      heldOut: path,
       canary: fc.boolean(),
     }),
   }),

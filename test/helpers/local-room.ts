@@ -26,6 +26,8 @@ export type Sample = {
   /** The same, in the base and in the proposed tree. */
   readonly both?: Readonly<Record<string, string>>;
   readonly remove?: readonly string[];
+  /** What the plan holds out. */
+  readonly heldOut?: Readonly<Record<string, string>>;
   /** Symbolic links in both trees, by path; not part of what changed. */
   readonly links?: Readonly<Record<string, string>>;
   readonly noBase?: boolean;
@@ -101,7 +103,7 @@ const roomOver = async (
   const deadline = Date.now() + (sample.limitMs ?? 60_000);
   // What differs is what the proposal left, not what the judge's own commands leave behind.
   const changed = baseRoot === undefined ? [] : await differences(baseRoot, root, ignored);
-  let kept: Promise<unknown> | undefined;
+  const kept = new Map<string, Promise<unknown>>();
   let baseRuns = 0;
   const openBase = async () => (baseRoot === undefined ? undefined : roomOver(baseRoot, undefined, sample));
   return {
@@ -134,14 +136,23 @@ const roomOver = async (
       for (const path of paths) await cp(join(root, path), join(laid, path));
       return roomOver(laid, undefined, sample);
     },
-    cachedAtBase: (compute) => {
-      kept ??= openBase().then((base) => {
+    layHeldOut: async () => {
+      const { heldOut } = sample;
+      if (heldOut === undefined) return undefined;
+      for (const [path, text] of Object.entries(heldOut)) await put(root, path, text);
+      return { folder: "held-out", digest: "d".repeat(64), paths: Object.keys(heldOut) };
+    },
+    cachedAtBase: (compute, about = "") => {
+      const known = kept.get(about);
+      if (known !== undefined) return known;
+      const found = openBase().then((base) => {
         if (base === undefined) return undefined;
         baseRuns += 1;
         // As a real room would keep it: as JSON.
         return compute(base).then((value) => JSON.parse(JSON.stringify(value)));
       });
-      return kept;
+      kept.set(about, found);
+      return found;
     },
   };
 };

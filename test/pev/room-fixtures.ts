@@ -114,6 +114,7 @@ export const cleanRoomOptions = async (
     cache: [],
     userBase: null,
     validatorDigest: "digest",
+    heldOut: null,
     baseCache: memoryCache(),
   };
 };

@@ -29,8 +29,12 @@ export const baseRunWith = (
   });
 
 /** Null where the base has no test command, or one whose report cannot be read: kept, for it will never have one. */
-const runAtBase = async (spec: TestPassSpec, base: Room): Promise<BaseRun | null> => {
-  const command = await commandIn(spec, base);
+export const runAtBase = async (
+  spec: TestPassSpec,
+  base: Room,
+  only: readonly string[] = [],
+): Promise<BaseRun | null> => {
+  const command = await commandIn(spec, base, only);
   if ("outcome" in command) {
     if (command.reason === "toolchain_missing") throw new BaseTrouble(command);
     return null;
@@ -43,7 +47,7 @@ const runAtBase = async (spec: TestPassSpec, base: Room): Promise<BaseRun | null
 };
 
 // The room keeps what was found as an unknown value; a shape it does not have is as good as nothing.
-const asBaseRun = (value: unknown): BaseRun | undefined =>
+export const asBaseRun = (value: unknown): BaseRun | undefined =>
   isRecord(value) && typeof value.red === "boolean"
     ? { red: value.red, report: asReport(value.report) ?? null }
     : undefined;
@@ -63,7 +67,8 @@ class BaseTrouble extends Error {
 const BASE_HINT =
   "Give the step a longer timeout, then resume the run. Where the base itself hangs or dies, judge the step by command_pass.";
 
-const untroubled = async <T>(find: () => Promise<T>): Promise<T | Judgement> => {
+/** A base that could not be run comes back as the judgement that says so. */
+export const untroubled = async <T>(find: () => Promise<T>): Promise<T | Judgement> => {
   try {
     return await find();
   } catch (error) {

@@ -74,6 +74,7 @@ const toldOf = (runs: TestRuns["runs"]): TestsFound => ({
   turnedGreen: null,
   retried: named(retriedIn(runs.map(({ report }) => report))),
   canary: null,
+  heldOut: null,
 });
 
 /** Tries of one runner are runs too, so a plan that wants several that agree wants no second tries. */

@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import { LedgerError } from "../../core/errors.js";
+import { type HostRule, readHostRule } from "../../core/hosts.js";
 import type { IsolationLevel } from "../../core/verdict.js";
 import { openPrivateRoot } from "../private-folder.js";
 import type { Walls } from "../walls/walls.js";
@@ -14,11 +15,18 @@ type IsolationSettings = {
   readonly maximum: IsolationLevel;
   /** Folders and files that rooms may read besides what tools need. Absolute. */
   readonly visible: readonly string[];
+  /** Hosts that rooms may reach, as rules; see core/hosts.ts. */
+  readonly network: readonly string[];
 };
 
 /** How one process is held, beyond what holds for every process of ours. */
-export type Confinement = {
-  readonly sandbox: { readonly bubblewrap: Bubblewrap; readonly mounts: readonly Mount[] } | null;
+export type Confinement = { readonly sandbox: Sandbox | null };
+
+export type Sandbox = {
+  readonly bubblewrap: Bubblewrap;
+  readonly mounts: readonly Mount[];
+  /** All that it reaches of any network. */
+  readonly network: readonly HostRule[];
 };
 
 /** What one process needs to see: see View. */
@@ -33,6 +41,8 @@ export interface Isolation {
   level(isolated: boolean): Promise<IsolationLevel>;
   /** How processes of a room are held at the level of rooms; throws as `level` does. */
   confine(sight: Sight): Promise<Confinement>;
+  /** Whether rooms reach any host. */
+  readonly online: boolean;
   /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
   lacks(): Promise<Lack | null>;
 }
@@ -40,7 +50,10 @@ export interface Isolation {
 type Lack = { readonly because: string; readonly fix: string };
 
 /** In the user's own folder nothing is held. */
-export const unheld: Pick<Isolation, "confine"> = { confine: async () => ({ sandbox: null }) };
+export const unheld: Pick<Isolation, "confine" | "online"> = {
+  online: false,
+  confine: async () => ({ sandbox: null }),
+};
 
 export type IsolationOptions = IsolationSettings & {
   /** The orchestrator's own. */
@@ -56,6 +69,7 @@ const [WALLED, SANDBOXED] = [2, 3] as const;
 
 export const createIsolation = (options: IsolationOptions): Isolation => {
   const { minimum, maximum, environment, visible, walls } = options;
+  const network = options.network.map(readHostRule).filter((rule) => rule !== undefined);
   const probe = () => probeIsolation(environment.PATH ?? "");
   const lacks: Isolation["lacks"] = async () => {
     const found = maximum < SANDBOXED ? null : await probe();
@@ -68,16 +82,19 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
   const level: Isolation["level"] = async (isolated) => {
     const found = isolated ? await best() : 0;
     if (found < minimum) throw unmet(found, minimum, isolated ? await lacks() : null);
+    // Without a sandbox nothing would keep anybody from all the other hosts.
+    if (network.length > 0 && found < SANDBOXED) throw unkept(found, isolated ? await lacks() : null);
     return found;
   };
   return {
     level,
     lacks,
+    online: network.length > 0,
     confine: async (sight) => {
       const { bubblewrap } = (await level(true)) === SANDBOXED ? await probe() : { bubblewrap: null };
       if (bubblewrap === null) return { sandbox: null };
       const secrets = await secretsOf(options);
-      return { sandbox: { bubblewrap, mounts: await viewMounts({ ...sight, visible, secrets }) } };
+      return { sandbox: { bubblewrap, mounts: await viewMounts({ ...sight, visible, secrets }), network } };
     },
   };
 };
@@ -100,6 +117,15 @@ const unmet = (found: IsolationLevel, minimum: IsolationLevel, lack: Lack | null
     "isolation_unmet",
     `Rooms reach isolation level ${found} here, and isolation.minimum asks for ${minimum}.${why}`,
     { hint: lack?.fix ?? hintFor(found) },
+  );
+};
+
+const unkept = (found: IsolationLevel, lack: Lack | null): LedgerError => {
+  const why = lack === null ? "" : ` ${lack.because}`;
+  return new LedgerError(
+    "isolation_unmet",
+    `Rooms reach isolation level ${found} here, and isolation.network can only be kept at level ${SANDBOXED}.${why}`,
+    { hint: lack?.fix ?? "Raise isolation.maximum to 3, or leave isolation.network out." },
   );
 };
 

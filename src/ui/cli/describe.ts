@@ -1,6 +1,7 @@
 import {
   formatDuration,
   isRaced,
+  protectedAs,
   type RunView,
   refusalWords,
   type Step,
@@ -60,20 +61,37 @@ export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
 
 /** What a verdict found out about its tests, beyond their counts: pairs of a name and words, not made harmless yet. */
 export const testsTold = (found: TestsFound): readonly (readonly [string, string])[] => {
-  const { runs, turnedGreen, retried, canary } = found;
+  const { runs, turnedGreen, retried, canary, heldOut } = found;
   return [
     ...(runs.length < 2 ? [] : [["runs", `${runs.length}: ${runs.map(endOf).join(", ")}`] as const]),
     ...(retried.count === 0 ? [] : [["retried", namesOf(retried)] as const]),
     ...(turnedGreen === null ? [] : [["green", greenTold(turnedGreen)] as const]),
     ...(canary === null ? [] : [["canary", canary] as const]),
+    ...(heldOut === null ? [] : [["held out", heldOutTold(heldOut)] as const]),
   ];
 };
+
+/** What a proposal changed that is protected, and why it is; verdicts of older versions know no reasons. */
+export const violationsTold = ({ protectedPaths, violations }: Verdict): readonly string[] =>
+  violations?.map((one) => `${one.change} ${one.path}: ${protectedAs(one)}`) ?? protectedPaths;
 
 const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
   exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;
 
 const greenTold = (turned: NamedTests): string =>
   turned.count === 0 ? "nothing that was red at the base" : `${turned.count} turned: ${namesOf(turned)}`;
+
+const heldOutTold = ({
+  folder,
+  digest,
+  files,
+  counts,
+  wrong,
+}: NonNullable<TestsFound["heldOut"]>): string => {
+  const passed = counts === null ? "no report" : `${counts.passed} passed`;
+  const names = wrong.count === 0 ? "" : `, ${wrong.count} did not: ${namesOf(wrong)}`;
+  return `${passed}${names} (${files} files of ${folder}, ${digest.slice(0, 12)})`;
+};
 
 const namesOf = ({ count, names }: NamedTests): string =>
   names.join(", ") + (count > names.length ? ` and ${count - names.length} more` : "");

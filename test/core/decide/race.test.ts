@@ -73,7 +73,7 @@ describe("A race", () => {
     const request = policyRequestOf(lost, stepIn(lost, "a"), { caller: cast.orchestrator, rules });
     expect(request).toMatchObject({
       reason:
-        "1 (coder): 1 test failed.; 2 (coder): the agent exited with code 1; 3 (reviewer): 2 tests failed.",
+        "1 (coder): 1 test failed; 2 (coder): the agent exited with code 1; 3 (reviewer): 2 tests failed",
       candidates: [{ status: "failed" }, { status: "interrupted", verdict: null }, { status: "failed" }],
     });
     const again = playedOn(lost, {}, cast.policy("a", cast.retry));

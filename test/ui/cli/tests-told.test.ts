@@ -15,6 +15,7 @@ const found = (over: Partial<TestsFound> = {}): TestsFound => ({
   turnedGreen: null,
   retried: { count: 0, names: [] },
   canary: null,
+  heldOut: null,
   ...over,
 });
 

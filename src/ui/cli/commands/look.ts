@@ -25,6 +25,7 @@ import {
   timeOf,
   unblockedWords,
   verdictLine,
+  violationsTold,
 } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
@@ -261,6 +262,13 @@ export const printLogs = async (
   );
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
+  for (const words of violationsTold(verdict)) printLine(output, `  ${brief(words, TESTS_TOLD_CHARS)}`);
   if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
+  const held = verdict.tests?.heldOut?.log;
+  const heldLog = held == null ? null : await app.ledger.store.getBlob(held);
+  if (heldLog != null) {
+    printLine(output, paint(output, "grey", "— held-out tests —"));
+    printLine(output, safe(Buffer.from(heldLog).toString("utf8")).trimEnd());
+  }
   return EXIT.done;
 };
