@@ -7,6 +7,7 @@ import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
+import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import type { Redactor } from "./core/redact.js";
@@ -26,6 +27,7 @@ import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledg
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
+import { coneOf } from "./pev/cone.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
@@ -141,6 +143,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     logFolder,
     places,
     walls: project.walls,
+    isolation: project.isolation,
     redactor,
     environment: env,
   });
@@ -151,6 +154,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await cleanUpOnce();
+    await requireSandboxes(await ledger.load(runId), settings, project);
     return (await executor()).driveRun(
       {
         ledger,
@@ -199,6 +203,16 @@ export const glanceAt = async (
   return store === undefined ? undefined : glanceInto(store);
 };
 
+/** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
+const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
+  const isDue = run.steps.some(({ spec }) => settings.agents[spec.ownerAgent]?.sandbox === true);
+  const lack = isDue ? await isolation.lacksSandbox() : null;
+  if (lack === null) return;
+  throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
+    hint: lack.fix,
+  });
+};
+
 type Looking = Pick<
   RunLedger,
   "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
@@ -228,6 +242,7 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const cone = coneOf(settings.workspace.sparse);
   const walls =
     settings.isolation.maximum < 2 ? openWalls(settings.limits, unasked) : openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
@@ -238,7 +253,7 @@ const openProject = async (parts: {
     places,
     walls,
     disposal,
-    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal, cone }),
     isolation: createIsolation({
       ...settings.isolation,
       environment: env,
@@ -250,6 +265,7 @@ const openProject = async (parts: {
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
+    cone,
     protect: settings.protect,
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
@@ -335,6 +351,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),

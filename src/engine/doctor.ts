@@ -25,6 +25,7 @@ import {
   isProgram,
   setupFindings,
   shareFindings,
+  sparseFindings,
   toolchainFindings,
 } from "./tree-findings.js";
 import { type AroundCommands, wallsFinding } from "./walls-finding.js";
@@ -34,12 +35,16 @@ export type DoctorInput = Rooms & {
   readonly dataDir: string;
   readonly workspaceRoot: string;
   readonly agents: Readonly<
-    Record<string, { readonly run: readonly string[]; readonly env: readonly string[] }>
+    Record<
+      string,
+      { readonly run: readonly string[]; readonly env: readonly string[]; readonly sandbox: boolean }
+    >
   >;
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
     readonly cache: readonly string[];
+    readonly sparse: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -53,6 +58,8 @@ export type DoctorInput = Rooms & {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Files of workspace.sparse, and all of them; throws LedgerError where it names what is not there. */
+  readonly sparse: () => Promise<readonly [number, number]>;
   /** Why workspace.cache keeps nothing. */
   readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
@@ -75,15 +82,18 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(await privacyFinding(input.dataDir), ...(await leftoverFindings(input.leftovers)));
   findings.push(await folderFinding("temporary folder", tmpdir(), "Set TMPDIR to a folder that can."));
   if (input.isolated) findings.push(await folderFinding("workspaces", input.workspaceRoot, WORKSPACES_HINT));
-  for (const [name, { run }] of Object.entries(input.agents))
-    findings.push(await agentFinding(input, name, run));
+  for (const name of Object.keys(input.agents)) findings.push(await agentFinding(input, name));
   if (Object.keys(input.agents).length === 0)
     findings.push(
       warn("agents", "No agent is named.", "Add one to runledger.yaml; `runledger init` writes a sample."),
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
+  findings.push(
+    ...(await cacheFindings(input)),
+    ...(await sparseFindings(input)),
+    ...variableFindings(input),
+  );
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
@@ -161,8 +171,17 @@ const leftoverFindings = async ({ count, remove, locks, unlock }: Leftovers): Pr
   return findings.length > 0 ? findings : [ok("leftovers", "Nothing is left of processes that have ended.")];
 };
 
-const agentFinding = async (input: DoctorInput, name: string, run: readonly string[]): Promise<Finding> => {
+const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> => {
   const check = `agent ${name}`;
+  const { run = [], sandbox = false } = input.agents[name] ?? {};
+  const lack = sandbox ? await input.isolation.lacksSandbox() : null;
+  if (lack !== null) return fail(check, `It is to be sandboxed. ${lack.because}`, lack.fix);
+  if (sandbox && !input.isolated)
+    return fail(
+      check,
+      "In your own folder it cannot be sandboxed.",
+      "Set runLedger.workspaceIsolation: true.",
+    );
   const [program = ""] = resolveProgram(run, input.projectDir);
   return (await isProgram(program, input.environment))
     ? ok(check, run.join(" "))

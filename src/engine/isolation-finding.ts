@@ -5,7 +5,7 @@ import { type Finding, fail, ok, warn } from "./findings.js";
 
 export type Rooms = {
   readonly isolated: boolean;
-  readonly isolation: Pick<Isolation, "level" | "lacks">;
+  readonly isolation: Pick<Isolation, "level" | "lacks" | "lacksSandbox">;
 };
 
 const ROOMS: Readonly<Record<IsolationLevel, string>> = {

@@ -1,6 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import type { Redactor } from "../core/redact.js";
+import type { Isolation } from "../pev/isolation/isolation.js";
 import type { Places } from "../pev/places.js";
 import type { Walls } from "../pev/walls/walls.js";
 import type { Agent } from "./agents/agent.js";
@@ -11,6 +12,8 @@ import { agentLogFile } from "./logs.js";
 export type CommandAgentSetting = {
   readonly run: readonly string[];
   readonly env: readonly string[];
+  readonly sandbox: boolean;
+  readonly network: readonly string[];
 };
 
 // Named agents of a project: programs of its settings file, functions of its host. A function wins over a program.
@@ -21,12 +24,14 @@ export const openAgents = (options: {
   readonly logFolder: string;
   readonly places: Places;
   readonly walls: Walls;
+  readonly isolation: Pick<Isolation, "sandbox">;
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, walls, environment, redactor } = options;
+  const { commands, functions, projectDir, logFolder, places, walls, isolation, environment, redactor } =
+    options;
   const agents = new Map<string, Agent>();
-  for (const [name, { run, env }] of Object.entries(commands))
+  for (const [name, { run, env, sandbox, network }] of Object.entries(commands))
     agents.set(
       name,
       commandAgent({
@@ -35,6 +40,8 @@ export const openAgents = (options: {
         projectDir,
         places,
         walls,
+        isolation: sandbox ? isolation : null,
+        network,
         environment,
         logFile: (task) => agentLogFile(logFolder, task),
         redactor,

@@ -69,6 +69,12 @@ export const touchedTests = async (input: {
 const pathsOf = ({ path, from }: ChangedFile): readonly string[] =>
   from === undefined ? [path] : [path, from];
 
+/** Tells what nobody may even add: configuration by its name, and what these globs match. */
+export const judgeFileMatcher = (protect: readonly string[]): ((path: string) => boolean) => {
+  const byWord = matcher(protect);
+  return (path) => judgesByName(path) || byWord(path);
+};
+
 type Rule = Pick<Violation, "rule" | "names">;
 type RuleFor = (
   path: string,

@@ -80,7 +80,7 @@ const passed = (outer: RoomSurroundings["outer"], names: readonly string[]): Rec
 const absoluteOnly = (path: string): string => path.split(delimiter).filter(isAbsolute).join(delimiter);
 
 /** Tools find these below HOME, which is another one in the room; only what exists is pointed at. */
-const toolPointers = (outer: RoomSurroundings["outer"]): Record<string, string> => {
+export const toolPointers = (outer: RoomSurroundings["outer"]): Record<string, string> => {
   const home = outer.HOME ?? homedir();
   const goPath = outer.GOPATH?.split(delimiter)[0] ?? join(home, "go");
   const pointers: readonly (readonly [string, string | undefined])[] = [

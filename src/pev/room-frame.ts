@@ -36,6 +36,8 @@ export type RoomFrameOptions = {
   readonly isolation: Pick<Isolation, "confine" | "online">;
   /** What its processes may read besides what every room sees. */
   readonly reads?: readonly string[];
+  /** What the validator's commands may only read, of all that is in the room: asked before each of them. */
+  readonly readOnly?: () => Promise<readonly string[]>;
   readonly runId: string;
   /** Of the step, or of the criterion. */
   readonly name: string;
@@ -90,8 +92,8 @@ export const openRoomFrame = async (
   room: RegisteredFolder,
 ): Promise<RoomFrame> => {
   const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
-  const { isolation, reads = [] } = options;
-  const { online } = options.isolation;
+  const { isolation, reads = [], readOnly = async () => [] } = options;
+  const { online } = isolation;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
@@ -99,7 +101,8 @@ export const openRoomFrame = async (
   const environment = roomEnvironment({ outer: options.environment, passEnv, scratch, online });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
-  const confinement = await isolation.confine({ environment, folders: [folder], reads });
+  const sight = { environment, folders: [folder], reads };
+  const confinement = await isolation.confine(sight);
   let found: Found = { wall: null, noSpace: false };
   const start: Start = async (call) => {
     const env = { ...environment, ...call.env };
@@ -108,11 +111,19 @@ export const openRoomFrame = async (
     return end;
   };
   const startHeld: Start = (call) => start({ ...call, confinement });
+  const startJudge: Start = async (call) => {
+    const closed = confinement.sandbox === null ? [] : await readOnly();
+    if (closed.length === 0) return startHeld(call);
+    return start({
+      ...call,
+      confinement: await isolation.confine({ ...sight, reads: [...reads, ...closed] }),
+    });
+  };
   const run: RunIn = (cwd, argv, timeoutMs) => start({ argv, cwd, timeoutMs });
   return {
     folder,
     scratch,
-    commandsIn: (cwd) => commandsIn(cwd, { start: startHeld, options }),
+    commandsIn: (cwd) => commandsIn(cwd, { start: startJudge, options }),
     run,
     runHeld: (cwd, argv, timeoutMs) => startHeld({ argv, cwd, timeoutMs }),
     foundAtWalls: () => found,

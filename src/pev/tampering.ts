@@ -28,5 +28,5 @@ export const refuseTampering = async (
 };
 
 /** Tools bring these up to date by themselves, and they decide no test. */
-const LOCKFILE =
+export const LOCKFILE =
   /(^|\/)(Cargo\.lock|go\.sum|go\.work\.sum|package-lock\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|uv\.lock|poetry\.lock|Pipfile\.lock)$/;

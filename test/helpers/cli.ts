@@ -69,13 +69,15 @@ const listener = (): Writable & { heard(): string } => {
 };
 
 const MASKS: readonly (readonly [RegExp, string])[] = [
+  // What the machine reaches.
+  [/level \d, (no isolation|clean room|walls of the kernel|sandbox)/g, "level N"],
   [/\brun_[0-9a-f]{32}\b/g, "RUN"],
   [/\b[0-9a-f]{64}\b/g, "DIGEST"],
   [/\b[0-9a-f]{40}\b/g, "COMMIT"],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z?/g, "TIME"],
   [/\b[\w.]+@terminal/g, "PERSON@terminal"],
   [/\b\d+(\.\d+)?(ms|s|m)(\d+s)? ago */g, "AGO "],
-  [/\(\d+(\.\d+)?(ms|s)\)/g, "(DURATION)"],
+  [/\(\d+(\.\d+)?(ms|s)(?=[),])/g, "(DURATION"],
 ];
 
 const mask = (text: string): string =>

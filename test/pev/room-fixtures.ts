@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
@@ -97,6 +98,7 @@ export const cleanRoomOptions = async (
     disposal: createDisposal(places),
     isolation: isolationOf(folder),
     roomsAhead: { take: async () => undefined },
+    protect: [],
     watched: true,
     runId: "run-1",
     name: "step-1",
@@ -112,6 +114,7 @@ export const cleanRoomOptions = async (
     setup: [],
     share: [],
     cache: [],
+    cone: coneOf([]),
     userBase: null,
     validatorDigest: "digest",
     heldOut: null,

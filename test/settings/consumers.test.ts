@@ -117,6 +117,30 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const run = await driven(app, commandPlan("true"));
     expect(run.steps[0]?.state).toMatchObject({ proposal: { result: `[${shop?.env.XDG_STATE_HOME}]` } });
   },
+  "agents.coder.sandbox": async () => {
+    const app = await project(
+      "agents: { coder: { kind: command, run: [sh, -c, 'ls /proc | grep -c ^[0-9]'], sandbox: true } }\n",
+    );
+    const run = driven(app, commandPlan("true"));
+    if (NO_SANDBOX) await expect(run).rejects.toMatchObject({ code: "isolation_unmet" });
+    else
+      expect((await run).steps[0]?.state).toMatchObject({
+        proposal: { result: expect.stringMatching(/^[1-9]$/) },
+      });
+  },
+  "agents.coder.network": async () => {
+    const server = createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const ask = `const [host, port] = process.env.HTTP_PROXY.slice(7).split(":"); require("http").get({ host, port, path: "http://127.0.0.1:${port}/" }, (answer) => answer.pipe(process.stdout))`;
+    const app = await project(
+      `agents: { coder: { kind: command, run: [node, -e, ${JSON.stringify(ask)}], sandbox: true, network: ["127.0.0.1:${port}"] } }\n`,
+    );
+    const run = driven(app, commandPlan("true"));
+    if (NO_SANDBOX) await expect(run).rejects.toMatchObject({ code: "isolation_unmet" });
+    else expect((await run).steps[0]?.state).toMatchObject({ proposal: { result: "hello" } });
+  },
   "agents.coder.timeout": async () => {
     const app = await project("agents: { coder: { kind: command, run: [sleep, '600'], timeout: 100ms } }\n");
     const run = await driven(app, commandPlan("true"));
@@ -172,6 +196,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     expect((await driven(app, commandPlan("test -f shared/it"))).steps[0]?.state).toMatchObject({
       ...passes,
       verdict: { provision: [{ what: expect.stringMatching(/ \(from the cache\)$/) }] },
+    });
+  },
+  "workspace.sparse": async () => {
+    const app = await project("workspace: { sparse: [src] }\n", done);
+    const judge = "test -f package.json && test -f src/sum.mjs && test ! -e test";
+    expect((await driven(app, commandPlan(judge))).steps[0]?.state).toMatchObject({
+      ...passes,
+      verdict: { provision: [{ what: "sparse: only src, and files on the way" }] },
     });
   },
   "workspace.passEnv": async () => {

@@ -163,6 +163,7 @@ workspace:
       kind: "command",
       run: ["agent", "-p"],
       env: [],
+      sandbox: false,
       timeoutMs: 300_000,
     });
     expect(await readFile(file, "utf8")).toContain("# A weekend.");

@@ -39,3 +39,6 @@ export type AgentOutcome =
 export interface Agent {
   work(task: AgentTask): Promise<AgentOutcome>;
 }
+
+/** In the place of an attempt: all that its agent is told. */
+export const TASK_FILE = "task.json";

@@ -3,10 +3,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Redactor } from "../../core/redact.js";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
+import type { Isolation } from "../../pev/isolation/isolation.js";
 import type { Places } from "../../pev/places.js";
+import type { ProcessCall } from "../../pev/sandbox.js";
 import type { Walls } from "../../pev/walls/walls.js";
 import type { AttemptOfStep } from "../logs.js";
-import type { Agent, AgentTask } from "./agent.js";
+import { type Agent, type AgentTask, TASK_FILE } from "./agent.js";
 
 export type CommandAgentOptions = {
   /** argv; a relative program resolves against the project, see `resolveProgram`. */
@@ -16,6 +18,10 @@ export type CommandAgentOptions = {
   readonly projectDir: string;
   readonly places: Places;
   readonly walls: Walls;
+  /** Makes its sandbox; null when it works as the user. */
+  readonly isolation: Pick<Isolation, "sandbox"> | null;
+  /** Rules of the hosts that it reaches out of its sandbox. */
+  readonly network: readonly string[];
   /** Takes secrets out of what it prints. */
   readonly redactor: Redactor;
   /** The orchestrator's own environment, from which only named variables are taken. */
@@ -33,12 +39,13 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
     // Loaded with the first agent that works: every opening of a ledger comes by here.
     const { runProcess } = await import("../../pev/sandbox.js");
     const argv = resolveProgram(options.run, options.projectDir);
+    const around = await surroundingsOf(options, task, argv);
     const log = await openLog(options.logFile(task));
     try {
       const result = await runProcess({
         argv,
         cwd: task.workspace,
-        env: await environmentOf(options, task),
+        ...around,
         timeoutMs: task.timeoutMs,
         signal: task.signal,
         walls: options.walls,
@@ -96,12 +103,24 @@ export const resolveProgram = (run: readonly string[], projectDir: string): read
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 
+/** A sandboxed one has a home of its own, and its word of the task is read-only like everything but that and the clone. */
+const surroundingsOf = async (
+  options: CommandAgentOptions,
+  task: AgentTask,
+  argv: readonly string[],
+): Promise<Pick<ProcessCall, "env" | "confinement">> => {
+  const env = await environmentOf(options, task);
+  if (options.isolation === null) return { env };
+  const { agentSandbox } = await import("./agent-sandbox.js");
+  return agentSandbox({ ...options, isolation: options.isolation, task, argv, env });
+};
+
 // Exactly what the contract names; nothing secret comes along by accident.
 const environmentOf = async (
   { environment, passEnv }: CommandAgentOptions,
   task: AgentTask,
 ): Promise<Record<string, string>> => {
-  const taskFile = join(task.place, "task.json");
+  const taskFile = join(task.place, TASK_FILE);
   const { signal: _signal, place: _place, ...told } = task;
   await writeFile(taskFile, `${JSON.stringify(told, null, 2)}\n`);
   const passed = ["PATH", "HOME", ...passEnv].flatMap((name) => {

@@ -30,7 +30,7 @@ export type Sandbox = {
 };
 
 /** What one process needs to see: see View. */
-export type Sight = Pick<View, "environment" | "folders" | "reads">;
+export type Sight = Pick<View, "environment" | "folders" | "reads"> & Partial<Pick<View, "programs">>;
 
 /** How safe rooms are here. */
 export interface Isolation {
@@ -43,6 +43,13 @@ export interface Isolation {
   confine(sight: Sight): Promise<Confinement>;
   /** Whether rooms reach any host. */
   readonly online: boolean;
+  /**
+   * The same in a sandbox, whatever the level of rooms is; `network` are the rules of hosts it reaches. Throws
+   * `isolation_unmet` where none can be made.
+   */
+  sandbox(sight: Sight, network: readonly string[]): Promise<Confinement>;
+  /** What the machine lacks for a sandbox. */
+  lacksSandbox(): Promise<Lack | null>;
   /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
   lacks(): Promise<Lack | null>;
 }
@@ -68,12 +75,24 @@ export type IsolationOptions = IsolationSettings & {
 const [WALLED, SANDBOXED] = [2, 3] as const;
 
 export const createIsolation = (options: IsolationOptions): Isolation => {
-  const { minimum, maximum, environment, visible, walls } = options;
-  const network = options.network.map(readHostRule).filter((rule) => rule !== undefined);
+  const { minimum, maximum, environment, visible, walls, network } = options;
   const probe = () => probeIsolation(environment.PATH ?? "");
-  const lacks: Isolation["lacks"] = async () => {
-    const found = maximum < SANDBOXED ? null : await probe();
-    return found?.bubblewrap === null ? found : null;
+  const lacksSandbox = async (): Promise<Lack | null> => {
+    const found = await probe();
+    return found.bubblewrap === null ? found : null;
+  };
+  const lacks: Isolation["lacks"] = async () => (maximum < SANDBOXED ? null : lacksSandbox());
+  const sandbox: Isolation["sandbox"] = async (sight, hosts) => {
+    const found = await probe();
+    if (found.bubblewrap === null)
+      throw new LedgerError("isolation_unmet", `No sandbox can be made here. ${found.because}`, {
+        hint: found.fix,
+      });
+    const view = { programs: [], ...sight, visible, secrets: await secretsOf(options) };
+    const rules = hosts.map(readHostRule).filter((rule) => rule !== undefined);
+    return {
+      sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view), network: rules },
+    };
   };
   const best = async (): Promise<IsolationLevel> => {
     if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
@@ -90,12 +109,10 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
     level,
     lacks,
     online: network.length > 0,
-    confine: async (sight) => {
-      const { bubblewrap } = (await level(true)) === SANDBOXED ? await probe() : { bubblewrap: null };
-      if (bubblewrap === null) return { sandbox: null };
-      const secrets = await secretsOf(options);
-      return { sandbox: { bubblewrap, mounts: await viewMounts({ ...sight, visible, secrets }), network } };
-    },
+    lacksSandbox,
+    sandbox,
+    confine: async (sight) =>
+      (await level(true)) === SANDBOXED ? sandbox(sight, network) : { sandbox: null },
   };
 };
 

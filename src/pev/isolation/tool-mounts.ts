@@ -40,6 +40,17 @@ export const toolMounts = async (environment: Environment): Promise<readonly Mou
   return [...written, ...reads.flat()];
 };
 
+/** What is installed by itself lies in a folder of its own, with `bin` in it; a single file is shown as that. */
+export const programMounts = async (files: readonly string[]): Promise<readonly Mount[]> => {
+  const found = await Promise.all(files.map((file) => realpath(file).catch(() => undefined)));
+  const paths = found.flatMap((file) => {
+    if (file === undefined) return [];
+    const folder = dirname(file);
+    return basename(folder) === "bin" ? [file, dirname(folder)] : [file];
+  });
+  return paths.map((path): Mount => ({ kind: "read", path }));
+};
+
 /** A link may lie in a folder that is shown anyway, and so may what it leads to. */
 const shownAt = async (path: string): Promise<readonly Mount[]> => {
   const source = await realpath(path).catch(() => undefined);

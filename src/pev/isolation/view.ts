@@ -2,11 +2,13 @@ import { realpath } from "node:fs/promises";
 import type { Mount } from "./bubblewrap.js";
 import { isWithin, layered } from "./layers.js";
 import { systemMounts } from "./system-mounts.js";
-import { toolMounts } from "./tool-mounts.js";
+import { programMounts, toolMounts } from "./tool-mounts.js";
 
 export type View = {
   /** Of the process: its PATH and its pointers to tools say what it needs. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Files that are started, with what lies around them where programs are installed. */
+  readonly programs: readonly string[];
   /** All it can write to. Absolute and resolved, as are the others. */
   readonly folders: readonly string[];
   /** Read-only, wherever they lie. */
@@ -26,11 +28,13 @@ export type Secrets = {
 
 // What a process finds in its file system: this list and nothing else. Of two that lie in each other the inner one holds.
 export const viewMounts = async (view: View): Promise<readonly Mount[]> => {
-  const { environment, folders, reads, visible, secrets } = view;
+  const { environment, programs, folders, reads, visible, secrets } = view;
   const { home, checkout, kept } = secrets;
   const named = (await existing(visible)).filter((path) => !kept.some((one) => isWithin(path, one)));
   const concealed = [home, checkout].filter((path) => !named.includes(path));
-  const tools = (await toolMounts(environment)).filter(({ path }) => isHarmless(path, secrets));
+  const tools = [...(await toolMounts(environment)), ...(await programMounts(programs))].filter(({ path }) =>
+    isHarmless(path, secrets),
+  );
   return layered([
     ...(await systemMounts()),
     ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),

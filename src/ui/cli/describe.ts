@@ -59,6 +59,17 @@ export const timeOf = (iso: string): string => iso.replace("T", " ");
 export const verdictLine = ({ outcome, reason, message }: Verdict): string =>
   `${outcome}${outcome === "passed" ? "" : ` [${reason}]`}: ${message}`;
 
+const ROOMS: Readonly<Record<Verdict["isolationLevel"], string>> = {
+  0: "no isolation",
+  1: "clean room",
+  2: "walls of the kernel",
+  3: "sandbox",
+};
+
+/** How safe the room of a verdict was. */
+export const isolationTold = ({ isolationLevel }: Verdict): string =>
+  `level ${isolationLevel}, ${ROOMS[isolationLevel]}`;
+
 /** What a verdict found out about its tests, beyond their counts: pairs of a name and words, not made harmless yet. */
 export const testsTold = (found: TestsFound): readonly (readonly [string, string])[] => {
   const { runs, turnedGreen, retried, canary, heldOut } = found;

@@ -313,18 +313,22 @@ describe("status", () => {
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
                  agents.maker.env              []                                                                              default
+                 agents.maker.sandbox          false                                                                           default
                  agents.maker.timeout          30m                                                                             default
                  agents.liar.kind              command                                                                         project
                  agents.liar.run               [sh, -c, 'echo "All done, tests pass!"']                                        project
                  agents.liar.env               []                                                                              default
+                 agents.liar.sandbox           false                                                                           default
                  agents.liar.timeout           30m                                                                             default
                  agents.breaker.kind           command                                                                         project
                  agents.breaker.run            [sh, -c, echo "no disk" >&2; exit 7]                                            project
                  agents.breaker.env            []                                                                              default
+                 agents.breaker.sandbox        false                                                                           default
                  agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.cache               []                                                                              default
+                 workspace.sparse              []                                                                              default
                  workspace.passEnv             []                                                                              default
       Isolation  isolation.minimum             0                                                                               default
                  isolation.maximum             3                                                                               default
@@ -376,6 +380,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
             "liar": {
@@ -384,6 +389,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
             "maker": {
@@ -392,6 +398,7 @@ describe("status", () => {
               "run": [
                 "string",
               ],
+              "sandbox": "boolean",
               "timeout": "string",
             },
           },
@@ -437,6 +444,7 @@ describe("status", () => {
             "passEnv": [],
             "setup": [],
             "share": [],
+            "sparse": [],
           },
         },
         "shadow": "boolean",

@@ -93,6 +93,7 @@ describe("show", () => {
       a     verified  maker  artifact_exists  1         "out/a.txt" is there, 5 bytes.
       b     verified  maker  artifact_exists  1         "out/b.txt" is there, 5 bytes.
 
+      isolation  level N
       criterion  met: a is there
       note       reviewed = by ada
       head       COMMIT
@@ -112,7 +113,8 @@ describe("show", () => {
       a     failed   liar   artifact_exists  2         There is no file "out/a.txt".
       b     pending  maker  artifact_exists  -
 
-      head  COMMIT
+      isolation  level N
+      head       COMMIT
       "
     `);
   });
@@ -224,7 +226,7 @@ describe("logs", () => {
     expect(await said()).toMatchInlineSnapshot(`
       "— agent, attempt 2 —
       All done, tests pass!
-      — judge, failed [artifact_missing]: There is no file "out/a.txt". (DURATION) —
+      — judge, failed [artifact_missing]: There is no file "out/a.txt". (DURATION, level N) —
       "
     `);
     expect(await said("--attempt", "1")).toContain("— agent, attempt 1 —\nAll done");

@@ -19,6 +19,7 @@ import {
   agoOf,
   blockedWords,
   headline,
+  isolationTold,
   lastWord,
   statusCell,
   testsTold,
@@ -116,9 +117,19 @@ export const showRun = async (
   return EXIT.done;
 };
 
+/** A run's evidence is as good as its least safe room. */
+const isolationRow = ({ steps, criteria }: Run): readonly (readonly Cell[])[] => {
+  const verdicts = [...steps, ...criteria].flatMap(({ state }) =>
+    "verdict" in state && state.verdict !== null ? [state.verdict] : [],
+  );
+  const [least] = [...verdicts].sort((a, b) => a.isolationLevel - b.isolationLevel);
+  return least === undefined ? [] : [["isolation", isolationTold(least)]];
+};
+
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
+  ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
     "waiver",
@@ -258,7 +269,11 @@ export const printLogs = async (
   if (verdict === null) return EXIT.done;
   printLine(
     output,
-    paint(output, "grey", `— judge, ${verdictLine(verdict)} (${formatDuration(verdict.durationMs)}) —`),
+    paint(
+      output,
+      "grey",
+      `— judge, ${verdictLine(verdict)} (${formatDuration(verdict.durationMs)}, ${isolationTold(verdict)}) —`,
+    ),
   );
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));

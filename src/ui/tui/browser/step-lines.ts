@@ -7,7 +7,7 @@ import {
   type Verdict,
   type WorkedStep,
 } from "../../../index.js";
-import { agentWords, testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
+import { agentWords, isolationTold, testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
 import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
@@ -140,6 +140,7 @@ export const verdictLines = (verdict: Verdict, columns: number): readonly Line[]
       wrap(told(words), columns - FACT_COLUMNS).map((line, at) => fact(at === 0 ? name : "", line)),
     ),
     fact("took", formatDuration(verdict.durationMs)),
+    fact("isolation", isolationTold(verdict)),
     fact("judge", `${verdict.validator.type} ${told(verdict.validator.target)}`.trim()),
     ...(verdict.proposalSeq === null ? [] : [fact("proposal", String(verdict.proposalSeq))]),
     ...(verdict.commit === null ? [] : [fact("commit", verdict.commit, "dim")]),

@@ -1,0 +1,55 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { LedgerError } from "../../core/errors.js";
+import type { Isolation } from "../../pev/isolation/isolation.js";
+import { toolPointers } from "../../pev/room-environment.js";
+import type { ProcessCall } from "../../pev/sandbox.js";
+import { programPath } from "../../pev/walls/program-path.js";
+import { type AgentTask, TASK_FILE } from "./agent.js";
+
+type Agent = {
+  readonly isolation: Pick<Isolation, "sandbox">;
+  readonly projectDir: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Rules of the hosts it reaches. */
+  readonly network: readonly string[];
+  readonly task: Pick<AgentTask, "workspace" | "place">;
+  /** As the settings have it, and with files of the project named absolutely. */
+  readonly run: readonly string[];
+  readonly argv: readonly string[];
+  /** What it would see outside. */
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/**
+ * What an agent in a sandbox sees: its clone and a home of its own to write to, what it is told, its program, the tools of
+ * the machine. What lies beside its clone says how that is captured, so it is not shown.
+ */
+export const agentSandbox = async ({
+  isolation,
+  projectDir,
+  environment,
+  network,
+  task,
+  run,
+  argv,
+  env,
+}: Agent): Promise<Required<Pick<ProcessCall, "env" | "confinement">>> => {
+  if (task.workspace === projectDir)
+    throw new LedgerError("isolation_unmet", "An agent that works in your own folder cannot be sandboxed.", {
+      hint: "Set runLedger.workspaceIsolation: true, or take out the agent's sandbox.",
+    });
+  const home = join(task.place, "home");
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const inside = { ...toolPointers(environment), ...env, HOME: home };
+  const [program = ""] = argv;
+  const started = programPath(program, task.workspace, env.PATH);
+  const sight = {
+    environment: inside,
+    programs: started === undefined ? [] : [started],
+    folders: [task.workspace, home],
+    reads: [join(task.place, TASK_FILE), ...argv.filter((word, at) => word !== run[at])],
+  };
+  const confinement = await isolation.sandbox(sight, network);
+  return { env: inside, confinement };
+};
