@@ -4,11 +4,14 @@ import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { createRedactor } from "../../dist/src/core/redact.js";
 import { openCleanRoom } from "../../dist/src/pev/clean-room.js";
 import { createDisposal } from "../../dist/src/pev/disposal.js";
 import { openPrivateStore } from "../../dist/src/pev/git.js";
 import { openPlaces } from "../../dist/src/pev/places.js";
 import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
+import { openWalls } from "../../dist/src/pev/walls/walls.js";
+import { LIMITS } from "../limits.mjs";
 import { median, millis, paired, row } from "../measure.mjs";
 import { commitEdit, makeProject } from "../project.mjs";
 
@@ -76,6 +79,12 @@ const openRooms = async (files) => {
     base: head,
     places,
     disposal,
+    // What a sandbox adds is a row of its own.
+    isolation: { confine: async () => ({ sandbox: null }) },
+    protect: [],
+    walls: openWalls(LIMITS),
+    redactor: createRedactor([]),
+    ownFiles: [],
     runId: "run",
     name: "step",
     environment: process.env,

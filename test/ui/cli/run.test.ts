@@ -226,7 +226,7 @@ describe("what run refuses", () => {
         steps[1].id: found "b c", expected letters, digits, "-" and "_", beginning with a letter or digit, at most 64
         steps[1].goal: found "", expected text that is not blank
         steps[1].validator.type: found "test_pas", expected one of "build_pass", "test_pass", "file_changed", "artifact_exists", "command_pass", "orchestrator_approval"; did you mean "test_pass"?
-        steps[1].extra: found an unknown key, expected one of "id", "goal", "owner_agent", "depends_on", "tool_profile", "validator", "may_change", "max_retries", "timeout", "agent_timeout"
+        steps[1].extra: found an unknown key, expected one of "id", "goal", "owner_agent", "depends_on", "tool_profile", "validator", "may_change", "max_retries", "candidates", "pick", "timeout", "agent_timeout"
         steps[0].owner_agent: found "makr", expected one of "maker", "liar", "breaker", "waiter"; did you mean "maker"?
         steps[2].depends_on[0]: found "nobody", expected the id of a step
       hint: Mend every defect and hand it in again.
