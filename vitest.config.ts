@@ -17,8 +17,8 @@ const closingLine: Reporter = {
 };
 
 /**
- * Whole attacks, validators against every cheat, whole projects of other languages, hosts killed between two writes, bombs of every kind, real shells and terminals, every command
- * at every kind of output: minutes, so they run apart (`npm run test:slow`).
+ * Validators against every cheat, whole projects of other languages, hosts killed between two writes, bombs of every kind, real
+ * shells and terminals, every command at every kind of output: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
   "test/pev/selftest{,-languages}.test.ts",
@@ -27,7 +27,7 @@ const SLOW = [
   "test/settings/json-schema.test.ts",
   "test/ui/cli/{completion,printing}.test.ts",
   "test/ui/tui/**/tmux.test.ts",
-  "test/scenarios/{cheats,cheats-elsewhere,cheats-judges,held-out,planted-git,real-projects,secrets,tampering,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",

@@ -27,7 +27,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
-export type { TestsFound, Verdict } from "./core/verdict.js";
+export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";

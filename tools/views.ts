@@ -72,6 +72,7 @@ export const verdictView = (verdict: Verdict) => ({
   tests: verdict.tests === undefined ? null : testsView(verdict.tests),
   missing: verdict.missing.slice(0, limit.PATHS_LISTED),
   protected_paths: verdict.protectedPaths.slice(0, limit.PATHS_LISTED),
+  violations: (verdict.violations ?? []).slice(0, limit.PATHS_LISTED),
   conflicts: verdict.conflicts.map(({ path, stepId }) => ({ path, step_id: stepId })),
   command: verdict.command,
   commit: verdict.commit,

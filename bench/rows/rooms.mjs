@@ -80,7 +80,7 @@ const openRooms = async (files) => {
     places,
     disposal,
     // What a sandbox adds is a row of its own.
-    isolation: { confine: async () => ({ sandbox: null }) },
+    isolation: { online: false, confine: async () => ({ sandbox: null }) },
     protect: [],
     walls: openWalls(LIMITS),
     redactor: createRedactor([]),

@@ -11,6 +11,17 @@ export const ProjectPath = textUpTo(limit.TARGET_CHARS).superRefine((path, conte
 /** A glob over paths of the project. */
 export const ProjectGlob = ProjectPath.superRefine((glob, context) => tell(context, globProblem(glob)));
 
+/** `package.json#dependencies`: a glob for files of that name, and one of their keys. */
+export const PACKAGE_KEY = /^((?:.*\/)?package\.json)#([\w@./-]+)$/;
+
+/** A glob, or one key of a package.json. Of other files of that kind nobody could tell which key a change is about. */
+export const MayChangeEntry = ProjectGlob.superRefine((entry, context) => {
+  const isOfFile = MANIFEST_KEY.test(entry) && !PACKAGE_KEY.test(entry);
+  tell(context, isOfFile ? `"package.json#KEY", or the whole file` : undefined);
+});
+
+const MANIFEST_KEY = /\.(json|toml|mod|xml|cfg|lock|ya?ml|txt)#[^/]*$/i;
+
 /** What a toolchain is told to build or test; empty means its default. */
 export const Selector = textUpTo(limit.TARGET_CHARS).superRefine((path, context) =>
   tell(context, path === "" ? undefined : (notNegated(path) ?? problemOf(path))),

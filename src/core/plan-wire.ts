@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { exactDuration } from "./duration.js";
 import * as limit from "./limits.js";
-import { ProjectGlob } from "./paths.js";
+import { MayChangeEntry, ProjectGlob } from "./paths.js";
 import { raceOf, raceWire, WireCandidates } from "./plan-race.js";
 import { validatorWire, WireCriterionValidator, WireValidator } from "./plan-validator.js";
 import { type CriterionSpec, type Plan, type StepSpec, ToolProfile, type ValidatorSpec } from "./spec.js";
@@ -11,6 +11,7 @@ import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textOf } from "./wi
 const MAX_RETRIES = 2;
 
 const Globs = listOf(ProjectGlob, limit.GLOBS_PER_LIST);
+const Leave = listOf(MayChangeEntry, limit.GLOBS_PER_LIST);
 const Id = z.string().refine(isId, ID_WORDS);
 
 const Timeout = readAs(`a duration such as "2m" or whole seconds, at most a day`, (value) =>
@@ -19,8 +20,8 @@ const Timeout = readAs(`a duration such as "2m" or whole seconds, at most a day`
 
 const MayChange = z
   .union([
-    Globs.transform((paths) => ({ paths, only: false })),
-    closed({ paths: Globs, only: z.boolean().default(false) }),
+    Leave.transform((paths) => ({ paths, only: false })),
+    closed({ paths: Leave, only: z.boolean().default(false) }),
   ])
   .default({ paths: [], only: false });
 

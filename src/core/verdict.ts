@@ -138,6 +138,52 @@ export const nothingRan = (): Omit<Judgement, "outcome" | "reason" | "message"> 
 export const IsolationLevel = z.literal([0, 1, 2, 3]);
 export type IsolationLevel = z.infer<typeof IsolationLevel>;
 
+/** Something protected that a proposal changed without leave. */
+export const Violation = z.strictObject({
+  path: z.string(),
+  /** A rename names both of its paths. */
+  change: z.enum(["added", "modified", "deleted", "renamed"]),
+  /**
+   * What protects it: configuration of judges (by default), a glob of the plan or of the settings, a test of the base (by its
+   * name, by the tests that ran in it, or as a part of the file), a program that a judge starts, keys of package.json.
+   */
+  rule: z.enum([
+    "judge_config",
+    "plan",
+    "settings",
+    "base_test",
+    "held_tests",
+    "inline_tests",
+    "judge_program",
+    "package_json",
+  ]),
+  /** The glob, or the keys (none when package.json cannot be read). */
+  names: z.array(z.string()),
+});
+export type Violation = z.infer<typeof Violation>;
+
+/** Why it is protected, in a few words. */
+export const protectedAs = ({ rule, names }: Pick<Violation, "rule" | "names">): string => {
+  switch (rule) {
+    case "judge_config":
+      return "configuration of judges and builds";
+    case "plan":
+      return `protected by the plan: ${names.join(", ")}`;
+    case "settings":
+      return `protected by the settings: ${names.join(", ")}`;
+    case "base_test":
+      return "a test of the base";
+    case "held_tests":
+      return "it held tests at the base";
+    case "inline_tests":
+      return "the tests inside of it";
+    case "judge_program":
+      return "a judge starts it";
+    case "package_json":
+      return names.length === 0 ? "it cannot be read" : names.join(", ");
+  }
+};
+
 export const Conflict = z.strictObject({
   path: z.string(),
   /** The step whose verified commit touched the same path, when one did. */
@@ -168,6 +214,8 @@ export const Verdict = Judgement.extend({
   isolationLevel: IsolationLevel,
   /** Protected paths that the proposal touched without leave. */
   protectedPaths: z.array(z.string()),
+  /** The same with their reasons; verdicts of older versions have none. */
+  violations: z.array(Violation).optional(),
   conflicts: z.array(Conflict),
   provision: z.array(ProvisionRecord),
   durationMs: z.int().min(0),

@@ -13,7 +13,12 @@ export type CommandAgentSetting = {
   readonly run: readonly string[];
   readonly env: readonly string[];
   readonly sandbox: boolean;
+  readonly network: readonly string[];
 };
+
+/** Hosts can only be kept from within a sandbox. */
+export const isSandboxed = (agent: Pick<CommandAgentSetting, "sandbox" | "network"> | undefined): boolean =>
+  agent !== undefined && (agent.sandbox || agent.network.length > 0);
 
 // Named agents of a project: programs of its settings file, functions of its host. A function wins over a program.
 export const openAgents = (options: {
@@ -30,7 +35,7 @@ export const openAgents = (options: {
   const { commands, functions, projectDir, logFolder, places, walls, isolation, environment, redactor } =
     options;
   const agents = new Map<string, Agent>();
-  for (const [name, { run, env, sandbox }] of Object.entries(commands))
+  for (const [name, { run, env, sandbox, network }] of Object.entries(commands))
     agents.set(
       name,
       commandAgent({
@@ -39,7 +44,8 @@ export const openAgents = (options: {
         projectDir,
         places,
         walls,
-        isolation: sandbox ? isolation : null,
+        isolation: isSandboxed({ sandbox, network }) ? isolation : null,
+        network,
         environment,
         logFile: (task) => agentLogFile(logFolder, task),
         redactor,

@@ -7,7 +7,7 @@ import type { Git } from "./git.js";
 import type { HeldOut } from "./held-out.js";
 import { layFiles, layFilesOver } from "./lay-files.js";
 import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
-import { isTestByName } from "./protect.js";
+import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { judgeFiles, standingFiles } from "./read-only.js";
 import {

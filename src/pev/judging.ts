@@ -11,13 +11,15 @@ import {
   type Judgement,
   nothingRan,
   type ProvisionRecord,
+  protectedAs,
   type Verdict,
   type VerdictReason,
+  type Violation,
 } from "../core/verdict.js";
 import { FREE_SPACE, heldByWalls } from "./at-a-wall.js";
 import type { Git } from "./git.js";
 import { type ObjectReader, withObjects } from "./object-reader.js";
-import { changedFiles, commitTree, filesWith, keep, mergeOnto, touchedBy } from "./objects.js";
+import { changedFiles, commitTree, filesWith, keep, listTree, mergeOnto, touchedBy } from "./objects.js";
 import type { Project } from "./project.js";
 import { checkProtection, touchedTests } from "./protect.js";
 import { PROVISION_HINT } from "./provision.js";
@@ -156,15 +158,18 @@ const protectionRefusal = async (
   const found = await checkProtection({
     changed: filesChanged === 0 ? [] : await changedFiles({ store, from: base, to: commit }),
     step: step.spec,
-    protect: [...run.protect, ...project.protect],
+    protect: { plan: run.protect, settings: project.protect },
+    base: (await listTree(store, base)).map(({ path }) => path),
     validators: [...run.steps, ...run.criteria].map(({ spec }) => spec.validator),
     read: (side, path) => readText(objects, side === "before" ? base : commit, path),
   });
-  if (found.protectedPaths.length > 0)
+  if (found.violations.length > 0) {
+    const told = found.violations.map((one) => `${one.path} (${protectedAs(one)})`);
     return {
-      ...refused("protected", `The change touches protected paths: ${listed(found.protectedPaths)}.`),
-      ...undoing(found.protectedPaths),
+      ...refused("protected", `The change touches protected paths: ${listed(told)}.`),
+      ...undoing(found.violations),
     };
+  }
   if (found.outside.length > 0)
     return {
       ...refused(
@@ -176,10 +181,14 @@ const protectionRefusal = async (
   return null;
 };
 
-const undoing = (paths: readonly string[]): Judged => ({
-  hint: "Undo these changes; what judges the work may only be changed by a step that says so in may_change.",
-  protectedPaths: paths.slice(0, limit.PATHS_LISTED),
-});
+const undoing = (violations: readonly Violation[]): Judged => {
+  const named = violations.slice(0, limit.PATHS_LISTED);
+  return {
+    hint: "Undo these changes; what judges the work may only be changed by a step that says so in may_change.",
+    protectedPaths: named.map(({ path }) => path),
+    violations: named,
+  };
+};
 
 /** What people write is smaller; a package.json that is not cannot be compared and so counts as changed. */
 const TEXT_BYTES_MAX = 1_048_576;
@@ -293,8 +302,16 @@ const heldToItsTests = async (
     touchedTests({ judgedBy, mayChange, readBase: (path) => readText(objects, candidate.base, path) }),
   );
   if (touched.length === 0) return judgement;
+  const violations = touched.map(
+    (path): Violation => ({
+      path,
+      change: "modified",
+      rule: "held_tests",
+      names: [],
+    }),
+  );
   const message = `The change touches files that held tests at the base: ${listed(touched)}.`;
-  return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(touched) };
+  return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(violations) };
 };
 
 const notProvisioned = ({ what }: ProvisionRecord): Judgement => ({

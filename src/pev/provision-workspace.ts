@@ -40,7 +40,7 @@ export const provisionWorkspace = async (
   await noteIncluded(placeFolder, tree, included);
   const scratch = join(placeFolder, "setup");
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
-  const env = roomEnvironment({ outer: environment, scratch, passEnv });
+  const env = roomEnvironment({ outer: environment, scratch, passEnv, online: isolation.online });
   const place = { places, folder: placeFolder, runId: run.runId, stepId: step.spec.id };
   const confinement = await isolation.confine({ environment: env, folders: [tree, scratch], reads: [] });
   const call = { cwd: tree, env, place, walls, signal, redactor };

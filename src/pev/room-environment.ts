@@ -8,6 +8,8 @@ export type RoomSurroundings = {
   /** Holds `home`, `tmp` and Go's cache; thrown away with the room, so nothing in it reaches another verdict. */
   readonly scratch: string;
   readonly passEnv: readonly string[];
+  /** Whether it reaches hosts where downloads come from: then tools need not stay offline. */
+  readonly online: boolean;
 };
 
 /**
@@ -16,10 +18,15 @@ export type RoomSurroundings = {
  * "Read-only" is a request here, kept by tools that honour these switches; at isolation level 1 nothing enforces it, and a
  * hostile program of the same user can write wherever that user can.
  */
-export const roomEnvironment = ({ outer, scratch, passEnv }: RoomSurroundings): Record<string, string> => ({
+export const roomEnvironment = ({
+  outer,
+  scratch,
+  passEnv,
+  online,
+}: RoomSurroundings): Record<string, string> => ({
   ...passed(outer, passEnv),
-  ...toolPointers(outer),
-  ...OFFLINE,
+  ...(online ? withoutDownloads(toolPointers(outer)) : { ...toolPointers(outer), ...OFFLINE }),
+  ...QUIET,
   PATH: absoluteOnly(outer.PATH ?? SYSTEM_PATH),
   HOME: join(scratch, "home"),
   TMPDIR: join(scratch, "tmp"),
@@ -43,6 +50,19 @@ const OFFLINE = {
   PIP_NO_INDEX: "1",
   MAVEN_ARGS: "--offline",
   npm_config_offline: "true",
+};
+
+/** Who may download writes what he gets into the room, and nobody else's cache. */
+const withoutDownloads = (pointers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(pointers).filter(([name]) => !DOWNLOADS.has(name)));
+const DOWNLOADS: ReadonlySet<string> = new Set([
+  "GOMODCACHE",
+  "CARGO_HOME",
+  "npm_config_cache",
+  "MAVEN_OPTS",
+]);
+
+const QUIET = {
   npm_config_logs_max: "0",
   npm_config_update_notifier: "false",
   // Else Python writes compiled files beside the sources it reads.

@@ -33,7 +33,7 @@ export type RoomFrameOptions = {
   readonly walls: Walls;
   /** Rooms that have served are handed over to it. */
   readonly disposal: Disposal;
-  readonly isolation: Pick<Isolation, "confine">;
+  readonly isolation: Pick<Isolation, "confine" | "online">;
   /** What its processes may read besides what every room sees. */
   readonly reads?: readonly string[];
   /** What the validator's commands may only read, of all that is in the room: asked before each of them. */
@@ -93,11 +93,12 @@ export const openRoomFrame = async (
 ): Promise<RoomFrame> => {
   const { places, runId, name, passEnv, cacheFolder, signal, walls, redactor } = options;
   const { isolation, reads = [], readOnly = async () => [] } = options;
+  const { online } = isolation;
   const { path: folder } = room;
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part));
-  const environment = roomEnvironment({ outer: options.environment, passEnv, scratch });
+  const environment = roomEnvironment({ outer: options.environment, passEnv, scratch, online });
   const place: ProcessPlace = { places, folder, runId, stepId: name };
   const files = treeFiles(scratch);
   const sight = { environment, folders: [folder], reads };

@@ -8,8 +8,9 @@ import type { Redactor } from "../core/redact.js";
 import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
 import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
-import type { Confinement } from "./isolation/isolation.js";
+import type { Confinement, Sandbox } from "./isolation/isolation.js";
 import { endOfSandboxed, readStatus, type SandboxStatus } from "./isolation/status.js";
+import { openWayOut, type WayOut } from "./network/way-out.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
@@ -82,11 +83,17 @@ export const runProcess = async (call: ProcessCall): Promise<ProcessEnd> => {
   const { places, folder, runId, stepId } = call.place;
   const token = randomUUID();
   const step = stepId === undefined ? {} : { stepId };
+  if (programPath(call.argv[0] ?? "", call.cwd, call.env.PATH) === undefined)
+    return { ...NEVER_STARTED, notFound: true };
   const groups = [...(await call.walls.groupsOf(token))];
   const { id } = await places.register({ kind: "process", path: folder, token, groups, runId, ...step });
   try {
+    const wayOut = await wayOutOf(call);
     const walls = await call.walls.raise({ token, folder });
-    return await superviseProcess(call, walls, token, id).finally(walls.fall);
+    return await superviseProcess(call, { walls, wayOut, token, placeId: id }).finally(async () => {
+      await walls.fall();
+      await wayOut?.close();
+    });
   } finally {
     await places.remove(id);
   }
@@ -114,16 +121,26 @@ const requireFolder = async (cwd: string): Promise<void> => {
     throw new LedgerError("workspace_unfit", `There is no folder ${cwd} to work in.`);
 };
 
-const superviseProcess = async (
-  call: ProcessCall,
-  walls: RaisedWalls,
-  token: string,
-  placeId: string,
-): Promise<ProcessEnd> => {
+/** Whom the settings let out of its sandbox, to some hosts. */
+const wayOutOf = async ({ confinement }: ProcessCall): Promise<WayOut | null> => {
+  const rules = confinement?.sandbox?.network ?? [];
+  return rules.length === 0 ? null : openWayOut(rules);
+};
+
+/** What stands around one process. */
+type Around = {
+  readonly walls: RaisedWalls;
+  readonly wayOut: WayOut | null;
+  readonly token: string;
+  readonly placeId: string;
+};
+
+const superviseProcess = async (call: ProcessCall, around: Around): Promise<ProcessEnd> => {
+  const { walls, token, placeId } = around;
   const startedAt = performance.now();
-  const child = await start(call, walls, token);
+  const child = await start(call, around);
   if (child === "not found") return { ...NEVER_STARTED, notFound: true };
-  const output = collectOutput(child, call, walls);
+  const output = collectOutput(child, call, around);
   const status = statusOf(child);
   const since = startOf(child.pid);
   const exiting = exitOf(
@@ -186,13 +203,13 @@ type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: num
 
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
 
-const start = async (call: ProcessCall, walls: RaisedWalls, token: string): Promise<Child | "not found"> => {
-  const env: Readonly<Record<string, string>> = { ...call.env, [MARKER]: token };
-  if (programPath(call.argv[0] ?? "", call.cwd, env.PATH) === undefined) return "not found";
+const start = async (call: ProcessCall, { walls, wayOut, token }: Around): Promise<Child | "not found"> => {
+  const env = { ...call.env, ...wayOut?.environment, [MARKER]: token };
   const { sandbox = null } = call.confinement ?? {};
-  const held =
-    sandbox === null ? call.argv : bubblewrapArgv(sandbox.bubblewrap, sandbox.mounts, call.cwd, call.argv);
-  const [program = "", ...args] = walls.around(held, env);
+  const [program = "", ...args] = walls.around(
+    sandbox === null ? call.argv : inside(call, sandbox, wayOut),
+    env,
+  );
   try {
     const child = spawn(program, args, {
       cwd: call.cwd,
@@ -209,6 +226,15 @@ const start = async (call: ProcessCall, walls: RaisedWalls, token: string): Prom
     });
   }
 };
+
+const inside = (
+  { argv, cwd }: ProcessCall,
+  { bubblewrap, mounts }: Sandbox,
+  wayOut: WayOut | null,
+): readonly string[] =>
+  wayOut === null
+    ? bubblewrapArgv(bubblewrap, mounts, cwd, argv)
+    : bubblewrapArgv(bubblewrap, [...mounts, wayOut.mount], cwd, wayOut.around(argv));
 
 /** It may have ended already; until it is reaped its start can still be read. */
 const startOf = (pid: number): number =>
@@ -265,7 +291,7 @@ const exitOf = (
     if (call.signal?.aborted) cancel();
   });
 
-const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
+const collectOutput = (child: Child, call: ProcessCall, { walls, wayOut }: Around) => {
   const log = new OutputLog();
   const stdout = new HeadBytes(call.stdoutBytesMax ?? 0);
   // Both streams through one, because they are kept as one.
@@ -275,6 +301,7 @@ const collectOutput = (child: Child, call: ProcessCall, walls: RaisedWalls) => {
     log.add(chunk);
     call.onOutput?.(chunk);
   };
+  wayOut?.onRefused((sentence) => say(redacting.push(Buffer.from(`${sentence}\n`))));
   const streams = [child.stdout, child.stderr];
   for (const stream of streams) {
     stream.on("data", (chunk: Buffer) => {

@@ -9,13 +9,17 @@ const AGE_MAX_MS = 86_400_000;
 export const shortLivedName = (prefix: string): string =>
   `${prefix}${encodeURIComponent(ownerOfThisProcess())}.`;
 
+/** Whether it is certain that the process which gave this name, with this prefix, has ended. */
+export const isOrphan = (name: string, prefix: string): boolean =>
+  name.startsWith(prefix) && ownerIsDead(ownerIn(name.slice(prefix.length)));
+
 // A process that was killed removes nothing. Whoever comes next does, and leaves alone what a living one may be using.
 // What a git of the dead one's is still writing to goes another time.
 export const removeOrphans = async (folder: string, prefix: string): Promise<void> => {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(prefix)) continue;
     const path = join(folder, name);
-    if (ownerIsDead(ownerIn(name.slice(prefix.length))) || (await isOld(path)))
+    if (isOrphan(name, prefix) || (await isOld(path)))
       await rm(path, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
   }
 };

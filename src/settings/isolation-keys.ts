@@ -2,7 +2,7 @@ import * as z from "zod";
 import { IsolationLevel } from "../core/verdict.js";
 import { closed } from "../core/wire.js";
 import { type About, described, list } from "./kinds.js";
-import { ENTRIES_MAX, VisiblePath } from "./values.js";
+import { ENTRIES_MAX, ReachableHost, VisiblePath } from "./values.js";
 
 /** How safe rooms are, and must be. */
 export type IsolationSettings = {
@@ -12,11 +12,15 @@ export type IsolationSettings = {
   readonly maximum: IsolationLevel;
   /** Absolute paths that sandboxed rooms may read. */
   readonly visible: readonly string[];
+  /** Hosts that sandboxed rooms may reach. */
+  readonly network: readonly string[];
 };
 
 const isolationLevel = (about: About, min: IsolationLevel) =>
   described("number", about, z.int().min(min).max(ISOLATION_MAX).pipe(IsolationLevel));
 const ISOLATION_MAX = 3;
+
+export const reachableHosts = (about: About) => list("words", about, ReachableHost, ENTRIES_MAX).default([]);
 
 export const IsolationKeys = closed({
   minimum: isolationLevel(
@@ -43,4 +47,8 @@ export const IsolationKeys = closed({
     VisiblePath,
     ENTRIES_MAX,
   ).default([]),
+  network: reachableHosts({
+    title: "Network",
+    description: "Hosts that sandboxed rooms may reach: example.com, *.example.com, host:port; else none.",
+  }),
 });

@@ -5,7 +5,7 @@ import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { settingGroups } from "./groups.js";
-import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
+import { IsolationKeys, type IsolationSettings, reachableHosts } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
 import { RolloutKeys } from "./rollout-keys.js";
@@ -26,6 +26,8 @@ type AgentSettings = {
   readonly env: readonly string[];
   /** Held as rooms are at isolation level 3; never started where that cannot be. */
   readonly sandbox: boolean;
+  /** Hosts that it reaches from its sandbox; any of them means that it has one. */
+  readonly network: readonly string[];
   /** Its own limit, or else `agentTimeout`. */
   readonly timeoutMs: number;
 };
@@ -94,6 +96,10 @@ const Agent = closed({
     },
     false,
   ),
+  network: reachableHosts({
+    title: "Hosts",
+    description: "Hosts that it may reach from its sandbox, in which this list alone puts it; else none.",
+  }),
   timeout: duration(
     { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
     LIMIT_BOUNDS,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { GLOB_CHARS, refusedInGlobs } from "../core/globs.js";
+import { HOST_RULE, HOST_RULE_CHARS, readHostRule } from "../core/hosts.js";
 import * as limit from "../core/limits.js";
 import { isReservedName, ORCHESTRATOR_NAMES } from "../core/names.js";
 import { ProjectGlob, ProjectPath, refusedInPaths } from "../core/paths.js";
@@ -47,6 +48,16 @@ export const Glob = withWords(ProjectGlob, () => ({
   maxLength: GLOB_CHARS,
   ...matchingNone([...refusedInPaths(), ...refusedInGlobs]),
 }));
+
+export const ReachableHost = withWords(
+  z
+    .string()
+    .refine(
+      (text) => text.length <= HOST_RULE_CHARS && readHostRule(text) !== undefined,
+      `a host such as "example.com", "*.example.com" or "example.com:8443"`,
+    ),
+  () => ({ maxLength: HOST_RULE_CHARS, pattern: HOST_RULE.source }),
+);
 
 export const AgentName = withWords(
   z

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { SWEEP_MS, sliceOf, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
 import { has } from "../helpers/toolchain-samples.js";
 import type { Attack, Level } from "./attack.js";
 import { levels } from "./levels.js";
-import { projects } from "./projects.js";
+import { needsOf } from "./page.js";
 import { openRing } from "./ring.js";
 
 /** Once each in ordinary runs; what depends on the moment shows when it is tried again. */
@@ -12,15 +12,15 @@ const TRIES = wholeSweeps ? 3 : 1;
 /** An ordinary run takes one of so many slices. */
 const SLICES = 2;
 
-const missingFor = (attack: Attack): readonly string[] => {
-  const project = "call" in attack ? "shop" : (attack.project ?? "shop");
-  return [...(attack.needs ?? []), ...(projects[project]?.needs ?? [])].filter((program) => !has(program));
-};
+const missingFor = (attack: Attack): readonly string[] => needsOf(attack).filter((program) => !has(program));
 
-/** Calls of tools are the same at every level. */
+/** Calls of tools are the same at every level. An ordinary run tries an attack at one of the levels, with another seed at another. */
 const triedAt = (attacks: readonly Attack[], level: Level): readonly Attack[] => {
-  const tried = attacks.filter((attack) => !("call" in attack) || level === levels[0]);
-  return sliceOf(tried, sweepSize(tried.length, Math.ceil(tried.length / SLICES)));
+  const isHere = (attack: Attack, n: number): boolean => {
+    if ("call" in attack) return level === levels[0];
+    return wholeSweeps || level === levels[(n + sweepSeed) % levels.length];
+  };
+  return sliceOf(attacks, sweepSize(attacks.length, Math.ceil(attacks.length / SLICES))).filter(isHere);
 };
 
 /** One family of attacks against every level that this machine offers. */

@@ -56,6 +56,25 @@ describe("readPlan fills in what planners leave out", () => {
     expect(step).toMatchObject({ timeoutMs: ms, agentTimeoutMs: ms });
   });
 
+  it("takes a key of package.json in may_change, and of no other file of its kind", () => {
+    const told = (entry: string) => {
+      try {
+        return readPlan(planOf(stepOf({ may_change: [entry] }))).steps[0]?.mayChange.paths;
+      } catch (error) {
+        return error instanceof Error ? error.message : error;
+      }
+    };
+    for (const entry of ["package.json#dependencies", "packages/*/package.json#scripts", "notes#1/a.md"])
+      expect(told(entry)).toEqual([entry]);
+    for (const entry of [
+      "Cargo.toml#dependencies",
+      "package.json#",
+      "x/tsconfig.json#paths",
+      "xpackage.json#a",
+    ])
+      expect(told(entry)).toMatch(/expected "package\.json#KEY", or the whole file/);
+  });
+
   it("reads may_change as a list, or as the only paths a step may change", () => {
     const mayChange = (given: unknown) => readPlan(planOf(stepOf({ may_change: given }))).steps[0]?.mayChange;
     expect(mayChange(["src/**"])).toEqual({ paths: ["src/**"], only: false });

@@ -17,6 +17,7 @@ export const isolationOf = (folder: string, more: Partial<IsolationOptions> = {}
     minimum: 0,
     maximum: 3,
     visible: [],
+    network: [],
     environment: process.env,
     checkout: join(folder, "source"),
     dataDir: join(folder, "data"),

@@ -37,7 +37,7 @@ afterAll(() => removeTemp(folder));
 
 const isolation = (more: Parameters<typeof isolationOf>[1] = {}) =>
   isolationOf(folder, { environment, checkout, dataDir: join(checkout, ".runledger"), ...more });
-const roomEnv = () => roomEnvironment({ outer: environment, scratch: room, passEnv: [] });
+const roomEnv = () => roomEnvironment({ outer: environment, scratch: room, passEnv: [], online: false });
 const run = (argv: readonly string[], more: Partial<ProcessCall> = {}) =>
   runProcess({
     argv,
@@ -178,7 +178,7 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
   it("says that it could not be made, instead of judging", async () => {
     const [bubblewrap] = [confinement.sandbox?.bubblewrap];
     if (bubblewrap === undefined) throw new Error("there is one");
-    const sandbox = { bubblewrap, mounts: [{ kind: "read", path: "/nowhere" }] as const };
+    const sandbox = { bubblewrap, mounts: [{ kind: "read", path: "/nowhere" }] as const, network: [] };
     await expect(sh("true", { confinement: { sandbox } })).rejects.toMatchObject({
       code: "workspace_unfit",
       message: expect.stringContaining("/nowhere"),

@@ -3,20 +3,24 @@ import { checkProtection, type ProtectInput } from "../../src/pev/protect.js";
 import type { ChangedFile } from "../../validators/room.js";
 
 export type Texts = Partial<Record<"before" | "after", string>>;
-export type Over = Partial<Pick<ProtectInput, "protect" | "validators">> & {
+export type Over = Partial<Pick<ProtectInput, "validators" | "base">> & {
+  protect?: string[];
   may?: string[];
   only?: boolean;
   texts?: Texts;
 };
 
-export const check = (changed: readonly ChangedFile[], over: Over = {}) =>
-  checkProtection({
+export const check = async (changed: readonly ChangedFile[], over: Over = {}) => {
+  const found = await checkProtection({
     changed,
     step: { mayChange: { paths: over.may ?? [], only: over.only ?? false } },
-    protect: over.protect ?? [],
+    protect: { plan: over.protect ?? [], settings: [] },
     validators: over.validators ?? [],
+    base: over.base ?? [],
     read: async (side) => over.texts?.[side],
   });
+  return { ...found, protectedPaths: found.violations.map(({ path }) => path) };
+};
 
 const changes = (path: string) =>
   ({

@@ -86,7 +86,7 @@ describe("package.json", () => {
     const texts = { before: JSON.stringify(was), after: "{}" };
     expect(
       await check([{ path: "package.json", change: "modified" }], { texts, may: ["package.json"] }),
-    ).toEqual({
+    ).toMatchObject({
       protectedPaths: [],
       outside: [],
     });

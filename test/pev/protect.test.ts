@@ -193,7 +193,7 @@ describe("may_change", () => {
       ],
       over,
     );
-    expect(found).toEqual({
+    expect(found).toMatchObject({
       outside: ["README.md", "lib/b.ts", "test/a.test.ts"],
       protectedPaths: ["test/a.test.ts"],
     });

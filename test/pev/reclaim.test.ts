@@ -121,7 +121,7 @@ describe("processes", () => {
   it("are not taken from a folder that only looks like a control group", async () => {
     const { pid } = start();
     const token = randomUUID();
-    const group = join(folder, `runledger-${token}`);
+    const group = join(folder, `runledger-x.${token}`);
     writeText(join(group, "cgroup.procs"), `${pid}\n`);
     await places.register({ kind: "process", path: null, runId: "run-1", token, groups: [group] });
     expect((await sweep()).killed).toBe(0);

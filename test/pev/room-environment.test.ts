@@ -13,6 +13,7 @@ const environment = (outer: Record<string, string> = {}, passEnv: readonly strin
     outer: { PATH: "/usr/bin", HOME: home, ...outer },
     scratch: "/rooms/1/scratch",
     passEnv,
+    online: false,
   });
 
 describe("the environment of a room", () => {
@@ -111,7 +112,7 @@ describe("real tools in that environment", () => {
   const scratch = join(home, "scratch");
   const real = () => {
     for (const part of ["home", "tmp"]) mkdirSync(join(scratch, part), { recursive: true });
-    return roomEnvironment({ outer: process.env, scratch, passEnv: [] });
+    return roomEnvironment({ outer: process.env, scratch, passEnv: [], online: false });
   };
   const commands: readonly (readonly string[])[] = [
     ["go", "version"],

@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createRollout, openMarkdownBoard, type Run, type RunLedger } from "../../src/index.js";
 import { settingKeys } from "../../src/settings/keys.js";
 import { loadSettings } from "../../src/settings/load.js";
@@ -125,6 +128,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
         proposal: { result: expect.stringMatching(/^[1-9]$/) },
       });
   },
+  "agents.coder.network": async () => {
+    const app = await project(
+      "agents: { coder: { kind: command, run: [sh, -c, 'echo $HTTPS_PROXY'], network: [example.com] } }\n",
+    );
+    const run = driven(app, commandPlan("true"));
+    if (NO_SANDBOX) await expect(run).rejects.toMatchObject({ code: "isolation_unmet" });
+    else
+      expect((await run).steps[0]?.state).toMatchObject({
+        proposal: { result: expect.stringMatching(/^http:/) },
+      });
+  },
   "agents.coder.timeout": async () => {
     const app = await project("agents: { coder: { kind: command, run: [sleep, '600'], timeout: 100ms } }\n");
     const run = await driven(app, commandPlan("true"));
@@ -206,6 +220,21 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const blind = await project("", done);
     const run = await driven(blind, commandPlan(`test -f ${folder}/data`));
     expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed" } });
+  },
+  "isolation.network": async () => {
+    const server = createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const app = project(`isolation: { network: ["127.0.0.1:${port}"] }\n`, done);
+    const ask = `const [host, port] = process.env.HTTP_PROXY.slice(7).split(":");
+      require("http").get({ host, port, path: "http://127.0.0.1:${port}/" }, (a) => process.exit(a.statusCode === 200 ? 0 : 1));`;
+    const plan = commandPlan(`node -e '${ask}'`);
+    if (NO_SANDBOX) {
+      await expect(driven(await app, plan)).rejects.toMatchObject({ code: "isolation_unmet" });
+      return;
+    }
+    expect((await driven(await app, plan)).steps[0]?.state).toMatchObject(passes);
   },
   "secrets.names": async () =>
     expect(await toldOf("XDG_STATE_HOME", "names")).toBe("[redacted:XDG_STATE_HOME]"),

@@ -75,6 +75,22 @@ const SIZES = [
   ...["16MiB", "4GiB", "1.5GiB", "10GB", "512 MB", " 2g ", "16TiB", "1B", "17TiB", "5", "4 G iB", "", "GiB"],
   ...["-1GiB", "1PiB", "4GiBs", "\t4gib", "٣GiB", `${"0".repeat(47)}9GB`, `${"0".repeat(48)}9GB`],
 ];
+const HOSTS = [
+  ...["example.com", "*.example.com", "a.example.com:8443", "LOCALHOST:1", "127.0.0.1:65535", "[::1]:3000"],
+  ...[
+    "",
+    "*",
+    "*.",
+    "a..b",
+    "-a.com",
+    "a.com:0",
+    "a.com:65536",
+    "http://a.com",
+    "a.com/",
+    "u@a.com",
+    "*.[::1]",
+  ],
+];
 const NAMES = [
   ...["coder", "a-b_c", "9", "A".repeat(64), "A".repeat(65), "-a", "_a", "a b", "", "orchestrator", "System"],
   ...["LANGO-ORCHESTRATOR", "orchestrators", "constructor", "ſystem"],
@@ -114,6 +130,7 @@ const files = closed({
   maxParallelSteps: from([1, 4, 200, 201, 0]),
   protect: some(from(PATHS)),
   workspace: closed({ setup: some(argv), share: some(from(PATHS)), passEnv: some(from(VARIABLES)) }),
+  isolation: closed({ network: some(from(HOSTS)) }),
   limits: closed({
     memory: from(SIZES),
     processes: from([8, 4_096, 7, 4_194_305]),

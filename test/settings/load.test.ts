@@ -30,7 +30,7 @@ describe("loadSettings", () => {
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], cache: [], passEnv: [] },
-      isolation: { minimum: 0, maximum: 3, visible: [] },
+      isolation: { minimum: 0, maximum: 3, visible: [], network: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
         processes: 4_096,
@@ -63,6 +63,7 @@ describe("loadSettings", () => {
       "changeValidator",
       "isolation.maximum",
       "isolation.minimum",
+      "isolation.network",
       "isolation.visible",
       "leaseTtl",
       "limits.disk",
@@ -102,7 +103,7 @@ agents:
 maxParallelSteps: 8
 protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
-isolation: { minimum: 1, maximum: 2, visible: [/srv/models] }
+isolation: { minimum: 1, maximum: 2, visible: [/srv/models], network: ["*.example.com", "localhost:8080"] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
@@ -122,14 +123,27 @@ rollout: { board: BOARD.md }
           run: ["agent", "--print"],
           env: ["API_KEY"],
           sandbox: false,
+          network: [],
           timeoutMs: 600_000,
         },
-        reviewer: { kind: "command", run: ["review"], env: [], sandbox: false, timeoutMs: 2_700_000 },
+        reviewer: {
+          kind: "command",
+          run: ["review"],
+          env: [],
+          sandbox: false,
+          network: [],
+          timeoutMs: 2_700_000,
+        },
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
       workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
-      isolation: { minimum: 1, maximum: 2, visible: ["/srv/models"] },
+      isolation: {
+        minimum: 1,
+        maximum: 2,
+        visible: ["/srv/models"],
+        network: ["*.example.com", "localhost:8080"],
+      },
       limits: {
         memoryBytes: 2 * 1024 ** 3,
         processes: 100,
@@ -492,6 +506,7 @@ describe("getSetting", () => {
       run: ["x"],
       env: [],
       sandbox: false,
+      network: [],
       timeout: "3723000ms",
     });
     expect(getSetting(given, "limits")).toEqual({

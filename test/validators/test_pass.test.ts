@@ -105,7 +105,7 @@ const runners: readonly Cases[] = [
     tests: "test_calc.py",
     wrong: ["a + b", "a - b"],
     second: {
-      id: "test_calc.py test_calc test_add_negative",
+      id: "test_calc.py::test_add_negative",
       delete: [/def test_add_negative[\s\S]*/, ""],
       skip: [/def test_add_negative/, "import pytest\n\n\n@pytest.mark.skip\ndef test_add_negative"],
     },

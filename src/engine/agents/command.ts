@@ -20,6 +20,8 @@ export type CommandAgentOptions = {
   readonly walls: Walls;
   /** Makes its sandbox; null when it works as the user. */
   readonly isolation: Pick<Isolation, "sandbox"> | null;
+  /** Hosts that it reaches from there, as rules. */
+  readonly network: readonly string[];
   /** Takes secrets out of what it prints. */
   readonly redactor: Redactor;
   /** The orchestrator's own environment, from which only named variables are taken. */

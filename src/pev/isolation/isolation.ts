@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import { LedgerError } from "../../core/errors.js";
+import { type HostRule, readHostRule } from "../../core/hosts.js";
 import type { IsolationLevel } from "../../core/verdict.js";
 import { openPrivateRoot } from "../private-folder.js";
 import type { Walls } from "../walls/walls.js";
@@ -14,11 +15,18 @@ type IsolationSettings = {
   readonly maximum: IsolationLevel;
   /** Folders and files that rooms may read besides what tools need. Absolute. */
   readonly visible: readonly string[];
+  /** Hosts that rooms may reach, as rules; see core/hosts.ts. */
+  readonly network: readonly string[];
 };
 
 /** How one process is held, beyond what holds for every process of ours. */
-export type Confinement = {
-  readonly sandbox: { readonly bubblewrap: Bubblewrap; readonly mounts: readonly Mount[] } | null;
+export type Confinement = { readonly sandbox: Sandbox | null };
+
+export type Sandbox = {
+  readonly bubblewrap: Bubblewrap;
+  readonly mounts: readonly Mount[];
+  /** All that it reaches of any network. */
+  readonly network: readonly HostRule[];
 };
 
 /** What one process needs to see: see View. */
@@ -34,9 +42,11 @@ export interface Isolation {
   /** How processes of a room are held at the level of rooms; throws as `level` does. */
   confine(sight: Sight): Promise<Confinement>;
   /** The same in a sandbox, whatever the level of rooms is. Throws `isolation_unmet` where none can be made. */
-  sandbox(sight: Sight): Promise<Confinement>;
+  sandbox(sight: Sight, network: readonly HostRule[]): Promise<Confinement>;
   /** What the machine lacks for a sandbox. */
   lacksSandbox(): Promise<Lack | null>;
+  /** Whether rooms reach any host. */
+  readonly online: boolean;
   /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
   lacks(): Promise<Lack | null>;
 }
@@ -44,7 +54,10 @@ export interface Isolation {
 type Lack = { readonly because: string; readonly fix: string };
 
 /** In the user's own folder nothing is held. */
-export const unheld: Pick<Isolation, "confine"> = { confine: async () => ({ sandbox: null }) };
+export const unheld: Pick<Isolation, "confine" | "online"> = {
+  online: false,
+  confine: async () => ({ sandbox: null }),
+};
 
 export type IsolationOptions = IsolationSettings & {
   /** The orchestrator's own. */
@@ -60,20 +73,21 @@ const [WALLED, SANDBOXED] = [2, 3] as const;
 
 export const createIsolation = (options: IsolationOptions): Isolation => {
   const { minimum, maximum, environment, visible, walls } = options;
+  const network = options.network.map(readHostRule).filter((rule) => rule !== undefined);
   const probe = () => probeIsolation(environment.PATH ?? "");
   const lacksSandbox = async (): Promise<Lack | null> => {
     const found = await probe();
     return found.bubblewrap === null ? found : null;
   };
   const lacks: Isolation["lacks"] = async () => (maximum < SANDBOXED ? null : lacksSandbox());
-  const sandbox: Isolation["sandbox"] = async (sight) => {
+  const sandbox: Isolation["sandbox"] = async (sight, hosts) => {
     const found = await probe();
     if (found.bubblewrap === null)
       throw new LedgerError("isolation_unmet", `No sandbox can be made here. ${found.because}`, {
         hint: found.fix,
       });
     const view = { programs: [], ...sight, visible, secrets: await secretsOf(options) };
-    return { sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view) } };
+    return { sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view), network: hosts } };
   };
   const best = async (): Promise<IsolationLevel> => {
     if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
@@ -82,6 +96,8 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
   const level: Isolation["level"] = async (isolated) => {
     const found = isolated ? await best() : 0;
     if (found < minimum) throw unmet(found, minimum, isolated ? await lacks() : null);
+    // Without a sandbox nothing would keep anybody from all the other hosts.
+    if (network.length > 0 && found < SANDBOXED) throw unkept(found, isolated ? await lacks() : null);
     return found;
   };
   return {
@@ -89,7 +105,9 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
     lacks,
     lacksSandbox,
     sandbox,
-    confine: async (sight) => ((await level(true)) === SANDBOXED ? sandbox(sight) : { sandbox: null }),
+    online: network.length > 0,
+    confine: async (sight) =>
+      (await level(true)) === SANDBOXED ? sandbox(sight, network) : { sandbox: null },
   };
 };
 
@@ -111,6 +129,15 @@ const unmet = (found: IsolationLevel, minimum: IsolationLevel, lack: Lack | null
     "isolation_unmet",
     `Rooms reach isolation level ${found} here, and isolation.minimum asks for ${minimum}.${why}`,
     { hint: lack?.fix ?? hintFor(found) },
+  );
+};
+
+const unkept = (found: IsolationLevel, lack: Lack | null): LedgerError => {
+  const why = lack === null ? "" : ` ${lack.because}`;
+  return new LedgerError(
+    "isolation_unmet",
+    `Rooms reach isolation level ${found} here, and isolation.network can only be kept at level ${SANDBOXED}.${why}`,
+    { hint: lack?.fix ?? "Raise isolation.maximum to 3, or leave isolation.network out." },
   );
 };
 

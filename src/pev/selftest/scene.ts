@@ -5,7 +5,7 @@ import type { Toolchain, ValidatorSpec } from "../../core/spec.js";
 import type { Git } from "../git.js";
 import { type ObjectReader, withObjects } from "../object-reader.js";
 import { listTree } from "../objects.js";
-import { isTestByName } from "../protect.js";
+import { isTestByName } from "../protected-paths.js";
 import { type Language, languages, type TestFile } from "./languages.js";
 
 /** What somebody who wants to cheat sees at the base. */

@@ -1,7 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Limits, Wall } from "../../core/walls.js";
+import { isOrphan, shortLivedName } from "../short-lived.js";
 import type { Hierarchy } from "./hierarchies.js";
 
 /** The processes of one call, as the kernel keeps them together: whatever they do to their session or environment. */
@@ -16,12 +25,23 @@ export type Group = {
 export const groupFolders = (hierarchies: readonly Hierarchy[], token: string): readonly string[] =>
   hierarchies.map(({ parent }) => join(parent, groupName(token)));
 
-const groupName = (token: string): string => `runledger-${token}`;
+const GROUP = "runledger-";
+
+/** The name says whose it is, for groups whose register is gone. */
+const groupName = (token: string): string => `${shortLivedName(GROUP)}${token}`;
+
+/** Those of dead processes; only empty ones can be removed, and what still runs in one is for those who know its register. */
+export const removeOrphanGroups = ({ parent }: Hierarchy): void => {
+  for (const name of readdirSync(parent)) if (isOrphan(name, GROUP)) removed(join(parent, name));
+};
 
 /** The register is a file that others may have written to: only a folder of that name, made by the kernel, can be ours. */
 export const isGroupOf = (folder: string, token: string): boolean => {
   try {
-    return basename(folder) === groupName(token) && GROUP_FILE_SYSTEMS.has(statfsSync(folder).type);
+    const name = basename(folder);
+    return (
+      name.startsWith(GROUP) && name.endsWith(`.${token}`) && GROUP_FILE_SYSTEMS.has(statfsSync(folder).type)
+    );
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 import {
   formatDuration,
   isRaced,
+  protectedAs,
   type RunView,
   refusalWords,
   type Step,
@@ -80,6 +81,10 @@ export const testsTold = (found: TestsFound): readonly (readonly [string, string
     ...(heldOut === null ? [] : [["held out", heldOutTold(heldOut)] as const]),
   ];
 };
+
+/** What a proposal changed that is protected, and why it is; verdicts of older versions know no reasons. */
+export const violationsTold = ({ protectedPaths, violations }: Verdict): readonly string[] =>
+  violations?.map((one) => `${one.change} ${one.path}: ${protectedAs(one)}`) ?? protectedPaths;
 
 const endOf = ({ exitCode }: TestsFound["runs"][number]): string =>
   exitCode === 0 ? "ok" : exitCode === null ? "stopped" : `exit ${exitCode}`;

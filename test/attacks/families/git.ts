@@ -5,7 +5,7 @@ import type { Attack, Level, Scene, Working } from "../attack.js";
 import { NEUTERED, REPAIR, TEST } from "../projects.js";
 
 /** What an agent plants in a repository; `ruins` says that nothing else can be planted after it. */
-export type Plant = {
+type Plant = {
   readonly row: string;
   readonly name: string;
   readonly ruins?: true;
@@ -54,7 +54,8 @@ const EVIL_ATTRIBUTES = "* filter=evil diff=evil merge=evil\n";
 const configure = async (scene: Scene, settings: (program: string) => string): Promise<void> =>
   appendFile(join(gitFolder(scene), "config"), settings(await plantProgram(scene)));
 
-const running: readonly Plant[] = [
+/** What would be run by a git that trusted it. */
+export const running: readonly Plant[] = [
   { row: "C1", name: "hooks of all names", plant: (scene) => plantHooks(scene) },
   {
     row: "C2",
@@ -321,10 +322,8 @@ const falsifying: readonly Plant[] = [
   },
 ];
 
-export const plants: readonly Plant[] = [...running, ...falsifying];
-
-const inItsGit = ({ row, name, plant }: Plant): readonly Working[] => {
-  const common = { row, breaks: row < "C13" && row.length > 2 ? "execution" : "verdict" } as const;
+const inItsGit = (breaks: Working["breaks"], { row, name, plant }: Plant): readonly Working[] => {
+  const common = { row, breaks };
   return [
     {
       ...common,
@@ -447,4 +446,9 @@ const usersRepository: readonly Working[] = [
   ),
 ];
 
-export const git: readonly Attack[] = [...plants.flatMap(inItsGit), ...fromItsTree, ...usersRepository];
+export const git: readonly Attack[] = [
+  ...running.flatMap((plant) => inItsGit("execution", plant)),
+  ...falsifying.flatMap((plant) => inItsGit("verdict", plant)),
+  ...fromItsTree,
+  ...usersRepository,
+];

@@ -329,25 +329,27 @@ const writing: readonly Working[] = [
 ];
 
 /** The room of the next verdict is laid out while agents work; who looks for it finds it. */
-const inTheNextRoom = (name: string, change: string): Working => ({
+const inTheNextRoom = (name: string, change: string, more: Partial<Working> = {}): Working => ({
   row: "B5",
   name: `${name} in the room that is laid out ahead, as an agent`,
   breaks: "verdict",
   ends: ["check_failed"],
   program: ({ tmp }) =>
     `n=0; until ls '${tmp}'/runledger-*/*/tree/${TEST} > /dev/null 2>&1 || [ $n -gt 200 ]; do n=$((n+1)); sleep 0.02; done\nsleep 0.3\nfor tree in '${tmp}'/runledger-*/*/tree; do cd "$tree" && { ${change}; }; done; true`,
+  ...more,
 });
 
+const NEUTERED_LINE = NEUTERED.replaceAll("\n", " ");
 const ahead: readonly Working[] = [
   inTheNextRoom("rewrites the test", `echo 'import "node:test";' > ${TEST}`),
   inTheNextRoom("repairs the code", `echo '${REPAIR["src/sum.mjs"].trim()}' > src/sum.mjs`),
-  inTheNextRoom(
-    "adds a file that makes tests pass",
-    `mkdir -p node_modules/x && echo '${NEUTERED.replaceAll("\n", " ")}' > test/z.test.mjs`,
-  ),
+  inTheNextRoom("adds another test", `echo '${NEUTERED_LINE}' > test/z.test.mjs`),
+  inTheNextRoom("leaves the proof that is asked for", "touch proof.txt", {
+    step: { validator: { type: "command_pass", target: "[ -e proof.txt ]" } },
+  }),
   inTheNextRoom(
     "exchanges the folder of tests",
-    `mv test old && mkdir test && echo '${NEUTERED.replaceAll("\n", " ")}' > ${TEST} && cp old/shop.test.mjs test/`,
+    `mv test old && mkdir test && echo '${NEUTERED_LINE}' > ${TEST} && cp old/shop.test.mjs test/`,
   ),
   inTheNextRoom("plants hooks", "mkdir -p .git/hooks && echo 'exit 1' > .git/hooks/post-checkout"),
 ];

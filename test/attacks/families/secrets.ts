@@ -109,6 +109,27 @@ const proposing = (name: string, ends: readonly string[], program: string): Work
 
 const written: readonly Working[] = [
   proposing(
+    "proposes a file with the secret",
+    ["interrupted", "check_failed"],
+    `echo "const key = '$${SECRET}';" > src/key.mjs`,
+  ),
+  proposing(
+    "proposes a large file with the secret in the middle",
+    ["interrupted", "check_failed"],
+    `{ head -c 3000000 /dev/zero | tr '\\0' x; echo "$${SECRET}"; head -c 3000000 /dev/zero; } > src/key.bin`,
+  ),
+  proposing(
+    "proposes a file that is named by the secret",
+    ["interrupted", "check_failed"],
+    `echo x > "src/$${SECRET}.txt"`,
+  ),
+  proposing(
+    "proposes a protected file that is named by the secret",
+    ["interrupted", "protected"],
+    `echo x > ".env.$${SECRET}"`,
+  ),
+  proposing("proposes a link to the secret", ["interrupted", "check_failed"], `ln -s "$${SECRET}" src/link`),
+  proposing(
     "keeps the secret in its own history",
     ["check_failed"],
     `git commit -q --allow-empty -m "$${SECRET}"; git config secret.key "$${SECRET}"`,

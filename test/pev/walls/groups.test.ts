@@ -3,9 +3,17 @@ import { randomUUID } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { groupFolders, killGroups, makeGroup, removeGroups } from "../../../src/pev/walls/groups.js";
+import { ownerOfThisProcess } from "../../../src/ledger/owner.js";
+import {
+  groupFolders,
+  killGroups,
+  makeGroup,
+  removeGroups,
+  removeOrphanGroups,
+} from "../../../src/pev/walls/groups.js";
 import { findHierarchies } from "../../../src/pev/walls/hierarchies.js";
 import { openWalls } from "../../../src/pev/walls/walls.js";
+import { deadOwner } from "../../helpers/driving.js";
 import { WIDE } from "../../helpers/walls.js";
 import { isAlive, removeTemp, tempFolder, writeText } from "../room-fixtures.js";
 
@@ -143,6 +151,19 @@ describe.skipIf(realUnified === undefined)("a real group of version 2 (where thi
       child?.kill("SIGKILL");
       expect(await removeGroups([group])).toBe(true);
     }
+  });
+});
+
+describe.skipIf(realUnified === undefined)("groups whose register is gone", () => {
+  it("are removed when their owner has ended, and only then", async () => {
+    const parent = realUnified ?? "";
+    const [dead, living] = [deadOwner, ownerOfThisProcess()].map((owner) =>
+      join(parent, `runledger-${encodeURIComponent(owner)}.${randomUUID()}`),
+    ) as [string, string];
+    for (const group of [dead, living]) mkdirSync(group);
+    removeOrphanGroups({ version: 2, parent, controllers: [] });
+    expect([existsSync(dead), existsSync(living)]).toEqual([false, true]);
+    await removeGroups([living]);
   });
 });
 

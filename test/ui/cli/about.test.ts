@@ -332,6 +332,7 @@ describe("status", () => {
       Isolation  isolation.minimum             0                                                                               default
                  isolation.maximum             3                                                                               default
                  isolation.visible             []                                                                              default
+                 isolation.network             []                                                                              default
       Limits     limits.memory                 8GiB                                                                            default
                  limits.processes              4096                                                                            default
                  limits.disk                   20GiB                                                                           default
@@ -404,6 +405,7 @@ describe("status", () => {
           "isolation": {
             "maximum": "number",
             "minimum": "number",
+            "network": [],
             "visible": [],
           },
           "leaseTtl": "string",

@@ -90,6 +90,7 @@ describe("config", () => {
       isolation.minimum             0                                                                                     default
       isolation.maximum             3                                                                                     default
       isolation.visible             []                                                                                    default
+      isolation.network             []                                                                                    default
       secrets.names                 []                                                                                    default
       secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default

@@ -26,6 +26,7 @@ import {
   timeOf,
   unblockedWords,
   verdictLine,
+  violationsTold,
 } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
@@ -276,6 +277,7 @@ export const printLogs = async (
   );
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
+  for (const words of violationsTold(verdict)) printLine(output, `  ${brief(words, TESTS_TOLD_CHARS)}`);
   if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
   const held = verdict.tests?.heldOut?.log;
   const heldLog = held == null ? null : await app.ledger.store.getBlob(held);

@@ -7,7 +7,7 @@ import {
   type Verdict,
   type WorkedStep,
 } from "../../../index.js";
-import { agentWords, isolationTold, testsTold, verdictLine } from "../../cli/describe.js";
+import { agentWords, isolationTold, testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
 import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
@@ -122,7 +122,7 @@ const OUTCOMES = { passed: "good", failed: "bad", errored: "warn" } as const;
 
 /** What was judged, how, and what came of it. */
 export const verdictLines = (verdict: Verdict, columns: number): readonly Line[] => {
-  const { command, exitCode, signal, counts, tests, missing, protectedPaths, conflicts, hint } = verdict;
+  const { command, exitCode, signal, counts, tests, missing, conflicts, hint } = verdict;
   const list = (name: string, items: readonly string[]): readonly Line[] =>
     items.length === 0
       ? []
@@ -144,7 +144,7 @@ export const verdictLines = (verdict: Verdict, columns: number): readonly Line[]
     fact("judge", `${verdict.validator.type} ${told(verdict.validator.target)}`.trim()),
     ...(verdict.proposalSeq === null ? [] : [fact("proposal", String(verdict.proposalSeq))]),
     ...(verdict.commit === null ? [] : [fact("commit", verdict.commit, "dim")]),
-    ...list("Protected, and changed without leave", protectedPaths),
+    ...list("Protected, and changed without leave", violationsTold(verdict)),
     ...list("Looked for and not found", missing),
     ...list(
       "In conflict",

@@ -1,0 +1,167 @@
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Authority, type HostRule, isOutright, readAuthority, ruleFor } from "../../core/hosts.js";
+import { addressOf } from "./addresses.js";
+
+export type HostProxy = { close(): Promise<void> };
+
+/** More at once than any package manager opens. */
+const CONNECTIONS_MAX = 512;
+/** A host that does not answer for so long is not there. */
+const CONNECT_MS = 30_000;
+
+/**
+ * The one way out of a sandbox: listens on a socket in the file system, and calls only hosts that the rules name. What
+ * passes through a tunnel is not looked at. Whatever is refused is told once.
+ */
+export const openProxy = async (
+  socketFile: string,
+  rules: readonly HostRule[],
+  onRefused: (sentence: string) => void,
+): Promise<HostProxy> => {
+  const told = new Set<string>();
+  const refused = (what: string, because: string): string => {
+    const sentence = `RunLedger refused ${what}: ${because}.`;
+    if (!told.has(sentence) && told.size < TOLD_MAX) onRefused(sentence);
+    told.add(sentence);
+    return sentence;
+  };
+  const find = (authority: Authority | undefined, what: string): Promise<Destination | string> =>
+    destination(rules, authority, (because) => refused(what, because));
+  const server = createServer((request, response) => void forward(request, response, find));
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on("connect", (request, client, head) => void tunnel(request, client, head, find));
+  server.on("upgrade", ({ url = "" }, client) =>
+    answerAndEnd(client, 403, refused(shown(url), "a connection cannot be turned into another here")),
+  );
+  server.on("clientError", (_error, client) => client.destroy());
+  const open = new Set<Duplex>();
+  server.on("connection", (client) => {
+    open.add(client);
+    client.once("close", () => open.delete(client));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socketFile, resolve);
+  });
+  return {
+    close: async () => {
+      for (const client of open) client.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+/** A program that tries hosts by the thousand is told of enough of them. */
+const TOLD_MAX = 50;
+/** What a client asked for is somebody's text. */
+const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS));
+const SHOWN_CHARS = 200;
+
+type Destination = Authority & { readonly address: string };
+type Find = (authority: Authority | undefined, what: string) => Promise<Destination | string>;
+
+const destination = async (
+  rules: readonly HostRule[],
+  authority: Authority | undefined,
+  refused: (because: string) => string,
+): Promise<Destination | string> => {
+  if (authority === undefined) return refused("that names no host and port");
+  const rule = ruleFor(rules, authority);
+  if (rule === undefined) return refused("the settings do not list it under network");
+  const address = await addressOf(authority.host, isOutright(rule));
+  if (address !== undefined) return { ...authority, address };
+  return refused(
+    "it has no address that may be called; one of this machine or its network must be listed with its port",
+  );
+};
+
+const tunnel = async (request: IncomingMessage, client: Duplex, head: Buffer, find: Find): Promise<void> => {
+  client.on("error", () => client.destroy());
+  const { url = "" } = request;
+  const found = await find(readAuthority(url), shown(url));
+  if (typeof found === "string") return answerAndEnd(client, 403, found);
+  const host = connect({ host: found.address, port: found.port });
+  host.setTimeout(CONNECT_MS, () => host.destroy());
+  host.once("connect", () => {
+    host.setTimeout(0);
+    client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    host.write(head);
+    host.pipe(client);
+    client.pipe(host);
+  });
+  host.on("error", () => (host.connecting ? answerAndEnd(client, 502, NOT_REACHED) : client.destroy()));
+  // What is still on its way to the other side arrives before that one ends.
+  host.once("close", () => client.end());
+  client.once("close", () => host.end());
+};
+
+const NOT_REACHED = "The host could not be reached.";
+
+const answerAndEnd = (client: Duplex, status: 403 | 502, text: string): void => {
+  const name = status === 403 ? "Forbidden" : "Bad Gateway";
+  const body = `${text}\n`;
+  const length = Buffer.byteLength(body);
+  client.end(
+    `HTTP/1.1 ${status} ${name}\r\nContent-Type: text/plain\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+};
+
+/** A proxy is asked by a whole address; its host counts, whatever the header says. */
+const ABSOLUTE = /^http:\/\/([^/?#]*)([/?][^#]*)?$/i;
+
+const forward = async (request: IncomingMessage, response: ServerResponse, find: Find): Promise<void> => {
+  const { url = "", method = "GET" } = request;
+  const [, authority = "", path = "/"] = ABSOLUTE.exec(url) ?? [];
+  const found = await find(readAuthority(authority, 80), shown(authority || url));
+  if (typeof found === "string") return refuse(request, response, 403, found);
+  const { host, port, address } = found;
+  const named = host.includes(":") ? `[${host}]` : host;
+  const onward = httpRequest({
+    host: address,
+    port,
+    method,
+    path: path.startsWith("/") ? path : `/${path}`,
+    headers: { ...endToEnd(request.headers), host: port === 80 ? named : `${named}:${port}` },
+    timeout: CONNECT_MS,
+    setHost: false,
+  });
+  onward.once("response", (answer) => {
+    response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+    answer.pipe(response);
+    answer.on("error", () => response.destroy());
+  });
+  onward.on("error", () => {
+    if (response.headersSent) response.destroy();
+    else refuse(request, response, 502, NOT_REACHED);
+  });
+  response.once("close", () => onward.destroy());
+  request.pipe(onward);
+};
+
+const refuse = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: 403 | 502,
+  text: string,
+): void => {
+  request.resume();
+  response.writeHead(status, { "content-type": "text/plain" }).end(`${text}\n`);
+};
+
+/** These are between two neighbours only. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+const endToEnd = (headers: IncomingMessage["headers"]): IncomingMessage["headers"] =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
