@@ -14,6 +14,7 @@ import { createIsolation } from "../../dist/src/pev/isolation/isolation.js";
 import { openPlaces } from "../../dist/src/pev/places.js";
 import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
 import { openWalls } from "../../dist/src/pev/walls/walls.js";
+import { LIMITS } from "../limits.mjs";
 import { median, millis, paired, row } from "../measure.mjs";
 import { commitEdit, makeProject } from "../project.mjs";
 
@@ -139,6 +140,12 @@ const openRooms = async (files, sparse = []) => {
     base: head,
     places,
     disposal,
+    // What a sandbox adds is a row of its own.
+    isolation: { online: false, confine: async () => ({ sandbox: null }) },
+    protect: [],
+    walls: openWalls(LIMITS),
+    redactor: createRedactor([]),
+    ownFiles: [],
     runId: "run",
     name: "step",
     environment: process.env,
