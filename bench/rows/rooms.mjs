@@ -94,13 +94,7 @@ async function* sparseRooms() {
 
 /** What a machine offers when settings ask for nothing, as users have it. */
 const surroundingsIn = (place, checkout) => {
-  const walls = openWalls({
-    memoryBytes: 8 * 1024 ** 3,
-    processes: 4_096,
-    diskBytes: 20 * 1024 ** 3,
-    files: 1_000_000,
-    outputBytes: 4 * 1024 ** 3,
-  });
+  const walls = openWalls(LIMITS);
   const isolation = createIsolation({
     minimum: 0,
     maximum: 3,
@@ -140,12 +134,7 @@ const openRooms = async (files, sparse = []) => {
     base: head,
     places,
     disposal,
-    // What a sandbox adds is a row of its own.
-    isolation: { online: false, confine: async () => ({ sandbox: null }) },
     protect: [],
-    walls: openWalls(LIMITS),
-    redactor: createRedactor([]),
-    ownFiles: [],
     runId: "run",
     name: "step",
     environment: process.env,
