@@ -19,7 +19,7 @@ import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
 import type { createKeeping, Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { isSandboxed, openAgents } from "./engine/open-agents.js";
+import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
@@ -27,6 +27,7 @@ import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledg
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
+import { coneOf } from "./pev/cone.js";
 import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
@@ -204,7 +205,7 @@ export const glanceAt = async (
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
-  const isDue = run.steps.some(({ spec }) => isSandboxed(settings.agents[spec.ownerAgent]));
+  const isDue = run.steps.some(({ spec }) => settings.agents[spec.ownerAgent]?.sandbox === true);
   const lack = isDue ? await isolation.lacksSandbox() : null;
   if (lack === null) return;
   throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
@@ -241,6 +242,7 @@ const openProject = async (parts: {
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
   const disposal = createDisposal(places);
+  const cone = coneOf(settings.workspace.sparse);
   const walls =
     settings.isolation.maximum < 2 ? openWalls(settings.limits, unasked) : openWalls(settings.limits);
   const git = workspaceIsolation ? await openPrivateStore(join(dataDir, "store.git")) : null;
@@ -251,7 +253,7 @@ const openProject = async (parts: {
     places,
     walls,
     disposal,
-    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal }),
+    roomsAhead: git === null ? null : createRoomsAhead(git, { places, disposal, cone }),
     isolation: createIsolation({
       ...settings.isolation,
       environment: env,
@@ -263,6 +265,7 @@ const openProject = async (parts: {
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
+    cone,
     protect: settings.protect,
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
@@ -348,6 +351,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),
     uncommitted: () => probe.uncommittedPaths(project),

@@ -1,4 +1,5 @@
-// How soon a verdict has its room, against a plain `git worktree add` of the same commit in the same repository.
+// How soon a verdict has its room, against a plain `git worktree add` of the same commit in the same repository; and all of
+// a verdict's room, taken, asked one command and handed over, against that worktree and the bare command.
 // The places of both are removed after the row: removing and at once making files again is slow on some file systems.
 import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
@@ -6,12 +7,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createRedactor } from "../../dist/src/core/redact.js";
 import { openCleanRoom } from "../../dist/src/pev/clean-room.js";
+import { coneOf } from "../../dist/src/pev/cone.js";
 import { createDisposal } from "../../dist/src/pev/disposal.js";
 import { openPrivateStore } from "../../dist/src/pev/git.js";
+import { createIsolation } from "../../dist/src/pev/isolation/isolation.js";
 import { openPlaces } from "../../dist/src/pev/places.js";
 import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
 import { openWalls } from "../../dist/src/pev/walls/walls.js";
-import { LIMITS } from "../limits.mjs";
 import { median, millis, paired, row } from "../measure.mjs";
 import { commitEdit, makeProject } from "../project.mjs";
 
@@ -43,9 +45,16 @@ export async function* rows() {
     const name = `room ready, nothing laid out, ${files} files`;
     const bound = "making files, which some file systems are slower at after so many were deleted";
     yield await paired({ name, ours: () => bench.direct(), floor, aim: aimDirect, bound, repetitions });
+    yield await paired({
+      name: `verdict by "true", room laid out ahead, ${files} files`,
+      ours: () => bench.verdict(),
+      floor: () => bench.worktree(["sh", "-c", "true"]),
+      repetitions,
+    });
     yield bench.handOver();
     await bench.dispose();
   }
+  yield* sparseRooms();
   for (const [more, less] of [
     [5_000, 500],
     [50_000, 5_000],
@@ -60,7 +69,52 @@ export async function* rows() {
     });
 }
 
-const openRooms = async (files) => {
+/** Of 50,000 files in 125 folders. */
+const CONE = ["src/part-0", "src/part-1", "src/part-2"];
+
+async function* sparseRooms() {
+  const bench = await openRooms(50_000, CONE);
+  const of = "50000 files, 1,200 of them laid out";
+  const floor = () => bench.worktree();
+  yield await paired({
+    name: `room ready, laid out ahead, ${of}`,
+    ours: () => bench.laidAhead(),
+    floor,
+    repetitions: 3,
+  });
+  yield await paired({
+    name: `room ready, nothing laid out, ${of}`,
+    ours: () => bench.direct(),
+    floor,
+    repetitions: 3,
+  });
+  await bench.dispose();
+}
+
+/** What a machine offers when settings ask for nothing, as users have it. */
+const surroundingsIn = (place, checkout) => {
+  const walls = openWalls({
+    memoryBytes: 8 * 1024 ** 3,
+    processes: 4_096,
+    diskBytes: 20 * 1024 ** 3,
+    files: 1_000_000,
+    outputBytes: 4 * 1024 ** 3,
+  });
+  const isolation = createIsolation({
+    minimum: 0,
+    maximum: 3,
+    visible: [],
+    network: [],
+    environment: process.env,
+    checkout,
+    dataDir: join(place, "data"),
+    workspaceRoot: join(place, "workspaces"),
+    walls,
+  });
+  return { walls, isolation, redactor: createRedactor([]) };
+};
+
+const openRooms = async (files, sparse = []) => {
   const project = await makeProject(files);
   const { place, repo, git } = project;
   const head = (await git("rev-parse", "HEAD")).stdout.trim();
@@ -71,20 +125,20 @@ const openRooms = async (files) => {
   const places = await openPlaces(join(place, "places"));
   const disposal = createDisposal(places);
   const release = disposal.hold();
-  const roomsAhead = createRoomsAhead(store, { places, disposal });
+  const cone = coneOf(sparse);
+  const roomsAhead = createRoomsAhead(store, { places, disposal, cone });
   const options = {
+    ...surroundingsIn(place, repo),
+    cone,
+    cache: [],
+    userBase: null,
+    ownFiles: [],
     store,
     roomsAhead,
     commit,
     base: head,
     places,
     disposal,
-    // What a sandbox adds is a row of its own.
-    isolation: { online: false, confine: async () => ({ sandbox: null }) },
-    protect: [],
-    walls: openWalls(LIMITS),
-    redactor: createRedactor([]),
-    ownFiles: [],
     runId: "run",
     name: "step",
     environment: process.env,
@@ -96,6 +150,7 @@ const openRooms = async (files) => {
     projectDir: repo,
     setup: [],
     share: [],
+    protect: [],
     watched: true,
     validatorDigest: "",
     baseCache: { get: async () => undefined, set: async () => undefined },
@@ -117,12 +172,22 @@ const openRooms = async (files) => {
       await roomsAhead.prepare("run", head);
       return direct();
     },
-    worktree: () => {
+    verdict: async () => {
+      await roomsAhead.prepare("run", head);
+      return millis(async () => {
+        const room = await openCleanRoom(options);
+        await room.provision();
+        await room.exec(["sh", "-c", "true"]);
+        await room.dispose();
+      });
+    },
+    worktree: (command) => {
       made += 1;
       const folder = join(place, `worktree-${made}`);
-      return millis(() =>
-        run("git", ["worktree", "add", "--quiet", "--detach", folder, commit], { cwd: repo }),
-      );
+      return millis(async () => {
+        await run("git", ["worktree", "add", "--quiet", "--detach", folder, commit], { cwd: repo });
+        if (command !== undefined) await run(command[0], command.slice(1), { cwd: folder });
+      });
     },
     handOver: () =>
       row({

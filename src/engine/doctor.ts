@@ -17,7 +17,6 @@ import {
   warn,
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
-import { isSandboxed } from "./open-agents.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -26,6 +25,7 @@ import {
   isProgram,
   setupFindings,
   shareFindings,
+  sparseFindings,
   toolchainFindings,
 } from "./tree-findings.js";
 import { type AroundCommands, wallsFinding } from "./walls-finding.js";
@@ -37,18 +37,14 @@ export type DoctorInput = Rooms & {
   readonly agents: Readonly<
     Record<
       string,
-      {
-        readonly run: readonly string[];
-        readonly env: readonly string[];
-        readonly sandbox: boolean;
-        readonly network: readonly string[];
-      }
+      { readonly run: readonly string[]; readonly env: readonly string[]; readonly sandbox: boolean }
     >
   >;
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
     readonly cache: readonly string[];
+    readonly sparse: readonly string[];
     readonly passEnv: readonly string[];
   };
   readonly limits: Limits;
@@ -62,6 +58,8 @@ export type DoctorInput = Rooms & {
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
+  /** Files of workspace.sparse, and all of them; throws LedgerError where it names what is not there. */
+  readonly sparse: () => Promise<readonly [number, number]>;
   /** Why workspace.cache keeps nothing. */
   readonly uncached: () => Promise<string | null>;
   readonly leftovers: Leftovers;
@@ -91,7 +89,11 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     );
   findings.push(...(await toolchainFindings(input)), ...(await setupFindings(input)));
   findings.push(...(await shareFindings(input)), ...includedFindings(await input.included()));
-  findings.push(...(await cacheFindings(input)), ...variableFindings(input));
+  findings.push(
+    ...(await cacheFindings(input)),
+    ...(await sparseFindings(input)),
+    ...variableFindings(input),
+  );
   findings.push(...shortSecretFindings(input.shortSecrets));
   findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
@@ -171,8 +173,7 @@ const leftoverFindings = async ({ count, remove, locks, unlock }: Leftovers): Pr
 
 const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> => {
   const check = `agent ${name}`;
-  const { run = [] } = input.agents[name] ?? {};
-  const sandbox = isSandboxed(input.agents[name]);
+  const { run = [], sandbox = false } = input.agents[name] ?? {};
   const lack = sandbox ? await input.isolation.lacksSandbox() : null;
   if (lack !== null) return fail(check, `It is to be sandboxed. ${lack.because}`, lack.fix);
   if (sandbox && !input.isolated)

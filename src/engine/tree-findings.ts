@@ -13,7 +13,9 @@ export type TreeInput = {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
     readonly cache: readonly string[];
+    readonly sparse: readonly string[];
   };
+  readonly sparse: () => Promise<readonly [number, number]>;
   readonly uncached: () => Promise<string | null>;
   readonly environment: Environment;
 };
@@ -119,6 +121,18 @@ export const cacheFindings = async ({ workspace, uncached }: TreeInput): Promise
   if (why === undefined) return [];
   if (why === null) return [ok(check, `${cache.join(", ")} kept by lockfile`)];
   return [warn(check, `Nothing is kept: ${why}.`, "Commit a lockfile, and keep only what git ignores.")];
+};
+
+export const sparseFindings = async ({ workspace, sparse }: TreeInput): Promise<readonly Finding[]> => {
+  const check = "workspace.sparse";
+  if (workspace.sparse.length === 0) return [];
+  try {
+    const [some, all] = await sparse();
+    return [ok(check, `${some} of ${all} files go into fresh trees`)];
+  } catch (error) {
+    if (!isLedgerError(error)) throw error;
+    return [fail(check, error.message, error.hint ?? "Mend workspace.sparse in runledger.yaml.")];
+  }
 };
 
 export type IncludedFound =

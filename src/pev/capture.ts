@@ -4,6 +4,7 @@ import { join, posix } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { ChangedFile } from "../../validators/room.js";
 import type { Redactor } from "../core/redact.js";
+import { type Cone, isInCone } from "./cone.js";
 import { type Git, withScratch } from "./git.js";
 import { blobId, openIgnoreRules } from "./ignore.js";
 import { asksForLargeFiles, isPointer } from "./large-files.js";
@@ -39,14 +40,17 @@ export const captureTree = async (input: {
   readonly alsoPaths: readonly string[];
   /** Paths that never come along: the user's local settings, which we laid there. */
   readonly leftOut: readonly string[];
+  /** What the folder was given of the base; all else stays as it is there. */
+  readonly cone: Cone;
   /** Knows which values may not come into the store. */
   readonly redactor: Redactor;
 }): Promise<Captured> => {
-  const { store, folder } = input;
+  const { store, folder, cone } = input;
   const root = await realFolder(folder);
-  const base = await listTree(store, input.baseCommit);
+  const whole = await listTree(store, input.baseCommit);
+  const base = whole.filter(({ path }) => isInCone(cone, path));
   return withScratch(store, async (scratch) => {
-    const rules = await openIgnoreRules(store, scratch, base);
+    const rules = await openIgnoreRules(store, scratch, whole);
     const always = [
       ...base.map(({ path }) => path),
       ...input.alsoPaths.filter(isInside).map((path) => posix.normalize(path)),
@@ -55,13 +59,28 @@ export const captureTree = async (input: {
     const leftOut = new Set(input.leftOut.filter((path) => !tracked.has(path)).map(rawOf));
     const found = (await findWork(root, rules, always)).filter(({ path }) => !leftOut.has(path));
     const refuseSecrets = refusingSecrets(store, base, input.redactor);
+    if (whole.length > base.length) refuseOutside(cone, whole, found);
     const entries = await writeBlobs({ store, root, found, base, refuseSecrets });
     const index = join(scratch, "index");
     const start = { commit: input.baseCommit, entries: base };
-    const isTold = base.every(({ path }) => isWhole(path));
+    const isTold = cone.folders.length > 0 || base.every(({ path }) => isWhole(path));
     const made = await (isTold ? changeTree : makeTree)(store, index, start, entries);
     return { ...made, files: entries.length };
   });
+};
+
+/** Nobody who does not see what is there can say what should be there, and the judge would not see it either. */
+const refuseOutside = (cone: Cone, base: readonly TreeEntry[], found: readonly Found[]): void => {
+  const unseen = new Set<string>();
+  for (const { path } of base)
+    if (!isInCone(cone, path))
+      for (let at = posix.dirname(path); at !== "." && !unseen.has(at); at = posix.dirname(at))
+        unseen.add(at);
+  for (const { path } of found) {
+    if (!isInCone(cone, shown(path))) throw unfit(path, "is outside of the folders of workspace.sparse");
+    if (unseen.has(shown(path)))
+      throw unfit(path, "stands where the base has a folder that was not laid out");
+  }
 };
 
 const realFolder = async (folder: string): Promise<string> => {

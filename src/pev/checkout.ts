@@ -43,6 +43,30 @@ export const captureBase = async (input: {
   return { commit };
 };
 
+/** A tree that got none of what was meant would be judged all the same. */
+export const requireFolders = async (git: Git, commit: string, folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) {
+    const { stdout } = await git.run([
+      "--literal-pathspecs",
+      "ls-tree",
+      "-d",
+      "--name-only",
+      "-z",
+      commit,
+      "--",
+      folder,
+    ]);
+    if (stdout !== `${folder}\0`)
+      throw new LedgerError(
+        "settings_invalid",
+        `workspace.sparse names "${folder}", which is no folder of the commit.`,
+        {
+          hint: "Mend workspace.sparse in runledger.yaml, or commit that folder.",
+        },
+      );
+  }
+};
+
 export type Patch = { readonly name: string; readonly bytes: Buffer };
 
 /** What leaves the ledger, in the one form everybody can read and apply. */

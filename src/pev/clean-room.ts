@@ -2,14 +2,17 @@ import { join } from "node:path";
 import type { Room } from "../../validators/room.js";
 import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import type { ProvisionRecord } from "../core/verdict.js";
+import type { Cone } from "./cone.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
 import type { HeldOut } from "./held-out.js";
 import { layFiles, layFilesOver } from "./lay-files.js";
-import { changedFiles, commitTree, listTree, treeWith } from "./objects.js";
+import { changedFiles, commitTree, treeWith } from "./objects.js";
 import { isTestByName } from "./protected-paths.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { judgeFiles, standingFiles } from "./read-only.js";
+import type { Facts } from "./room-files.js";
 import {
   makeRoomFolder,
   type OwnedRoom,
@@ -17,9 +20,10 @@ import {
   type RoomFrame,
   type RoomFrameOptions,
 } from "./room-frame.js";
-import { giveGit, layCommit, TREE } from "./room-tree.js";
+import { giveGit, type LaidTree, laidTree, layCommit, layNext, TREE } from "./room-tree.js";
 import type { RoomsAhead } from "./rooms-ahead.js";
 import { treeFiles } from "./tree-files.js";
+import type { View } from "./tree-view.js";
 import { findIncluded, type Inclusion } from "./worktree-include.js";
 import { watchFiles } from "./written-files.js";
 
@@ -30,6 +34,8 @@ export type CleanRoomOptions = RoomFrameOptions & {
   readonly commit: string;
   /** What it is compared with; null when there is nothing. */
   readonly base: string | null;
+  /** What of it is laid out. */
+  readonly cone: Cone;
   /** Where dependencies come from, see Provisioning. */
   readonly projectDir: string;
   readonly ownFiles: readonly string[];
@@ -63,7 +69,9 @@ export interface BaseCache {
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
   const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
-  const folder = await openFolder(options);
+  const taken = await options.roomsAhead.take(options.runId);
+  const folder =
+    taken?.folder ?? (await makeRoomFolder(options.places, { runId: options.runId, stepId: options.name }));
   const atBase = once(() => openBase(options, base));
   const laidOver: OwnedRoom[] = [];
   const dispose = async (): Promise<void> => {
@@ -71,7 +79,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     for (const room of laidOver.splice(0)) await room.dispose();
     await disposal.later(folder);
   };
-  const frame = await furnish(options, folder).catch(async (error: unknown) => {
+  const { frame, view, facts } = await furnish(options, folder, taken?.laid).catch(async (error: unknown) => {
     await dispose();
     throw error;
   });
@@ -110,10 +118,15 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
       return known?.value;
     },
     provision: async () => {
-      if (options.watched) written = await watchFiles(tree, await trackedIn(store, commit));
+      if (options.watched)
+        written = await watchFiles(
+          tree,
+          view.files.map(({ path }) => path),
+          facts,
+        );
       await frame.fillCaches(tree);
       const toLay = { tree, setup, included: await included.get() };
-      return provision({
+      const records = await provision({
         ...toLay,
         projectDir,
         cache: await cacheFor({ ...options, ...toLay }),
@@ -123,6 +136,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
         run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
         runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
       });
+      return [...sparseRecord(options.cone), ...records];
     },
     changedWhileJudged: async () =>
       (await written()).filter((path) => !usual.has(path) && !heldOut.has(path)),
@@ -134,29 +148,42 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   };
 };
 
-const openFolder = async (options: CleanRoomOptions): Promise<RegisteredFolder> => {
-  const { places, roomsAhead, runId, name } = options;
-  return (await roomsAhead.take(runId)) ?? makeRoomFolder(places, { runId, stepId: name });
+type Furnished = { readonly frame: RoomFrame; readonly view: View; readonly facts?: Facts };
+
+const furnish = async (
+  options: CleanRoomOptions,
+  folder: RegisteredFolder,
+  ahead: LaidTree | undefined,
+): Promise<Furnished> => {
+  const { store, commit, cone, runId, name } = options;
+  const at = { branch: `runledger/${runId}/${name}`, commit, cone };
+  const open = () => openRoomFrame({ ...options, ...sightOf(options, folder) }, folder);
+  if (ahead !== undefined) {
+    const laid = await layNext(store, folder, ahead, commit, cone);
+    await giveGit(store, folder, at, laid);
+    return { frame: await open(), view: laid.view, facts: laid.facts };
+  }
+  const view = await layCommit(store, folder, commit, cone);
+  // The index that git wrote knows nothing of what is not laid out.
+  await giveGit(store, folder, at, cone.folders.length > 0 ? await laidTree(folder, commit, view) : null);
+  return { frame: await open(), view };
 };
 
-const furnish = async (options: CleanRoomOptions, folder: RegisteredFolder): Promise<RoomFrame> => {
-  const { store, commit, runId, name, watched } = options;
-  // Asked for again when the files are watched; until then nobody minds that it failed.
-  if (watched) listTree(store, commit).catch(() => undefined);
-  await layCommit(store, folder, commit);
-  await giveGit(store, folder, { branch: `runledger/${runId}/${name}`, commit });
-  const tree = join(folder.path, TREE);
-  return openRoomFrame(
-    {
-      ...options,
-      // The room's git borrows what it does not have.
-      reads: [join(store.gitDir, "objects")],
-      readOnly: async () =>
-        watched ? standingFiles(tree, await judgeFiles(store, commit, options.protect)) : [],
-    },
-    folder,
-  );
-};
+const sightOf = (
+  { store, commit, protect, watched }: CleanRoomOptions,
+  folder: RegisteredFolder,
+): Required<Pick<RoomFrameOptions, "reads" | "readOnly">> => ({
+  // The room's git borrows what it does not have.
+  reads: [join(store.gitDir, "objects")],
+  readOnly: async () =>
+    watched ? standingFiles(join(folder.path, TREE), await judgeFiles(store, commit, protect)) : [],
+});
+
+/** The verdict says what its room did not have. */
+const sparseRecord = ({ folders }: Cone): readonly ProvisionRecord[] =>
+  folders.length === 0
+    ? []
+    : [{ what: `sparse: only ${folders.join(", ")}, and files on the way`, outcome: "done", durationMs: 0 }];
 
 const openBase = async (options: CleanRoomOptions, commit: string | null): Promise<OwnedRoom | undefined> => {
   if (commit === null) return undefined;
@@ -189,7 +216,7 @@ const EPOCH = "1970-01-01T00:00:00.000Z";
 
 /** The way a tree is prepared is part of what is true about it, so it is part of the key. */
 const cachedAtBase = async (
-  { store, base, validatorDigest, setup, share, baseCache }: CleanRoomOptions,
+  { store, base, validatorDigest, setup, share, cone, baseCache }: CleanRoomOptions,
   at: {
     readonly get: () => Promise<OwnedRoom | undefined>;
     readonly included: Inclusion;
@@ -205,6 +232,7 @@ const cachedAtBase = async (
     setup,
     share,
     included: at.included.files,
+    cone: cone.folders,
     about: at.about ?? null,
   });
   const known = await baseCache.get(key);
@@ -215,9 +243,6 @@ const cachedAtBase = async (
   await baseCache.set(key, found);
   return found;
 };
-
-const trackedIn = async (store: Git, commit: string): Promise<readonly string[]> =>
-  (await listTree(store, commit)).map(({ path }) => path);
 
 const notLaid = (folder: string): LedgerError =>
   new LedgerError(

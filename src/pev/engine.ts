@@ -10,6 +10,7 @@ import type { Plan } from "../core/spec.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { allEnded } from "./all-ended.js";
+import { coneOf } from "./cone.js";
 import { once } from "./once.js";
 import type { Project } from "./project.js";
 import { inTurns } from "./turns.js";
@@ -253,13 +254,15 @@ const beginningOf = (project: Project): Pick<Pev, "captureBase" | "requireHeldOu
 });
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
-  const { store, folder, ownFiles, isolation, redactor } = project;
+  const { store, folder, ownFiles, cone, isolation, redactor } = project;
   await isolation.level(store !== null);
   if (store === null) return null;
   await requireTopLevel(folder);
   const allowDirty = [...ownFiles, ...options.allowDirty];
-  const { captureBase } = await checkout();
-  return (await captureBase({ store, projectDir: folder, runId, ...options, allowDirty, redactor })).commit;
+  const { captureBase, requireFolders } = await checkout();
+  const captured = await captureBase({ store, projectDir: folder, runId, ...options, allowDirty, redactor });
+  await requireFolders(store, captured.commit, cone.folders);
+  return captured.commit;
 };
 
 const requireHeldOut = async (project: Project, { steps, acceptanceCriteria }: Plan): Promise<void> => {
@@ -291,7 +294,7 @@ const captureStep = async (project: Project, run: Run, step: WorkedStep): Promis
   const { captureTree } = await import("./capture.js");
   const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();
-  const { folder, base, included } = await requireStepWorkspace(project, run, step);
+  const { folder, base, laid } = await requireStepWorkspace(project, run, step);
   const { validator } = step.spec;
   const alsoPaths = validator.type === "artifact_exists" ? [validator.target] : [];
   const { tree, changed } = await captureTree({
@@ -299,7 +302,8 @@ const captureStep = async (project: Project, run: Run, step: WorkedStep): Promis
     folder,
     baseCommit: base,
     alsoPaths,
-    leftOut: included,
+    leftOut: laid.included,
+    cone: coneOf(laid.sparse),
     redactor: project.redactor,
   });
   const commit = await commitTree({

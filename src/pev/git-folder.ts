@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { type Cone, conePatterns } from "./cone.js";
 import { RAW_ATTRIBUTES } from "./git.js";
 
 /**
@@ -15,21 +16,27 @@ export const makeGitFolder = async (input: {
   readonly settings?: string;
   /** The folder of objects that it borrows from. */
   readonly borrows?: string;
+  /** What of the tree is laid out. */
+  readonly cone: Cone;
 }): Promise<void> => {
-  const { gitDir, branch, commit, settings = "", borrows } = input;
+  const { gitDir, branch, commit, settings = "", borrows, cone } = input;
+  const isSparse = cone.folders.length > 0;
   const head = join("refs", "heads", branch);
   await mkdir(gitDir);
   for (const folder of ["info", "objects/info", "objects/pack", "refs/tags", dirname(head)])
     await mkdir(join(gitDir, folder), { recursive: true });
   const files = {
     HEAD: `ref: ${head}\n`,
-    config: `${CORE}${settings}`,
+    config: `${CORE}${isSparse ? SPARSE : ""}${settings}`,
+    ...(isSparse ? { "info/sparse-checkout": conePatterns(cone) } : {}),
     "info/attributes": RAW_ATTRIBUTES,
     [head]: `${commit}\n`,
     ...(borrows === undefined ? {} : { "objects/info/alternates": `${borrows}\n` }),
   };
   for (const [path, text] of Object.entries(files)) await writeFile(join(gitDir, path), text, { flag: "wx" });
 };
+
+const SPARSE = "\tsparseCheckout = true\n\tsparseCheckoutCone = true\n[index]\n\tsparse = true\n";
 
 /** What init finds out about the usual file systems of the platform. */
 const CORE = [

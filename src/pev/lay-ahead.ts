@@ -2,40 +2,46 @@ import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { Cone } from "./cone.js";
 import type { Disposal, RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
-import { listTree } from "./objects.js";
 import type { Places } from "./places.js";
+import { factsOf, readLaidFiles } from "./room-files.js";
 import { makeRoomFolder } from "./room-frame.js";
-import { INDEX, indexAnew, layCommit, TREE } from "./room-tree.js";
-import { watchFiles } from "./written-files.js";
+import { INDEX, type LaidTree, layCommit, TREE } from "./room-tree.js";
+import { markOf, watchFiles } from "./written-files.js";
 
 export type RoomAhead = {
   readonly folder: RegisteredFolder;
-  /** Asked when the room is taken, and nobody who could have touched it is at work any more. */
-  readonly isUntouched: () => Promise<boolean>;
+  /**
+   * Asked when the room is taken, and nobody who could have touched it is at work any more; undefined when somebody has.
+   * What was noted of files while somebody else could write to them proves nothing about their bytes, so these are read.
+   */
+  readonly untouched: () => Promise<LaidTree | undefined>;
 };
 
 export const layAhead = async (
   store: Git,
-  places: Places,
-  disposal: Disposal,
+  { places, disposal, cone }: { readonly places: Places; readonly disposal: Disposal; readonly cone: Cone },
   runId: string,
   commit: string,
 ): Promise<RoomAhead> => {
   const folder = await makeRoomFolder(places, { runId });
   try {
-    await layCommit(store, folder, commit);
-    // What git noted of files while somebody else could write to them proves nothing about them.
+    const view = await layCommit(store, folder, commit, cone);
     await rm(join(folder.path, INDEX));
-    const inside = namesInside((await listTree(store, commit)).map(({ path }) => path));
-    const changed = await watchFiles(folder.path, [...inside.keys()]);
-    const isUntouched = async (): Promise<boolean> => {
-      if ((await changed()).length > 0 || !(await holdsOnly(folder.path, inside))) return false;
-      await indexAnew(store, folder, commit);
-      return true;
+    const inside = namesInside(view.files.map(({ path }) => path));
+    const tree = join(folder.path, TREE);
+    const before = await factsOf(tree, view.files);
+    const folders = await watchFiles(folder.path, [...inside.keys()]);
+    const untouched = async (): Promise<LaidTree | undefined> => {
+      if ((await folders()).length > 0 || !(await holdsOnly(folder.path, inside))) return undefined;
+      const facts = await readLaidFiles(tree, view.files);
+      const isSame =
+        facts !== undefined && [...facts].every(([path, now]) => markOf(now) === markOf(before.get(path)));
+      return isSame ? { commit, view, facts } : undefined;
     };
-    return { folder, isUntouched };
+    return { folder, untouched };
   } catch (error) {
     await disposal.later(folder);
     throw error;

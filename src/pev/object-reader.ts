@@ -1,10 +1,14 @@
 import { LedgerError } from "../core/errors.js";
 import { type Git, type GitTalk, talkTo } from "./git.js";
+import type { TreeEntry } from "./objects.js";
 
 /** Objects of the store, read by one git for all questions: a process each costs more than what it reads. */
 export interface ObjectReader {
   /** The tree of a commit. */
   treeOf(commit: string): Promise<string>;
+  /** What lies in a tree itself, by name. */
+  folder(tree: string): Promise<readonly TreeEntry[]>;
+  blob(oid: string): Promise<Buffer>;
   /** Bytes of a regular file as committed; undefined when there is none, refused above `bytesMax`: a part would mislead. */
   file(commit: string, path: string, bytesMax: number): Promise<Buffer | undefined>;
 }
@@ -19,6 +23,8 @@ export const withObjects = async <T>(store: Git, use: (objects: ObjectReader) =>
   try {
     return await use({
       treeOf: async (commit) => (await ask(`info ${commit}^{tree}`)).oid,
+      folder: async (tree) => [...entriesIn((await ask(`contents ${tree}`)).bytes)],
+      blob: async (oid) => (await ask(`contents ${oid}`)).bytes,
       file: (commit, path, bytesMax) => readFile(ask, commit, path, bytesMax),
     });
   } finally {
@@ -68,18 +74,21 @@ const FOLDER = /^40000$/;
 /** Of a name in SHA-1. */
 const OID_BYTES = 20;
 
+const entryOf = (tree: Buffer, name: string): TreeEntry | undefined => {
+  for (const entry of entriesIn(tree)) if (entry.path === name) return entry;
+  return undefined;
+};
+
 /** A tree is a row of "MODE NAME", a zero and the bytes of an object's name. */
-const entryOf = (tree: Buffer, name: string): { mode: string; oid: string } | undefined => {
-  const wanted = Buffer.from(name);
+function* entriesIn(tree: Buffer): Generator<TreeEntry> {
   for (let at = 0; at < tree.length; ) {
     const space = tree.indexOf(0x20, at);
     const end = tree.indexOf(0, space);
-    if (tree.subarray(space + 1, end).equals(wanted))
-      return {
-        mode: tree.toString("latin1", at, space),
-        oid: tree.toString("hex", end + 1, end + 1 + OID_BYTES),
-      };
+    yield {
+      mode: tree.toString("latin1", at, space),
+      oid: tree.toString("hex", end + 1, end + 1 + OID_BYTES),
+      path: tree.toString("utf8", space + 1, end),
+    };
     at = end + 1 + OID_BYTES;
   }
-  return undefined;
-};
+}

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isLedgerError } from "../core/errors.js";
-import { headOf } from "./checkout.js";
+import { headOf, requireFolders } from "./checkout.js";
+import { isInCone } from "./cone.js";
 import { listTree } from "./objects.js";
 import type { Project } from "./project.js";
 import { whyNotCached } from "./setup-cache.js";
@@ -55,4 +56,13 @@ export const probeCache = async ({ folder, store, cache }: Project): Promise<str
   if (store === null || cache.length === 0) return null;
   const git = await userGit(folder);
   return whyNotCached(await listTree(git.plumbing, await headOf(git)), cache);
+};
+
+/** Throws LedgerError where a folder of workspace.sparse is not there; how many files remain of how many. */
+export const probeSparse = async ({ folder, store, cone }: Project): Promise<readonly [number, number]> => {
+  const git = await userGit(folder);
+  const head = await headOf(git);
+  if (store !== null) await requireFolders(git.plumbing, head, cone.folders);
+  const all = await listTree(git.plumbing, head);
+  return [all.filter(({ path }) => isInCone(cone, path)).length, all.length];
 };

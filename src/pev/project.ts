@@ -1,5 +1,6 @@
 import type { Redactor } from "../core/redact.js";
 import type { BaseCache } from "./clean-room.js";
+import type { Cone } from "./cone.js";
 import type { Disposal } from "./disposal.js";
 import type { Git } from "./git.js";
 import type { Isolation } from "./isolation/isolation.js";
@@ -31,6 +32,8 @@ export type Project = {
   readonly setup: readonly (readonly string[])[];
   /** Paths copied from the user's checkout into rooms and workspaces. */
   readonly share: readonly string[];
+  /** What of a tree workspaces and rooms get. */
+  readonly cone: Cone;
   /** Paths that set-up makes, kept for trees that would be set up alike. */
   readonly cache: readonly string[];
   /** Names of environment variables that validators may see besides the fixed ones. */

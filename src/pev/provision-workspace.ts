@@ -6,7 +6,7 @@ import type { Project } from "./project.js";
 import { cacheFor, PROVISION_HINT, PROVISION_MS, provision } from "./provision.js";
 import { roomEnvironment } from "./room-environment.js";
 import { runProcess } from "./sandbox.js";
-import { exactPatterns, findIncluded, type Inclusion } from "./worktree-include.js";
+import { exactPatterns, findIncluded } from "./worktree-include.js";
 
 /**
  * An agent needs the same dependencies as its judge; without them it would only find out that they are missing. Aborted, it
@@ -36,8 +36,11 @@ export const provisionWorkspace = async (
   } = project;
   const included = await findIncluded({ projectDir, ownFiles });
   const nothing = included.problem === null && included.files.length === 0;
+  await noteLaid(placeFolder, tree, {
+    included: included.files.map(({ path }) => path),
+    sparse: project.cone.folders,
+  });
   if (setup.length === 0 && share.length === 0 && nothing) return;
-  await noteIncluded(placeFolder, tree, included);
   const scratch = join(placeFolder, "setup");
   for (const part of ["home", "tmp"]) await mkdir(join(scratch, part), { recursive: true });
   const env = roomEnvironment({ outer: environment, scratch, passEnv, online: isolation.online });
@@ -65,29 +68,36 @@ export const provisionWorkspace = async (
     });
 };
 
-/** Beside the agent's folder, for the capture. */
-const NOTE = "included.json";
+/** What a capture must know of how the tree was laid out, which may not be what the settings say by then. */
+export type LaidNote = {
+  /** Paths of the user's local settings. */
+  readonly included: readonly string[];
+  /** Folders, when not all of the commit is there. */
+  readonly sparse: readonly string[];
+};
+
+/** Beside the agent's folder. */
+const NOTE = "laid.json";
 
 /**
  * Local settings often hold secrets, so no proposal brings them back, whatever the tree's .gitignore says of them by then.
  * The agent's own git is told as well, or it would offer them for each commit.
  */
-const noteIncluded = async (placeFolder: string, tree: string, { files }: Inclusion): Promise<void> => {
-  if (files.length === 0) return;
-  const paths = files.map(({ path }) => path);
-  await writeFile(join(placeFolder, NOTE), JSON.stringify(paths), { mode: 0o600 });
-  await appendFile(join(tree, ".git", "info", "exclude"), exactPatterns(paths));
+const noteLaid = async (placeFolder: string, tree: string, note: LaidNote): Promise<void> => {
+  await writeFile(join(placeFolder, NOTE), JSON.stringify(note), { mode: 0o600 });
+  if (note.included.length > 0)
+    await appendFile(join(tree, ".git", "info", "exclude"), exactPatterns(note.included));
 };
 
-/** Paths of the files that were copied into a workspace from the checkout's own. */
-export const includedIn = async (placeFolder: string): Promise<readonly string[]> => {
+export const laidIn = async (placeFolder: string): Promise<LaidNote> => {
   const text = await readFile(join(placeFolder, NOTE), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
-    return "[]";
+    return '{ "included": [], "sparse": [] }';
   });
   try {
-    const paths: unknown = JSON.parse(text);
-    if (Array.isArray(paths)) return paths.map(String);
+    const { included, sparse } = JSON.parse(text) as Record<string, unknown>;
+    if (Array.isArray(included) && Array.isArray(sparse))
+      return { included: included.map(String), sparse: sparse.map(String) };
   } catch {
     // Told below.
   }

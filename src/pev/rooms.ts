@@ -55,7 +55,7 @@ export const openRoom = (
   const heldOut = heldOutOf(project, validator);
   if (candidate === null || store === null || roomsAhead === null)
     return openProjectRoom({ ...frame, projectDir });
-  const { ownFiles, setup, share, cache, baseCache } = project;
+  const { ownFiles, setup, share, cache, cone, baseCache } = project;
   const digest = validatorDigest(validator);
   return openCleanRoom({
     ...frame,
@@ -67,6 +67,7 @@ export const openRoom = (
     setup,
     share,
     cache,
+    cone,
     userBase: run.base,
     protect: [...run.protect, ...project.protect],
     watched: holdsToTheTree(validator),

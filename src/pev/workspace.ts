@@ -1,10 +1,15 @@
-import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import { allEnded } from "./all-ended.js";
+import type { Cone } from "./cone.js";
 import { type Git, withScratch } from "./git.js";
 import { makeGitFolder } from "./git-folder.js";
-import { RUNLEDGER } from "./objects.js";
+import { withObjects } from "./object-reader.js";
+import { RUNLEDGER, writeIndex } from "./objects.js";
+import { factsOf, layDifference } from "./room-files.js";
+import { indexOf } from "./room-tree.js";
+import { differenceOf, viewOf } from "./tree-view.js";
 
 /**
  * An agent works in a repository of its own: one commit and its ancestors, and nothing else it could learn from, change or
@@ -15,35 +20,48 @@ export const createWorkspace = async (input: {
   /** Not there yet, or empty. */
   readonly folder: string;
   readonly commit: string;
+  /** What of it is laid out. */
+  readonly cone: Cone;
 }): Promise<void> => {
-  const { store, commit } = input;
+  const { store, commit, cone } = input;
   const folder = resolve(input.folder);
   const gitDir = join(folder, ".git");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) {
     throw new LedgerError("workspace_unfit", `${folder} is not empty, so no workspace can be made there.`);
   }
-  await makeGitFolder({ gitDir, branch: "runledger", commit, settings: IDENTITY });
-  // The store's objects are those that are being copied, and its attributes are the same.
-  const files = { workTree: folder, indexFile: join(gitDir, "index") };
-  await allEnded([
-    copyHistoryInto(gitDir, store, commit),
-    store.run(["read-tree", "-m", "-u", commit], files),
-  ]);
+  await makeGitFolder({ gitDir, branch: "runledger", commit, settings: IDENTITY, cone });
+  await allEnded([copyHistoryInto(gitDir, store, commit), layClone(store, folder, commit, cone)]);
 };
 
-/** Leaves a tree of the store as uncommitted files in a workspace that no agent has entered yet. */
+/** The store's objects are those that are being copied, and its attributes are the same. */
+const layClone = async (store: Git, folder: string, commit: string, cone: Cone): Promise<void> => {
+  const indexFile = join(folder, ".git", "index");
+  if (cone.folders.length === 0) {
+    await store.run(["read-tree", "-m", "-u", commit], { workTree: folder, indexFile });
+    return;
+  }
+  const view = await viewOf(store, commit, cone);
+  await withScratch(store, async (scratch) => {
+    const files = { workTree: folder, indexFile: join(scratch, "index") };
+    await writeIndex(store, files.indexFile, view.files);
+    await store.run(["checkout-index", "--all"], files);
+  });
+  await writeFile(indexFile, indexOf({ commit, view, facts: await factsOf(folder, view.files) }));
+};
+
+/** Leaves a tree of the store as uncommitted files in a workspace of that commit that no agent has entered yet. */
 export const layTree = async (input: {
   readonly store: Git;
   readonly folder: string;
+  readonly commit: string;
   readonly tree: string;
+  readonly cone: Cone;
 }): Promise<void> => {
-  const { store, folder, tree } = input;
-  await withScratch(store, async (scratch) => {
-    const indexFile = join(scratch, "index");
-    await copyFile(join(folder, ".git", "index"), indexFile);
-    await store.run(["read-tree", "--reset", "-u", tree], { indexFile, workTree: folder });
-  });
+  const { store, folder, commit, tree, cone } = input;
+  await withObjects(store, async (objects) =>
+    layDifference(objects, folder, await differenceOf(objects, commit, tree, cone)),
+  );
 };
 
 /** So that an agent can commit; it may change it. */

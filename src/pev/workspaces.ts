@@ -8,7 +8,7 @@ import type { Run, WorkedStep } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
 import type { Project } from "./project.js";
-import { includedIn, provisionWorkspace } from "./provision-workspace.js";
+import { type LaidNote, laidIn, provisionWorkspace } from "./provision-workspace.js";
 import { createWorkspace, layTree } from "./workspace.js";
 
 export type StepWorkspace = {
@@ -47,11 +47,11 @@ export const requireStepWorkspace = async (
   project: Project,
   run: Run,
   step: WorkedStep,
-): Promise<{ folder: string; base: string; included: readonly string[] }> => {
+): Promise<{ folder: string; base: string; laid: LaidNote }> => {
   const existing = await findWorkspace(project, run.runId, step);
   if (existing !== undefined && existing.base !== null) {
     const { path, base } = existing;
-    return { folder: workOf(path), base, included: await includedIn(path) };
+    return { folder: workOf(path), base, laid: await laidIn(path) };
   }
   throw new LedgerError("workspace_unfit", `The workspace of step "${step.spec.id}" is not there any more.`, {
     hint: "Start the step again; it then gets a new one.",
@@ -111,8 +111,10 @@ const clone = async (
       hint: "Set runLedger.workspaceIsolation back to true.",
     });
   const folder = workOf(path);
-  await createWorkspace({ store, folder, commit });
-  if (collided !== null && collided.tree !== null) await layTree({ store, folder, tree: collided.tree });
+  const { cone } = project;
+  await createWorkspace({ store, folder, commit, cone });
+  if (collided !== null && collided.tree !== null)
+    await layTree({ store, folder, commit, tree: collided.tree, cone });
   signal.throwIfAborted();
   await provisionWorkspace(project, run, step, path, folder, commit, signal);
   return commit;

@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { type BigIntStats, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
@@ -12,8 +12,10 @@ const FILES_PER_TURN = 1_024;
 export const watchFiles = async (
   root: string,
   paths: readonly string[],
+  /** What is known of them already, and nobody else was here since. */
+  known?: ReadonlyMap<string, BigIntStats>,
 ): Promise<() => Promise<readonly string[]>> => {
-  const before = await marksOf(root, paths);
+  const before = known ? paths.map((path) => markOf(known.get(path))) : await marksOf(root, paths);
   return async () => {
     const now = await marksOf(root, paths);
     return paths.filter((_, n) => before[n] !== now[n]);
@@ -24,18 +26,20 @@ const marksOf = async (root: string, paths: readonly string[]): Promise<readonly
   const marks: string[] = [];
   for (const [n, path] of paths.entries()) {
     if (n % FILES_PER_TURN === 0) await setImmediate();
-    marks.push(markOf(join(root, path)));
+    marks.push(markOf(factsAt(join(root, path))));
   }
   return marks;
 };
 
-const markOf = (path: string): string => {
+/** Files that were unpacked in the same tick share a change time; two folders of them could change places. */
+export const markOf = (facts: BigIntStats | undefined): string =>
+  facts === undefined ? "gone" : `${facts.ino} ${facts.ctimeNs}`;
+
+const factsAt = (path: string): BigIntStats | undefined => {
   try {
-    // Files that were unpacked in the same tick share a change time; two folders of them could change places.
-    const { ino, ctimeNs } = lstatSync(path, { bigint: true });
-    return `${ino} ${ctimeNs}`;
+    return lstatSync(path, { bigint: true });
   } catch {
     // Gone, or below what is no folder any more.
-    return "gone";
+    return undefined;
   }
 };

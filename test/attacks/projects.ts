@@ -77,6 +77,15 @@ const sharing: Project = {
   },
 };
 
+/** With tests that no agent sees. */
+const heldOut: Project = {
+  ...shop,
+  local: {
+    "coverage/held/test/other.test.mjs":
+      'import assert from "node:assert/strict";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("other prices add up, too", () => assert.equal(sum([1, 2, 3]), 6));\n',
+  },
+};
+
 /** Judged by a shell script of its own. */
 const script: Project = {
   ...shop,
@@ -134,6 +143,7 @@ export const projects: Readonly<Record<string, Project>> = {
   green,
   untested,
   sharing,
+  heldOut,
   script,
   python,
   go,

@@ -46,7 +46,8 @@ const projectOf = async (parts: (shop: Sample) => Parts) => {
   const { agent, settings = "", judge, over = {} } = parts(shop);
   await shop.write({
     "agent.sh": `#!/bin/sh\nset -e\n${agent}\n`,
-    "runledger.yaml": `agents:\n  coder: { kind: command, run: [./agent.sh] }\n${settings}`,
+    // Judges say outside of their rooms where they are, which walls would not let them.
+    "runledger.yaml": `agents:\n  coder: { kind: command, run: [./agent.sh] }\nisolation: { maximum: 1 }\n${settings}`,
     "plan.json": JSON.stringify(planOfSteps(stepBy("a", judge, { timeout: "5m", ...over }))),
   });
   shop.commit("the project's own files");

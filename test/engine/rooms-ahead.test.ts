@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { openPlaces } from "../../src/pev/places.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, eventsOf, eventually, placesOf } from "../helpers/driving.js";
+import { buggySum } from "../helpers/project.js";
 
 /** Folders of rooms, by the register. */
 const roomsOf = async ({ dataDir }: { readonly dataDir: string }): Promise<string[]> =>
@@ -17,7 +18,8 @@ const isLaidOut = async (app: { readonly dataDir: string }): Promise<boolean> =>
   (await roomsOf(app)).some((path) => existsSync(join(path, "tree", "src")));
 
 it("a verdict is found in the room that was laid out while the agent worked, and nothing stays of it", async () => {
-  const shop = await sample();
+  // The judge says where it stands, in a place that no sandbox would show it.
+  const shop = await sample({ ...buggySum, "runledger.yaml": "isolation: { maximum: 1 }\n" });
   const ahead: string[] = [];
   const app = await shop.open({
     coder: async ({ workspace, stepId }) => {

@@ -9,6 +9,7 @@ import type { Run } from "../../src/core/run.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
 import { memoryBaseCache } from "../../src/pev/base-cache.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { createPev, type Pev } from "../../src/pev/engine.js";
 import { openPrivateStore } from "../../src/pev/git.js";
@@ -122,6 +123,7 @@ const projectOf = async (
   const store = isolated ? await openPrivateStore(join(place, "data", "store.git")) : null;
   const places = await openPlaces(join(place, "data", "places"));
   const disposal = createDisposal(places);
+  const cone = coneOf([]);
   return {
     folder: repo,
     ownFiles: [],
@@ -129,13 +131,14 @@ const projectOf = async (
     places,
     walls: wideWalls,
     disposal,
-    roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal }),
+    roomsAhead: store === null ? null : createRoomsAhead(store, { places, disposal, cone }),
     isolation: isolationOf(place),
     workspaceRoot: join(place, "workspaces"),
     cacheFolder: join(place, "cache"),
     setup: [],
     share: [],
     cache: [],
+    cone,
     passEnv: [],
     protect: [],
     baseCache: memoryBaseCache(),

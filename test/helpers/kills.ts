@@ -47,14 +47,14 @@ test -f "$step.txt"
 `;
 export const judgeOf = (step: string): string => `step=${step}; . ./judge.sh`;
 
-/** A project whose agent and judge tell of themselves in the trial's folder. */
+/** A project whose agent and judge tell of themselves in the trial's folder, which walls would not let them. */
 export const trialFiles = (plan: unknown): Readonly<Record<string, string>> => ({
   "agent.sh": AGENT,
   "judge.sh": JUDGE,
   "whole.txt": "whole\n",
   "plan.json": JSON.stringify(plan),
   "runledger.yaml":
-    "agents:\n  coder: { kind: command, run: [./agent.sh], env: [TRIAL, WORKER] }\nworkspace: { passEnv: [TRIAL, WORKER] }\n",
+    "agents:\n  coder: { kind: command, run: [./agent.sh], env: [TRIAL, WORKER] }\nworkspace: { passEnv: [TRIAL, WORKER] }\nisolation: { maximum: 1 }\n",
 });
 
 /** Driving that one run, looking for runs as a worker does, or calling tools for it. */

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { captureTree } from "../../src/pev/capture.js";
 import { captureBase } from "../../src/pev/checkout.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { changedFiles, listTree } from "../../src/pev/objects.js";
 import { createWorkspace } from "../../src/pev/workspace.js";
@@ -31,7 +32,7 @@ const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "o
   const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
   const { commit } = await captureBase({ store, projectDir, runId: "run", ...options });
   const folder = join(tempFolder(), "work");
-  await createWorkspace({ store, folder, commit });
+  await createWorkspace({ store, folder, commit, cone: coneOf([]) });
   return { store, folder, base: commit };
 };
 
@@ -42,6 +43,7 @@ const capture = async ({ store, folder, base }: Work, ...alsoPaths: string[]) =>
     baseCommit: base,
     alsoPaths,
     leftOut: [],
+    cone: coneOf([]),
     redactor: NO_SECRETS,
   });
   const changes = await changedFiles({ store, from: base, to: tree });
@@ -87,6 +89,7 @@ describe("a capture holds", () => {
       baseCommit: tree,
       alsoPaths: [],
       leftOut: [],
+      cone: coneOf([]),
       redactor: NO_SECRETS,
     });
     expect(other).toEqual({ tree, files: 5, changed: [] });
@@ -106,6 +109,7 @@ describe("a capture holds", () => {
       baseCommit: base,
       alsoPaths: [],
       leftOut: [],
+      cone: coneOf([]),
       redactor: NO_SECRETS,
     });
     expect((await listTree(work.store, tree)).map(({ path }) => path)).toEqual(["a.txt"]);
@@ -406,7 +410,7 @@ describe("what is no source is refused by name", () => {
     const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
     const { commit: base } = await captureBase({ store, projectDir, runId: "run", ...options });
     const work = { store, base, folder: join(tempFolder(), "work") };
-    await createWorkspace({ store, folder: work.folder, commit: base });
+    await createWorkspace({ store, folder: work.folder, commit: base, cone: coneOf([]) });
     expect((await capture(work)).changes).toEqual([]);
     symlinkSync("data/x", join(work.folder, "through"));
     await expect(capture(work)).rejects.toMatchObject(refusal("through", "leaves the workspace"));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { captureTree } from "../../src/pev/capture.js";
 import { captureBase } from "../../src/pev/checkout.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { openPrivateStore } from "../../src/pev/git.js";
 import { createWorkspace } from "../../src/pev/workspace.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
@@ -79,9 +80,17 @@ describe("what stands in the place of a protected file", () => {
     const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
     const { commit } = await captureBase({ store, projectDir, runId: "run", ...options });
     const folder = join(tempFolder(), "work");
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     act((path) => join(folder, path));
-    const given = { store, folder, baseCommit: commit, alsoPaths: [], leftOut: [], redactor: NO_SECRETS };
+    const given = {
+      store,
+      folder,
+      baseCommit: commit,
+      alsoPaths: [],
+      leftOut: [],
+      cone: coneOf([]),
+      redactor: NO_SECRETS,
+    };
     const { changed } = await captureTree(given);
     const { violations } = await check(changed, { base: [TEST, "src/easy.mjs"] });
     expect(violations).toMatchObject([{ path: TEST, rule: "base_test" }]);

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sha256 } from "../../src/core/canonical.js";
 import { processIdentity } from "../../src/ledger/owner.js";
 import type { AtBase, BaseCache, CleanRoomOptions } from "../../src/pev/clean-room.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { createDisposal } from "../../src/pev/disposal.js";
 import { type Git, openPrivateStore, RAW_ATTRIBUTES } from "../../src/pev/git.js";
 import { openPlaces, type Places } from "../../src/pev/places.js";
@@ -113,6 +114,7 @@ export const cleanRoomOptions = async (
     setup: [],
     share: [],
     cache: [],
+    cone: coneOf([]),
     userBase: null,
     validatorDigest: "digest",
     heldOut: null,

@@ -97,7 +97,7 @@ const ask = async (room: OwnedRoom, command: string): Promise<string> =>
 const laidAhead = async (): Promise<string> => {
   await rooms.prepare("run-1", head);
   const taken = await rooms.take("run-1");
-  const path = taken?.path ?? expect.unreachable("no room was laid out");
+  const path = taken?.folder.path ?? expect.unreachable("no room was laid out");
   options = { ...options, roomsAhead: { take: async () => taken } };
   return path;
 };
@@ -132,8 +132,8 @@ describe("a room that was laid out ahead", () => {
     const first = await rooms.take("run-1");
     expect(first).toBeDefined();
     expect(await rooms.take("run-1")).toBeUndefined();
-    expect(existsSync(join(first?.path ?? "", "tree", "kept.txt"))).toBe(true);
-    await options.disposal.later(first ?? expect.unreachable());
+    expect(existsSync(join(first?.folder.path ?? "", "tree", "kept.txt"))).toBe(true);
+    await options.disposal.later(first?.folder ?? expect.unreachable());
   });
 
   it("serves the base as well as the proposal", async () => {
@@ -147,7 +147,7 @@ describe("a room that was laid out ahead", () => {
 
   it("has seen no code: neither set-up nor judge ran in it, and nothing but the tree lies there", async () => {
     const path = await laidAhead();
-    expect(readdirSync(path).sort()).toEqual(["index", "tree"]);
+    expect(readdirSync(path).sort()).toEqual(["tree"]);
     expect(readdirSync(join(path, "tree"))).not.toContain(".git");
     const room = await open({ setup: [["sh", "-c", "test ! -e been-here && touch been-here"]] });
     expect(await room.provision()).toMatchObject([{ outcome: "done" }]);
@@ -252,7 +252,7 @@ describe("an agent that finds a room that was laid out ahead", () => {
         return options.places.register(place);
       },
     };
-    rooms = createRoomsAhead(store, { places, disposal: options.disposal });
+    rooms = createRoomsAhead(store, { places, disposal: options.disposal, cone: options.cone });
     await rooms.prepare("run-1", head);
     await nextTick(touched);
     work(touched);
@@ -288,17 +288,22 @@ describe("an agent that finds a room that was laid out ahead", () => {
   ])("and %s changes nothing that is judged, while it is still laid out", async (_what, work) => {
     const direct = await open({ roomsAhead: { take: async () => undefined } });
     let isLaidOut = false;
+    let worked = 0;
     const watched: Git = {
       ...store,
       run: async (args, call) => {
         const done = await store.run(args, call);
-        if (!isLaidOut) work(join(call?.indexFile ?? "", ".."));
+        if (!isLaidOut && call?.indexFile !== undefined) {
+          work(join(call.indexFile, ".."));
+          worked += 1;
+        }
         return done;
       },
     };
     rooms = createRoomsAhead(watched, options);
     await rooms.prepare("run-1", head);
     isLaidOut = true;
+    expect(worked).toBe(1);
     const room = await open({ roomsAhead: rooms });
     expect(await filesIn(treeOf(room))).toEqual(await filesIn(treeOf(direct)));
     expect(readFileSync(join(treeOf(room), "kept.txt"), "utf8")).toBe("kept\n");

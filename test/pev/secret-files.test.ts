@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createRedactor } from "../../src/core/redact.js";
 import { captureTree } from "../../src/pev/capture.js";
 import { captureBase } from "../../src/pev/checkout.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { createWorkspace } from "../../src/pev/workspace.js";
 import { refusalOf } from "../helpers/bench.js";
@@ -28,9 +29,17 @@ const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "o
     redactor,
   });
   const folder = join(tempFolder(), "work");
-  await createWorkspace({ store, folder, commit });
+  await createWorkspace({ store, folder, commit, cone: coneOf([]) });
   const capture = () =>
-    captureTree({ store, folder, baseCommit: commit, alsoPaths: [], leftOut: [], redactor });
+    captureTree({
+      store,
+      folder,
+      baseCommit: commit,
+      alsoPaths: [],
+      leftOut: [],
+      cone: coneOf([]),
+      redactor,
+    });
   return { store, folder, projectDir, capture };
 };
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { captureTree } from "../../src/pev/capture.js";
 import { captureBase } from "../../src/pev/checkout.js";
+import { coneOf } from "../../src/pev/cone.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { commitTree, mergeOnto } from "../../src/pev/objects.js";
 import { createWorkspace, layTree } from "../../src/pev/workspace.js";
@@ -39,7 +40,7 @@ describe("a workspace", () => {
       redactor: NO_SECRETS,
     });
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     expect(git(folder, "for-each-ref", "--format=%(refname) %(objectname)")).toBe(
       `refs/heads/runledger ${commit}`,
     );
@@ -73,7 +74,7 @@ describe("a workspace", () => {
   it("shares no file with the store, and its folder is closed to others", async () => {
     const { store, commit } = await begin(userRepository());
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     const packs = join(folder, ".git", "objects", "pack");
     for (const name of readdirSync(packs)) expect(statSync(join(packs, name)).nlink).toBe(1);
     expect(lstatSync(folder).mode & 0o077).toBe(0);
@@ -82,7 +83,7 @@ describe("a workspace", () => {
   it("is on its branch, clean, and lets an agent commit", async () => {
     const { store, commit } = await begin(userRepository({ "a.txt": "one\n", "sub/b.txt": "b\n" }));
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     expect(git(folder, "status", "--porcelain=v2", "--branch")).toBe(
       `# branch.oid ${commit}\n# branch.head runledger`,
     );
@@ -106,7 +107,7 @@ describe("a workspace", () => {
     commitAll(projectDir, "attributes");
     const { store, commit } = await begin(projectDir);
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     expect(readFileSync(join(folder, "a.txt"), "utf8")).toBe("one\n$Id$\n");
     expect(git(folder, "status", "--porcelain")).toBe("");
   });
@@ -120,7 +121,7 @@ describe("a workspace", () => {
     const { store, commit } = await begin(projectDir);
     expect(commit).toBe(second);
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     expect(git(folder, "rev-list", "HEAD")).toBe(second);
     expect(git(folder, "status", "--porcelain")).toBe("");
   });
@@ -129,7 +130,7 @@ describe("a workspace", () => {
     const { store, commit } = await begin(userRepository());
     const folder = tempFolder();
     write(folder, { "mine.txt": "x" });
-    await expect(createWorkspace({ store, folder, commit })).rejects.toMatchObject({
+    await expect(createWorkspace({ store, folder, commit, cone: coneOf([]) })).rejects.toMatchObject({
       code: "workspace_unfit",
     });
     expect(readdirSync(folder)).toEqual(["mine.txt"]);
@@ -148,6 +149,7 @@ describe("a laid tree", () => {
         baseCommit: base,
         alsoPaths: [],
         leftOut: [],
+        cone: coneOf([]),
         redactor: NO_SECRETS,
       });
       return commitTree({ store, tree, parent: base, message, at: "2026-01-01T00:00:00Z" });
@@ -158,8 +160,8 @@ describe("a laid tree", () => {
     const { tree, conflicts } = await mergeOnto({ store, head, commit: mine });
     expect(conflicts).toEqual(["a.txt"]);
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit: head });
-    await layTree({ store, folder, tree });
+    await createWorkspace({ store, folder, commit: head, cone: coneOf([]) });
+    await layTree({ store, folder, commit: head, tree, cone: coneOf([]) });
     expect(readFileSync(join(folder, "a.txt"), "utf8")).toMatch(/<{7} .*\ntheirs\n={7}\nmine\n>{7} /);
     expect(git(folder, "status", "--porcelain", "--untracked-files=all").split("\n").sort()).toEqual(
       [" M a.txt", "?? mine/new.txt"].sort(),
@@ -170,6 +172,7 @@ describe("a laid tree", () => {
       baseCommit: head,
       alsoPaths: [],
       leftOut: [],
+      cone: coneOf([]),
       redactor: NO_SECRETS,
     });
     expect(captured.tree).toBe(tree);
@@ -178,9 +181,9 @@ describe("a laid tree", () => {
   it("removes what the tree does not have", async () => {
     const { store, commit } = await begin(userRepository({ "a.txt": "one\n", "sub/gone.txt": "x\n" }));
     const folder = freshFolder();
-    await createWorkspace({ store, folder, commit });
+    await createWorkspace({ store, folder, commit, cone: coneOf([]) });
     const tree = (await store.run(["rev-parse", `${commit}:sub`])).stdout.trim();
-    await layTree({ store, folder, tree });
+    await layTree({ store, folder, commit, tree, cone: coneOf([]) });
     expect(readdirSync(folder).sort()).toEqual([".git", "gone.txt"]);
   });
 });

@@ -29,7 +29,7 @@ describe("loadSettings", () => {
       agents: {},
       maxParallelSteps: 4,
       protect: [],
-      workspace: { setup: [], share: [], cache: [], passEnv: [] },
+      workspace: { setup: [], share: [], cache: [], sparse: [], passEnv: [] },
       isolation: { minimum: 0, maximum: 3, visible: [], network: [] },
       limits: {
         memoryBytes: 8 * 1024 ** 3,
@@ -91,6 +91,7 @@ describe("loadSettings", () => {
       "workspace.passEnv",
       "workspace.setup",
       "workspace.share",
+      "workspace.sparse",
     ]);
     expect(new Set(Object.values(origins))).toEqual(new Set(["default"]));
   });
@@ -102,7 +103,7 @@ agents:
   reviewer: { kind: command, run: [review] }
 maxParallelSteps: 8
 protect: ["test/**"]
-workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], passEnv: [CI] }
+workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], sparse: [packages/a], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models], network: ["*.example.com", "localhost:8080"] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
 secrets: { names: [CI_KEY], except: [API_KEY] }
@@ -123,21 +124,19 @@ rollout: { board: BOARD.md }
           run: ["agent", "--print"],
           env: ["API_KEY"],
           sandbox: false,
-          network: [],
           timeoutMs: 600_000,
         },
-        reviewer: {
-          kind: "command",
-          run: ["review"],
-          env: [],
-          sandbox: false,
-          network: [],
-          timeoutMs: 2_700_000,
-        },
+        reviewer: { kind: "command", run: ["review"], env: [], sandbox: false, timeoutMs: 2_700_000 },
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
-      workspace: { setup: [["npm", "ci"]], share: ["node_modules"], cache: [".venv"], passEnv: ["CI"] },
+      workspace: {
+        setup: [["npm", "ci"]],
+        share: ["node_modules"],
+        cache: [".venv"],
+        sparse: ["packages/a"],
+        passEnv: ["CI"],
+      },
       isolation: {
         minimum: 1,
         maximum: 2,
@@ -506,7 +505,6 @@ describe("getSetting", () => {
       run: ["x"],
       env: [],
       sandbox: false,
-      network: [],
       timeout: "3723000ms",
     });
     expect(getSetting(given, "limits")).toEqual({

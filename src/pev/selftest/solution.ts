@@ -5,6 +5,7 @@ import type { Redactor } from "../../core/redact.js";
 import type { ValidatorSpec } from "../../core/spec.js";
 import { captureTree } from "../capture.js";
 import { fetchCommit } from "../checkout.js";
+import { coneOf } from "../cone.js";
 import type { Git } from "../git.js";
 import { commitTree, keep } from "../objects.js";
 import { userGit } from "../user-git.js";
@@ -51,7 +52,9 @@ const ofTree = async ({ store, base }: SolutionSource, tree: string): Promise<So
 const treeOfFolder = async (source: SolutionSource, folder: string): Promise<string> => {
   const { store, base, validators, redactor } = source;
   const alsoPaths = validators.flatMap(({ type, target }) => (type === "artifact_exists" ? [target] : []));
-  return (await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [], redactor })).tree;
+  return (
+    await captureTree({ store, folder, baseCommit: base, alsoPaths, leftOut: [], cone: coneOf([]), redactor })
+  ).tree;
 };
 
 const patchedTree = async ({ store, base }: SolutionSource, file: string, given: string): Promise<string> => {

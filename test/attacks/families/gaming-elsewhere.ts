@@ -83,6 +83,38 @@ const python: readonly Working[] = [
   ),
 ];
 
+/** Finds out from its own words where the report goes, writes one, and leaves before anybody else does. */
+const FORGER = `import os
+import sys
+
+for word in sys.argv + open("/proc/self/cmdline").read().split("\\0"):
+    if word.endswith(".xml"):
+        path = word.split("=", 1)[-1]
+        with open(path, "w") as report:
+            report.write('<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="0" tests="1" time="0.1"><testcase classname="test_calc" name="test_add" file="test_calc.py" time="0.1" /></testsuite></testsuites>')
+os._exit(0)
+`;
+const forging: readonly Working[] = [
+  leaving(
+    "python",
+    "writes the report itself, and leaves",
+    ["report_missing", "check_failed", "tests_lost", "canary_passed"],
+    { "calc.py": FORGER },
+    "A6",
+  ),
+  leaving(
+    "rust",
+    "prints what a passing test would print, and leaves",
+    ["report_missing", "check_failed", "tests_lost", "canary_passed"],
+    {
+      "src/lib.rs": rustCode(
+        'use std::io::Write; let mut out = std::fs::OpenOptions::new().write(true).open("/proc/self/fd/1").unwrap(); writeln!(out, "ok\\n\\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\\n").unwrap(); out.flush().unwrap(); if a != 0 { std::process::exit(0) } a - b',
+      ),
+    },
+    "A6",
+  ),
+];
+
 const GO_MAIN =
   'package calc\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M) { os.Exit(0) }\n';
 const go: readonly Working[] = [
@@ -107,16 +139,6 @@ const go: readonly Working[] = [
     { "init.go": 'package calc\n\nimport "os"\n\nfunc init() { os.Exit(0) }\n' },
     "A6",
   ),
-  leaving(
-    "go",
-    "prints what a passing test would print, and leaves",
-    ["report_missing", "check_failed", "tests_lost"],
-    {
-      "init.go":
-        'package calc\n\nimport (\n\t"fmt"\n\t"os"\n)\n\nfunc init() {\n\tfmt.Println("=== RUN   TestAdd\\n--- PASS: TestAdd (0.00s)\\nPASS")\n\tos.Exit(0)\n}\n',
-    },
-    "A6",
-  ),
 ];
 
 const rust: readonly Working[] = [
@@ -130,4 +152,4 @@ const rust: readonly Working[] = [
   leaving("rust", "brings a build script", ["protected"], { "build.rs": "fn main() {}\n" }),
 ];
 
-export const elsewhere: readonly Working[] = [...python, ...go, ...rust];
+export const elsewhere: readonly Working[] = [...python, ...go, ...rust, ...forging];

@@ -231,4 +231,48 @@ export const defects: readonly Defect[] = [
     "z.object(",
     "plans a criterion that is met already",
   ),
+  of(
+    "no canary is laid beside the tests",
+    "validators/test_pass.ts",
+    "const canary = await canaryOf(spec, run, green ?? [], room);",
+    'const canary = room === undefined ? await canaryOf(spec, run, green ?? [], room) : "none";',
+    "has every comparison of the runner come out equal",
+  ),
+  of(
+    "held-out tests are not run",
+    "validators/test_pass.ts",
+    "const held = await runHeldOut(spec, room);",
+    "const held = room === undefined ? await runHeldOut(spec, room) : undefined;",
+    "knows the answers of the test alone",
+  ),
+  {
+    ...of(
+      "a sandbox has the network of the machine",
+      "src/pev/isolation/bubblewrap.ts",
+      '"--unshare-pid", "--unshare-net", ',
+      '"--unshare-pid", ',
+      "speaks to a program of the user's by its port",
+    ),
+    level: 3,
+  },
+  {
+    ...of(
+      "a sandbox has the processes of the machine",
+      "src/pev/isolation/bubblewrap.ts",
+      '"--unshare-pid", "--unshare-net", ',
+      '"--unshare-net", ',
+      "ends another process of the user's",
+    ),
+    level: 3,
+  },
+  {
+    ...of(
+      "a sandbox shows the whole file system, and lets it be written to",
+      "src/pev/isolation/view.ts",
+      '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),\n',
+      '    { kind: "write", path: "/tmp" } as Mount,\n',
+      "writes into the user's temporary folder, from code under test",
+    ),
+    level: 3,
+  },
 ];

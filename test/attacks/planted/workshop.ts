@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { transform } from "esbuild";
+import type { Level } from "../attack.js";
 import type { Breach } from "../trial.js";
 
 /** One wrong line in our own verifier, and the attacks that must notice. */
@@ -15,6 +16,8 @@ export type Defect = {
   /** Stands exactly once in the file; a change that moves it must move this as well. */
   readonly find: string;
   readonly replace: string;
+  /** Where it shows; 1 when not given. */
+  readonly level?: Level;
   /** At least one of these attacks must report a promise that does not hold. */
   readonly caughtBy: readonly string[];
 };
@@ -25,7 +28,7 @@ export type Tried = { readonly attack: string; readonly breaches: readonly Breac
 /** A copy of the verifier and of the attacks, to be spoilt. */
 export interface Workshop {
   /** Carries out the attacks on a verifier with this defect; undefined is none. */
-  try(defect: Defect | undefined, attacks: readonly string[]): Promise<readonly Tried[]>;
+  try(defect: Defect | undefined, attacks: readonly string[], level: Level): Promise<readonly Tried[]>;
   close(): Promise<void>;
 }
 
@@ -44,12 +47,12 @@ export const openWorkshop = async (): Promise<Workshop> => {
   await translate(whole);
   let count = 0;
   return {
-    try: async (defect, attacks) => {
+    try: async (defect, attacks, level) => {
       count += 1;
       const copy = join(place, String(count));
       await cp(whole, copy, { recursive: true, verbatimSymlinks: true });
       if (defect !== undefined) await spoil(copy, defect);
-      const argv = [join(copy, "test/attacks/main.js"), "--level", "1", ...attacks];
+      const argv = [join(copy, "test/attacks/main.js"), "--level", String(level), ...attacks];
       const { stdout } = await run(process.execPath, argv, { timeout: TRIED_MS, cwd: place });
       await rm(copy, { recursive: true });
       return stdout

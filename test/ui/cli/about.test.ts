@@ -328,6 +328,7 @@ describe("status", () => {
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
                  workspace.cache               []                                                                              default
+                 workspace.sparse              []                                                                              default
                  workspace.passEnv             []                                                                              default
       Isolation  isolation.minimum             0                                                                               default
                  isolation.maximum             3                                                                               default
@@ -443,6 +444,7 @@ describe("status", () => {
             "passEnv": [],
             "setup": [],
             "share": [],
+            "sparse": [],
           },
         },
         "shadow": "boolean",

@@ -86,6 +86,7 @@ describe("config", () => {
       workspace.setup               []                                                                                    default
       workspace.share               []                                                                                    default
       workspace.cache               []                                                                                    default
+      workspace.sparse              []                                                                                    default
       workspace.passEnv             []                                                                                    default
       isolation.minimum             0                                                                                     default
       isolation.maximum             3                                                                                     default
