@@ -14,6 +14,7 @@ import { createIsolation } from "../../dist/src/pev/isolation/isolation.js";
 import { openPlaces } from "../../dist/src/pev/places.js";
 import { createRoomsAhead } from "../../dist/src/pev/rooms-ahead.js";
 import { openWalls } from "../../dist/src/pev/walls/walls.js";
+import { LIMITS } from "../limits.mjs";
 import { median, millis, paired, row } from "../measure.mjs";
 import { commitEdit, makeProject } from "../project.mjs";
 
@@ -93,13 +94,7 @@ async function* sparseRooms() {
 
 /** What a machine offers when settings ask for nothing, as users have it. */
 const surroundingsIn = (place, checkout) => {
-  const walls = openWalls({
-    memoryBytes: 8 * 1024 ** 3,
-    processes: 4_096,
-    diskBytes: 20 * 1024 ** 3,
-    files: 1_000_000,
-    outputBytes: 4 * 1024 ** 3,
-  });
+  const walls = openWalls(LIMITS);
   const isolation = createIsolation({
     minimum: 0,
     maximum: 3,
@@ -139,6 +134,7 @@ const openRooms = async (files, sparse = []) => {
     base: head,
     places,
     disposal,
+    protect: [],
     runId: "run",
     name: "step",
     environment: process.env,

@@ -288,17 +288,22 @@ describe("an agent that finds a room that was laid out ahead", () => {
   ])("and %s changes nothing that is judged, while it is still laid out", async (_what, work) => {
     const direct = await open({ roomsAhead: { take: async () => undefined } });
     let isLaidOut = false;
+    let worked = 0;
     const watched: Git = {
       ...store,
       run: async (args, call) => {
         const done = await store.run(args, call);
-        if (!isLaidOut) work(join(call?.indexFile ?? "", ".."));
+        if (!isLaidOut && call?.indexFile !== undefined) {
+          work(join(call.indexFile, ".."));
+          worked += 1;
+        }
         return done;
       },
     };
     rooms = createRoomsAhead(watched, options);
     await rooms.prepare("run-1", head);
     isLaidOut = true;
+    expect(worked).toBe(1);
     const room = await open({ roomsAhead: rooms });
     expect(await filesIn(treeOf(room))).toEqual(await filesIn(treeOf(direct)));
     expect(readFileSync(join(treeOf(room), "kept.txt"), "utf8")).toBe("kept\n");

@@ -164,6 +164,7 @@ workspace:
       run: ["agent", "-p"],
       env: [],
       sandbox: false,
+      network: [],
       timeoutMs: 300_000,
     });
     expect(await readFile(file, "utf8")).toContain("# A weekend.");

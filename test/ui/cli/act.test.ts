@@ -108,7 +108,7 @@ describe("policy", () => {
     expect((await policy(inline, "change_validator", "--validator", JSON.stringify(judge))).code).toBe(0);
     expect((await desk.type("resume", inline)).code).toBe(0);
     expect((await desk.type("show", inline)).out).toMatch(
-      /completed with waivers[\s\S]*\nwaiver {2}a validator_changed by .*: because\n/,
+      /completed with waivers[\s\S]*\nwaiver +a validator_changed by .*: because\n/,
     );
     const file = await refusedRun();
     await desk.write({ "../judge.json": JSON.stringify(judge) });
