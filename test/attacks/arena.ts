@@ -111,6 +111,7 @@ const allSettings = (settings: Readonly<Record<string, unknown>>, level: Level) 
       run: ["sh", "-c", 'eval "$RUNLEDGER_GOAL"'],
       env: [SECRET, SHAPED],
       timeout: "20s",
+      sandbox: level === 3,
     },
   },
   workspace: { passEnv: [SECRET, SHAPED, "NODE_OPTIONS", "BASH_ENV", "ENV", "LD_PRELOAD", "GIT_DIR"] },

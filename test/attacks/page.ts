@@ -28,7 +28,7 @@ const opening = (): string => {
   const count = Object.values(families).flat().length;
   return [
     `${count} attacks, each a small program or a few files, are carried out against real runs at every level that the machine offers: a`,
-    "slice with `npm run test:slow`, each of them three times with `npm run test:full`. After every attack all promises below are looked",
+    "slice with `npm run test:slow`, all of them, again and again, with `npm run test:full`. After every attack all promises below are looked",
     "at, not only the one it goes for. This page is written from the attacks by `test/attacks-page.test.ts`.",
     "",
     "_From_ is the isolation level from which the promise holds. Below it the attack does its harm, which is checked too; it still must",

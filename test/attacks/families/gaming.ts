@@ -96,7 +96,7 @@ const testsOfTheBase: readonly Attack[] = [
   by(
     "A1",
     "writes the test in another case beside it",
-    "check_failed",
+    "protected",
     leaving({ "Test/Sum.Test.mjs": NEUTERED }),
   ),
   by("A1", "makes a test easier that no convention knows", "protected", leaving({ "sums.mjs": NEUTERED }), {
