@@ -134,7 +134,6 @@ const openRooms = async (files, sparse = []) => {
     base: head,
     places,
     disposal,
-    protect: [],
     runId: "run",
     name: "step",
     environment: process.env,

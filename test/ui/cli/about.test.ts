@@ -314,16 +314,19 @@ describe("status", () => {
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
                  agents.maker.env              []                                                                              default
                  agents.maker.sandbox          false                                                                           default
+                 agents.maker.network          []                                                                              default
                  agents.maker.timeout          30m                                                                             default
                  agents.liar.kind              command                                                                         project
                  agents.liar.run               [sh, -c, 'echo "All done, tests pass!"']                                        project
                  agents.liar.env               []                                                                              default
                  agents.liar.sandbox           false                                                                           default
+                 agents.liar.network           []                                                                              default
                  agents.liar.timeout           30m                                                                             default
                  agents.breaker.kind           command                                                                         project
                  agents.breaker.run            [sh, -c, echo "no disk" >&2; exit 7]                                            project
                  agents.breaker.env            []                                                                              default
                  agents.breaker.sandbox        false                                                                           default
+                 agents.breaker.network        []                                                                              default
                  agents.breaker.timeout        30m                                                                             default
       Workspace  workspace.setup               []                                                                              default
                  workspace.share               []                                                                              default
@@ -377,6 +380,7 @@ describe("status", () => {
             "breaker": {
               "env": [],
               "kind": "string",
+              "network": [],
               "run": [
                 "string",
               ],
@@ -386,6 +390,7 @@ describe("status", () => {
             "liar": {
               "env": [],
               "kind": "string",
+              "network": [],
               "run": [
                 "string",
               ],
@@ -395,6 +400,7 @@ describe("status", () => {
             "maker": {
               "env": [],
               "kind": "string",
+              "network": [],
               "run": [
                 "string",
               ],

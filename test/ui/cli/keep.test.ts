@@ -72,14 +72,20 @@ describe("config", () => {
       agents.maker.kind             command                                                                               project PLACE/repo/runledger.yaml
       agents.maker.run              ["sh","-c","mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo \\"made it\\""]  project PLACE/repo/runledger.yaml
       agents.maker.env              []                                                                                    default
+      agents.maker.sandbox          false                                                                                 default
+      agents.maker.network          []                                                                                    default
       agents.maker.timeout          30m                                                                                   default
       agents.liar.kind              command                                                                               project PLACE/repo/runledger.yaml
       agents.liar.run               ["sh","-c","echo \\"All done, tests pass!\\""]                                          project PLACE/repo/runledger.yaml
       agents.liar.env               []                                                                                    default
+      agents.liar.sandbox           false                                                                                 default
+      agents.liar.network           []                                                                                    default
       agents.liar.timeout           30m                                                                                   default
       agents.breaker.kind           command                                                                               project PLACE/repo/runledger.yaml
       agents.breaker.run            ["sh","-c","echo \\"no disk\\" >&2; exit 7"]                                            project PLACE/repo/runledger.yaml
       agents.breaker.env            []                                                                                    default
+      agents.breaker.sandbox        false                                                                                 default
+      agents.breaker.network        []                                                                                    default
       agents.breaker.timeout        30m                                                                                   default
       maxParallelSteps              2                                                                                     project PLACE/repo/runledger.yaml
       protect                       []                                                                                    default

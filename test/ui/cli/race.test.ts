@@ -46,6 +46,7 @@ describe("a race", () => {
       candidate  completed: a 1                            maker: "out/a.txt" is there, 5 bytes.
       candidate  failed: a 2                               liar: There is no file "out/a.txt".
       candidate  interrupted: a 3                          breaker: The agent ended with exit code 7.
+      isolation  level N
       head       COMMIT
       "
     `);
@@ -60,6 +61,7 @@ describe("a race", () => {
 
       candidate  failed: a 1                               liar: There is no file "out/a.txt".
       candidate  failed: a 2                               liar: There is no file "out/a.txt".
+      isolation  level N
       head       COMMIT
       "
     `);
