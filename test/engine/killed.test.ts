@@ -14,6 +14,7 @@ import {
   typesOf,
   untilFile,
 } from "../helpers/driving.js";
+import { MARKS_OUTSIDE } from "../helpers/project.js";
 
 /** Writes its id and that of a process it started into `name`, and then waits until somebody ends it. */
 const waiting = (place: string, name: string): string =>
@@ -22,7 +23,7 @@ const waiting = (place: string, name: string): string =>
 const projectOf = async (parts: (place: string) => { agent: string; judge: string }) => {
   const shop = await sample({
     "a.txt": "1\n",
-    "runledger.yaml": "agents:\n  coder: { kind: command, run: [./agent.sh] }\n",
+    "runledger.yaml": `agents:\n  coder: { kind: command, run: [./agent.sh] }\n${MARKS_OUTSIDE}`,
   });
   const { agent, judge } = parts(shop.place);
   await shop.write({ "agent.sh": `#!/bin/sh\n${agent}\n` });

@@ -18,14 +18,14 @@ import {
   typesOf,
   untilFile,
 } from "../helpers/driving.js";
-import { buggySum } from "../helpers/project.js";
+import { buggySum, MARKS_OUTSIDE } from "../helpers/project.js";
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 describe("a person who pauses", () => {
   it("while an agent works: its work is still proposed, nothing new starts, and resuming goes on", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const working = gate();
     const goOn = gate();
     const told: AgentTask[] = [];
@@ -58,10 +58,10 @@ describe("a person who pauses", () => {
 
   it("while a workspace is being prepared: no fault, and the step starts after resuming", async () => {
     const go = (place: string) => join(place, "go");
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const preparing = join(shop.place, "preparing");
     const setup = [["sh", "-c", `touch ${preparing}; ${untilFile(go(shop.place))}`]];
-    await shop.write({ "runledger.yaml": `workspace:\n  setup: ${JSON.stringify(setup)}\n` });
+    await shop.write({ "runledger.yaml": `workspace:\n  setup: ${JSON.stringify(setup)}\n${MARKS_OUTSIDE}` });
     const app = await shop.open({ coder: () => "done" });
     const runId = await began(app, planOfSteps(stepBy("a", "true")));
     const driving = app.drive(runId);
@@ -78,7 +78,7 @@ describe("a person who pauses", () => {
 
 describe("a person who cancels", () => {
   it("while an agent works: its signal aborts and what it says then is not recorded", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const working = gate();
     const app = await shop.open({
       coder: async ({ signal }) => {
@@ -99,7 +99,7 @@ describe("a person who cancels", () => {
   });
 
   it("while the work is judged: the judge is stopped, its word is not recorded, and no room stays", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const judging = join(shop.place, "judging");
     const app = await shop.open({ coder: () => "done" });
     const never = `touch ${judging}; ${untilFile("/nowhere")}`;
@@ -115,7 +115,7 @@ describe("a person who cancels", () => {
 
 describe("Ctrl-C", () => {
   it("leaves the step in progress; the same attempt goes on in the same folder with what lay there", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const working = gate();
     const folders: string[] = [];
     const app = await shop.open({
@@ -149,7 +149,7 @@ describe("Ctrl-C", () => {
   });
 
   it("stops a judge; the same proposal is judged later, and it costs nothing", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const judging = join(shop.place, "judging");
     const go = join(shop.place, "go");
     const app = await shop.open({ coder: () => "done" });
@@ -169,7 +169,7 @@ describe("Ctrl-C", () => {
   });
 
   it("before anything began starts nothing", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const app = await shop.open({ coder: () => expect.unreachable("it was started") });
     const runId = await began(app, planOfSteps(stepBy("a", "true")));
     expect(await app.drive(runId, AbortSignal.abort())).toMatchObject({ end: "stopped" });
@@ -182,7 +182,7 @@ describe("an end that leaves nothing behind", () => {
     ["by its last verdict", undefined],
     ["by its last criterion", [{ description: "ok", validator: { type: "command_pass", target: "true" } }]],
   ])("%s: folders of skipped steps go too", async (_how, acceptance_criteria) => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const app = await shop.open({
       coder: ({ stepId }) => {
         if (stepId === "a") throw new Error("I cannot");
@@ -212,7 +212,7 @@ describe("an end that leaves nothing behind", () => {
 
 describe("a run that is not there or is over", () => {
   it("is not driven", async () => {
-    const shop = await sample();
+    const shop = await sample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
     const app = await shop.open({ coder: () => "done" });
     await expect(app.drive("run_ghost")).rejects.toMatchObject({ code: "run_not_found" });
     await expect(app.drive("run_ghost")).rejects.toMatchObject({ code: "run_not_found" });

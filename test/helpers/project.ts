@@ -17,6 +17,9 @@ export type Sample = {
   dispose(): Promise<void>;
 };
 
+/** Settings for judges and set-ups that leave marks outside of their room, from which a sandbox would keep them. */
+export const MARKS_OUTSIDE = "isolation: { maximum: 2 }\n";
+
 export const makeSample = async (
   files: Readonly<Record<string, string>>,
   /** Variables beside those of this process; where it lies may be part of them. */

@@ -2,7 +2,15 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
-import { buggySum, makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
+import {
+  buggySum,
+  MARKS_OUTSIDE,
+  makeSample,
+  onePlan,
+  person,
+  type Sample,
+  SESSION,
+} from "../helpers/project.js";
 
 let shop: Sample | undefined;
 afterEach(async () => {
@@ -12,7 +20,7 @@ afterEach(async () => {
 
 /** A run whose judge has begun and would go on for an hour. */
 const judging = async () => {
-  shop = await makeSample(buggySum);
+  shop = await makeSample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
   const app = await shop.open({ coder: () => "done" });
   const begun = join(shop.place, "begun");
   const validator = { type: "command_pass", target: `touch '${begun}'; sleep 3600` };
@@ -48,10 +56,10 @@ it("an interrupted judge records nothing; the next worker judges the same propos
 });
 
 it("a set-up command is stopped like an agent: nothing is recorded, and the half-made workspace is gone", async () => {
-  shop = await makeSample(buggySum);
+  shop = await makeSample({ ...buggySum, "runledger.yaml": MARKS_OUTSIDE });
   const begun = join(shop.place, "begun");
   await shop.write({
-    "runledger.yaml": `workspace: { setup: [[sh, -c, "touch '${begun}'; sleep 3600"]] }\n`,
+    "runledger.yaml": `workspace: { setup: [[sh, -c, "touch '${begun}'; sleep 3600"]] }\n${MARKS_OUTSIDE}`,
   });
   const app = await shop.open({ coder: () => "done" });
   const run = await app.createRun(person(app), {
