@@ -19,7 +19,7 @@ import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
 import type { createKeeping, Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { isSandboxed, openAgents } from "./engine/open-agents.js";
+import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
@@ -205,7 +205,7 @@ export const glanceAt = async (
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
-  const isDue = run.steps.some(({ spec }) => isSandboxed(settings.agents[spec.ownerAgent]));
+  const isDue = run.steps.some(({ spec }) => settings.agents[spec.ownerAgent]?.sandbox === true);
   const lack = isDue ? await isolation.lacksSandbox() : null;
   if (lack === null) return;
   throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {

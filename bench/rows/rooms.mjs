@@ -146,6 +146,7 @@ const openRooms = async (files, sparse = []) => {
     projectDir: repo,
     setup: [],
     share: [],
+    protect: [],
     watched: true,
     validatorDigest: "",
     baseCache: { get: async () => undefined, set: async () => undefined },

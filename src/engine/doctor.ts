@@ -17,7 +17,6 @@ import {
   warn,
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
-import { isSandboxed } from "./open-agents.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -38,12 +37,7 @@ export type DoctorInput = Rooms & {
   readonly agents: Readonly<
     Record<
       string,
-      {
-        readonly run: readonly string[];
-        readonly env: readonly string[];
-        readonly sandbox: boolean;
-        readonly network: readonly string[];
-      }
+      { readonly run: readonly string[]; readonly env: readonly string[]; readonly sandbox: boolean }
     >
   >;
   readonly workspace: {
@@ -179,8 +173,7 @@ const leftoverFindings = async ({ count, remove, locks, unlock }: Leftovers): Pr
 
 const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> => {
   const check = `agent ${name}`;
-  const { run = [] } = input.agents[name] ?? {};
-  const sandbox = isSandboxed(input.agents[name]);
+  const { run = [], sandbox = false } = input.agents[name] ?? {};
   const lack = sandbox ? await input.isolation.lacksSandbox() : null;
   if (lack !== null) return fail(check, `It is to be sandboxed. ${lack.because}`, lack.fix);
   if (sandbox && !input.isolated)

@@ -16,10 +16,6 @@ export type CommandAgentSetting = {
   readonly network: readonly string[];
 };
 
-/** Hosts can only be kept from within a sandbox. */
-export const isSandboxed = (agent: Pick<CommandAgentSetting, "sandbox" | "network"> | undefined): boolean =>
-  agent !== undefined && (agent.sandbox || agent.network.length > 0);
-
 // Named agents of a project: programs of its settings file, functions of its host. A function wins over a program.
 export const openAgents = (options: {
   readonly commands: Readonly<Record<string, CommandAgentSetting>>;
@@ -44,7 +40,7 @@ export const openAgents = (options: {
         projectDir,
         places,
         walls,
-        isolation: isSandboxed({ sandbox, network }) ? isolation : null,
+        isolation: sandbox ? isolation : null,
         network,
         environment,
         logFile: (task) => agentLogFile(logFolder, task),

@@ -20,8 +20,6 @@ const isolationLevel = (about: About, min: IsolationLevel) =>
   described("number", about, z.int().min(min).max(ISOLATION_MAX).pipe(IsolationLevel));
 const ISOLATION_MAX = 3;
 
-export const reachableHosts = (about: About) => list("words", about, ReachableHost, ENTRIES_MAX).default([]);
-
 export const IsolationKeys = closed({
   minimum: isolationLevel(
     {
@@ -47,8 +45,13 @@ export const IsolationKeys = closed({
     VisiblePath,
     ENTRIES_MAX,
   ).default([]),
-  network: reachableHosts({
-    title: "Network",
-    description: "Hosts that sandboxed rooms may reach: example.com, *.example.com, host:port; else none.",
-  }),
+  network: list(
+    "words",
+    {
+      title: "Network",
+      description: "Hosts that sandboxed rooms may reach: example.com, *.example.com, host:port; else none.",
+    },
+    ReachableHost,
+    ENTRIES_MAX,
+  ).default([]),
 });

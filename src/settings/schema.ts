@@ -5,7 +5,7 @@ import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { settingGroups } from "./groups.js";
-import { IsolationKeys, type IsolationSettings, reachableHosts } from "./isolation-keys.js";
+import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
 import { RolloutKeys } from "./rollout-keys.js";
@@ -16,7 +16,7 @@ import {
   type RunLedgerSettings,
   stageWords,
 } from "./run-ledger-keys.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
+import { AgentName, Argv, ENTRIES_MAX, Glob, ReachableHost, SharedPath, variableNames } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type AgentSettings = {
@@ -26,7 +26,7 @@ type AgentSettings = {
   readonly env: readonly string[];
   /** Held as rooms are at isolation level 3; never started where that cannot be. */
   readonly sandbox: boolean;
-  /** Hosts that it reaches from its sandbox; any of them means that it has one. */
+  /** Hosts that it reaches out of its sandbox; see core/hosts.ts. */
   readonly network: readonly string[];
   /** Its own limit, or else `agentTimeout`. */
   readonly timeoutMs: number;
@@ -77,7 +77,7 @@ export type Settings = {
 const PARALLEL_STEPS_MAX = 200;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */
 const LEASE_TTL_MIN_MS = 2_000;
-const Agent = closed({
+const AgentKeys = closed({
   kind: choice(
     { title: "Kind", description: "What it is: a program that is started for each of its steps." },
     ["command"],
@@ -99,15 +99,34 @@ const Agent = closed({
     },
     false,
   ),
-  network: reachableHosts({
-    title: "Hosts",
-    description: "Hosts that it may reach from its sandbox, in which this list alone puts it; else none.",
-  }),
+  network: list(
+    "words",
+    {
+      title: "Network",
+      description: "Hosts that it reaches out of its sandbox, such as that of its model; else none.",
+    },
+    ReachableHost,
+    ENTRIES_MAX,
+  ).default([]),
   timeout: duration(
     { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
     LIMIT_BOUNDS,
   ).optional(),
 });
+
+/** Without a sandbox nothing would keep it from all the other hosts. */
+const Agent = withWords(
+  AgentKeys.refine(
+    ({ sandbox, network }) => sandbox || network.length === 0,
+    "sandbox: true where network names hosts",
+  ),
+  () => ({
+    anyOf: [
+      { properties: { network: { maxItems: 0 } } },
+      { required: ["sandbox"], properties: { sandbox: { const: true } } },
+    ],
+  }),
+);
 
 const Agents = z.record(AgentName, Agent);
 

@@ -129,15 +129,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
       });
   },
   "agents.coder.network": async () => {
+    const server = createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const ask = `const [host, port] = process.env.HTTP_PROXY.slice(7).split(":"); require("http").get({ host, port, path: "http://127.0.0.1:${port}/" }, (answer) => answer.pipe(process.stdout))`;
     const app = await project(
-      "agents: { coder: { kind: command, run: [sh, -c, 'echo $HTTPS_PROXY'], network: [example.com] } }\n",
+      `agents: { coder: { kind: command, run: [node, -e, ${JSON.stringify(ask)}], sandbox: true, network: ["127.0.0.1:${port}"] } }\n`,
     );
     const run = driven(app, commandPlan("true"));
     if (NO_SANDBOX) await expect(run).rejects.toMatchObject({ code: "isolation_unmet" });
-    else
-      expect((await run).steps[0]?.state).toMatchObject({
-        proposal: { result: expect.stringMatching(/^http:/) },
-      });
+    else expect((await run).steps[0]?.state).toMatchObject({ proposal: { result: "hello" } });
   },
   "agents.coder.timeout": async () => {
     const app = await project("agents: { coder: { kind: command, run: [sleep, '600'], timeout: 100ms } }\n");

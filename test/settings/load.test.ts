@@ -124,17 +124,9 @@ rollout: { board: BOARD.md }
           run: ["agent", "--print"],
           env: ["API_KEY"],
           sandbox: false,
-          network: [],
           timeoutMs: 600_000,
         },
-        reviewer: {
-          kind: "command",
-          run: ["review"],
-          env: [],
-          sandbox: false,
-          network: [],
-          timeoutMs: 2_700_000,
-        },
+        reviewer: { kind: "command", run: ["review"], env: [], sandbox: false, timeoutMs: 2_700_000 },
       },
       maxParallelSteps: 8,
       protect: ["test/**"],
@@ -513,7 +505,6 @@ describe("getSetting", () => {
       run: ["x"],
       env: [],
       sandbox: false,
-      network: [],
       timeout: "3723000ms",
     });
     expect(getSetting(given, "limits")).toEqual({

@@ -1,7 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../../core/errors.js";
-import { readHostRule } from "../../core/hosts.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
 import { toolPointers } from "../../pev/room-environment.js";
 import type { ProcessCall } from "../../pev/sandbox.js";
@@ -10,9 +9,10 @@ import { type AgentTask, TASK_FILE } from "./agent.js";
 
 type Agent = {
   readonly isolation: Pick<Isolation, "sandbox">;
-  readonly network: readonly string[];
   readonly projectDir: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Rules of the hosts it reaches. */
+  readonly network: readonly string[];
   readonly task: Pick<AgentTask, "workspace" | "place">;
   /** As the settings have it, and with files of the project named absolutely. */
   readonly run: readonly string[];
@@ -27,9 +27,9 @@ type Agent = {
  */
 export const agentSandbox = async ({
   isolation,
-  network,
   projectDir,
   environment,
+  network,
   task,
   run,
   argv,
@@ -44,13 +44,12 @@ export const agentSandbox = async ({
   const inside = { ...toolPointers(environment), ...env, HOME: home };
   const [program = ""] = argv;
   const started = programPath(program, task.workspace, env.PATH);
-  const hosts = network.map(readHostRule).filter((rule) => rule !== undefined);
   const sight = {
     environment: inside,
     programs: started === undefined ? [] : [started],
     folders: [task.workspace, home],
     reads: [join(task.place, TASK_FILE), ...argv.filter((word, at) => word !== run[at])],
   };
-  const confinement = await isolation.sandbox(sight, hosts);
+  const confinement = await isolation.sandbox(sight, network);
   return { env: inside, confinement };
 };

@@ -20,7 +20,7 @@ export type CommandAgentOptions = {
   readonly walls: Walls;
   /** Makes its sandbox; null when it works as the user. */
   readonly isolation: Pick<Isolation, "sandbox"> | null;
-  /** Hosts that it reaches from there, as rules. */
+  /** Rules of the hosts that it reaches out of its sandbox. */
   readonly network: readonly string[];
   /** Takes secrets out of what it prints. */
   readonly redactor: Redactor;

@@ -41,12 +41,15 @@ export interface Isolation {
   level(isolated: boolean): Promise<IsolationLevel>;
   /** How processes of a room are held at the level of rooms; throws as `level` does. */
   confine(sight: Sight): Promise<Confinement>;
-  /** The same in a sandbox, whatever the level of rooms is. Throws `isolation_unmet` where none can be made. */
-  sandbox(sight: Sight, network: readonly HostRule[]): Promise<Confinement>;
-  /** What the machine lacks for a sandbox. */
-  lacksSandbox(): Promise<Lack | null>;
   /** Whether rooms reach any host. */
   readonly online: boolean;
+  /**
+   * The same in a sandbox, whatever the level of rooms is; `network` are the rules of hosts it reaches. Throws
+   * `isolation_unmet` where none can be made.
+   */
+  sandbox(sight: Sight, network: readonly string[]): Promise<Confinement>;
+  /** What the machine lacks for a sandbox. */
+  lacksSandbox(): Promise<Lack | null>;
   /** What the machine lacks for a higher level; null where it is the settings that ask for no more. */
   lacks(): Promise<Lack | null>;
 }
@@ -72,8 +75,7 @@ export type IsolationOptions = IsolationSettings & {
 const [WALLED, SANDBOXED] = [2, 3] as const;
 
 export const createIsolation = (options: IsolationOptions): Isolation => {
-  const { minimum, maximum, environment, visible, walls } = options;
-  const network = options.network.map(readHostRule).filter((rule) => rule !== undefined);
+  const { minimum, maximum, environment, visible, walls, network } = options;
   const probe = () => probeIsolation(environment.PATH ?? "");
   const lacksSandbox = async (): Promise<Lack | null> => {
     const found = await probe();
@@ -87,7 +89,10 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
         hint: found.fix,
       });
     const view = { programs: [], ...sight, visible, secrets: await secretsOf(options) };
-    return { sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view), network: hosts } };
+    const rules = hosts.map(readHostRule).filter((rule) => rule !== undefined);
+    return {
+      sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view), network: rules },
+    };
   };
   const best = async (): Promise<IsolationLevel> => {
     if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
@@ -103,9 +108,9 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
   return {
     level,
     lacks,
+    online: network.length > 0,
     lacksSandbox,
     sandbox,
-    online: network.length > 0,
     confine: async (sight) =>
       (await level(true)) === SANDBOXED ? sandbox(sight, network) : { sandbox: null },
   };
