@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SWEEP_MS, sliceOf, sweepSize } from "../helpers/sweep.js";
 import { promises } from "./attack.js";
-import { families } from "./catalogue.js";
 import { levels } from "./levels.js";
 import { defects } from "./planted/defects.js";
 import { openWorkshop, type Workshop } from "./planted/workshop.js";
@@ -16,15 +15,6 @@ beforeAll(async () => {
   workshop = await openWorkshop();
 }, SWEEP_MS);
 afterAll(() => workshop.close());
-
-it("names attacks that there are", () => {
-  const names = new Set(
-    Object.values(families)
-      .flat()
-      .map(({ name }) => name),
-  );
-  expect(defects.flatMap(({ caughtBy }) => caughtBy).filter((name) => !names.has(name))).toEqual([]);
-});
 
 it.each(levels.map((level) => [level]))(
   "notices nothing at level %i where nothing is planted",
