@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { TestPassSpec } from "../../src/core/spec.js";
 import type { Judgement } from "../../src/core/verdict.js";
-import { evidenceOf, failed } from "../judgement.js";
+import { errored, evidenceOf, failed } from "../judgement.js";
 import { outcomesOf, type TestReport } from "../reports/report.js";
 import type { Room } from "../room.js";
 import { canaryName } from "../toolchains/canary-files.js";
@@ -66,18 +66,24 @@ const heard = async (
     const cutOff = canaries.length > 1 && soundOf(canary, together) === "unknown";
     const run = cutOff ? await runOf(spec, [canary], room) : together;
     const sound = soundOf(canary, run);
+    // Held-out tests may have run in the same package; what they printed is not for agents.
+    const told = spec.params.heldOut === undefined ? run : undefined;
     if (sound === "failed") sang += 1;
-    else if (sound === "passed" || (sound === "silent" && (await singsAtBase(spec, canary, room))))
-      // Held-out tests may have run in the same package; what they printed is not for agents.
-      return mute(canary, sound, spec.params.heldOut === undefined ? run : undefined);
+    else if (run?.execution.timedOut) return outOfTime(canary, told);
+    else if (sound === "passed" || (await singsAtBase(spec, canary, sound, room)))
+      return mute(canary, sound, told);
     else silent = canary.file;
   }
   if (sang > 0) return SANG;
   return notRun(`beside ${silent} the runner does not find it, or cannot load it`);
 };
 
-/** Unknown: the run failed without a word about it, as when a copied test file cannot be loaded a second time. */
-type Sound = "failed" | "passed" | "silent" | "unknown";
+/**
+ * Unknown: the run failed without a word about it, as when a copied test file cannot be loaded a second time; or as when code
+ * that has passed once leaves at once, lest it be heard.
+ */
+type Sound = "failed" | Unsung;
+type Unsung = "passed" | "silent" | "unknown";
 
 const soundOf = ({ token }: Laid, run: TestRun | undefined): Sound => {
   const outcomes = run?.report === undefined ? [] : [...outcomesOf(run.report)];
@@ -97,21 +103,39 @@ const runOf = async (
   return "outcome" in command ? undefined : execute(command, room);
 };
 
-/** Of a runner that passes over such a file before the work too, nobody can say that the work silenced it. */
-const singsAtBase = async (spec: TestPassSpec, canary: Laid, room: Room): Promise<boolean> => {
+/**
+ * Of a runner that passes over such a file before the work too, nobody can say that the work silenced it. Neither can they of
+ * a copy that cannot be loaded there, or not a second time, when what the first one left lies there.
+ */
+const singsAtBase = async (spec: TestPassSpec, canary: Laid, sound: Sound, room: Room): Promise<boolean> => {
   const base = await room.atBase();
-  const laid = await base?.lay?.([fileOf(canary.path, canary.alone)]);
-  return (
-    base !== undefined && laid === true && soundOf(canary, await runOf(spec, [canary], base)) === "failed"
-  );
+  const text = sound === "silent" ? canary.alone : canary.text;
+  if (base === undefined || !(await base.lay?.([fileOf(canary.path, text)]))) return false;
+  const sings = async () => soundOf(canary, await runOf(spec, [canary], base)) === "failed";
+  return (await sings()) && (sound === "silent" || (await sings()));
 };
 
-const mute = ({ file }: Laid, sound: Sound, run: TestRun | undefined): Judgement => {
-  const what = sound === "passed" ? "was not reported as failed" : "was not reported at all";
+/** Whether time was short or somebody took it is not to be told from outside. */
+const outOfTime = ({ file }: Laid, run: TestRun | undefined): Judgement =>
+  errored(
+    "room_failed",
+    `The time limit was reached while a test of ours that must fail ran beside the tests of ${file}.`,
+    "Give the step a longer timeout, or say canary: false in the plan, then resume the run.",
+    run === undefined ? {} : evidenceOf(run.execution),
+  );
+
+const mute = ({ file }: Laid, sound: Unsung, run: TestRun | undefined): Judgement => {
+  const what = TOLD[sound];
   const message = `A test of ours that must fail ${what} beside the tests of ${file}: what they say proves nothing.`;
   const hint =
     "Leave assertions, the test runner and its process as they are; where a project needs it so, the plan can say canary: false.";
   return { ...failed("canary_passed", message, run === undefined ? {} : evidenceOf(run.execution)), hint };
 };
+
+const TOLD = {
+  passed: "was not reported as failed",
+  silent: "was not reported at all",
+  unknown: "was not reached, though it is at the base,",
+} satisfies Record<Unsung, string>;
 
 const fileOf = (path: string, text: string) => ({ path, bytes: Buffer.from(text) });
