@@ -139,6 +139,16 @@ const go: readonly Working[] = [
     { "init.go": 'package calc\n\nimport "os"\n\nfunc init() { os.Exit(0) }\n' },
     "A6",
   ),
+  leaving(
+    "go",
+    "prints what a passing test would print, and leaves",
+    ["canary_passed"],
+    {
+      "init.go":
+        'package calc\n\nimport (\n\t"fmt"\n\t"os"\n)\n\nfunc init() {\n\tfmt.Println("=== RUN   TestAdd\\n--- PASS: TestAdd (0.00s)\\nPASS")\n\tos.Exit(0)\n}\n',
+    },
+    "A6",
+  ),
 ];
 
 const rust: readonly Working[] = [
