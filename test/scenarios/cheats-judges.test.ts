@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { buggySum, FIXED_SUM } from "../helpers/project.js";
+import { buggySum, FIXED_SUM, MARKS_OUTSIDE } from "../helpers/project.js";
 import {
   expectRefused,
   expectVerified,
@@ -184,7 +184,11 @@ describe("a base whose tests could not be run", () => {
     const killed = join(place, "killed");
     // The base kills the runner once; as long as nobody knows what ran there, nothing passes.
     const fragile = `import { existsSync, writeFileSync } from "node:fs";\nif (!existsSync(${JSON.stringify(killed)})) {\n  writeFileSync(${JSON.stringify(killed)}, "");\n  process.kill(process.ppid, "SIGKILL");\n}\n${BUG}`;
-    const suspects = await suspectsIn({ ...buggySum, "src/sum.mjs": fragile });
+    const suspects = await suspectsIn({
+      ...buggySum,
+      "src/sum.mjs": fragile,
+      "runledger.yaml": MARKS_OUTSIDE,
+    });
     const trial = await suspects.try(repair);
     expect(existsSync(killed)).toBe(true);
     expectVerified(trial);
