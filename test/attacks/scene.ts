@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { handsIn } from "../helpers/suspects.js";
 import type { Scene } from "./attack.js";
 import type { Neighbour } from "./neighbour.js";
 
@@ -28,14 +27,6 @@ export const sceneIn = (
     dataDir,
     otherWorkspace,
     neighbour,
-    write: async (files) => {
-      for (const [path, text] of Object.entries(files)) {
-        await mkdir(dirname(join(workspace, path)), { recursive: true });
-        await writeFile(join(workspace, path), text, text.startsWith("#!") ? { mode: 0o755 } : {});
-      }
-    },
-    read: (path) => readFile(join(workspace, path), "utf8"),
-    remove: (path) => rm(join(workspace, path), { recursive: true }),
-    git: (...args) => execFileSync("git", args, { cwd: workspace, encoding: "utf8", stdio: "pipe" }).trim(),
+    ...handsIn(workspace),
   };
 };

@@ -107,6 +107,11 @@ const sceneOf = (workspace: string, canary: string, lair: string): Scene => ({
   canary,
   fire: `touch '${canary}'`,
   lair,
+  ...handsIn(workspace),
+});
+
+/** What an agent does in its workspace. */
+export const handsIn = (workspace: string): Pick<Scene, "write" | "read" | "remove" | "git"> => ({
   write: async (files) => {
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(workspace, path)), { recursive: true });

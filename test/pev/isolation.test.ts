@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocket } from "node:net";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { bubblewrapArgv, type Mount } from "../../src/pev/isolation/bubblewrap.js";
@@ -211,7 +212,7 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
       checkout,
       home,
       join(folder, "places"),
-      environment.HOME ?? "/root/.bashrc",
+      environment.HOME ?? homedir(),
       "/run",
       "/sys",
       "/home",
@@ -226,8 +227,9 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
   });
 
   it("sees no process but its own", async () => {
-    const end = await sh("ls -d /proc/[0-9]* | wc -l; test -e /proc/1/root/room && echo out");
+    const end = await sh(`ls -d /proc/[0-9]* | wc -l; test -e '/proc/1/root${checkout}' && echo out`);
     expect(Number(end.tail.split("\n")[0])).toBeLessThan(6);
+    expect(end.tail).not.toContain("out");
   });
 
   it("reaches itself through the loopback device, and nobody else", async () => {
