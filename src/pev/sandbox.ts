@@ -149,9 +149,16 @@ const superviseProcess = async (call: ProcessCall, around: Around): Promise<Proc
     (stop) => walls.watch({ pid: child.pid, since }, stop),
     () => status.now().pid,
   );
-  const sweep = async () => {
-    const leaders = [child.pid, status.now().pid].filter((pid) => pid !== undefined);
-    return (await walls.end()) + (await killSurvivors({ token, folder: call.place.folder, leaders, since }));
+  const sweep = async (): Promise<number> => {
+    const { pid: init } = status.now();
+    const leaders = init === undefined ? [child.pid] : [child.pid, init];
+    const inGroups = await walls.end();
+    const found = [
+      ...inGroups,
+      ...(await killSurvivors({ token, folder: call.place.folder, leaders, since })),
+    ];
+    // Bubblewrap tells how the program ended, and only then ends itself inside.
+    return new Set(found.filter((pid) => pid !== init)).size;
   };
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { homedir } from "node:os";
@@ -165,6 +165,18 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
     });
     expect(await sh("kill -9 $$")).toMatchObject({ exitCode: null, signal: "SIGKILL" });
     expect(await sh("kill -TERM $$")).toMatchObject({ exitCode: null, signal: "SIGTERM" });
+  });
+
+  it.each([
+    ["the sandbox itself is still ending", 0],
+    ["it has left a process behind", 1],
+  ])("counts who is left where %s", async (_where, left) => {
+    const program = join(room, "slow-to-end");
+    const said = `echo "{\\"child-pid\\": $!}" >&3; echo '{"exit-code": 0}' >&3`;
+    const started = "sleep 1000 3>&- &\n".repeat(left + 1);
+    writeFileSync(program, `#!/bin/sh\n${started}${said}\n`, { mode: 0o755 });
+    const sandbox = { bubblewrap: { program, disablesUserns: false }, mounts: [], network: [] };
+    expect(await sh("true", { confinement: { sandbox } })).toMatchObject({ exitCode: 0, survivors: left });
   });
 
   it.each(["no-such-program", "./not-executable", "/nowhere/x", "./folder"])(

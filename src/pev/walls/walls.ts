@@ -40,8 +40,8 @@ export type RaisedWalls = {
   watch(started: Started, onReached: () => void): void;
   /** So many bytes were printed. */
   heard(bytes: number): void;
-  /** Ends whatever still stands behind them; answers how many processes that were. */
-  end(): Promise<number>;
+  /** Ends whatever still stands behind them; answers who that was. */
+  end(): Promise<readonly number[]>;
   /** Looked up once more; final when everything has ended. */
   found(): Promise<Found>;
   fall(): Promise<void>;

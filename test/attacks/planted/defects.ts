@@ -112,8 +112,8 @@ export const defects: readonly Defect[] = [
   of(
     "survivors are not looked for",
     "src/pev/sandbox.ts",
-    "return (await walls.end()) + (await killSurvivors({ token, folder: call.place.folder, leaders, since }));",
-    "return killSurvivors === undefined ? walls.end() : leaders.length * 0;",
+    "      ...(await killSurvivors({ token, folder: call.place.folder, leaders, since })),\n",
+    "      ...(killSurvivors === undefined ? leaders : []),\n",
     "leaves a process in a session of its own, as an agent",
   ),
   of(
