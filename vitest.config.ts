@@ -48,7 +48,7 @@ export default defineConfig({
     testTimeout: slow ? 180_000 : 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // Tests start real toolchains; more workers than cores only makes each of them slower.
-    maxWorkers: 2,
+    // One more than the machines of CI have cores: a test waits for disks and for programs it has started as often as it computes.
+    maxWorkers: 3,
   },
 });
