@@ -1,4 +1,5 @@
 import picomatch from "picomatch";
+import { DEPENDENCY_GLOBS } from "./dependency-files.js";
 
 /**
  * What decides whether tests and builds mean anything: whoever may change it may fake a pass. Adding such a file counts
@@ -21,18 +22,11 @@ const PROTECTED_JUDGES: readonly string[] = [
   "**/{turbo,nx,lerna,deno}.json{,c}",
   "**/{gulpfile,Gruntfile}.*",
   "**/{Makefile,makefile,GNUmakefile,justfile,Justfile,Taskfile.yml}",
-  // packages and their managers
-  "**/{.npmrc,.yarnrc,.yarnrc.yml,.pnp.*,.pnpmfile.*,pnpm-workspace.yaml,bunfig.toml}",
-  "**/.yarn/{releases,plugins}/**",
-  "**/{package-lock.json,npm-shrinkwrap.json,yarn.lock,pnpm-lock.yaml,bun.lockb,bun.lock,deno.lock}",
-  "**/{pyproject.toml,setup.py,setup.cfg,tox.ini,poetry.lock,uv.lock,Pipfile,Pipfile.lock}",
-  "**/{requirements,constraints}*.txt",
-  "**/{Cargo.toml,Cargo.lock,build.rs,rust-toolchain,rust-toolchain.toml,.cargo/**}",
-  "**/{go.mod,go.sum,go.work,go.work.sum}",
+  // builds and what they run on; dependency-files.ts has the rest of it
+  "**/{tox.ini,build.rs,rust-toolchain,rust-toolchain.toml}",
   "**/{pom.xml,build.gradle,build.gradle.kts,.mvn/**,mvnw,mvnw.cmd}",
-  "**/{node_modules,.venv,venv,site-packages}/**",
-  // versions, environments, git, CI
-  "**/{.nvmrc,.node-version,.python-version,.tool-versions,.mise.toml,mise.toml}",
+  ...DEPENDENCY_GLOBS,
+  // environments, git, CI
   "**/.env{,.*}",
   "**/{.gitattributes,.gitmodules}",
   "{.github,.gitlab,.circleci,.buildkite}/**",
