@@ -1,4 +1,5 @@
 import type { Finding } from "../../validators/room.js";
+import { firstAndMore } from "../core/and-more.js";
 import { PATHS_LISTED } from "../core/limits.js";
 import type { ValidatorSpec } from "../core/spec.js";
 import { isLockfile } from "./dependency-files.js";
@@ -17,12 +18,11 @@ export const refuseTampering = async (
   const written = (await room.changedWhileJudged()).filter((path) => !isLockfile(path));
   if (written.length === 0) return finding;
   const missing = written.slice(0, PATHS_LISTED);
-  const more = written.length > missing.length ? ` and ${written.length - missing.length} more` : "";
   return {
     ...finding,
     outcome: "failed",
     reason: "tampered",
-    message: `Tracked files were written while the tests ran: ${missing.join(", ")}${more}. What passed is not what was proposed.`,
+    message: `Tracked files were written while the tests ran: ${firstAndMore(written)}. What passed is not what was proposed.`,
     hint: "Let tests write into temporary or ignored files, and commit what they generate.",
     missing,
   };
