@@ -42,7 +42,7 @@ export type RaisedWalls = {
   heard(bytes: number): void;
   /** Ends whatever still stands behind them; answers who that was. */
   end(): Promise<readonly number[]>;
-  /** Looked up once more; final when everything has ended. */
+  /** Looked up once more, whatever that takes; asked when everything has ended, so nobody is told. */
   found(): Promise<Found>;
   fall(): Promise<void>;
 };
@@ -100,17 +100,22 @@ const raiseWalls = async (
   let printed = 0;
   let tell = (): void => undefined;
   let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | undefined;
+  let fallen = false;
   const note = (wall: Wall | undefined): void => {
     if (wall === undefined || reached !== null) return;
     reached = reachedWall(wall, limits);
     tell();
   };
-  const look = async (): Promise<void> => {
+  const look = async (when: "meanwhile" | "at the end"): Promise<void> => {
     note(group === undefined ? usedUp(processes(), limits) : group.reached());
-    note(await disk?.look());
+    note(await disk?.look(when));
   };
   const lookAgain = (): void => {
-    timer = setTimeout(() => void look().finally(lookAgain), WATCH_MS);
+    if (fallen) return;
+    timer = setTimeout(() => {
+      looking = look("meanwhile").finally(lookAgain);
+    }, WATCH_MS);
   };
   return {
     around: (argv, env) => (group === undefined ? argv : throughDoors(group.doors, argv, env)),
@@ -125,11 +130,16 @@ const raiseWalls = async (
     },
     end: () => killGroups(groups),
     found: async () => {
-      await look();
+      // Whoever was there to be ended is gone, and another may have its number.
+      tell = () => undefined;
+      await looking;
+      await look("at the end");
       return { wall: reached, noSpace: disk?.wasFull() ?? false };
     },
     fall: async () => {
+      fallen = true;
       clearTimeout(timer);
+      await looking;
       await removeGroups(groups);
     },
   };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Attack, Ending, Scene, Working } from "../attack.js";
 import { BUG, NEUTERED, REPAIR, TEST } from "../projects.js";
 import { elsewhere } from "./gaming-elsewhere.js";
+import { packages } from "./gaming-packages.js";
 
 /** Most of them: what an agent leaves, and how that must be refused. */
 const by = (
@@ -543,4 +544,5 @@ export const gaming: readonly Attack[] = [
   ...whileJudged,
   ...judges,
   ...elsewhere,
+  ...packages,
 ];
