@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLedgerError, type Run } from "../../src/index.js";
+import { markersIn, type Unpacked, unpackedFolder } from "../helpers/data-folder.js";
 import { type Arena, OUTLAW } from "./arena.js";
 import type { Attack, Calling, PromiseId, Scene, Working } from "./attack.js";
 import { deskIn } from "./desk.js";
-import { markersIn } from "./markers.js";
+import { printedOf } from "./printed.js";
 import { projects } from "./projects.js";
 import { survivorsOf } from "./survivors.js";
 import { differences, journalOf, type Snapshot, snapshotOf } from "./traces.js";
@@ -25,9 +26,25 @@ export const breachesOf = async (attack: Attack, arena: Arena): Promise<readonly
     ...breaches("processes", survivors),
     ...breaches("outside", arena.neighbour.troubles()),
     ...(await changesSince(before, arena, token)),
-    ...breaches("secrets", markersIn(arena.app.dataDir, arena.secrets)),
+    ...breaches("secrets", await secretsToldIn(arena, attack, before.journal.length)),
   ];
 };
+
+/** Commands print what the folder holds; what they make of it is looked at after attacks that are about secrets. */
+const secretsToldIn = async (
+  arena: Arena,
+  { breaks }: Attack,
+  before: number,
+): Promise<readonly string[]> => {
+  const said: Unpacked[] = [...unpackedFolder(arena.app.dataDir)];
+  if (breaks === "secrets")
+    for (const runId of runsOf(journalOf(arena.app.dataDir).slice(before)))
+      said.push(...(await printedOf(arena, runId)));
+  return arena.secrets.flatMap((secret) => markersIn(said, secret));
+};
+
+const runsOf = (rows: readonly string[]): ReadonlySet<string> =>
+  new Set(rows.map((row) => String(JSON.parse(row).run_id)));
 
 const breaches = (promise: PromiseId, whats: readonly string[]): Breach[] =>
   whats.map((what) => ({ promise, what }));
@@ -167,9 +184,8 @@ const journalBreaches = async (
   { app }: Arena,
 ): Promise<string[]> => {
   if (before.some((row, n) => row !== now[n])) return ["events that were there are not what they were"];
-  const runs = new Set(now.slice(before.length).map((row) => String(JSON.parse(row).run_id)));
   try {
-    for (const runId of runs) await app.ledger.events(runId, 0, 1_000);
+    for (const runId of runsOf(now.slice(before.length))) await app.ledger.events(runId, 0, 1_000);
     return [];
   } catch (error) {
     return [`the chain does not hold: ${String(error)}`];
