@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLedgerError, type Run } from "../../src/index.js";
 import { markersIn, type Unpacked, unpackedFolder } from "../helpers/data-folder.js";
+import { lastWord } from "../helpers/suspects.js";
 import { type Arena, OUTLAW } from "./arena.js";
 import type { Attack, Calling, PromiseId, Scene, Working } from "./attack.js";
 import { deskIn } from "./desk.js";
@@ -76,7 +77,7 @@ const verdictBreaches = async (
   arena: Arena,
   run: Run,
 ): Promise<readonly Breach[]> => {
-  const { reason, message, level } = await lastWord(arena, run);
+  const { reason, message, level } = await lastWord(arena.app, run.runId);
   const wrong: string[] = [];
   const how = run.state.status === "completed" ? "verified" : reason;
   if (!ends.includes(how)) wrong.push(`it ended as ${how}, not as ${ends.join(" or ")}: ${message}`);
@@ -96,15 +97,6 @@ const unproposed = async ({ app, inside }: Arena, { runId }: Run, project: strin
   );
   const repair = Object.keys(projects[project]?.repair ?? {});
   return paths.filter((path) => !repair.includes(path)).map((path) => `${path} was verified with the repair`);
-};
-
-const lastWord = async ({ app }: Arena, { runId }: Run) => {
-  const events = await app.ledger.events(runId, 0, 200);
-  for (const { type, payload } of events.toReversed()) {
-    if (type === "step_interrupted") return { reason: "interrupted", message: payload.reason, level: null };
-    if ("verdict" in payload) return { ...payload.verdict, level: payload.verdict.isolationLevel };
-  }
-  return { reason: "none", message: "nobody judged it", level: null };
 };
 
 const callTools = async ({ refused, first, call }: Calling, arena: Arena): Promise<readonly Breach[]> => {
@@ -155,7 +147,7 @@ const changesSince = async (
   token: string,
 ): Promise<readonly Breach[]> => {
   const now = await lookAround(arena);
-  const canary = arena.scene("", token).canary;
+  const tripwire = arena.scene("", token).tripwire;
   const leftInTmp = (await readdir("/tmp")).filter((name) => name.includes(token));
   return [
     ...breaches("checkout", differences(before.checkout, now.checkout)),
@@ -164,11 +156,11 @@ const changesSince = async (
       ...differences(before.tmp, now.tmp).map((what) => `temporary folder: ${what}`),
       ...differences(before.other, now.other).map((what) => `another workspace: ${what}`),
       ...now.place
-        .filter((name) => !before.place.includes(name) && join(arena.place, name) !== canary)
+        .filter((name) => !before.place.includes(name) && join(arena.place, name) !== tripwire)
         .map((name) => `beside the project: ${name} appeared`),
       ...leftInTmp.map((name) => `/tmp: ${name} appeared`),
     ]),
-    ...breaches("execution", existsSync(canary) ? ["what was planted ran"] : []),
+    ...breaches("execution", existsSync(tripwire) ? ["what was planted ran"] : []),
     ...breaches(
       "record",
       differences(before.data, now.data, (path) => OURS_TO_ADD.test(path)),

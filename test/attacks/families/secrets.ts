@@ -21,7 +21,7 @@ const saying = (
 
 /** Says something as code under test, where a secret is passed on to it. */
 const telling = (row: string, name: string, code: string): Working =>
-  by(row, name, ["check_failed", "tests_lost"], {
+  by(row, name, ["check_failed"], {
     code: () =>
       `import { writeSync } from "node:fs";\nconst secret = process.env.${SECRET} ?? "none";\n${code}`,
   });
@@ -110,25 +110,21 @@ const proposing = (name: string, ends: readonly string[], program: string): Work
 const written: readonly Working[] = [
   proposing(
     "proposes a file with the secret",
-    ["interrupted", "check_failed"],
+    ["interrupted"],
     `echo "const key = '$${SECRET}';" > src/key.mjs`,
   ),
   proposing(
     "proposes a large file with the secret in the middle",
-    ["interrupted", "check_failed"],
+    ["interrupted"],
     `{ head -c 3000000 /dev/zero | tr '\\0' x; echo "$${SECRET}"; head -c 3000000 /dev/zero; } > src/key.bin`,
   ),
-  proposing(
-    "proposes a file that is named by the secret",
-    ["interrupted", "check_failed"],
-    `echo x > "src/$${SECRET}.txt"`,
-  ),
+  proposing("proposes a file that is named by the secret", ["interrupted"], `echo x > "src/$${SECRET}.txt"`),
   proposing(
     "proposes a protected file that is named by the secret",
-    ["interrupted", "protected"],
+    ["interrupted"],
     `echo x > ".env.$${SECRET}"`,
   ),
-  proposing("proposes a link to the secret", ["interrupted", "check_failed"], `ln -s "$${SECRET}" src/link`),
+  proposing("proposes a link to the secret", ["interrupted"], `ln -s "$${SECRET}" src/link`),
   proposing(
     "keeps the secret in its own history",
     ["check_failed"],
@@ -139,7 +135,7 @@ const written: readonly Working[] = [
     ["check_failed"],
     `mkdir -p coverage; echo "$${SECRET}" > coverage/key`,
   ),
-  by("D10", "has the set-up of the room say the secret", ["provision_failed"], {
+  by("D10", "has the set-up of the room say the secret", ["check_failed"], {
     settings: {
       workspace: {
         passEnv: [SECRET],
@@ -148,7 +144,6 @@ const written: readonly Working[] = [
         ],
       },
     },
-    ends: ["check_failed", "provision_failed"],
     work: ({ write }: Scene) => write({ "docs/more.md": "# More\n" }),
   }),
   by("D10", "leads a link to where secrets lie", ["interrupted"], {

@@ -60,6 +60,13 @@ export const defects: readonly Defect[] = [
     "plants filters, with attributes that use them, and repairs nothing",
   ),
   of(
+    "hooks of a repository are run",
+    "src/pev/git.ts",
+    '  ["core.hooksPath", "/dev/null"],\n',
+    "",
+    "plants hooks in the private store, as an agent",
+  ),
+  of(
     "a run without tests passes",
     "validators/tests/run.ts",
     "if (ran === 0 && wrong.length === 0) {",
@@ -300,6 +307,17 @@ export const defects: readonly Defect[] = [
       '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),\n',
       '    { kind: "write", path: "/tmp" } as Mount,\n',
       "writes into the user's temporary folder, from code under test",
+    ),
+    level: 3,
+  },
+  {
+    // Being nobody, having no capability and no way to a namespace of one's own are each enough.
+    ...of(
+      "whoever is in a sandbox is root there, with every capability",
+      "src/pev/isolation/bubblewrap.ts",
+      '"--uid", NOBODY, "--gid", NOBODY, ...(disablesUserns ? ["--disable-userns"] : [])],\n  ...["--cap-drop", "ALL", ',
+      '"--uid", "0", "--gid", "0", "--cap-add", "ALL"],\n  ...[',
+      "mounts the private store's objects anew, and opens them to everybody, from code under test",
     ),
     level: 3,
   },
