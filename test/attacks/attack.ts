@@ -91,7 +91,7 @@ export type Working = Common & {
   readonly program?: (scene: Scene) => string;
 };
 
-/** Somebody who calls tools, and must be refused with one of these codes or be answered nothing. */
+/** Somebody who calls tools, and must be refused with one of these codes; where there is none, nothing may come of it. */
 export type Calling = Common & {
   readonly refused: readonly string[];
   /** What it may do, before what it may not. */

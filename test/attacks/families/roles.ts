@@ -17,6 +17,9 @@ const by = (
   call,
 });
 
+/** Nobody refuses it; nothing comes of it. */
+const vainly = (row: string, name: string, call: Calling["call"]): Calling => by(row, name, call, []);
+
 /** What an executor would like to call, with inputs that an orchestrator could give. */
 const anothersTools: readonly (readonly [
   tool: string,
@@ -34,7 +37,7 @@ const anothersTools: readonly (readonly [
 
 /** Every tool that a role is given, by folder. */
 const toolsGiven = (role: Caller["role"], forbidden: readonly string[]): Calling =>
-  by("E6", `looks for tools of others as ${role}`, async ({ app, issue }) => {
+  vainly("E6", `looks for tools of others as ${role}`, async ({ app, issue }) => {
     const names = app.toolsFor(issue({ name: "ada", role })).map(({ name }) => name);
     const found = forbidden.filter((name) => names.includes(name));
     return found.length === 0 ? undefined : found;
@@ -179,7 +182,7 @@ const credentials: readonly Calling[] = [
       { ...issue(), role: "human" },
     ),
   ),
-  by("E5", "changes the role of the credential it holds", async ({ issue }) => {
+  vainly("E5", "changes the role of the credential it holds", async ({ issue }) => {
     const own = issue();
     // A frozen object throws here or stays as it is.
     return Reflect.set(own, "role", "human") ? "it let itself be changed" : undefined;
@@ -274,7 +277,7 @@ const commands: readonly Calling[] = [
 
 /** Words are no approval, wherever they stand: the step still waits. */
 const talking = (name: string, talk: (desk: Desk) => Promise<unknown>): Calling =>
-  by("E8", name, async (desk) => {
+  vainly("E8", name, async (desk) => {
     await talk(desk);
     const { steps, state } = await desk.app.ledger.load(desk.run.runId);
     const sign = steps.find(({ spec }) => spec.id === "sign")?.state.status;

@@ -151,15 +151,25 @@ const written: readonly Working[] = [
   }),
 ];
 
+/** What is noted is answered, and stored without the secret. */
 const noting = (name: string, what: (secret: string, desk: Desk) => Promise<unknown>): Calling => ({
   row: "D10",
   name,
   breaks: "secrets",
-  refused: ["invalid_input"],
+  refused: [],
   call: async (desk) => {
     await what(desk.secret, desk);
     return undefined;
   },
+});
+
+/** A name of which a part is taken out would be another one. */
+const naming = (name: string, what: (secret: string, desk: Desk) => Promise<unknown>): Calling => ({
+  row: "D10",
+  name,
+  breaks: "secrets",
+  refused: ["invalid_input"],
+  call: (desk) => what(desk.secret, desk),
 });
 
 const noted: readonly Calling[] = [
@@ -177,10 +187,10 @@ const noted: readonly Calling[] = [
       evidence_json: JSON.stringify([{ type: "log", content: secret }]),
     }).catch(() => undefined),
   ),
-  noting("uses the secret as a key against repetition", (secret, { as, issue, run }) =>
+  naming("uses the secret as a key against repetition", (secret, { as, issue, run }) =>
     as(issue())("run_note", { run_id: run.runId, key: "a", value: "b", idempotency_key: secret }),
   ),
-  noting("calls itself by the secret", (secret, { as, issue, run }) =>
+  naming("calls itself by the secret", (secret, { as, issue, run }) =>
     as(issue({ name: secret, role: "human" }))("run_note", { run_id: run.runId, key: "a", value: "b" }),
   ),
 ];
