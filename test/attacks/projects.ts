@@ -110,6 +110,21 @@ const python: Project = {
   needs: ["pytest"],
 };
 
+/** A test in a file of a name that only the settings of the runner know. */
+export const unittest = (body: string): string =>
+  `import unittest\nfrom shop import total\n\n\nclass TestTotal(unittest.TestCase):\n    def test_prices_add_up(self):\n        self.${body}\n`;
+
+const unittests: Project = {
+  files: {
+    "pyproject.toml": '[tool.pytest.ini_options]\npython_files = ["test*.py"]\n',
+    "shop.py": "def total(prices):\n    return len(prices)\n",
+    "testShop.py": unittest("assertEqual(total([2, 3]), 5)"),
+  },
+  bug: ["shop.py", "def total(prices):\n    return len(prices)\n"],
+  repair: { "shop.py": "def total(prices):\n    return sum(prices)\n" },
+  needs: ["python3"],
+};
+
 const go: Project = {
   files: {
     "go.mod": "module sample.test/calc\n\ngo 1.20\n",
@@ -196,6 +211,7 @@ export const projects: Readonly<Record<string, Project>> = {
   heldOut,
   script,
   python,
+  unittests,
   go,
   goRequiring,
   goVendored,
