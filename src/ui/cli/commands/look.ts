@@ -117,12 +117,16 @@ export const showRun = async (
   return EXIT.done;
 };
 
-/** A run's evidence is as good as its least safe room. */
-const isolationRow = ({ steps, criteria }: Run): readonly (readonly Cell[])[] => {
+/** A run's evidence is as good as its least safe room: the verdict of that; undefined before the first one. */
+const leastSafe = ({ steps, criteria }: Run): Verdict | undefined => {
   const verdicts = [...steps, ...criteria].flatMap(({ state }) =>
     "verdict" in state && state.verdict !== null ? [state.verdict] : [],
   );
-  const [least] = [...verdicts].sort((a, b) => a.isolationLevel - b.isolationLevel);
+  return verdicts.sort((a, b) => a.isolationLevel - b.isolationLevel)[0];
+};
+
+const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
+  const least = leastSafe(run);
   return least === undefined ? [] : [["isolation", isolationTold(least)]];
 };
 
@@ -158,9 +162,13 @@ const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[]
 
 export const whyRunWaits = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const { run, waiting } = await app.view(runId);
-  if (output.json) return done(() => printJson(output, { runId, status: run.state.status, ...waiting }));
+  const least = leastSafe(run);
+  const isolationLevel = least?.isolationLevel ?? null;
+  if (output.json)
+    return done(() => printJson(output, { runId, status: run.state.status, ...waiting, isolationLevel }));
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
+  if (least !== undefined) printLine(output, `  judged at ${isolationTold(least)}`);
   return EXIT.done;
 };
 
