@@ -453,7 +453,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     attempt: count,
     candidate: z.int().min(1).nullable().describe("of a raced step"),
     agent: text.nullable(),
-    judge: text.nullable(),
+    judge: text.nullable().describe("of the command that decided"),
+    runs: z.array(text.nullable()).describe("of each run of the visible tests, in order"),
+    heldOut: text.nullable().describe("of the held-out tests"),
     verdict: Verdict.nullable(),
   }),
   status: oneOf({

@@ -29,6 +29,7 @@ import {
   violationsTold,
 } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
+import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
 
@@ -255,20 +256,15 @@ export const printLogs = async (
 ): Promise<number> => {
   const logs = await app.logs(runId, stepId, options.attempt, options.candidate);
   const { agentLog, attempt, candidate, verdict } = logs;
-  const judged = verdict?.log == null ? null : await app.ledger.store.getBlob(verdict.log);
   const agent = agentLog === null ? null : await readFile(agentLog, "utf8");
-  if (output.json)
+  const judge = await logText(app, verdict?.log);
+  if (output.json) {
+    const runs = await Promise.all((verdict?.tests?.runs ?? []).map(({ log }) => logText(app, log)));
+    const heldOut = await logText(app, verdict?.tests?.heldOut?.log);
     return done(() =>
-      printJson(output, {
-        runId,
-        stepId,
-        attempt,
-        candidate,
-        agent,
-        judge: judged == null ? null : Buffer.from(judged).toString("utf8"),
-        verdict,
-      }),
+      printJson(output, { runId, stepId, attempt, candidate, agent, judge, runs, heldOut, verdict }),
     );
+  }
   if (!options.judge) {
     const who = candidate === null ? "" : `, candidate ${candidate}`;
     printLine(output, paint(output, "grey", `— agent, attempt ${attempt}${who} —`));
@@ -286,12 +282,10 @@ export const printLogs = async (
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
   for (const words of violationsTold(verdict)) printLine(output, `  ${brief(words, TESTS_TOLD_CHARS)}`);
-  if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
-  const held = verdict.tests?.heldOut?.log;
-  const heldLog = held == null ? null : await app.ledger.store.getBlob(held);
-  if (heldLog != null) {
-    printLine(output, paint(output, "grey", "— held-out tests —"));
-    printLine(output, safe(Buffer.from(heldLog).toString("utf8")).trimEnd());
+  if (judge !== null) printLine(output, safe(judge).trimEnd());
+  for (const { name, hash } of otherLogs(verdict)) {
+    printLine(output, paint(output, "grey", `— ${name} —`));
+    printLine(output, safe((await logText(app, hash)) ?? "(no log)").trimEnd());
   }
   return EXIT.done;
 };
