@@ -50,6 +50,19 @@ export type RaisedWalls = {
 /** A memory bomb fills a gigabyte in a second; looking costs a few milliseconds where the kernel does not count. */
 const WATCH_MS = 250;
 
+/** Who keeps memory and processes where the kernel does not, and what mends that; null where it does. */
+export const wallsLack = async (
+  walls: Pick<Walls, "gap">,
+): Promise<{ readonly because: string; readonly fix: string } | null> => {
+  const gap = await walls.gap();
+  return gap === null
+    ? null
+    : { because: `Memory and processes are looked up from time to time: ${gap}.`, fix: IN_A_SCOPE };
+};
+
+const IN_A_SCOPE =
+  "On Linux with systemd: start it by `systemd-run --user --scope runledger …`, where control groups may be made.";
+
 export const openWalls = (limits: Limits, probe = probeGroups): Walls => {
   const hierarchies = once(() => probe(limits));
   const usable = async (): Promise<readonly Hierarchy[]> => {
