@@ -85,16 +85,18 @@ const rowsOf = (path: string): readonly Unpacked[] => {
   }
 };
 
-const objectsOf = (store: string): readonly Unpacked[] => {
+/** Every object of a store of git, a tree as the bytes it is: the names in it stand there as they are. */
+export const objectsOf = (store: string): readonly Unpacked[] => {
   if (!existsSync(join(store, "objects"))) return [];
-  const git = (...args: string[]) =>
-    execFileSync("git", ["--git-dir", store, ...args], { maxBuffer: 1 << 28, encoding: "latin1" });
-  const listed = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)");
-  return listed
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => {
-      const [oid = "", kind = ""] = line.split(" ");
-      return { where: `${kind} ${oid}`, text: git("cat-file", kind === "tree" ? "-p" : kind, oid) };
-    });
+  const all = ["--git-dir", store, "cat-file", "--batch-all-objects", "--batch"];
+  const bytes = execFileSync("git", all, { maxBuffer: 1 << 28 });
+  const objects: Unpacked[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const head = bytes.indexOf("\n", at);
+    const [oid = "", kind = "", size = ""] = bytes.toString("latin1", at, head).split(" ");
+    const end = head + 1 + Number(size);
+    objects.push({ where: `${kind} ${oid}`, text: bytes.toString("latin1", head + 1, end) });
+    at = end + 1;
+  }
+  return objects;
 };
