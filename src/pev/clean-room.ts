@@ -68,7 +68,7 @@ export interface BaseCache {
  * run, only the difference is written, see RoomsAhead.
  */
 export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoom> => {
-  const { store, commit, base, projectDir, ownFiles, setup, share, disposal } = options;
+  const { store, commit, base, projectDir, ownFiles, disposal } = options;
   const taken = await options.roomsAhead.take(options.runId);
   const folder =
     taken?.folder ?? (await makeRoomFolder(options.places, { runId: options.runId, stepId: options.name }));
@@ -92,14 +92,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     ...frame.commandsIn(tree),
     ...treeFiles(tree),
     lay: (files) => layFiles(tree, files),
-    layHeldOut: async () => {
-      const held = await options.heldOut?.();
-      if (held === undefined) return undefined;
-      const paths = held.files.map(({ path }) => path);
-      if (heldOut.size === 0 && !(await layFilesOver(tree, held.files))) throw notLaid(held.folder);
-      for (const path of paths) heldOut.add(path);
-      return { folder: held.folder, digest: held.digest, paths };
-    },
+    layHeldOut: layingHeldOut(options, tree, heldOut),
     scratch: frame.scratch,
     readScratch: frame.readScratch,
     writeScratch: frame.writeScratch,
@@ -124,19 +117,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
           view.files.map(({ path }) => path),
           facts,
         );
-      await frame.fillCaches(tree);
-      const toLay = { tree, setup, included: await included.get() };
-      const records = await provision({
-        ...toLay,
-        projectDir,
-        cache: await cacheFor({ ...options, ...toLay }),
-        share,
-        whenPresent: "replace",
-        timeoutMs: PROVISION_MS,
-        run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
-        runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
-      });
-      return [...sparseRecord(options.cone), ...records];
+      return provisioned(options, frame, tree, await included.get());
     },
     changedWhileJudged: async () =>
       (await written()).filter((path) => !usual.has(path) && !heldOut.has(path)),
@@ -146,6 +127,40 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     },
     dispose,
   };
+};
+
+const layingHeldOut =
+  (options: CleanRoomOptions, tree: string, laid: Set<string>): OwnedRoom["layHeldOut"] =>
+  async () => {
+    const held = await options.heldOut?.();
+    if (held === undefined) return undefined;
+    const paths = held.files.map(({ path }) => path);
+    if (laid.size === 0 && !(await layFilesOver(tree, held.files))) throw notLaid(held.folder);
+    for (const path of paths) laid.add(path);
+    return { folder: held.folder, digest: held.digest, paths };
+  };
+
+const provisioned = async (
+  options: CleanRoomOptions,
+  frame: RoomFrame,
+  tree: string,
+  included: Inclusion,
+): Promise<readonly ProvisionRecord[]> => {
+  await frame.fillCaches(tree);
+  const { projectDir, setup, share } = options;
+  const records = await provision({
+    tree,
+    setup,
+    included,
+    projectDir,
+    share,
+    cache: await cacheFor({ ...options, tree, included }),
+    whenPresent: "replace",
+    timeoutMs: PROVISION_MS,
+    run: (argv, timeoutMs) => frame.run(tree, argv, timeoutMs),
+    runHeld: (argv, timeoutMs) => frame.runHeld(tree, argv, timeoutMs),
+  });
+  return [...sparseRecord(options.cone), ...records];
 };
 
 type Furnished = { readonly frame: RoomFrame; readonly view: View; readonly facts?: Facts };

@@ -83,12 +83,14 @@ const COPYING_MIN = 4;
 /** A lease of a caller that only verifies: long enough for a heartbeat to be late. */
 const SETTLE_LEASE_MS = 30_000;
 
-export const createPev = (options: {
+type PevOptions = {
   readonly ledger: Ledger;
   /** The engine's own credential; nobody else has one. */
   readonly engine: Caller;
   readonly project: Project;
-}): Pev => {
+};
+
+export const createPev = (options: PevOptions): Pev => {
   const { ledger, engine, project } = options;
   const upkeep = upkeepOf(project);
   const copying = inTurns(Math.max(COPYING_MIN, availableParallelism()));
@@ -136,8 +138,26 @@ export const createPev = (options: {
     return tidied(project, await record(run, command, holding));
   };
 
-  const settle: Pev["settle"] = async (runId, timeoutMs) => {
-    await reclaim();
+  return {
+    project,
+    ...beginningOf(project),
+    openWorkspace: openingWorkspaces(project, reclaim, copying),
+    capture: (run, step) => copying(() => captureStep(project, run, step)),
+    reclaim,
+    stopProcesses: async (runId) => (await takeover()).stopProcessesOf(project, runId),
+    ...upkeep,
+    verify,
+    verifyCriterion,
+    settle: settling({ ...options, attend: upkeep.attend, reclaim, verify, verifyCriterion }),
+  };
+};
+
+type Settling = PevOptions & Pick<Pev, "attend" | "reclaim" | "verify" | "verifyCriterion">;
+
+const settling = (by: Settling): Pev["settle"] => {
+  const { ledger, engine, project } = by;
+  return async (runId, timeoutMs) => {
+    await by.reclaim();
     const until = performance.now() + timeoutMs;
     for (;;) {
       const run = await ledger.load(runId);
@@ -149,7 +169,7 @@ export const createPev = (options: {
         await ledger.changed(runId, run.seq, leftMs);
         continue;
       }
-      const leave = upkeep.attend(runId);
+      const leave = by.attend(runId);
       try {
         const holding = { epoch: lease.epoch, signal: lease.lost };
         if (lease.takenFrom !== null) {
@@ -158,8 +178,8 @@ export const createPev = (options: {
             epoch: lease.epoch,
           });
         }
-        if (action.kind === "verify") await verify(runId, action, holding);
-        if (action.kind === "verify_criterion") await verifyCriterion(runId, action.index, holding);
+        if (action.kind === "verify") await by.verify(runId, action, holding);
+        if (action.kind === "verify_criterion") await by.verifyCriterion(runId, action.index, holding);
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
@@ -168,19 +188,6 @@ export const createPev = (options: {
         await lease.release();
       }
     }
-  };
-
-  return {
-    project,
-    ...beginningOf(project),
-    openWorkspace: openingWorkspaces(project, reclaim, copying),
-    capture: (run, step) => copying(() => captureStep(project, run, step)),
-    reclaim,
-    stopProcesses: async (runId) => (await takeover()).stopProcessesOf(project, runId),
-    ...upkeep,
-    verify,
-    verifyCriterion,
-    settle,
   };
 };
 

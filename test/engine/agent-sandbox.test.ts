@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openRunLedger, type RunLedger } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { answer, began, resume, say, stateOf, typesOf } from "../helpers/driving.js";
+import { answer, began, resume, say, typesOf } from "../helpers/driving.js";
 import { NO_SANDBOX } from "../helpers/isolation.js";
 import type { Sample } from "../helpers/project.js";
 
@@ -21,14 +22,27 @@ const found = {
   checkout: tryTo(() => readFileSync(process.env.CHECKOUT + "/secret.txt", "utf8")),
   others: tryTo(() => readdirSync(process.env.WORKSPACES).filter((name) => !process.cwd().includes(name)).join()),
   told: tryTo(() => writeFileSync(process.env.RUNLEDGER_TASK, "{}")),
-  beside: tryTo(() => writeFileSync(process.cwd() + "/../included.json", "{}")),
-  program: tryTo(() => writeFileSync(process.argv[1], "")),
+  beside: tryTo(() => writeFileSync(process.cwd() + "/../beside.json", "{}")),
+  program: tryTo(() => writeFileSync(process.argv[1], readFileSync(process.argv[1]))),
   pids: readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name)).length,
 };
 const socket = connect(Number(process.env.PORT), "127.0.0.1");
 socket.on("connect", () => end("reached")).on("error", (error) => end(error.code));
 const end = (network) => { writeFileSync("found.json", JSON.stringify({ ...found, network })); process.exit(0); };
 `;
+
+/** The workspace of another run. */
+const OTHERS = "another-run";
+
+/** A port of this machine where somebody answers. */
+const listening = async (): Promise<number> => {
+  const server = createServer((socket) => socket.end());
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+};
+
+const workspacesOf = ({ place }: Sample): string => join(place, "state/runledger/workspaces");
 
 type More = { readonly sandbox: boolean; readonly isolated?: boolean; readonly settings?: string };
 
@@ -53,26 +67,25 @@ const projectOf = async (more: More & { readonly path?: string }) => {
     ...(more.path === undefined ? {} : { PATH: more.path }),
     DATA: join(shop.place, "data"),
     CHECKOUT: shop.repo,
-    WORKSPACES: join(shop.place, "state/runledger/workspaces"),
-    PORT: "1",
+    WORKSPACES: workspacesOf(shop),
+    PORT: String(await listening()),
   };
+  mkdirSync(join(env.WORKSPACES, OTHERS), { recursive: true });
   return { shop, env, app: await openRunLedger({ projectDir: shop.repo, env }) };
 };
 
 const plan = planOfSteps(stepBy("one", "test -f found.json"));
 
-const driven = async (app: RunLedger) => {
-  const runId = await began(app, plan);
-  const { run } = await app.drive(runId);
-  return { runId, run };
-};
+/** Judged as failed, so that the workspace stays as the agent left it. */
+const refused = planOfSteps(stepBy("one", "false", { max_retries: 0 }));
 
-/** What the agent found, from the verified commit. */
+/** What the agent found, and whether what it wrote beside its clone lies there: in a sandbox, that may be a folder of its own. */
 const foundBy = async (shop: Sample, app: RunLedger): Promise<Record<string, unknown>> => {
-  const { runId, run } = await driven(app);
-  expect(stateOf(run, "one")).toMatchObject({ how: "verified" });
-  await app.apply(runId);
-  return JSON.parse(readFileSync(join(shop.repo, "found.json"), "utf8"));
+  await app.drive(await began(app, refused));
+  const places = workspacesOf(shop);
+  const [place = ""] = readdirSync(places).filter((name) => existsSync(join(places, name, "work")));
+  const found = JSON.parse(readFileSync(join(places, place, "work/found.json"), "utf8"));
+  return { ...found, beside: existsSync(join(places, place, "beside.json")) };
 };
 
 describe.skipIf(NO_SANDBOX)(`a sandboxed agent (${NO_SANDBOX || "bubblewrap"})`, () => {
@@ -88,10 +101,27 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed agent (${NO_SANDBOX || "bubblewrap"})`,
       checkout: "ENOENT",
       others: "",
       told: "EROFS",
+      beside: false,
       program: "EROFS",
       network: "ECONNREFUSED",
     });
     expect(Number(found.pids)).toBeLessThan(5);
+  });
+});
+
+it("an agent without a sandbox finds all that, so that finding nothing tells something", async () => {
+  const { shop, app } = await projectOf({ sandbox: false });
+  const found = await foundBy(shop, app);
+  await app.close();
+  expect(found).toMatchObject({
+    inHome: "done",
+    journal: expect.stringContaining("store.git"),
+    checkout: "in the commit",
+    others: expect.stringContaining(OTHERS),
+    told: "done",
+    beside: true,
+    program: "done",
+    network: "reached",
   });
 });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { AgentTask, RunLedger } from "../../src/index.js";
 import { expectRefusal, openBench, planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import {
+  aborted,
   answer,
   barrier,
   began,
@@ -21,11 +22,6 @@ import {
   stateOf,
 } from "../helpers/driving.js";
 import { onePlan, orchestrator, person } from "../helpers/project.js";
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) =>
-    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
 
 /** Three of the coder, judged by whether they made the file. */
 const raced = (over: object = {}) =>

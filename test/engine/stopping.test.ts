@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { AgentTask } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import {
+  aborted,
   began,
   cancel,
   eventsOf,
@@ -19,9 +20,6 @@ import {
   untilFile,
 } from "../helpers/driving.js";
 import { buggySum, MARKS_OUTSIDE } from "../helpers/project.js";
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 describe("a person who pauses", () => {
   it("while an agent works: its work is still proposed, nothing new starts, and resuming goes on", async () => {

@@ -93,8 +93,8 @@ const rowsOf = (path: string): readonly Unpacked[] => {
   }
 };
 
-/** One call for all of them: a process for each would take longer than whatever is looked at. */
-const objectsOf = (store: string): readonly Unpacked[] => {
+/** Every object of a store of git, a tree as the bytes it is. One call for all: a process for each would take longer than whatever is looked at. */
+export const objectsOf = (store: string): readonly Unpacked[] => {
   if (!existsSync(join(store, "objects"))) return [];
   const args = ["--git-dir", store, "cat-file", "--batch-all-objects", "--batch", "--unordered"];
   const listed = execFileSync("git", args, { maxBuffer: 1 << 30, encoding: "latin1" });

@@ -44,6 +44,12 @@ export const answer = (stepId: string, decision: PolicyAction): Command => ({
   reason: "because",
 });
 
+/** When an agent has been told to stop. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+
 /** Lets nobody through before so many stand at it. */
 export const barrier = (count: number): (() => Promise<void>) => {
   const { opened, open } = gate();

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
-  linkSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -15,40 +14,12 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { captureTree } from "../../src/pev/capture.js";
-import { captureBase } from "../../src/pev/checkout.js";
 import { coneOf } from "../../src/pev/cone.js";
-import { type Git, openPrivateStore } from "../../src/pev/git.js";
-import { changedFiles, listTree } from "../../src/pev/objects.js";
-import { createWorkspace } from "../../src/pev/workspace.js";
+import type { Git } from "../../src/pev/git.js";
+import { listTree } from "../../src/pev/objects.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { git, tempFolder, userRepository, write } from "../helpers/repositories.js";
-
-type Work = { readonly store: Git; readonly folder: string; readonly base: string };
-
-/** A workspace as an agent finds it. */
-const startWork = async (files: Readonly<Record<string, string>> = { "a.txt": "one\n" }): Promise<Work> => {
-  const store = await openPrivateStore(join(tempFolder(), "store.git"));
-  const projectDir = userRepository(files);
-  const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
-  const { commit } = await captureBase({ store, projectDir, runId: "run", ...options });
-  const folder = join(tempFolder(), "work");
-  await createWorkspace({ store, folder, commit, cone: coneOf([]) });
-  return { store, folder, base: commit };
-};
-
-const capture = async ({ store, folder, base }: Work, ...alsoPaths: string[]) => {
-  const { tree, files } = await captureTree({
-    store,
-    folder,
-    baseCommit: base,
-    alsoPaths,
-    leftOut: [],
-    cone: coneOf([]),
-    redactor: NO_SECRETS,
-  });
-  const changes = await changedFiles({ store, from: base, to: tree });
-  return { tree, files, changes: changes.map(({ path, change }) => `${change} ${path}`) };
-};
+import { capture, startWork, type Work, workOn } from "./work.js";
 
 const bytesAt = (store: Git, tree: string, path: string): Promise<Buffer> =>
   store.runBytes(["cat-file", "blob", `${tree}:${path}`]);
@@ -235,21 +206,6 @@ describe("ignore rules", () => {
     execFileSync("mkfifo", [join(work.folder, ".gitignore")]);
     await expect(capture(work)).rejects.toMatchObject(refusal(".gitignore", "neither a regular file"));
   });
-
-  it("spare us from listing what is ignored: 100,000 files, and a folder that cannot be read as one", async () => {
-    const work = await startWork({ ".gitignore": "cache/\n" });
-    const cache = join(work.folder, "cache");
-    mkdirSync(cache);
-    writeFileSync(join(cache, "0"), "x");
-    // More links than one file may have, and more entries than a capture accepts.
-    for (let n = 1; n <= 210_000; n += 1) {
-      if (n % 30_000 === 0) writeFileSync(join(cache, String(n)), "x");
-      else linkSync(join(cache, String(n - (n % 30_000))), join(cache, String(n)));
-    }
-    expect((await capture(work)).changes).toEqual([]);
-    renameSync(cache, join(work.folder, "source"));
-    await expect(capture(work)).rejects.toMatchObject(refusal("source", "200000 entries"));
-  }, 180_000);
 });
 
 describe("an agent's repository is never read as one", () => {
@@ -402,15 +358,11 @@ describe("what is no source is refused by name", () => {
   });
 
   it("nor an escaping link that the user committed, as long as it is the same", async () => {
-    const store = await openPrivateStore(join(tempFolder(), "store.git"));
     const projectDir = userRepository();
     symlinkSync("/opt/data", join(projectDir, "data"));
     git(projectDir, "add", "--all");
     git(projectDir, "commit", "--quiet", "-m", "data");
-    const options = { allowDirty: [], includeUncommitted: false, redactor: NO_SECRETS };
-    const { commit: base } = await captureBase({ store, projectDir, runId: "run", ...options });
-    const work = { store, base, folder: join(tempFolder(), "work") };
-    await createWorkspace({ store, folder: work.folder, commit: base, cone: coneOf([]) });
+    const work = await workOn(projectDir);
     expect((await capture(work)).changes).toEqual([]);
     symlinkSync("data/x", join(work.folder, "through"));
     await expect(capture(work)).rejects.toMatchObject(refusal("through", "leaves the workspace"));

@@ -141,14 +141,9 @@ describe("git in a clean room", () => {
 
   it.skipIf(!has("go"))("lets go build stamp its version (needs go)", async () => {
     const own = await open({ ...options, commit: commits[2] ?? "" });
-    const end = await own.exec(["go", "build", "-buildvcs=true", "-o", "out", "."]);
-    // Where its cache is read-only, Go says that it would like to keep a note.
-    expect({ exitCode: end.exitCode, tail: end.tail }).toMatchObject({
-      exitCode: 0,
-      tail: expect.stringMatching(/^(go: writing stat cache: .*\n)?$/),
-    });
-    const stamped = await own.exec(["go", "version", "-m", "out"], { stdoutBytesMax: 10_000 });
-    expect(stamped.stdout).toContain(`vcs.revision=${commits[2]}`);
+    // Asks git for the stamp, and tells what would be linked instead of compiling all of Go.
+    const end = await own.exec(["go", "build", "-n", "-buildvcs=true", "-o", "out", "."]);
+    expect(end).toMatchObject({ exitCode: 0, tail: expect.stringContaining(`vcs.revision=${commits[2]}`) });
   });
 
   it("cannot change the store", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { homedir } from "node:os";
@@ -15,7 +15,7 @@ import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
 import { isolationOf, NO_SANDBOX } from "../helpers/isolation.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { wideWalls } from "../helpers/walls.js";
-import { removeTemp, tempFolder, writeText } from "./room-fixtures.js";
+import { mentioning, removeTemp, tempFolder, writeText } from "./room-fixtures.js";
 
 const folder = tempFolder();
 const [room, home, checkout] = ["room", "home", "checkout"].map((name) => join(folder, name)) as [
@@ -239,22 +239,18 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
   });
 
   it("shows neither home nor checkout nor journal, no socket and no secret of the machine", async () => {
-    const hidden = [
-      checkout,
-      home,
-      join(folder, "places"),
-      environment.HOME ?? homedir(),
-      "/run",
-      "/sys",
-      "/home",
-      "/mnt",
-    ];
-    const end = await sh(
-      `ls -A ${hidden.join(" ")} 2>/dev/null; cat /etc/shadow /etc/gshadow 2>/dev/null; true`,
-    );
-    expect(end.tail).not.toContain("secret");
-    expect(end.tail).not.toMatch(/^root:[*!$]/m);
-    expect(end.tail).not.toContain(".sock");
+    const server = createSocket();
+    await new Promise<void>((done) => server.listen(join(home, "agent.sock"), done));
+    onTestFinished(() => void server.close());
+    const files = [join(home, "notes"), join(checkout, ".runledger/journal"), "/etc/shadow", "/etc/gshadow"];
+    const ownHome = environment.HOME ?? homedir();
+    const look = `for at in ${[checkout, home, join(folder, "places"), ownHome, "/run", "/sys", "/home", "/mnt"].join(" ")}
+      do ls -A $at 2>/dev/null; done; cat ${files.join(" ")} 2>/dev/null; true`;
+    const seen = /^(notes|\.runledger|agent\.sock|secret.*|kernel|root:.*)$/m;
+    expect((await sh(look)).tail).not.toMatch(seen);
+    const unsandboxed = await sh(look, { confinement: { sandbox: null }, stdoutBytesMax: 1_000_000 });
+    for (const said of ["\nnotes\n", ".runledger\n", "agent.sock\n", "secretsecret", "\nkernel\n"])
+      expect(unsandboxed.stdout).toContain(said);
   });
 
   it("sees no process but its own", async () => {
@@ -325,16 +321,3 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
     expect(mentioning(`${room}/ready`)).toEqual([]);
   });
 });
-
-/** Command lines of this machine in which a text stands. */
-const mentioning = (text: string): readonly string[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      } catch {
-        return "";
-      }
-    })
-    .filter((line) => line.includes(text));

@@ -1,26 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { NO_SANDBOX } from "../helpers/isolation.js";
-import { eventually, removeTemp, tempFolder } from "./room-fixtures.js";
+import { eventually, mentioning, removeTemp, tempFolder } from "./room-fixtures.js";
 
 const folder = tempFolder();
 afterAll(() => removeTemp(folder));
-
-/** Processes of this machine whose command line holds a text. */
-const mentioning = (text: string): readonly number[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
-      } catch {
-        return false;
-      }
-    });
 
 describe.skipIf(NO_SANDBOX)(`kill -9 of the orchestrator (${NO_SANDBOX || "bubblewrap"})`, () => {
   it("ends all that was sandboxed, without anybody coming by to sweep", async () => {

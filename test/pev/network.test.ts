@@ -174,7 +174,7 @@ describe("addresses of this machine and its network", () => {
   });
 });
 
-describe.skipIf(NO_SANDBOX)("a sandboxed program", () => {
+describe.skipIf(NO_SANDBOX)(`a sandboxed program (${NO_SANDBOX || "bubblewrap"})`, () => {
   let places: Places;
   const room = join(folder, "room");
   beforeAll(async () => {

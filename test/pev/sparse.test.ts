@@ -2,16 +2,13 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { captureTree } from "../../src/pev/capture.js";
-import { captureBase, requireFolders } from "../../src/pev/checkout.js";
+import { requireFolders } from "../../src/pev/checkout.js";
 import { coneOf, conePatterns, isInCone } from "../../src/pev/cone.js";
-import { type Git, openPrivateStore } from "../../src/pev/git.js";
-import { changedFiles, listTree } from "../../src/pev/objects.js";
-import { createWorkspace } from "../../src/pev/workspace.js";
+import { listTree } from "../../src/pev/objects.js";
 import { openBench, planOfSteps, stepBy } from "../helpers/bench.js";
-import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
-import { git, tempFolder, userRepository, write } from "../helpers/repositories.js";
+import { git, userRepository, write } from "../helpers/repositories.js";
+import { capture, startWork } from "./work.js";
 
 const MONOREPO = {
   "package.json": "{}\n",
@@ -51,40 +48,7 @@ describe("a cone", () => {
   });
 });
 
-type Work = { readonly store: Git; readonly folder: string; readonly base: string };
-
-const startWork = async (sparse: readonly string[]): Promise<Work> => {
-  const store = await openPrivateStore(join(tempFolder(), "store.git"));
-  const projectDir = userRepository(MONOREPO);
-  const { commit } = await captureBase({
-    store,
-    projectDir,
-    runId: "run",
-    allowDirty: [],
-    includeUncommitted: false,
-    redactor: NO_SECRETS,
-  });
-  const folder = join(tempFolder(), "work");
-  await createWorkspace({ store, folder, commit, cone: coneOf(sparse) });
-  return { store, folder, base: commit };
-};
-
-const capture = async ({ store, folder, base }: Work, sparse: readonly string[]) => {
-  const { tree } = await captureTree({
-    store,
-    folder,
-    baseCommit: base,
-    alsoPaths: [],
-    leftOut: [],
-    cone: coneOf(sparse),
-    redactor: NO_SECRETS,
-  });
-  const changes = await changedFiles({ store, from: base, to: tree });
-  return {
-    changes: changes.map(({ path, change }) => `${change} ${path}`),
-    files: (await listTree(store, tree)).length,
-  };
-};
+const IN_PACKAGE_A = { sparse: ["packages/a"] };
 
 const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -95,7 +59,7 @@ const filesBelow = (folder: string): string[] =>
 
 describe("a sparse workspace", () => {
   it("has the cone alone, and its own git finds nothing missing", async () => {
-    const { folder } = await startWork(["packages/a"]);
+    const { folder } = await startWork(MONOREPO, IN_PACKAGE_A);
     expect(filesBelow(folder)).toEqual([...IN_A].sort());
     expect(git(folder, "status", "--porcelain")).toBe("");
     expect(git(folder, "sparse-checkout", "list")).toBe("packages/a");
@@ -107,11 +71,13 @@ describe("a sparse workspace", () => {
   });
 
   it("proposes what changed in it, and all else stays as it was", async () => {
-    const work = await startWork(["packages/a"]);
-    expect(await capture(work, ["packages/a"])).toEqual({ changes: [], files: 9 });
+    const work = await startWork(MONOREPO, IN_PACKAGE_A);
+    const unchanged = await capture(work);
+    expect(unchanged.changes).toEqual([]);
+    expect(await listTree(work.store, unchanged.tree)).toHaveLength(9);
     rmSync(join(work.folder, "packages/a/deep"), { recursive: true });
     write(work.folder, { "packages/a/new.js": "n\n", "top.txt": "t\n", "packages/a/index.js": "changed\n" });
-    expect((await capture(work, ["packages/a"])).changes.sort()).toEqual([
+    expect((await capture(work)).changes.sort()).toEqual([
       "added packages/a/new.js",
       "added top.txt",
       "deleted packages/a/deep/er.js",
@@ -125,24 +91,24 @@ describe("a sparse workspace", () => {
     ["a file in place of a folder", (at) => writeFileSync(join(at, "packages/b"), "x"), "packages/b"],
     ["a link in place of a folder", (at) => symlinkSync("packages/a", join(at, "tools")), "tools"],
   ])("is refused with %s outside of the cone", async (_, work, path) => {
-    const started = await startWork(["packages/a"]);
+    const started = await startWork(MONOREPO, IN_PACKAGE_A);
     work(started.folder);
-    await expect(capture(started, ["packages/a"])).rejects.toMatchObject({
+    await expect(capture(started)).rejects.toMatchObject({
       code: "workspace_unfit",
       details: { path, reason: expect.stringMatching(/workspace\.sparse|not laid out/) },
     });
   });
 
   it("may hold ignored files and empty folders anywhere", async () => {
-    const work = await startWork(["packages/a"]);
+    const work = await startWork(MONOREPO, IN_PACKAGE_A);
     write(work.folder, { "packages/c/dist/x.js": "x" });
     mkdirSync(join(work.folder, "empty/deep"), { recursive: true });
-    expect((await capture(work, ["packages/a"])).changes).toEqual([]);
+    expect((await capture(work)).changes).toEqual([]);
   });
 });
 
 it("a folder that the commit does not have is refused, for its judge would see nothing", async () => {
-  const { store, base } = await startWork([]);
+  const { store, base } = await startWork(MONOREPO);
   await requireFolders(store, base, ["packages/a", "tools"]);
   for (const none of ["packages/none", "packages/README.md", "packages/*"])
     await expect(requireFolders(store, base, ["tools", none])).rejects.toMatchObject({

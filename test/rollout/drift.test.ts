@@ -4,6 +4,7 @@ import type { HostRun } from "../../src/core/reported.js";
 import { type Drift, type DriftKind, differences } from "../../src/rollout/drift.js";
 import { repairedRecord } from "../../src/rollout/repair.js";
 import { hostRun, hostStep, person } from "../helpers/cast.js";
+import { all, expectFoundByPages, named } from "./drifts.js";
 import { newWorld, type World } from "./hosts.js";
 
 const two = hostRun({ id: "r", steps: [hostStep("a"), hostStep("b")] });
@@ -45,14 +46,6 @@ const drifted = async (): Promise<World> => {
   return world;
 };
 
-const all = async (drifts: AsyncIterable<Drift>): Promise<Drift[]> => {
-  const found: Drift[] = [];
-  for await (const drift of drifts) found.push(drift);
-  return found;
-};
-const named = (drifts: readonly Drift[]): string[] =>
-  drifts.map(({ kind, id, stepId }) => [kind, id, stepId].filter(Boolean).join(" ")).sort();
-
 describe("Drift", () => {
   for (const kind of Object.keys(pairs) as Compared[])
     test(`is told as ${kind}, and equal records as nothing`, () => {
@@ -93,32 +86,7 @@ describe("Drift", () => {
     expect(await all(world.at("write_through", { projection: meddled }).drift())).toEqual([]);
   });
 
-  test("of ten thousand runs is found page by page", { timeout: 120_000 }, async () => {
-    const world = await newWorld();
-    const time = Date.UTC(2026, 0, 1);
-    for (let index = 0; index < 10_000; index += 1) {
-      const record = hostRun({ id: `r${index}`, createdAt: new Date(time + index).toISOString(), steps: [] });
-      world.table.records.set(record.id, record);
-    }
-    // A table in memory sorts itself at each question; that is not what is tried here.
-    const sorted = [...world.table.records.values()].reverse();
-    let largest = 0;
-    const paged = {
-      ...world.table,
-      list: async ({ limit, after }: { limit: number; after?: string }) => {
-        largest = Math.max(largest, limit);
-        const from = after === undefined ? 0 : 10_000 - Number(after.slice(1));
-        return sorted.slice(from, from + limit);
-      },
-    };
-    const rollout = world.at("shadow", { projection: paged });
-    expect((await rollout.replay()).repaired).toHaveLength(10_000);
-    const third = world.table.records.get("r3333") ?? hostRun();
-    sorted[10_000 - 1 - 3_333] = { ...third, status: "paused" };
-    world.table.records.set("r3333", { ...third, status: "paused" });
-    expect(named(await all(rollout.drift()))).toEqual(["run_status r3333"]);
-    expect(largest).toBeLessThanOrEqual(1_000);
-  });
+  test("of more runs than a page holds is found page by page", () => expectFoundByPages(650));
 });
 
 describe("A journal that cannot be read", () => {

@@ -1,15 +1,20 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { REASON_CHARS } from "../../src/core/limits.js";
 import type { AgentFunction, RunLedger } from "../../src/index.js";
 import { type Desk, openDesk, planOf } from "../helpers/cli.js";
 import { markersIn, placesOfMarker } from "../helpers/data-folder.js";
+import { eventsOf } from "../helpers/driving.js";
 import { makeSample, orchestrator, person, type Sample, SESSION } from "../helpers/project.js";
 
 /** The value of a variable that agents and validators are given; letters of all kinds, so that encodings differ. */
 const MARKER = 'mk"7/Q+zeta %41~ütoken';
 const ENV = { SHOP_ACCESS: MARKER, OWN_PASSWORD: "own-pass-0987" };
 const GITHUB = `ghp_${"Zx9Yw8Vu7T".repeat(4)}`;
+
+/** What an agent throws, so long that the reason kept of it would end within the marker, after eight characters. */
+const CUT_AFTER_8 = `${"x".repeat(REASON_CHARS - "The agent threw: ".length - 8)}${MARKER}`;
 
 /** Says it in every way a program might, to both streams, and in two halves. */
 const SPEAK = `const marker = process.env.SHOP_ACCESS;
@@ -127,7 +132,7 @@ describe("a secret is nowhere in the data folder and in no output", () => {
     const shop = await makeSample(FILES, ENV);
     made.push(shop);
     const speaker: AgentFunction = async ({ workspace, attempt }) => {
-      if (attempt === 1) throw new Error(`${"x".repeat(8_180)} ${MARKER}`);
+      if (attempt === 1) throw new Error(CUT_AFTER_8);
       await writeFile(join(workspace, "ok.txt"), "fine\n");
       return { result: `did ${MARKER}`, evidence: [{ type: `t ${MARKER}`, content: `${GITHUB} ${MARKER}` }] };
     };
@@ -135,7 +140,9 @@ describe("a secret is nowhere in the data folder and in no output", () => {
     const { runId } = await created(app, [{ ...stepOf("a", "speaker", speaks), max_retries: 1 }]);
     const { run } = await app.drive(runId);
     expect(run.steps[0]?.state).toMatchObject({ proposal: { result: "did [redacted:SHOP_ACCESS]" } });
-    expect(JSON.stringify(run)).not.toContain(MARKER.slice(0, 8));
+    const told = (await eventsOf(app, runId)).filter(({ type }) => type === "step_interrupted");
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(told)).not.toContain(JSON.stringify(MARKER.slice(0, 8)).slice(1, -1));
     expectNothing(app.dataDir);
     await expect(
       created(app, [stepOf("b", "speaker", { ...speaks, target: `echo ${GITHUB}` })]),

@@ -4,6 +4,7 @@ import type { Projection } from "../../src/rollout/projection.js";
 import { openSqlTables } from "../../src/rollout/sql-tables.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
 import { SWEEP_MS, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { expectFoundByPages } from "../rollout/drifts.js";
 import { memoryTable, newWorld } from "../rollout/hosts.js";
 import { killEach, operations } from "../rollout/killed.js";
 import { work } from "../rollout/workload.js";
@@ -32,5 +33,9 @@ describe("A host at work sees no difference while the ledger is rolled out under
         expect([done, stages.length]).toEqual([operationsDone, 12]);
       });
 });
+
+test("drift of ten thousand runs is found page by page", { timeout: SWEEP_MS }, () =>
+  expectFoundByPages(10_000),
+);
 
 if (wholeSweeps) killEach(() => operations);

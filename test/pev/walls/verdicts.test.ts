@@ -33,7 +33,7 @@ const verdictOf = (run: Run) => {
 };
 const withEat = { files: { ...buggySum, "eat.mjs": EAT } };
 
-describe.skipIf(process.platform !== "linux")("a judge at a wall", () => {
+describe.skipIf(process.platform !== "linux")("a judge at a wall (read from /proc, so on Linux only)", () => {
   it("of memory has not failed: no attempt is lost, and a person is told what to raise", async () => {
     const plan = planOfSteps(stepBy("a", "node eat.mjs"));
     const run = await judged(plan, { memoryBytes: 128 * MIB }, withEat);

@@ -22,6 +22,7 @@ beforeAll(async () => {
 afterAll(() => removeTemp(folder));
 
 const gap = await wideWalls.gap();
+const NEEDS_LINUX = "What a process holds is read from /proc, so on Linux only.";
 const keptByKernel = (limits: Partial<Limits> = {}): Walls => openWalls({ ...WIDE, ...limits });
 const watched = (limits: Partial<Limits> = {}): Walls =>
   openWalls({ ...WIDE, ...limits }, async () => "This test looks for itself.");
@@ -55,9 +56,10 @@ describe.each([
   { who: "kept by the kernel", walls: keptByKernel, isKernel: true },
   { who: "watched", walls: watched, isKernel: false },
 ])("walls $who", ({ walls, isKernel }) => {
-  const unfit = (isKernel && gap !== null) || process.platform !== "linux";
+  const unfit = process.platform !== "linux" ? NEEDS_LINUX : isKernel && gap;
+  const unless = (title: string): string => (unfit ? `${title} (skipped: ${unfit})` : title);
 
-  it.skipIf(unfit)("end a memory bomb, and say so", async () => {
+  it.skipIf(unfit)(unless("end a memory bomb, and say so"), async () => {
     const end = await sh(`exec ${eat}`, walls({ memoryBytes: 128 * MIB }));
     expect(end).toMatchObject({
       exitCode: null,
@@ -66,12 +68,12 @@ describe.each([
     });
   });
 
-  it.skipIf(unfit)("count all processes of a call together", async () => {
+  it.skipIf(unfit)(unless("count all processes of a call together"), async () => {
     const end = await sh(`${eat} & ${eat} & ${eat} & wait`, walls({ memoryBytes: 600 * MIB }));
     expect(end).toMatchObject({ exitCode: null, wall: { wall: "memory" } });
   });
 
-  it.skipIf(unfit)("end what starts too many processes, and leave none", async () => {
+  it.skipIf(unfit)(unless("end what starts too many processes, and leave none"), async () => {
     const forks = "n=0; while [ $n -lt 200 ]; do sleep 1000 & echo $!; n=$((n+1)); done; wait";
     const end = await sh(forks, walls({ processes: 40 }), { stdoutBytesMax: 10_000 });
     expect(end).toMatchObject({ exitCode: null, wall: { wall: "processes", limit: 40 } });
@@ -219,7 +221,7 @@ describe("output", () => {
   });
 });
 
-describe.skipIf(gap !== null)("the group of a call", () => {
+describe.skipIf(gap !== null)(`the group of a call (${gap ?? "control groups"})`, () => {
   it("holds a real fork bomb", async () => {
     const end = await run(
       ["bash", "-c", "bomb() { bomb | bomb & }; bomb; wait"],

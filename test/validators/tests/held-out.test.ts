@@ -92,21 +92,24 @@ describe("held-out tests", () => {
   });
 
   const noGo = !has("go", "version");
-  test.skipIf(noGo)("of Go lie in the packages they test, and the canary's words stay with us", async () => {
-    const heldOut = {
-      "secret_test.go":
-        'package calc\n\nimport "testing"\n\nfunc TestSecret(t *testing.T) {\n\tif Add(20, 22) != 42 {\n\t\tt.Fatal("secret")\n\t}\n}\n',
-    };
-    expect(await run({ fixture: "go", heldOut }, { canary: true })).toMatchObject({
-      outcome: "passed",
-      tests: { canary: "failed as it must", heldOut: { counts: { passed: 3 } } },
-    });
-    const change = {
-      "calc.go":
-        "package calc\n\nfunc Add(a, b int) int {\n\tif b == 2 {\n\t\treturn 3\n\t}\n\treturn -1\n}\n",
-    };
-    const judgement = await run({ fixture: "go", heldOut, change });
-    expect(judgement).toMatchObject({ outcome: "failed", tests: { heldOut: { wrong: { count: 1 } } } });
-    expect(rest(judgement)).not.toMatch(/secret/i);
-  });
+  test.skipIf(noGo)(
+    "of Go lie in the packages they test, and the canary's words stay with us (needs go)",
+    async () => {
+      const heldOut = {
+        "secret_test.go":
+          'package calc\n\nimport "testing"\n\nfunc TestSecret(t *testing.T) {\n\tif Add(20, 22) != 42 {\n\t\tt.Fatal("secret")\n\t}\n}\n',
+      };
+      expect(await run({ fixture: "go", heldOut }, { canary: true })).toMatchObject({
+        outcome: "passed",
+        tests: { canary: "failed as it must", heldOut: { counts: { passed: 3 } } },
+      });
+      const change = {
+        "calc.go":
+          "package calc\n\nfunc Add(a, b int) int {\n\tif b == 2 {\n\t\treturn 3\n\t}\n\treturn -1\n}\n",
+      };
+      const judgement = await run({ fixture: "go", heldOut, change });
+      expect(judgement).toMatchObject({ outcome: "failed", tests: { heldOut: { wrong: { count: 1 } } } });
+      expect(rest(judgement)).not.toMatch(/secret/i);
+    },
+  );
 });

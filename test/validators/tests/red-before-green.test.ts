@@ -80,7 +80,7 @@ test("what turned green is told although nobody demands it", async () => {
 });
 
 const noCargo = !has("cargo", "--version");
-test.skipIf(noCargo)("a base whose tests do not compile was red as a whole", async () => {
+test.skipIf(noCargo)("a base whose tests do not compile was red as a whole (needs cargo)", async () => {
   const both = { "tests/later.rs": "#[test]\nfn later() {\n    assert!(calc::later());\n}\n" };
   const change = { "src/lib.rs": (old: string) => `${old}\npub fn later() -> bool {\n    true\n}\n` };
   const judgement = await run({ fixture: "rust", both, change });

@@ -46,14 +46,17 @@ test("finds nothing", () => assert.equal(existsSync(process.env.RUNLEDGER_REPORT
     });
   });
 
-  test.skipIf(noPython)("is named in nothing that a Python test can simply look up", async () => {
-    const looks = `import os, sys, unittest\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertNotIn("RUNLEDGER_REPORT_KEY", os.environ)\n        self.assertFalse([word for word in sys.argv if "jsonl" in word])\n`;
-    const programs = { python3: `exec ${pathOf("python3")} -S "$@"` };
-    const change = { "tests/test_calc.py": looks };
-    expect(await run({ fixture: "unittest", noBase: true, programs, change })).toMatchObject({
-      outcome: "passed",
-    });
-  });
+  test.skipIf(noPython)(
+    "is named in nothing that a Python test can simply look up (needs python3)",
+    async () => {
+      const looks = `import os, sys, unittest\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertNotIn("RUNLEDGER_REPORT_KEY", os.environ)\n        self.assertFalse([word for word in sys.argv if "jsonl" in word])\n`;
+      const programs = { python3: `exec ${pathOf("python3")} -S "$@"` };
+      const change = { "tests/test_calc.py": looks };
+      expect(await run({ fixture: "unittest", noBase: true, programs, change })).toMatchObject({
+        outcome: "passed",
+      });
+    },
+  );
 
   test("is unreadable when it is larger than any report", async () => {
     const many = `
@@ -108,7 +111,7 @@ describe("a second try", () => {
     });
   });
 
-  test.skipIf(noPytest)("is seen in pytest too, whichever plugin tries", async () => {
+  test.skipIf(noPytest)("is seen in pytest too, whichever plugin tries (needs pytest)", async () => {
     const tries = `
 import pytest
 from _pytest.runner import runtestprotocol
@@ -176,7 +179,7 @@ describe("a test of the base that is no longer demanded", () => {
       "skipped under a condition",
       'import pytest\n\n\n@pytest.mark.skipif("True", reason="x")\ndef test_add_negative',
     ],
-  ])("is skipped: %s in pytest", async (_what, mark) => {
+  ])("is skipped: %s in pytest (needs pytest)", async (_what, mark) => {
     const change = {
       "test_calc.py": (old: string) => old.replace("def test_add_negative", mark).replace("== -1", "== 0"),
     };
@@ -189,7 +192,7 @@ describe("a test of the base that is no longer demanded", () => {
     });
   });
 
-  test.skipIf(noPytest)("is lost with one of its parameters", async () => {
+  test.skipIf(noPytest)("is lost with one of its parameters (needs pytest)", async () => {
     const of = (values: string) =>
       `import pytest\n\n\n@pytest.mark.parametrize("a", [${values}])\ndef test_a(a):\n    pass\n`;
     const sample = { both: { "test_more.py": of("1, 2") }, change: { "test_more.py": of("1") } };
@@ -205,7 +208,7 @@ describe("a test of the base that is no longer demanded", () => {
     expect(judgement).toMatchObject({ outcome: "failed", reason: "zero_tests", exitCode: 0 });
   });
 
-  test.skipIf(noCargo)("is skipped: ignored in Rust code", async () => {
+  test.skipIf(noCargo)("is skipped: ignored in Rust code (needs cargo)", async () => {
     const body = (mark: string) =>
       `pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]${mark}\n    fn adds() {}\n}\n`;
     const sample = { both: { "src/lib.rs": body("") }, change: { "src/lib.rs": body("\n    #[ignore]") } };
