@@ -21,8 +21,18 @@ export type Mount =
 /** Who they are inside: nobody, whoever started us. */
 const NOBODY = "65534";
 
-/** The descriptor on which bubblewrap says which process it made, and how the program ended. */
-export const STATUS_FD = 3;
+/** On the first bubblewrap says which process it made and how the program ended; on the second it is told more options. */
+export const [STATUS_FD, OPTIONS_FD] = [3, 4] as const;
+
+/**
+ * Options for OPTIONS_FD that set what the program sees. Bubblewrap itself is started without any of it: what a loader obeys
+ * would be obeyed outside, and what is secret would stand on a command line.
+ */
+export const environmentOptions = (env: Readonly<Record<string, string>>): string => {
+  const options = Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]);
+  if (options.some((option) => option.includes("\0"))) throw new Error("A variable holds a NUL character.");
+  return options.map((option) => `${option}\0`).join("");
+};
 
 /**
  * The command line that holds a program: no capability, no way to another user, own processes, network (loopback only),
@@ -34,13 +44,21 @@ export const bubblewrapArgv = (
   mounts: readonly Mount[],
   cwd: string,
   argv: readonly string[],
-  statusFd = STATUS_FD,
 ): readonly string[] => [
   program,
   ...["--unshare-user", "--uid", NOBODY, "--gid", NOBODY, ...(disablesUserns ? ["--disable-userns"] : [])],
   ...["--cap-drop", "ALL", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"],
   ...["--unshare-cgroup-try", "--hostname", "room", "--die-with-parent", "--new-session"],
-  ...["--json-status-fd", String(statusFd), "--proc", "/proc", "--dev", "/dev"],
+  ...[
+    "--json-status-fd",
+    String(STATUS_FD),
+    "--args",
+    String(OPTIONS_FD),
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+  ],
   ...mounts.flatMap(mountArgs),
   // Last, because what lies in them had to be laid there; the root is bubblewrap's own, in memory.
   ...[...hiddenFolders(mounts), "/"].flatMap((path) => ["--remount-ro", path]),

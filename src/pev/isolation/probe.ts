@@ -1,8 +1,9 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import { promisify } from "node:util";
-import { type Bubblewrap, bubblewrapArgv } from "./bubblewrap.js";
+import type { Readable, Writable } from "node:stream";
+import { type Bubblewrap, bubblewrapArgv, OPTIONS_FD, STATUS_FD } from "./bubblewrap.js";
 import { systemMounts } from "./system-mounts.js";
 
 /** What this machine can do, found out by doing it. */
@@ -59,15 +60,27 @@ const findProgram = (name: string, path: string): string | undefined =>
 /** It takes some milliseconds; a machine that thrashes is given time. */
 const PROBE_MS = 20_000;
 
-/** What went wrong; undefined when nothing did. The status goes where nobody reads it. */
+/** What went wrong; undefined when nothing did. Nobody reads its status, and it is told no more options. */
 const trySandbox = async (bubblewrap: Bubblewrap): Promise<string | undefined> => {
-  const [program = "", ...args] = bubblewrapArgv(bubblewrap, await systemMounts(), "/", ["true"], 2);
+  const [program = "", ...args] = bubblewrapArgv(bubblewrap, await systemMounts(), "/", ["true"]);
+  const child = spawn(program, args, {
+    timeout: PROBE_MS,
+    env: { PATH: "/usr/bin:/bin" },
+    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+  });
   try {
-    await promisify(execFile)(program, args, { timeout: PROBE_MS, env: { PATH: "/usr/bin:/bin" } });
-    return undefined;
-  } catch (error) {
-    const { stderr = "" } = error as { stderr?: string };
+    const ended = once(child, "close");
+    let stderr = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    (child.stdio[STATUS_FD] as Readable).resume();
+    (child.stdio[OPTIONS_FD] as Writable).on("error", () => undefined).end();
+    const [code, signal] = await ended;
+    if (code === 0) return undefined;
     const said = stderr.split("\n").filter((line) => line.startsWith("bwrap: "));
-    return said.at(-1)?.slice("bwrap: ".length) ?? String(error).split("\n")[0];
+    return said.at(-1)?.slice("bwrap: ".length) ?? `it ended with ${signal ?? code}`;
+  } catch (error) {
+    return String(error);
   }
 };

@@ -112,8 +112,8 @@ export const defects: readonly Defect[] = [
   of(
     "survivors are not looked for",
     "src/pev/sandbox.ts",
-    "      ...(await killSurvivors({ token, folder: call.place.folder, leaders, since })),\n",
-    "      ...(killSurvivors === undefined ? leaders : []),\n",
+    "    await killSurvivors({ token, folder: call.place.folder, leaders, since });\n",
+    "    void [killSurvivors, leaders];\n",
     "leaves a process in a session of its own, as an agent",
   ),
   of(
