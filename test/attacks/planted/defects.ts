@@ -275,4 +275,14 @@ export const defects: readonly Defect[] = [
     ),
     level: 3,
   },
+  {
+    ...of(
+      "what stands around a sandbox obeys the program's variables",
+      "src/pev/sandbox.ts",
+      "const envOutside = sandbox === null ? env : { [MARKER]: token };",
+      "const envOutside = env;",
+      "has the test script speak to the loader of whatever starts it",
+    ),
+    level: 3,
+  },
 ];
