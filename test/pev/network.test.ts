@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { type AddressInfo, connect, createServer as createTcp } from "node:net";
+import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readHostRule } from "../../src/core/hosts.js";
@@ -69,8 +69,8 @@ const ask = (
   });
 
 /** What comes back for these raw bytes until the other side ends. */
-const raw = async (text: string): Promise<string> => {
-  const client = connect(socketFile);
+const raw = async (text: string, path = socketFile): Promise<string> => {
+  const client = connect(path);
   client.end(text);
   let answer = "";
   for await (const chunk of client) answer += chunk;
@@ -152,6 +152,51 @@ describe("the proxy", () => {
       `GET ${at} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  /** A proxy of its own, with one listed host; and who connects to that. */
+  const opened = async (host: Server, answerMs?: number) => {
+    await once(host.listen(0, "127.0.0.1"), "listening");
+    const at = `127.0.0.1:${portOf(host)}`;
+    const own = join(folder, `own-${portOf(host)}.sock`);
+    const rule = readHostRule(at) ?? expect.unreachable(at);
+    const proxy = await openProxy(own, [rule], () => undefined, answerMs);
+    onTestFinished(() => proxy.close());
+    return { at, own, proxy };
+  };
+
+  it("says of a host that does not answer that it was not reached", async () => {
+    const silent = createTcp(() => undefined);
+    const { at, own } = await opened(silent, 50);
+    expect(await ask(`http://${at}/`, {}, "GET", own)).toMatchObject({ status: 502 });
+    silent.close();
+  });
+
+  it("says it of one that nobody listens for, asked for a tunnel too", async () => {
+    const gone = createTcp();
+    const { at, own } = await opened(gone);
+    gone.close();
+    expect(await ask(`http://${at}/`, {}, "GET", own)).toMatchObject({ status: 502 });
+    expect(await raw(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`, own)).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  it.each(["its client leaves", "it is closed"])("lets go of a host that stays when %s", async (why) => {
+    const staying = createTcp({ allowHalfOpen: true });
+    const { at, own, proxy } = await opened(staying);
+    const client = connect(own);
+    client.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`);
+    const [[host]] = (await Promise.all([once(staying, "connection"), once(client, "data")])) as [
+      [Socket],
+      unknown,
+    ];
+    host.resume().on("error", () => undefined);
+    const speak = (): unknown => host.write("more", (error) => (error ? undefined : setImmediate(speak)));
+    host.once("end", speak);
+    const left = new Promise((done) => host.once("close", done));
+    if (why === "it is closed") await proxy.close();
+    else client.destroy();
+    await left;
+    staying.close();
   });
 
   it("survives what is no request", async () => {
