@@ -92,19 +92,21 @@ describe("the command line of bubblewrap", () => {
   const mounts: readonly Mount[] = [
     { kind: "read", path: "/usr" },
     { kind: "link", path: "/bin", target: "usr/bin" },
-    { kind: "scratch", path: "/tmp" },
+    { kind: "scratch", path: "/tmp", bytes: 4096 },
     { kind: "hidden file", path: "/etc/shadow" },
     { kind: "hidden folder", path: "/srv/journal" },
     { kind: "write", path: "/srv/room" },
   ];
 
   it("drops everything, shows the mounts in their order and closes what is hidden last", () => {
-    const argv = bubblewrapArgv({ program: "/usr/bin/bwrap", disablesUserns: true }, mounts, "/srv/room", [
-      "x",
-      "-y",
-    ]);
+    const argv = bubblewrapArgv(
+      { program: "/usr/bin/bwrap", disablesUserns: true, boundsScratch: true },
+      mounts,
+      "/srv/room",
+      ["x", "-y"],
+    );
     expect(argv.join(" ")).toMatchInlineSnapshot(
-      `"/usr/bin/bwrap --unshare-user --uid 65534 --gid 65534 --disable-userns --cap-drop ALL --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname room --die-with-parent --new-session --json-status-fd 3 --args 4 --proc /proc --dev /dev --ro-bind /usr /usr --symlink usr/bin /bin --tmpfs /tmp --ro-bind /dev/null /etc/shadow --tmpfs /srv/journal --bind /srv/room /srv/room --remount-ro /srv/journal --remount-ro / --chdir /srv/room -- x -y"`,
+      `"/usr/bin/bwrap --unshare-user --uid 65534 --gid 65534 --disable-userns --cap-drop ALL --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname room --die-with-parent --new-session --json-status-fd 3 --args 4 --proc /proc --dev /dev --ro-bind /usr /usr --symlink usr/bin /bin --size 4096 --tmpfs /tmp --ro-bind /dev/null /etc/shadow --tmpfs /srv/journal --bind /srv/room /srv/room --remount-ro /srv/journal --remount-ro /dev --remount-ro / --chdir /srv/room -- x -y"`,
     );
   });
 
@@ -173,7 +175,11 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
     const said = `echo "{\\"child-pid\\": $!}" >&3; echo '{"exit-code": 0}' >&3`;
     const started = "sleep 1000 3>&- &\necho $!\n".repeat(2);
     writeFileSync(program, `#!/bin/sh\n${started}${said}\n`, { mode: 0o755 });
-    const sandbox = { bubblewrap: { program, disablesUserns: false }, mounts: [], network: [] };
+    const sandbox = {
+      bubblewrap: { program, disablesUserns: false, boundsScratch: false },
+      mounts: [],
+      network: [],
+    };
     const end = await sh("true", { confinement: { sandbox }, stdoutBytesMax: 100 });
     expect(end).toMatchObject({ exitCode: 0 });
     const left = end.stdout.trim().split("\n").map(Number);
@@ -189,7 +195,11 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
       `#!/bin/sh\nsetsid env -i sh -c "$(cat <<'END'\n${late}\nEND\n)" $$ >/dev/null 2>&1 &\n`,
       { mode: 0o755 },
     );
-    const sandbox = { bubblewrap: { program, disablesUserns: false }, mounts: [], network: [] };
+    const sandbox = {
+      bubblewrap: { program, disablesUserns: false, boundsScratch: false },
+      mounts: [],
+      network: [],
+    };
     const walls = openWalls(WIDE, async () => "nothing keeps them");
     expect(await sh("true", { confinement: { sandbox }, walls })).toMatchObject({ exitCode: 0 });
   });
@@ -199,6 +209,19 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
     const env = { ...roomEnv(), LD_DEBUG: "files", LD_DEBUG_OUTPUT: told };
     expect(await sh("exit 3", { env })).toMatchObject({ exitCode: 3 });
     expect(readdirSync(folder).filter((name) => name.startsWith("loader"))).toEqual([]);
+  });
+
+  it("keeps no more in memory than a command may hold", async () => {
+    const small = await isolation({ memoryBytes: 1024 ** 2 }).confine({
+      environment: roomEnv(),
+      folders: [room],
+      reads: [],
+    });
+    const fill =
+      "for at in /tmp /var/tmp /dev/shm /dev; do head -c 2000000 /dev/zero > $at/x && echo $at; done";
+    const end = await sh(`${fill}; head -c 2000000 /dev/zero > here && echo room`, { confinement: small });
+    expect(end.tail.split("\n").filter((line) => /^[/r]/.test(line))).toEqual(["room"]);
+    expect(end.tail.match(/No space left/g)).toHaveLength(3);
   });
 
   it("hands the environment over whole, and nothing that is no environment", async () => {

@@ -4,6 +4,8 @@ export type Bubblewrap = {
   readonly program: string;
   /** Older ones do not know how to forbid user namespaces inside. */
   readonly disablesUserns: boolean;
+  /** Still older ones do not know how to bound a folder in memory. */
+  readonly boundsScratch: boolean;
 };
 
 /** One thing that a process finds in its file system, at an absolute path; a later one lies over an earlier one. */
@@ -13,8 +15,8 @@ export type Mount =
   | { readonly kind: "write"; readonly path: string }
   /** A symbolic link, which need not lead anywhere. */
   | { readonly kind: "link"; readonly path: string; readonly target: string }
-  /** An empty folder in memory, private to this one process. */
-  | { readonly kind: "scratch"; readonly path: string }
+  /** An empty folder in memory, private to this one process; more than so many bytes do not fit in. */
+  | { readonly kind: "scratch"; readonly path: string; readonly bytes: number }
   /** Empty and not to be filled, whatever the machine has there. */
   | { readonly kind: "hidden file" | "hidden folder"; readonly path: string };
 
@@ -40,7 +42,7 @@ export const environmentOptions = (env: Readonly<Record<string, string>>): strin
  * is nobody inside, for a root with capabilities would mount what is read-only anew.
  */
 export const bubblewrapArgv = (
-  { program, disablesUserns }: Bubblewrap,
+  { program, disablesUserns, boundsScratch }: Bubblewrap,
   mounts: readonly Mount[],
   cwd: string,
   argv: readonly string[],
@@ -59,17 +61,18 @@ export const bubblewrapArgv = (
     "--dev",
     "/dev",
   ],
-  ...mounts.flatMap(mountArgs),
+  ...mounts.flatMap((mount) => mountArgs(mount, boundsScratch)),
   // Last, because what lies in them had to be laid there; the root is bubblewrap's own, in memory.
-  ...[...hiddenFolders(mounts), "/"].flatMap((path) => ["--remount-ro", path]),
+  ...[...hiddenFolders(mounts), "/dev", "/"].flatMap((path) => ["--remount-ro", path]),
   ...["--chdir", cwd, "--", ...argv],
 ];
 
-const mountArgs = (mount: Mount): readonly string[] => {
+const mountArgs = (mount: Mount, boundsScratch: boolean): readonly string[] => {
   const { kind, path } = mount;
   if (kind === "read") return ["--ro-bind", mount.source ?? path, path];
   if (kind === "write") return ["--bind", path, path];
   if (kind === "link") return ["--symlink", mount.target, path];
+  if (kind === "scratch" && boundsScratch) return ["--size", String(mount.bytes), "--tmpfs", path];
   return kind === "hidden file" ? ["--ro-bind", "/dev/null", path] : ["--tmpfs", path];
 };
 

@@ -29,13 +29,20 @@ const probe = async (path: string): Promise<Probe> => {
   const program = findProgram("bwrap", path);
   if (program === undefined) return lacking("bubblewrap (bwrap) is not installed.", "Install bubblewrap.");
   const failures: string[] = [];
-  for (const disablesUserns of [true, false]) {
-    const failure = await trySandbox({ program, disablesUserns });
-    if (failure === undefined) return { bubblewrap: { program, disablesUserns } };
+  for (const can of SKILLS) {
+    const failure = await trySandbox({ program, ...can });
+    if (failure === undefined) return { bubblewrap: { program, ...can } };
     failures.push(failure);
   }
   return lacking(`bubblewrap cannot make a sandbox here: ${failures.at(-1)}`, NAMESPACES_FIX);
 };
+
+/** What versions can, from the newest to the oldest. */
+const SKILLS = [
+  { disablesUserns: true, boundsScratch: true },
+  { disablesUserns: false, boundsScratch: true },
+  { disablesUserns: false, boundsScratch: false },
+] as const;
 
 const lacking = (because: string, fix: string): Probe => ({ bubblewrap: null, because, fix });
 
@@ -62,7 +69,12 @@ const PROBE_MS = 20_000;
 
 /** What went wrong; undefined when nothing did. Nobody reads its status, and it is told no more options. */
 const trySandbox = async (bubblewrap: Bubblewrap): Promise<string | undefined> => {
-  const [program = "", ...args] = bubblewrapArgv(bubblewrap, await systemMounts(), "/", ["true"]);
+  const [program = "", ...args] = bubblewrapArgv(
+    bubblewrap,
+    [...(await systemMounts()), { kind: "scratch", path: "/tmp", bytes: 1 }],
+    "/",
+    ["true"],
+  );
   const child = spawn(program, args, {
     timeout: PROBE_MS,
     env: { PATH: "/usr/bin:/bin" },

@@ -269,7 +269,7 @@ export const defects: readonly Defect[] = [
     ...of(
       "a sandbox shows the whole file system, and lets it be written to",
       "src/pev/isolation/view.ts",
-      '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),\n',
+      '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path, bytes: scratchBytes })),\n',
       '    { kind: "write", path: "/tmp" } as Mount,\n',
       "writes into the user's temporary folder, from code under test",
     ),
