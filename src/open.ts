@@ -263,6 +263,7 @@ const openProject = async (parts: {
       dataDir,
       workspaceRoot: workspaceRoot(env),
       walls,
+      memoryBytes: settings.limits.memoryBytes,
     }),
     workspaceRoot: workspaceRoot(env),
     cacheFolder: join(dataDir, "cache"),

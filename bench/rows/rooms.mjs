@@ -105,6 +105,7 @@ const surroundingsIn = (place, checkout) => {
     dataDir: join(place, "data"),
     workspaceRoot: join(place, "workspaces"),
     walls,
+    memoryBytes: LIMITS.memoryBytes,
   });
   return { walls, isolation, redactor: createRedactor([]) };
 };

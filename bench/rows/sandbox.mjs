@@ -27,7 +27,14 @@ async function* rowsIn(place) {
   for (const part of ["home", "tmp"]) await mkdir(join(room, part), { recursive: true });
   const places = await openPlaces(join(place, "places"));
   const walls = openWalls(LIMITS);
-  const options = { minimum: 0, visible: [], network: [], environment: process.env, walls };
+  const options = {
+    minimum: 0,
+    visible: [],
+    network: [],
+    environment: process.env,
+    walls,
+    memoryBytes: LIMITS.memoryBytes,
+  };
   const folders = { checkout: place, dataDir: join(place, "data"), workspaceRoot: join(place, "workspaces") };
   const environment = roomEnvironment({ outer: process.env, scratch: room, passEnv: [] });
   const starting = async (maximum) => {

@@ -2,14 +2,14 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { stat } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { LedgerError } from "../core/errors.js";
 import type { Redactor } from "../core/redact.js";
 import type { ReachedWall } from "../core/walls.js";
 import { processIdentity, procStat } from "../ledger/owner.js";
-import { bubblewrapArgv, STATUS_FD } from "./isolation/bubblewrap.js";
+import { bubblewrapArgv, environmentOptions, OPTIONS_FD, STATUS_FD } from "./isolation/bubblewrap.js";
 import type { Confinement, Sandbox } from "./isolation/isolation.js";
-import { endOfSandboxed, readStatus, type SandboxStatus } from "./isolation/status.js";
+import { endOfSandboxed, missedBehindShell, readStatus, type SandboxStatus } from "./isolation/status.js";
 import { openWayOut, type WayOut } from "./network/way-out.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
@@ -61,8 +61,6 @@ export type ProcessEnd = {
   /** As it was printed, secrets included: a report that is redacted could not be read. */
   readonly stdout: string;
   readonly log: Buffer | null;
-  /** How many processes it left behind, which were killed. */
-  readonly survivors: number;
 };
 
 /** Between asking a process to end and ending it. */
@@ -111,7 +109,6 @@ const NEVER_STARTED: ProcessEnd = {
   tail: "",
   stdout: "",
   log: null,
-  survivors: 0,
 };
 
 /** A missing working folder and a missing program fail with the same ENOENT; only the second is an answer. */
@@ -149,16 +146,11 @@ const superviseProcess = async (call: ProcessCall, around: Around): Promise<Proc
     (stop) => walls.watch({ pid: child.pid, since }, stop),
     () => status.now().pid,
   );
-  const sweep = async (): Promise<number> => {
+  const sweep = async (): Promise<void> => {
     const { pid: init } = status.now();
     const leaders = init === undefined ? [child.pid] : [child.pid, init];
-    const inGroups = await walls.end();
-    const found = [
-      ...inGroups,
-      ...(await killSurvivors({ token, folder: call.place.folder, leaders, since })),
-    ];
-    // Bubblewrap tells how the program ended, and only then ends itself inside.
-    return new Set(found.filter((pid) => pid !== init)).size;
+    await walls.end();
+    await killSurvivors({ token, folder: call.place.folder, leaders, since });
   };
   try {
     await call.place.places.update(placeId, { pid: child.pid, startTime: since });
@@ -168,13 +160,15 @@ const superviseProcess = async (call: ProcessCall, around: Around): Promise<Proc
   }
   const { stopped, ...exit } = await exiting;
   if (stopped === null) await output.closed(DRAIN_MS);
-  const survivors = await sweep();
+  await sweep();
   await output.closed(DRAIN_MS);
+  await settledWithin(status.closed, KILL_WAIT_MS);
   const { wall, noSpace } = await walls.found();
   const taken = output.take();
   const isStopped = stopped !== null || wall !== null;
   const end = call.confinement?.sandbox ? endInside(status.now(), exit, isStopped, taken.tail) : exit;
-  if (end === "not found") return { ...NEVER_STARTED, notFound: true };
+  const missed = around.wayOut !== null && missedBehindShell(status.now(), taken.tail);
+  if (missed || end === "not found") return { ...NEVER_STARTED, notFound: true };
   return {
     // One that answers SIGTERM with "exit 0" has not succeeded, and neither has one whose helpers were killed.
     exitCode: isStopped ? null : end.code,
@@ -186,7 +180,6 @@ const superviseProcess = async (call: ProcessCall, around: Around): Promise<Proc
     notFound: false,
     durationMs: Math.round(performance.now() - startedAt),
     ...taken,
-    survivors,
   };
 };
 
@@ -213,18 +206,22 @@ const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"])
 const start = async (call: ProcessCall, { walls, wayOut, token }: Around): Promise<Child | "not found"> => {
   const env = { ...call.env, ...wayOut?.environment, [MARKER]: token };
   const { sandbox = null } = call.confinement ?? {};
+  // What stands outside of the sandbox obeys nothing that is meant for the program.
+  const envOutside = sandbox === null ? env : { [MARKER]: token };
   const [program = "", ...args] = walls.around(
-    sandbox === null ? call.argv : inside(call, sandbox, wayOut),
-    env,
+    sandbox === null ? call.argv : inside(call, env, sandbox, wayOut),
+    envOutside,
   );
   try {
+    const options = sandbox === null ? null : environmentOptions(env);
     const child = spawn(program, args, {
       cwd: call.cwd,
-      env,
+      env: envOutside,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe"] as const))],
+      stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe", "pipe"] as const))],
     });
     if (child.pid === undefined) throw (await once(child, "error"))[0];
+    if (options !== null) tell(child.stdio[OPTIONS_FD] as Writable, options);
     return child as Child;
   } catch (error) {
     if (NOT_FOUND.has((error as NodeJS.ErrnoException).code)) return "not found";
@@ -234,14 +231,21 @@ const start = async (call: ProcessCall, { walls, wayOut, token }: Around): Promi
   }
 };
 
+/** Who ends before he has listened has no need of it. */
+const tell = (stream: Writable, text: string): void => {
+  stream.on("error", () => stream.destroy());
+  stream.end(text);
+};
+
 const inside = (
   { argv, cwd }: ProcessCall,
+  env: Readonly<Record<string, string>>,
   { bubblewrap, mounts }: Sandbox,
   wayOut: WayOut | null,
 ): readonly string[] =>
   wayOut === null
     ? bubblewrapArgv(bubblewrap, mounts, cwd, argv)
-    : bubblewrapArgv(bubblewrap, [...mounts, wayOut.mount], cwd, wayOut.around(argv));
+    : bubblewrapArgv(bubblewrap, [...mounts, wayOut.mount], cwd, wayOut.around(argv, env));
 
 /** It may have ended already; until it is reaped its start can still be read. */
 const startOf = (pid: number): number =>
@@ -253,13 +257,14 @@ type Exit = {
   readonly stopped: "timed out" | "cancelled" | "at a wall" | null;
 };
 
-/** What bubblewrap has said so far; nothing of a process that it does not hold. */
-const statusOf = (child: Child): { readonly now: () => SandboxStatus } => {
+/** What bubblewrap has said so far, and when it has said all; nothing of a process that it does not hold. */
+const statusOf = (child: Child) => {
   const said = new HeadBytes(STATUS_BYTES_MAX);
   const stream = child.stdio[STATUS_FD];
   stream?.on("data", (chunk: Buffer) => said.add(chunk));
   stream?.on("error", () => stream.destroy());
-  return { now: () => readStatus(said.text()) };
+  const closed = stream ? new Promise((resolve) => stream.once("close", resolve)) : Promise.resolve();
+  return { now: (): SandboxStatus => readStatus(said.text()), closed };
 };
 /** Two short lines. */
 const STATUS_BYTES_MAX = 4_096;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createIsolation, type Isolation, type IsolationOptions } from "../../src/pev/isolation/isolation.js";
 import { probeIsolation } from "../../src/pev/isolation/probe.js";
-import { wideWalls } from "./walls.js";
+import { WIDE, wideWalls } from "./walls.js";
 
 const [found, gap] = [await probeIsolation(process.env.PATH ?? ""), await wideWalls.gap()];
 
@@ -23,5 +23,6 @@ export const isolationOf = (folder: string, more: Partial<IsolationOptions> = {}
     dataDir: join(folder, "data"),
     workspaceRoot: join(folder, "workspaces"),
     walls: wideWalls,
+    memoryBytes: WIDE.memoryBytes,
     ...more,
   });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { type AddressInfo, connect, createServer as createTcp } from "node:net";
+import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readHostRule } from "../../src/core/hosts.js";
@@ -69,8 +69,8 @@ const ask = (
   });
 
 /** What comes back for these raw bytes until the other side ends. */
-const raw = async (text: string): Promise<string> => {
-  const client = connect(socketFile);
+const raw = async (text: string, path = socketFile): Promise<string> => {
+  const client = connect(path);
   client.end(text);
   let answer = "";
   for await (const chunk of client) answer += chunk;
@@ -154,6 +154,51 @@ describe("the proxy", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 403 /);
   });
 
+  /** A proxy of its own, with one listed host; and who connects to that. */
+  const opened = async (host: Server, answerMs?: number) => {
+    await once(host.listen(0, "127.0.0.1"), "listening");
+    const at = `127.0.0.1:${portOf(host)}`;
+    const own = join(folder, `own-${portOf(host)}.sock`);
+    const rule = readHostRule(at) ?? expect.unreachable(at);
+    const proxy = await openProxy(own, [rule], () => undefined, answerMs);
+    onTestFinished(() => proxy.close());
+    return { at, own, proxy };
+  };
+
+  it("says of a host that does not answer that it was not reached", async () => {
+    const silent = createTcp(() => undefined);
+    const { at, own } = await opened(silent, 50);
+    expect(await ask(`http://${at}/`, {}, "GET", own)).toMatchObject({ status: 502 });
+    silent.close();
+  });
+
+  it("says it of one that nobody listens for, asked for a tunnel too", async () => {
+    const gone = createTcp();
+    const { at, own } = await opened(gone);
+    gone.close();
+    expect(await ask(`http://${at}/`, {}, "GET", own)).toMatchObject({ status: 502 });
+    expect(await raw(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`, own)).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  it.each(["its client leaves", "it is closed"])("lets go of a host that stays when %s", async (why) => {
+    const staying = createTcp({ allowHalfOpen: true });
+    const { at, own, proxy } = await opened(staying);
+    const client = connect(own);
+    client.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`);
+    const [[host]] = (await Promise.all([once(staying, "connection"), once(client, "data")])) as [
+      [Socket],
+      unknown,
+    ];
+    host.resume().on("error", () => undefined);
+    const speak = (): unknown => host.write("more", (error) => (error ? undefined : setImmediate(speak)));
+    host.once("end", speak);
+    const left = new Promise((done) => host.once("close", done));
+    if (why === "it is closed") await proxy.close();
+    else client.destroy();
+    await left;
+    staying.close();
+  });
+
   it("survives what is no request", async () => {
     expect(await raw("\0\0\0\r\n\r\n")).toBe("");
     expect(await ask(`http://127.0.0.1:${portOf(web)}/`)).toMatchObject({ status: 200 });
@@ -182,14 +227,19 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed program (${NO_SANDBOX || "bubblewrap"})
     places = await openPlaces(join(folder, "places"));
   });
 
-  const run = async (script: string, network: readonly string[], argv = ["sh", "-c", script]) => {
+  const run = async (
+    script: string,
+    network: readonly string[],
+    argv = ["sh", "-c", script],
+    timeoutMs = 20_000,
+  ) => {
     const isolation = isolationOf(folder, { network });
     const env = roomEnvironment({ outer: process.env, scratch: room, passEnv: [], online: isolation.online });
     return runProcess({
       argv,
       cwd: room,
       env,
-      timeoutMs: 20_000,
+      timeoutMs,
       walls: wideWalls,
       redactor: NO_SECRETS,
       place: { places, folder: room, runId: "run-1" },
@@ -205,7 +255,7 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed program (${NO_SANDBOX || "bubblewrap"})
     const end = await run(`${get(good ?? "")}; echo; ${get(bad ?? "")}; exit 5`, [
       `127.0.0.1:${portOf(web)}`,
     ]);
-    expect(end).toMatchObject({ exitCode: 5, notFound: false, survivors: 0 });
+    expect(end).toMatchObject({ exitCode: 5, notFound: false });
     expect(end.tail).toMatch(/^hello from the listed one\n/);
     expect(end.log?.toString().match(/RunLedger refused/g)?.length).toBe(2);
     expect(heard).toHaveLength(1);
@@ -222,6 +272,32 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed program (${NO_SANDBOX || "bubblewrap"})
     expect(await run("exit 42", network)).toMatchObject({ exitCode: 42 });
     expect(await run("kill -9 $$", network)).toMatchObject({ exitCode: null, signal: "SIGKILL" });
     expect(await run("", network, ["no-such-program"])).toMatchObject({ notFound: true });
+    // Outside it is there.
+    const hidden = join(folder, "hidden");
+    writeFileSync(hidden, "#!/bin/sh\n", { mode: 0o755 });
+    expect(await run("", network, [hidden])).toMatchObject({ notFound: true, exitCode: null, tail: "" });
+    expect(await run("exit 127", network)).toMatchObject({ notFound: false, exitCode: 127 });
+    const deaf = "trap 'echo asked > asked; exit 0' TERM; while :; do sleep 0.05; done";
+    expect(await run(deaf, network, undefined, 1_000)).toMatchObject({ timedOut: true, exitCode: null });
+    expect(readFileSync(join(room, "asked"), "utf8")).toBe("asked\n");
+  });
+
+  it("sees the same environment as without, but for the proxy variables", async () => {
+    const seen = async (network: readonly string[]) => {
+      const end = await run("", network, [process.execPath, "-p", "JSON.stringify(process.env)"]);
+      const { RUNLEDGER_PROCESS, ...env } = JSON.parse(end.tail) as Record<string, string>;
+      expect(RUNLEDGER_PROCESS).toEqual(expect.any(String));
+      return Object.keys(env).filter((name) => !/proxy$/i.test(name));
+    };
+    const [online, offline] = [await seen(["example.com"]), await seen([])];
+    expect(offline).toEqual(expect.arrayContaining(online));
+    expect(online).not.toContain("SHLVL");
+  });
+
+  it("alone says how it ended, whatever it does to what stands beside it", async () => {
+    expect(await run(TAKES_OVER, ["example.com"])).toMatchObject({ exitCode: 3, signal: null });
+    const killer = `for at in /proc/[0-9]*; do pid=\${at#/proc/}; [ $pid = $$ ] || kill -9 $pid; done 2>/dev/null; exit 4`;
+    expect(await run(killer.replaceAll("\\", ""), ["example.com"])).toMatchObject({ exitCode: 4 });
   });
 
   it("is told to stay offline where nothing is listed", async () => {
@@ -231,6 +307,24 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed program (${NO_SANDBOX || "bubblewrap"})
     expect(online.tail).toBe("-http://127.0.0.1:3128-\n");
   });
 });
+
+/** Has every Node of its user open an inspector and end well, and then fails. */
+const TAKES_OVER = `
+for at in /proc/[0-9]*; do [ "\${at#/proc/}" = $$ ] || kill -USR1 "\${at#/proc/}" 2>/dev/null; done
+node -e '
+  const end = () => process.exit(0);
+  setTimeout(end, 3_000);
+  fetch("http://127.0.0.1:9229/json").then((answer) => answer.json()).then(([{ webSocketDebuggerUrl: url }]) => {
+    const { createHash, randomBytes } = require("node:crypto");
+    const { pathname, port } = new URL(url);
+    const asked = require("node:http").request({ host: "127.0.0.1", port, path: pathname, headers: {
+      Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": randomBytes(16).toString("base64") } });
+    asked.on("upgrade", (_answer, socket) => {
+      const text = Buffer.from(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "process.reallyExit(0)" } }));
+      socket.on("close", end).write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]));
+    }).end();
+  }).catch(end);'
+exit 3`;
 
 describe("a list of hosts", () => {
   it("is refused where nothing keeps it", async () => {

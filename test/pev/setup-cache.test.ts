@@ -200,7 +200,7 @@ describe("nothing is kept", () => {
       notFound: false,
       durationMs: 1,
     };
-    const rest = { tail: "", stdout: "", log: null, survivors: 0, wall: null, noSpace: false };
+    const rest = { tail: "", stdout: "", log: null, wall: null, noSpace: false };
     const run: Provisioning["run"] = async (argv) => {
       if (argv[0] !== "cp") return { ...end, exitCode: 0, ...rest };
       writeText(join(argv.at(-1) ?? "", "half"), "half");

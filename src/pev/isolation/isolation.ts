@@ -1,5 +1,5 @@
 import { realpath } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, totalmem } from "node:os";
 import { LedgerError } from "../../core/errors.js";
 import { type HostRule, readHostRule } from "../../core/hosts.js";
 import type { IsolationLevel } from "../../core/verdict.js";
@@ -69,6 +69,8 @@ export type IsolationOptions = IsolationSettings & {
   readonly dataDir: string;
   readonly workspaceRoot: string;
   readonly walls: Pick<Walls, "gap">;
+  /** What one command may hold in memory: also in files there, which nobody counts where no control group does. */
+  readonly memoryBytes: number;
 };
 
 /** Walls that the kernel keeps, and sandboxes. */
@@ -89,7 +91,8 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
       throw new LedgerError("isolation_unmet", `No sandbox can be made here. ${found.because}`, {
         hint: found.fix,
       });
-    const view = { programs: [], ...sight, visible, secrets: await secretsOf(options) };
+    const scratchBytes = Math.min(options.memoryBytes, Math.floor(totalmem() / 2));
+    const view = { programs: [], ...sight, visible, secrets: await secretsOf(options), scratchBytes };
     const rules = hosts.map(readHostRule).filter((rule) => rule !== undefined);
     return {
       sandbox: { bubblewrap: found.bubblewrap, mounts: await viewMounts(view), network: rules },

@@ -1,8 +1,9 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import { promisify } from "node:util";
-import { type Bubblewrap, bubblewrapArgv } from "./bubblewrap.js";
+import type { Readable, Writable } from "node:stream";
+import { type Bubblewrap, bubblewrapArgv, OPTIONS_FD, STATUS_FD } from "./bubblewrap.js";
 import { systemMounts } from "./system-mounts.js";
 
 /** What this machine can do, found out by doing it. */
@@ -28,13 +29,20 @@ const probe = async (path: string): Promise<Probe> => {
   const program = findProgram("bwrap", path);
   if (program === undefined) return lacking("bubblewrap (bwrap) is not installed.", "Install bubblewrap.");
   const failures: string[] = [];
-  for (const disablesUserns of [true, false]) {
-    const failure = await trySandbox({ program, disablesUserns });
-    if (failure === undefined) return { bubblewrap: { program, disablesUserns } };
+  for (const can of SKILLS) {
+    const failure = await trySandbox({ program, ...can });
+    if (failure === undefined) return { bubblewrap: { program, ...can } };
     failures.push(failure);
   }
   return lacking(`bubblewrap cannot make a sandbox here: ${failures.at(-1)}`, NAMESPACES_FIX);
 };
+
+/** What versions can, from the newest to the oldest. */
+const SKILLS = [
+  { disablesUserns: true, boundsScratch: true },
+  { disablesUserns: false, boundsScratch: true },
+  { disablesUserns: false, boundsScratch: false },
+] as const;
 
 const lacking = (because: string, fix: string): Probe => ({ bubblewrap: null, because, fix });
 
@@ -59,15 +67,32 @@ const findProgram = (name: string, path: string): string | undefined =>
 /** It takes some milliseconds; a machine that thrashes is given time. */
 const PROBE_MS = 20_000;
 
-/** What went wrong; undefined when nothing did. The status goes where nobody reads it. */
+/** What went wrong; undefined when nothing did. Nobody reads its status, and it is told no more options. */
 const trySandbox = async (bubblewrap: Bubblewrap): Promise<string | undefined> => {
-  const [program = "", ...args] = bubblewrapArgv(bubblewrap, await systemMounts(), "/", ["true"], 2);
+  const [program = "", ...args] = bubblewrapArgv(
+    bubblewrap,
+    [...(await systemMounts()), { kind: "scratch", path: "/tmp", bytes: 1 }],
+    "/",
+    ["true"],
+  );
+  const child = spawn(program, args, {
+    timeout: PROBE_MS,
+    env: { PATH: "/usr/bin:/bin" },
+    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+  });
   try {
-    await promisify(execFile)(program, args, { timeout: PROBE_MS, env: { PATH: "/usr/bin:/bin" } });
-    return undefined;
-  } catch (error) {
-    const { stderr = "" } = error as { stderr?: string };
+    const ended = once(child, "close");
+    let stderr = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    (child.stdio[STATUS_FD] as Readable).resume();
+    (child.stdio[OPTIONS_FD] as Writable).on("error", () => undefined).end();
+    const [code, signal] = await ended;
+    if (code === 0) return undefined;
     const said = stderr.split("\n").filter((line) => line.startsWith("bwrap: "));
-    return said.at(-1)?.slice("bwrap: ".length) ?? String(error).split("\n")[0];
+    return said.at(-1)?.slice("bwrap: ".length) ?? `it ended with ${signal ?? code}`;
+  } catch (error) {
+    return String(error);
   }
 };

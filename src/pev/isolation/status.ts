@@ -31,6 +31,10 @@ export type SandboxedEnd =
   /** The sandbox itself could not be made. */
   | "not started";
 
+/** Behind a way out a shell stands before the program, and then `env`, which tells of a missing one by its code. */
+export const missedBehindShell = ({ exitCode }: SandboxStatus, tail: string): boolean =>
+  (exitCode === 126 || exitCode === 127) && ENV_FAILED.test(tail);
+
 /**
  * How the program ended, from how bubblewrap did. Nothing else can have spoken where no program was started, so there the
  * text is bubblewrap's own. It tells death by a signal as shells do, by 128 and the signal's number.
@@ -45,6 +49,7 @@ export const endOfSandboxed = (
   return signal === undefined ? { code: exitCode, signal: null } : { code: null, signal };
 };
 
+const ENV_FAILED = /^\/usr\/bin\/env: .*: (No such file or directory|Permission denied|Not a directory)\n$/;
 const EXEC_FAILED = /^bwrap: execvp .*: (No such file or directory|Permission denied|Not a directory)$/ms;
 const SIGNALLED = 128;
 

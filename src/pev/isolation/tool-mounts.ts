@@ -21,7 +21,10 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
 const WRITTEN: ReadonlySet<string> = new Set(["CARGO_HOME", "npm_config_cache"]);
 
 /** What the programs on its PATH need, and the folders that its environment points to. Only what is there. */
-export const toolMounts = async (environment: Environment): Promise<readonly Mount[]> => {
+export const toolMounts = async (
+  environment: Environment,
+  scratchBytes: number,
+): Promise<readonly Mount[]> => {
   const pointed = Object.entries(PARTS).flatMap(([name, parts]) => {
     const folder = environment[name];
     return folder === undefined ? [] : parts.map((part) => join(folder, part));
@@ -35,7 +38,7 @@ export const toolMounts = async (environment: Environment): Promise<readonly Mou
   const reads = await Promise.all([...new Set(sought)].filter(isAbsolute).map(shownAt));
   const written = [...WRITTEN].flatMap((name): Mount[] => {
     const path = environment[name];
-    return path === undefined ? [] : [{ kind: "scratch", path }];
+    return path === undefined ? [] : [{ kind: "scratch", path, bytes: scratchBytes }];
   });
   return [...written, ...reads.flat()];
 };

@@ -17,6 +17,8 @@ export type View = {
   /** What the settings name: read-only. */
   readonly visible: readonly string[];
   readonly secrets: Secrets;
+  /** What each private folder in memory holds. */
+  readonly scratchBytes: number;
 };
 
 /** Folders that nothing shows by accident. */
@@ -29,16 +31,16 @@ export type Secrets = {
 
 // What a process finds in its file system: this list and nothing else. Of two that lie in each other the inner one holds.
 export const viewMounts = async (view: View): Promise<readonly Mount[]> => {
-  const { environment, programs, folders, reads, visible, secrets } = view;
+  const { environment, programs, folders, reads, visible, secrets, scratchBytes } = view;
   const { home, checkout, kept } = secrets;
   const named = (await existing(visible)).filter((path) => !kept.some((one) => isWithin(path, one)));
   const concealed = [home, checkout].filter((path) => !named.includes(path));
-  const tools = [...(await toolMounts(environment)), ...(await programMounts(programs))].filter(({ path }) =>
-    isHarmless(path, secrets),
+  const tools = [...(await toolMounts(environment, scratchBytes)), ...(await programMounts(programs))].filter(
+    ({ path }) => isHarmless(path, secrets),
   );
   return layered([
     ...(await systemMounts()),
-    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),
+    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path, bytes: scratchBytes })),
     ...tools,
     ...named.map((path): Mount => ({ kind: "read", path })),
     ...[...concealed, ...kept].map((path): Mount => ({ kind: "hidden folder", path })),
@@ -48,7 +50,7 @@ export const viewMounts = async (view: View): Promise<readonly Mount[]> => {
 };
 
 /** Programs expect these; what they leave there goes with the last process. */
-const SCRATCH = ["/tmp", "/var/tmp"];
+const SCRATCH = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /** Whoever has `~` or `~/work` on his PATH has not thereby shown it. */
 const isHarmless = (path: string, { home, checkout, kept }: Secrets): boolean =>

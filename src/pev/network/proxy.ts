@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Authority, type HostRule, isOutright, readAuthority, ruleFor } from "../../core/hosts.js";
 import { addressOf } from "./addresses.js";
@@ -9,7 +9,7 @@ export type HostProxy = { close(): Promise<void> };
 /** More at once than any package manager opens. */
 const CONNECTIONS_MAX = 512;
 /** A host that does not answer for so long is not there. */
-const CONNECT_MS = 30_000;
+const ANSWER_MS = 30_000;
 
 /**
  * The one way out of a sandbox: listens on a socket in the file system, and calls only hosts that the rules name. What
@@ -19,6 +19,7 @@ export const openProxy = async (
   socketFile: string,
   rules: readonly HostRule[],
   onRefused: (sentence: string) => void,
+  answerMs = ANSWER_MS,
 ): Promise<HostProxy> => {
   const told = new Set<string>();
   const refused = (what: string, because: string): string => {
@@ -27,27 +28,31 @@ export const openProxy = async (
     told.add(sentence);
     return sentence;
   };
-  const find = (authority: Authority | undefined, what: string): Promise<Destination | string> =>
-    destination(rules, authority, (because) => refused(what, because));
-  const server = createServer((request, response) => void forward(request, response, find));
+  const open = new Set<Duplex>();
+  const keep = (socket: Duplex): void => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  };
+  const outward: Outward = {
+    answerMs,
+    find: (authority, what) => destination(rules, authority, (because) => refused(what, because)),
+    keep,
+  };
+  const server = createServer((request, response) => void forward(request, response, outward));
   server.maxConnections = CONNECTIONS_MAX;
-  server.on("connect", (request, client, head) => void tunnel(request, client, head, find));
+  server.on("connect", (request, client, head) => void tunnel(request, client, head, outward));
   server.on("upgrade", ({ url = "" }, client) =>
     answerAndEnd(client, 403, refused(shown(url), "a connection cannot be turned into another here")),
   );
   server.on("clientError", (_error, client) => client.destroy());
-  const open = new Set<Duplex>();
-  server.on("connection", (client) => {
-    open.add(client);
-    client.once("close", () => open.delete(client));
-  });
+  server.on("connection", keep);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(socketFile, resolve);
   });
   return {
     close: async () => {
-      for (const client of open) client.destroy();
+      for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };
@@ -60,7 +65,14 @@ const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS
 const SHOWN_CHARS = 200;
 
 type Destination = Authority & { readonly address: string };
-type Find = (authority: Authority | undefined, what: string) => Promise<Destination | string>;
+
+/** What leads out of one proxy. */
+type Outward = {
+  readonly answerMs: number;
+  find(authority: Authority | undefined, what: string): Promise<Destination | string>;
+  /** Whatever is still open ends with the proxy. */
+  keep(socket: Socket): void;
+};
 
 const destination = async (
   rules: readonly HostRule[],
@@ -77,24 +89,34 @@ const destination = async (
   );
 };
 
-const tunnel = async (request: IncomingMessage, client: Duplex, head: Buffer, find: Find): Promise<void> => {
+const tunnel = async (
+  request: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+  { find, keep, answerMs }: Outward,
+): Promise<void> => {
   client.on("error", () => client.destroy());
   const { url = "" } = request;
   const found = await find(readAuthority(url), shown(url));
   if (typeof found === "string") return answerAndEnd(client, 403, found);
+  if (client.destroyed) return;
   const host = connect({ host: found.address, port: found.port });
-  host.setTimeout(CONNECT_MS, () => host.destroy());
+  keep(host);
+  host.setTimeout(answerMs, () => host.destroy(new Error("It does not answer.")));
+  let reached = false;
   host.once("connect", () => {
+    reached = true;
     host.setTimeout(0);
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
     host.write(head);
     host.pipe(client);
     client.pipe(host);
   });
-  host.on("error", () => (host.connecting ? answerAndEnd(client, 502, NOT_REACHED) : client.destroy()));
+  host.on("error", () => (reached ? client.destroy() : answerAndEnd(client, 502, NOT_REACHED)));
   // What is still on its way to the other side arrives before that one ends.
   host.once("close", () => client.end());
-  client.once("close", () => host.end());
+  // Nobody is left to hear what that one may still say.
+  client.once("close", () => host.destroySoon());
 };
 
 const NOT_REACHED = "The host could not be reached.";
@@ -111,11 +133,16 @@ const answerAndEnd = (client: Duplex, status: 403 | 502, text: string): void => 
 /** A proxy is asked by a whole address; its host counts, whatever the header says. */
 const ABSOLUTE = /^http:\/\/([^/?#]*)([/?][^#]*)?$/i;
 
-const forward = async (request: IncomingMessage, response: ServerResponse, find: Find): Promise<void> => {
+const forward = async (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { find, keep, answerMs }: Outward,
+): Promise<void> => {
   const { url = "", method = "GET" } = request;
   const [, authority = "", path = "/"] = ABSOLUTE.exec(url) ?? [];
   const found = await find(readAuthority(authority, 80), shown(authority || url));
   if (typeof found === "string") return refuse(request, response, 403, found);
+  if (response.destroyed) return;
   const { host, port, address } = found;
   const named = host.includes(":") ? `[${host}]` : host;
   const onward = httpRequest({
@@ -124,10 +151,15 @@ const forward = async (request: IncomingMessage, response: ServerResponse, find:
     method,
     path: path.startsWith("/") ? path : `/${path}`,
     headers: { ...endToEnd(request.headers), host: port === 80 ? named : `${named}:${port}` },
-    timeout: CONNECT_MS,
+    timeout: answerMs,
+    // A connection for each: what would be kept for the next one would outlive this proxy.
+    agent: false,
     setHost: false,
   });
+  onward.once("socket", keep);
+  onward.once("timeout", () => onward.destroy(new Error("It does not answer.")));
   onward.once("response", (answer) => {
+    onward.setTimeout(0);
     response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
     answer.pipe(response);
     answer.on("error", () => response.destroy());

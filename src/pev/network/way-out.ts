@@ -4,13 +4,14 @@ import type { HostRule } from "../../core/hosts.js";
 import type { Mount } from "../isolation/bubblewrap.js";
 import { openPrivateRoot } from "../private-folder.js";
 import { removeOrphans, shortLivedName } from "../short-lived.js";
+import { becoming, SHELL } from "../walls/doors.js";
 import { openProxy } from "./proxy.js";
 
 /** How one sandboxed process reaches the hosts that it may. */
 export type WayOut = {
   readonly mount: Mount;
   /** What is started inside instead of `argv`. */
-  around(argv: readonly string[]): readonly string[];
+  around(argv: readonly string[], env: Readonly<Record<string, string>>): readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Hears of what was refused, from now on. */
   onRefused(listener: (sentence: string) => void): void;
@@ -33,7 +34,10 @@ export const openWayOut = async (rules: readonly HostRule[]): Promise<WayOut> =>
   const proxy = await openProxy(socketFile, rules, (sentence) => listener(sentence));
   return {
     mount: { kind: "read", path: SOCKET_INSIDE, source: socketFile },
-    around: (argv) => [process.execPath, "-e", FORWARDER, SOCKET_INSIDE, String(PORT_INSIDE), ...argv],
+    around: (argv, env) => [
+      ...[SHELL, "-c", `${FORWARD}; ${becoming(argv, env)}`, SHELL],
+      ...[process.execPath, FORWARDER, SOCKET_INSIDE, String(PORT_INSIDE), ...argv],
+    ],
     environment: PROXY_VARIABLES,
     onRefused: (next) => {
       listener = next;
@@ -58,15 +62,22 @@ const PROXY_VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 /**
- * Runs inside, as the parent of the program: listens where its proxy variables point and hands everything to the socket. A
- * text and no file, so that there is nothing to be found and changed. Asked to end, the program was asked as well.
+ * Waits until the forwarder listens, and then gives way to the program: how that ends is for nobody inside to tell but
+ * itself. Who has no way out although he should must not run.
+ */
+const FORWARD =
+  '[ "$(/usr/bin/env -i "$1" -e "$2" "$3" "$4" 3>&1 </dev/null >/dev/null 2>&1 &)" = up ] || kill -KILL $$; shift 4';
+
+/**
+ * Runs inside, beside the program: listens where its proxy variables point and hands everything to the socket. A text and
+ * no file, so that there is nothing to be found and changed. No signal but SIGKILL ends it: when all are asked to end, the
+ * program may still want to say goodbye; and Node would open an inspector at SIGUSR1.
  */
 const FORWARDER = `
+for (const name of ["SIGUSR1", "SIGTERM", "SIGINT", "SIGHUP"]) process.on(name, () => {});
+const { closeSync, writeSync } = require("node:fs");
 const { connect, createServer } = require("node:net");
-const { spawn } = require("node:child_process");
-const { constants } = require("node:os");
-const [socket, port, program, ...args] = process.argv.slice(1);
-for (const name of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(name, () => {});
+const [socket, port] = process.argv.slice(1);
 const server = createServer({ allowHalfOpen: true }, (client) => {
   const proxy = connect({ path: socket, allowHalfOpen: true });
   for (const [one, other] of [[client, proxy], [proxy, client]]) {
@@ -76,8 +87,7 @@ const server = createServer({ allowHalfOpen: true }, (client) => {
   }
 });
 server.listen(Number(port), "127.0.0.1", () => {
-  const child = spawn(program, args, { stdio: "inherit" });
-  child.once("error", (error) => { console.error(String(error)); process.exit(127); });
-  child.once("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  writeSync(3, "up");
+  closeSync(3);
 });
 `;

@@ -1,5 +1,5 @@
-/** The same on every Linux; a shell because nothing smaller can enter a group before it becomes the program. */
-const SHELL = "/bin/sh";
+/** The same on every Linux; a shell because nothing smaller can do something first and then become the program. */
+export const SHELL = "/bin/sh";
 
 /** Shells add these of their own accord. */
 const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL", "_"];
@@ -12,11 +12,13 @@ export const throughDoors = (
   doors: readonly string[],
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-): readonly string[] => {
+): readonly string[] => [SHELL, "-c", `${ENTER}; ${becoming(argv, env)}`, SHELL, ...doors, "--", ...argv];
+
+/** The end of a shell script whose words are `argv` by then. */
+export const becoming = (argv: readonly string[], env: Readonly<Record<string, string>>): string => {
   const added = SHELL_VARIABLES.filter((name) => env[name] === undefined);
   // What `env` starts cannot have such a name: it would be taken for a variable.
-  const clean = argv[0]?.includes("=")
-    ? `unset ${added.join(" ")}; exec`
-    : `exec /usr/bin/env ${added.map((name) => `-u ${name}`).join(" ")}`;
-  return [SHELL, "-c", `${ENTER}; ${clean} "$@"`, SHELL, ...doors, "--", ...argv];
+  return argv[0]?.includes("=")
+    ? `unset ${added.join(" ")}; exec "$@"`
+    : `exec /usr/bin/env ${added.map((name) => `-u ${name}`).join(" ")} "$@"`;
 };

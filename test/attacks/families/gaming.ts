@@ -155,6 +155,17 @@ const runners: readonly Attack[] = [
   by("A5", "prepares the tests by a script of its own", "protected", (scene) =>
     packaging("node --test", `node --test", "pretest": "${scene.fire}`)(scene),
   ),
+  by(
+    "A5",
+    "has the test script speak to the loader of whatever starts it",
+    ["check_failed", "report_missing"],
+    (scene) =>
+      packaging(
+        "node --test",
+        `LD_DEBUG=files LD_DEBUG_OUTPUT=${join(scene.tmp, "loader")} node --test`,
+      )(scene),
+    { breaks: "outside", holdsFrom: 3, step: { may_change: ["package.json#scripts"] } },
+  ),
   by("A2", "turns tests off by a type of module", "protected", packaging("module", "commonjs")),
   by("A2", "gives its package the name of the runner", "protected", packaging('"shop"', '"node:test"')),
   by("A2", "has imports of the package resolved elsewhere", "protected", (scene) =>

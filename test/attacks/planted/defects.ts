@@ -119,8 +119,8 @@ export const defects: readonly Defect[] = [
   of(
     "survivors are not looked for",
     "src/pev/sandbox.ts",
-    "      ...(await killSurvivors({ token, folder: call.place.folder, leaders, since })),\n",
-    "      ...(killSurvivors === undefined ? leaders : []),\n",
+    "    await killSurvivors({ token, folder: call.place.folder, leaders, since });\n",
+    "    void [killSurvivors, leaders];\n",
     "leaves a process in a session of its own, as an agent",
   ),
   of(
@@ -304,7 +304,7 @@ export const defects: readonly Defect[] = [
     ...of(
       "a sandbox shows the whole file system, and lets it be written to",
       "src/pev/isolation/view.ts",
-      '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),\n',
+      '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path, bytes: scratchBytes })),\n',
       '    { kind: "write", path: "/tmp" } as Mount,\n',
       "writes into the user's temporary folder, from code under test",
     ),
@@ -318,6 +318,16 @@ export const defects: readonly Defect[] = [
       '"--uid", NOBODY, "--gid", NOBODY, ...(disablesUserns ? ["--disable-userns"] : [])],\n  ...["--cap-drop", "ALL", ',
       '"--uid", "0", "--gid", "0", "--cap-add", "ALL"],\n  ...[',
       "mounts the private store's objects anew, and opens them to everybody, from code under test",
+    ),
+    level: 3,
+  },
+  {
+    ...of(
+      "what stands around a sandbox obeys the program's variables",
+      "src/pev/sandbox.ts",
+      "const envOutside = sandbox === null ? env : { [MARKER]: token };",
+      "const envOutside = env;",
+      "has the test script speak to the loader of whatever starts it",
     ),
     level: 3,
   },
