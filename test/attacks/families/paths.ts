@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync, renameSync } from "node:fs";
 import { link, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -191,6 +192,27 @@ const artifacts: readonly Working[] = [
   ),
 ];
 
+/** So much lies before it that the store has begun to take it in when its turn comes. */
+const PADDING = Object.fromEntries(
+  Array.from({ length: 96 }, (_, n) => [`src/a${n}.txt`, `${n}${"x".repeat(65_536)}`]),
+);
+const LOOKS_MAX = 1_000_000;
+
+/** What is there was listed as a file; by the time it is read it is a link. The store's unfinished pack says when that is. */
+const exchanged = async ({ workspace, home, lair, dataDir, write }: Scene): Promise<void> => {
+  await write({ ...PADDING, "src/z.txt": "mine\n" });
+  const [trap, packs] = [join(lair, "trap"), join(dataDir, "store.git/objects/pack")];
+  await rm(trap, { force: true });
+  await symlink(join(home, "diary.txt"), trap);
+  const before = new Set(readdirSync(packs));
+  const look = (left: number): void => {
+    const begun = readdirSync(packs).some((name) => name.startsWith("tmp_pack") && !before.has(name));
+    if (begun) renameSync(trap, join(workspace, "src/z.txt"));
+    else if (left > 0) setImmediate(look, left - 1);
+  };
+  setImmediate(look, LOOKS_MAX);
+};
+
 const links: readonly Working[] = [
   by("B1", "links the code to a repair outside", ["interrupted"], async ({ workspace, lair, remove }) => {
     await writeFile(join(lair, "sum.mjs"), REPAIR["src/sum.mjs"]);
@@ -212,6 +234,9 @@ const links: readonly Working[] = [
     await rename(workspace, `${lair}/moved`);
     await symlink(`${lair}/moved`, workspace);
     await rm(`${lair}/moved/src/sum.mjs`);
+  }),
+  by("B1", "exchanges a file for a link while it is captured", ["interrupted"], exchanged, {
+    says: '"src/z.txt" was exchanged while it was captured',
   }),
 ];
 
