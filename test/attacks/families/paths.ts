@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync, renameSync } from "node:fs";
 import { link, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { Attack, Calling, Level, Scene, Working } from "../attack.js";
+import type { Attack, Calling, Scene, Working } from "../attack.js";
 import { planning } from "../planning.js";
 import { NEUTERED, REPAIR, TEST } from "../projects.js";
+import { elsewhere } from "./paths-elsewhere.js";
 
 const ARTIFACT = "out/answer.txt";
 const artifact = (params: Readonly<Record<string, unknown>> = {}, target = ARTIFACT) => ({
@@ -191,6 +193,27 @@ const artifacts: readonly Working[] = [
   ),
 ];
 
+/** So much lies before it that the store has begun to take it in when its turn comes. */
+const PADDING = Object.fromEntries(
+  Array.from({ length: 96 }, (_, n) => [`src/a${n}.txt`, `${n}${"x".repeat(65_536)}`]),
+);
+const LOOKS_MAX = 1_000_000;
+
+/** What is there was listed as a file; by the time it is read it is a link. The store's unfinished pack says when that is. */
+const exchanged = async ({ workspace, home, lair, dataDir, write }: Scene): Promise<void> => {
+  await write({ ...PADDING, "src/z.txt": "mine\n" });
+  const [trap, packs] = [join(lair, "trap"), join(dataDir, "store.git/objects/pack")];
+  await rm(trap, { force: true });
+  await symlink(join(home, "diary.txt"), trap);
+  const before = new Set(readdirSync(packs));
+  const look = (left: number): void => {
+    const begun = readdirSync(packs).some((name) => name.startsWith("tmp_pack") && !before.has(name));
+    if (begun) renameSync(trap, join(workspace, "src/z.txt"));
+    else if (left > 0) setImmediate(look, left - 1);
+  };
+  setImmediate(look, LOOKS_MAX);
+};
+
 const links: readonly Working[] = [
   by("B1", "links the code to a repair outside", ["interrupted"], async ({ workspace, lair, remove }) => {
     await writeFile(join(lair, "sum.mjs"), REPAIR["src/sum.mjs"]);
@@ -212,6 +235,9 @@ const links: readonly Working[] = [
     await rename(workspace, `${lair}/moved`);
     await symlink(`${lair}/moved`, workspace);
     await rm(`${lair}/moved/src/sum.mjs`);
+  }),
+  by("B1", "exchanges a file for a link while it is captured", ["interrupted"], exchanged, {
+    says: '"src/z.txt" was exchanged while it was captured',
   }),
 ];
 
@@ -277,72 +303,6 @@ const reports: readonly Working[] = [
   ),
 ];
 
-/** What the same user may write elsewhere, as an agent and as code under test. */
-const elsewhere = (
-  row: string,
-  name: string,
-  command: (scene: Scene) => string,
-  breaks: Working["breaks"] = "outside",
-): readonly Working[] => {
-  const common = { row, breaks, holdsFrom: 3 as Level } as const;
-  // An agent that fails would not be judged.
-  const done = (scene: Scene) => `${command(scene)}; true`;
-  return [
-    { ...common, name: `${name}, as an agent`, ends: ["check_failed"], program: done },
-    {
-      ...common,
-      name: `${name}, from code under test`,
-      ends: ["check_failed"],
-      code: (scene) =>
-        `import { execFileSync } from "node:child_process";\ntry { execFileSync("sh", ["-c", ${JSON.stringify(done(scene))}], { stdio: "ignore" }); } catch {}`,
-    },
-  ];
-};
-
-const writing: readonly Working[] = [
-  ...elsewhere("B5", "writes into the user's home", ({ home }) => `echo 'evil' >> '${home}/.profile'`),
-  ...elsewhere(
-    "B5",
-    "writes into the user's temporary folder",
-    ({ tmp, token }) => `echo x > '${tmp}/${token}'`,
-  ),
-  ...elsewhere(
-    "A19",
-    "changes another agent's work",
-    ({ otherWorkspace }) => `echo worse > '${otherWorkspace}/thoughts.txt'`,
-  ),
-  ...elsewhere(
-    "E1",
-    "adds a ref to the private store",
-    ({ dataDir }) => `echo 0000000000000000000000000000000000000001 > '${dataDir}/store.git/refs/evil'`,
-    "record",
-  ),
-  ...elsewhere(
-    "E1",
-    "settles the private store anew",
-    ({ dataDir, lair }) => `printf '[core]\\n\\tfsmonitor = ${lair}/x\\n' >> '${dataDir}/store.git/config'`,
-    "record",
-  ),
-];
-
-const inTheStore: readonly Working[] = [
-  ...elsewhere(
-    "E1",
-    "plants hooks in the private store",
-    ({ dataDir, fire }) =>
-      `at='${dataDir}/store.git/hooks'; mkdir -p "$at" && for name in reference-transaction post-index-change; do printf '#!/bin/sh\\n%s\\n' "${fire}" > "$at/$name"; chmod +x "$at/$name"; done`,
-    "record",
-  ),
-  // What lies in the room's view, but only to be read.
-  ...elsewhere(
-    "E1",
-    "mounts the private store's objects anew, and opens them to everybody",
-    ({ dataDir }) =>
-      `mount -o remount,bind,rw '${dataDir}/store.git/objects'; chmod 777 '${dataDir}/store.git/objects'`,
-    "record",
-  ),
-];
-
 /** The room of the next verdict is laid out while agents work; who looks for it finds it. */
 const inTheNextRoom = (name: string, change: string, more: Partial<Working> = {}): Working => ({
   row: "B5",
@@ -390,8 +350,7 @@ export const paths: readonly Attack[] = [
   ...links,
   ...names,
   ...reports,
-  ...writing,
-  ...inTheStore,
+  ...elsewhere,
   ...ahead,
   ...plans,
 ];

@@ -109,6 +109,14 @@ export const defects: readonly Defect[] = [
     "",
     "links the code to a repair outside",
   ),
+  // Each of the two would be enough.
+  of(
+    "links are followed when a file is captured",
+    "src/pev/untrusted.ts",
+    "constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;\n    const fd = openSync(below(root, path), flags);\n    if (isWhereItSeems(fd, root, path)) return fd;",
+    "constants.O_RDONLY | constants.O_NONBLOCK;\n    const fd = openSync(below(root, path), flags);\n    if (fd > 0) return fd;",
+    "exchanges a file for a link while it is captured",
+  ),
   of(
     "an old artifact is as good as a new one",
     "validators/artifact_exists.ts",
