@@ -41,6 +41,8 @@ export type HeldOutLaid = {
   /** Of the paths and bytes of all files. */
   readonly digest: string;
   readonly paths: readonly string[];
+  /** What the proposal put where one of its folders belongs; then nothing was laid. */
+  readonly inTheWay?: string;
 };
 
 export type LaidFile = { readonly path: string; readonly bytes: Uint8Array };

@@ -3,6 +3,7 @@ import type { Room } from "../../validators/room.js";
 import { digestOf } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import type { ProvisionRecord } from "../core/verdict.js";
+import { isWithin } from "../core/within.js";
 import type { Cone } from "./cone.js";
 import type { RegisteredFolder } from "./disposal.js";
 import type { Git } from "./git.js";
@@ -135,9 +136,11 @@ const layingHeldOut =
     const held = await options.heldOut?.();
     if (held === undefined) return undefined;
     const paths = held.files.map(({ path }) => path);
-    if (laid.size === 0 && !(await layFilesOver(tree, held.files))) throw notLaid(held.folder);
+    const found = { folder: held.folder, digest: held.digest, paths };
+    if (laid.size === 0 && !(await layFilesOver(tree, held.files)))
+      return { ...found, inTheWay: await changedInTheWay(options, held) };
     for (const path of paths) laid.add(path);
-    return { folder: held.folder, digest: held.digest, paths };
+    return found;
   };
 
 const provisioned = async (
@@ -257,6 +260,20 @@ const cachedAtBase = async (
   const found = { value: await compute(room), written: await room.changedWhileJudged() };
   await baseCache.set(key, found);
   return found;
+};
+
+/** What the proposal put where a folder of held-out tests belongs; whatever else lies there is the user's to mend. */
+const changedInTheWay = async (
+  { store, base, commit }: CleanRoomOptions,
+  { files, folder }: HeldOut,
+): Promise<string> => {
+  const changed = base === null ? [] : await changedFiles({ store, from: base, to: commit });
+  const found = changed.find(
+    ({ path, change }) =>
+      change !== "deleted" && files.some((file) => file.path !== path && isWithin(file.path, path)),
+  );
+  if (found === undefined) throw notLaid(folder);
+  return found.path;
 };
 
 const notLaid = (folder: string): LedgerError =>

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { AgentTask, RunLedger } from "../../src/index.js";
+import { eventsOf } from "../helpers/driving.js";
 import {
   buggySum,
   FIXED_SUM,
@@ -71,6 +72,33 @@ describe("tests that agents never see", () => {
     expect(read).not.toMatch(/nothing costs nothing|one price/);
     expect(read).not.toContain(refused?.log);
     expect(read).toContain('"held_out"');
+  });
+
+  it.each([
+    { who: "the work", files: {}, verdict: { outcome: "failed", reason: "check_failed", missing: ["deep"] } },
+    { who: "the base", files: { deep: "" }, verdict: { outcome: "errored", reason: "room_failed" } },
+  ])("fail the work that lies in their way, and nothing else: $who", async ({ files, verdict }) => {
+    sample = await makeSample({ ...project, ...files });
+    await sample.write({ "held-out/deep/er/secret.test.mjs": SECRET });
+    const coder = async ({ workspace }: AgentTask) => {
+      const { writeFile } = await import("node:fs/promises");
+      await writeFile(`${workspace}/src/sum.mjs`, FIXED_SUM);
+      await writeFile(`${workspace}/deep`, "");
+      return { kind: "proposed" as const, result: "done", evidence: [] };
+    };
+    const app = await sample.open({ coder });
+    const { runId } = await app.createRun(orchestrator(app), {
+      plan,
+      sessionKey: SESSION,
+      originalRequest: "Please",
+    });
+    await app.drive(runId);
+    const verdicts = (await eventsOf(app, runId)).flatMap((event) =>
+      event.type === "step_validation_failed" || event.type === "step_validation_errored"
+        ? [event.payload.verdict]
+        : [],
+    );
+    expect(verdicts[0]).toMatchObject(verdict);
   });
 
   it("are asked for when a run is made, and nothing is recorded without them", async () => {

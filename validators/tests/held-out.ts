@@ -25,6 +25,11 @@ export const runHeldOut = async (
   const laid = await room.layHeldOut();
   if (laid === undefined)
     return errored("room_failed", "The held-out tests cannot be laid into this room.", HINT);
+  if (laid.inTheWay !== undefined)
+    return failed("check_failed", `${laid.inTheWay} lies where held-out tests need a folder.`, {
+      hint: "Give it another name.",
+      missing: [laid.inTheWay],
+    });
   // Without a file to name, all tests would run, and pass for those that nobody may see.
   if (testsIn(laid).length === 0)
     return errored("room_failed", `No file in ${laid.folder} is a test by its name.`, NAMES_HINT);
