@@ -349,7 +349,7 @@ const examineAll = async (parts: {
     around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
     workspace: settings.workspace,
-    limits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
+    waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,

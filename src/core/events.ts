@@ -86,8 +86,11 @@ const event = <T extends string, P extends z.ZodType, V extends number = 1>(
 ) => z.strictObject({ type: z.literal(type), version: z.literal(version), payload });
 
 /** Events that belong to one try at a step carry its number. */
-const attemptEvent = <T extends string, P extends z.ZodType>(type: T, payload: P) =>
-  z.strictObject({ type: z.literal(type), version: z.literal(1), attempt: z.int().min(0), payload });
+const attemptEvent = <T extends string, P extends z.ZodType, V extends number = 1>(
+  type: T,
+  payload: P,
+  version: V = 1 as V,
+) => z.strictObject({ type: z.literal(type), version: z.literal(version), attempt: z.int().min(0), payload });
 
 const stepId = z.string();
 /** Which candidate of a race it is about; absent for a step that is not raced. */
@@ -111,22 +114,25 @@ export const EventBody = z.discriminatedUnion("type", [
     }),
     3,
   ),
-  event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() })),
+  event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() }), 2),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
   attemptEvent(
     "step_started",
     z.strictObject({ stepId, candidate, agent: z.string(), base: z.string().nullable() }),
+    2,
   ),
   attemptEvent(
     "step_result_proposed",
     z.strictObject({ stepId, candidate, result: z.string(), evidence: z.array(Evidence), capture: Capture }),
+    2,
   ),
-  attemptEvent("step_validation_passed", z.strictObject({ stepId, candidate, verdict: Verdict })),
-  attemptEvent("step_validation_failed", z.strictObject({ stepId, candidate, verdict: Verdict })),
-  attemptEvent("step_validation_errored", z.strictObject({ stepId, candidate, verdict: Verdict })),
+  attemptEvent("step_validation_passed", z.strictObject({ stepId, candidate, verdict: Verdict }), 2),
+  attemptEvent("step_validation_failed", z.strictObject({ stepId, candidate, verdict: Verdict }), 2),
+  attemptEvent("step_validation_errored", z.strictObject({ stepId, candidate, verdict: Verdict }), 2),
   attemptEvent(
     "step_interrupted",
     z.strictObject({ stepId, candidate, reason: z.string(), tail: z.string() }),
+    2,
   ),
   /** It is out of the race: another one was verified, or a policy action ended the race. */
   attemptEvent(
@@ -147,14 +153,17 @@ export const EventBody = z.discriminatedUnion("type", [
       validatorBefore: z.string(),
       validatorAfter: z.string(),
     }),
+    2,
   ),
   event(
     "criterion_met",
     z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
+    2,
   ),
   event(
     "criterion_unmet",
     z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
+    2,
   ),
   event(
     "run_paused",

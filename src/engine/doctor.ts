@@ -7,13 +7,13 @@ import { resolveProgram } from "./agents/command.js";
 import {
   type Finding,
   fail,
-  type Limits,
-  limitFindings,
   ok,
   type Stages,
   shortSecretFindings,
   stageFindings,
   variableFindings,
+  type Waits,
+  waitFindings,
   warn,
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
@@ -47,7 +47,7 @@ export type DoctorInput = Rooms & {
     readonly sparse: readonly string[];
     readonly passEnv: readonly string[];
   };
-  readonly limits: Limits;
+  readonly waits: Waits;
   readonly stages: Stages;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Variables that are passed on and would be redacted if they were longer. */
@@ -95,7 +95,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     ...variableFindings(input),
   );
   findings.push(...shortSecretFindings(input.shortSecrets));
-  findings.push(...limitFindings(input.limits), ...stageFindings(input.stages));
+  findings.push(...waitFindings(input.waits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };
 

@@ -24,19 +24,19 @@ export const fail = (check: string, message: string, fix: string): Finding => ({
   fix,
 });
 
-export type Limits = {
+export type Waits = {
   readonly validatorTimeoutMs: number;
   /** How long a tool call waits for a verdict. */
   readonly toolWaitMs: number;
 };
 
 /** A tool that stops waiting before its validator may stop working answers without a verdict. */
-export const limitFindings = ({ validatorTimeoutMs, toolWaitMs }: Limits): readonly Finding[] => {
+export const waitFindings = ({ validatorTimeoutMs, toolWaitMs }: Waits): readonly Finding[] => {
   if (validatorTimeoutMs < toolWaitMs) return [];
   const [may, waits] = [formatDuration(validatorTimeoutMs), formatDuration(toolWaitMs)];
   return [
     warn(
-      "limits",
+      "timeouts",
       `A validator may work for ${may}, and a tool call waits ${waits}: agents will be told "verifying".`,
       `Set runLedger.validatorTimeout below ${waits}, or let agents ask again with run_read.`,
     ),

@@ -16,6 +16,18 @@ describe("An event of an old version", () => {
     });
   });
 
+  test("is read as today's: a step that was started before there were races is nobody's candidate", () => {
+    const written = {
+      type: "step_started",
+      version: 1,
+      payload: { stepId: "a", agent: "coder", base: null },
+    };
+    const read = EventBody.parse({ type: "step_started", attempt: 1, ...upcast(written) });
+    expect(read).toEqual({ ...written, version: 2, attempt: 1 });
+    // What a race adds is a version of its own: a program of before says that it is too old for it.
+    expect(eventVersions.step_started).toBe(2);
+  });
+
   test.each(eventTypes)("of type %s leads from version 1 to today's, step by step", (type) => {
     expect(upcast({ type, version: 1, payload: {} }).version).toBe(eventVersions[type]);
   });

@@ -382,7 +382,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   run: driven,
   selftest: oneOf({
     goal: text,
-    base: text.describe("commit that every candidate was made from"),
+    base: text.describe("commit that every submission was made from"),
     isolationLevel: Verdict.shape.isolationLevel,
     hasSolution: z.boolean(),
     validators: z.array(
@@ -392,7 +392,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         validator: ValidatorSpec,
         trials: z.array(
           z.strictObject({
-            candidate: text,
+            submission: text,
             kind: z.enum(["nothing", "solution", "cheat"]),
             outcome: z.enum([...Outcome.options, "not_applicable"]),
             reason: VerdictReason.nullable(),
@@ -408,7 +408,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         z.strictObject({
           kind: z.enum(["vacuous", "gamed", "refuses_solution", "errored"]),
           validator: text.describe("its name"),
-          candidates: z.array(text),
+          submissions: z.array(text),
           message: text,
           hint: text,
         }),

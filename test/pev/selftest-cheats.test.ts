@@ -58,7 +58,7 @@ describe("the list of cheats", () => {
   });
 });
 
-describe("a candidate", () => {
+describe("a submission", () => {
   it("is the base with the changes, whatever the names, modes kept", async () => {
     const repo = userRepository({ "a.txt": "a\n", "run.sh": "#!/bin/sh\n", 'odd "name"\n€': "1\n" });
     git(repo, "update-index", "--chmod=+x", "run.sh");

@@ -47,7 +47,9 @@ const LONG_MS = 900_000;
 
 const table = ({ validators }: SelftestReport): readonly string[] =>
   validators.flatMap(({ trials }) =>
-    trials.map(({ candidate, outcome, reason, message }) => `${candidate}: ${outcome} ${reason}: ${message}`),
+    trials.map(
+      ({ submission, outcome, reason, message }) => `${submission}: ${outcome} ${reason}: ${message}`,
+    ),
   );
 
 describe.each([...toolchainSamples, JAVA])("tests in $name", (project) => {
@@ -67,8 +69,8 @@ describe.each([...toolchainSamples, JAVA])("tests in $name", (project) => {
     `are gamed by whoever may change them${skipped}`,
     async () => {
       const report = await reported(project, { validator: { type: "test_pass" }, may_change: ["**"] });
-      const gamed = report.findings.flatMap(({ kind, candidates }) =>
-        kind === "gamed" ? candidates : [kind],
+      const gamed = report.findings.flatMap(({ kind, submissions }) =>
+        kind === "gamed" ? submissions : [kind],
       );
       expect({ gamed, table: table(report) }).toMatchObject({ gamed: GAMED_WITH_LEAVE });
     },

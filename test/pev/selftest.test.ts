@@ -21,13 +21,13 @@ const open = async (files: Readonly<Record<string, string>> = shop): Promise<[Sa
 const planWith = (validator: Readonly<Record<string, unknown>>, more: object = {}) =>
   onePlan({ validator, ...more });
 
-/** What each candidate came to, by its name. */
+/** What each submission came to, by its name. */
 const outcomes = ({ validators: [first] }: SelftestReport): Record<string, string> =>
   Object.fromEntries(
-    (first?.trials ?? []).map(({ candidate, outcome, reason }) => [candidate, reason ?? outcome]),
+    (first?.trials ?? []).map(({ submission, outcome, reason }) => [submission, reason ?? outcome]),
   );
 
-const kinds = ({ findings }: SelftestReport) => findings.map(({ kind, candidates }) => [kind, candidates]);
+const kinds = ({ findings }: SelftestReport) => findings.map(({ kind, submissions }) => [kind, submissions]);
 
 const trying = async (
   validator: Readonly<Record<string, unknown>>,

@@ -18,7 +18,7 @@ export const recordCriterionVerdict: Decider<"record_criterion_verdict"> = (comm
   requireMatch(run, criterion, verdict, round, errors);
   const { description } = criterion.spec;
   const type = verdict.outcome === "passed" ? "criterion_met" : "criterion_unmet";
-  const events: EventBody[] = [{ type, version: 1, payload: { index, description, verdict } }];
+  const events: EventBody[] = [{ type, version: 2, payload: { index, description, verdict } }];
   if (
     verdict.outcome === "errored" &&
     errors + 1 >= limit.VERIFY_ERRORS_MAX &&

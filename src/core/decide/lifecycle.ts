@@ -73,7 +73,7 @@ const requirePlan = (plan: Plan, { agents }: Rules, workspaceIsolation: boolean)
 
 const planAttached = (plan: Plan): EventBody => ({
   type: "plan_attached",
-  version: 1,
+  version: 2,
   payload: { plan, digest: planDigest(plan) },
 });
 

@@ -158,7 +158,7 @@ const policyApplied = ({ spec, attempt }: Step, command: CommandOf<"apply_policy
   const after = decision.action === "change_validator" ? validatorDigest(decision.newValidator) : before;
   return {
     type: "policy_decision_applied",
-    version: 1,
+    version: 2,
     attempt,
     payload: { stepId: spec.id, decision, reason, validatorBefore: before, validatorAfter: after },
   };

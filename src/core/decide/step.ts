@@ -43,7 +43,7 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
   return [
     {
       type: "step_started",
-      version: 1,
+      version: 2,
       attempt,
       payload: { stepId: id, ...named(step), agent: ownerAgent, base: command.base },
     },
@@ -90,7 +90,7 @@ export const proposeStepResult: Decider<"propose_step_result"> = (command, run, 
   return [
     {
       type: "step_result_proposed",
-      version: 1,
+      version: 2,
       attempt: step.attempt,
       payload: { stepId: step.spec.id, ...named(step), result, evidence, capture },
     },
@@ -115,7 +115,7 @@ export const interruptStep: Decider<"interrupt_step"> = (command, run, { caller 
       `Step "${step.spec.id}" is at attempt ${step.attempt}, not ${attempt}.`,
     );
   const payload = { stepId: step.spec.id, ...named(step), reason, tail };
-  return [{ type: "step_interrupted", version: 1, attempt, payload }];
+  return [{ type: "step_interrupted", version: 2, attempt, payload }];
 };
 
 // Nobody certifies their own work: only the PEV engine speaks here, and only about exactly what was proposed.
@@ -131,9 +131,9 @@ export const recordVerdict: Decider<"record_verdict"> = (command, run, { caller 
   const { attempt } = step;
   const payload = { stepId: id, ...named(step), verdict };
   if (verdict.outcome === "passed")
-    return [{ type: "step_validation_passed", version: 1, attempt, payload }, ...losers(run, step)];
-  if (verdict.outcome === "failed") return [{ type: "step_validation_failed", version: 1, attempt, payload }];
-  const errored: EventBody = { type: "step_validation_errored", version: 1, attempt, payload };
+    return [{ type: "step_validation_passed", version: 2, attempt, payload }, ...losers(run, step)];
+  if (verdict.outcome === "failed") return [{ type: "step_validation_failed", version: 2, attempt, payload }];
+  const errored: EventBody = { type: "step_validation_errored", version: 2, attempt, payload };
   requireRound(step, state.errors, round);
   const last = state.errors + 1 >= limit.VERIFY_ERRORS_MAX && run.state.status === "running";
   return last ? [errored, pausedByErrors(id, verdict)] : [errored];
@@ -249,7 +249,7 @@ export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => 
     approvalReceived(step, "deny", command.reason),
     {
       type: "step_validation_failed",
-      version: 1,
+      version: 2,
       attempt: step.attempt,
       payload: { stepId: step.spec.id, verdict: rejection(run, step, waiting, command.reason) },
     },

@@ -2,14 +2,14 @@ import type { Git } from "../git.js";
 import { withScratch } from "../git.js";
 import { RUNLEDGER, runRefs } from "../objects.js";
 
-/** What a candidate does to the base: text to write by path, null where a file goes. */
+/** What a submission does to the base: text to write by path, null where a file goes. */
 export type Changes = ReadonlyMap<string, string | null>;
 
-/** A candidate in the private store, as a proposal names it. */
+/** A submission in the private store, as a proposal names it. */
 export type Planted = { readonly commit: string; readonly tree: string };
 
 /**
- * A candidate needs no workspace: its commit is written straight into the private store, under the refs of the trial's own
+ * A submission needs no workspace: its commit is written straight into the private store, under the refs of the trial's own
  * run, so that all of it goes with them. Files keep the mode they have at the base.
  */
 export const plant = async (input: {
@@ -36,7 +36,7 @@ const importOf = (
 ): Buffer => {
   const words = (text: string): Buffer => Buffer.from(`data ${Buffer.byteLength(text)}\n${text}\n`);
   const head = `commit ${ref}\ncommitter ${RUNLEDGER.name} <${RUNLEDGER.email}> 0 +0000\n`;
-  const parts = [Buffer.from(head), words("A candidate of the self-test\n"), Buffer.from(`from ${base}\n`)];
+  const parts = [Buffer.from(head), words("A submission of the self-test\n"), Buffer.from(`from ${base}\n`)];
   for (const [path, text] of changes) {
     const mode = modes.get(path) ?? (text?.startsWith("#!") ? "100755" : "100644");
     parts.push(Buffer.from(text === null ? `D ${quoted(path)}\n` : `M ${mode} inline ${quoted(path)}\n`));

@@ -1,10 +1,10 @@
 import type { ValidatorSpec } from "../../core/spec.js";
 import type { Verdict } from "../../core/verdict.js";
 
-/** One candidate before one validator. */
+/** One submission before one validator. */
 export type Trial = {
   /** `nothing changed`, `reference solution`, or the name of a cheat. */
-  readonly candidate: string;
+  readonly submission: string;
   readonly kind: "nothing" | "solution" | "cheat";
   readonly outcome: Verdict["outcome"] | "not_applicable";
   /** Of the verdict; null where none was asked for. */
@@ -29,7 +29,7 @@ export type SelftestFinding = {
   readonly kind: "vacuous" | "gamed" | "refuses_solution" | "errored";
   /** Name of the validator. */
   readonly validator: string;
-  readonly candidates: readonly string[];
+  readonly submissions: readonly string[];
   /** For people. */
   readonly message: string;
   /** What would mend it. */
@@ -38,7 +38,7 @@ export type SelftestFinding = {
 
 export type SelftestReport = {
   readonly goal: string;
-  /** The commit that every candidate was made from. */
+  /** The commit that every submission was made from. */
   readonly base: string;
   /** Of the rooms that it was judged in. */
   readonly isolationLevel: Verdict["isolationLevel"];
@@ -56,8 +56,8 @@ export const findingsOf = (validators: readonly TriedValidator[]): readonly Self
       const found = wrong.filter(isIt);
       if (found.length === 0) return [];
       const message = `${named(tried)} ${says(found, tried)}`;
-      const candidates = found.map(({ candidate }) => candidate);
-      return [{ kind, validator: tried.name, candidates, message, hint: hint(tried) }];
+      const submissions = found.map(({ submission }) => submission);
+      return [{ kind, validator: tried.name, submissions, message, hint: hint(tried) }];
     });
   });
 
@@ -76,7 +76,7 @@ const KINDS: readonly Kind[] = [
     kind: "errored",
     isIt: ({ outcome }) => outcome === "errored",
     says: ([first, ...more]) =>
-      `could not judge ${first?.candidate}${more.length === 0 ? "" : ` and ${more.length} more`} [${first?.reason}]: ${first?.message}`,
+      `could not judge ${first?.submission}${more.length === 0 ? "" : ` and ${more.length} more`} [${first?.reason}]: ${first?.message}`,
     hint: () => "`runledger doctor` says what this machine lacks.",
   },
   {
@@ -91,7 +91,7 @@ const KINDS: readonly Kind[] = [
   {
     kind: "gamed",
     isIt: ({ kind, outcome }) => kind === "cheat" && outcome === "passed",
-    says: (found) => `can be gamed by: ${found.map(({ candidate }) => candidate).join(", ")}.`,
+    says: (found) => `can be gamed by: ${found.map(({ submission }) => submission).join(", ")}.`,
     hint: ({ validator }) => GAMED_HINTS[validator.type],
   },
   {

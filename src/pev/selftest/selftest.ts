@@ -240,19 +240,19 @@ const trySolution = async (
   if (solution === undefined) return undefined;
   const step = own === undefined ? { ...spec, mayChange: bench.mayChange } : spec;
   const { stdout } = await bench.store.run(["rev-parse", "--verify", `${solution.commit}^{tree}`]);
-  const candidate = { commit: solution.commit, tree: stdout.trim() };
-  const verdict = await judged(bench, step, candidate, 1, solution.base);
+  const planted = { commit: solution.commit, tree: stdout.trim() };
+  const verdict = await judged(bench, step, planted, 1, solution.base);
   return trialOf("reference solution", "solution", verdict);
 };
 
-const trialOf = (candidate: string, kind: Trial["kind"], verdict: Verdict): Trial => {
+const trialOf = (submission: string, kind: Trial["kind"], verdict: Verdict): Trial => {
   const { outcome, reason, message, durationMs } = verdict;
   const asItShould = outcome === (kind === "solution" ? "passed" : "failed");
-  return { candidate, kind, outcome, reason, message, durationMs, asItShould };
+  return { submission, kind, outcome, reason, message, durationMs, asItShould };
 };
 
-const notTried = (candidate: string, kind: Trial["kind"], message: string): Trial => ({
-  candidate,
+const notTried = (submission: string, kind: Trial["kind"], message: string): Trial => ({
+  submission,
   kind,
   outcome: "not_applicable",
   reason: null,

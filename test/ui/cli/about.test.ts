@@ -96,9 +96,9 @@ describe("doctor", () => {
 
   it("warns of a validator that may work longer than a tool call waits", async () => {
     const desk = await open({ "runledger.yaml": `${CAST}runLedger: { validatorTimeout: 10m }\n` });
-    expect(await finding(desk, "limits")).toMatchObject({ status: "warn" });
+    expect(await finding(desk, "timeouts")).toMatchObject({ status: "warn" });
     await desk.type("config", "set", "runLedger.validatorTimeout", "599s");
-    expect(await finding(desk, "limits")).toBeUndefined();
+    expect(await finding(desk, "timeouts")).toBeUndefined();
   });
 
   it("warns of changes that no commit has, of variables that are not set, and of set-up that cannot start", async () => {

@@ -42,7 +42,7 @@ describe("runledger selftest", () => {
     const report = await desk.json("selftest", plan, "--step", "b");
     expect(report).toMatchObject({
       schemaVersion: 1,
-      findings: [{ kind: "gamed", validator: "step b", candidates: ["empty file", "blank file"] }],
+      findings: [{ kind: "gamed", validator: "step b", submissions: ["empty file", "blank file"] }],
     });
   });
 

@@ -57,7 +57,7 @@ const printReport = async (output: Output, report: SelftestReport): Promise<void
     return;
   }
   await printTable(output, {
-    head: ["", "validator", "candidate", "outcome", "took", "what was said"],
+    head: ["", "validator", "submission", "outcome", "took", "what was said"],
     rows: report.validators.flatMap(({ name, trials }) => trials.map((trial) => rowOf(name, trial))),
     empty: "No validator of the plan was tried.",
   });
@@ -69,7 +69,7 @@ const printReport = async (output: Output, report: SelftestReport): Promise<void
 };
 
 const rowOf = (name: string, trial: Trial): readonly Cell[] => {
-  const { candidate, outcome, reason, message, durationMs, asItShould } = trial;
+  const { submission, outcome, reason, message, durationMs, asItShould } = trial;
   const tried = outcome !== "not_applicable";
   const mark: Cell = !tried
     ? { text: "–", style: "grey" }
@@ -80,7 +80,7 @@ const rowOf = (name: string, trial: Trial): readonly Cell[] => {
   return [
     mark,
     name,
-    candidate,
+    submission,
     { text: told, ...(tried ? {} : { style: "grey" }) },
     { text: tried ? formatDuration(durationMs) : "", right: true },
     message,

@@ -30,7 +30,7 @@ export const doPages: Pages = {
   },
   selftest: {
     about:
-      "Lets every validator of the plan, steps and criteria, judge candidates made from the commit that is checked out: nothing changed, cheats (programs that leave with exit 0, forged reports, deleted, emptied and skipped tests, configuration of runners, stub files), and with --solution work that must pass. Says what is vacuous, what can be gamed and by what. Uses the rooms of a run, but writes no journal; your checkout never changes.",
+      "Lets every validator of the plan, steps and criteria, judge submissions made from the commit that is checked out: nothing changed, cheats (programs that leave with exit 0, forged reports, deleted, emptied and skipped tests, configuration of runners, stub files), and with --solution work that must pass. Says what is vacuous, what can be gamed and by what. Uses the rooms of a run, but writes no journal; your checkout never changes.",
     examples: [
       ["runledger selftest plan.yaml", "would these validators notice a cheat?"],
       ["runledger selftest plan.yaml --solution done", "and let the work of branch done pass?"],
