@@ -10,6 +10,7 @@ import type { Rules } from "./core/decide/guards.js";
 import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
+import { agentsOf } from "./core/race.js";
 import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
@@ -205,7 +206,8 @@ export const glanceAt = async (
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
-  const isDue = run.steps.some(({ spec }) => settings.agents[spec.ownerAgent]?.sandbox === true);
+  const agents = run.steps.flatMap(({ spec }) => agentsOf(spec));
+  const isDue = agents.some((agent) => settings.agents[agent]?.sandbox === true);
   const lack = isDue ? await isolation.lacksSandbox() : null;
   if (lack === null) return;
   throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {

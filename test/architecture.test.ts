@@ -2,26 +2,15 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  isCallExpression,
-  isFunctionLikeDeclaration,
-  isStringLiteral,
-  isVariableDeclaration,
-  type Node,
-  type SourceFile,
-} from "typescript/unstable/ast";
-import { API } from "typescript/unstable/sync";
 import { describe, expect, it } from "vitest";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+const sources = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
   cwd: root,
 })
   .toString()
-  .split("\0");
-
-const sources = files
+  .split("\0")
   .filter((path) => /^(src|tools|validators)\/.*\.tsx?$/.test(path))
   .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 
@@ -91,55 +80,6 @@ const resolved = (from: string, target: string): string =>
 const matches = (path: string, allowed: string): boolean =>
   path === allowed || path.startsWith(`${allowed}/`);
 
-/**
- * Longer than 70 lines, by name, with what they may not grow beyond: in the house those that return an object of short
- * functions, in the tests long texts and lists.
- */
-const longFunctions: Record<string, number> = {
-  "src/engine/backends/local.ts createWorker": 79,
-  "src/ledger/ledger.ts openLedger": 95,
-  "src/open.ts openRunLedger": 78,
-  "src/rollout/mirrors.ts openMirrors": 102,
-  "test/helpers/browsing.ts tellAll": 93,
-  "test/settings/load.test.ts gives every key its default where nothing is said": 73,
-  "test/settings/load.test.ts reads every key": 81,
-  "test/ui/cli/about.test.ts says where everything is, counts the runs, and shows every setting in its group": 184,
-  "test/ui/cli/keep.test.ts gets, sets and lists values with their origin, and keeps comments": 77,
-  "test/ui/cli/rollout.test.ts JSON keeps its shape": 99,
-};
-
-/** Every function of a file with its length. In tests, where one groups others, what lies in those counts there and not here. */
-const lengthsIn = (file: SourceFile): readonly { readonly name: string; readonly lines: number }[] => {
-  const path = file.fileName.slice(root.length + 1);
-  const found: { name: string; lines: number }[] = [];
-  const lineOf = (at: number): number => file.getLineAndCharacterOfPosition(at).line;
-  const lengthOf = (node: Node): number => lineOf(node.end) - lineOf(node.getStart(file)) + 1;
-  /** Answers how many lines of functions there were in it. */
-  const visit = (node: Node): number => {
-    let inner = 0;
-    node.forEachChild((child) => {
-      inner += visit(child);
-    });
-    if (!isFunctionLikeDeclaration(node) || isChapter(node, file)) return inner;
-    const lines = lengthOf(node) - (path.startsWith("test/") ? inner : 0);
-    found.push({ name: `${path} ${nameOf(node, file)}`, lines });
-    return lengthOf(node);
-  };
-  visit(file);
-  return found;
-};
-
-/** That of the constant it is, or of the test. */
-const nameOf = ({ parent }: Node, file: SourceFile): string => {
-  if (isVariableDeclaration(parent)) return parent.name.getText(file);
-  const [title] = isCallExpression(parent) ? parent.arguments : [];
-  return title !== undefined && isStringLiteral(title) ? title.text : "";
-};
-
-/** What only groups tests. */
-const isChapter = ({ parent }: Node, file: SourceFile): boolean =>
-  isCallExpression(parent) && /^describe\b/.test(parent.expression.getText(file));
-
 describe("the house", () => {
   it("has every source file in a room that the table of arrows knows", () => {
     expect(sources.map(({ path }) => path).filter((path) => roomOf(path) === "?")).toEqual([]);
@@ -201,22 +141,6 @@ describe("the house", () => {
       .filter(({ path, text }) => text.split("\n").length > 400 && longFiles[path] === undefined)
       .map(({ path }) => path);
     expect(long).toEqual([]);
-  });
-
-  it("keeps functions within 70 lines, in tests too", () => {
-    const counted = files.filter((path) => /^(src|tools|validators|test)\/.*\.tsx?$/.test(path));
-    const compiler = new API({ cwd: root });
-    try {
-      const [project] = compiler
-        .updateSnapshot({ openProjects: [join(root, "tsconfig.json")] })
-        .getProjects();
-      const parsed = counted.flatMap((path) => project?.program.getSourceFile(join(root, path)) ?? []);
-      expect(parsed.length).toBeGreaterThan(300);
-      const long = parsed.flatMap(lengthsIn).filter(({ name, lines }) => lines > (longFunctions[name] ?? 70));
-      expect(long).toEqual([]);
-    } finally {
-      compiler.close();
-    }
   });
 
   it("names files in kebab-case, and tools and validators by their wire names", () => {

@@ -2,6 +2,9 @@ import { LedgerError } from "./errors.js";
 import type { Candidate, CandidateState, Feedback, Step, StepState, WorkedStep } from "./run.js";
 import type { StepSpec } from "./spec.js";
 
+/** Everybody who is to work on a step. */
+export const agentsOf = ({ race, ownerAgent }: StepSpec): readonly string[] => race?.agents ?? [ownerAgent];
+
 /** Those who will race for a step, none of them begun; empty for a step that one agent works on. */
 export const rosterOf = ({ race }: StepSpec): readonly Candidate[] =>
   (race?.agents ?? []).map((agent, index) => ({

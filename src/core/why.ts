@@ -1,3 +1,4 @@
+import { andMore } from "./and-more.js";
 import { quoted } from "./defects.js";
 import { type Action, nextActions } from "./next.js";
 import { refusalWords } from "./race.js";
@@ -65,7 +66,7 @@ const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
     .slice(0, NAMES_SHOWN)
     .map(({ agent, tool, grantRequestId }) => `"${agent}" (${tool ?? "a grant"}, request ${grantRequestId})`);
   return person(
-    `It waits until ${moreThan(told, blockedTeammates.length)} may go on.`,
+    `It waits until ${andMore(told, blockedTeammates.length)} may go on.`,
     "Grant or deny it where the host asks for it; the ledger only mirrors it.",
   );
 };
@@ -181,7 +182,7 @@ const workSentence = (run: Run): string => {
     .map(([what, steps]) => `${what} ${someOf(steps)}`);
   const grantees = [...new Set(run.blockedTeammates.map(({ agent }) => agent))];
   if (grantees.length > 0)
-    told.push(`waiting for a grant: ${moreThan(grantees.slice(0, NAMES_SHOWN), grantees.length)}`);
+    told.push(`waiting for a grant: ${andMore(grantees.slice(0, NAMES_SHOWN), grantees.length)}`);
   if (told.length > 0) return `It is at work: ${told.join("; ")}.`;
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
@@ -195,11 +196,8 @@ const NAMES_SHOWN = 5;
 
 const someOf = (steps: readonly Step[]): string => {
   const names = steps.slice(0, NAMES_SHOWN).map(({ spec }) => spec.id);
-  return moreThan(names, steps.length);
+  return andMore(names, steps.length);
 };
-
-const moreThan = (names: readonly string[], total: number): string =>
-  names.join(", ") + (total > names.length ? ` and ${total - names.length} more` : "");
 
 const lastWord = (step: Step): string => {
   const { state, feedback } = step;

@@ -1,4 +1,4 @@
-import type { Walls } from "../pev/walls/walls.js";
+import { type Walls, wallsLack } from "../pev/walls/walls.js";
 import { type Finding, ok, warn } from "./findings.js";
 
 export type AroundCommands = {
@@ -12,11 +12,7 @@ const WALLED = 2;
 
 /** Who keeps the limits of memory and processes. */
 export const wallsFinding = async ({ walls, levelMax }: AroundCommands): Promise<Finding> => {
-  const gap = await walls.gap();
-  if (gap === null) return ok("walls", "Memory and processes are bounded by the kernel.");
-  const message = `Memory and processes are looked up from time to time: ${gap}.`;
-  return levelMax < WALLED ? ok("walls", message) : warn("walls", message, IN_A_SCOPE);
+  const lack = await wallsLack(walls);
+  if (lack === null) return ok("walls", "Memory and processes are bounded by the kernel.");
+  return levelMax < WALLED ? ok("walls", lack.because) : warn("walls", lack.because, lack.fix);
 };
-
-const IN_A_SCOPE =
-  "On Linux with systemd: start it by `systemd-run --user --scope runledger …`, where control groups may be made.";

@@ -88,13 +88,15 @@ const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, step: WorkedStep): 
 
 /**
  * A folder that cannot be captured, a program that cannot be started, a claim that is too long: the next attempt may be
- * better. A ledger that cannot be trusted or written, or a run that somebody else drives, is no attempt's fault.
+ * better. A ledger that cannot be trusted or written, a run that somebody else drives, or a machine that cannot hold
+ * processes as the settings ask, is no attempt's fault: whoever drives the run next goes on with the attempt.
  */
 const isFaultOfAttempt = (error: unknown): error is LedgerError =>
   isLedgerError(error) &&
   error.kind !== "corrupt" &&
   error.kind !== "conflict" &&
-  error.code !== "store_unavailable";
+  error.code !== "store_unavailable" &&
+  error.code !== "isolation_unmet";
 
 type Begun = { readonly run: Run; readonly step: WorkedStep; readonly workspace: StepWorkspace | null };
 
@@ -122,7 +124,7 @@ const begin = async (
     return { ...(await start(workspace.base)), workspace };
   } catch (error) {
     if (signal.aborted) return undefined;
-    if (!isLedgerError(error) || error.kind !== "environment") throw error;
+    if (!isFaultOfAttempt(error) || error.kind !== "environment") throw error;
     const { run, step } = await start(before.head);
     const reason = `The workspace could not be prepared: ${error.message}`;
     await ledger.submit(runId, interruption(step, reason, ""), engine, { epoch });

@@ -53,7 +53,7 @@ export const captureTree = async (input: {
     const rules = await openIgnoreRules(store, scratch, whole);
     const always = [
       ...base.map(({ path }) => path),
-      ...input.alsoPaths.filter(isInside).map((path) => posix.normalize(path)),
+      ...input.alsoPaths.filter(staysInside).map((path) => posix.normalize(path)),
     ];
     const tracked = new Set(base.map(({ path }) => path));
     const leftOut = new Set(input.leftOut.filter((path) => !tracked.has(path)).map(rawOf));
@@ -90,7 +90,7 @@ const realFolder = async (folder: string): Promise<string> => {
   return real;
 };
 
-const isInside = (path: string): boolean =>
+const staysInside = (path: string): boolean =>
   !posix.isAbsolute(path) && !posix.normalize(path).startsWith("..");
 
 type Source = {

@@ -72,7 +72,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
   const taken = await options.roomsAhead.take(options.runId);
   const folder =
     taken?.folder ?? (await makeRoomFolder(options.places, { runId: options.runId, stepId: options.name }));
-  const atBase = once(() => openBase(options, base));
+  const atBase = lazy(() => openBase(options, base));
   const laidOver: OwnedRoom[] = [];
   const dispose = async (): Promise<void> => {
     await (await atBase.started())?.dispose();
@@ -84,7 +84,7 @@ export const openCleanRoom = async (options: CleanRoomOptions): Promise<OwnedRoo
     throw error;
   });
   const tree = join(folder.path, TREE);
-  const included = once(() => findIncluded({ projectDir, ownFiles }));
+  const included = lazy(() => findIncluded({ projectDir, ownFiles }));
   const usual = new Set<string>();
   const heldOut = new Set<string>();
   let written: () => Promise<readonly string[]> = async () => [];
@@ -269,7 +269,7 @@ const notLaid = (folder: string): LedgerError =>
   );
 
 /** Made when first asked for; `started` waits for it without starting it. */
-const once = <T>(make: () => Promise<T>) => {
+const lazy = <T>(make: () => Promise<T>) => {
   let made: Promise<T> | undefined;
   return {
     get: (): Promise<T> => {

@@ -1,3 +1,5 @@
+import { isWithin } from "../core/within.js";
+
 /** Which folders of a tree are laid out: all, or the named ones with the files at the top and on the way to them. */
 export type Cone = {
   /** The folders that were named; none means all of the tree. */
@@ -21,7 +23,7 @@ export const coneOf = (named: readonly string[]): Cone => {
   return {
     folders,
     of: (folder) => {
-      if (folders.length === 0 || folders.some((one) => `${folder}/`.startsWith(`${one}/`))) return "whole";
+      if (folders.length === 0 || folders.some((one) => isWithin(folder, one))) return "whole";
       return folder === "" || folders.some((one) => one.startsWith(`${folder}/`)) ? "part" : "none";
     },
   };

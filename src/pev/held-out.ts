@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { LaidFile } from "../../validators/room.js";
 import { digestOf, sha256 } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import { isWithin } from "../core/within.js";
 import type { Project } from "./project.js";
 import { partsOf } from "./tree-files.js";
 import { userGit } from "./user-git.js";
@@ -59,7 +60,7 @@ const requireUnseen = async (
   if ((await listed()) !== "") throw unfit(path, "is tracked by git, so every workspace holds it");
   if ((await listed("--others", "--exclude-standard")) !== "")
     throw unfit(path, "is not ignored by git, so a run could capture it");
-  const isPart = (one: string) => `${one}/`.startsWith(`${path}/`) || `${path}/`.startsWith(`${one}/`);
+  const isPart = (one: string) => isWithin(one, path) || isWithin(path, one);
   if (share.some((one) => isPart(partsOf(one)?.join("/") ?? "")))
     throw unfit(path, "is copied into workspaces by workspace.share");
   const included = await findIncluded({ projectDir: folder, ownFiles });

@@ -1,5 +1,6 @@
 import { judge } from "../../validators/index.js";
 import type { Finding } from "../../validators/room.js";
+import { firstAndMore } from "../core/and-more.js";
 import { isLedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import * as limit from "../core/limits.js";
@@ -100,7 +101,7 @@ const judgeIsolated = async (
   const marked = step.attempt > 1 ? await filesWith(store, merged.tree, conflictMarker(capture.base)) : [];
   if (marked.length > 0) {
     const conflicts = marked.slice(0, limit.PATHS_LISTED).map((path) => ({ path, stepId: null }));
-    const message = `The conflict is not resolved; its markers are still in ${listed(marked)}.`;
+    const message = `The conflict is not resolved; its markers are still in ${firstAndMore(marked)}.`;
     return { ...refused("conflict", message), conflicts, tree: merged.tree };
   }
   const candidate = await withObjects(store, async (objects) => {
@@ -166,7 +167,7 @@ const protectionRefusal = async (
   if (found.violations.length > 0) {
     const told = found.violations.map((one) => `${one.path} (${protectedAs(one)})`);
     return {
-      ...refused("protected", `The change touches protected paths: ${listed(told)}.`),
+      ...refused("protected", `The change touches protected paths: ${firstAndMore(told)}.`),
       ...undoing(found.violations),
     };
   }
@@ -174,7 +175,7 @@ const protectionRefusal = async (
     return {
       ...refused(
         "outside_may_change",
-        `The step may only change ${step.spec.mayChange.paths.join(", ")}; it changed ${listed(found.outside)}.`,
+        `The step may only change ${step.spec.mayChange.paths.join(", ")}; it changed ${firstAndMore(found.outside)}.`,
       ),
       missing: found.outside.slice(0, limit.PATHS_LISTED),
     };
@@ -200,11 +201,6 @@ const readText = async (objects: ObjectReader, commit: string, path: string): Pr
     if (isLedgerError(error, "limit_exceeded")) return undefined;
     throw error;
   }
-};
-
-const listed = (paths: readonly string[]): string => {
-  const rest = paths.length - limit.PATHS_LISTED;
-  return paths.slice(0, limit.PATHS_LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 };
 
 // Work without a difference leaves the head where it is: no empty commits in the series.
@@ -310,7 +306,7 @@ const heldToItsTests = async (
       names: [],
     }),
   );
-  const message = `The change touches files that held tests at the base: ${listed(touched)}.`;
+  const message = `The change touches files that held tests at the base: ${firstAndMore(touched)}.`;
   return { ...judgement, outcome: "failed", reason: "protected", message, ...undoing(violations) };
 };
 

@@ -1,5 +1,6 @@
 import { globMatcher } from "../core/globs.js";
 import { PACKAGE_KEY } from "../core/paths.js";
+import { isWithin } from "../core/within.js";
 import { folded } from "./protected-paths.js";
 
 /** What a step may change although it is protected. */
@@ -29,8 +30,7 @@ export const matcher = (globs: readonly string[]): ((path: string) => boolean) =
   return (path) => {
     const name = folded(path);
     return (
-      matches.some((isMatch) => isMatch(path) || isMatch(name)) ||
-      named.some((one) => name === one || name.startsWith(`${one}/`))
+      matches.some((isMatch) => isMatch(path) || isMatch(name)) || named.some((one) => isWithin(name, one))
     );
   };
 };

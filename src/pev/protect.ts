@@ -1,6 +1,7 @@
 import type { ChangedFile } from "../../validators/room.js";
 import type { StepSpec, ValidatorSpec } from "../core/spec.js";
 import type { Violation } from "../core/verdict.js";
+import { vendoredIn } from "./dependency-files.js";
 import { inlineTests } from "./inline-tests.js";
 import { judgePrograms } from "./judge-programs.js";
 import { type Leave, leaveOf, matcher } from "./leave.js";
@@ -90,8 +91,9 @@ const rulesOf = (input: ProtectInput, programs: ReadonlySet<string>): RuleFor =>
   const started = new Set([...programs].map(folded));
   // A file of another spelling takes the place of this one where file systems do not tell them apart.
   const atBase = new Set(input.base.map(folded));
+  const isVendored = vendoredIn([...atBase, ...input.changed.map(({ path }) => folded(path))]);
   return async (path, wasThere, keys) => {
-    if (judgesByName(path)) return { rule: "judge_config", names: [] };
+    if (judgesByName(path) || isVendored(folded(path))) return { rule: "judge_config", names: [] };
     const word = globs.find(({ matches }) => matches(path));
     if (word !== undefined) return { rule: word.rule, names: [word.glob] };
     if (wasThere || atBase.has(folded(path))) {

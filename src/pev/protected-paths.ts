@@ -1,4 +1,6 @@
 import picomatch from "picomatch";
+import { isTestFile } from "../core/test-names.js";
+import { DEPENDENCY_GLOBS } from "./dependency-files.js";
 
 /**
  * What decides whether tests and builds mean anything: whoever may change it may fake a pass. Adding such a file counts
@@ -21,18 +23,11 @@ const PROTECTED_JUDGES: readonly string[] = [
   "**/{turbo,nx,lerna,deno}.json{,c}",
   "**/{gulpfile,Gruntfile}.*",
   "**/{Makefile,makefile,GNUmakefile,justfile,Justfile,Taskfile.yml}",
-  // packages and their managers
-  "**/{.npmrc,.yarnrc,.yarnrc.yml,.pnp.*,.pnpmfile.*,pnpm-workspace.yaml,bunfig.toml}",
-  "**/.yarn/{releases,plugins}/**",
-  "**/{package-lock.json,npm-shrinkwrap.json,yarn.lock,pnpm-lock.yaml,bun.lockb,bun.lock,deno.lock}",
-  "**/{pyproject.toml,setup.py,setup.cfg,tox.ini,poetry.lock,uv.lock,Pipfile,Pipfile.lock}",
-  "**/{requirements,constraints}*.txt",
-  "**/{Cargo.toml,Cargo.lock,build.rs,rust-toolchain,rust-toolchain.toml,.cargo/**}",
-  "**/{go.mod,go.sum,go.work,go.work.sum}",
+  // builds and what they run on; dependency-files.ts has the rest of it
+  "**/{tox.ini,build.rs,rust-toolchain,rust-toolchain.toml}",
   "**/{pom.xml,build.gradle,build.gradle.kts,.mvn/**,mvnw,mvnw.cmd}",
-  "**/{node_modules,.venv,venv,site-packages}/**",
-  // versions, environments, git, CI
-  "**/{.nvmrc,.node-version,.python-version,.tool-versions,.mise.toml,mise.toml}",
+  ...DEPENDENCY_GLOBS,
+  // environments, git, CI
   "**/.env{,.*}",
   "**/{.gitattributes,.gitmodules}",
   "{.github,.gitlab,.circleci,.buildkite}/**",
@@ -42,26 +37,14 @@ const PROTECTED_JUDGES: readonly string[] = [
 
 /**
  * Tests that were there at the base are the judge's, and so is what they compare with: neither may be changed or removed.
- * New ones may be added. The names are those that each runner looks for when nothing else is said.
+ * New ones may be added. These are folders, and what tests compare with; test-names.ts has the files.
  */
 const PROTECTED_TESTS: readonly string[] = [
   "**/{test,tests,spec,e2e,cypress,__tests__}/**",
-  // Vitest, Jest, node:test, Playwright, Cypress
-  "**/{,*.}{test,tests,spec,cy,e2e}{,-d}.{,c,m}{js,ts}{,x}",
-  "**/{*-test,*_test,test-*}.{,c,m}{js,ts}{,x}",
-  // pytest, unittest, Django
-  "**/{test*,*_test,*_tests}.py",
-  "**/*_test.go",
-  "**/{,*_}{test,tests}.rs",
   "**/src/{test,integrationTest}/**",
   // golden files
   "**/{testdata,__snapshots__,__fixtures__,__screenshots__,*-snapshots}/**",
   "**/*.{snap,golden}",
-];
-
-/** Surefire and Failsafe look for these classes. Here case counts, or Commit.java would be an integration test (IT). */
-const PROTECTED_TEST_CLASSES: readonly string[] = [
-  "**/{Test*,*Test,*Tests,*TestCase,IT[A-Z]*,*[a-z0-9_]IT,*ITCase}.{java,kt,groovy,scala}",
 ];
 
 /**
@@ -81,10 +64,9 @@ const INVISIBLE = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
 
 const judges = picomatch([...PROTECTED_JUDGES], { dot: true, nocase: true });
 const tests = picomatch([...PROTECTED_TESTS], { dot: true, nocase: true });
-const testClasses = picomatch([...PROTECTED_TEST_CLASSES], { dot: true });
 
 /** Protected by default, even from being added. */
 export const judgesByName = (path: string): boolean => judges(folded(path));
 
 /** Protected by default once the base has it. */
-export const isTestByName = (path: string): boolean => tests(folded(path)) || testClasses(spelt(path));
+export const isTestByName = (path: string): boolean => tests(folded(path)) || isTestFile(spelt(path));

@@ -1,9 +1,9 @@
 import { lstat, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { isInstalled, isLockfile } from "./dependency-files.js";
 import type { Git } from "./git.js";
 import { listTree } from "./objects.js";
 import { judgeFileMatcher } from "./protect.js";
-import { LOCKFILE } from "./tampering.js";
 
 /** Each of them is a mount of the sandbox, and a start has to stay cheap; what was written is looked for in all files anyway. */
 const FILES_MAX = 200;
@@ -13,7 +13,8 @@ const REGULAR = /^100/;
 
 /**
  * The files of a commit that decide what its tests mean, as paths in the tree: nobody may write to them while these run.
- * Tests and golden files are not among them, for some projects' tests write there by habit.
+ * Tests and golden files are not among them, for some projects' tests write there by habit, nor are packages that lie in
+ * the tree, for they alone would be too many.
  */
 export const judgeFiles = async (
   store: Git,
@@ -22,7 +23,7 @@ export const judgeFiles = async (
 ): Promise<readonly string[]> => {
   const isJudge = judgeFileMatcher(protect);
   const found = (await listTree(store, commit)).filter(
-    ({ mode, path }) => REGULAR.test(mode) && isJudge(path) && !LOCKFILE.test(path),
+    ({ mode, path }) => REGULAR.test(mode) && isJudge(path) && !isLockfile(path) && !isInstalled(path),
   );
   return found.slice(0, FILES_MAX).map(({ path }) => path);
 };

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, realpath, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { digestOf } from "../core/canonical.js";
+import { isWithin } from "../core/within.js";
 import { copyCommand, isThere, makeFolders } from "./copying.js";
 import { findNames, renameTree } from "./moved-copy.js";
 import type { TreeEntry } from "./objects.js";
@@ -63,7 +64,7 @@ export const openSetupCache = async (asked: SetupCacheOptions): Promise<SetupCac
   return {
     enter: async (run) => {
       for (let at = makings.get(entry); at !== undefined && !signal.aborted; at = makings.get(entry))
-        await Promise.race([at, aborted(signal)]);
+        await endedOrAborted(at, signal);
       const end = why === null ? announce(entry) : () => undefined;
       try {
         if (unfit !== null || !(await layEntry(options, entry, run)))
@@ -80,13 +81,21 @@ export const openSetupCache = async (asked: SetupCacheOptions): Promise<SetupCac
 
 /** Why nothing can be kept for trees of this commit; null when it can. */
 export const whyNotCached = (entries: readonly TreeEntry[], paths: readonly string[]): string | null => {
-  const tracked = entries.find(({ path }) => isBelow(path, paths));
+  const tracked = entries.find(({ path }) => paths.some((one) => isWithin(path, one)));
   if (tracked !== undefined) return `${tracked.path} is tracked`;
   return hasLockfile(entries) ? null : "the tree has no lockfile";
 };
 
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** A signal outlives many waits, and would keep a listener of each. */
+const endedOrAborted = async (making: Promise<void>, signal: AbortSignal): Promise<void> => {
+  let stop = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+    signal.addEventListener("abort", stop);
+  });
+  await Promise.race([making, aborted]);
+  signal.removeEventListener("abort", stop);
+};
 
 const PREFIX = "setup-";
 const DRAFT = "draft-";
@@ -104,9 +113,6 @@ type Manifest = {
 
 /** Set-ups under way in this process, by entry. */
 const makings = new Map<string, Promise<void>>();
-
-const isBelow = (path: string, folders: readonly string[]): boolean =>
-  folders.some((folder) => `${path}/`.startsWith(`${folder}/`));
 
 const digestOfMarks = (marks: ReadonlyMap<string, string>): string => digestOf([...marks].sort());
 
@@ -155,7 +161,7 @@ const beginMaking = async (
 ): Promise<Making> => {
   if (why !== null) return { keep: async () => `not kept, because ${why}`, end };
   const { tree, paths } = options;
-  const outside = (path: string): boolean => path === ".git" || isBelow(path, paths);
+  const outside = (path: string): boolean => path === ".git" || paths.some((one) => isWithin(path, one));
   const before = await marksBelow(tree, outside);
   return {
     keep: async (run) => {

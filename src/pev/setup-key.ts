@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join, posix } from "node:path";
 import { digestOf } from "../core/canonical.js";
+import { decidesInstall, pinsPackages } from "./dependency-files.js";
 import type { TreeEntry } from "./objects.js";
 
 export type SetupFacts = {
@@ -25,7 +26,7 @@ export const setupKey = async (facts: SetupFacts): Promise<string> => {
   const named = new Set(
     setup.flat().flatMap((word) => word.split(/\s+/).map((part) => posix.normalize(part))),
   );
-  const files = entries.filter(({ path }) => LOCKFILE.test(path) || MANIFEST.test(path) || named.has(path));
+  const files = entries.filter(({ path }) => decidesInstall(path) || named.has(path));
   const programs = new Set([...setup.map(([program = ""]) => program), ...RUNTIMES]);
   return digestOf({
     setup,
@@ -40,15 +41,7 @@ export const setupKey = async (facts: SetupFacts): Promise<string> => {
 
 /** Without one nobody says what would be installed. */
 export const hasLockfile = (entries: readonly TreeEntry[]): boolean =>
-  entries.some(({ path }) => LOCKFILE.test(path));
-
-/** Exactly what is installed. */
-const LOCKFILE =
-  /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|deno\.lock|uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|[^/]*requirements[^/]*\.txt|Cargo\.lock|go\.sum|Gemfile\.lock|composer\.lock)$/;
-
-/** How it is installed. */
-const MANIFEST =
-  /(^|\/)(package\.json|\.npmrc|\.yarnrc(\.yml)?|\.pnpmfile\.c?js|pnpm-workspace\.yaml|bunfig\.toml|pyproject\.toml|setup\.(py|cfg)|Pipfile|constraints[^/]*\.txt|Cargo\.toml|go\.(mod|work)|Gemfile|composer\.json|\.(nvmrc|node-version|python-version|tool-versions)|patches\/.*|\.yarn\/.*)$/;
+  entries.some(({ path }) => pinsPackages(path));
 
 /** What installers run on, whatever they are called. */
 const RUNTIMES = ["node", "python3"];

@@ -1,6 +1,8 @@
 import type { Finding } from "../../validators/room.js";
+import { firstAndMore } from "../core/and-more.js";
 import { PATHS_LISTED } from "../core/limits.js";
 import type { ValidatorSpec } from "../core/spec.js";
+import { isLockfile } from "./dependency-files.js";
 import type { OwnedRoom } from "./room-frame.js";
 
 /** Builds and commands of a plan may well generate or format what is tracked. */
@@ -13,20 +15,15 @@ export const refuseTampering = async (
   finding: Finding,
 ): Promise<Finding> => {
   if (!holdsToTheTree(validator) || finding.outcome !== "passed") return finding;
-  const written = (await room.changedWhileJudged()).filter((path) => !LOCKFILE.test(path));
+  const written = (await room.changedWhileJudged()).filter((path) => !isLockfile(path));
   if (written.length === 0) return finding;
   const missing = written.slice(0, PATHS_LISTED);
-  const more = written.length > missing.length ? ` and ${written.length - missing.length} more` : "";
   return {
     ...finding,
     outcome: "failed",
     reason: "tampered",
-    message: `Tracked files were written while the tests ran: ${missing.join(", ")}${more}. What passed is not what was proposed.`,
+    message: `Tracked files were written while the tests ran: ${firstAndMore(written)}. What passed is not what was proposed.`,
     hint: "Let tests write into temporary or ignored files, and commit what they generate.",
     missing,
   };
 };
-
-/** Tools bring these up to date by themselves, and they decide no test. */
-export const LOCKFILE =
-  /(^|\/)(Cargo\.lock|go\.sum|go\.work\.sum|package-lock\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|uv\.lock|poetry\.lock|Pipfile\.lock)$/;

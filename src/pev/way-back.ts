@@ -1,6 +1,7 @@
 import { lstat, readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isWithin } from "../core/within.js";
 
 /** Several times the dependencies of a large project. */
 const ENTRIES_MAX = 1_000_000;
@@ -38,7 +39,7 @@ type Leads = (path: string, projects: readonly string[]) => Promise<boolean>;
 const linkLeads: Leads = async (path, projects) => {
   const target = await readlink(path);
   if (!isAbsolute(target)) return false;
-  return isInside(target, projects) || isInside(await realpath(target).catch(() => target), projects);
+  return isWithinOne(target, projects) || isWithinOne(await realpath(target).catch(() => target), projects);
 };
 
 /** How to read a file by which Python finds modules elsewhere. */
@@ -51,7 +52,7 @@ const pointerOf = (name: string): Leads | undefined => {
 const editableLeads: Leads = async (path, projects) => {
   const text = await textOf(path);
   const [, url] = /"url"\s*:\s*"(file:[^"]*)"/.exec(text) ?? [];
-  return /"editable"\s*:\s*true/.test(text) && url !== undefined && isInside(fileURLToPath(url), projects);
+  return /"editable"\s*:\s*true/.test(text) && url !== undefined && isWithinOne(fileURLToPath(url), projects);
 };
 
 /** A line is a folder, or Python code that names one. */
@@ -68,5 +69,5 @@ const linesLead: Leads = async (path, projects) => {
 const textOf = async (path: string): Promise<string> =>
   (await lstat(path)).size > POINTER_BYTES_MAX ? "" : readFile(path, "utf8");
 
-const isInside = (path: string, folders: readonly string[]): boolean =>
-  folders.some((folder) => `${path}/`.startsWith(`${folder}/`));
+const isWithinOne = (path: string, folders: readonly string[]): boolean =>
+  folders.some((folder) => isWithin(path, folder));

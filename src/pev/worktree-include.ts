@@ -1,8 +1,9 @@
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, lstat, readlink, symlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, posix } from "node:path";
+import { firstAndMore } from "../core/and-more.js";
 import { isLedgerError } from "../core/errors.js";
-import { PATHS_LISTED } from "../core/limits.js";
+import { isWithin } from "../core/within.js";
 import { type UserGit, userGit } from "./user-git.js";
 
 /** In the top folder of the checkout, in the words of .gitignore; agents' tools that make worktrees read the same file. */
@@ -90,7 +91,7 @@ const matchedFiles = async ({ projectDir, ownFiles }: Checkout): Promise<Matched
 
 const isOwn = (projectDir: string, path: string, ownFiles: readonly string[]): boolean =>
   path.split("/").some((name) => OWN_NAMES.has(name.toLowerCase())) ||
-  ownFiles.some((own) => `${join(projectDir, path)}/`.startsWith(`${own}/`));
+  ownFiles.some((own) => isWithin(join(projectDir, path), own));
 
 const OWN_NAMES: ReadonlySet<string> = new Set([".git", ".runledger"]);
 
@@ -113,7 +114,9 @@ const ignoredOf = async (user: UserGit, paths: readonly string[]): Promise<Reado
 const measured = async ({ projectDir }: Checkout, paths: readonly string[]): Promise<Inclusion> => {
   const refused = (problem: string): Inclusion => ({ files: [], problem });
   if (paths.length > FILES_MAX)
-    return refused(`it names ${paths.length} files, more than ${FILES_MAX}: ${listed(paths)}; ${MENDING}`);
+    return refused(
+      `it names ${paths.length} files, more than ${FILES_MAX}: ${firstAndMore(paths)}; ${MENDING}`,
+    );
   const files: IncludedFile[] = [];
   let bytes = 0;
   for (const path of paths) {
@@ -125,7 +128,9 @@ const measured = async ({ projectDir }: Checkout, paths: readonly string[]): Pro
     files.push({ path, mark: `${facts.ino} ${facts.ctimeNs}` });
   }
   if (bytes > BYTES_MAX)
-    return refused(`its files have ${bytes} bytes, more than ${BYTES_MAX}: ${listed(paths)}; ${MENDING}`);
+    return refused(
+      `its files have ${bytes} bytes, more than ${BYTES_MAX}: ${firstAndMore(paths)}; ${MENDING}`,
+    );
   return { files, problem: null };
 };
 
@@ -139,9 +144,4 @@ const unfitFor = async (source: string, path: string, facts: BigIntStats): Promi
   const target = await readlink(source);
   const inside = !isAbsolute(target) && !posix.join(dirname(path), target).startsWith("..");
   return inside ? null : `is a link that leaves the checkout, to ${JSON.stringify(target)}`;
-};
-
-const listed = (paths: readonly string[]): string => {
-  const rest = paths.length - PATHS_LISTED;
-  return paths.slice(0, PATHS_LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 };

@@ -1,4 +1,5 @@
 import type { Caller, Run, RunLedger } from "../../src/index.js";
+import type { Scene as AgentsScene } from "../helpers/suspects.js";
 
 /** What must hold whoever attacks; every one of them is looked at after every attack, not only the one it goes for. */
 export const promises = {
@@ -21,17 +22,10 @@ export type Level = 1 | 2 | 3;
 export type Ending = string;
 
 /** What an attacker can lay its hands on. */
-export type Scene = {
+export type Scene = AgentsScene & {
   /** In the text of every program of this attack, so that its processes are found wherever they hide. */
   readonly token: string;
   readonly stepId: string;
-  readonly workspace: string;
-  /** A file outside of every workspace; whoever makes it has had code run where it may not. */
-  readonly canary: string;
-  /** A shell command that makes it. */
-  readonly fire: string;
-  /** A folder beside the user's repository, where an agent may prepare what it likes. */
-  readonly lair: string;
   readonly repo: string;
   readonly home: string;
   readonly tmp: string;
@@ -45,11 +39,6 @@ export type Scene = {
     readonly abstract: string;
     readonly port: number;
   };
-  write(files: Readonly<Record<string, string>>): Promise<void>;
-  read(path: string): Promise<string>;
-  remove(path: string): Promise<void>;
-  /** The agent's own git, in its workspace. */
-  git(...args: string[]): string;
 };
 
 /** Whoever calls tools instead of working in a folder. */
@@ -102,7 +91,7 @@ export type Working = Common & {
   readonly program?: (scene: Scene) => string;
 };
 
-/** Somebody who calls tools, and must be refused with one of these codes or be answered nothing. */
+/** Somebody who calls tools, and must be refused with one of these codes; where there is none, nothing may come of it. */
 export type Calling = Common & {
   readonly refused: readonly string[];
   /** What it may do, before what it may not. */

@@ -1,4 +1,4 @@
-import { type Attack, promises } from "./attack.js";
+import { type Attack, type Calling, promises } from "./attack.js";
 import { families } from "./catalogue.js";
 import { defects } from "./planted/defects.js";
 import { projects } from "./projects.js";
@@ -53,12 +53,15 @@ const attackTable = (attacks: readonly Attack[]): string =>
     attacks.map((attack) => [
       attack.name,
       attack.breaks,
-      "call" in attack ? `refused: ${attack.refused.join(", ")}` : attack.ends.join(", "),
+      "call" in attack ? refusalOf(attack) : attack.ends.join(", "),
       attack.runsFrom === undefined ? String(attack.holdsFrom ?? 1) : `only ${attack.runsFrom}`,
       attack.row,
       needsOf(attack).join(", "),
     ]),
   );
+
+const refusalOf = ({ refused }: Calling): string =>
+  refused.length === 0 ? "nothing" : `refused: ${refused.join(", ")}`;
 
 /** Programs without which an attack cannot be tried. */
 export const needsOf = (attack: Attack): readonly string[] => {

@@ -14,7 +14,7 @@ export const asText = (row: string, name: string, plan: string): Calling => ({
   row,
   name,
   breaks: "roles",
-  refused: ["validation_failed", "parse_failed", "invalid_input", "unknown_key"],
+  refused: ["validation_failed"],
   call: ({ app, as }) =>
     as(orchestrator(app))("run_create", {
       plan_json: plan,

@@ -110,6 +110,21 @@ const python: Project = {
   needs: ["pytest"],
 };
 
+/** A test in a file of a name that only the settings of the runner know. */
+export const unittest = (body: string): string =>
+  `import unittest\nfrom shop import total\n\n\nclass TestTotal(unittest.TestCase):\n    def test_prices_add_up(self):\n        self.${body}\n`;
+
+const unittests: Project = {
+  files: {
+    "pyproject.toml": '[tool.pytest.ini_options]\npython_files = ["test*.py"]\n',
+    "shop.py": "def total(prices):\n    return len(prices)\n",
+    "testShop.py": unittest("assertEqual(total([2, 3]), 5)"),
+  },
+  bug: ["shop.py", "def total(prices):\n    return len(prices)\n"],
+  repair: { "shop.py": "def total(prices):\n    return sum(prices)\n" },
+  needs: ["python3"],
+};
+
 const go: Project = {
   files: {
     "go.mod": "module sample.test/calc\n\ngo 1.20\n",
@@ -120,6 +135,56 @@ const go: Project = {
   bug: ["calc.go", "package calc\n\nfunc Add(a, b int) int { return a }\n"],
   repair: { "calc.go": "package calc\n\nfunc Add(a, b int) int { return a + b }\n" },
   needs: ["go"],
+};
+
+const GO_ASSERT = (body: string): string =>
+  `package assert\n\nimport "testing"\n\nfunc Equal(t *testing.T, got, want int) {\n\tif got != want {\n\t\t${body}\n\t}\n}\n`;
+
+/** A copy of the module that its tests assert with, as `go mod vendor` lays it out. */
+const vendor = (body: string): Readonly<Record<string, string>> => ({
+  "vendor/modules.txt":
+    "# example.test/assert v1.0.0 => ./assert\n## explicit; go 1.20\nexample.test/assert\n# example.test/assert => ./assert\n",
+  "vendor/example.test/assert/assert.go": GO_ASSERT(body),
+});
+/** One that holds whatever it is given. */
+export const EASY_VENDOR = vendor("return");
+
+/** Its tests assert with a module of its own. */
+const goRequiring: Project = {
+  ...go,
+  files: {
+    ...go.files,
+    "go.mod":
+      "module sample.test/calc\n\ngo 1.20\n\nrequire example.test/assert v1.0.0\n\nreplace example.test/assert => ./assert\n",
+    "assert/go.mod": "module example.test/assert\n\ngo 1.20\n",
+    "assert/assert.go": GO_ASSERT("t.Fatal(got, want)"),
+    "calc_test.go":
+      'package calc\n\nimport (\n\t"testing"\n\n\t"example.test/assert"\n)\n\nfunc TestAdd(t *testing.T) { assert.Equal(t, Add(1, 2), 3) }\n',
+  },
+};
+
+const goVendored: Project = {
+  ...goRequiring,
+  files: { ...goRequiring.files, ...vendor("t.Fatal(got, want)") },
+};
+
+/** Its set-up installs what its tests check with, from what the user has, by a list and patches. */
+const installing: Project = {
+  ...shop,
+  files: {
+    ...buggySum,
+    [TEST]:
+      'import { check } from "check";\nimport { test } from "node:test";\nimport { sum } from "../src/sum.mjs";\ntest("prices add up", () => check(sum([2, 3]), 5));\n',
+    "dev-requirements.txt": "check-2\n",
+    ".gitignore": "node_modules/\nreleases/\n",
+  },
+  local: {
+    "releases/check-1/package.json": '{ "name": "check", "type": "module", "exports": "./index.js" }\n',
+    "releases/check-1/index.js": "export const check = () => {};\n",
+    "releases/check-2/package.json": '{ "name": "check", "type": "module", "exports": "./index.js" }\n',
+    "releases/check-2/index.js":
+      "export const check = (got, wanted) => {\n  if (got !== wanted) throw new Error(got);\n};\n",
+  },
 };
 
 export const rustCode = (body: string, check = "3"): string =>
@@ -146,6 +211,10 @@ export const projects: Readonly<Record<string, Project>> = {
   heldOut,
   script,
   python,
+  unittests,
   go,
+  goRequiring,
+  goVendored,
+  installing,
   rust,
 };

@@ -35,8 +35,8 @@ export const openRing = (level: Level): Ring => {
 };
 
 /** Where nothing keeps it from doing harm it must do some, or it would prove nothing where something does. */
-const unexpected = ({ breaks, holdsFrom }: Attack, breaches: readonly Breach[]): readonly Breach[] => {
+const unexpected = ({ breaks }: Attack, breaches: readonly Breach[]): readonly Breach[] => {
   const others = breaches.filter(({ promise }) => promise !== breaks || promise === "verdict");
-  if (others.length < breaches.length || holdsFrom !== 3) return others;
+  if (others.length < breaches.length) return others;
   return [...others, { promise: breaks, what: "it did no harm at a level where it could: it is blunt" }];
 };

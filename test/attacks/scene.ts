@@ -14,12 +14,12 @@ export const sceneIn = (
   workspace: string,
   token: string,
 ): Omit<Scene, "stepId"> => {
-  const canary = join(place, `canary-${token}`);
+  const tripwire = join(place, `tripwire-${token}`);
   return {
     token,
     workspace,
-    canary,
-    fire: `touch '${canary}'`,
+    tripwire,
+    fire: `touch '${tripwire}'`,
     lair: join(place, "lair"),
     repo,
     home: join(place, "home"),

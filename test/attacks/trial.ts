@@ -3,10 +3,12 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLedgerError, type Run } from "../../src/index.js";
+import { markersIn, type Unpacked, unpackedFolder } from "../helpers/data-folder.js";
+import { lastWord } from "../helpers/suspects.js";
 import { type Arena, OUTLAW } from "./arena.js";
 import type { Attack, Calling, PromiseId, Scene, Working } from "./attack.js";
 import { deskIn } from "./desk.js";
-import { markersIn } from "./markers.js";
+import { printedOf } from "./printed.js";
 import { projects } from "./projects.js";
 import { survivorsOf } from "./survivors.js";
 import { differences, journalOf, type Snapshot, snapshotOf } from "./traces.js";
@@ -25,9 +27,25 @@ export const breachesOf = async (attack: Attack, arena: Arena): Promise<readonly
     ...breaches("processes", survivors),
     ...breaches("outside", arena.neighbour.troubles()),
     ...(await changesSince(before, arena, token)),
-    ...breaches("secrets", markersIn(arena.app.dataDir, arena.secrets)),
+    ...breaches("secrets", await secretsToldIn(arena, attack, before.journal.length)),
   ];
 };
+
+/** Commands print what the folder holds; what they make of it is looked at after attacks that are about secrets. */
+const secretsToldIn = async (
+  arena: Arena,
+  { breaks }: Attack,
+  before: number,
+): Promise<readonly string[]> => {
+  const said: Unpacked[] = [...unpackedFolder(arena.app.dataDir)];
+  if (breaks === "secrets")
+    for (const runId of runsOf(journalOf(arena.app.dataDir).slice(before)))
+      said.push(...(await printedOf(arena, runId)));
+  return arena.secrets.flatMap((secret) => markersIn(said, secret));
+};
+
+const runsOf = (rows: readonly string[]): ReadonlySet<string> =>
+  new Set(rows.map((row) => String(JSON.parse(row).run_id)));
 
 const breaches = (promise: PromiseId, whats: readonly string[]): Breach[] =>
   whats.map((what) => ({ promise, what }));
@@ -59,7 +77,7 @@ const verdictBreaches = async (
   arena: Arena,
   run: Run,
 ): Promise<readonly Breach[]> => {
-  const { reason, message, level } = await lastWord(arena, run);
+  const { reason, message, level } = await lastWord(arena.app, run.runId);
   const wrong: string[] = [];
   const how = run.state.status === "completed" ? "verified" : reason;
   if (!ends.includes(how)) wrong.push(`it ended as ${how}, not as ${ends.join(" or ")}: ${message}`);
@@ -81,22 +99,15 @@ const unproposed = async ({ app, inside }: Arena, { runId }: Run, project: strin
   return paths.filter((path) => !repair.includes(path)).map((path) => `${path} was verified with the repair`);
 };
 
-const lastWord = async ({ app }: Arena, { runId }: Run) => {
-  const events = await app.ledger.events(runId, 0, 200);
-  for (const { type, payload } of events.toReversed()) {
-    if (type === "step_interrupted") return { reason: "interrupted", message: payload.reason, level: null };
-    if ("verdict" in payload) return { ...payload.verdict, level: payload.verdict.isolationLevel };
-  }
-  return { reason: "none", message: "nobody judged it", level: null };
-};
-
 const callTools = async ({ refused, first, call }: Calling, arena: Arena): Promise<readonly Breach[]> => {
   const desk = await deskIn(arena);
   if (first !== undefined) await arena.inside(() => first(desk));
   const before = journalOf(arena.app.dataDir).length;
   try {
     const answer = await arena.inside(() => call(desk));
-    return answer === undefined ? [] : breaches("roles", [`it was answered with ${JSON.stringify(answer)}`]);
+    return answer === undefined && refused.length === 0
+      ? []
+      : breaches("roles", [`it was answered with ${JSON.stringify(answer)}`]);
   } catch (error) {
     if (!isLedgerError(error)) throw error;
     const appended = journalOf(arena.app.dataDir).length - before;
@@ -138,7 +149,7 @@ const changesSince = async (
   token: string,
 ): Promise<readonly Breach[]> => {
   const now = await lookAround(arena);
-  const canary = arena.scene("", token).canary;
+  const tripwire = arena.scene("", token).tripwire;
   const leftInTmp = (await readdir("/tmp")).filter((name) => name.includes(token));
   return [
     ...breaches("checkout", differences(before.checkout, now.checkout)),
@@ -147,11 +158,11 @@ const changesSince = async (
       ...differences(before.tmp, now.tmp).map((what) => `temporary folder: ${what}`),
       ...differences(before.other, now.other).map((what) => `another workspace: ${what}`),
       ...now.place
-        .filter((name) => !before.place.includes(name) && join(arena.place, name) !== canary)
+        .filter((name) => !before.place.includes(name) && join(arena.place, name) !== tripwire)
         .map((name) => `beside the project: ${name} appeared`),
       ...leftInTmp.map((name) => `/tmp: ${name} appeared`),
     ]),
-    ...breaches("execution", existsSync(canary) ? ["what was planted ran"] : []),
+    ...breaches("execution", existsSync(tripwire) ? ["what was planted ran"] : []),
     ...breaches(
       "record",
       differences(before.data, now.data, (path) => OURS_TO_ADD.test(path)),
@@ -167,9 +178,8 @@ const journalBreaches = async (
   { app }: Arena,
 ): Promise<string[]> => {
   if (before.some((row, n) => row !== now[n])) return ["events that were there are not what they were"];
-  const runs = new Set(now.slice(before.length).map((row) => String(JSON.parse(row).run_id)));
   try {
-    for (const runId of runs) await app.ledger.events(runId, 0, 1_000);
+    for (const runId of runsOf(now.slice(before.length))) await app.ledger.events(runId, 0, 1_000);
     return [];
   } catch (error) {
     return [`the chain does not hold: ${String(error)}`];

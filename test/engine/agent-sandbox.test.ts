@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRunLedger, type RunLedger } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { began, eventsOf } from "../helpers/driving.js";
+import { answer, began, resume, say, typesOf } from "../helpers/driving.js";
 import { NO_SANDBOX } from "../helpers/isolation.js";
 import type { Sample } from "../helpers/project.js";
 
@@ -44,18 +44,23 @@ const listening = async (): Promise<number> => {
 
 const workspacesOf = ({ place }: Sample): string => join(place, "state/runledger/workspaces");
 
-const projectOf = async (more: { sandbox: boolean; path?: string; isolated?: boolean }) => {
-  const shop = await sample({
-    "agent.mjs": CURIOUS,
-    "secret.txt": "in the commit",
-    "runledger.yaml": `agents:
+type More = { readonly sandbox: boolean; readonly isolated?: boolean; readonly settings?: string };
+
+const settingsOf = ({ sandbox, isolated = true, settings = "" }: More): string => `agents:
   coder:
     kind: command
     run: [node, agent.mjs]
     env: [DATA, CHECKOUT, WORKSPACES, PORT]
-    sandbox: ${more.sandbox}
-runLedger: { workspaceIsolation: ${more.isolated ?? true} }
-`,
+    sandbox: ${sandbox}
+  plain: { kind: command, run: [touch, found.json] }
+runLedger: { workspaceIsolation: ${isolated} }
+${settings}`;
+
+const projectOf = async (more: More & { readonly path?: string }) => {
+  const shop = await sample({
+    "agent.mjs": CURIOUS,
+    "secret.txt": "in the commit",
+    "runledger.yaml": settingsOf(more),
   });
   const env = {
     ...shop.env,
@@ -66,21 +71,17 @@ runLedger: { workspaceIsolation: ${more.isolated ?? true} }
     PORT: String(await listening()),
   };
   mkdirSync(join(env.WORKSPACES, OTHERS), { recursive: true });
-  return { shop, app: await openRunLedger({ projectDir: shop.repo, env }) };
+  return { shop, env, app: await openRunLedger({ projectDir: shop.repo, env }) };
 };
+
+const plan = planOfSteps(stepBy("one", "test -f found.json"));
 
 /** Judged as failed, so that the workspace stays as the agent left it. */
-const plan = planOfSteps(stepBy("one", "false", { max_retries: 0 }));
-
-const driven = async (app: RunLedger) => {
-  const runId = await began(app, plan);
-  await app.drive(runId);
-  return runId;
-};
+const refused = planOfSteps(stepBy("one", "false", { max_retries: 0 }));
 
 /** What the agent found, and whether what it wrote beside its clone lies there: in a sandbox, that may be a folder of its own. */
 const foundBy = async (shop: Sample, app: RunLedger): Promise<Record<string, unknown>> => {
-  await driven(app);
+  await app.drive(await began(app, refused));
   const places = workspacesOf(shop);
   const [place = ""] = readdirSync(places).filter((name) => existsSync(join(places, name, "work")));
   const found = JSON.parse(readFileSync(join(places, place, "work/found.json"), "utf8"));
@@ -106,17 +107,6 @@ describe.skipIf(NO_SANDBOX)(`a sandboxed agent (${NO_SANDBOX || "bubblewrap"})`,
     });
     expect(Number(found.pids)).toBeLessThan(5);
   });
-
-  it("is not started in the user's own folder", async () => {
-    const { shop, app } = await projectOf({ sandbox: true, isolated: false });
-    const runId = await driven(app);
-    const reasons = (await eventsOf(app, runId)).flatMap((event) =>
-      event.type === "step_interrupted" ? [event.payload.reason] : [],
-    );
-    await app.close();
-    expect(reasons[0]).toContain("cannot be sandboxed");
-    expect(existsSync(join(shop.repo, "found.json"))).toBe(false);
-  });
 });
 
 it("an agent without a sandbox finds all that, so that finding nothing tells something", async () => {
@@ -135,15 +125,73 @@ it("an agent without a sandbox finds all that, so that finding nothing tells som
   });
 });
 
+/** Refused with what mends it, before any step is started. */
+const expectRefusal = async (app: RunLedger, steps: unknown): Promise<void> => {
+  const runId = await began(app, steps);
+  const refusal = { code: "isolation_unmet", hint: expect.stringContaining("bubblewrap") };
+  await expect(app.drive(runId)).rejects.toMatchObject(refusal);
+  expect(await typesOf(app, runId)).not.toContain("step_started");
+};
+
 it("an agent that is to be sandboxed is never started where no sandbox can be made", async () => {
   const { shop, app } = await projectOf({ sandbox: true, path: "/nowhere" });
-  const runId = await began(app, plan);
-  await expect(app.drive(runId)).rejects.toMatchObject({
-    code: "isolation_unmet",
-    hint: expect.stringContaining("bubblewrap"),
-  });
+  await expectRefusal(app, plan);
   const findings = await app.examine();
   await app.close();
   expect(findings).toContainEqual(expect.objectContaining({ check: "agent coder", status: "fail" }));
   expect(existsSync(join(shop.repo, "found.json"))).toBe(false);
+});
+
+describe("a machine that cannot hold an agent as the settings ask", () => {
+  it("is seen before anybody begins, whichever candidate is to be sandboxed", async () => {
+    const { app } = await projectOf({ sandbox: true, path: "/nowhere" });
+    const race = stepBy("one", "test -f found.json", {
+      owner_agent: "plain",
+      candidates: ["plain", "coder"],
+    });
+    await expectRefusal(app, planOfSteps(race));
+    await app.close();
+  });
+
+  it("is seen when a step was handed to one that is to be sandboxed", async () => {
+    const { app } = await projectOf({ sandbox: true, path: "/nowhere" });
+    const runId = await began(
+      app,
+      planOfSteps(stepBy("one", "true", { owner_agent: "plain", max_retries: 0 })),
+    );
+    expect((await app.drive(runId)).run.state.status).toBe("paused");
+    await say(app, runId, answer("one", { action: "change_agent", newAgent: "coder" }));
+    await say(app, runId, resume);
+    const before = await typesOf(app, runId);
+    await expect(app.drive(runId)).rejects.toMatchObject({ code: "isolation_unmet" });
+    expect(await typesOf(app, runId)).toEqual(before);
+    await app.close();
+  });
+
+  it("costs no attempt: it is gone on with when that is mended", async () => {
+    const { shop, env, app } = await projectOf({ sandbox: true, isolated: false });
+    const runId = await began(app, plan);
+    const refusal = { code: "isolation_unmet", message: expect.stringContaining("sandbox") };
+    for (const _drive of [1, 2]) await expect(app.drive(runId)).rejects.toMatchObject(refusal);
+    expect(await typesOf(app, runId)).not.toContain("step_interrupted");
+    expect(existsSync(join(shop.repo, "found.json"))).toBe(false);
+    await app.close();
+    await shop.write({ "runledger.yaml": settingsOf({ sandbox: false, isolated: false }) });
+    const mended = await openRunLedger({ projectDir: shop.repo, env });
+    const { run } = await mended.drive(runId);
+    await mended.close();
+    expect(run.steps[0]).toMatchObject({ attempt: 1, retryCount: 0, state: { how: "verified" } });
+  });
+
+  it("costs no attempt when it cannot hold the set-up of its clone", async () => {
+    const { shop, env, app } = await projectOf({ sandbox: false });
+    const runId = await began(app, plan);
+    await app.close();
+    const settings = "isolation: { minimum: 2, maximum: 1 }\nworkspace: { setup: [['true']] }\n";
+    await shop.write({ "runledger.yaml": settingsOf({ sandbox: false, settings }) });
+    const raised = await openRunLedger({ projectDir: shop.repo, env });
+    await expect(raised.drive(runId)).rejects.toMatchObject({ code: "isolation_unmet" });
+    expect(await typesOf(raised, runId)).not.toContain("step_started");
+    await raised.close();
+  });
 });

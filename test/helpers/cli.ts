@@ -30,7 +30,24 @@ export const openDesk = async (
   more: Readonly<Record<string, string>> = {},
 ): Promise<Desk> => {
   const sample = await makeSample(files, more);
-  const typeWith: Desk["typeWith"] = async (options, ...argv) => {
+  const typeWith = typingIn(sample);
+  const type: Desk["type"] = (...argv) => typeWith({}, ...argv);
+  return {
+    ...sample,
+    type,
+    typeWith,
+    json: async (...argv) => {
+      const { out } = await type(...argv, "--json");
+      return JSON.parse(out.trimEnd().split("\n").at(-1) ?? "");
+    },
+    masked: (text) => mask(text.replaceAll(sample.place, "PLACE")),
+  };
+};
+
+/** The terminal of a sample. */
+export const typingIn =
+  (sample: Pick<Sample, "repo" | "env">): Desk["typeWith"] =>
+  async (options, ...argv) => {
     const out = listener();
     const err = listener();
     const code = await runCli(argv, {
@@ -44,18 +61,6 @@ export const openDesk = async (
     });
     return { code, out: out.heard(), err: err.heard() };
   };
-  const type: Desk["type"] = (...argv) => typeWith({}, ...argv);
-  return {
-    ...sample,
-    type,
-    typeWith,
-    json: async (...argv) => {
-      const { out } = await type(...argv, "--json");
-      return JSON.parse(out.trimEnd().split("\n").at(-1) ?? "");
-    },
-    masked: (text) => mask(text.replaceAll(sample.place, "PLACE")),
-  };
-};
 
 const listener = (): Writable & { heard(): string } => {
   const chunks: Buffer[] = [];

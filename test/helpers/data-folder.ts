@@ -5,7 +5,7 @@ import { gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 import Database from "better-sqlite3";
 
 /** One thing in a data folder, unpacked: where it is, and its bytes one character each. */
-type Unpacked = { readonly where: string; readonly text: string };
+export type Unpacked = { readonly where: string; readonly text: string };
 
 /**
  * All that a data folder says, as it lies there and unpacked in every way we pack things: compressed blobs and archives,
@@ -37,16 +37,24 @@ export const markersIn = (said: readonly Unpacked[], marker: string): readonly s
     encodeURIComponent(marker),
     bytes.toString("hex"),
     bytes.toString("hex").toUpperCase(),
-    // A few letters less: the last ones depend on what follows.
-    bytes.toString("base64").slice(0, -4),
+    ...base64Forms(bytes),
   ];
   return said.flatMap(({ where, text }) => {
-    const plain = text.replace(COLOURS, "");
-    return forms.some((form) => text.includes(form) || plain.includes(form)) ? [where] : [];
+    const shown = text.includes(ESCAPE) ? [text, text.replace(COLOURS, "")] : [text];
+    return shown.some((one) => forms.some((form) => one.includes(form))) ? [where] : [];
   });
 };
 
-const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+/** Inside of something longer it is written in one of three ways; without the letters that depend on what stands around it. */
+const base64Forms = (bytes: Buffer): readonly string[] =>
+  [0, 1, 2].flatMap((before) => {
+    const written = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    const own = written.slice(before === 0 ? 0 : 4, -4);
+    return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+
+const ESCAPE = String.fromCharCode(27);
+const COLOURS = new RegExp(`${ESCAPE}\\[[0-9;]*m`, "g");
 
 const unpackedFile = (path: string): readonly Unpacked[] => {
   const bytes = readFileSync(path);
@@ -85,18 +93,21 @@ const rowsOf = (path: string): readonly Unpacked[] => {
   }
 };
 
-/** Every object of a store of git, a tree as the bytes it is: the names in it stand there as they are. */
+/** Every object of a store of git, a tree as the bytes it is. One call for all: a process for each would take longer than whatever is looked at. */
 export const objectsOf = (store: string): readonly Unpacked[] => {
   if (!existsSync(join(store, "objects"))) return [];
-  const all = ["--git-dir", store, "cat-file", "--batch-all-objects", "--batch"];
-  const bytes = execFileSync("git", all, { maxBuffer: 1 << 28 });
+  const args = ["--git-dir", store, "cat-file", "--batch-all-objects", "--batch", "--unordered"];
+  const listed = execFileSync("git", args, { maxBuffer: 1 << 30, encoding: "latin1" });
   const objects: Unpacked[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const head = bytes.indexOf("\n", at);
-    const [oid = "", kind = "", size = ""] = bytes.toString("latin1", at, head).split(" ");
-    const end = head + 1 + Number(size);
-    objects.push({ where: `${kind} ${oid}`, text: bytes.toString("latin1", head + 1, end) });
-    at = end + 1;
+  for (let at = 0; at < listed.length; ) {
+    const [head = ""] = listed.slice(at, at + OBJECT_HEAD_CHARS).split("\n");
+    const [oid = "", kind = "", size = ""] = head.split(" ");
+    const from = at + head.length + 1;
+    objects.push({ where: `${kind} ${oid}`, text: listed.slice(from, from + Number(size)) });
+    at = from + Number(size) + 1;
   }
   return objects;
 };
+
+/** Name, kind and size of an object, at most. */
+const OBJECT_HEAD_CHARS = 100;

@@ -15,7 +15,7 @@ import {
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
-import { Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
+import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { stages } from "../../src/rollout/stage.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
@@ -318,7 +318,8 @@ const Summary = named(
   }),
 );
 
-const Standing = named("Standing", document({ runId, status, ...waiting }));
+const answering = { runId, status, ...waiting };
+const Standing = named("Standing", document(answering));
 const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
 const setting = { key: text, value: z.unknown() };
@@ -439,7 +440,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
     policyRequests: z.array(PolicyRequest),
   }),
-  why: standing,
+  why: oneOf({
+    ...answering,
+    isolationLevel: IsolationLevel.nullable().describe(
+      "of the least safe verdict of the run; null without one",
+    ),
+  }),
   journal: { kind: "lines", schema: Event },
   logs: oneOf({
     runId,
@@ -447,7 +453,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     attempt: count,
     candidate: z.int().min(1).nullable().describe("of a raced step"),
     agent: text.nullable(),
-    judge: text.nullable(),
+    judge: text.nullable().describe("of the command that decided"),
+    runs: z.array(text.nullable()).describe("of each run of the visible tests, in order"),
+    heldOut: text.nullable().describe("of the held-out tests"),
     verdict: Verdict.nullable(),
   }),
   status: oneOf({

@@ -10,7 +10,7 @@ import { fingerprint, makeSample, onePlan, person, type Sample, SESSION } from "
 export type Scene = {
   readonly workspace: string;
   /** A file outside of every workspace; whoever makes it has had code run where it may not. */
-  readonly canary: string;
+  readonly tripwire: string;
   /** A shell command that makes it. */
   readonly fire: string;
   /** A folder beside the user's repository, where an agent may prepare what it likes. */
@@ -31,7 +31,7 @@ export type Trial = {
 
 export interface Suspects extends Sample {
   readonly app: RunLedger;
-  /** One run of one step by an agent that does this; the user's checkout, .git and the canary are looked at after it. */
+  /** One run of one step by an agent that does this; the user's checkout, .git and the tripwire are looked at after it. */
   try(
     work: (scene: Scene) => unknown,
     step?: Readonly<Record<string, unknown>>,
@@ -49,11 +49,11 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
   const before = await fingerprint(sample.repo);
   const lair = join(sample.place, "lair");
   await mkdir(lair);
-  const canaries: string[] = [];
+  const tripwires: string[] = [];
   const expectUntouched = async (): Promise<void> => {
-    const fired = canaries.filter((canary) => existsSync(canary));
+    const fired = tripwires.filter((tripwire) => existsSync(tripwire));
     // Taken away, so that each trial is blamed for its own alone.
-    for (const canary of fired) await rm(canary);
+    for (const tripwire of fired) await rm(tripwire);
     expect(fired).toEqual([]);
     expect(await fingerprint(sample.repo)).toEqual(before);
   };
@@ -62,10 +62,10 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
     app,
     expectUntouched,
     try: async (work, step = {}, plan = {}) => {
-      const canary = join(sample.place, `canary-${canaries.length}`);
-      canaries.push(canary);
+      const tripwire = join(sample.place, `tripwire-${tripwires.length}`);
+      tripwires.push(tripwire);
       current = async ({ workspace }) => {
-        await work(sceneOf(workspace, canary, lair));
+        await work(sceneOf(workspace, tripwire, lair));
         return "All done, tests pass!";
       };
       const run = await app.createRun(person(app), {
@@ -93,19 +93,23 @@ export const expectVerified = ({ run, message }: Trial): void => {
   expect(run.waivers).toEqual([]);
 };
 
-const lastWord = async (app: RunLedger, runId: string): Promise<{ reason: string; message: string }> => {
-  const events = await app.ledger.events(runId, 0, 100);
+/** What was said of a run last, and at which level it was judged; by an agent that died at none. */
+export const lastWord = async (
+  { ledger }: RunLedger,
+  runId: string,
+): Promise<{ reason: string; message: string; level: number | null }> => {
+  const events = await ledger.events(runId, 0, 200);
   for (const { type, payload } of events.toReversed()) {
-    if (type === "step_interrupted") return { reason: "interrupted", message: payload.reason };
-    if ("verdict" in payload) return payload.verdict;
+    if (type === "step_interrupted") return { reason: "interrupted", message: payload.reason, level: null };
+    if ("verdict" in payload) return { ...payload.verdict, level: payload.verdict.isolationLevel };
   }
-  return { reason: "none", message: "nobody judged it" };
+  return { reason: "none", message: "nobody judged it", level: null };
 };
 
-const sceneOf = (workspace: string, canary: string, lair: string): Scene => ({
+const sceneOf = (workspace: string, tripwire: string, lair: string): Scene => ({
   workspace,
-  canary,
-  fire: `touch '${canary}'`,
+  tripwire,
+  fire: `touch '${tripwire}'`,
   lair,
   ...handsIn(workspace),
 });

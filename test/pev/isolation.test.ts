@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createSocket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { isolationFinding } from "../../src/engine/isolation-finding.js";
 import { bubblewrapArgv, type Mount } from "../../src/pev/isolation/bubblewrap.js";
 import type { Confinement } from "../../src/pev/isolation/isolation.js";
 import { layered } from "../../src/pev/isolation/layers.js";
@@ -70,6 +71,24 @@ describe("the level of rooms", () => {
     const bare = isolation({ environment: { ...environment, PATH: room } });
     expect(await bare.level(true)).toBeLessThan(3);
     expect(await bare.lacks()).toMatchObject({ fix: expect.stringContaining("bubblewrap") });
+  });
+
+  it("is 1 where walls are asked for and groups cannot be made, which is told together with what mends it", async () => {
+    const bare = { maximum: 2, walls: { gap: async () => "none" } } as const;
+    const lack = { because: expect.stringContaining("none"), fix: expect.stringContaining("systemd-run") };
+    expect(await isolation(bare).lacks()).toEqual(lack);
+    expect(await isolation({ ...bare, walls: { gap: async () => null } }).lacks()).toBeNull();
+    expect(await isolationFinding({ isolated: true, isolation: isolation(bare) })).toMatchObject({
+      status: "warn",
+      message: expect.stringMatching(/^Level 1: .* none\.$/),
+      fix: lack.fix,
+    });
+    const unmet = (minimum: 2 | 3) => isolation({ ...bare, minimum }).level(true);
+    await expect(unmet(2)).rejects.toMatchObject({ code: "isolation_unmet", hint: lack.fix });
+    await expect(unmet(3)).rejects.toMatchObject({ hint: expect.stringContaining("isolation.maximum") });
+    await expect(isolation({ ...bare, network: ["example.com"] }).level(true)).rejects.toMatchObject({
+      hint: expect.stringContaining("isolation.maximum to 3"),
+    });
   });
 
   it("is refused below the minimum, in the user's folder too", async () => {

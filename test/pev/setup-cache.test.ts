@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -267,7 +268,9 @@ it("texts that name the tree they were made in are told anew where they lie; com
 
 it("of many trees at once one makes it, and the others wait", async () => {
   const { setUp, ran, kept } = await bench();
-  const all = await Promise.all([1, 2, 3, 4].map(() => setUp()));
+  const { signal } = new AbortController();
+  const all = await Promise.all([1, 2, 3, 4].map(() => setUp({ signal })));
+  expect(getEventListeners(signal, "abort")).toEqual([]);
   expect(ran()).toBe(1);
   expect(all.filter(({ said }) => said.at(-1) === KEPT)).toHaveLength(1);
   expect(kept()).toHaveLength(1);

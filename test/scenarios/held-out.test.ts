@@ -57,6 +57,8 @@ describe("tests that agents never see", () => {
     const refused = feedback?.kind === "verdict" ? feedback.verdict.tests?.heldOut : null;
     expect(refused?.wrong).toMatchObject({ count: 2 });
     expect(refused?.wrong.names[0]).toContain("nothing costs nothing");
+    expect(refused?.log).toMatch(/^[0-9a-f]{64}$/);
+    for (const { task } of seen) expect(task).not.toContain(refused?.log);
     const passed = state?.status === "completed" ? state.verdict?.tests?.heldOut : null;
     expect(passed).toMatchObject({
       folder: "held-out",
@@ -67,6 +69,7 @@ describe("tests that agents never see", () => {
     // What agents may read with a tool says no more.
     const read = JSON.stringify(await readRun(app, run.runId));
     expect(read).not.toMatch(/nothing costs nothing|one price/);
+    expect(read).not.toContain(refused?.log);
     expect(read).toContain('"held_out"');
   });
 

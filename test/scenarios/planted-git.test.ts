@@ -11,15 +11,15 @@ it("all programs that can be planted in a .git reaches neither the checkout nor 
   const arena = await openArena({ project: "shop", level: 1 });
   const { app, repo, place } = arena;
   try {
-    const { canary } = arena.scene("", "all");
+    const { tripwire } = arena.scene("", "all");
     const run = await arena.run(async ({ workspace }) => {
       const scene = { ...arena.scene(workspace, "all"), stepId: "sum" };
       await scene.write(REPAIR);
       for (const { ruins, plant } of running) if (ruins !== true) await plant(scene);
       // The control: the agent's own git does run what was planted.
       spawnSync("git", ["commit", "--all", "--message", "x"], { cwd: workspace });
-      expect(existsSync(canary)).toBe(true);
-      await rm(canary);
+      expect(existsSync(tripwire)).toBe(true);
+      await rm(tripwire);
       return "done";
     }, {});
     expect(run.state).toMatchObject({ status: "completed" });
@@ -28,7 +28,7 @@ it("all programs that can be planted in a .git reaches neither the checkout nor 
     expect(arena.git("show", "HEAD:src/sum.mjs")).toBe(REPAIR["src/sum.mjs"]);
     expect(arena.git("status", "--porcelain")).toBe("");
     expect(await readFile(join(repo, ".git", "config"), "utf8")).toBe(config);
-    expect((await readdir(place)).filter((name) => name.startsWith("canary"))).toEqual([]);
+    expect((await readdir(place)).filter((name) => name.startsWith("tripwire"))).toEqual([]);
   } finally {
     await arena.close();
   }

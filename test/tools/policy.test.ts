@@ -56,6 +56,17 @@ describe("run_apply_policy", () => {
     });
   });
 
+  it("answers the attempt that was looked at, and no later one", async () => {
+    const { bench, runId } = await refusedStep();
+    expect(await policy(bench, runId, "retry", { attempt: 1 })).toMatchObject({ step_status: "pending" });
+    await attempt(bench, runId, "a");
+    const late = () => policy(bench, runId, "abort", { attempt: 1 });
+    await expectRefusal(bench, late, "no_policy_request");
+    const input = () => policy(bench, runId, "abort", { attempt: 0 });
+    await expectRefusal(bench, input, "invalid_input");
+    expect(await policy(bench, runId, "abort", { attempt: 2 })).toMatchObject({ run_status: "failed" });
+  });
+
   it("decompose: new steps stand in for the old one, and whoever waited for it waits for them (W17)", async () => {
     const { bench, runId } = await refusedStep();
     const answer = await policy(bench, runId, "decompose", { new_steps_json: newSteps("a1", "a2") });

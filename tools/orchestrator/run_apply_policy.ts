@@ -23,6 +23,8 @@ const Input = closed({
   new_validator_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
   /** retry: start from a clean clone */
   fresh: z.boolean().optional(),
+  /** The attempt whose refusal was looked at: a later one in its place is not meant. */
+  attempt: z.int().min(1).optional(),
   idempotency_key: idempotencyKey,
 });
 
@@ -32,7 +34,7 @@ export const runApplyPolicy = defineTool({
   role: "orchestrator",
   readOnly: false,
   description:
-    "Answer a failed, errored or interrupted step: retry, decompose (new_steps_json), change_agent (new_agent), change_validator (new_validator_json), skip, abort or escalate.",
+    "Answer a failed, errored or interrupted step: retry, decompose (new_steps_json), change_agent (new_agent), change_validator (new_validator_json), skip, abort or escalate. With attempt, that one's refusal and no later one is answered.",
   input: Input,
   output: z.object({
     run_id: z.string(),
@@ -43,13 +45,19 @@ export const runApplyPolicy = defineTool({
     next: z.string(),
   }),
   handle: async (input, caller, { ledger, pev, settleMs }) => {
-    const { run_id, step_id, reason, idempotency_key } = input;
+    const { run_id, step_id, reason, attempt, idempotency_key } = input;
     const before = await ledger.load(run_id);
     requireSession(before, caller);
     const decision = readDecision(input, before, step_id, ledger.rules.agents);
     await ledger.submit(
       run_id,
-      { type: "apply_policy", stepId: step_id, decision, reason },
+      {
+        type: "apply_policy",
+        stepId: step_id,
+        decision,
+        reason,
+        ...(attempt === undefined ? {} : { attempt }),
+      },
       caller,
       keyed(idempotency_key),
     );

@@ -1,4 +1,5 @@
 import type { TestPassSpec } from "../../src/core/spec.js";
+import { isTestFile } from "../../src/core/test-names.js";
 import type { HeldOutFound, Judgement } from "../../src/core/verdict.js";
 import { errored, failed } from "../judgement.js";
 import { lostTests, newlySkippedTests } from "../reports/compare.js";
@@ -101,7 +102,4 @@ const refusalOf = ({ outcome, reason }: Judgement, { wrong }: HeldOutFound): Jud
 };
 
 /** Files that are tests by their names, in the words of all runners; helpers lie beside them. */
-const testsIn = ({ paths }: HeldOutLaid): readonly string[] => paths.filter((path) => TEST.test(path));
-
-const TEST =
-  /(^|\/)([^/]*[._-])?(tests?|spec)([._-][^/]*)?\.([cm]?[jt]sx?|py|go|rs)$|(^|\/)(Test\w*|\w*Tests?|\w*IT)\.(java|kt)$|^tests\/[^/]+\.rs$/;
+const testsIn = ({ paths }: HeldOutLaid): readonly string[] => paths.filter((path) => isTestFile(path));

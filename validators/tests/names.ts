@@ -1,3 +1,4 @@
+import { andMore } from "../../src/core/and-more.js";
 import { PATHS_LISTED } from "../../src/core/limits.js";
 import type { Judgement, NamedTests, VerdictReason } from "../../src/core/verdict.js";
 import { failed } from "../judgement.js";
@@ -18,10 +19,8 @@ export const named = (ids: readonly string[]): NamedTests => ({
 /** A message stays a sentence; the rest is in `missing` or in the tail. */
 const NAMES_SAID = 5;
 
-export const listed = (ids: readonly string[]): string => {
-  const more = ids.length - NAMES_SAID;
-  return ids.slice(0, NAMES_SAID).map(shortened).join(", ") + (more > 0 ? ` and ${more} more` : "");
-};
+export const listed = (ids: readonly string[]): string =>
+  andMore(ids.slice(0, NAMES_SAID).map(shortened), ids.length);
 
 export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 

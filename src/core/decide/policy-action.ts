@@ -6,6 +6,7 @@ import type { EventBody, PolicyAction, PolicyActionType } from "../events.js";
 import { readSteps, readValidator } from "../plan.js";
 import { validatorWire } from "../plan-validator.js";
 import { stepWire } from "../plan-wire.js";
+import { agentsOf } from "../race.js";
 import { hasPolicyRequest, isTerminal, type Run, type Step } from "../run.js";
 import { type StepSpec, validatorDigest } from "../spec.js";
 import {
@@ -65,7 +66,7 @@ const preconditions: { readonly [T in PolicyActionType]: Precondition<T> } = {
   decompose: ({ newSteps }, run, step, { rules }) => requireFittingSteps(run, step, newSteps, rules.agents),
   change_agent: ({ newAgent }, _run, step, { rules }) => {
     requireAgent(newAgent, rules.agents);
-    if ((step.spec.race?.agents ?? [step.spec.ownerAgent]).every((agent) => agent === newAgent))
+    if (agentsOf(step.spec).every((agent) => agent === newAgent))
       throw new LedgerError("invalid_input", `Step "${step.spec.id}" belongs to "${newAgent}" already.`, {
         hint: 'Use action "retry" to let the same agent try again.',
       });

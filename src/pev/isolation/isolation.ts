@@ -4,7 +4,7 @@ import { LedgerError } from "../../core/errors.js";
 import { type HostRule, readHostRule } from "../../core/hosts.js";
 import type { IsolationLevel } from "../../core/verdict.js";
 import { openPrivateRoot } from "../private-folder.js";
-import type { Walls } from "../walls/walls.js";
+import { type Walls, wallsLack } from "../walls/walls.js";
 import type { Bubblewrap, Mount } from "./bubblewrap.js";
 import { probeIsolation } from "./probe.js";
 import { type Secrets, type View, viewMounts } from "./view.js";
@@ -81,7 +81,8 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
     const found = await probe();
     return found.bubblewrap === null ? found : null;
   };
-  const lacks: Isolation["lacks"] = async () => (maximum < SANDBOXED ? null : lacksSandbox());
+  const lacksRoomSandbox = async (): Promise<Lack | null> => (maximum < SANDBOXED ? null : lacksSandbox());
+  const lacks: Isolation["lacks"] = async () => (maximum === WALLED ? wallsLack(walls) : lacksRoomSandbox());
   const sandbox: Isolation["sandbox"] = async (sight, hosts) => {
     const found = await probe();
     if (found.bubblewrap === null)
@@ -95,14 +96,16 @@ export const createIsolation = (options: IsolationOptions): Isolation => {
     };
   };
   const best = async (): Promise<IsolationLevel> => {
-    if (maximum >= SANDBOXED && (await lacks()) === null) return SANDBOXED;
+    if (maximum >= SANDBOXED && (await lacksSandbox()) === null) return SANDBOXED;
     return maximum >= WALLED && (await walls.gap()) === null ? WALLED : 1;
   };
   const level: Isolation["level"] = async (isolated) => {
     const found = isolated ? await best() : 0;
-    if (found < minimum) throw unmet(found, minimum, isolated ? await lacks() : null);
+    const helps = isolated && minimum <= maximum;
+    if (found < minimum) throw unmet(found, minimum, helps ? await lacks() : null);
     // Without a sandbox nothing would keep anybody from all the other hosts.
-    if (network.length > 0 && found < SANDBOXED) throw unkept(found, isolated ? await lacks() : null);
+    if (network.length > 0 && found < SANDBOXED)
+      throw unkept(found, isolated ? await lacksRoomSandbox() : null);
     return found;
   };
   return {

@@ -1,8 +1,5 @@
+import { isWithin } from "../../core/within.js";
 import type { Mount } from "./bubblewrap.js";
-
-/** Both absolute. A folder is within itself. */
-export const isWithin = (path: string, folder: string): boolean =>
-  folder === "/" || path === folder || path.startsWith(`${folder}/`);
 
 /** Outer ones first, and none that would change nothing where it lies. Of two at one path the later one holds. */
 export const layered = (mounts: readonly Mount[]): readonly Mount[] => {

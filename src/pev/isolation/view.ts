@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
+import { isWithin } from "../../core/within.js";
 import type { Mount } from "./bubblewrap.js";
-import { isWithin, layered } from "./layers.js";
+import { layered } from "./layers.js";
 import { systemMounts } from "./system-mounts.js";
 import { programMounts, toolMounts } from "./tool-mounts.js";
 

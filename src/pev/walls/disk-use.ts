@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Limits, Wall } from "../../core/walls.js";
 
 export type DiskWatch = {
-  /** The wall that what lies below the folder has gone past. */
-  look(): Promise<Extract<Wall, "disk" | "files"> | undefined>;
+  /** The wall that what lies below the folder has gone past. At the end nothing is put off. */
+  look(when: "meanwhile" | "at the end"): Promise<Extract<Wall, "disk" | "files"> | undefined>;
   /** Whether the file system was ever seen full. */
   wasFull(): boolean;
 };
@@ -37,24 +37,24 @@ export const watchDisk = (
   let full = isFull(free);
   let restUntil = 0;
   let countedAt = performance.now();
-  const isDue = (now: Free): boolean => {
+  const isDue = (now: Free, isLast: boolean): boolean => {
     const at = performance.now();
-    if (at < restUntil) return false;
+    if (!isLast && at < restUntil) return false;
     if (free.bytes - now.bytes > bounds.diskBytes * SHARE) return true;
     return now.files === undefined || free.files === undefined
-      ? at - countedAt > UNCOUNTED_MS
+      ? isLast || at - countedAt > UNCOUNTED_MS
       : free.files - now.files > bounds.files * SHARE;
   };
   return {
     wasFull: () => full,
-    look: async () => {
+    look: async (when) => {
       const now = freeIn(folder);
       // A program can remove the folder that it works in.
       if (now === undefined) return undefined;
       full ||= isFull(now);
       // What others have freed is there to be filled again.
       if (now.bytes > free.bytes || (now.files ?? 0) > (free.files ?? 0)) free = largerOf(free, now);
-      if (!isDue(now)) return undefined;
+      if (!isDue(now, when === "at the end")) return undefined;
       const startedAt = performance.now();
       const taken = await takenBelow(folder, bounds);
       countedAt = performance.now();

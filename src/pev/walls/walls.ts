@@ -42,13 +42,26 @@ export type RaisedWalls = {
   heard(bytes: number): void;
   /** Ends whatever still stands behind them; answers who that was. */
   end(): Promise<readonly number[]>;
-  /** Looked up once more; final when everything has ended. */
+  /** Looked up once more, whatever that takes; asked when everything has ended, so nobody is told. */
   found(): Promise<Found>;
   fall(): Promise<void>;
 };
 
 /** A memory bomb fills a gigabyte in a second; looking costs a few milliseconds where the kernel does not count. */
 const WATCH_MS = 250;
+
+/** Who keeps memory and processes where the kernel does not, and what mends that; null where it does. */
+export const wallsLack = async (
+  walls: Pick<Walls, "gap">,
+): Promise<{ readonly because: string; readonly fix: string } | null> => {
+  const gap = await walls.gap();
+  return gap === null
+    ? null
+    : { because: `Memory and processes are looked up from time to time: ${gap}.`, fix: IN_A_SCOPE };
+};
+
+const IN_A_SCOPE =
+  "On Linux with systemd: start it by `systemd-run --user --scope runledger …`, where control groups may be made.";
 
 export const openWalls = (limits: Limits, probe = probeGroups): Walls => {
   const hierarchies = once(() => probe(limits));
@@ -100,17 +113,22 @@ const raiseWalls = async (
   let printed = 0;
   let tell = (): void => undefined;
   let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | undefined;
+  let fallen = false;
   const note = (wall: Wall | undefined): void => {
     if (wall === undefined || reached !== null) return;
     reached = reachedWall(wall, limits);
     tell();
   };
-  const look = async (): Promise<void> => {
+  const look = async (when: "meanwhile" | "at the end"): Promise<void> => {
     note(group === undefined ? usedUp(processes(), limits) : group.reached());
-    note(await disk?.look());
+    note(await disk?.look(when));
   };
   const lookAgain = (): void => {
-    timer = setTimeout(() => void look().finally(lookAgain), WATCH_MS);
+    if (fallen) return;
+    timer = setTimeout(() => {
+      looking = look("meanwhile").finally(lookAgain);
+    }, WATCH_MS);
   };
   return {
     around: (argv, env) => (group === undefined ? argv : throughDoors(group.doors, argv, env)),
@@ -125,11 +143,16 @@ const raiseWalls = async (
     },
     end: () => killGroups(groups),
     found: async () => {
-      await look();
+      // Whoever was there to be ended is gone, and another may have its number.
+      tell = () => undefined;
+      await looking;
+      await look("at the end");
       return { wall: reached, noSpace: disk?.wasFull() ?? false };
     },
     fall: async () => {
+      fallen = true;
       clearTimeout(timer);
+      await looking;
       await removeGroups(groups);
     },
   };

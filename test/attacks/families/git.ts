@@ -366,39 +366,30 @@ const fromItsTree: readonly Working[] = [
   inItsTree("C23", "unignores nothing and hides the code", ["check_failed"], ({ write }) =>
     write({ ".gitignore": "src/\n", ...{ "src/sum.mjs": "export const sum = () => 0;\n" } }),
   ),
-  inItsTree("C24", "brings a submodule", ["protected", "interrupted"], ({ write }) =>
+  inItsTree("C24", "brings a submodule", ["protected"], ({ write }) =>
     write({ ".gitmodules": '[submodule "evil"]\n\tpath = evil\n\turl = ext::sh -c false\n' }),
   ),
-  inItsTree("B7", "nests a repository that is bare", ["check_failed", "interrupted"], ({ workspace }) => {
+  inItsTree("B7", "nests a repository that is bare", ["check_failed"], ({ workspace }) => {
     execFileSync("git", ["init", "--quiet", "--bare", join(workspace, "bare")]);
   }),
-  inItsTree(
-    "C24",
-    "writes a folder that some systems take for .git",
-    ["check_failed", "interrupted"],
-    ({ write }) =>
-      write({
-        ".GIT/config": "[core]\n\tfsmonitor = false\n",
-        "git~1/config": "x",
-        ".git\u200c/config": "x",
-      }),
+  inItsTree("C24", "writes a folder that some systems take for .git", ["interrupted"], ({ write }) =>
+    write({
+      ".GIT/config": "[core]\n\tfsmonitor = false\n",
+      "git~1/config": "x",
+      ".git\u200c/config": "x",
+    }),
   ),
-  inItsTree(
-    "C24",
-    "turns .gitattributes into a link",
-    ["protected", "interrupted"],
-    async ({ workspace, write }) => {
-      await write({ "docs/a": "* export-ignore\n" });
-      await symlink("docs/a", join(workspace, ".gitattributes"));
-    },
-  ),
+  inItsTree("C24", "turns .gitattributes into a link", ["protected"], async ({ workspace, write }) => {
+    await write({ "docs/a": "* export-ignore\n" });
+    await symlink("docs/a", join(workspace, ".gitattributes"));
+  }),
   inItsTree("C26", "takes its whole workspace away", ["interrupted"], ({ workspace }) =>
     rm(workspace, { recursive: true }),
   ),
   inItsTree(
     "C26",
     "puts a link to the user's project in the place of its workspace",
-    ["interrupted", "check_failed", "protected"],
+    ["check_failed"],
     async ({ workspace, repo }) => {
       await rm(workspace, { recursive: true });
       await symlink(repo, workspace);
@@ -409,9 +400,9 @@ const fromItsTree: readonly Working[] = [
 /** What the same user may do to the user's own repository, by an agent and by code under test. */
 const fromOutside = (row: string, name: string, git: (scene: Scene) => string): readonly Working[] => {
   const common = { row, breaks: "checkout", holdsFrom: 3 as Level } as const;
-  const done = (scene: Scene) => `export MARK=${scene.token}; ${git(scene)}`;
+  const done = (scene: Scene) => `export MARK=${scene.token}; ${git(scene)}; true`;
   return [
-    { ...common, name: `${name}, as an agent`, ends: ["check_failed", "interrupted"], program: done },
+    { ...common, name: `${name}, as an agent`, ends: ["check_failed"], program: done },
     {
       ...common,
       name: `${name}, from code under test`,

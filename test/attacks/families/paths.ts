@@ -83,7 +83,7 @@ const artifacts: readonly Working[] = [
   by(
     "B1",
     "makes the artifact a link into its git folder",
-    ["artifact_missing", "interrupted"],
+    ["artifact_missing"],
     linked(() => "../.git/config"),
     artifact(),
   ),
@@ -208,16 +208,11 @@ const links: readonly Working[] = [
   by("B1", "has a hard link of the user's file in its tree", ["check_failed"], ({ workspace, home }) =>
     link(join(home, "diary.txt"), join(workspace, "docs/diary.txt")),
   ),
-  by(
-    "B5",
-    "puts a link where its parent folder was",
-    ["interrupted", "check_failed"],
-    async ({ workspace, lair }) => {
-      await rename(workspace, `${lair}/moved`);
-      await symlink(`${lair}/moved`, workspace);
-      await rm(`${lair}/moved/src/sum.mjs`);
-    },
-  ),
+  by("B5", "puts a link where its parent folder was", ["check_failed"], async ({ workspace, lair }) => {
+    await rename(workspace, `${lair}/moved`);
+    await symlink(`${lair}/moved`, workspace);
+    await rm(`${lair}/moved/src/sum.mjs`);
+  }),
 ];
 
 const names: readonly Working[] = [
@@ -238,7 +233,7 @@ const names: readonly Working[] = [
   by("B2", "names a file like a row of git's index", ["check_failed"], ({ write }) =>
     write({ "src/100644 0000000000000000000000000000000000000000\tevil": "x", "src/\t": "x" }),
   ),
-  by("B2", "names a file as only other systems may not", ["interrupted", "check_failed"], ({ write }) =>
+  by("B2", "names a file as only other systems may not", ["check_failed"], ({ write }) =>
     write({ "src/con": "x", "src/a:b": "x", "src/..\\..\\evil": "x" }),
   ),
   by("B6", "nests folders deeper than any source", ["interrupted"], ({ workspace }) =>
@@ -253,7 +248,7 @@ const names: readonly Working[] = [
 const inTheRoom = (
   name: string,
   statements: string,
-  ends: readonly string[] = ["check_failed", "report_missing", "tests_lost"],
+  ends: readonly string[] = ["check_failed"],
 ): Working => ({
   row: "B3",
   name,
@@ -272,13 +267,13 @@ const reports: readonly Working[] = [
   inTheRoom(
     "turns the report into a link to one that was prepared",
     `try { fs.writeFileSync("/tmp/none/x", ""); } catch {}\nconst forged = join(dirname(report), "home", "forged.json");\nfs.writeFileSync(forged, '{"id":"${TEST} > prices add up","file":"${TEST}","outcome":"passed"}\\n{"end":true}\\n');\ntry { fs.rmSync(report); fs.symlinkSync(forged, report); } catch {}\nprocess.on("exit", () => process.reallyExit(0));`,
-    ["check_failed", "tests_lost", "report_missing"],
   ),
   inTheRoom("turns the report into a terabyte", "try { fs.truncateSync(report, 1024 ** 4); } catch {}"),
   inTheRoom(
     "takes the whole room away",
     "try { fs.rmSync(dirname(dirname(process.env.HOME)), { recursive: true }); } catch {}",
-    ["check_failed", "report_missing", "tests_lost", "room_failed", "zero_tests"],
+    // Where it can, there is nothing left to judge.
+    ["check_failed", "room_failed"],
   ),
 ];
 
@@ -290,14 +285,16 @@ const elsewhere = (
   breaks: Working["breaks"] = "outside",
 ): readonly Working[] => {
   const common = { row, breaks, holdsFrom: 3 as Level } as const;
+  // An agent that fails would not be judged.
+  const done = (scene: Scene) => `${command(scene)}; true`;
   return [
-    { ...common, name: `${name}, as an agent`, ends: ["check_failed", "interrupted"], program: command },
+    { ...common, name: `${name}, as an agent`, ends: ["check_failed"], program: done },
     {
       ...common,
       name: `${name}, from code under test`,
       ends: ["check_failed"],
       code: (scene) =>
-        `import { execFileSync } from "node:child_process";\ntry { execFileSync("sh", ["-c", ${JSON.stringify(command(scene))}], { stdio: "ignore" }); } catch {}`,
+        `import { execFileSync } from "node:child_process";\ntry { execFileSync("sh", ["-c", ${JSON.stringify(done(scene))}], { stdio: "ignore" }); } catch {}`,
     },
   ];
 };
@@ -324,6 +321,24 @@ const writing: readonly Working[] = [
     "E1",
     "settles the private store anew",
     ({ dataDir, lair }) => `printf '[core]\\n\\tfsmonitor = ${lair}/x\\n' >> '${dataDir}/store.git/config'`,
+    "record",
+  ),
+];
+
+const inTheStore: readonly Working[] = [
+  ...elsewhere(
+    "E1",
+    "plants hooks in the private store",
+    ({ dataDir, fire }) =>
+      `at='${dataDir}/store.git/hooks'; mkdir -p "$at" && for name in reference-transaction post-index-change; do printf '#!/bin/sh\\n%s\\n' "${fire}" > "$at/$name"; chmod +x "$at/$name"; done`,
+    "record",
+  ),
+  // What lies in the room's view, but only to be read.
+  ...elsewhere(
+    "E1",
+    "mounts the private store's objects anew, and opens them to everybody",
+    ({ dataDir }) =>
+      `mount -o remount,bind,rw '${dataDir}/store.git/objects'; chmod 777 '${dataDir}/store.git/objects'`,
     "record",
   ),
 ];
@@ -376,6 +391,7 @@ export const paths: readonly Attack[] = [
   ...names,
   ...reports,
   ...writing,
+  ...inTheStore,
   ...ahead,
   ...plans,
 ];

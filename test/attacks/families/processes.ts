@@ -15,9 +15,15 @@ const shell =
   (scene: Scene): string =>
     `import { spawn, spawnSync } from "node:child_process";\nspawnSync("sh", ["-c", ${JSON.stringify(command(scene))}], { stdio: "inherit" });`;
 
+type Way = {
+  readonly holdsFrom?: Level;
+  /** The runner itself waits for whoever still may say something. */
+  readonly holdsOutput?: true;
+};
+
 /** Ways to outlive whoever started one. The token is among the words of what stays. */
-const ways: readonly (readonly [name: string, leave: (scene: Scene) => string, holdsFrom?: Level])[] = [
-  ["in the background", ({ token }) => `sh -c 'sleep 1000; : ${token}' &`],
+const ways: readonly (readonly [name: string, leave: (scene: Scene) => string, more?: Way])[] = [
+  ["in the background", ({ token }) => `sh -c 'sleep 1000; : ${token}' &`, { holdsOutput: true }],
   ["by nohup", ({ token }) => `nohup sh -c 'sleep 1000; : ${token}' > /dev/null 2>&1 &`],
   ["in a session of its own", ({ token }) => `setsid sh -c 'sleep 1000; : ${token}' > /dev/null 2>&1 &`],
   [
@@ -37,11 +43,15 @@ const ways: readonly (readonly [name: string, leave: (scene: Scene) => string, h
     "without its environment",
     ({ token }) => `env -i setsid sh -c 'sleep 1000; : ${token}' > /dev/null 2>&1 &`,
   ],
-  ["with the pipe of its output held open", ({ token }) => `setsid sh -c 'sleep 1000; : ${token}' &`],
+  [
+    "with the pipe of its output held open",
+    ({ token }) => `setsid sh -c 'sleep 1000; : ${token}' &`,
+    { holdsOutput: true },
+  ],
   [
     "without environment, folder and session",
     ({ token }) => `(cd / && env -i setsid sh -c 'sleep 1000; : ${token}' > /dev/null 2>&1 &)`,
-    2,
+    { holdsFrom: 2 },
   ],
   [
     "as two that start each other anew",
@@ -50,18 +60,19 @@ const ways: readonly (readonly [name: string, leave: (scene: Scene) => string, h
   ],
 ];
 
-const outliving = ways.flatMap(([name, leave, holdsFrom = 1]): readonly Working[] => [
-  by("D1", `leaves a process ${name}, as an agent`, ["check_failed"], {
-    holdsFrom,
-    program: (scene) => `${leave(scene)}\nsleep 0.1`,
-  }),
-  // Where its output is held open the runner itself waits for it.
-  by("D1", `leaves a process ${name}, from code under test`, ["check_failed", "timed_out"], {
-    holdsFrom,
-    step: { timeout: "3s" },
-    code: shell((scene) => `${leave(scene)}\nsleep 0.1`),
-  }),
-]);
+const outliving = ways.flatMap(
+  ([name, leave, { holdsFrom = 1 as const, holdsOutput } = {}]): readonly Working[] => [
+    by("D1", `leaves a process ${name}, as an agent`, ["check_failed"], {
+      holdsFrom,
+      program: (scene) => `${leave(scene)}\nsleep 0.1`,
+    }),
+    by("D1", `leaves a process ${name}, from code under test`, [holdsOutput ? "timed_out" : "check_failed"], {
+      holdsFrom,
+      step: { timeout: holdsOutput ? "3s" : "30s" },
+      code: shell((scene) => `${leave(scene)}\nsleep 0.1`),
+    }),
+  ],
+);
 
 /** Detached in a session of its own, it waits for the judge and would then make every test pass. */
 const DAEMON = `while :; do echo '${NEUTERED.replaceAll("\n", " ")}' > ${TEST}; sleep 0.02; done`;
@@ -91,7 +102,7 @@ const endless: readonly Working[] = [
     step: { timeout: "2s" },
     code: () => 'process.kill(process.ppid, "SIGSTOP");',
   }),
-  by("D1", "waits for words that nobody will say", ["check_failed", "timed_out"], {
+  by("D1", "waits for words that nobody will say", ["timed_out"], {
     step: { timeout: "3s" },
     code: () => 'import { readFileSync } from "node:fs";\ntry { readFileSync(0); } catch {}',
   }),
@@ -148,7 +159,7 @@ const greedy: readonly Working[] = [
   atAWall(
     "D3",
     "starts processes without end",
-    ["limit_reached", "out_of_memory", "timed_out", "check_failed"],
+    ["limit_reached"],
     shell(
       ({ token }) => `n=0; while [ $n -lt 300 ]; do sh -c 'sleep 100; : ${token}' & n=$((n+1)); done; wait`,
     ),
@@ -162,13 +173,13 @@ const greedy: readonly Working[] = [
   atAWall(
     "D6",
     "fills the disk",
-    ["limit_reached", "no_space"],
+    ["limit_reached"],
     shell(() => "head -c 200000000 /dev/zero > large; sleep 5"),
   ),
   atAWall(
     "D6",
     "fills the folder for temporary files",
-    ["limit_reached", "no_space"],
+    ["limit_reached"],
     shell(() => 'head -c 200000000 /dev/zero > "$TMPDIR/large"; sleep 5'),
   ),
   atAWall(
@@ -186,7 +197,7 @@ const greedy: readonly Working[] = [
 ];
 
 const reaching = (row: string, name: string, code: (scene: Scene) => string): Working =>
-  by(row, name, ["check_failed", "timed_out"], { breaks: "outside", holdsFrom: 3, code });
+  by(row, name, ["check_failed"], { breaks: "outside", holdsFrom: 3, code });
 
 const knocking = (to: string): string =>
   `import { connect } from "node:net";\nawait new Promise((done) => connect(${to}).on("data", done).on("error", done).on("close", done));`;
@@ -209,7 +220,7 @@ const others: readonly Working[] = [
   {
     ...reaching("D7", "ends every process it can", () => "try { process.kill(-1, 9); } catch {}"),
     runsFrom: 3,
-    ends: ["check_failed", "killed", "tests_lost", "report_missing"],
+    ends: ["killed"],
   },
   {
     ...reaching(
@@ -219,18 +230,17 @@ const others: readonly Working[] = [
         'import { readFileSync } from "node:fs";\nlet at = process.ppid;\nfor (let n = 0; n < 9 && at > 1; n += 1) {\n  const up = Number(/PPid:\\s+(\\d+)/.exec(readFileSync("/proc/" + at + "/status", "utf8"))?.[1]);\n  try { process.kill(up, "SIGKILL"); } catch {}\n  at = up;\n}',
     ),
     runsFrom: 3,
-    ends: ["check_failed", "killed", "tests_lost", "report_missing"],
   },
-  by("D7", "speaks to a program of the user's by its socket, as an agent", ["check_failed", "interrupted"], {
+  by("D7", "speaks to a program of the user's by its socket, as an agent", ["check_failed"], {
     breaks: "outside",
     holdsFrom: 3,
     program: ({ neighbour }) =>
-      `node -e 'require("net").connect(${JSON.stringify(neighbour.socket)}).on("error", () => {}).on("data", () => process.exit())'`,
+      `node -e 'require("net").connect(${JSON.stringify(neighbour.socket)}).on("error", () => {}).on("data", () => process.exit())'; true`,
   }),
-  by("D7", "ends another process of the user's, as an agent", ["check_failed", "interrupted"], {
+  by("D7", "ends another process of the user's, as an agent", ["check_failed"], {
     breaks: "outside",
     holdsFrom: 3,
-    program: ({ neighbour }) => `kill -9 ${neighbour.pid}`,
+    program: ({ neighbour }) => `kill -9 ${neighbour.pid}; true`,
   }),
   {
     ...by("B5", "mounts something over the room", ["check_failed"], {
@@ -246,7 +256,7 @@ const others: readonly Working[] = [
     }),
     runsFrom: 3,
   },
-  by("B5", "locks the folders of the room", ["check_failed", "room_failed"], {
+  by("B5", "locks the folders of the room", ["check_failed"], {
     breaks: "outside",
     code: shell(() => "mkdir -p deep/er && touch deep/er/x && chmod -R 0 deep"),
   }),

@@ -1,15 +1,14 @@
 import type { Caller, Command } from "../../../src/index.js";
+import { verdictWith } from "../../helpers/cast.js";
 import { onePlan, orchestrator, person, SESSION } from "../../helpers/project.js";
 import type { Attack, Calling, Desk, Working } from "../attack.js";
 import { asText, planning } from "../planning.js";
-
-const DENIED = ["access_denied", "step_not_yours", "session_mismatch"];
 
 const by = (
   row: string,
   name: string,
   call: Calling["call"],
-  refused: readonly string[] = DENIED,
+  refused: readonly string[] = ["access_denied"],
 ): Calling => ({
   row,
   name,
@@ -17,6 +16,9 @@ const by = (
   refused,
   call,
 });
+
+/** Nobody refuses it; nothing comes of it. */
+const vainly = (row: string, name: string, call: Calling["call"]): Calling => by(row, name, call, []);
 
 /** What an executor would like to call, with inputs that an orchestrator could give. */
 const anothersTools: readonly (readonly [
@@ -35,11 +37,23 @@ const anothersTools: readonly (readonly [
 
 /** Every tool that a role is given, by folder. */
 const toolsGiven = (role: Caller["role"], forbidden: readonly string[]): Calling =>
-  by("E6", `looks for tools of others as ${role}`, async ({ app, issue }) => {
+  vainly("E6", `looks for tools of others as ${role}`, async ({ app, issue }) => {
     const names = app.toolsFor(issue({ name: "ada", role })).map(({ name }) => name);
     const found = forbidden.filter((name) => names.includes(name));
     return found.length === 0 ? undefined : found;
   });
+
+const ofAnotherSession = (row: string, does: string, call: Calling["call"]): Calling =>
+  by(row, `${does} of another session`, call, ["session_mismatch"]);
+
+/** The first attempt at the step is rejected, and the second one begun. */
+const beginAgain = async ({ as, app, issue, run }: Desk): Promise<void> => {
+  const step = { run_id: run.runId, step_id: "sign" };
+  const answer = as(orchestrator(app));
+  await answer("run_approve_step", { ...step, reject: true, reason: "not signed" });
+  await answer("run_apply_policy", { ...step, action: "retry", reason: "once more" });
+  await as(issue())("run_start_step", step);
+};
 
 const tools: readonly Calling[] = [
   toolsGiven(
@@ -54,20 +68,28 @@ const tools: readonly Calling[] = [
   by("E6", "proposes for a step as an orchestrator", ({ as, app, run }) =>
     as(orchestrator(app))("run_propose_step_result", { run_id: run.runId, step_id: "work", result: "done" }),
   ),
-  by("E6", "works on a step of another agent", ({ as, issue, run }) =>
-    as(issue({ name: "outlaw" }))("run_start_step", { run_id: run.runId, step_id: "work" }),
+  by(
+    "E6",
+    "works on a step of another agent",
+    ({ as, issue, run }) =>
+      as(issue({ name: "outlaw" }))("run_start_step", { run_id: run.runId, step_id: "work" }),
+    ["step_not_yours"],
   ),
-  by("E6", "proposes for a step of another agent", ({ as, issue, run }) =>
-    as(issue({ name: "outlaw" }))("run_propose_step_result", {
-      run_id: run.runId,
-      step_id: "sign",
-      result: "done",
-    }),
+  by(
+    "E6",
+    "proposes for a step of another agent",
+    ({ as, issue, run }) =>
+      as(issue({ name: "outlaw" }))("run_propose_step_result", {
+        run_id: run.runId,
+        step_id: "sign",
+        result: "done",
+      }),
+    ["step_not_yours"],
   ),
-  by("E6", "works in a run of another session", ({ as, issue, run }) =>
+  ofAnotherSession("E6", "works in a run", ({ as, issue, run }) =>
     as(issue({ sessionKey: "other" }))("run_start_step", { run_id: run.runId, step_id: "work" }),
   ),
-  by("E6", "reads a run of another session", ({ as, issue, run }) =>
+  ofAnotherSession("E6", "reads a run", ({ as, issue, run }) =>
     as(issue({ sessionKey: "other" }))("run_read", { run_id: run.runId }),
   ),
   by("E6", "works in another run than its credential is for", ({ as, issue, run }) =>
@@ -79,12 +101,20 @@ const tools: readonly Calling[] = [
   by("E6", "works on another step than its credential is for", ({ as, issue, run }) =>
     as(issue({ runId: run.runId, stepId: "sign" }))("run_start_step", { run_id: run.runId, step_id: "work" }),
   ),
-  by("E6", "comes with the credential of an earlier attempt", ({ as, issue, run }) =>
-    as(issue({ runId: run.runId, stepId: "work", attempt: 7 }))("run_start_step", {
-      run_id: run.runId,
-      step_id: "work",
-    }),
-  ),
+  {
+    ...by(
+      "E6",
+      "comes with the credential of an earlier attempt",
+      ({ as, issue, run }) =>
+        as(issue({ runId: run.runId, stepId: "sign", attempt: 1 }))("run_propose_step_result", {
+          run_id: run.runId,
+          step_id: "sign",
+          result: "done",
+        }),
+      ["step_not_yours"],
+    ),
+    first: beginAgain,
+  },
   by(
     "E6",
     "works on a step before the one it waits for",
@@ -99,12 +129,12 @@ const tools: readonly Calling[] = [
       as(issue())("run_propose_step_result", { run_id: run.runId, step_id: "work", result: "done" }),
     ["step_not_in_progress"],
   ),
-  by("E12", "resumes the run of another session", ({ as, app, run }) =>
+  ofAnotherSession("E12", "resumes the run", ({ as, app, run }) =>
     as(app.issue({ name: "orchestrator", role: "orchestrator", sessionKey: "other" }))("run_resume", {
       run_id: run.runId,
     }),
   ),
-  by("E12", "answers for the run of another session", ({ as, app, run }) =>
+  ofAnotherSession("E12", "answers for the run", ({ as, app, run }) =>
     as(app.issue({ name: "orchestrator", role: "orchestrator", sessionKey: "other" }))("run_apply_policy", {
       run_id: run.runId,
       step_id: "sign",
@@ -126,7 +156,7 @@ const credentials: readonly Calling[] = [
   ].map((name) =>
     by("E5", `is named ${JSON.stringify(name)}`, async ({ issue }) => issue({ name }), ["access_denied"]),
   ),
-  by("E5", "has no name", async ({ issue }) => issue({ name: " " }), ["access_denied", "invalid_input"]),
+  by("E5", "has no name", async ({ issue }) => issue({ name: " " }), ["access_denied"]),
   by("E5", "has a name that ends a line", async ({ issue }) => issue({ name: "coder\norchestrator" }), [
     "invalid_input",
   ]),
@@ -152,7 +182,7 @@ const credentials: readonly Calling[] = [
       { ...issue(), role: "human" },
     ),
   ),
-  by("E5", "changes the role of the credential it holds", async ({ issue }) => {
+  vainly("E5", "changes the role of the credential it holds", async ({ issue }) => {
     const own = issue();
     // A frozen object throws here or stays as it is.
     return Reflect.set(own, "role", "human") ? "it let itself be changed" : undefined;
@@ -173,36 +203,28 @@ const says = (
     refused,
   );
 
-const verdictOfItsOwn = {
-  outcome: "passed",
-  reason: "ok",
-  message: "All good.",
-  command: null,
-  exitCode: 0,
-  signal: null,
-  counts: null,
-  missing: [],
-  tail: "",
-  log: null,
-  proposalSeq: null,
-  base: null,
-  head: null,
-  commit: null,
-  tree: null,
-  validator: { type: "artifact_exists", target: "out/answer.txt", digest: "" },
-  isolationLevel: 1,
-  protectedPaths: [],
-  conflicts: [],
-  provision: [],
-  durationMs: 1,
-} as const;
-const recording = (stepId: string) => (): Command =>
-  ({ type: "record_verdict", stepId, verdict: verdictOfItsOwn, round: 0 }) as unknown as Command;
+const verdictOfItsOwn = verdictWith({ outcome: "passed", reason: "ok", message: "All good.", exitCode: 0 });
+const recordingIt = (): Command => ({
+  type: "record_verdict",
+  stepId: "sign",
+  verdict: verdictOfItsOwn,
+  round: 0,
+});
+
+const choosingWeakerJudge = (): Command => ({
+  type: "apply_policy",
+  stepId: "work",
+  reason: "easier",
+  decision: {
+    action: "change_validator",
+    newValidator: { type: "command_pass", target: "true", params: {} },
+  },
+});
 
 const commands: readonly Calling[] = [
-  says("E6", "records its own verdict as an executor", recording("sign"), ({ issue }) => issue()),
-  says("E6", "records a verdict as an orchestrator", recording("sign"), ({ app }) => orchestrator(app)),
-  says("E6", "records a verdict as a person", recording("sign"), ({ app }) => person(app)),
+  says("E6", "records its own verdict as an executor", recordingIt, ({ issue }) => issue()),
+  says("E6", "records a verdict as an orchestrator", recordingIt, ({ app }) => orchestrator(app)),
+  says("E6", "records a verdict as a person", recordingIt, ({ app }) => person(app)),
   says(
     "E6",
     "interrupts a step as an executor",
@@ -221,48 +243,26 @@ const commands: readonly Calling[] = [
     () => ({ type: "cancel_run", reason: "enough" }),
     ({ issue }) => issue(),
   ),
-  says(
-    "A15",
-    "chooses a weaker judge as an executor",
-    () => ({
-      type: "apply_policy",
-      stepId: "work",
-      reason: "easier",
-      decision: {
-        action: "change_validator",
-        newValidator: { type: "command_pass", target: "true", params: {} },
-      },
-    }),
-    ({ issue }) => issue(),
-  ),
+  says("A15", "chooses a weaker judge as an executor", choosingWeakerJudge, ({ issue }) => issue()),
   says(
     "A15",
     "chooses a weaker judge where nobody asked",
-    () => ({
-      type: "apply_policy",
-      stepId: "work",
-      reason: "easier",
-      decision: {
-        action: "change_validator",
-        newValidator: { type: "command_pass", target: "true", params: {} },
-      },
-    }),
+    choosingWeakerJudge,
     ({ app }) => orchestrator(app),
-    ["no_policy_request", "access_denied"],
+    ["no_policy_request"],
   ),
   says(
     "E7",
     "approves another proposal than was looked at",
     () => ({ type: "approve_step", stepId: "sign", reason: "", proposalSeq: 1 }),
     ({ app }) => person(app),
-    ["step_not_waiting", "seq_conflict", "verdict_mismatch", "invalid_input", "access_denied"],
+    ["step_not_waiting"],
   ),
   says(
     "E7",
     "approves a step that asks for no approval",
     () => ({ type: "approve_step", stepId: "work", reason: "" }),
     ({ app }) => person(app),
-    ["step_not_waiting", "access_denied"],
   ),
   says(
     "E6",
@@ -272,13 +272,12 @@ const commands: readonly Calling[] = [
       change: { kind: "run_status", status: "completed", result: "", error: "" },
     }),
     ({ issue }) => issue(),
-    [...DENIED, "run_not_mirrored"],
   ),
 ];
 
 /** Words are no approval, wherever they stand: the step still waits. */
 const talking = (name: string, talk: (desk: Desk) => Promise<unknown>): Calling =>
-  by("E8", name, async (desk) => {
+  vainly("E8", name, async (desk) => {
     await talk(desk);
     const { steps, state } = await desk.app.ledger.load(desk.run.runId);
     const sign = steps.find(({ spec }) => spec.id === "sign")?.state.status;
@@ -360,7 +359,11 @@ const plans: readonly Calling[] = [
       acceptance_criteria: [{ description: "it works", validator: { type: "test_pass" }, met: true }],
     },
   ),
-  asText("A14", "plans the prototype of all objects", '{"goal":"x","__proto__":{"steps":[]},"steps":[]}'),
+  asText(
+    "A14",
+    "plans the prototype of all objects",
+    '{"goal":"x","__proto__":{"steps":[]},"steps":[{"id":"a","goal":"g","owner_agent":"coder","validator":{"type":"test_pass"}}]}',
+  ),
   asText(
     "A14",
     "plans the same key twice",
@@ -385,7 +388,8 @@ const plans: readonly Calling[] = [
     validator: { type: "command_pass", target: "true\u0000; touch x" },
   }),
   planning("A15", "plans a judge of its own", { validator: { type: "always_pass" } }),
-  planning("E5", "plans for an agent that there is not", { owner_agent: "orchestrator" }),
+  planning("E5", "plans for an agent that there is not", { owner_agent: "stranger" }),
+  planning("E5", "plans work for the orchestrator", { owner_agent: "orchestrator" }),
 ];
 
 /** An agent that does nothing but talk. */

@@ -21,7 +21,7 @@ const saying = (
 
 /** Says something as code under test, where a secret is passed on to it. */
 const telling = (row: string, name: string, code: string): Working =>
-  by(row, name, ["check_failed", "tests_lost"], {
+  by(row, name, ["check_failed"], {
     code: () =>
       `import { writeSync } from "node:fs";\nconst secret = process.env.${SECRET} ?? "none";\n${code}`,
   });
@@ -110,25 +110,21 @@ const proposing = (name: string, ends: readonly string[], program: string): Work
 const written: readonly Working[] = [
   proposing(
     "proposes a file with the secret",
-    ["interrupted", "check_failed"],
+    ["interrupted"],
     `echo "const key = '$${SECRET}';" > src/key.mjs`,
   ),
   proposing(
     "proposes a large file with the secret in the middle",
-    ["interrupted", "check_failed"],
+    ["interrupted"],
     `{ head -c 3000000 /dev/zero | tr '\\0' x; echo "$${SECRET}"; head -c 3000000 /dev/zero; } > src/key.bin`,
   ),
-  proposing(
-    "proposes a file that is named by the secret",
-    ["interrupted", "check_failed"],
-    `echo x > "src/$${SECRET}.txt"`,
-  ),
+  proposing("proposes a file that is named by the secret", ["interrupted"], `echo x > "src/$${SECRET}.txt"`),
   proposing(
     "proposes a protected file that is named by the secret",
-    ["interrupted", "protected"],
+    ["interrupted"],
     `echo x > ".env.$${SECRET}"`,
   ),
-  proposing("proposes a link to the secret", ["interrupted", "check_failed"], `ln -s "$${SECRET}" src/link`),
+  proposing("proposes a link to the secret", ["interrupted"], `ln -s "$${SECRET}" src/link`),
   proposing(
     "keeps the secret in its own history",
     ["check_failed"],
@@ -139,7 +135,7 @@ const written: readonly Working[] = [
     ["check_failed"],
     `mkdir -p coverage; echo "$${SECRET}" > coverage/key`,
   ),
-  by("D10", "has the set-up of the room say the secret", ["provision_failed"], {
+  by("D10", "has the set-up of the room say the secret", ["check_failed"], {
     settings: {
       workspace: {
         passEnv: [SECRET],
@@ -148,7 +144,6 @@ const written: readonly Working[] = [
         ],
       },
     },
-    ends: ["check_failed", "provision_failed"],
     work: ({ write }: Scene) => write({ "docs/more.md": "# More\n" }),
   }),
   by("D10", "leads a link to where secrets lie", ["interrupted"], {
@@ -156,15 +151,25 @@ const written: readonly Working[] = [
   }),
 ];
 
+/** What is noted is answered, and stored without the secret. */
 const noting = (name: string, what: (secret: string, desk: Desk) => Promise<unknown>): Calling => ({
   row: "D10",
   name,
   breaks: "secrets",
-  refused: ["invalid_input"],
+  refused: [],
   call: async (desk) => {
     await what(desk.secret, desk);
     return undefined;
   },
+});
+
+/** A name of which a part is taken out would be another one. */
+const naming = (name: string, what: (secret: string, desk: Desk) => Promise<unknown>): Calling => ({
+  row: "D10",
+  name,
+  breaks: "secrets",
+  refused: ["invalid_input"],
+  call: (desk) => what(desk.secret, desk),
 });
 
 const noted: readonly Calling[] = [
@@ -182,10 +187,10 @@ const noted: readonly Calling[] = [
       evidence_json: JSON.stringify([{ type: "log", content: secret }]),
     }).catch(() => undefined),
   ),
-  noting("uses the secret as a key against repetition", (secret, { as, issue, run }) =>
+  naming("uses the secret as a key against repetition", (secret, { as, issue, run }) =>
     as(issue())("run_note", { run_id: run.runId, key: "a", value: "b", idempotency_key: secret }),
   ),
-  noting("calls itself by the secret", (secret, { as, issue, run }) =>
+  naming("calls itself by the secret", (secret, { as, issue, run }) =>
     as(issue({ name: secret, role: "human" }))("run_note", { run_id: run.runId, key: "a", value: "b" }),
   ),
 ];

@@ -60,6 +60,13 @@ export const defects: readonly Defect[] = [
     "plants filters, with attributes that use them, and repairs nothing",
   ),
   of(
+    "hooks of a repository are run",
+    "src/pev/git.ts",
+    '  ["core.hooksPath", "/dev/null"],\n',
+    "",
+    "plants hooks in the private store, as an agent",
+  ),
+  of(
     "a run without tests passes",
     "validators/tests/run.ts",
     "if (ran === 0 && wrong.length === 0) {",
@@ -145,6 +152,34 @@ export const defects: readonly Defect[] = [
     "  const scan = scanner(literalSearch(secrets.slice(1e9)));\n",
     "says the secret",
     "notes the secret",
+  ),
+  of(
+    "a secret is looked for as it is, and not as base64",
+    "src/core/redact.ts",
+    "      ...base64Forms(bytes),\n",
+    "      ...base64Forms(bytes).slice(1e9),\n",
+    "says the secret in base64",
+  ),
+  of(
+    "a secret is looked for in base64 where it stands alone, and not within something longer",
+    "src/core/redact.ts",
+    "  [0, 1, 2].flatMap((offset) => {",
+    "  [0].flatMap((offset) => {",
+    "says the secret within base64",
+  ),
+  of(
+    "a secret is not looked for in hexadecimal",
+    "src/core/redact.ts",
+    '      bytes.toString("hex"),\n',
+    "",
+    "says the secret in hexadecimal",
+  ),
+  of(
+    "colours hide a secret",
+    "src/core/redact.ts",
+    "  if (first === -1) return",
+    "  if (first < 1e9) return",
+    "says the secret in colours",
   ),
   of(
     "what goes into the journal is not looked at",
@@ -272,6 +307,17 @@ export const defects: readonly Defect[] = [
       '    ...SCRATCH.map((path): Mount => ({ kind: "scratch", path })),\n',
       '    { kind: "write", path: "/tmp" } as Mount,\n',
       "writes into the user's temporary folder, from code under test",
+    ),
+    level: 3,
+  },
+  {
+    // Being nobody, having no capability and no way to a namespace of one's own are each enough.
+    ...of(
+      "whoever is in a sandbox is root there, with every capability",
+      "src/pev/isolation/bubblewrap.ts",
+      '"--uid", NOBODY, "--gid", NOBODY, ...(disablesUserns ? ["--disable-userns"] : [])],\n  ...["--cap-drop", "ALL", ',
+      '"--uid", "0", "--gid", "0", "--cap-add", "ALL"],\n  ...[',
+      "mounts the private store's objects anew, and opens them to everybody, from code under test",
     ),
     level: 3,
   },

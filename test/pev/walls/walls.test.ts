@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
 import type { Place } from "../../../src/pev/places.js";
@@ -125,6 +125,49 @@ describe.each([
     const env = { ...PATH_ONLY, PWD: room, SHLVL: "7", ODD: "a\n'b' $c" };
     const end = await run([process.execPath, "-p", "JSON.stringify(process.env)"], walls(), { env });
     expect(JSON.parse(end.tail)).toEqual({ ...env, RUNLEDGER_PROCESS: expect.any(String) });
+  });
+});
+
+describe("looking at the disk", () => {
+  /** More than an eighth of the wall, so that they are counted; that takes many turns of the loop. */
+  const raised = async (name: string) => {
+    const own = join(room, name);
+    mkdirSync(own);
+    onTestFinished(() => removeTemp(own));
+    const walls = await watched({ files: 8_000, diskBytes: 16 * MIB }).raise({ token: name, folder: own });
+    for (let n = 0; n < 3_000; n += 1) writeFileSync(join(own, String(n)), "");
+    return { own, walls };
+  };
+
+  it("counts at the end what was written since the last count, however short that is ago", async () => {
+    const { own, walls } = await raised("counted");
+    expect(await walls.found()).toEqual({ wall: null, noSpace: false });
+    writeFileSync(join(own, "big"), Buffer.alloc(64 * MIB, 1));
+    expect((await walls.found()).wall).toEqual({ wall: "disk", limit: 16 * MIB });
+    await walls.fall();
+  });
+
+  it("tells nobody to end what has ended", async () => {
+    const { own, walls } = await raised("ended");
+    const told: string[] = [];
+    walls.watch({ pid: process.pid, since: 0 }, () => told.push("end it"));
+    writeFileSync(join(own, "big"), Buffer.alloc(64 * MIB, 1));
+    expect((await walls.found()).wall).toMatchObject({ wall: "disk" });
+    await walls.fall();
+    expect(told).toEqual([]);
+  });
+
+  it("ends when the walls fall, also in the middle of a count", async () => {
+    const { walls } = await raised("fallen");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    walls.watch({ pid: process.pid, since: 0 }, () => undefined);
+    vi.runOnlyPendingTimers();
+    await walls.fall();
+    // Another count takes as long as the one that was under way.
+    await walls.found();
+    await walls.found();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

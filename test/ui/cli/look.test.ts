@@ -159,11 +159,13 @@ describe("why", () => {
     const said = async (id: string) => desk.masked((await desk.type("why", id)).out);
     expect(await said(done)).toMatchInlineSnapshot(`
       "It is completed: 2 steps verified, 1 criterion met.
+        judged at level N
       "
     `);
     expect(await said(stuck)).toMatchInlineSnapshot(`
       "It is paused because step "a" was refused 2 times (There is no file "out/a.txt".), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
+        judged at level N
       "
     `);
     expect(await said(waiting)).toMatchInlineSnapshot(`

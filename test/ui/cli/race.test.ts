@@ -68,6 +68,7 @@ describe("a race", () => {
     expect(desk.masked((await desk.type("why", lost)).out)).toMatchInlineSnapshot(`
       "It is paused because step "a" was refused 1 time (1 (liar): There is no file "out/a.txt"; 2 (liar): There is no file "out/a.txt"), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
+        judged at level N
       "
     `);
   });

@@ -29,6 +29,7 @@ import {
   violationsTold,
 } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
+import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
 
@@ -117,12 +118,16 @@ export const showRun = async (
   return EXIT.done;
 };
 
-/** A run's evidence is as good as its least safe room. */
-const isolationRow = ({ steps, criteria }: Run): readonly (readonly Cell[])[] => {
+/** A run's evidence is as good as its least safe room: the verdict of that; undefined before the first one. */
+const leastSafe = ({ steps, criteria }: Run): Verdict | undefined => {
   const verdicts = [...steps, ...criteria].flatMap(({ state }) =>
     "verdict" in state && state.verdict !== null ? [state.verdict] : [],
   );
-  const [least] = [...verdicts].sort((a, b) => a.isolationLevel - b.isolationLevel);
+  return verdicts.sort((a, b) => a.isolationLevel - b.isolationLevel)[0];
+};
+
+const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
+  const least = leastSafe(run);
   return least === undefined ? [] : [["isolation", isolationTold(least)]];
 };
 
@@ -158,9 +163,13 @@ const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[]
 
 export const whyRunWaits = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const { run, waiting } = await app.view(runId);
-  if (output.json) return done(() => printJson(output, { runId, status: run.state.status, ...waiting }));
+  const least = leastSafe(run);
+  const isolationLevel = least?.isolationLevel ?? null;
+  if (output.json)
+    return done(() => printJson(output, { runId, status: run.state.status, ...waiting, isolationLevel }));
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
+  if (least !== undefined) printLine(output, `  judged at ${isolationTold(least)}`);
   return EXIT.done;
 };
 
@@ -247,20 +256,15 @@ export const printLogs = async (
 ): Promise<number> => {
   const logs = await app.logs(runId, stepId, options.attempt, options.candidate);
   const { agentLog, attempt, candidate, verdict } = logs;
-  const judged = verdict?.log == null ? null : await app.ledger.store.getBlob(verdict.log);
   const agent = agentLog === null ? null : await readFile(agentLog, "utf8");
-  if (output.json)
+  const judge = await logText(app, verdict?.log);
+  if (output.json) {
+    const runs = await Promise.all((verdict?.tests?.runs ?? []).map(({ log }) => logText(app, log)));
+    const heldOut = await logText(app, verdict?.tests?.heldOut?.log);
     return done(() =>
-      printJson(output, {
-        runId,
-        stepId,
-        attempt,
-        candidate,
-        agent,
-        judge: judged == null ? null : Buffer.from(judged).toString("utf8"),
-        verdict,
-      }),
+      printJson(output, { runId, stepId, attempt, candidate, agent, judge, runs, heldOut, verdict }),
     );
+  }
   if (!options.judge) {
     const who = candidate === null ? "" : `, candidate ${candidate}`;
     printLine(output, paint(output, "grey", `— agent, attempt ${attempt}${who} —`));
@@ -278,12 +282,10 @@ export const printLogs = async (
   for (const [name, words] of verdict.tests === undefined ? [] : testsTold(verdict.tests))
     printLine(output, paint(output, "grey", `  ${name}: ${brief(words, TESTS_TOLD_CHARS)}`));
   for (const words of violationsTold(verdict)) printLine(output, `  ${brief(words, TESTS_TOLD_CHARS)}`);
-  if (judged != null) printLine(output, safe(Buffer.from(judged).toString("utf8")).trimEnd());
-  const held = verdict.tests?.heldOut?.log;
-  const heldLog = held == null ? null : await app.ledger.store.getBlob(held);
-  if (heldLog != null) {
-    printLine(output, paint(output, "grey", "— held-out tests —"));
-    printLine(output, safe(Buffer.from(heldLog).toString("utf8")).trimEnd());
+  if (judge !== null) printLine(output, safe(judge).trimEnd());
+  for (const { name, hash } of otherLogs(verdict)) {
+    printLine(output, paint(output, "grey", `— ${name} —`));
+    printLine(output, safe((await logText(app, hash)) ?? "(no log)").trimEnd());
   }
   return EXIT.done;
 };

@@ -1,5 +1,6 @@
 import { open, stat } from "node:fs/promises";
-import type { RunLedger, WorkedStep } from "../../../index.js";
+import type { RunLedger, Verdict, WorkedStep } from "../../../index.js";
+import { otherLogs } from "../../cli/judge-logs.js";
 import { verdictOf } from "./step-lines.js";
 import type { Tab } from "./step-view.js";
 
@@ -7,15 +8,27 @@ import type { Tab } from "./step-view.js";
 const BYTES_MAX = 256 * 1024;
 
 /** What a tab shows beside what the run itself knows; null when there is nothing. */
-export const textOf = (app: RunLedger, runId: string, step: WorkedStep, tab: Tab): Promise<string | null> => {
+export const textOf = async (
+  app: RunLedger,
+  runId: string,
+  step: WorkedStep,
+  tab: Tab,
+): Promise<string | null> => {
   if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
-  return blobText(app, blobOf(step, tab));
+  if (tab === "judge log") return judgeText(app, verdictOf(step));
+  const { state } = step;
+  const proposal = "proposal" in state ? state.proposal : null;
+  return tab === "diff" ? blobText(app, proposal?.capture.patch ?? null) : null;
 };
 
-const blobOf = (step: WorkedStep, tab: Tab): string | null => {
-  if (tab === "judge log") return verdictOf(step)?.log ?? null;
-  const { state } = step;
-  return tab === "diff" && "proposal" in state ? (state.proposal?.capture.patch ?? null) : null;
+/** The log of the command that decided; below it those of the others, each below its name. */
+const judgeText = async (app: RunLedger, verdict: Verdict | null): Promise<string | null> => {
+  if (verdict === null) return null;
+  const texts = [await blobText(app, verdict.log)];
+  for (const { name, hash } of otherLogs(verdict))
+    texts.push(`— ${name} —\n${(await blobText(app, hash)) ?? "(no log)"}`);
+  const printed = texts.filter((text) => text !== null);
+  return printed.length === 0 ? null : printed.join("\n");
 };
 
 const blobText = async (app: RunLedger, hash: string | null): Promise<string | null> => {
