@@ -1,37 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { LOG_BYTES, TAIL_BYTES } from "../../src/core/limits.js";
 import { createRedactor } from "../../src/core/redact.js";
-import { openPlaces, type Places } from "../../src/pev/places.js";
-import { type ProcessCall, runProcess } from "../../src/pev/sandbox.js";
-import { NO_SECRETS } from "../helpers/no-secrets.js";
-import { wideWalls } from "../helpers/walls.js";
-import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "./room-fixtures.js";
+import type { Places } from "../../src/pev/places.js";
+import type { ProcessCall } from "../../src/pev/sandbox.js";
+import { openCalls } from "./calls.js";
+import { eventually, isAlive } from "./room-fixtures.js";
 
-const folder = tempFolder();
-const room = join(folder, "room");
-let places: Places;
-
-beforeAll(async () => {
-  mkdirSync(room);
-  places = await openPlaces(join(folder, "places"));
-});
-afterAll(() => removeTemp(folder));
-
-const run = (argv: readonly string[], more: Partial<ProcessCall> = {}) =>
-  runProcess({
-    argv,
-    cwd: room,
-    env: PATH_ONLY,
-    timeoutMs: 20_000,
-    walls: wideWalls,
-    place: { places, folder: room, runId: "run-1" },
-    redactor: NO_SECRETS,
-    ...more,
-  });
+const { folder, room, places, run } = await openCalls();
 const sh = (script: string, more: Partial<ProcessCall> = {}) => run(["sh", "-c", script], more);
 const node = (script: string, more: Partial<ProcessCall> = {}) => run([process.execPath, "-e", script], more);
 const pidIn = (name: string) =>

@@ -4,9 +4,10 @@ import type { Limits } from "../../../src/core/walls.js";
 import { heldByWalls } from "../../../src/pev/at-a-wall.js";
 import { openWalls } from "../../../src/pev/walls/walls.js";
 import { errored, failed, passed } from "../../../validators/judgement.js";
-import { type BenchOptions, openBench, planOfSteps, stepBy } from "../../helpers/bench.js";
+import { type BenchOptions, openBench, planOfSteps, sample, stepBy } from "../../helpers/bench.js";
+import { began } from "../../helpers/driving.js";
 import { buggySum } from "../../helpers/project.js";
-import { WIDE } from "../../helpers/walls.js";
+import { WIDE, wideWalls } from "../../helpers/walls.js";
 
 const MIB = 1024 ** 2;
 const EAT = `const held = [];
@@ -32,6 +33,17 @@ const verdictOf = (run: Run) => {
   return state !== undefined && "verdict" in state ? state.verdict : undefined;
 };
 const withEat = { files: { ...buggySum, "eat.mjs": EAT } };
+
+const gap = await wideWalls.gap();
+it.skipIf(gap !== null)(
+  `a verdict of a room with real walls says level 2 (${gap ?? "control groups"})`,
+  async () => {
+    const shop = await sample({ ...buggySum, "runledger.yaml": "isolation: { maximum: 2 }\n" });
+    const app = await shop.open({ coder: () => "done" });
+    const { run } = await app.drive(await began(app, planOfSteps(stepBy("a", "true"))));
+    expect(verdictOf(run)).toMatchObject({ outcome: "passed", isolationLevel: 2 });
+  },
+);
 
 describe.skipIf(process.platform !== "linux")("a judge at a wall (read from /proc, so on Linux only)", () => {
   it("of memory has not failed: no attempt is lost, and a person is told what to raise", async () => {

@@ -1,25 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
-import { openPlaces, type Place, type Places } from "../../../src/pev/places.js";
-import { type ProcessCall, runProcess } from "../../../src/pev/sandbox.js";
+import type { Place } from "../../../src/pev/places.js";
+import type { ProcessCall } from "../../../src/pev/sandbox.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
-import { NO_SECRETS } from "../../helpers/no-secrets.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
-import { eventually, isAlive, PATH_ONLY, removeTemp, tempFolder } from "../room-fixtures.js";
+import { openCalls } from "../calls.js";
+import { eventually, isAlive, PATH_ONLY, removeTemp } from "../room-fixtures.js";
 
-const folder = tempFolder();
-const room = join(folder, "room");
-let places: Places;
-
-beforeAll(async () => {
-  mkdirSync(room);
-  places = await openPlaces(join(folder, "places"));
-});
-afterAll(() => removeTemp(folder));
+const { folder, room, places, run: call } = await openCalls();
 
 const gap = await wideWalls.gap();
 const NEEDS_LINUX = "What a process holds is read from /proc, so on Linux only.";
@@ -28,16 +20,7 @@ const watched = (limits: Partial<Limits> = {}): Walls =>
   openWalls({ ...WIDE, ...limits }, async () => "This test looks for itself.");
 
 const run = (argv: readonly string[], walls: Walls, more: Partial<ProcessCall> = {}) =>
-  runProcess({
-    argv,
-    cwd: room,
-    env: PATH_ONLY,
-    timeoutMs: 60_000,
-    place: { places, folder: room, runId: "run-1" },
-    walls,
-    redactor: NO_SECRETS,
-    ...more,
-  });
+  call(argv, { walls, ...more });
 const sh = (script: string, walls: Walls, more: Partial<ProcessCall> = {}) =>
   run(["sh", "-c", script], walls, more);
 
