@@ -17,18 +17,18 @@ const closingLine: Reporter = {
 };
 
 /**
- * Validators against every cheat, whole projects of other languages, processes killed and raced, bombs of every kind, real shells and
+ * Validators against every cheat, whole projects of other languages, runs driven to their ends, processes killed and raced, bombs of every kind, real shells and
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{crash,keeping,parallel,race}.test.ts",
+  "test/engine/{command-agent,crash,keeping,killed,parallel,race,stopping,trouble,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
-  "test/rollout/kills.test.ts",
+  "test/rollout/{kills,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
   "test/stores/processes.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
-  "test/ui/tui/**/tmux.test.ts",
+  "test/ui/tui/**/{acting,tmux}.test.ts",
   "test/scenarios/{cheats-judges,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
