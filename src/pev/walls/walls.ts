@@ -114,14 +114,20 @@ const raiseWalls = async (
   let tell = (): void => undefined;
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
+  let ending = false;
   let fallen = false;
   const note = (wall: Wall | undefined): void => {
     if (wall === undefined || reached !== null) return;
     reached = reachedWall(wall, limits);
     tell();
   };
+  const reachedNow = (): Wall | undefined => {
+    if (group === undefined) return usedUp(processes(), limits);
+    const wall = group.reached();
+    return ending && wall === "processes" ? undefined : wall;
+  };
   const look = async (when: "meanwhile" | "at the end"): Promise<void> => {
-    note(group === undefined ? usedUp(processes(), limits) : group.reached());
+    note(reachedNow());
     note(await disk?.look(when));
   };
   const lookAgain = (): void => {
@@ -141,10 +147,15 @@ const raiseWalls = async (
       printed += bytes;
       if (printed > limits.outputBytes) note("output");
     },
-    end: () => killGroups(groups),
-    found: async () => {
+    end: () => {
       // Whoever was there to be ended is gone, and another may have its number.
       tell = () => undefined;
+      note(reachedNow());
+      // From now on nobody behind the walls can start a process, and the kernel counts who tries.
+      ending = true;
+      return killGroups(groups);
+    },
+    found: async () => {
       await looking;
       await look("at the end");
       return { wall: reached, noSpace: disk?.wasFull() ?? false };

@@ -90,6 +90,12 @@ describe.each([
     removeTemp(join(room, "many"));
   });
 
+  it("are not reached by what is kept from starting more when the program has ended", async () => {
+    const busy = "while :; do /bin/true; done &";
+    const end = await sh(`${`${busy} `.repeat(8)}sleep 0.2; exit 0`, walls());
+    expect(end).toMatchObject({ exitCode: 0, wall: null });
+  });
+
   it("do not mind a file of a terabyte that takes no room", async () => {
     const end = await sh("truncate -s 1T hole && rm hole", walls({ diskBytes: 16 * MIB }));
     expect(end).toMatchObject({ exitCode: 0, wall: null });
@@ -152,6 +158,7 @@ describe("looking at the disk", () => {
     const told: string[] = [];
     walls.watch({ pid: process.pid, since: 0 }, () => told.push("end it"));
     writeFileSync(join(own, "big"), Buffer.alloc(64 * MIB, 1));
+    await walls.end();
     expect((await walls.found()).wall).toMatchObject({ wall: "disk" });
     await walls.fall();
     expect(told).toEqual([]);
