@@ -12,18 +12,20 @@ export type DiskWatch = {
 
 type Bounds = Pick<Limits, "diskBytes" | "files">;
 
-/** Counting a folder costs a second for a hundred thousand files, so it is only done when the file system shrank by this share of a wall. */
+/** Counting a folder costs a second for a hundred thousand files, so it is done when the file system shrank by this share of a wall. */
 const SHARE = 1 / 8;
-/** Where a file system does not count its files, the folder is counted so often. */
-const UNCOUNTED_MS = 5_000;
-/** Counting never takes more than a fifth of the time. */
+/** A fifth of the time at most. */
 const REST_FACTOR = 4;
+/** It is also done so often, because others may free as much as this call writes, and not every file system counts its files. */
+const RECOUNT_MS = 5_000;
+/** Then it takes a twentieth of the time at most. */
+const RECOUNT_FACTOR = 19;
 /** Below this every write of any size fails. */
 const FULL_BYTES = 1024 ** 2;
 
 /**
  * Watches what the processes of one call write. The file system as a whole tells in no time whether there is anything to
- * count; others who free space meanwhile can hide growth, but then nothing runs full either.
+ * count.
  */
 export const watchDisk = (
   folder: string,
@@ -35,15 +37,15 @@ export const watchDisk = (
   if (dev === undefined || before === undefined) return undefined;
   let free = before;
   let full = isFull(free);
-  let restUntil = 0;
   let countedAt = performance.now();
+  let countMs = 0;
   const isDue = (now: Free, isLast: boolean): boolean => {
-    const at = performance.now();
-    if (!isLast && at < restUntil) return false;
+    const since = performance.now() - countedAt;
+    if (!isLast && since < countMs * REST_FACTOR) return false;
     if (free.bytes - now.bytes > bounds.diskBytes * SHARE) return true;
-    return now.files === undefined || free.files === undefined
-      ? isLast || at - countedAt > UNCOUNTED_MS
-      : free.files - now.files > bounds.files * SHARE;
+    if (since > Math.max(RECOUNT_MS, countMs * RECOUNT_FACTOR)) return true;
+    if (now.files === undefined || free.files === undefined) return isLast;
+    return free.files - now.files > bounds.files * SHARE;
   };
   return {
     wasFull: () => full,
@@ -58,7 +60,7 @@ export const watchDisk = (
       const startedAt = performance.now();
       const taken = await takenBelow(folder, bounds);
       countedAt = performance.now();
-      restUntil = countedAt + (countedAt - startedAt) * REST_FACTOR;
+      countMs = countedAt - startedAt;
       free = now;
       if (taken.files > bounds.files) return "files";
       return taken.bytes + heldBy(processes(), dev) > bounds.diskBytes ? "disk" : undefined;

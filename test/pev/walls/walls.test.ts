@@ -6,6 +6,7 @@ import { LOG_BYTES } from "../../../src/core/limits.js";
 import type { Limits } from "../../../src/core/walls.js";
 import type { Place } from "../../../src/pev/places.js";
 import type { ProcessCall } from "../../../src/pev/sandbox.js";
+import { watchDisk } from "../../../src/pev/walls/disk-use.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
 import { openCalls } from "../calls.js";
@@ -153,6 +154,23 @@ describe("looking at the disk", () => {
     await walls.fall();
   });
 
+  it("counts from time to time, for others may have freed as much as was written", async () => {
+    const [own, ballast] = ["hidden", "ballast"].map((name) => join(room, name)) as [string, string];
+    mkdirSync(own);
+    writeFileSync(ballast, Buffer.alloc(64 * MIB, 1));
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+      removeTemp(own);
+    });
+    const disk = watchDisk(own, { files: 8_000, diskBytes: 16 * MIB }, () => []);
+    removeTemp(ballast);
+    writeFileSync(join(own, "big"), Buffer.alloc(32 * MIB, 1));
+    expect(await disk?.look("meanwhile")).toBeUndefined();
+    vi.advanceTimersByTime(5_001);
+    expect(await disk?.look("meanwhile")).toBe("disk");
+  });
+
   it("tells nobody to end what has ended", async () => {
     const { own, walls } = await raised("ended");
     const told: string[] = [];
@@ -241,8 +259,11 @@ describe.skipIf(gap !== null)(`the group of a call (${gap ?? "control groups"})`
     place = await eventuallyPlace();
     const groups = place.groups ?? [];
     expect(groups.length).toBeGreaterThan(0);
+    // It enters them before it becomes the program.
     for (const group of groups)
-      expect(readFileSync(join(group, "cgroup.procs"), "utf8")).toContain(`${place.pid}\n`);
+      await expect
+        .poll(() => readFileSync(join(group, "cgroup.procs"), "utf8"), { timeout: 20_000 })
+        .toContain(`${place.pid}\n`);
     stop.abort();
     await end;
     expect(groups.filter((group) => existsSync(group))).toEqual([]);
