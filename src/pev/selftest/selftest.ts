@@ -96,14 +96,17 @@ type Bench = {
 
 type Solutions = { readonly whole: Solution | undefined; readonly ofStep: ReadonlyMap<string, Solution> };
 
-const openBench = async (parts: {
-  pev: Pev;
-  store: Git;
-  runId: string;
-  base: string;
-  plan: Plan;
-  options: SelftestOptions;
-}): Promise<Bench> => {
+/** What a self-test is made of. */
+type Parts = {
+  readonly pev: Pev;
+  readonly store: Git;
+  readonly runId: string;
+  readonly base: string;
+  readonly plan: Plan;
+  readonly options: SelftestOptions;
+};
+
+const openBench = async (parts: Parts): Promise<Bench> => {
   const { pev, store, runId, base, plan, options } = parts;
   const { stdout } = await store.run(["rev-parse", "--verify", `${base}^{tree}`]);
   const given = plan.steps.map(({ mayChange }) => mayChange);
@@ -170,14 +173,7 @@ const subjectsOf = (
   return [...ofSteps, ...ofCriteria].filter(wanted);
 };
 
-const openSolutions = async (parts: {
-  pev: Pev;
-  store: Git;
-  runId: string;
-  base: string;
-  plan: Plan;
-  options: SelftestOptions;
-}): Promise<Solutions> => {
+const openSolutions = async (parts: Parts): Promise<Solutions> => {
   const { pev, plan, options, ...where } = parts;
   const validators = [...plan.steps, ...plan.acceptanceCriteria].map(({ validator }) => validator);
   const { folder, redactor } = pev.project;

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { appendFile, chmod, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Attack, Level, Scene, Working } from "../attack.js";
+import type { Attack, Scene, Working } from "../attack.js";
 import { NEUTERED, REPAIR, TEST } from "../projects.js";
+import { reachingOut } from "../reaching-out.js";
 
 /** What an agent plants in a repository; `ruins` says that nothing else can be planted after it. */
 type Plant = {
@@ -397,21 +398,9 @@ const fromItsTree: readonly Working[] = [
   ),
 ];
 
-/** What the same user may do to the user's own repository, by an agent and by code under test. */
-const fromOutside = (row: string, name: string, git: (scene: Scene) => string): readonly Working[] => {
-  const common = { row, breaks: "checkout", holdsFrom: 3 as Level } as const;
-  const done = (scene: Scene) => `export MARK=${scene.token}; ${git(scene)}; true`;
-  return [
-    { ...common, name: `${name}, as an agent`, ends: ["check_failed"], program: done },
-    {
-      ...common,
-      name: `${name}, from code under test`,
-      ends: ["check_failed"],
-      code: (scene) =>
-        `import { execFileSync } from "node:child_process";\ntry { execFileSync("sh", ["-c", ${JSON.stringify(done(scene))}], { stdio: "ignore" }); } catch {}`,
-    },
-  ];
-};
+/** To the user's own repository. */
+const fromOutside = (row: string, name: string, git: (scene: Scene) => string): readonly Working[] =>
+  reachingOut(row, name, (scene) => `export MARK=${scene.token}; ${git(scene)}`, "checkout");
 
 const usersRepository: readonly Working[] = [
   ...fromOutside(

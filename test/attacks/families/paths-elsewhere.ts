@@ -1,46 +1,25 @@
-import type { Level, Scene, Working } from "../attack.js";
-
-/** What the same user may write elsewhere, as an agent and as code under test. */
-const writingTo = (
-  row: string,
-  name: string,
-  command: (scene: Scene) => string,
-  breaks: Working["breaks"] = "outside",
-): readonly Working[] => {
-  const common = { row, breaks, holdsFrom: 3 as Level } as const;
-  // An agent that fails would not be judged.
-  const done = (scene: Scene) => `${command(scene)}; true`;
-  return [
-    { ...common, name: `${name}, as an agent`, ends: ["check_failed"], program: done },
-    {
-      ...common,
-      name: `${name}, from code under test`,
-      ends: ["check_failed"],
-      code: (scene) =>
-        `import { execFileSync } from "node:child_process";\ntry { execFileSync("sh", ["-c", ${JSON.stringify(done(scene))}], { stdio: "ignore" }); } catch {}`,
-    },
-  ];
-};
+import type { Working } from "../attack.js";
+import { reachingOut } from "../reaching-out.js";
 
 const writing: readonly Working[] = [
-  ...writingTo("B5", "writes into the user's home", ({ home }) => `echo 'evil' >> '${home}/.profile'`),
-  ...writingTo(
+  ...reachingOut("B5", "writes into the user's home", ({ home }) => `echo 'evil' >> '${home}/.profile'`),
+  ...reachingOut(
     "B5",
     "writes into the user's temporary folder",
     ({ tmp, token }) => `echo x > '${tmp}/${token}'`,
   ),
-  ...writingTo(
+  ...reachingOut(
     "A19",
     "changes another agent's work",
     ({ otherWorkspace }) => `echo worse > '${otherWorkspace}/thoughts.txt'`,
   ),
-  ...writingTo(
+  ...reachingOut(
     "E1",
     "adds a ref to the private store",
     ({ dataDir }) => `echo 0000000000000000000000000000000000000001 > '${dataDir}/store.git/refs/evil'`,
     "record",
   ),
-  ...writingTo(
+  ...reachingOut(
     "E1",
     "settles the private store anew",
     ({ dataDir, lair }) => `printf '[core]\\n\\tfsmonitor = ${lair}/x\\n' >> '${dataDir}/store.git/config'`,
@@ -49,7 +28,7 @@ const writing: readonly Working[] = [
 ];
 
 const inTheStore: readonly Working[] = [
-  ...writingTo(
+  ...reachingOut(
     "E1",
     "plants hooks in the private store",
     ({ dataDir, fire }) =>
@@ -57,7 +36,7 @@ const inTheStore: readonly Working[] = [
     "record",
   ),
   // What lies in the room's view, but only to be read.
-  ...writingTo(
+  ...reachingOut(
     "E1",
     "mounts the private store's objects anew, and opens them to everybody",
     ({ dataDir }) =>
