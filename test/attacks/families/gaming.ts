@@ -441,7 +441,7 @@ const whileJudged: readonly Attack[] = [
       rewriting(TEST, NEUTERED),
     TEST,
   ),
-  tampering("has a new test remove a file", 'fs.rmSync(at("package.json"));', "package.json"),
+  tampering("has a new test remove a file", 'fs.rmSync(at("docs/guide.md"));', "docs/guide.md"),
   tampering(
     "has a new test exchange a folder",
     'fs.renameSync(at("docs"), at("docs2"));\nfs.cpSync(at("docs2"), at("docs"), { recursive: true });',
