@@ -6,11 +6,8 @@ import { levels } from "./levels.js";
 import { needsOf } from "./page.js";
 import { openRing } from "./ring.js";
 
-/**
- * Once each in ordinary runs; what depends on the moment shows when it is tried again. Between levels 1 and 2 nothing differs but
- * who keeps the walls, which are tried at both.
- */
-const triesAt = (level: Level): number => (wholeSweeps && level !== 2 ? 3 : 1);
+/** What depends on the moment shows when it is tried again. */
+const TRIES = wholeSweeps ? 3 : 1;
 
 /** An ordinary run takes one of so many slices. */
 const SLICES = 3;
@@ -40,7 +37,7 @@ export const holdAgainst = (attacks: readonly Attack[]): void => {
       it.skipIf(skipped)(
         `${attack.name}${skipped ? ` (skipped: ${why})` : ""}`,
         async () => {
-          for (let tried = 0; tried < triesAt(level); tried += 1)
+          for (let tried = 0; tried < TRIES; tried += 1)
             expect(await ring.breachesOf(attack)).toEqual([]);
         },
         SWEEP_MS,
