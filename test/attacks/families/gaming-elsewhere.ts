@@ -60,7 +60,7 @@ const python: readonly Working[] = [
   leaving(
     "python",
     "leaves by exit",
-    ["check_failed"],
+    ["zero_tests", "check_failed"],
     { "calc.py": `import sys\nsys.exit(0)\n${PY_BUG}` },
     "A6",
   ),
