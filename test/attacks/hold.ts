@@ -37,8 +37,7 @@ export const holdAgainst = (attacks: readonly Attack[]): void => {
       it.skipIf(skipped)(
         `${attack.name}${skipped ? ` (skipped: ${why})` : ""}`,
         async () => {
-          for (let tried = 0; tried < TRIES; tried += 1)
-            expect(await ring.breachesOf(attack)).toEqual([]);
+          for (let tried = 0; tried < TRIES; tried += 1) expect(await ring.breachesOf(attack)).toEqual([]);
         },
         SWEEP_MS,
       );
