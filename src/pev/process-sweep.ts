@@ -23,10 +23,11 @@ const ROUND_MS = 20;
 /**
  * Killing the group alone lets a daemon go (it has a session of its own), so survivors are also known by the marker in
  * their environment and by the folder they stand in. A process that cleans its environment, leaves the folder and its
- * session escapes this; only a process namespace would hold it. Answers who was found alive.
+ * session escapes this; only a process namespace would hold it. Answers how many were found alive.
  */
-export const killSurvivors = async (target: SweepTarget): Promise<readonly number[]> => {
-  if (process.platform !== "linux") return target.leaders.filter((leader) => signalGroup(leader, "SIGKILL"));
+export const killSurvivors = async (target: SweepTarget): Promise<number> => {
+  if (process.platform !== "linux")
+    return target.leaders.filter((leader) => signalGroup(leader, "SIGKILL")).length;
   const killed = new Set<number>();
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const pids = survivors(target);
@@ -37,7 +38,7 @@ export const killSurvivors = async (target: SweepTarget): Promise<readonly numbe
     }
     await delay(ROUND_MS);
   }
-  return [...killed];
+  return killed.size;
 };
 
 /** Answers whether there was such a group. */

@@ -33,7 +33,7 @@ export const reclaim = async (options: ReclaimOptions): Promise<Reclaimed> => {
   const left = (await places.list()).filter(({ owner }) => isOwnerDead(owner));
   let killed = 0;
   for (const place of left.filter(({ kind }) => kind === "process")) {
-    killed += (await killLeftovers(place, roots)).length;
+    killed += await killLeftovers(place, roots);
     await places.remove(place.id);
   }
   const removed: string[] = [];
@@ -50,7 +50,7 @@ export const reclaim = async (options: ReclaimOptions): Promise<Reclaimed> => {
   return { killed, removed, kept };
 };
 
-const killLeftovers = async (place: Place, roots: readonly string[]): Promise<readonly number[]> => {
+const killLeftovers = async (place: Place, roots: readonly string[]): Promise<number> => {
   const { token, path, pid, startTime, groups = [] } = place;
   const own = groups.filter((group) => token !== undefined && isGroupOf(group, token));
   const inGroups = await killGroups(own);
@@ -59,7 +59,7 @@ const killLeftovers = async (place: Place, roots: readonly string[]): Promise<re
   const led = pid !== undefined && startTime !== undefined && processAlive({ pid, startTime });
   const folder = path !== null && roots.includes(dirname(path)) ? path : null;
   const target = { token, folder, leaders: led ? [pid] : [], since: startTime ?? 0 };
-  return [...inGroups, ...(await killSurvivors(target))];
+  return inGroups + (await killSurvivors(target));
 };
 
 /** The register is a file that others may have written to: only a folder directly below a root and named by its id is ours. */

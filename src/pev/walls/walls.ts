@@ -40,8 +40,8 @@ export type RaisedWalls = {
   watch(started: Started, onReached: () => void): void;
   /** So many bytes were printed. */
   heard(bytes: number): void;
-  /** Ends whatever still stands behind them; answers who that was. */
-  end(): Promise<readonly number[]>;
+  /** Ends whatever still stands behind them. */
+  end(): Promise<void>;
   /** Looked up once more, whatever that takes; asked when everything has ended, so nobody is told. */
   found(): Promise<Found>;
   fall(): Promise<void>;
@@ -147,13 +147,13 @@ const raiseWalls = async (
       printed += bytes;
       if (printed > limits.outputBytes) note("output");
     },
-    end: () => {
+    end: async () => {
       // Whoever was there to be ended is gone, and another may have its number.
       tell = () => undefined;
       note(reachedNow());
       // From now on nobody behind the walls can start a process, and the kernel counts who tries.
       ending = true;
-      return killGroups(groups);
+      await killGroups(groups);
     },
     found: async () => {
       await looking;

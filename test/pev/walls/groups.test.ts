@@ -145,7 +145,7 @@ describe.skipIf(realUnified === undefined)("a real group of version 2 (where thi
     try {
       child = spawn("sleep", ["1000"], { stdio: "ignore" });
       writeFileSync(join(group, "cgroup.procs"), String(child.pid));
-      expect(await killGroups([group])).toEqual([child.pid]);
+      expect(await killGroups([group])).toBe(1);
       expect(isAlive(child.pid ?? 0)).toBe(false);
     } finally {
       child?.kill("SIGKILL");
