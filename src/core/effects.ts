@@ -71,6 +71,12 @@ export type Effects = {
 
 export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [] };
 
+/** Of the business keys of all runs; no run and no session can be called so. */
+export const EFFECT_SCOPE = "effect:";
+
+/** What was done under a business key; another effect may not come under it. */
+export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
+
 /** A call is recorded once, when it is first heard of. */
 const counted = (effects: Effects, isNew: boolean, seq: number): Effects =>
   isNew ? { ...effects, recorded: effects.recorded + 1, firstSeq: effects.firstSeq ?? seq } : effects;

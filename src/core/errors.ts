@@ -34,6 +34,7 @@ export const errorKinds = {
   limit_exceeded: "refused",
   effect_ambiguous: "refused",
   effect_failed: "refused",
+  effect_key_used: "refused",
   effect_not_open: "refused",
   replay_divergence: "refused",
   // not there
@@ -52,7 +53,6 @@ export const errorKinds = {
   lease_held: "conflict",
   lease_lost: "conflict",
   idempotency_key_reused: "conflict",
-  effect_key_used: "conflict",
   apply_conflict: "conflict",
   // the machine or the project is not as it must be
   not_a_repository: "environment",

@@ -118,4 +118,37 @@ describe("an effect", () => {
     const { run } = await app.drive(runId);
     expect(JSON.stringify(run.steps[0]?.feedback)).toContain("does not say what to do when a crash");
   });
+
+  it("under a business key happens once in the ledger, whichever run asks", async () => {
+    const happened: string[] = [];
+    const { app, runId } = await projectOf(async (effects, life) => {
+      const receipt = await effects.effect(
+        "charge",
+        { class: "guarded", risk: "money", onAmbiguous: "fail", key: "order-1" },
+        ({ key }) => {
+          happened.push(key);
+          return `receipt ${life}`;
+        },
+      );
+      return receipt;
+    });
+    await app.drive(runId);
+    const other = await began(app, PLAN);
+    const { run } = await app.drive(other);
+    expect(happened).toEqual(["order-1"]);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "receipt 1" } });
+    expect(await typesOf(app, other)).not.toContain("effect_intended");
+  });
+
+  it("that failed under its business key may be tried again under it", async () => {
+    const { app, runId } = await projectOf(async (effects, life) =>
+      effects.effect("charge", { class: "guarded", onAmbiguous: "fail", key: "order-2" }, () => {
+        if (life === 1) throw new Error("declined");
+        return "paid";
+      }),
+    );
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "paid" } });
+    expect(run.steps[0]?.attempt).toBe(2);
+  });
 });

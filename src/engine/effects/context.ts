@@ -15,6 +15,7 @@ import {
 import { LedgerError } from "../../core/errors.js";
 import type { WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { findKnown } from "./known.js";
 import { type AttemptName, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry } from "./recorder.js";
 import { keepValue, readValue } from "./values.js";
@@ -151,6 +152,11 @@ const live = async (
     recorder.settle(call, { kind: "skipped" });
     return { kind: "skipped" };
   }
+  const known = isOpen ? undefined : await findKnown(calls.options.ledger, call);
+  if (known !== undefined) {
+    recorder.settle(call, { kind: "known", origin: known.origin });
+    return known.outcome;
+  }
   if (!isOpen && (call.class === "guarded" || call.key !== null)) await recorder.intend(call);
   const outcome = await performed(calls, call, said, perform);
   recorder.settle(call, outcome);
@@ -207,7 +213,10 @@ const resultOf = async (ledger: Ledger, call: EffectCall, outcome: EffectOutcome
     case "failed":
       throw new LedgerError("effect_failed", outcome.error);
     case "skipped":
-    case "known":
       return undefined;
+    case "known": {
+      const known = await findKnown(ledger, call);
+      return known === undefined ? undefined : resultOf(ledger, call, known.outcome);
+    }
   }
 };

@@ -29,8 +29,15 @@ export const createRecorder = (submit: (entries: readonly EffectEntry[]) => Prom
   };
   return {
     intend: (call) => {
-      waiting.push({ kind: "intended", call });
-      return flush();
+      const entry = { kind: "intended", call } as const;
+      if (call.key === null) {
+        waiting.push(entry);
+        return flush();
+      }
+      // Somebody else may have taken its key at this moment, which is no fault of what is written beside it.
+      const own = flush().then(() => submit([entry]));
+      writing = writing.then(() => own.catch(() => undefined));
+      return own;
     },
     settle: (call, outcome) => {
       waiting.push({ kind: "settled", call, outcome });
