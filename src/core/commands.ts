@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { EffectCall, EffectOutcome, OnAmbiguous } from "./effects.js";
 import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { HostChange, HostRun } from "./reported.js";
@@ -75,6 +76,32 @@ export const Command = z.discriminatedUnion("type", [
     reason,
     /** Last bytes of what the agent said. */
     tail: z.string(),
+  }),
+  /** What the calls of one attempt are about to do, and how those before them ended, in the order in which it happened. */
+  closed({
+    type: z.literal("record_effects"),
+    stepId,
+    candidate,
+    attempt: z.int(),
+    entries: z
+      .array(
+        z.discriminatedUnion("kind", [
+          closed({ kind: z.literal("intended"), call: EffectCall }),
+          closed({ kind: z.literal("settled"), call: EffectCall, outcome: EffectOutcome }),
+        ]),
+      )
+      .min(1)
+      .max(limit.EFFECT_ENTRIES),
+  }),
+  /** An effect that a crash left open is answered: by its own policy, or by a person. */
+  closed({
+    type: z.literal("decide_effect"),
+    stepId,
+    candidate,
+    attempt: z.int(),
+    position: z.int().min(0),
+    decision: OnAmbiguous,
+    reason,
   }),
   closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),
   closed({

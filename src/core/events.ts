@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { EffectCall, EffectOutcome, OnAmbiguous } from "./effects.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
@@ -138,6 +139,30 @@ export const EventBody = z.discriminatedUnion("type", [
   attemptEvent(
     "candidate_cancelled",
     z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
+  ),
+  /** It is about to happen; nothing of it has been done before this is on the disk. */
+  attemptEvent("effect_intended", z.strictObject({ stepId, candidate, call: EffectCall })),
+  /** With the whole call where no intent was needed, because it may happen again. */
+  attemptEvent(
+    "effect_settled",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      call: EffectCall.nullable(),
+      outcome: EffectOutcome,
+    }),
+  ),
+  /** A crash left open whether it had happened. */
+  attemptEvent(
+    "effect_decided",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      decision: OnAmbiguous,
+      reason: z.string(),
+    }),
   ),
   attemptEvent(
     "approval_received",

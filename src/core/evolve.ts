@@ -1,3 +1,4 @@
+import { effectDecided, effectIntended, effectSettled, noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
@@ -68,6 +69,7 @@ const newStep = (spec: StepSpec): Step => ({
   base: null,
   feedback: null,
   fresh: false,
+  effects: noEffects,
   candidates: rosterOf(spec),
   lastDecision: null,
   report: null,
@@ -97,6 +99,7 @@ const evolvers: Evolvers = {
       attempt,
       base: payload.base,
       fresh: false,
+      effects: noEffects,
       state: { status: "in_progress", startedAt: at },
     })),
   step_result_proposed: (run, { payload, seq, at }) =>
@@ -109,6 +112,21 @@ const evolvers: Evolvers = {
         errors: 0,
         lastError: null,
       },
+    })),
+  effect_intended: (run, { payload, at, seq }) =>
+    withWorked(run, payload, at, (step) => ({
+      ...step,
+      effects: effectIntended(step.effects, payload.call, { at, seq }),
+    })),
+  effect_settled: (run, { payload, at, seq }) =>
+    withWorked(run, payload, at, (step) => ({
+      ...step,
+      effects: effectSettled(step.effects, payload.position, seq),
+    })),
+  effect_decided: (run, { payload, at }) =>
+    withWorked(run, payload, at, (step) => ({
+      ...step,
+      effects: effectDecided(step.effects, payload.position, payload.decision),
     })),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>

@@ -52,5 +52,16 @@ export const LOG_BYTES = 8 * 1024 * 1024;
 export const PATHS_LISTED = 50;
 /** Ids, step ids and agent names of hosts: names, not texts. */
 export const HOST_ID_CHARS = 200;
+/** Calls of one attempt that are recorded; far above what a run of 50,000 events needs, and a loop without end stops. */
+export const EFFECTS_PER_ATTEMPT = 100_000;
+/** So many calls at once settle or begin in one commit; more wait for the next. */
+export const EFFECT_ENTRIES = 1_000;
+/** Names are shown in lists; business keys are compared and stored. */
+export const EFFECT_NAME_CHARS = 200;
+export const EFFECT_KEY_CHARS = 500;
+/** A result as JSON; what is larger belongs into a file of the workspace. */
+export const EFFECT_VALUE_BYTES = 1_048_576;
+/** Longer results are blobs: events are read whole when a run is folded. */
+export const EFFECT_INLINE_BYTES = 8_192;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;

@@ -1,3 +1,4 @@
+import { noEffects } from "./effects.js";
 import { LedgerError } from "./errors.js";
 import type { Candidate, CandidateState, Feedback, Step, StepState, WorkedStep } from "./run.js";
 import type { StepSpec } from "./spec.js";
@@ -13,6 +14,7 @@ export const rosterOf = ({ race }: StepSpec): readonly Candidate[] =>
     base: null,
     feedback: null,
     fresh: false,
+    effects: noEffects,
     state: { status: "pending" },
   }));
 
@@ -47,12 +49,16 @@ export const candidateOf = ({ candidate, candidates }: WorkedStep): Candidate | 
 export const workedSteps = (step: Step): readonly WorkedStep[] =>
   isRaced(step) ? step.candidates.map((one) => asSeenBy(step, one)) : [step];
 
-const asSeenBy = (step: Step, { candidate, agent, base, feedback, fresh, state }: Candidate): WorkedStep => ({
+const asSeenBy = (
+  step: Step,
+  { candidate, agent, base, feedback, fresh, effects, state }: Candidate,
+): WorkedStep => ({
   ...step,
   spec: { ...step.spec, ownerAgent: agent },
   base,
   feedback,
   fresh,
+  effects,
   candidate,
   state: asStepState(state),
 });
@@ -133,11 +139,11 @@ export const afterCandidate = (
   at: string,
   change: (worked: WorkedStep) => Step,
 ): Step => {
-  const { attempt, base, feedback, fresh, state } = change(workedStep(step, candidate));
+  const { attempt, base, feedback, fresh, effects, state } = change(workedStep(step, candidate));
   // A candidate is never in a race of its own.
   if (state.status === "racing") throw new Error(`candidate ${candidate} of "${step.spec.id}" races`);
   const candidates = step.candidates.map((one) =>
-    one.candidate === candidate ? { ...one, base, feedback, fresh, state } : one,
+    one.candidate === candidate ? { ...one, base, feedback, fresh, effects, state } : one,
   );
   return { ...step, attempt, fresh: false, candidates, ...standing({ ...step, attempt, candidates }, at) };
 };

@@ -1,3 +1,4 @@
+import type { Effects } from "./effects.js";
 import type {
   Actor,
   Capture,
@@ -86,10 +87,11 @@ export type Candidate = {
   /** From 1, in the order of the plan. */
   readonly candidate: number;
   readonly agent: string;
-  /** These three as a step has them, for this candidate's own workspace. */
+  /** These as a step has them, for this candidate's own workspace. */
   readonly base: string | null;
   readonly feedback: Feedback | null;
   readonly fresh: boolean;
+  readonly effects: Effects;
   readonly state: CandidateState;
 };
 
@@ -104,6 +106,8 @@ export type Step = {
   readonly feedback: Feedback | null;
   /** The next attempt starts from a clean clone instead of going on in the old workspace. */
   readonly fresh: boolean;
+  /** Of the current or last attempt; of a raced step they are its candidates'. */
+  readonly effects: Effects;
   /** Of the race of the current or last attempt, all pending before the first; empty for a step that is not raced. */
   readonly candidates: readonly Candidate[];
   /** The last policy decision and the attempt it answered: the same one again changes nothing. */

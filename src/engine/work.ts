@@ -8,6 +8,7 @@ import type { Ledger } from "../ledger/ledger.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
+import { type EffectContext, type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
   readonly ledger: Ledger;
@@ -37,8 +38,11 @@ export const work = async (
     unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
   const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
-    const outcome = await askAgent(options, run, step, workspace, signal);
-    if (outcome.kind === "stopped") return;
+    const effects = await effectsOf(options, run, step, holding);
+    const outcome = await askAgent(options, run, step, { workspace, effects: effects.context, signal });
+    const { waits } = await effects.close();
+    // The run waits for a person, and the attempt goes on where it is.
+    if (outcome.kind === "stopped" || waits) return;
     if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
     const capture = await pev.capture(run, step);
     const { result, evidence } = outcome;
@@ -136,8 +140,7 @@ const askAgent = async (
   { agents, agentTimeoutMs }: WorkOptions,
   run: Run,
   step: WorkedStep,
-  workspace: StepWorkspace,
-  signal: AbortSignal,
+  { workspace, effects, signal }: Given,
 ): Promise<AgentOutcome> => {
   const { spec } = step;
   const agent = agents.get(spec.ownerAgent);
@@ -145,7 +148,7 @@ const askAgent = async (
     throw new LedgerError("agent_not_found", `There is no agent "${spec.ownerAgent}".`, {
       hint: `Name it in runledger.yaml, then: runledger resume ${run.runId}`,
     });
-  return agent.work({
+  const task = {
     runId: run.runId,
     stepId: spec.id,
     attempt: step.attempt,
@@ -161,6 +164,33 @@ const askAgent = async (
     place: workspace.place,
     timeoutMs: spec.agentTimeoutMs ?? agentTimeoutMs(spec.ownerAgent),
     signal,
+  };
+  return agent.work(task, effects);
+};
+
+/** What an agent gets beside its task. */
+type Given = {
+  readonly workspace: StepWorkspace;
+  readonly effects: EffectContext;
+  readonly signal: AbortSignal;
+};
+
+const effectsOf = (
+  { ledger, engine }: WorkOptions,
+  { runId }: Run,
+  step: WorkedStep,
+  { epoch, signal }: Holding,
+): Promise<OpenedEffects> => {
+  const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
+  const say = async (command: Command): Promise<void> =>
+    void (await ledger.submit(runId, command, engine, { epoch }));
+  return openEffects({
+    ledger,
+    runId,
+    step,
+    signal,
+    record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
+    decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
   });
 };
 

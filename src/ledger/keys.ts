@@ -1,8 +1,10 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
+import { EFFECT_SCOPE, effectDigest } from "../core/effects.js";
 import { LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
+import type { AppendBatch } from "../stores/store.js";
 
 // A key for creating a run cannot belong to a run yet: it belongs to the session.
 // The same key of another caller is another question: the first answer is for nobody else's eyes.
@@ -18,6 +20,20 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
     key,
     digest: digestOf({ asked: withoutCapture(command), caller }),
   };
+};
+
+/** What an append of effects takes, and what it gives back because it is not known to have happened. */
+export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed"> => {
+  if (command.type !== "record_effects") return {};
+  const freed: { scope: string; key: string }[] = [];
+  for (const entry of command.entries) {
+    const { key } = entry.call;
+    if (key === null) continue;
+    if (entry.kind === "intended")
+      return { key: { scope: EFFECT_SCOPE, key, digest: effectDigest(entry.call) } };
+    if (entry.outcome.kind === "failed") freed.push({ scope: EFFECT_SCOPE, key });
+  }
+  return freed.length === 0 ? {} : { freed };
 };
 
 const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;

@@ -11,7 +11,7 @@ import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, NewMirror, Origin, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
 import { asAppended, fromRow, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
-import { keyOf } from "./keys.js";
+import { effectKeysOf, keyOf } from "./keys.js";
 import { knownRuns, READ_BATCH } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionOf } from "./projection.js";
@@ -306,6 +306,7 @@ const append = async (
     events: rows,
     projection: projectionOf(run),
     ...(epoch === undefined ? {} : { epoch }),
+    ...effectKeysOf(command),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

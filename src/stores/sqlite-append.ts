@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { EFFECT_SCOPE } from "../core/effects.js";
 import { LedgerError } from "../core/errors.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
@@ -47,6 +48,7 @@ type Last = { readonly seq: number; readonly hash: string; readonly at: string }
  * who lost the lease must not read again and retry.
  */
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
+  for (const freed of batch.freed ?? []) statements.freeKey.run(freed);
   refuseUsedKey(statements, batch);
   refuseLostLease(statements, batch);
   const head = statements.head(batch.runId);
@@ -82,6 +84,15 @@ const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, 
 const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
   const used = key && statements.key.get(key);
   if (!used) return;
+  if (key.scope === EFFECT_SCOPE)
+    throw new LedgerError(
+      "effect_key_used",
+      `Run "${used.runId}" has an effect under the key "${key.key}" already.`,
+      {
+        hint: "Its result is what this one gets; try again.",
+        details: used,
+      },
+    );
   throw new LedgerError(
     "idempotency_key_reused",
     `The key "${key.key}" was already used by run "${used.runId}".`,

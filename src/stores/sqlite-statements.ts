@@ -60,6 +60,10 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     ),
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
+    freeKey: compiled(
+      sqlite,
+      db.delete(keys).where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key")))),
+    ),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
     insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
     mirrored: compiled(

@@ -63,7 +63,7 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
   const { MOTTO: _, ...known } = secrets;
   const neighbour = await openNeighbour(place, known);
   let current: AgentFunction = () => "";
-  const app = await sample.open({ [CODER]: (task) => current(task) });
+  const app = await sample.open({ [CODER]: (...given) => current(...given) });
   const inside: Arena["inside"] = (doing) => at(homeIn(place), doing);
   const run: Arena["run"] = (work, step, plan = {}) =>
     inside(async () => {

@@ -1,4 +1,5 @@
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
+import type { EffectCall, EffectOutcome, OnAmbiguous } from "../../src/core/effects.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
 import { isRaced, named, workedStep } from "../../src/core/race.js";
 import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
@@ -121,6 +122,46 @@ export const interrupt =
     attempt: findStep(run, stepId)?.attempt ?? 0,
     reason: "the agent exited with code 1",
     tail: "boom",
+  });
+
+export const effectCall: EffectCall = {
+  position: 0,
+  name: "charge card",
+  class: "guarded",
+  risk: "money",
+  onAmbiguous: "fail",
+  key: null,
+  input: null,
+};
+
+/** The agent of a step is about to do something. */
+export const intend =
+  (stepId: string, call: Partial<EffectCall> = {}): Said =>
+  (run) => ({
+    type: "record_effects",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    entries: [{ kind: "intended", call: { ...effectCall, ...call } }],
+  });
+
+export const settle =
+  (stepId: string, outcome: EffectOutcome, call: Partial<EffectCall> = {}): Said =>
+  (run) => ({
+    type: "record_effects",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    entries: [{ kind: "settled", call: { ...effectCall, ...call }, outcome }],
+  });
+
+export const decideEffect =
+  (stepId: string, decision: OnAmbiguous = "rerun"): Said =>
+  (run) => ({
+    type: "decide_effect",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    position: effectCall.position,
+    decision,
+    reason: "it never arrived",
   });
 
 export const judge =
@@ -324,6 +365,8 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   start_step: "owner",
   propose_step_result: "owner",
   interrupt_step: engine,
+  record_effects: "owner",
+  decide_effect: engine,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

@@ -45,7 +45,7 @@ export interface Suspects extends Sample {
 export const openSuspects = async (files: Readonly<Record<string, string>>): Promise<Suspects> => {
   const sample = await makeSample(files);
   let current: AgentFunction = () => "";
-  const app = await sample.open({ coder: (task) => current(task) });
+  const app = await sample.open({ coder: (...given) => current(...given) });
   const before = await fingerprint(sample.repo);
   const lair = join(sample.place, "lair");
   await mkdir(lair);

@@ -4,6 +4,7 @@ import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
 import { recordCriterionVerdict } from "./criteria.js";
+import { decideEffect, recordEffects } from "./effects.js";
 import { forkRun } from "./fork.js";
 import {
   type CreatingType,
@@ -87,6 +88,8 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   start_step: startStep,
   propose_step_result: proposeStepResult,
   interrupt_step: interruptStep,
+  record_effects: recordEffects,
+  decide_effect: decideEffect,
   record_verdict: recordVerdict,
   record_criterion_verdict: recordCriterionVerdict,
   apply_policy: applyPolicy,

@@ -1,5 +1,6 @@
 import type { Evidence } from "../../core/events.js";
 import type { Feedback } from "../../core/run.js";
+import type { EffectContext } from "../effects/context.js";
 
 /** Everything one attempt of an agent is told. */
 export type AgentTask = {
@@ -37,7 +38,8 @@ export type AgentOutcome =
 
 /** Whoever works on steps: a program, a function. It can claim; it cannot complete. */
 export interface Agent {
-  work(task: AgentTask): Promise<AgentOutcome>;
+  /** What it does to the world goes through `effects`, where it is code of this process. */
+  work(task: AgentTask, effects: EffectContext): Promise<AgentOutcome>;
 }
 
 /** In the place of an attempt: all that its agent is told. */

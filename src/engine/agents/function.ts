@@ -1,19 +1,20 @@
 import type { Evidence } from "../../core/events.js";
 import type { Redactor } from "../../core/redact.js";
+import type { EffectContext } from "../effects/context.js";
 import type { Agent, AgentOutcome, AgentTask } from "./agent.js";
 
 /** What an in-process agent answers; a plain string is the result alone. */
 export type AgentAnswer = string | { readonly result: string; readonly evidence?: readonly Evidence[] };
-export type AgentFunction = (task: AgentTask) => Promise<AgentAnswer> | AgentAnswer;
+export type AgentFunction = (task: AgentTask, effects: EffectContext) => Promise<AgentAnswer> | AgentAnswer;
 
 // For hosts that bring their agents as code (SDK only): throwing interrupts the attempt, returning proposes.
 export const functionAgent = (work: AgentFunction, redactor: Redactor): Agent => ({
-  work: async (task) => {
+  work: async (task, effects) => {
     const limit = AbortSignal.timeout(task.timeoutMs);
     // Nobody can stop a function, so it is told of both ends.
     const signal = AbortSignal.any([task.signal, limit]);
     try {
-      const answer = await Promise.race([work({ ...task, signal }), aborted(signal)]);
+      const answer = await Promise.race([work({ ...task, signal }, effects), aborted(signal)]);
       return cutOff(task, limit) ?? claimOf(answer);
     } catch (error) {
       return cutOff(task, limit) ?? failureOf(error, redactor);

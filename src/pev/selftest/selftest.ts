@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { decide } from "../../core/decide/index.js";
+import { noEffects } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import { readPlan } from "../../core/plan.js";
 import type { Run, Step } from "../../core/run.js";
@@ -276,6 +277,7 @@ const judged = async (
     base,
     feedback: null,
     fresh: false,
+    effects: noEffects,
     candidates: [],
     lastDecision: null,
     report: null,

@@ -144,6 +144,10 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return line("yellow", "!", `${subject(event)}: ${verdictLine(event.payload.verdict)}`);
     case "step_interrupted":
       return line("red", "✘", `${subject(event)}: interrupted: ${event.payload.reason}`);
+    case "effect_intended":
+    case "effect_settled":
+    case "effect_decided":
+      return effectTold(event);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -196,6 +200,21 @@ export const eventTold = (event: StoredEvent): EventTold => {
 };
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
+
+const effectTold = (
+  event: Extract<StoredEvent, { type: "effect_intended" | "effect_settled" | "effect_decided" }>,
+): EventTold => {
+  const of = `${subject(event)}: effect`;
+  if (event.type === "effect_intended") {
+    const { position, name, class: kind } = event.payload.call;
+    return { style: "grey", mark: "·", text: `${of} ${position} begins: ${name} (${kind})` };
+  }
+  const { position } = event.payload;
+  if (event.type === "effect_settled")
+    return { style: "grey", mark: "·", text: `${of} ${position}: ${event.payload.outcome.kind}` };
+  const { decision, reason } = event.payload;
+  return { style: "yellow", mark: "!", text: `${of} ${position}: ${decision} (${reason})` };
+};
 
 /** The step, and of a race who it is about. */
 const subject = ({ payload: { stepId, candidate } }: OfStep): string =>

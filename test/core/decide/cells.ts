@@ -61,6 +61,8 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   start_step: cast.ofFirst("a", cast.start("a")),
   propose_step_result: cast.ofFirst("a", cast.propose("a")),
   interrupt_step: cast.ofFirst("a", cast.interrupt("a")),
+  record_effects: cast.ofFirst("a", cast.intend("a")),
+  decide_effect: cast.ofFirst("a", cast.decideEffect("a")),
   "record_verdict passed": cast.ofFirst("a", cast.pass("a")),
   "record_verdict failed": cast.ofFirst("a", cast.fail("a")),
   "record_verdict errored": cast.ofFirst("a", cast.error("a")),

@@ -108,6 +108,16 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.interrupt("a"),
     row: engineOnly,
   },
+  record_effects: {
+    run: () => played(...retried, cast.start("a")),
+    said: cast.intend("a"),
+    row: { ...ownerOnly, engine: "may" },
+  },
+  decide_effect: {
+    run: () => played(...retried, cast.start("a"), cast.intend("a")),
+    said: cast.decideEffect("a"),
+    row: { ...engineOnly, person: "may" },
+  },
   record_verdict: {
     run: () => played(...retried, cast.start("a"), cast.propose("a")),
     said: cast.pass("a"),

@@ -95,6 +95,18 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
+  record_effects: drivenHere({
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    ...ended,
+  }),
+  decide_effect: drivenHere({
+    ...absent,
+    running: "effect_not_open",
+    ...paused("effect_not_open"),
+    ...ended,
+  }),
   "record_verdict passed": drivenHere({
     ...absent,
     running: "step_not_waiting",

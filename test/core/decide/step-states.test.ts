@@ -76,6 +76,12 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "racing open": ["step_interrupted"],
     "interrupted open": nothing,
   },
+  record_effects: {
+    ...every("step_not_in_progress"),
+    "in_progress open": ["effect_intended"],
+    "racing open": ["effect_intended"],
+  },
+  decide_effect: every("effect_not_open"),
   "record_verdict passed": {
     ...every("step_not_waiting"),
     "racing errored": ["step_validation_passed", "candidate_cancelled"],

@@ -1,0 +1,97 @@
+import type { CommandOf } from "../commands.js";
+import { type Effects, type OpenEffect, openEffect, requirePolicy, requireSameCall } from "../effects.js";
+import { LedgerError } from "../errors.js";
+import type { EventBody } from "../events.js";
+import * as limit from "../limits.js";
+import { named, workedStep } from "../race.js";
+import type { WorkedStep } from "../run.js";
+import {
+  alreadyDone,
+  type Decider,
+  requireLive,
+  requireOwner,
+  requireRole,
+  requireSession,
+  requireState,
+  requireStep,
+} from "./guards.js";
+
+type Entry = CommandOf<"record_effects">["entries"][number];
+
+// Also of a paused run: what an agent had begun when somebody paused it is recorded, or it would happen again.
+export const recordEffects: Decider<"record_effects"> = (command, run, { caller }) => {
+  requireRole(caller, "record an effect", "executor", "engine");
+  requireSession(run, caller);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
+  requireLive(run);
+  requireOwner(step, caller, step.attempt);
+  requireState(step, "in_progress", "step_not_in_progress");
+  requireAttempt(step, command.attempt);
+  requireFew(step.effects, command.entries);
+  return command.entries.map((entry) => recorded(step, command.entries, entry));
+};
+
+const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
+  if (attempt === of) return;
+  throw new LedgerError("step_not_in_progress", `Step "${spec.id}" is at attempt ${attempt}, not ${of}.`, {
+    hint: "It was started anew since: stop working on the earlier attempt.",
+  });
+};
+
+const requireFew = ({ recorded }: Effects, entries: readonly Entry[]): void => {
+  if (recorded + entries.length <= limit.EFFECTS_PER_ATTEMPT) return;
+  throw new LedgerError(
+    "limit_exceeded",
+    `An attempt records at most ${limit.EFFECTS_PER_ATTEMPT} effects.`,
+    {
+      hint: "Divide the work into more steps.",
+    },
+  );
+};
+
+const recorded = (step: WorkedStep, entries: readonly Entry[], entry: Entry): EventBody => {
+  const { call } = entry;
+  const about = { stepId: step.spec.id, ...named(step) };
+  const open = openEffect(step.effects, call.position);
+  if (open !== undefined) requireSameCall(open.call, call);
+  if (entry.kind === "intended") {
+    if (open !== undefined) throw isOpenAlready(step, open);
+    requirePolicy(call);
+    return { type: "effect_intended", version: 1, attempt: step.attempt, payload: { ...about, call } };
+  }
+  const isIntended =
+    open !== undefined ||
+    entries.some((one) => one.kind === "intended" && one.call.position === call.position);
+  const { position } = call;
+  const payload = { ...about, position, call: isIntended ? null : call, outcome: entry.outcome };
+  return { type: "effect_settled", version: 1, attempt: step.attempt, payload };
+};
+
+const isOpenAlready = ({ spec }: WorkedStep, { call }: OpenEffect): LedgerError =>
+  new LedgerError("effect_ambiguous", `Effect ${call.position} of "${spec.id}" may have happened already.`, {
+    hint: "It is to be settled or decided, not begun again.",
+  });
+
+// Decided once: the answer holds for every crash that follows.
+export const decideEffect: Decider<"decide_effect"> = (command, run, { caller }) => {
+  requireRole(caller, "decide an effect", "engine", "human");
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
+  const { position, decision, reason } = command;
+  const open = openEffect(step.effects, position);
+  // A run that was resumed without an answer is asked again.
+  const isAsked = decision !== "fail" || run.state.status !== "running";
+  if (open?.decision === decision && isAsked) return alreadyDone;
+  requireLive(run);
+  requireAttempt(step, command.attempt);
+  if (open === undefined)
+    throw new LedgerError("effect_not_open", `Effect ${position} of "${step.spec.id}" is not open.`, {
+      hint: "Only an effect that a crash left open is decided.",
+    });
+  if (open.decision !== null && open.decision !== decision && caller.role !== "human")
+    throw new LedgerError("effect_not_open", `It was decided before: ${open.decision}.`);
+  const payload = { stepId: step.spec.id, ...named(step), position, decision, reason };
+  const decided: EventBody = { type: "effect_decided", version: 1, attempt: step.attempt, payload };
+  if (decision !== "fail" || run.state.status !== "running") return [decided];
+  const asked = { reason: "escalated", message: reason, stepId: step.spec.id } as const;
+  return [decided, { type: "run_paused", version: 1, payload: asked }];
+};

@@ -1,0 +1,156 @@
+import * as z from "zod";
+import { digestOf } from "./canonical.js";
+import { LedgerError } from "./errors.js";
+import * as limit from "./limits.js";
+
+/** What doing it twice would mean: nothing; nothing, because the other side knows the key; or harm (seed 003). */
+export const EffectClass = z.enum(["pure", "idempotent", "guarded"]);
+export type EffectClass = z.infer<typeof EffectClass>;
+
+/** What kind of harm a guarded effect does when it happens twice (seed 003, its sub-classes). */
+export const Risk = z.enum(["none", "paid", "money", "destructive", "notify", "security"]);
+export type Risk = z.infer<typeof Risk>;
+
+/** What to do when nobody knows whether it happened: do it again, do without it, or stop and ask a person. */
+export const OnAmbiguous = z.enum(["rerun", "skip", "fail"]);
+export type OnAmbiguous = z.infer<typeof OnAmbiguous>;
+
+/** All that is said of an effect before it happens. The same call of a later life of its attempt must say the same. */
+export const EffectCall = z.strictObject({
+  /** From 0, in the order in which the attempt's calls were made. */
+  position: z.int().min(0),
+  name: z.string().min(1).max(limit.EFFECT_NAME_CHARS),
+  class: EffectClass,
+  risk: Risk,
+  /** Null for what may always be done again. */
+  onAmbiguous: OnAmbiguous.nullable(),
+  /** Of the business: once in the whole ledger, whatever run, step or attempt asks. Null where the position is the key. */
+  key: z.string().min(1).max(limit.EFFECT_KEY_CHARS).nullable(),
+  /** Digest of what it is done with; null when that was not told. */
+  input: z.string().nullable(),
+});
+export type EffectCall = z.infer<typeof EffectCall>;
+
+/** A result as it is kept: as JSON in the event, or in a blob when it is long. */
+export const EffectValue = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("inline"), json: z.string() }),
+  z.strictObject({ kind: z.literal("blob"), hash: z.string(), bytes: z.int().min(0) }),
+]);
+export type EffectValue = z.infer<typeof EffectValue>;
+
+/** Where an effect under the same business key was settled first. */
+export const EffectOrigin = z.strictObject({ runId: z.string(), seq: z.int().min(1) });
+export type EffectOrigin = z.infer<typeof EffectOrigin>;
+
+export const EffectOutcome = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("done"), value: EffectValue }),
+  z.strictObject({ kind: z.literal("failed"), error: z.string() }),
+  /** Whether it happened is not known, and it is done without. */
+  z.strictObject({ kind: z.literal("skipped") }),
+  /** It had happened before under its business key; its result is that one. */
+  z.strictObject({ kind: z.literal("known"), origin: EffectOrigin }),
+]);
+export type EffectOutcome = z.infer<typeof EffectOutcome>;
+
+/** An effect that was about to happen when the journal was last written; after a crash nobody knows whether it did. */
+export type OpenEffect = {
+  readonly call: EffectCall;
+  readonly since: string;
+  /** What was decided when it was found open after a crash; it holds for the next crash too. */
+  readonly decision: OnAmbiguous | null;
+};
+
+/** Of the current attempt of a step, or of one candidate of it. */
+export type Effects = {
+  /** So many calls have been recorded, settled or not. */
+  readonly recorded: number;
+  /** First event that is about them; null before it. */
+  readonly firstSeq: number | null;
+  readonly open: readonly OpenEffect[];
+};
+
+export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [] };
+
+/** Of the business keys of all runs; no run and no session can be called so. */
+export const EFFECT_SCOPE = "effect:";
+
+/** What was done under a business key; another effect may not come under it. */
+export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
+
+/** A call is recorded once, when it is first heard of. */
+const counted = (effects: Effects, isNew: boolean, seq: number): Effects =>
+  isNew ? { ...effects, recorded: effects.recorded + 1, firstSeq: effects.firstSeq ?? seq } : effects;
+
+export const effectIntended = (
+  effects: Effects,
+  call: EffectCall,
+  { at, seq }: { readonly at: string; readonly seq: number },
+): Effects => {
+  const { open, ...rest } = counted(effects, true, seq);
+  return { ...rest, open: [...open, { call, since: at, decision: null }] };
+};
+
+export const effectSettled = (effects: Effects, position: number, seq: number): Effects => {
+  const isNew = openEffect(effects, position) === undefined;
+  const { open, ...rest } = counted(effects, isNew, seq);
+  return { ...rest, open: isNew ? open : open.filter(({ call }) => call.position !== position) };
+};
+
+export const effectDecided = (effects: Effects, position: number, decision: OnAmbiguous): Effects => ({
+  ...effects,
+  open: effects.open.map((one) => (one.call.position === position ? { ...one, decision } : one)),
+});
+
+export const openEffect = ({ open }: Effects, position: number): OpenEffect | undefined =>
+  open.find(({ call }) => call.position === position);
+
+/** Which call of which attempt it is: what the other side may dedupe by, the same in each life of the attempt (seed 004). */
+export const effectKey = (
+  call: EffectCall,
+  of: {
+    readonly runId: string;
+    readonly stepId: string;
+    readonly attempt: number;
+    readonly candidate?: number;
+  },
+): string => {
+  const { runId, stepId, attempt, candidate = null } = of;
+  return call.key ?? digestOf({ runId, stepId, attempt, candidate, position: call.position });
+};
+
+/** Throws `replay_divergence` when a later life of the attempt makes another call than the one that was recorded. */
+export const requireSameCall = (recorded: EffectCall, came: EffectCall): void => {
+  const differing = (["name", "class", "key", "input"] as const).filter(
+    (part) => recorded[part] !== came[part],
+  );
+  if (differing.length === 0) return;
+  const said = (call: EffectCall): string => `"${call.name}" (${call.class})`;
+  throw new LedgerError(
+    "replay_divergence",
+    `Effect ${came.position} was ${said(recorded)} before and is ${said(came)} now; they differ in ${differing.join(", ")}.`,
+    {
+      hint: "Make the same calls in the same order each time, or change the agent only between attempts.",
+      details: { recorded, came },
+    },
+  );
+};
+
+/** Throws `invalid_input` for an effect that must not happen twice and does not say what to do when nobody knows. */
+export const requirePolicy = ({ name, class: kind, risk, onAmbiguous }: EffectCall): void => {
+  if (kind !== "guarded") {
+    if (risk === "none" && onAmbiguous === null) return;
+    throw new LedgerError(
+      "invalid_input",
+      `Effect "${name}" is ${kind}: it has no risk and is never ambiguous.`,
+      {
+        hint: 'Make it class "guarded", or leave risk and onAmbiguous out.',
+      },
+    );
+  }
+  if (onAmbiguous !== null) return;
+  throw new LedgerError(
+    "invalid_input",
+    `Effect "${name}" must not happen twice (risk "${risk}") and does not say what to do when a crash leaves that open.`,
+    { hint: 'Give onAmbiguous: "fail" asks a person, "skip" goes on without it, "rerun" does it again.' },
+  );
+};

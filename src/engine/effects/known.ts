@@ -1,0 +1,58 @@
+import {
+  EFFECT_SCOPE,
+  type EffectCall,
+  type EffectOrigin,
+  type EffectOutcome,
+  effectDigest,
+} from "../../core/effects.js";
+import { LedgerError } from "../../core/errors.js";
+import type { Ledger } from "../../ledger/ledger.js";
+
+export type KnownEffect = { readonly origin: EffectOrigin; readonly outcome: EffectOutcome };
+
+/** So many events at a time. */
+const PAGE = 250;
+
+/** What came of the first effect under this call's business key, in whatever run; undefined when there is none. */
+export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<KnownEffect | undefined> => {
+  if (call.key === null) return undefined;
+  const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
+  if (row === undefined) return undefined;
+  if (row.digest !== effectDigest(call))
+    throw new LedgerError(
+      "effect_key_used",
+      `The key "${call.key}" is that of another effect, in run "${row.runId}".`,
+      {
+        hint: "One key is one effect: its name and class are always the same.",
+      },
+    );
+  const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
+  if (outcome !== undefined) return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
+  throw new LedgerError(
+    "effect_ambiguous",
+    `The effect under the key "${call.key}" began in run "${row.runId}" (event ${row.firstSeq}) and has not ended there.`,
+    { hint: `Wait for it, or decide there what became of it: runledger show ${row.runId}` },
+  );
+};
+
+/** A run that was taken out has left its keys behind, and nothing of what came of them. */
+const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<EffectOutcome | undefined> => {
+  const [intent] = await ledger.events(runId, seq - 1, 1);
+  if (intent === undefined) return { kind: "skipped" };
+  if (intent.type !== "effect_intended") return undefined;
+  const { stepId, candidate, call } = intent.payload;
+  for (let after = seq; ; ) {
+    const events = await ledger.events(runId, after, PAGE);
+    for (const event of events)
+      if (
+        event.type === "effect_settled" &&
+        event.attempt === intent.attempt &&
+        event.payload.stepId === stepId &&
+        event.payload.candidate === candidate &&
+        event.payload.position === call.position
+      )
+        return event.payload.outcome;
+    if (events.length < PAGE) return undefined;
+    after += events.length;
+  }
+};

@@ -1,0 +1,49 @@
+import type { CommandOf } from "../../core/commands.js";
+import type { EffectCall, EffectOutcome } from "../../core/effects.js";
+import * as limit from "../../core/limits.js";
+
+export type EffectEntry = CommandOf<"record_effects">["entries"][number];
+
+/** Writes down what the calls of one attempt do, in the order in which they do it. */
+export interface Recorder {
+  /** On the disk when it resolves, together with all that settled before. Until then the effect may not happen. */
+  intend(call: EffectCall): Promise<void>;
+  /** On the disk a moment later: with the intent of the next effect, when that follows at once, or alone. */
+  settle(call: EffectCall, outcome: EffectOutcome): void;
+  /** Resolves when all is on the disk; rejects with what kept it from there. */
+  flush(): Promise<void>;
+}
+
+/**
+ * One commit for the end of an effect and the beginning of the next. What could not be written stays unwritten: nothing that
+ * comes after it is, so that no later intent stands without the outcome before it.
+ */
+export const createRecorder = (submit: (entries: readonly EffectEntry[]) => Promise<void>): Recorder => {
+  const waiting: EffectEntry[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const flush = (): Promise<void> => {
+    writing = writing.then(async () => {
+      while (waiting.length > 0) await submit(waiting.splice(0, limit.EFFECT_ENTRIES));
+    });
+    return writing;
+  };
+  return {
+    intend: (call) => {
+      const entry = { kind: "intended", call } as const;
+      if (call.key === null) {
+        waiting.push(entry);
+        return flush();
+      }
+      // Somebody else may have taken its key at this moment, which is no fault of what is written beside it.
+      const own = flush().then(() => submit([entry]));
+      writing = writing.then(() => own.catch(() => undefined));
+      return own;
+    },
+    settle: (call, outcome) => {
+      waiting.push({ kind: "settled", call, outcome });
+      // Whoever waits for the next intent or the end of the attempt hears of a failure.
+      setImmediate(() => void flush().catch(() => undefined));
+    },
+    flush,
+  };
+};

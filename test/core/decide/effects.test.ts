@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import * as cast from "../../helpers/cast.js";
+import { create, planOf, stepSpec } from "../../helpers/cast.js";
+import { played } from "../../helpers/given.js";
+
+const begun = [create(planOf([stepSpec("a")])), cast.start("a")] as const;
+const effectsOf = (...said: readonly cast.Said[]) => played(...begun, ...said).steps[0]?.effects;
+
+describe("the effects of an attempt", () => {
+  it("are open from their intent until they settle", () => {
+    expect(effectsOf(cast.intend("a"))).toMatchObject({
+      recorded: 1,
+      firstSeq: 4,
+      open: [{ call: cast.effectCall, decision: null }],
+    });
+    expect(effectsOf(cast.intend("a"), cast.settle("a", { kind: "skipped" }))).toEqual({
+      recorded: 1,
+      firstSeq: 4,
+      open: [],
+    });
+  });
+
+  it("need no intent where they may happen again, and are told whole then", () => {
+    const call = { class: "pure", risk: "none", onAmbiguous: null } as const;
+    expect(effectsOf(cast.settle("a", { kind: "failed", error: "no" }, call))).toMatchObject({
+      recorded: 1,
+      open: [],
+    });
+  });
+
+  it("begin anew with each attempt", () => {
+    const effects = effectsOf(
+      cast.intend("a"),
+      cast.interrupt("a"),
+      cast.policy("a", cast.retry),
+      cast.start("a"),
+    );
+    expect(effects).toEqual({ recorded: 0, firstSeq: null, open: [] });
+  });
+
+  it("are not begun twice, nor settled as another", () => {
+    expect(() => effectsOf(cast.intend("a"), cast.intend("a"))).toThrow(/may have happened already/);
+    expect(() =>
+      effectsOf(cast.intend("a"), cast.settle("a", { kind: "skipped" }, { name: "refund" })),
+    ).toThrow(/was "charge card" \(guarded\) before and is "refund"/);
+  });
+
+  it("say what a crash means when they must not happen twice", () => {
+    expect(() => effectsOf(cast.intend("a", { onAmbiguous: null }))).toThrow(/does not say what to do/);
+    expect(() => effectsOf(cast.intend("a", { class: "pure" }))).toThrow(/has no risk/);
+  });
+
+  it("are decided once by the engine, and by a person whenever they are open", () => {
+    expect(effectsOf(cast.intend("a"), cast.decideEffect("a", "skip"))?.open[0]?.decision).toBe("skip");
+    expect(() => effectsOf(cast.intend("a"), cast.decideEffect("a", "skip"), cast.decideEffect("a"))).toThrow(
+      /decided before: skip/,
+    );
+  });
+
+  it("pause the run when a person is asked, each time it goes on without an answer", () => {
+    const asked = [...begun, cast.intend("a"), cast.decideEffect("a", "fail")] as const;
+    expect(played(...asked).state).toMatchObject({ status: "paused", reason: "escalated", stepId: "a" });
+    expect(played(...asked, cast.resume(), cast.decideEffect("a", "fail")).state.status).toBe("paused");
+    expect(played(...asked, cast.resume()).state.status).toBe("running");
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import type { EffectContext } from "../../src/engine/effects/context.js";
+import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
+import { began, eventsOf, resume, say, stateOf, typesOf } from "../helpers/driving.js";
+
+const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
+
+/** Cuts the worker off as a crash does: what it had intended stays open. */
+const crash = (stop: AbortController): Promise<never> => {
+  stop.abort();
+  return new Promise(() => undefined);
+};
+
+const projectOf = async (work: (effects: EffectContext, life: number) => Promise<string>) => {
+  const shop = await sample({ "a.txt": "1\n" });
+  let life = 0;
+  const app = await shop.open({
+    coder: (_task, effects) => {
+      life += 1;
+      return work(effects, life);
+    },
+  });
+  const runId = await began(app, PLAN);
+  return { app, runId };
+};
+
+describe("an effect", () => {
+  it("happens once, and a later life of the attempt gets what was recorded", async () => {
+    const happened: string[] = [];
+    const stop = new AbortController();
+    const { app, runId } = await projectOf(async (effects, life) => {
+      const page = await effects.effect("fetch", { class: "idempotent" }, () => {
+        happened.push("fetch");
+        return { at: new Date(0), n: life };
+      });
+      await effects.effect("charge", { class: "guarded", risk: "money", onAmbiguous: "fail" }, () => {
+        happened.push("charge");
+      });
+      if (life === 1) return crash(stop);
+      return JSON.stringify(page);
+    });
+    expect((await app.drive(runId, stop.signal)).end).toBe("stopped");
+    const { run } = await app.drive(runId);
+    expect(happened).toEqual(["fetch", "charge"]);
+    expect(run.state.status).toBe("completed");
+    expect(stateOf(run, "a")).toMatchObject({
+      proposal: { result: '{"at":"1970-01-01T00:00:00.000Z","n":1}' },
+    });
+  });
+
+  it("that a crash left open asks a person when it says so, and nothing more happens", async () => {
+    const happened: string[] = [];
+    const stop = new AbortController();
+    const { app, runId } = await projectOf(async (effects, life) => {
+      await effects.effect("charge", { class: "guarded", risk: "money", onAmbiguous: "fail" }, () => {
+        happened.push(`charge ${life}`);
+        return life === 1 ? crash(stop) : undefined;
+      });
+      return "done";
+    });
+    await app.drive(runId, stop.signal);
+    const { run } = await app.drive(runId);
+    expect(run.state).toMatchObject({ status: "paused", reason: "escalated", stepId: "a" });
+    expect(happened).toEqual(["charge 1"]);
+    const decide = { type: "decide_effect", stepId: "a", attempt: 1, position: 0 } as const;
+    await say(app, runId, { ...decide, decision: "rerun", reason: "it never arrived" });
+    await say(app, runId, resume);
+    const again = await app.drive(runId);
+    expect(again.run.state.status).toBe("completed");
+    expect(happened).toEqual(["charge 1", "charge 3"]);
+    expect(await typesOf(app, runId)).toEqual([
+      ...["run_created", "plan_attached", "step_started", "effect_intended", "effect_decided", "run_paused"],
+      ...["effect_decided", "run_resumed", "effect_settled", "step_result_proposed"],
+      ...["step_validation_passed", "run_completed"],
+    ]);
+  });
+
+  it("of one run shares its commit with the next one's intent", async () => {
+    const { app, runId } = await projectOf(async (effects) => {
+      for (let n = 0; n < 3; n += 1)
+        await effects.effect(`e${n}`, { class: "guarded", onAmbiguous: "rerun" }, () => n);
+      return "done";
+    });
+    await app.drive(runId);
+    const effects = (await eventsOf(app, runId)).filter(({ type }) => type.startsWith("effect_"));
+    expect(effects.map(({ type }) => type)).toEqual([
+      ...["effect_intended", "effect_settled", "effect_intended"],
+      ...["effect_settled", "effect_intended", "effect_settled"],
+    ]);
+    expect(new Set(effects.slice(1, 3).map(({ at }) => at)).size).toBe(1);
+  });
+
+  it("that comes differently in a later life is refused by name", async () => {
+    const stop = new AbortController();
+    const { app, runId } = await projectOf(async (effects, life) => {
+      await effects.effect(life === 1 ? "first" : "second", { class: "pure" }, () => life);
+      if (life === 1) {
+        await effects.effect("after", { class: "guarded", onAmbiguous: "rerun" }, () => 1);
+        return crash(stop);
+      }
+      return "done";
+    });
+    await app.drive(runId, stop.signal);
+    await app.drive(runId);
+    const reasons = (await eventsOf(app, runId)).flatMap((event) =>
+      event.type === "step_interrupted" ? [event.payload.reason] : [],
+    );
+    expect(reasons).toEqual([
+      'The agent threw: Effect 0 was "first" (pure) before and is "second" (pure) now; they differ in name.',
+    ]);
+  });
+
+  it("that must not happen twice is refused where it does not say what a crash means", async () => {
+    const { app, runId } = await projectOf(async (effects) => {
+      await effects.effect("charge", { class: "guarded", risk: "money" }, () => expect.unreachable());
+      return "done";
+    });
+    const { run } = await app.drive(runId);
+    expect(JSON.stringify(run.steps[0]?.feedback)).toContain("does not say what to do when a crash");
+  });
+
+  it("under a business key happens once in the ledger, whichever run asks", async () => {
+    const happened: string[] = [];
+    const { app, runId } = await projectOf(async (effects, life) => {
+      const receipt = await effects.effect(
+        "charge",
+        { class: "guarded", risk: "money", onAmbiguous: "fail", key: "order-1" },
+        ({ key }) => {
+          happened.push(key);
+          return `receipt ${life}`;
+        },
+      );
+      return receipt;
+    });
+    await app.drive(runId);
+    const other = await began(app, PLAN);
+    const { run } = await app.drive(other);
+    expect(happened).toEqual(["order-1"]);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "receipt 1" } });
+    expect(await typesOf(app, other)).not.toContain("effect_intended");
+  });
+
+  it("that failed under its business key may be tried again under it", async () => {
+    const { app, runId } = await projectOf(async (effects, life) =>
+      effects.effect("charge", { class: "guarded", onAmbiguous: "fail", key: "order-2" }, () => {
+        if (life === 1) throw new Error("declined");
+        return "paid";
+      }),
+    );
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "paid" } });
+    expect(run.steps[0]?.attempt).toBe(2);
+  });
+});
