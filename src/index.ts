@@ -2,7 +2,7 @@
 export type { NewRun } from "../tools/create-run.js";
 export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
-export { formatDuration } from "./core/duration.js";
+export { formatDuration, parseDuration } from "./core/duration.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
@@ -27,6 +27,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
+export { formatSize, parseSize } from "./core/size.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
@@ -34,8 +35,9 @@ export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
-export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
+export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";

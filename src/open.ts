@@ -18,14 +18,15 @@ import type { AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
-import type { createKeeping, Keeping } from "./engine/keeping.js";
+import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
+import { openTidying } from "./engine/tidying.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import { probeJournals, readSetAside } from "./ledger/quarantine.js";
+import { probeJournals } from "./ledger/quarantine.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -33,7 +34,6 @@ import { createDisposal } from "./pev/disposal.js";
 import { createPev, type Pev } from "./pev/engine.js";
 import { openPrivateStore } from "./pev/git.js";
 import { createIsolation } from "./pev/isolation/isolation.js";
-import { once } from "./pev/once.js";
 import { openPlaces, type Places } from "./pev/places.js";
 import type { Project } from "./pev/project.js";
 import { createRoomsAhead } from "./pev/rooms-ahead.js";
@@ -149,12 +149,11 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     environment: env,
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
-  const { enabled, authoritativeRead, maxRunHistory } = settings.runLedger;
+  const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const keeping = keepingOnDemand({ ledger, project, logFolder, archive, maxRunHistory, now });
-  const cleanUpOnce = once(() => cleanUp(ledger, pev, keeping, maxRunHistory));
+  const tidying = openTidying({ ledger, project, logFolder, archive, now }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
-    await cleanUpOnce();
+    await tidying.cleanUpOnce();
     await requireSandboxes(await ledger.load(runId), settings, project);
     return (await executor()).driveRun(
       {
@@ -182,12 +181,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
+    worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
     ...looking(ledger, logFolder),
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
-    ...keeping,
+    ...tidying.keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
     redact: redactor.text,
@@ -299,19 +298,6 @@ const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): strin
   return join(base, "runledger", "workspaces");
 };
 
-const keepingOnDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
-  const load = async () => (await import("./engine/keeping.js")).createKeeping(options);
-  return {
-    fork: async (...given) => (await load()).fork(...given),
-    exportRun: async function* (runId) {
-      yield* (await load()).exportRun(runId);
-    },
-    importRun: async (...given) => (await load()).importRun(...given),
-    prune: async (...given) => (await load()).prune(...given),
-    collectGarbage: async (...given) => (await load()).collectGarbage(...given),
-  };
-};
-
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>
     logsOf(ledger, logFolder, {
@@ -365,15 +351,4 @@ const examineAll = async (parts: {
       unlock: locks.removeStaleLocks,
     },
   });
-};
-
-/** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
-const cleanUp = async (ledger: Ledger, pev: Pev, keeping: Keeping, maxRunHistory: number): Promise<void> => {
-  await pev.reclaim();
-  await readSetAside(ledger);
-  if (maxRunHistory === 0) return;
-  // A full disk for archives is no reason not to work.
-  await keeping
-    .prune()
-    .catch((error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`));
 };

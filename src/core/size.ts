@@ -41,3 +41,12 @@ export const exactSize = (bytes: number): string => {
   const whole = SPELLINGS.find(([, unit]) => bytes > 0 && bytes % UNIT_BYTES[unit] === 0);
   return whole === undefined ? `${bytes}B` : `${bytes / UNIT_BYTES[whole[1]]}${whole[0]}`;
 };
+
+const STEPS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** For people, to a tenth: `512 B`, `3.2 MiB`, `120 MiB`. */
+export const formatSize = (bytes: number): string => {
+  const step = bytes < 1 ? 0 : Math.min(STEPS.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** step;
+  return `${step === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${STEPS[step]}`;
+};

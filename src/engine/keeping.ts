@@ -1,20 +1,18 @@
 import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
-import { isLedgerError, LedgerError } from "../core/errors.js";
+import { LedgerError } from "../core/errors.js";
 import type { Run } from "../core/run.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
-import { FINISHED, surplusRuns, unnamedBlobs } from "../ledger/housekeeping.js";
+import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
 import { dropRun } from "../pev/objects.js";
 import { removeFolder } from "../pev/private-folder.js";
-import type { Project } from "../pev/project.js";
 import { unusedSetups } from "../pev/setup-cache.js";
 import {
   type CommitsArrived,
-  holdsCommits,
   nameCommits,
   packRun,
   shareCommits,
@@ -22,26 +20,10 @@ import {
   unpackRun,
 } from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
-import type { RunRow } from "../stores/store.js";
 import { loggedRuns, removeLogs } from "./logs.js";
+import { type Pruned, type Pruning, type PruningParts, pruneRuns } from "./pruning.js";
 
-type KeepingOptions = {
-  readonly ledger: Ledger;
-  readonly project: Project;
-  readonly logFolder: string;
-  /** Where runs go before they are removed. */
-  readonly archive: {
-    write(
-      runId: string,
-      lines: AsyncIterable<string>,
-      check: (bytes: AsyncIterable<Uint8Array>) => Promise<void>,
-    ): Promise<string>;
-  };
-  /** Finished runs that are kept when nobody says how many; 0 keeps all. */
-  readonly maxRunHistory: number;
-  /** ISO 8601, UTC, milliseconds. */
-  readonly now: () => string;
-};
+type KeepingOptions = Omit<PruningParts, "exportRun">;
 
 /** What is done with whole runs, beside driving them. */
 export interface Keeping {
@@ -51,26 +33,19 @@ export interface Keeping {
   exportRun(runId: string): AsyncIterable<string>;
   /** Takes a bundle in: all of it, its chain as it is, or nothing. A run that was running is paused. */
   importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
-  /** Archives and removes finished runs beyond `keep`, `maxRunHistory` when not given. */
-  prune(options?: Partial<Pruning>): Promise<readonly Pruned[]>;
-  /** Removes what no run needs any more: blobs, workspaces and logs, copies of set-ups, git objects. */
-  collectGarbage(options?: { readonly dryRun?: boolean }): Promise<Collected>;
+  /** Archives and removes finished runs beyond the limits that are given, or those of the settings. */
+  prune(pruning?: Pruning): Promise<Pruned>;
+  /** Removes what no run needs any more: blobs, workspaces and logs, copies of set-ups, git objects, free pages of the file. */
+  collectGarbage(options?: Collecting): Promise<Collected>;
 }
 
 export const createKeeping = (options: KeepingOptions): Keeping => ({
   fork: (caller, forking) => forkRun(options, caller, forking),
   exportRun: (runId) => exportRun(options, runId),
   importRun: (caller, chunks) => importRun(options, caller, chunks),
-  prune: async ({ keep, dryRun = false, onStays = warnOf } = {}) => {
-    // Zero in the settings: all stay. Only who says it here keeps none.
-    if (keep === undefined && options.maxRunHistory === 0) return [];
-    return pruneRuns(options, { keep: keep ?? options.maxRunHistory, dryRun, onStays });
-  },
-  collectGarbage: ({ dryRun = false } = {}) => collectGarbage(options, { dryRun }),
+  prune: (pruning) => pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId) }, pruning),
+  collectGarbage: (collecting) => collectGarbage(options, collecting),
 });
-
-const warnOf: Pruning["onStays"] = (runId, why) =>
-  process.emitWarning(`Run ${runId} could not be archived: ${why.message}`);
 
 export type Forking = {
   readonly runId: string;
@@ -86,14 +61,11 @@ export type Imported = {
   readonly commits: CommitsArrived;
 };
 
-export type Pruning = {
-  readonly keep?: number;
-  readonly dryRun: boolean;
-  /** Told of each run that would go, and why it cannot; without it, a warning of the process says so. */
-  readonly onStays: (runId: string, why: LedgerError) => void;
+export type Collecting = {
+  readonly dryRun?: boolean;
+  /** The database's file is written anew, as small as it can be; refused while anybody drives a run. */
+  readonly vacuum?: boolean;
 };
-
-export type Pruned = { readonly runId: string; readonly goal: string; readonly archive: string | null };
 
 /** What was of no use any more; with a dry run, what would go. */
 export type Collected = {
@@ -108,6 +80,8 @@ export type Collected = {
   readonly setupBytes: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
+  /** The same of the database's file. */
+  readonly fileBytes: number | null;
 };
 
 // A run begins again from its past, under a name of its own. Its commits are named first: a fork without them is no use.
@@ -189,48 +163,9 @@ const onArrival = (
   return { run: paused.run, rows: [...rows, ...toRows(paused.events, header.lastHash)] };
 };
 
-/** Archived and read back first, then removed: whatever fails in between, a run is in one of the two places. */
-const pruneRuns = async (
-  options: KeepingOptions,
-  { keep, dryRun, onStays }: Pruning & { readonly keep: number },
-): Promise<readonly Pruned[]> => {
-  const { ledger, now } = options;
-  const pruned: Pruned[] = [];
-  for (const row of await surplusRuns(ledger.store, keep, Date.parse(now())))
-    try {
-      if (!(await canComeBack(options, row.runId))) continue;
-      const archive = dryRun ? null : await archiveAndRemove(options, row);
-      pruned.push({ runId: row.runId, goal: row.goal, archive });
-    } catch (error) {
-      // One run that cannot be read or archived keeps no other from going; a store that stopped does.
-      if (!isLedgerError(error) || error.code === "store_unavailable") throw error;
-      onStays(row.runId, error);
-    }
-  return pruned;
-};
-
-// An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
-const canComeBack = async ({ ledger, project }: KeepingOptions, runId: string): Promise<boolean> =>
-  (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
-
-const archiveAndRemove = async (options: KeepingOptions, row: RunRow): Promise<string> => {
-  const { ledger, project, archive, logFolder, now } = options;
-  const { runId, lastHash } = row;
-  const file = await archive.write(runId, exportRun(options, runId), async (bytes) => {
-    const { header } = await readBundle(bytes, async () => {});
-    if (header.lastHash !== lastHash)
-      throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
-  });
-  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
-  if (project.store !== null) await dropRun(project.store, runId);
-  await disposeWorkspaces(project, runId);
-  await removeLogs(logFolder, runId);
-  return file;
-};
-
 const collectGarbage = async (
   { ledger, project, logFolder, now }: KeepingOptions,
-  { dryRun }: { readonly dryRun: boolean },
+  { dryRun = false, vacuum = false }: Collecting = {},
 ): Promise<Collected> => {
   const { store } = ledger;
   const blobs = await unnamedBlobs(store, Date.parse(now()));
@@ -240,16 +175,24 @@ const collectGarbage = async (
   });
   const gone = async (runId: string) => (await store.removalOf(runId)) !== undefined;
   const logs = await runsThat(await loggedRuns(logFolder), gone);
-  const blobBytes = blobs.reduce((sum, { bytes }) => sum + bytes, 0);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
-  const found = { blobs: blobs.length, blobBytes, workspaces, logs, setups: setups.length, setupBytes };
-  if (dryRun) return { ...found, storeBytes: null };
+  const found = {
+    blobs: blobs.length,
+    blobBytes: bytesOf(blobs),
+    workspaces,
+    logs,
+    setups: setups.length,
+    setupBytes,
+  };
+  if (dryRun) return { ...found, storeBytes: null, fileBytes: null };
+  // First what may be refused.
+  const { fileBytes } = await (vacuum ? store.compact() : store.giveBack());
   for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);
   for (const { path } of setups) await removeFolder(path);
-  return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store) };
+  return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store), fileBytes };
 };
 
 const runsThat = async (

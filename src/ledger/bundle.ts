@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { sha256 } from "../core/canonical.js";
+import { runNotFound } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { Actor } from "../core/events.js";
 import { evolve } from "../core/evolve.js";
@@ -74,7 +75,8 @@ export async function* writeBundle(
   const rows: EventRow[] = [];
   for await (const page of pagesOf(store, runId)) rows.push(...page);
   const last = rows.at(-1);
-  if (last === undefined) throw new Error(`run "${runId}" has no events to write`);
+  // Another process took it out since it was looked up.
+  if (last === undefined) throw runNotFound(runId);
   const blobs = await presentBlobs(store, rows);
   yield lineOf({
     line: "header",

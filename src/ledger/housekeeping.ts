@@ -13,20 +13,51 @@ const KEPT_AFTER_END_MS = 3_600_000;
 const UNNAMED_BLOB_MS = 2 * TIMEOUT_MAX_MS;
 const PAGE = 1_000;
 
-/** The oldest finished runs beyond `keep` of them; none that ended within the hour, and none that cannot be read. */
-export const surplusRuns = async (store: Store, keep: number, nowMs: number): Promise<readonly RunRow[]> => {
-  const surplus: RunRow[] = [];
-  for await (const row of behindNewest(store, keep)) {
-    const ended = nowMs - Date.parse(row.updatedAt) >= KEPT_AFTER_END_MS;
-    if (ended && row.quarantine === null) surplus.push(row);
-  }
-  return surplus.reverse();
+/** What finished runs may stay within; null: no such limit. */
+export type Retention = {
+  /** So many of them. */
+  readonly keep: number | null;
+  /** So long after their end. */
+  readonly completedForMs: number | null;
+  readonly failedForMs: number | null;
+  /** So many bytes of rows and blobs together, those of all other runs with them. */
+  readonly maxBytes: number | null;
 };
 
-async function* behindNewest(store: Store, keep: number): AsyncGenerator<RunRow> {
-  const kept = keep === 0 ? [] : await store.list({ ...OURS, limit: keep });
-  if (kept.length < keep) return;
-  for (let last = kept.at(-1); ; ) {
+/** Which limit a run is beyond; null: none but perhaps that of size. */
+export type Finished = { readonly row: RunRow; readonly beyond: "count" | "age" | null };
+
+/** Finished runs, the oldest first; none that ended within the hour, and none that cannot be read. */
+export const finishedRuns = async (
+  store: Store,
+  retention: Retention,
+  nowMs: number,
+): Promise<readonly Finished[]> => {
+  const found: Finished[] = [];
+  let newer = 0;
+  for await (const row of newestFirst(store)) {
+    const endedMs = nowMs - Date.parse(row.updatedAt);
+    const beyond = beyondOf(row, { newer, endedMs }, retention);
+    newer += 1;
+    // Without a limit of size, of the others there can be a million.
+    if (beyond === null && retention.maxBytes === null) continue;
+    if (endedMs >= KEPT_AFTER_END_MS && row.quarantine === null) found.push({ row, beyond });
+  }
+  return found.reverse();
+};
+
+const beyondOf = (
+  { status }: RunRow,
+  { newer, endedMs }: { readonly newer: number; readonly endedMs: number },
+  { keep, completedForMs, failedForMs }: Retention,
+): Finished["beyond"] => {
+  const keptForMs = status === "completed" ? completedForMs : failedForMs;
+  if (keptForMs !== null && endedMs > keptForMs) return "age";
+  return keep !== null && newer >= keep ? "count" : null;
+};
+
+async function* newestFirst(store: Store): AsyncGenerator<RunRow> {
+  for (let last: RunRow | undefined; ; ) {
     const after = last === undefined ? {} : { afterRunId: last.runId };
     const page = await store.list({ ...OURS, limit: PAGE, ...after });
     yield* page;
@@ -35,16 +66,59 @@ async function* behindNewest(store: Store, keep: number): AsyncGenerator<RunRow>
   }
 }
 
-/** Blobs that no event of any run names. */
-export const unnamedBlobs = async (store: Store, nowMs: number): Promise<readonly KeptBlob[]> => {
+/** Blobs that no event of any run names, and that nobody is about to name; `without` these runs. */
+export const unnamedBlobs = async (
+  store: Store,
+  nowMs: number,
+  without: ReadonlySet<string> = new Set(),
+): Promise<readonly KeptBlob[]> => {
   const unnamed = new Map<string, KeptBlob>();
   for (const blob of await store.listBlobs())
     if (nowMs - blob.writtenAtMs >= UNNAMED_BLOB_MS) unnamed.set(blob.hash, blob);
-  for (let position = 0; unnamed.size > 0; ) {
-    const rows = await store.feed(position, PAGE);
-    for (const { payload } of rows) for (const hash of hashesIn(payload)) unnamed.delete(hash);
-    position = rows.at(-1)?.position ?? position;
-    if (rows.length < PAGE) break;
+  for await (const { runId, hashes } of namings(store)) {
+    if (!without.has(runId)) for (const hash of hashes) unnamed.delete(hash);
+    if (unnamed.size === 0) break;
   }
   return [...unnamed.values()];
 };
+
+/** Bytes of blobs that go with each run when they go in this order, and of those that no run names now. */
+export const blobShares = async (
+  store: Store,
+  blobs: readonly KeptBlob[],
+  order: readonly string[],
+): Promise<{ readonly ofRun: ReadonlyMap<string, number>; readonly ofNone: number }> => {
+  const places = new Map(order.map((runId, place) => [runId, place]));
+  const lastNamers = new Map(blobs.map(({ hash }) => [hash, -1]));
+  for await (const { runId, hashes } of namings(store)) {
+    const place = places.get(runId) ?? order.length;
+    for (const hash of hashes) {
+      const last = lastNamers.get(hash);
+      if (last !== undefined && last < place) lastNamers.set(hash, place);
+    }
+  }
+  const ofRun = new Map<string, number>();
+  let ofNone = 0;
+  for (const { hash, bytes } of blobs) {
+    const place = lastNamers.get(hash) ?? order.length;
+    const runId = order[place];
+    if (place === -1) ofNone += bytes;
+    else if (runId !== undefined) ofRun.set(runId, (ofRun.get(runId) ?? 0) + bytes);
+  }
+  return { ofRun, ofNone };
+};
+
+/** What each event of the ledger may name: all of it is read, since nobody keeps count of blobs. */
+async function* namings(
+  store: Store,
+): AsyncGenerator<{ readonly runId: string; readonly hashes: readonly string[] }> {
+  for (let position = 0; ; ) {
+    const rows = await store.feed(position, PAGE);
+    for (const { runId, payload } of rows) yield { runId, hashes: hashesIn(payload) };
+    position = rows.at(-1)?.position ?? position;
+    if (rows.length < PAGE) return;
+  }
+}
+
+export const bytesOf = (blobs: readonly KeptBlob[]): number =>
+  blobs.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -6,6 +6,7 @@ export const settingGroups = {
   workspace: "Workspace",
   isolation: "Isolation",
   limits: "Limits",
+  retention: "Retention",
   secrets: "Secrets",
   rollout: "Rollout",
 } as const;

@@ -53,41 +53,76 @@ export const wholeNumber = (
 type Bounds = { readonly minMs: number; readonly maxMs: number };
 
 /** Text such as `2m` that becomes milliseconds. */
-export const duration = (about: About, { minMs, maxMs }: Bounds) => {
-  const bounds = `from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`;
-  const schema = readAs(`a duration such as "2m", ${bounds}`, (value) => durationMs(value, minMs, maxMs));
-  return described("duration", { ...about, bounds }, withWords(schema, durationWords));
+export const duration = (about: About, bounds: Bounds) => {
+  const { within, read, words } = durationsWithin(bounds);
+  const schema = readAs(`a duration such as "2m", ${within}`, read);
+  return described("duration", { ...about, bounds: within }, withWords(schema, words));
 };
 
-const durationWords = () => ({
-  type: "string",
-  maxLength: DURATION_CHARS,
-  pattern: DURATION_PATTERN,
-  examples: ["90s", "2m", "1h30m"],
+/** The same, or a word for no limit, which becomes null. */
+export const durationOr = (word: string, about: About, bounds: Bounds) => {
+  const { within, read, words } = durationsWithin(bounds);
+  const schema = readAs(`a duration such as "2m", ${within}, or "${word}"`, wordOr(word, read));
+  return described(
+    "duration",
+    { ...about, bounds: `${within}, or ${word}` },
+    withWords(schema, () => ({ anyOf: [{ const: word }, words()] })),
+  );
+};
+
+const durationsWithin = ({ minMs, maxMs }: Bounds) => ({
+  within: `from ${exactDuration(minMs)} to ${exactDuration(maxMs)}`,
+  read: (value: unknown) => durationMs(value, minMs, maxMs),
+  words: () => ({
+    type: "string",
+    maxLength: DURATION_CHARS,
+    pattern: DURATION_PATTERN,
+    examples: ["90s", "2m", "1h30m"],
+  }),
 });
+
+const wordOr =
+  <T>(word: string, read: (value: unknown) => T | undefined) =>
+  (value: unknown): T | null | undefined =>
+    value === word ? null : read(value);
 
 type SizeBounds = { readonly minBytes: number; readonly maxBytes: number };
 
 /** Text such as `4GiB` that becomes bytes. */
-export const size = (about: About, { minBytes, maxBytes }: SizeBounds) => {
-  const bounds = `from ${exactSize(minBytes)} to ${exactSize(maxBytes)}`;
-  const schema = readAs(`a size such as "4GiB" or "512MB", ${bounds}`, (value) => {
+export const size = (about: About, bounds: SizeBounds) => {
+  const { within, read, words } = sizesWithin(bounds);
+  const schema = readAs(`a size such as "4GiB" or "512MB", ${within}`, read);
+  return described("size", { ...about, bounds: within }, withWords(schema, words));
+};
+
+/** The same, or a word for no limit, which becomes null. */
+export const sizeOr = (word: string, about: About, bounds: SizeBounds) => {
+  const { within, read, words } = sizesWithin(bounds);
+  const schema = readAs(`a size such as "4GiB" or "512MB", ${within}, or "${word}"`, wordOr(word, read));
+  return described(
+    "size",
+    { ...about, bounds: `${within}, or ${word}` },
+    withWords(schema, () => ({ anyOf: [{ const: word }, words()] })),
+  );
+};
+
+const sizesWithin = ({ minBytes, maxBytes }: SizeBounds) => ({
+  within: `from ${exactSize(minBytes)} to ${exactSize(maxBytes)}`,
+  read: (value: unknown): number | undefined => {
     if (typeof value !== "string" || value.length > SIZE_CHARS) return undefined;
     const bytes = parseSize(value);
     return bytes !== undefined && bytes >= minBytes && bytes <= maxBytes ? bytes : undefined;
-  });
-  return described("size", { ...about, bounds }, withWords(schema, sizeWords));
-};
+  },
+  words: () => ({
+    type: "string",
+    maxLength: SIZE_CHARS,
+    pattern: SIZE_PATTERN,
+    examples: ["512MiB", "4GiB", "10GB"],
+  }),
+});
 
 /** No size that means anything is longer. */
 const SIZE_CHARS = 50;
-
-const sizeWords = () => ({
-  type: "string",
-  maxLength: SIZE_CHARS,
-  pattern: SIZE_PATTERN,
-  examples: ["512MiB", "4GiB", "10GB"],
-});
 
 /** A list of words, or of commands whose words are lists themselves. */
 export const list = <T extends z.ZodType>(kind: "words" | "commands", about: About, entry: T, max: number) =>

@@ -8,6 +8,7 @@ import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
+import { RetentionKeys, type RetentionSettings, retentionWire } from "./retention-keys.js";
 import { RolloutKeys } from "./rollout-keys.js";
 import {
   inMilliseconds,
@@ -52,6 +53,8 @@ export type Settings = {
   readonly isolation: IsolationSettings;
   /** What the processes of one command may use together, of agents and judges alike. */
   readonly limits: Limits;
+  /** What finished runs stay within, beside `runLedger.maxRunHistory`. */
+  readonly retention: RetentionSettings;
   readonly secrets: {
     /** Names of variables whose values are never stored or printed, whatever they look like. */
     readonly names: readonly string[];
@@ -237,6 +240,10 @@ export const SettingsFile = closed({
     title: settingGroups.limits,
     description: "What one command of an agent or a judge may use before it is ended.",
   }),
+  retention: RetentionKeys.prefault({}).meta({
+    title: settingGroups.retention,
+    description: "What finished runs stay within before they are archived.",
+  }),
   secrets: SecretsKeys.prefault({}).meta({
     title: settingGroups.secrets,
     description: "What is never stored or printed.",
@@ -290,7 +297,7 @@ export const SettingsFile = closed({
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, ...same } = settings;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
@@ -301,6 +308,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     ),
     ...same,
     limits: limitsWire(limits),
+    retention: retentionWire(retention),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

@@ -7,6 +7,8 @@ import { LedgerError } from "../core/errors.js";
 import { packageFolder } from "./package-folder.js";
 import { SCHEMA_VERSION } from "./schema-sqlite.js";
 import { loadDriver, openFile } from "./sqlite-driver.js";
+import { isBusy } from "./sqlite-errors.js";
+import { letShrink } from "./sqlite-space.js";
 
 export type SqliteConnection = {
   readonly sqlite: Database.Database;
@@ -23,6 +25,7 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
     try {
       // Before anything is written: a newer program may rely on what this one would undo.
       refuseNewerSchema(sqlite);
+      letShrink(sqlite);
       applySettings(sqlite);
       const db = drizzle(sqlite);
       if (schemaVersion(sqlite) !== SCHEMA_VERSION) await bringUpToDate(sqlite, db);
@@ -53,11 +56,6 @@ export const connectToLook = async (file: string): Promise<SqliteConnection | un
 
 /** Whoever looks in passing does not wait for who works. */
 const LOOK_TIMEOUT_MS = 200;
-
-const isBusy = (error: unknown): boolean =>
-  [error, (error as { cause?: unknown } | null)?.cause].some((one) =>
-    String((one as { code?: unknown } | null)?.code).startsWith("SQLITE_BUSY"),
-  );
 
 /** Whoever makes the ledger needs a few milliseconds; two seconds of trying again are more than enough. */
 const OPENINGS_MAX = 40;

@@ -24,6 +24,9 @@ export const inOurWords = (error: unknown): unknown => {
   });
 };
 
+/** Somebody else has the lock now. */
+export const isBusy = (error: unknown): boolean => belongs(sqliteCode(error) ?? "", "SQLITE_BUSY");
+
 const FAILURES: Readonly<Record<string, readonly [sentence: string, hint: string]>> = {
   SQLITE_IOERR: [
     "The disk refused a write or a read of the ledger.",

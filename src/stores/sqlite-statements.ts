@@ -94,6 +94,14 @@ export type Head = {
   readonly runnable: boolean;
 };
 
+/** What SQLite keeps of a row beside its text, in the table and in the index on run and seq. */
+const ROW_BYTES = 60;
+/** The run's name is in the index too. */
+const rowBytes = sql<number>`coalesce(sum(octet_length(${events.payload}) + 2 * octet_length(${events.runId})
+  + octet_length(${events.type}) + octet_length(${events.at}) + octet_length(${events.actorName})
+  + octet_length(${events.actorRole}) + octet_length(${events.sessionKey}) + octet_length(${events.prevHash})
+  + octet_length(${events.hash}) + ${sql.raw(String(ROW_BYTES))}), 0)`;
+
 /** What happens seldom: runs that are set aside, and runs that go. */
 export const housekeepingStatements = (db: BetterSQLite3Database) => ({
   setQuarantine: db
@@ -105,6 +113,12 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
     .delete(quarantines)
     .where(eq(quarantines.runId, given("runId")))
     .prepare(),
+  bytesOfRun: db
+    .select({ bytes: rowBytes })
+    .from(events)
+    .where(eq(events.runId, given("runId")))
+    .prepare(),
+  anyLease: db.select({ runId: leases.runId }).from(leases).where(live).limit(1).prepare(),
   insertRemoval: db.insert(removals).values(allGiven(removals)).prepare(),
   /** In the order of what refers to what; the events can only follow their removal. */
   leftovers: [

@@ -6,6 +6,7 @@ import { connect, connectToLook, type SqliteConnection } from "./sqlite-connecti
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
   appendStatements,
   eventsOf,
@@ -77,6 +78,10 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
     },
     originOf: async (runId) => call(() => reads.origin.get({ runId })),
     remove: async (runId, removal) => call(() => remove()(runId, removal)),
+    bytesOf: async (runId) => call(() => keeping().bytesOfRun.get({ runId })?.bytes ?? 0),
+    space: async () => call(() => spaceOf(sqlite)),
+    giveBack: () => giveBack(sqlite, call),
+    compact: async () => call(() => compact(sqlite, keeping().anyLease.get()?.runId)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
     mirrorOf: async (by) => call(() => mirrorOf(mirrors(), by)),
     listMirrors: async (query) => call(() => listMirrors(db, query)),

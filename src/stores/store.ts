@@ -52,6 +52,16 @@ export interface Store {
    * `lastHash` any more. What stays is the removal; only the very same run can come back.
    */
   remove(runId: string, removal: { readonly lastHash: string } & Omit<Removal, "lastSeq">): Promise<void>;
+  /** Bytes that the events of a run take here, about; 0 when it is not here. */
+  bytesOf(runId: string): Promise<number>;
+  space(): Promise<Space>;
+  /** Makes the file smaller by what is free in it, in steps that nobody has to wait for. Answers by how much. */
+  giveBack(): Promise<{ readonly fileBytes: number }>;
+  /**
+   * Writes the file anew, as small as it can be, and such that it shrinks from then on. Nobody can write meanwhile, so
+   * `lease_held` while anybody drives a run.
+   */
+  compact(): Promise<{ readonly fileBytes: number }>;
   /** Undefined for a run that is here, or never was. */
   removalOf(runId: string): Promise<Removal | undefined>;
 
@@ -130,6 +140,15 @@ export type Removal = {
   readonly removedAt: string;
   /** The file it was written to before; null when it was not. */
   readonly archive: string | null;
+};
+
+/** What the rows take; blobs are files beside them. */
+export type Space = {
+  readonly usedBytes: number;
+  /** Of the file, and of no use: rows will take it again, or `giveBack` gives it back. */
+  readonly freeBytes: number;
+  /** False for a file of before: what becomes free stays in it until it is compacted. */
+  readonly shrinks: boolean;
 };
 
 /** Pending: the projection may lack what the journal has. Degraded: it could not be written. */

@@ -107,7 +107,7 @@ describe("A fork", () => {
       code: "idempotency_key_reused",
     });
     hoursLater(2);
-    expect(await app.prune({ keep: 0 })).toHaveLength(1);
+    expect((await app.prune({ keep: 0 })).runs).toHaveLength(1);
     await app.collectGarbage();
     const { run } = await app.drive(fork.runId);
     expect(run.state.status).toBe("completed");
@@ -277,11 +277,13 @@ describe("Pruning", () => {
     const app = await shop.open({ coder: fixes });
     const [old, newer] = [await driven(app, onePlan()), await driven(app, onePlan())];
     const live = await create(app, onePlan());
-    expect(await app.prune({ keep: 0 })).toEqual([]);
+    expect((await app.prune({ keep: 0 })).runs).toEqual([]);
     hoursLater(2);
-    expect(await app.prune({ keep: 1, dryRun: true })).toMatchObject([{ runId: old.runId, archive: null }]);
+    expect((await app.prune({ keep: 1, dryRun: true })).runs).toMatchObject([
+      { runId: old.runId, archive: null },
+    ]);
     expect(await app.ledger.list({ limit: 9 })).toHaveLength(3);
-    const [gone] = await app.prune({ keep: 1 });
+    const [gone] = (await app.prune({ keep: 1 })).runs;
     if (gone?.archive == null) throw new Error("nothing archived");
     expect((await app.ledger.list({ limit: 9 })).map(({ runId }) => runId)).toEqual([
       live.runId,
@@ -330,7 +332,7 @@ describe("Pruning stops at no single run", () => {
     const later = await shop.open();
     const stays: unknown[] = [];
     const onStays = (...told: unknown[]) => void stays.push(told);
-    expect(await later.prune({ keep: 0, onStays })).toMatchObject([{ runId: good.runId }]);
+    expect((await later.prune({ keep: 0, onStays })).runs).toMatchObject([{ runId: good.runId }]);
     expect(stays).toEqual([[bad.runId, expect.objectContaining({ code: "journal_tampered" })]]);
     expect(await later.ledger.list({ limit: 9 })).toMatchObject([
       { runId: bad.runId, quarantine: { seq: 2 } },
@@ -342,14 +344,15 @@ describe("Pruning stops at no single run", () => {
     const app = await shop.open({ coder: fixes });
     const { runId } = await driven(app, onePlan());
     hoursLater(2);
-    const [{ archive = null } = {}] = await app.prune({ keep: 0 });
+    const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
     if (archive === null) throw new Error("nothing archived");
     const before = await readFile(archive);
     await app.importRun(person(app), inPieces(gunzipSync(before)));
     // Whoever has it in memory does not read it again.
     spoil(app, runId);
     const stays: string[] = [];
-    expect(await app.prune({ keep: 0, onStays: (_run, { code }) => void stays.push(code) })).toEqual([]);
+    const onStays = (_run: string, { code }: { code: string }) => void stays.push(code);
+    expect((await app.prune({ keep: 0, onStays })).runs).toEqual([]);
     expect(stays).toEqual(["bundle_invalid"]);
     expect((await readFile(archive)).equals(before)).toBe(true);
   });
@@ -362,7 +365,7 @@ describe("Pruning stops at no single run", () => {
     shop.commit("only then");
     const { runId } = await driven(app, onePlan());
     hoursLater(2);
-    const [{ archive = null } = {}] = await app.prune({ keep: 0 });
+    const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
     if (archive === null) throw new Error("nothing archived");
     const before = await readFile(archive);
     shop.git("reset", "--quiet", "--hard", root);
@@ -374,8 +377,8 @@ describe("Pruning stops at no single run", () => {
     shop.git(store, "prune", "--expire=now");
     const back = await app.importRun(person(app), inPieces(gunzipSync(before)));
     expect(back).toMatchObject({ arrived: true, commits: "missing" });
-    expect(await app.prune({ keep: 0, dryRun: true })).toEqual([]);
-    expect(await app.prune({ keep: 0 })).toEqual([]);
+    expect((await app.prune({ keep: 0, dryRun: true })).runs).toEqual([]);
+    expect((await app.prune({ keep: 0 })).runs).toEqual([]);
     expect((await app.ledger.load(runId)).state.status).toBe("completed");
     expect((await readFile(archive)).equals(before)).toBe(true);
   });

@@ -60,6 +60,8 @@ const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]
       return { run: await app.ledger.load(runId), end: "no_agent" };
     },
     reclaim: async () => undefined,
+    tidy: async () => undefined,
+    tidyEveryMs: 3_600_000,
     maxRuns: 10,
     onTrouble: noTrouble,
     ...over,

@@ -10,6 +10,9 @@ export type WorkerOptions = {
   readonly drive: (runId: string, signal: AbortSignal) => Promise<Driven>;
   /** Clears away what dead workers left: of runs that are over, nobody else comes across it. */
   readonly reclaim: () => Promise<unknown>;
+  /** Archives what has become too old or too much while it worked; never throws. */
+  readonly tidy: (signal: AbortSignal) => Promise<void>;
+  readonly tidyEveryMs: number;
   /** Runs driven at the same time. */
   readonly maxRuns: number;
   readonly onTrouble: (runId: string, error: unknown) => void;
@@ -34,7 +37,7 @@ type Rest = { readonly seq: number; readonly untilMs: number };
 
 // Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
 export const createWorker = (options: WorkerOptions): Worker => {
-  const { ledger, drive, reclaim, maxRuns, onTrouble } = options;
+  const { ledger, drive, reclaim, tidy, tidyEveryMs, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
   const resting = new Map<string, Rest>();
   let stop = new AbortController().signal;
@@ -92,13 +95,15 @@ export const createWorker = (options: WorkerOptions): Worker => {
     run: async (signal) => {
       stop = signal;
       await reclaim();
+      const tidying = everySoOften(tidy, tidyEveryMs);
       try {
         while (!signal.aborted) {
+          tidying.ifDue(signal);
           await tick();
           await pause(signal);
         }
       } finally {
-        await Promise.all(driving.values());
+        await Promise.all([...driving.values(), tidying.ended()]);
       }
     },
     drain: async (signal) => {
@@ -110,5 +115,21 @@ export const createWorker = (options: WorkerOptions): Worker => {
         await Promise.race(driving.values());
       }
     },
+  };
+};
+
+/** Work beside the runs, which do not wait for it: at most once in `everyMs`, and never twice at a time. */
+const everySoOften = (work: (signal: AbortSignal) => Promise<void>, everyMs: number) => {
+  let lastMs = Date.now();
+  let going: Promise<void> | undefined;
+  return {
+    ifDue: (signal: AbortSignal): void => {
+      if (going !== undefined || Date.now() - lastMs < everyMs) return;
+      lastMs = Date.now();
+      going = work(signal).finally(() => {
+        going = undefined;
+      });
+    },
+    ended: async (): Promise<void> => going,
   };
 };

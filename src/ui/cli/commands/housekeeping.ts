@@ -8,8 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Caller, LedgerError, type RunLedger } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
-import { brief, type Output, printJson, printLine, say } from "../output.js";
-import { printTable } from "../table.js";
+import { type Output, printJson, printLine, say } from "../output.js";
 
 export const exportRun = async (
   app: RunLedger,
@@ -134,54 +133,3 @@ async function* unpacked(bytes: Readable): AsyncGenerator<Uint8Array> {
     });
   }
 }
-
-export const prune = async (
-  app: RunLedger,
-  output: Output,
-  options: { keep?: number; dryRun: boolean },
-): Promise<number> => {
-  const stays: { runId: string; code: string; message: string }[] = [];
-  const pruned = await app.prune({
-    ...options,
-    onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
-  });
-  if (output.json) printJson(output, { dryRun: options.dryRun, runs: pruned, stays });
-  else
-    await printTable(output, {
-      head: ["RUN", options.dryRun ? "WOULD GO" : "ARCHIVE", "GOAL"],
-      rows: pruned.map(({ runId, archive, goal }) => [{ text: runId, id: true }, archive ?? "yes", goal]),
-      empty: "There is nothing to remove.",
-    });
-  if (!output.json)
-    for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
-  return EXIT.done;
-};
-
-export const collectGarbage = async (
-  app: RunLedger,
-  output: Output,
-  options: { dryRun: boolean },
-): Promise<number> => {
-  const collected = await app.collectGarbage(options);
-  if (output.json) {
-    printJson(output, { dryRun: options.dryRun, ...collected });
-    return EXIT.done;
-  }
-  const { blobs, blobBytes, workspaces, logs, setups, setupBytes, storeBytes } = collected;
-  await printTable(output, {
-    rows: [
-      ["pieces of output", `${blobs} (${kilobytes(blobBytes)})`],
-      ["workspaces", `of ${workspaces.length} finished runs`],
-      ["logs", `of ${logs.length} removed runs`],
-      ["kept set-ups", `${setups} (${kilobytes(setupBytes)})`],
-      [
-        "git objects",
-        storeBytes === null ? "known when they are removed" : kilobytes(Math.max(0, storeBytes)),
-      ],
-    ],
-    empty: "",
-  });
-  return EXIT.done;
-};
-
-const kilobytes = (bytes: number): string => `${Math.ceil(bytes / 1_024)} KiB`;

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { type Command as Cli, Option } from "commander";
 import { themeNames } from "../../tui/kit/theme.js";
+import { bytes, milliseconds } from "../amounts.js";
+import type { PruneOptions } from "../commands/pruning.js";
 import { personOf, type Register } from "../program.js";
 import { wholeNumber } from "./run.js";
 
@@ -145,11 +147,22 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
       "keep so many of them, 0: none (default: runLedger.maxRunHistory, there 0: all)",
       (text) => wholeNumber(text),
     )
-    .option("--dry-run", "only say which", false)
-    .action((options: { keep?: number; dryRun: boolean }) =>
+    .option(
+      "--older-than <duration>",
+      "those that ended longer ago (default: retention.completedFor and failedFor)",
+      milliseconds,
+    )
+    .option(
+      "--max-bytes <size>",
+      "as many as make the ledger's rows and output smaller than this (default: retention.maxBytes)",
+      bytes,
+    )
+    .option("--dry-run", "only say which, and how much would be freed", false)
+    .action(({ olderThan, ...options }: PruneOptions & { readonly olderThan?: number }) =>
       withLedger(async (app, b) => {
-        const { prune } = await import("../commands/housekeeping.js");
-        return prune(app, b.output, options);
+        const { prune } = await import("../commands/pruning.js");
+        const age = olderThan === undefined ? {} : { olderThanMs: olderThan };
+        return prune(app, b.output, { ...options, ...age }, b.terminal.interrupted);
       }),
     );
 
@@ -157,9 +170,10 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
     .command("gc")
     .description("remove what no run needs any more: output, workspaces of finished runs, git objects")
     .option("--dry-run", "only say how much", false)
-    .action((options: { dryRun: boolean }) =>
+    .option("--vacuum", "and write the database's file anew, as small as it can be", false)
+    .action((options: { dryRun: boolean; vacuum: boolean }) =>
       withLedger(async (app, b) => {
-        const { collectGarbage } = await import("../commands/housekeeping.js");
+        const { collectGarbage } = await import("../commands/pruning.js");
         return collectGarbage(app, b.output, options);
       }),
     );

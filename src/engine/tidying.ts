@@ -1,0 +1,58 @@
+import type { Retention } from "../ledger/housekeeping.js";
+import { readSetAside } from "../ledger/quarantine.js";
+import type { Pev } from "../pev/engine.js";
+import { once } from "../pev/once.js";
+import type { WorkerOptions } from "./backends/local.js";
+import type { createKeeping, Keeping } from "./keeping.js";
+import type { Pruning } from "./pruning.js";
+
+type Parts = Omit<Parameters<typeof createKeeping>[0], "retention">;
+
+/** What the settings say of how long runs stay. */
+type Limits = {
+  /** 0: all of them. */
+  readonly runLedger: { readonly maxRunHistory: number };
+  readonly retention: Omit<Retention, "keep"> & { readonly everyMs: number };
+};
+
+export type Tidying = {
+  readonly keeping: Keeping;
+  /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
+  readonly cleanUpOnce: () => Promise<void>;
+  readonly ofWorkers: Pick<WorkerOptions, "reclaim" | "tidy" | "tidyEveryMs">;
+};
+
+export const openTidying = (parts: Parts, pev: Pev, { runLedger, retention }: Limits): Tidying => {
+  const { everyMs, ...limits } = retention;
+  // Zero in the settings: all stay. Only who says it to `prune` keeps none.
+  const keeping = onDemand({ ...parts, retention: { ...limits, keep: runLedger.maxRunHistory || null } });
+  const cleanUpOnce = once(async () => {
+    await pev.reclaim();
+    await readSetAside(parts.ledger);
+    // Who waits for a run does not wait for the whole journal to be read.
+    await pruneQuietly(keeping, { leaveBlobs: true });
+  });
+  const tidy = (signal: AbortSignal) => pruneQuietly(keeping, { signal });
+  return { keeping, cleanUpOnce, ofWorkers: { reclaim: cleanUpOnce, tidy, tidyEveryMs: everyMs } };
+};
+
+/** A full disk for archives is no reason not to work. */
+const pruneQuietly = (keeping: Keeping, pruning: Pruning): Promise<void> =>
+  keeping.prune(pruning).then(
+    () => undefined,
+    (error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`),
+  );
+
+/** Loaded when it is needed: reading a journal must not wait for it. */
+const onDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
+  const load = async () => (await import("./keeping.js")).createKeeping(options);
+  return {
+    fork: async (...given) => (await load()).fork(...given),
+    exportRun: async function* (runId) {
+      yield* (await load()).exportRun(runId);
+    },
+    importRun: async (...given) => (await load()).importRun(...given),
+    prune: async (...given) => (await load()).prune(...given),
+    collectGarbage: async (...given) => (await load()).collectGarbage(...given),
+  };
+};

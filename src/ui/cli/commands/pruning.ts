@@ -1,0 +1,79 @@
+import { type Collecting, formatSize, type Pruned, type Pruning, type RunLedger } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { brief, type Output, printJson, say } from "../output.js";
+import { type Cell, printTable } from "../table.js";
+
+export type PruneOptions = Pick<Pruning, "keep" | "olderThanMs" | "maxBytes"> & { readonly dryRun: boolean };
+
+export const prune = async (
+  app: RunLedger,
+  output: Output,
+  options: PruneOptions,
+  interrupted: AbortSignal,
+): Promise<number> => {
+  const stays: { runId: string; code: string; message: string }[] = [];
+  const pruned = await app.prune({
+    ...options,
+    signal: interrupted,
+    onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
+  });
+  const { dryRun } = options;
+  if (output.json) printJson(output, { dryRun, ...pruned, stays });
+  else {
+    await printRuns(output, pruned, dryRun);
+    if (pruned.runs.length + pruned.blobs > 0) say(output, freed(pruned, dryRun));
+    if (pruned.journalBytes > 0 && !(await app.ledger.store.space()).shrinks)
+      say(output, "The database's file keeps its size; make it smaller with: runledger gc --vacuum");
+    for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
+  }
+  return interrupted.aborted ? EXIT.interrupted : EXIT.done;
+};
+
+const printRuns = (output: Output, { runs }: Pruned, dryRun: boolean): Promise<void> =>
+  printTable(output, {
+    head: ["RUN", dryRun ? "WOULD GO" : "ARCHIVE", "BEYOND", "SIZE", "GOAL"],
+    rows: runs.map(({ runId, archive, beyond, bytes, goal }): Cell[] => [
+      { text: runId, id: true },
+      archive ?? "yes",
+      beyond,
+      { text: formatSize(bytes), right: true },
+      goal,
+    ]),
+    empty: "There is nothing to remove.",
+  });
+
+const freed = ({ journalBytes, blobs, blobBytes, fileBytes }: Pruned, dryRun: boolean): string => {
+  const parts = [
+    `${formatSize(journalBytes)} of events`,
+    `${formatSize(blobBytes)} of output (${blobs} ${blobs === 1 ? "piece" : "pieces"})`,
+  ].join(" and ");
+  if (dryRun) return `It would free about ${parts}.`;
+  return `Freed about ${parts}; the database's file is ${formatSize(fileBytes ?? 0)} smaller.`;
+};
+
+export const collectGarbage = async (
+  app: RunLedger,
+  output: Output,
+  options: Required<Collecting>,
+): Promise<number> => {
+  const collected = await app.collectGarbage(options);
+  if (output.json) {
+    printJson(output, { dryRun: options.dryRun, ...collected });
+    return EXIT.done;
+  }
+  const { blobs, blobBytes, workspaces, logs, setups, setupBytes, storeBytes, fileBytes } = collected;
+  const known = (bytes: number | null) =>
+    bytes === null ? "known when they are removed" : formatSize(Math.max(0, bytes));
+  await printTable(output, {
+    rows: [
+      ["pieces of output", `${blobs} (${formatSize(blobBytes)})`],
+      ["workspaces", `of ${workspaces.length} finished runs`],
+      ["logs", `of ${logs.length} removed runs`],
+      ["kept set-ups", `${setups} (${formatSize(setupBytes)})`],
+      ["git objects", known(storeBytes)],
+      ["free pages", known(fileBytes)],
+    ],
+    empty: "",
+  });
+  return EXIT.done;
+};
