@@ -171,7 +171,8 @@ childProcess.spawn = function (program, ...rest) {
   return child;
 };
 
-const CHANGES = /^\s*(begin|commit|insert|update|delete|create|alter|drop|pragma \w+ = )/i;
+const CHANGES =
+  /^\s*(begin|commit|insert|update|delete|create|alter|drop|pragma (\w+ = |incremental_vacuum|wal_checkpoint))/i;
 const memory = new Database(":memory:");
 const statements = Object.getPrototypeOf(memory.prepare("SELECT 1"));
 memory.close();

@@ -515,7 +515,21 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   prune: oneOf({
     dryRun: z.boolean(),
-    runs: z.array(z.strictObject({ runId, goal: text, archive: text.nullable() })),
+    runs: z.array(
+      z.strictObject({
+        runId,
+        goal: text,
+        beyond: z.enum(["count", "age", "size"]).describe("the limit that it was beyond"),
+        bytes: count.describe("of its events in the database, about"),
+        archive: text.nullable(),
+      }),
+    ),
+    journalBytes: count.describe("of all their events"),
+    blobs: count.describe("pieces of output that no run names any more, untouched for two days"),
+    blobBytes: count,
+    fileBytes: count
+      .nullable()
+      .describe("by which the database's file became smaller; null: known afterwards"),
     stays: z.array(z.strictObject({ runId, code: ErrorCode, message: text })),
   }),
   gc: oneOf({
@@ -527,6 +541,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     setups: count.describe("copies of what set-up made, unused for a week"),
     setupBytes: count,
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
+    fileBytes: z.int().nullable().describe("by which the database's file became smaller"),
   }),
   tui: { kind: "text", why: "it is a screen for people; list, show and journal have the same for programs" },
   rollout: { kind: "text", why: "it is only a group of commands" },

@@ -262,7 +262,8 @@ test("A host's runs are not pruned with those of the ledger, and count for nothi
   const { app, rollout } = await mirrored();
   await rollout.complete("flow-1", { status: "completed", result: "", error: "" });
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7_200_000 });
-  expect((await app.prune({ keep: 0 })).runs).toEqual([]);
+  for (const limit of [{ keep: 0 }, { olderThanMs: 0 }, { maxBytes: 0 }])
+    expect((await app.prune(limit)).runs).toEqual([]);
   expect(await rollout.read("flow-1")).toMatchObject({ status: "completed" });
 });
 

@@ -94,6 +94,19 @@ const toldOf = async (name: string, list: "names" | "except"): Promise<unknown> 
   return state?.status === "completed" ? state.proposal?.result : state;
 };
 
+/** A run that is over, of a ledger with these settings. */
+const finishedRun = async (settings: string, target: string) => {
+  const app = await project(settings, done);
+  return { app, ran: (await driven(app, commandPlan(target))).runId };
+};
+/** Whether it is taken out so many hours later. */
+const gone = async (app: RunLedger, runId: string, hours: number): Promise<boolean> => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * 3_600_000 });
+  await app.prune();
+  vi.useRealTimers();
+  return (await app.ledger.store.runRow(runId)) === undefined;
+};
+
 /** Every key, and a way to see that it changes what happens. */
 const consumers: Readonly<Record<string, () => Promise<void>>> = {
   version: async () => {
@@ -328,6 +341,43 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const kept = (await later.ledger.list({ limit: 10 })).map(({ runId }) => runId);
     expect(kept).toContain(newer.runId);
     expect(kept).not.toContain(old.runId);
+  },
+  "retention.completedFor": async () => {
+    const { app, ran } = await finishedRun("retention: { completedFor: 2d }\n", "true");
+    expect(await gone(app, ran, 47)).toBe(false);
+    expect(await gone(app, ran, 49)).toBe(true);
+  },
+  "retention.failedFor": async () => {
+    const { app, ran } = await finishedRun("retention: { failedFor: 2d }\n", "false");
+    await app.ledger.submit(ran, { type: "cancel_run", reason: "no" }, person(app));
+    expect(await gone(app, ran, 47)).toBe(false);
+    expect(await gone(app, ran, 49)).toBe(true);
+  },
+  "retention.maxBytes": async () => {
+    const { app, ran } = await finishedRun("retention: { maxBytes: 1MiB }\n", "true");
+    expect(await gone(app, ran, 2)).toBe(false);
+    const note = { type: "write_note", key: "big", value: "x".repeat(60_000) } as const;
+    const { runId } = await app.createRun(person(app), {
+      plan: commandPlan("true"),
+      sessionKey: SESSION,
+      originalRequest: "try",
+    });
+    for (let count = 0; count < 20; count += 1) await app.ledger.submit(runId, note, person(app));
+    expect(await gone(app, ran, 2)).toBe(true);
+  },
+  "retention.every": async () => {
+    const { app, ran } = await finishedRun("retention: { completedFor: 1h, every: 1m }\n", "true");
+    const ended = Date.now();
+    const at = (minutes: number) => vi.useFakeTimers({ toFake: ["Date"], now: ended + minutes * 60_000 });
+    at(59);
+    const stop = new AbortController();
+    const working = app.worker({ maxRuns: 1, onTrouble: () => undefined }).run(stop.signal);
+    await vi.waitUntil(async () => (await app.ledger.list({ limit: 1 })).length === 1);
+    // By default it would look at 119 minutes.
+    at(62);
+    await vi.waitUntil(async () => (await app.ledger.store.runRow(ran)) === undefined, 20_000);
+    stop.abort();
+    await working;
   },
   "runLedger.enabled": async () => {
     const { app, create, rollout } = await rolledOut("shadow: true");

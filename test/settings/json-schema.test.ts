@@ -138,6 +138,12 @@ const files = closed({
     files: from([100, 99, 1_000_000_001]),
     output: from(SIZES),
   }),
+  retention: closed({
+    completedFor: from([...DURATIONS, "forever", " forever"]),
+    failedFor: from([...DURATIONS, "forever", null]),
+    maxBytes: from([...SIZES, "unlimited", "Unlimited"]),
+    every: from([...DURATIONS, "forever"]),
+  }),
   onUnmetCriteria: from(["fail", "pause", "Pause"]),
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),

@@ -38,6 +38,7 @@ describe("loadSettings", () => {
         files: 1_000_000,
         outputBytes: 4 * 1024 ** 3,
       },
+      retention: { completedForMs: null, failedForMs: null, maxBytes: null, everyMs: 3_600_000 },
       secrets: { names: [], except: [] },
       onUnmetCriteria: "fail",
       changeValidator: "orchestrator",
@@ -74,6 +75,10 @@ describe("loadSettings", () => {
       "maxParallelSteps",
       "onUnmetCriteria",
       "protect",
+      "retention.completedFor",
+      "retention.every",
+      "retention.failedFor",
+      "retention.maxBytes",
       "rollout.board",
       "rollout.tables",
       "runLedger.authoritativeRead",
@@ -106,6 +111,7 @@ protect: ["test/**"]
 workspace: { setup: [[npm, ci]], share: [node_modules], cache: [.venv], sparse: [packages/a], passEnv: [CI] }
 isolation: { minimum: 1, maximum: 2, visible: [/srv/models], network: ["*.example.com", "localhost:8080"] }
 limits: { memory: 2g, processes: 100, disk: 1.5 GiB, files: 5000, output: 10MB }
+retention: { completedFor: 7d, failedFor: forever, maxBytes: 1GiB, every: 15m }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
@@ -157,6 +163,12 @@ rollout: { board: BOARD.md }
         diskBytes: 1_536 * 1024 ** 2,
         files: 5_000,
         outputBytes: 10_000_000,
+      },
+      retention: {
+        completedForMs: 604_800_000,
+        failedForMs: null,
+        maxBytes: 1_073_741_824,
+        everyMs: 900_000,
       },
       secrets: { names: ["CI_KEY"], except: ["API_KEY"] },
       onUnmetCriteria: "pause",
@@ -522,6 +534,12 @@ describe("getSetting", () => {
       disk: "20GiB",
       files: 1_000_000,
       output: "4GiB",
+    });
+    expect(getSetting(given, "retention")).toEqual({
+      completedFor: "forever",
+      failedFor: "forever",
+      maxBytes: "unlimited",
+      every: "1h",
     });
     expect(getSetting(given, "runLedger")).toEqual({
       enabled: false,
