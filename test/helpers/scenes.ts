@@ -127,8 +127,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
   doctor: { lines: [() => []], ofMachine: true },
   export: { lines: [({ run, place }) => [run("done"), "-o", place("run.jsonl")]] },
   import: { lines: [({ place }) => [place("run.jsonl")]] },
-  prune: { lines: [() => ["--dry-run", "--keep", "0"]] },
-  gc: { lines: [() => ["--dry-run"], () => []] },
+  prune: {
+    lines: [() => ["--dry-run", "--keep", "0"], () => ["--older-than", "30d", "--max-bytes", "1GiB"]],
+  },
+  gc: { lines: [() => ["--dry-run"], () => [], () => ["--vacuum"]], ofMachine: true },
   completion: { lines: [() => ["fish"]], ofMachine: true },
   "rollout status": { lines: [() => []] },
   "rollout advance": { lines: [() => []] },

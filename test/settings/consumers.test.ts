@@ -370,9 +370,12 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const ended = Date.now();
     const at = (minutes: number) => vi.useFakeTimers({ toFake: ["Date"], now: ended + minutes * 60_000 });
     at(59);
+    const later = await shop?.open();
+    if (later === undefined) throw new Error("no project");
+    const looked = vi.spyOn(later.ledger.store, "giveBack");
     const stop = new AbortController();
-    const working = app.worker({ maxRuns: 1, onTrouble: () => undefined }).run(stop.signal);
-    await vi.waitUntil(async () => (await app.ledger.list({ limit: 1 })).length === 1);
+    const working = later.worker({ maxRuns: 1, onTrouble: () => undefined }).run(stop.signal);
+    await vi.waitUntil(() => looked.mock.calls.length === 1, 20_000);
     // By default it would look at 119 minutes.
     at(62);
     await vi.waitUntil(async () => (await app.ledger.store.runRow(ran)) === undefined, 20_000);

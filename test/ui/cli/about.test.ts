@@ -342,6 +342,10 @@ describe("status", () => {
                  limits.disk                   20GiB                                                                           default
                  limits.files                  1000000                                                                         default
                  limits.output                 4GiB                                                                            default
+      Retention  retention.completedFor        forever                                                                         default
+                 retention.failedFor           forever                                                                         default
+                 retention.maxBytes            unlimited                                                                       default
+                 retention.every               1h                                                                              default
       Secrets    secrets.names                 []                                                                              default
                  secrets.except                []                                                                              default
       Rollout    rollout.tables                ""                                                                              default
@@ -426,6 +430,12 @@ describe("status", () => {
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
           "protect": [],
+          "retention": {
+            "completedFor": "string",
+            "every": "string",
+            "failedFor": "string",
+            "maxBytes": "string",
+          },
           "rollout": {
             "board": "string",
             "tables": "string",

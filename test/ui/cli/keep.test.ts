@@ -109,6 +109,10 @@ describe("config", () => {
       limits.disk                   20GiB                                                                                 default
       limits.files                  1000000                                                                               default
       limits.output                 4GiB                                                                                  default
+      retention.completedFor        forever                                                                               default
+      retention.failedFor           forever                                                                               default
+      retention.maxBytes            unlimited                                                                             default
+      retention.every               1h                                                                                    default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default
@@ -162,7 +166,7 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", …; did you mean "maxParallelSteps"?
+        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "retention", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", …; did you mean "maxParallelSteps"?
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       ",
       ]
@@ -192,7 +196,7 @@ describe("settings that do not hold", () => {
       "error [settings_invalid]: 3 defects in the settings:
         PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
-        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", "leaseTtl", …
+        PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "retention", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", …
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
       "
     `);

@@ -32,6 +32,11 @@ runLedger:
   staleTtl: 1h
   validatorTimeout: 2m
   maxRunHistory: 100             # finished runs that stay; older ones are archived, and 0 keeps all
+
+retention:
+  maxBytes: 1GiB                 # of the ledger's rows and output; above it the oldest finished runs are archived
+#  completedFor: 7d              # and those that ended longer ago than this
+#  failedFor: 30d
 `;
 
 /** Where a project has the package, beside it: the one place that is there for everybody who has the project. */

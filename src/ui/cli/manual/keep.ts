@@ -101,20 +101,25 @@ export const keepPages: Pages = {
   },
   prune: {
     about:
-      "Archives the oldest finished runs as bundles in the ledger's folder, reads each archive back, and only then removes the run. Runs that wait, run, or ended within the hour stay; so do those whose commits are not here.",
+      "Archives finished runs beyond a number, an age or a size as bundles in the ledger's folder, the oldest first, reads each archive back, and only then removes the run. Output that no other run names goes with them, once it has not been touched for two days, and the database's file becomes smaller. Without an option the settings say the limits; with one, only what is given counts. Runs that wait, run, or ended within the hour stay; so do those whose commits are not here.",
     examples: [
-      ["runledger prune --dry-run", "which would go"],
+      ["runledger prune --dry-run", "which would go, and how much that would free"],
       ["runledger prune --keep 20", "keep the newest twenty"],
+      ["runledger prune --older-than 30d", "those that ended more than thirty days ago"],
+      ["runledger prune --max-bytes 1GiB", "until the ledger is smaller than that"],
     ],
+    exits: { interrupted },
     seeAlso: ["gc", "import", "docs/keeping.md"],
   },
   gc: {
     about:
-      "Removes output that no event names, workspaces of finished runs, logs of removed runs, copies of what set-up made that nobody used for a week, and git objects that no run keeps. It never removes a run or anything a run needs.",
+      "Removes output that no event names, workspaces of finished runs, logs of removed runs, copies of what set-up made that nobody used for a week, git objects that no run keeps, and free pages of the database's file. It never removes a run or anything a run needs. With --vacuum the database's file is written anew, as small as it can be: nobody can write meanwhile, so it is refused while a run is driven.",
     examples: [
       ["runledger gc --dry-run", "how much would go"],
       ["runledger gc", "remove it"],
+      ["runledger gc --vacuum", "once, for a ledger whose file does not become smaller by itself"],
     ],
+    exits: { conflict: "a run is being driven, and --vacuum was asked for" },
     seeAlso: ["prune", "docs/keeping.md"],
   },
   completion: {
