@@ -35,6 +35,7 @@ export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
