@@ -5,7 +5,7 @@ import { openRunLedger } from "../../dist/src/index.js";
 import { openStore } from "../../dist/src/stores/open.js";
 import { fillRuns, runName } from "../fill.mjs";
 import { environmentIn, inFolder, ledgerOn, note } from "../ledgers.mjs";
-import { millis, paired } from "../measure.mjs";
+import { millis, paired, REPETITIONS } from "../measure.mjs";
 
 /** Runs of about 215 KB; each tenth is not over. */
 const RUNS = Number(process.env.RUNLEDGER_BENCH_LARGE_RUNS ?? 5_000);
@@ -35,11 +35,11 @@ async function* all(place) {
   yield await paired(grown("an append", "µs", appended));
   yield await paired({
     ...grown(`${PRUNED} runs archived and taken out`, "ms", pruned({ leaveBlobs: true })),
-    repetitions: 3,
+    repetitions: Math.min(7, REPETITIONS),
   });
   yield await paired({
     ...grown("the same, with the search for output that nobody names", "ms", pruned({})),
-    repetitions: 3,
+    repetitions: 2,
     aim: undefined,
   });
   for (const { app } of [small, large]) await app.close();
