@@ -1,7 +1,7 @@
 import { cp, stat } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openStore } from "../../src/stores/open.js";
 import type { Store } from "../../src/stores/store.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
@@ -70,11 +70,19 @@ describe("the file of a ledger", () => {
     const [store, other] = [await opened(folder), await opened(folder)];
     await fill(store, "old", 20_000, 1_000);
     await takeOut(store, "old", 20_000);
+    const pragma = vi.spyOn(Database.prototype, "pragma");
+    onTestFinished(() => pragma.mockRestore());
     const order: string[] = [];
     const given = store.giveBack().then(() => order.push("given back"));
     await other.append(batchOf("a", 0)).then(() => order.push("written"));
     await given;
     expect(order).toEqual(["written", "given back"]);
+    const steps = pragma.mock.calls.flatMap(
+      ([asked]) => /^incremental_vacuum\((\d+)\)$/.exec(asked)?.[1] ?? [],
+    );
+    // Of 5,000 free pages and more; a step of all of them would keep everybody waiting.
+    expect(steps.length).toBeGreaterThan(2);
+    expect(Math.max(...steps.map(Number))).toBeLessThanOrEqual(2_048);
   });
 
   it("is left as it is while somebody else writes, and becomes smaller the next time", async () => {
