@@ -201,7 +201,18 @@ describe("prune and gc", () => {
     const would = (await desk.json("prune", "--keep", "0", "--dry-run")).runs as { runId: string }[];
     expect(would.map(({ runId }) => runId)).toContain(done);
     expect((await desk.json("list", "--limit", "50")).runs).toHaveLength(before.length);
-    const { out } = await desk.type("prune", "--keep", "0");
+    const told = await desk.type("prune", "--older-than", "1h", "--dry-run");
+    expect(told.out).toMatch(new RegExp(`${done} +yes +age +[\\d.]+ KiB +`));
+    expect(told.err).toMatch(/^It would free about [\d.]+ KiB of events and 0 B of output \(0 pieces\)\.$/m);
+    expect((await desk.type("prune", "--max-bytes", "1GiB")).err).toContain("There is nothing to remove.");
+    for (const wrong of [
+      ["--older-than", "old"],
+      ["--max-bytes", "much"],
+      ["--keep", "-1"],
+    ])
+      expect(await desk.type("prune", ...wrong)).toMatchObject({ code: 2 });
+    const { out, err } = await desk.type("prune", "--keep", "0");
+    expect(err).toMatch(/^Freed about .+ of events and .+; the database's file is [\d.]+ .*B smaller\.$/m);
     const [, archive = ""] = new RegExp(`${done} +(\\S+)`).exec(out) ?? [];
     expect(await desk.type("show", done)).toMatchObject({
       code: 4,
@@ -209,6 +220,7 @@ describe("prune and gc", () => {
     });
     expect((await desk.type("gc", "--dry-run")).out).toMatch(/git objects +known when they are removed/);
     expect(await desk.json("gc")).toMatchObject({ dryRun: false, storeBytes: expect.any(Number) });
+    expect(await desk.json("gc", "--vacuum")).toMatchObject({ fileBytes: expect.any(Number) });
     expect((await desk.type("import", archive)).code).toBe(0);
     expect((await desk.type("patch", done)).code).toBe(0);
     expect((await desk.json("show", done)).waiting).toMatchObject({ for: "nothing" });
