@@ -1,17 +1,19 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
+import { ANCHOR_FILE } from "./anchor.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
 import { lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
 import type { Store } from "./store.js";
 
 /** Opens the ledger in a folder and makes it when there is none; ":memory:" is one that ends with the process. */
 export const openStore = async (place: string): Promise<Store> => {
-  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs() });
+  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs(), anchor: null });
   await makePrivate(place);
   const blobs = join(place, "blobs");
   await removeAbandoned(blobs);
-  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(blobs) });
+  const anchor = join(place, ANCHOR_FILE);
+  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(blobs), anchor });
 };
 
 /** The ledger of a folder to read in, for a look that must not make or change anything; undefined when there is none. */
@@ -19,7 +21,11 @@ export const lookAtStore = async (place: string): Promise<Store | undefined> => 
   const file = join(place, "ledger.db");
   const facts = await stat(file).catch(() => undefined);
   if (facts?.isFile() !== true) return undefined;
-  return lookAtSqliteStore({ file, blobs: fileBlobs(join(place, "blobs")) });
+  return lookAtSqliteStore({
+    file,
+    blobs: fileBlobs(join(place, "blobs")),
+    anchor: join(place, ANCHOR_FILE),
+  });
 };
 
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */

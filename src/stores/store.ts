@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../core/errors.js";
+import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 
@@ -21,6 +21,8 @@ export interface Store {
   read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
   /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
   feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** Whether the database holds all that its anchor, outside of it, says was acknowledged. */
+  anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
   position(): Promise<number>;
   /** Newest first (by creation), filtered before limited. */
@@ -77,6 +79,19 @@ export interface Store {
   removeBlob(listed: Pick<KeptBlob, "hash" | "writtenAtMs">): Promise<void>;
   close(): Promise<void>;
 }
+
+export type AnchorState = {
+  /** None: there is no anchor, or nothing in it. Behind: the database was put back, cut off, or is another one. */
+  readonly state: "none" | "holds" | "behind";
+  /** Of the event that is anchored. */
+  readonly position: number | null;
+  /** Positions given out after it: none, but after a crash, or while others write. */
+  readonly later: number;
+  /** Records of the anchor that nobody wrote so. */
+  readonly damaged: number;
+  /** Why it is behind, and what to do. */
+  readonly refusal: LedgerError | null;
+};
 
 /** An event as bytes: the journal makes and reads them, the store only keeps them. */
 export type NewEventRow = {
