@@ -22,7 +22,6 @@ import type { createKeeping, Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { createCredentials } from "./ledger/credentials.js";
-import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
@@ -46,7 +45,7 @@ import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
-import { lookAtStore, openStore } from "./stores/open.js";
+import { openStore } from "./stores/open.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
@@ -193,15 +192,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
-};
-
-/** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
-export const glanceAt = async (
-  options: Pick<OpenOptions, "projectDir" | "env"> = {},
-): Promise<Glance | undefined> => {
-  const projectDir = await findProject(resolve(options.projectDir ?? "."));
-  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
-  return store === undefined ? undefined : glanceInto(store);
 };
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */

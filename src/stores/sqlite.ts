@@ -4,6 +4,7 @@ import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import { type AnchorOf, anchorBefore, anchorOn, anchorState, newestEvent } from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
+import { auditOn } from "./sqlite-audit.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
@@ -16,7 +17,7 @@ import {
   readStatements,
 } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
-import type { AppendBatch, ClaimRequest, EventRow, Lease, Removal, RunQuery, Store } from "./store.js";
+import type { AppendBatch, Audit, ClaimRequest, EventRow, Lease, Removal, RunQuery, Store } from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
@@ -53,6 +54,23 @@ export const lookAtSqliteStore = async ({
     return connection === undefined
       ? undefined
       : storeOn(connection, blobs, { file: anchor, on: () => null });
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
+/** To check it; undefined when the file has another version's schema. */
+export const auditSqliteStore = async ({
+  file,
+  blobs,
+  anchor,
+}: SqliteOptions): Promise<Audit | undefined> => {
+  try {
+    // Where nothing is left but the anchor, that is all there is to say.
+    anchorBefore(file, anchor);
+    const connection = await connectToLook(file);
+    if (connection === undefined) return undefined;
+    return auditOn(connection.sqlite, storeOn(connection, blobs, { file: anchor, on: () => null }));
   } catch (error) {
     throw inOurWords(error);
   }

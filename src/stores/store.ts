@@ -93,6 +93,38 @@ export type AnchorState = {
   readonly refusal: LedgerError | null;
 };
 
+/** A ledger that is checked: all that is read of it is of one moment, whoever writes meanwhile. It refuses nothing. */
+export interface Audit {
+  readonly store: Store;
+  /** What the database itself finds wrong in its file, at most `limit` sentences. */
+  faultsInFile(limit: number): Promise<readonly string[]>;
+  /** In the order of scope and key. Of one run only, or all. */
+  keys(query: {
+    readonly runId?: string;
+    readonly after?: Pick<KeptKey, "scope" | "key">;
+    readonly limit: number;
+  }): Promise<readonly KeptKey[]>;
+  tally(): Promise<Tally>;
+  /** Rows of runs that are not there, at most `limit`. */
+  orphans(limit: number): Promise<readonly Orphan[]>;
+  close(): Promise<void>;
+}
+
+export type KeptKey = KeyRow & { readonly scope: string; readonly key: string };
+
+/** How many events there are, and how many there were: what is missing without a removal was taken behind our back. */
+export type Tally = {
+  /** The highest position that was ever given out; runs that were taken out since do not lower it. */
+  readonly lastPosition: number;
+  readonly events: number;
+  /** Events that went with their runs. */
+  readonly removed: number;
+  /** The first position without an event; null when there is none. */
+  readonly firstFree: number | null;
+};
+
+export type Orphan = { readonly table: string; readonly runId: string | null; readonly seq: number | null };
+
 /** An event as bytes: the journal makes and reads them, the store only keeps them. */
 export type NewEventRow = {
   readonly seq: number;
