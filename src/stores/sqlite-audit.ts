@@ -1,13 +1,16 @@
 import type Database from "better-sqlite3";
+import { anchorState } from "./sqlite-anchor.js";
 import { tallyOf } from "./sqlite-tally.js";
 import type { Audit, KeptKey, Orphan, Store } from "./store.js";
 
 /** The questions of a check, on a connection of its own that only reads. Begins the one moment that all of it is of. */
-export const auditOn = (sqlite: Database.Database, store: Store): Audit => {
-  // Nothing is read yet: the anchor, which is read first, then says nothing that this moment does not hold.
+export const auditOn = (sqlite: Database.Database, store: Store, anchor: string | null): Audit => {
   sqlite.exec("BEGIN");
+  // Reads the anchor, then the database, whose moment begins with that: it holds whatever was acknowledged by then.
+  const anchored = anchorState(sqlite, { ledgerId: store.ledgerId, file: anchor });
   return {
     store,
+    anchored,
     faultsInFile: async (limit) => faultsInFile(sqlite, limit),
     keys: async (query) => keysOf(sqlite, query),
     tally: async () => tallyOf(sqlite),

@@ -70,7 +70,8 @@ export const auditSqliteStore = async ({
     anchorBefore(file, anchor);
     const connection = await connectToLook(file);
     if (connection === undefined) return undefined;
-    return auditOn(connection.sqlite, storeOn(connection, blobs, { file: anchor, on: () => null }));
+    const store = storeOn(connection, blobs, { file: anchor, on: () => null });
+    return auditOn(connection.sqlite, store, anchor);
   } catch (error) {
     throw inOurWords(error);
   }

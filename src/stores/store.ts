@@ -96,6 +96,8 @@ export type AnchorState = {
 /** A ledger that is checked: all that is read of it is of one moment, whoever writes meanwhile. It refuses nothing. */
 export interface Audit {
   readonly store: Store;
+  /** At that moment. */
+  readonly anchored: AnchorState;
   /** What the database itself finds wrong in its file, at most `limit` sentences. */
   faultsInFile(limit: number): Promise<readonly string[]>;
   /** In the order of scope and key. Of one run only, or all. */

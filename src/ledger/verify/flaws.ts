@@ -34,4 +34,4 @@ export const collectFlaws = () => {
 
 export type Add = ReturnType<typeof collectFlaws>["add"];
 
-export const FLAWS_LISTED = 1_000;
+const FLAWS_LISTED = 1_000;

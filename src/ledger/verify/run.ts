@@ -22,6 +22,7 @@ export type RunChecked = {
 
 /** How far the check of a run has come. */
 type Progress = {
+  readonly lastPosition: number;
   seq: number;
   hash: string;
   position: number;
@@ -43,7 +44,7 @@ export const checkRun = async (
   const { runId } = row;
   const at: Progress = {
     ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ isFolded: true, blobs: 0, keyed: withKeys() },
+    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys() },
   };
   const snapshot = await store.readSnapshot(runId);
   for (;;) {
@@ -54,13 +55,8 @@ export const checkRun = async (
       else if (snapshot?.seq === at.seq) checkSnapshot(runId, snapshot, at, add);
     if (page.length < READ_BATCH) break;
   }
-  if (at.position > lastPosition)
-    add("chain", `It stands at position ${at.position}, beyond the last one given out.`, {
-      runId,
-      seq: at.seq,
-    });
   checkListRow(row, at, add);
-  if (snapshot !== undefined && snapshot.seq > at.seq)
+  if (snapshot !== undefined && (snapshot.seq < 1 || snapshot.seq > at.seq))
     add("snapshot", `It is of event ${snapshot.seq}, which there is not.`, { runId, seq: at.seq });
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
@@ -85,6 +81,7 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   }
   const event = readEvent(row, at, add);
   if (event === false) return false;
+  if (position > at.lastPosition) add("chain", "It stands behind the last position.", { runId, seq });
   if (position <= at.position) add("chain", "It stands before the event that it follows.", { runId, seq });
   Object.assign(at, { seq, hash, position, first: at.first ?? row, last: row });
   if (event === undefined) return true;

@@ -27,9 +27,8 @@ export const verifyLedger = async (
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
   const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0 };
-  let anchor: Verification["anchor"] = { state: "none", position: null, later: 0 };
+  const anchor = checkAnchor(audit, add);
   try {
-    anchor = await checkAnchor(audit, add);
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
@@ -49,8 +48,8 @@ export const verifyLedger = async (
   return { ...seen, anchor, flaws, flawsInAll: count() };
 };
 
-const checkAnchor = async ({ store }: Audit, add: Add): Promise<Verification["anchor"]> => {
-  const { state, position, later, damaged, refusal } = await store.anchored();
+const checkAnchor = ({ anchored }: Audit, add: Add): Verification["anchor"] => {
+  const { state, position, later, damaged, refusal } = anchored;
   if (refusal !== null) add("anchor", `${refusal.message} ${refusal.hint ?? ""}`.trim());
   if (damaged > 0) add("anchor", `${damaged} of its records ${damaged === 1 ? "is" : "are"} not as written.`);
   return { state, position, later };
