@@ -344,6 +344,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    anchored: () => ledger.store.anchored(),
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

@@ -21,15 +21,18 @@ export const anchorOn = (
   sqlite: Database.Database,
   { ledgerId, file }: AnchorOf,
   read: AnchorRead | undefined,
-): Anchor | null => {
-  if (file === null) return null;
+): AnchorHeld => {
+  if (file === null) return { anchor: null, madeAnew: false };
   const { refusal, later, state } = stateOf(sqlite, { ledgerId, file }, read);
   if (refusal !== null) throw refusal;
   const anchor = openAnchor(file);
   const newest = state === "none" || later > 0 ? newestEvent(sqlite) : undefined;
   if (newest !== undefined) anchor.hold({ ledgerId, ...newest });
-  return anchor;
+  return { anchor, madeAnew: state === "none" && newest !== undefined };
 };
+
+/** Null for a ledger that ends with its process, and for whoever only looks. */
+export type AnchorHeld = { readonly anchor: Anchor | null; readonly madeAnew: boolean };
 
 /** The newest event there is; undefined in a ledger without one. */
 export const newestEvent = (sqlite: Database.Database): Omit<Anchored, "ledgerId"> | undefined =>
@@ -38,14 +41,16 @@ export const newestEvent = (sqlite: Database.Database): Omit<Anchored, "ledgerId
     | undefined;
 
 /** First the anchor, then the database: another process that commits in between cannot make it look behind. */
-export const anchorState = (sqlite: Database.Database, of: AnchorOf): AnchorState =>
-  stateOf(sqlite, of, of.file === null ? undefined : readAnchor(of.file));
+export const anchorState = (sqlite: Database.Database, of: AnchorOf, madeAnew: boolean): AnchorState => ({
+  ...stateOf(sqlite, of, of.file === null ? undefined : readAnchor(of.file)),
+  madeAnew,
+});
 
 const stateOf = (
   sqlite: Database.Database,
   { ledgerId, file }: AnchorOf,
   read: AnchorRead | undefined,
-): AnchorState => {
+): Omit<AnchorState, "madeAnew"> => {
   const { newest, damaged } = read ?? { newest: null, damaged: 0 };
   if (newest === null) return { state: "none", position: null, later: 0, damaged, refusal: null };
   const { position } = newest;

@@ -7,7 +7,7 @@ import type { Audit, KeptKey, Orphan, Store } from "./store.js";
 export const auditOn = (sqlite: Database.Database, store: Store, anchor: string | null): Audit => {
   sqlite.exec("BEGIN");
   // Reads the anchor, then the database, whose moment begins with that: it holds whatever was acknowledged by then.
-  const anchored = anchorState(sqlite, { ledgerId: store.ledgerId, file: anchor });
+  const anchored = anchorState(sqlite, { ledgerId: store.ledgerId, file: anchor }, false);
   return {
     store,
     anchored,

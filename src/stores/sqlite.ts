@@ -1,8 +1,14 @@
 import { LedgerError } from "../core/errors.js";
-import type { Anchor } from "./anchor.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
-import { type AnchorOf, anchorBefore, anchorOn, anchorState, newestEvent } from "./sqlite-anchor.js";
+import {
+  type AnchorHeld,
+  type AnchorOf,
+  anchorBefore,
+  anchorOn,
+  anchorState,
+  newestEvent,
+} from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
@@ -53,7 +59,7 @@ export const lookAtSqliteStore = async ({
     const connection = await connectToLook(file);
     return connection === undefined
       ? undefined
-      : storeOn(connection, blobs, { file: anchor, on: () => null });
+      : storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
   } catch (error) {
     throw inOurWords(error);
   }
@@ -70,14 +76,16 @@ export const auditSqliteStore = async ({
     anchorBefore(file, anchor);
     const connection = await connectToLook(file);
     if (connection === undefined) return undefined;
-    const store = storeOn(connection, blobs, { file: anchor, on: () => null });
+    const store = storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
     return auditOn(connection.sqlite, store, anchor);
   } catch (error) {
     throw inOurWords(error);
   }
 };
 
-type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) => Anchor | null };
+type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) => AnchorHeld };
+
+const NO_ANCHOR: AnchorHeld = { anchor: null, madeAnew: false };
 
 const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: AnchorUsed): Store => {
   const { sqlite, db } = connection;
@@ -88,7 +96,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const mirrors = onFirstUse(() => mirrorStatements(db));
   const ledgerId = requireLedgerId(reads);
-  const anchor = on({ ledgerId, file });
+  const { anchor, madeAnew } = on({ ledgerId, file });
   const hold = (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
     if (newest === undefined || anchor === null) return;
     try {
@@ -109,7 +117,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   );
   return {
     ledgerId,
-    anchored: async () => call(() => anchorState(sqlite, { ledgerId, file })),
+    anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
     append: async (batch) => call(() => appends.add(batch)),
     read: async (runId, afterSeq, limit) =>
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),

@@ -89,6 +89,8 @@ export type AnchorState = {
   readonly later: number;
   /** Records of the anchor that nobody wrote so. */
   readonly damaged: number;
+  /** This store made it when it was opened, although there were events. */
+  readonly madeAnew: boolean;
   /** Why it is behind, and what to do. */
   readonly refusal: LedgerError | null;
 };

@@ -111,6 +111,7 @@ describe("A ledger and its anchor", () => {
       position: null,
       later: 0,
       damaged: 0,
+      madeAnew: false,
       refusal: null,
     });
     for (let seq = 0; seq < 70; seq += 1) {
@@ -148,7 +149,9 @@ describe("A ledger and its anchor", () => {
   ])("agree again when the anchor %s", async (_name, harm) => {
     const folder = await ledgerOf(5);
     await harm(anchorIn(folder));
-    expect(await (await opened(folder)).anchored()).toMatchObject({ state: "holds", position: 5 });
+    const [first, second] = [await opened(folder), await opened(folder)];
+    expect(await first.anchored()).toMatchObject({ state: "holds", position: 5, madeAnew: true });
+    expect(await second.anchored()).toMatchObject({ state: "holds", position: 5, madeAnew: false });
   });
 
   test("are the same ledger wherever their folder is moved", async () => {
