@@ -21,6 +21,8 @@ export const openAgents = (options: {
   readonly commands: Readonly<Record<string, CommandAgentSetting>>;
   readonly functions: Readonly<Record<string, AgentFunction>>;
   readonly projectDir: string;
+  /** argv of this program's command line. */
+  readonly cli: readonly string[];
   readonly logFolder: string;
   readonly places: Places;
   readonly walls: Walls;
@@ -28,7 +30,7 @@ export const openAgents = (options: {
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, walls, isolation, environment, redactor } =
+  const { commands, functions, projectDir, cli, logFolder, places, walls, isolation, environment, redactor } =
     options;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env, sandbox, network }] of Object.entries(commands))
@@ -38,6 +40,7 @@ export const openAgents = (options: {
         run,
         passEnv: env,
         projectDir,
+        cli,
         places,
         walls,
         isolation: sandbox ? isolation : null,

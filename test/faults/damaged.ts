@@ -33,7 +33,10 @@ export const storied = async (folder: string) => {
   await tell("run_1", intend("a", { key: "order-1" }));
   await tell("run_1", settle("a", done, { key: "order-1" }));
   await tell("run_1", intend("a", { key: "order-2", position: 1 }));
-  await tell("run_1", settle("a", { kind: "failed", error: "no" }, { key: "order-2", position: 1 }));
+  await tell(
+    "run_1",
+    settle("a", { kind: "failed", error: "no", happened: false }, { key: "order-2", position: 1 }),
+  );
   await tell("run_1", propose("a", "größer als ASCII ✓", { patch }));
   const me = ledger.issue(person);
   await ledger.submit("run_2", create(plan), me, { idempotencyKey: "make it" });

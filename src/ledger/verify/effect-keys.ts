@@ -19,9 +19,10 @@ export const withKeys = () => {
         if (key !== null)
           open.set(placeOf(event, position), { seq: event.seq, key, digest: effectDigest(call) });
       }
+      if (event.type !== "effect_settled") return;
+      const { outcome, position } = event.payload;
       // What is known not to have happened gives its key back.
-      if (event.type === "effect_settled" && event.payload.outcome.kind === "failed")
-        open.delete(placeOf(event, event.payload.position));
+      if (outcome.kind === "failed" && !outcome.happened) open.delete(placeOf(event, position));
     },
   };
 };
