@@ -1,6 +1,7 @@
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { sha256 } from "../../src/core/canonical.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import { note, person } from "../helpers/cast.js";
@@ -112,9 +113,15 @@ describe("What was done to the journal behind its back is told with its place:",
   });
 
   test("a snapshot of other deeds, with a digest that holds", async () => {
-    const folder = await ledgerWith(
-      "UPDATE snapshots SET body = (SELECT body FROM snapshots WHERE run_id = 'run_3') WHERE run_id = 'run_2'",
-    );
+    const folder = await ledgerWith();
+    behindTheBack(folder, (db) => {
+      const row = db.prepare("SELECT seq, hash, body FROM snapshots WHERE run_id = 'run_2'").get();
+      const { seq, hash, body } = row as { seq: number; hash: string; body: string };
+      const text = body.slice(64).replace('"n5":"v5"', '"n5":"other"');
+      expect(text).not.toBe(body.slice(64));
+      const forged = sha256(`${seq} ${hash}\n${text}`) + text;
+      db.prepare("UPDATE snapshots SET body = ? WHERE run_id = 'run_2'").run(forged);
+    });
     expect(await told(folder)).toEqual([
       "snapshot run_2 100: It is not what the events up to here add up to.",
     ]);
