@@ -144,9 +144,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     projectDir,
     cli: commandLine(),
     logFolder,
-    places,
-    walls: project.walls,
-    isolation: project.isolation,
+    project,
     redactor,
     environment: env,
   });

@@ -92,6 +92,7 @@ const helpTopics: Source = async ({ paths }) => ({
 const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   run: runs,
   step: steps,
+  command: files,
   plan: files,
   file: files,
   key: settingKeys,
@@ -112,7 +113,9 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--directory": folders,
   "--idempotency-key": nothing,
   "--keep": nothing,
+  "--key": nothing,
   "--limit": nothing,
+  "--name": nothing,
   "--output": files,
   "--proposal": nothing,
   "--reason": nothing,
