@@ -24,7 +24,6 @@ import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { openTidying } from "./engine/tidying.js";
 import { createCredentials } from "./ledger/credentials.js";
-import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
@@ -47,7 +46,7 @@ import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
-import { lookAtStore, openStore } from "./stores/open.js";
+import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
@@ -195,15 +194,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   };
 };
 
-/** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
-export const glanceAt = async (
-  options: Pick<OpenOptions, "projectDir" | "env"> = {},
-): Promise<Glance | undefined> => {
-  const projectDir = await findProject(resolve(options.projectDir ?? "."));
-  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
-  return store === undefined ? undefined : glanceInto(store);
-};
-
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
   const agents = run.steps.flatMap(({ spec }) => agentsOf(spec));
@@ -347,6 +337,7 @@ const examineAll = async (parts: {
     environment: env,
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
+    anchored: () => ledger.store.anchored(),
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

@@ -26,6 +26,7 @@ const arrows: Record<string, readonly string[]> = {
   "src/rollout": ["src/ledger", "src/stores/store.ts", "src/stores/sqlite-driver.ts", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
   "src/open.ts": ["tools", "validators", "src"],
+  "src/look.ts": ["src"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],
 };

@@ -69,6 +69,7 @@ export const errorKinds = {
   store_unavailable: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",
+  ledger_behind: "corrupt",
   event_unreadable: "corrupt",
   store_version: "corrupt",
   blob_corrupt: "corrupt",

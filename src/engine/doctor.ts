@@ -3,7 +3,9 @@ import { chmod, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
+import type { AnchorState } from "../stores/store.js";
 import { resolveProgram } from "./agents/command.js";
+import { anchorFinding } from "./anchor-finding.js";
 import {
   type Finding,
   fail,
@@ -54,6 +56,7 @@ export type DoctorInput = Rooms & {
   readonly shortSecrets: readonly string[];
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
+  readonly anchored: () => Promise<AnchorState>;
   /** Changes in the checkout that no commit has. */
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
@@ -78,7 +81,7 @@ type Leftovers = {
 export const examine = async (input: DoctorInput): Promise<readonly Finding[]> => {
   const findings: Finding[] = [nodeFinding()];
   for (const [check, probe] of Object.entries(input.probes)) findings.push(await probed(check, probe));
-  findings.push(...(await checkoutFindings(input)));
+  findings.push(anchorFinding(await input.anchored()), ...(await checkoutFindings(input)));
   findings.push(await privacyFinding(input.dataDir), ...(await leftoverFindings(input.leftovers)));
   findings.push(await folderFinding("temporary folder", tmpdir(), "Set TMPDIR to a folder that can."));
   if (input.isolated) findings.push(await folderFinding("workspaces", input.workspaceRoot, WORKSPACES_HINT));

@@ -36,7 +36,7 @@ export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed
   return freed.length === 0 ? {} : { freed };
 };
 
-const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;
+export const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;
 
 /** What was read from folders is another each time; whoever asks again means the same. */
 const withoutCapture = (command: Command): Record<string, unknown> => {

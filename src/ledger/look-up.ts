@@ -25,7 +25,7 @@ export type ListedRun = RunRow & { readonly interrupted: boolean };
 const RUNS_SEARCHED = 1_000;
 
 // People type `last` or the end of an id: ids begin with the time they were made, so their beginnings look alike.
-export const findRun = async (ledger: Ledger, given: string): Promise<string> => {
+export const findRun = async (ledger: Pick<Ledger, "list" | "store">, given: string): Promise<string> => {
   const rows = await ledger.list({ limit: given === "last" ? 1 : RUNS_SEARCHED });
   const found = rows.filter(
     ({ runId }) => given === "last" || runId === given || (given !== "" && runId.endsWith(given)),

@@ -22,8 +22,11 @@ export const toSnapshot = ({ run, hash }: Known, seqBefore: number): SnapshotRow
   return { seq: run.seq, hash, shape: SNAPSHOT_SHAPE, body: digestOf(run.seq, hash, text) + text };
 };
 
+/** Of another program's runs: what nobody reads cannot be wrong. */
+export const isOfOtherShape = ({ shape }: SnapshotRow): boolean => shape !== SNAPSHOT_SHAPE;
+
 export const fromSnapshot = (row: SnapshotRow | undefined): Known | undefined => {
-  if (row === undefined || row.shape !== SNAPSHOT_SHAPE) return undefined;
+  if (row === undefined || isOfOtherShape(row)) return undefined;
   const text = row.body.slice(DIGEST_CHARS);
   if (row.body.slice(0, DIGEST_CHARS) !== digestOf(row.seq, row.hash, text)) return undefined;
   return { run: JSON.parse(text) as Run, hash: row.hash };

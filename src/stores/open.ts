@@ -1,26 +1,50 @@
+import { existsSync } from "node:fs";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
+import { ANCHOR_FILE } from "./anchor.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
-import { lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
-import type { Store } from "./store.js";
+import { auditSqliteStore, lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
+import type { Audit, Store } from "./store.js";
 
 /** Opens the ledger in a folder and makes it when there is none; ":memory:" is one that ends with the process. */
 export const openStore = async (place: string): Promise<Store> => {
-  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs() });
+  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs(), anchor: null });
   await makePrivate(place);
-  const blobs = join(place, "blobs");
-  await removeAbandoned(blobs);
-  return openSqliteStore({ file: join(place, "ledger.db"), blobs: fileBlobs(blobs) });
+  await removeAbandoned(join(place, "blobs"));
+  return openSqliteStore(partsOf(place));
 };
 
 /** The ledger of a folder to read in, for a look that must not make or change anything; undefined when there is none. */
-export const lookAtStore = async (place: string): Promise<Store | undefined> => {
-  const file = join(place, "ledger.db");
-  const facts = await stat(file).catch(() => undefined);
-  if (facts?.isFile() !== true) return undefined;
-  return lookAtSqliteStore({ file, blobs: fileBlobs(join(place, "blobs")) });
+export const lookAtStore = async (place: string): Promise<Store | undefined> =>
+  (await isThere(place)) ? lookAtSqliteStore(partsOf(place)) : undefined;
+
+/** The ledger of a folder to check, whatever is wrong with it. */
+export const auditStore = async (place: string): Promise<Audit> => {
+  const audit =
+    (await isThere(place)) || existsSync(partsOf(place).anchor)
+      ? await auditSqliteStore(partsOf(place))
+      : null;
+  if (audit === null)
+    throw new LedgerError("file_not_found", `There is no ledger in ${place}.`, {
+      hint: "`runledger status` says where this project's is, and makes one.",
+    });
+  if (audit !== undefined) return audit;
+  throw new LedgerError("store_version", "The ledger was written by another version of runledger.", {
+    hint: "Open it with this one, which brings an older ledger up to date: runledger status",
+  });
 };
+
+const isThere = async (place: string): Promise<boolean> => {
+  const facts = await stat(partsOf(place).file).catch(() => undefined);
+  return facts?.isFile() === true;
+};
+
+const partsOf = (place: string) => ({
+  file: join(place, "ledger.db"),
+  blobs: fileBlobs(join(place, "blobs")),
+  anchor: join(place, ANCHOR_FILE),
+});
 
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */
 const makePrivate = async (folder: string): Promise<void> => {

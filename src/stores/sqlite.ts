@@ -1,7 +1,16 @@
 import { LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
-import { groupCommit } from "./group-commit.js";
+import { groupCommit, type Outcome } from "./group-commit.js";
+import {
+  type AnchorHeld,
+  type AnchorOf,
+  anchorBefore,
+  anchorOn,
+  anchorState,
+  newestEvent,
+} from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
+import { auditOn } from "./sqlite-audit.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
@@ -14,34 +23,72 @@ import {
   leaseStatements,
   readStatements,
 } from "./sqlite-statements.js";
-import type { AppendBatch, ClaimRequest, Lease, Removal, RunQuery, Store } from "./store.js";
+import { countRemoved } from "./sqlite-tally.js";
+import type { AppendBatch, Audit, ClaimRequest, EventRow, Lease, Removal, RunQuery, Store } from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
   readonly file: string;
   readonly blobs: Blobs;
+  /** The file of the anchor; null for what ends with the process. */
+  readonly anchor: string | null;
 };
 
-/** The store of one machine: nothing to start, and what it acknowledged is on the disk. */
-export const openSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store> => {
+/** The store of one machine: nothing to start, and what it acknowledged is on the disk. Throws `ledger_behind`. */
+export const openSqliteStore = async ({ file, blobs, anchor }: SqliteOptions): Promise<Store> => {
   try {
-    return storeOn(await connect(file), blobs);
+    const read = anchorBefore(file, anchor);
+    const connection = await connect(file);
+    try {
+      return storeOn(connection, blobs, { file: anchor, on: (of) => anchorOn(connection.sqlite, of, read) });
+    } catch (error) {
+      connection.sqlite.close();
+      throw error;
+    }
   } catch (error) {
     throw inOurWords(error);
   }
 };
 
 /** Refuses to write, and waits for nobody; undefined when the file has another version's schema. */
-export const lookAtSqliteStore = async ({ file, blobs }: SqliteOptions): Promise<Store | undefined> => {
+export const lookAtSqliteStore = async ({
+  file,
+  blobs,
+  anchor,
+}: SqliteOptions): Promise<Store | undefined> => {
   try {
     const connection = await connectToLook(file);
-    return connection === undefined ? undefined : storeOn(connection, blobs);
+    return connection === undefined
+      ? undefined
+      : storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
   } catch (error) {
     throw inOurWords(error);
   }
 };
 
-const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
+/** To check it; undefined when the file has another version's schema. */
+export const auditSqliteStore = async ({
+  file,
+  blobs,
+  anchor,
+}: SqliteOptions): Promise<Audit | undefined> => {
+  try {
+    // Where nothing is left but the anchor, that is all there is to say.
+    anchorBefore(file, anchor);
+    const connection = await connectToLook(file);
+    if (connection === undefined) return undefined;
+    const store = storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
+    return auditOn(connection.sqlite, store, anchor);
+  } catch (error) {
+    throw inOurWords(error);
+  }
+};
+
+type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) => AnchorHeld };
+
+const NO_ANCHOR: AnchorHeld = { anchor: null, madeAnew: false };
+
+const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: AnchorUsed): Store => {
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
@@ -49,10 +96,29 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const mirrors = onFirstUse(() => mirrorStatements(db));
-  const remove = onFirstUse(() => remover(sqlite, reads, keeping()));
-  const appends = groupCommit((group: readonly AppendBatch[]) => call(() => commit()(group)));
+  const ledgerId = requireLedgerId(reads);
+  const { anchor, madeAnew } = on({ ledgerId, file });
+  const hold = (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
+    if (newest === undefined || anchor === null) return;
+    try {
+      anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
+    } catch (error) {
+      // What is committed stays; going on would acknowledge what nobody could miss later.
+      stop(stoppedBy(error));
+      throw error;
+    }
+  };
+  const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
+  const appends = groupCommit((group: readonly AppendBatch[]) =>
+    call(() => {
+      const outcomes = commit()(group);
+      hold(lastRowOf(outcomes));
+      return outcomes;
+    }),
+  );
   return {
-    ledgerId: requireLedgerId(reads),
+    ledgerId,
+    anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
     append: async (batch) => call(() => appends.add(batch)),
     read: async (runId, afterSeq, limit) =>
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
@@ -101,8 +167,18 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs): Store => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
       sqlite.close();
+      anchor?.close();
     },
   };
+};
+
+const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow | undefined => {
+  for (let at = outcomes.length - 1; at >= 0; at -= 1) {
+    const outcome = outcomes[at];
+    const row = outcome !== undefined && "done" in outcome ? outcome.done.at(-1) : undefined;
+    if (row !== undefined) return row;
+  }
+  return undefined;
 };
 
 /** Most commands only read, and prepare nothing else. */
@@ -166,13 +242,17 @@ const remover = (
   sqlite: SqliteConnection["sqlite"],
   reads: Reads,
   { insertRemoval, leftovers }: ReturnType<typeof housekeepingStatements>,
+  anchorNewest: () => void,
 ) =>
   sqlite.transaction((runId: string, removal: Omit<Removal, "lastSeq">): void => {
     const row = reads.run.get({ runId });
     if (row === undefined) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
     if (row.lastHash !== removal.lastHash)
       throw new LedgerError("seq_conflict", `Run "${runId}" has changed; it is not removed.`);
+    // While nobody can commit: what goes is then known by the end of its run, which the removal names.
+    anchorNewest();
     insertRemoval.run({ ...removal, runId, lastSeq: row.lastSeq });
+    countRemoved(sqlite, row.lastSeq);
     for (const statement of leftovers) statement.run({ runId });
   }).immediate;
 

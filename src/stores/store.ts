@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../core/errors.js";
+import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 
@@ -21,6 +21,8 @@ export interface Store {
   read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
   /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
   feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** Whether the database holds all that its anchor, outside of it, says was acknowledged. */
+  anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
   position(): Promise<number>;
   /** Newest first (by creation), filtered before limited. */
@@ -87,6 +89,55 @@ export interface Store {
   removeBlob(listed: Pick<KeptBlob, "hash" | "writtenAtMs">): Promise<void>;
   close(): Promise<void>;
 }
+
+export type AnchorState = {
+  /** None: there is no anchor, or nothing in it. Behind: the database was put back, cut off, or is another one. */
+  readonly state: "none" | "holds" | "behind";
+  /** Of the event that is anchored. */
+  readonly position: number | null;
+  /** Positions given out after it: none, but after a crash, or while others write. */
+  readonly later: number;
+  /** Records of the anchor that nobody wrote so. */
+  readonly damaged: number;
+  /** This store made it when it was opened, although there were events. */
+  readonly madeAnew: boolean;
+  /** Why it is behind, and what to do. */
+  readonly refusal: LedgerError | null;
+};
+
+/** A ledger that is checked: all that is read of it is of one moment, whoever writes meanwhile. It refuses nothing. */
+export interface Audit {
+  readonly store: Store;
+  /** At that moment. */
+  readonly anchored: AnchorState;
+  /** What the database itself finds wrong in its file, at most `limit` sentences. */
+  faultsInFile(limit: number): Promise<readonly string[]>;
+  /** In the order of scope and key. Of one run only, or all. */
+  keys(query: {
+    readonly runId?: string;
+    readonly after?: Pick<KeptKey, "scope" | "key">;
+    readonly limit: number;
+  }): Promise<readonly KeptKey[]>;
+  tally(): Promise<Tally>;
+  /** Rows of runs that are not there, at most `limit`. */
+  orphans(limit: number): Promise<readonly Orphan[]>;
+  close(): Promise<void>;
+}
+
+export type KeptKey = KeyRow & { readonly scope: string; readonly key: string };
+
+/** How many events there are, and how many there were: what is missing without a removal was taken behind our back. */
+export type Tally = {
+  /** The highest position that was ever given out; runs that were taken out since do not lower it. */
+  readonly lastPosition: number;
+  readonly events: number;
+  /** Events that went with their runs. */
+  readonly removed: number;
+  /** The first position without an event; null when there is none. */
+  readonly firstFree: number | null;
+};
+
+export type Orphan = { readonly table: string; readonly runId: string | null; readonly seq: number | null };
 
 /** An event as bytes: the journal makes and reads them, the store only keeps them. */
 export type NewEventRow = {

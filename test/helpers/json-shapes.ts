@@ -511,6 +511,31 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       }),
     ),
   }),
+  verify: oneOf({
+    runs: count,
+    events: count,
+    snapshots: count,
+    keys: count,
+    blobs: count.describe("as often as events name them"),
+    anchor: z.strictObject({
+      state: z
+        .enum(["none", "holds", "behind"])
+        .describe("behind: the database is an earlier or another one"),
+      position: count.nullable(),
+      later: count.describe("positions given out after it"),
+    }),
+    flaws: z
+      .array(
+        z.strictObject({
+          kind: z.enum(["file", "anchor", "chain", "event", "list", "snapshot", "key", "blob"]),
+          runId: runId.nullable(),
+          seq: count.nullable().describe("the event it stands at"),
+          message: text,
+        }),
+      )
+      .describe("the first thousand; with one the exit code is 1"),
+    flawsInAll: count,
+  }),
   export: oneOf({
     runId,
     file: text.describe("with --output; without it the bundle itself, docs/keeping.md"),

@@ -152,6 +152,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   tui: { lines: [() => []] },
   "config list": { lines: [() => []], ofMachine: true },
   doctor: { lines: [() => []], ofMachine: true },
+  verify: { lines: [({ run }) => [run("done")]] },
   export: { lines: [({ run, place }) => [run("done"), "-o", place("run.jsonl")]] },
   import: { lines: [({ place }) => [place("run.jsonl")]] },
   prune: {

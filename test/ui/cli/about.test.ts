@@ -35,6 +35,7 @@ describe("doctor", () => {
       ✔  node                Node N
       ✔  repository          PLACE/repo at HEAD
       ✔  journals            Every journal that was read could be read.
+      ✔  anchor              There is no event yet.
       ✔  privacy             Only you can read the ledger.
       ✔  leftovers           Nothing is left of processes that have ended.
       ✔  temporary folder    /tmp

@@ -8,6 +8,7 @@ import { wholeNumber } from "./run.js";
 
 export const addKeepCommands = (cli: Cli, register: Register): void => {
   addAboutCommands(cli, register);
+  addVerify(cli, register);
   addConfigCommands(cli, register);
   addSettingsEditor(cli, register);
   addHousekeeping(cli, register);
@@ -31,6 +32,17 @@ const addAboutCommands = (cli: Cli, { bench, withLedger, end }: Register): void 
     .action(async (options: { fix: boolean }) => {
       const { doctor } = await import("../commands/doctor.js");
       end(await doctor(bench(), options));
+    });
+};
+
+const addVerify = (cli: Cli, { bench, end }: Register): void => {
+  cli
+    .command("verify")
+    .description("whether the ledger is as it was written: every event, and all that follows from them")
+    .argument("[run]", "only this one: run id, the end of one, or `last`")
+    .action(async (run: string | undefined) => {
+      const { verify } = await import("../commands/verify.js");
+      end(await verify(bench(), run));
     });
 };
 

@@ -82,6 +82,17 @@ export const keepPages: Pages = {
     exits: { failed: "something would stop a run" },
     seeAlso: ["status", "init"],
   },
+  verify: {
+    about:
+      "Reads the whole ledger and compares it with all that it says of itself: the chain of every run, the anchor, the rows that lists show, snapshots, keys, and the blobs that events name. What does not hold is named with its run and event. It changes nothing, waits for nobody, and can be asked while others work; of a ledger that does not open any more it says why. Whoever may write to all of the ledger's folder can still write another history: against that stand backups elsewhere.",
+    examples: [
+      ["runledger verify", "all of it"],
+      ["runledger verify last", "one run"],
+      ["runledger verify --json", "for a program"],
+    ],
+    exits: { failed: "something is not as it was written", interrupted, terminated },
+    seeAlso: ["doctor", "journal", "docs/keeping.md"],
+  },
   export: {
     about:
       "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects. Your own history is not in it. A file that exists is never written over, and what bears the name is whole.",

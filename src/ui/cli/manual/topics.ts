@@ -32,6 +32,7 @@ export const topics: Readonly<Record<string, Topic>> = {
       ["~/.config/runledger/config.yaml", "settings of the user, below those of the project"],
       [".runledger/", "the ledger at the top of the repository, for all its worktrees; ignores itself"],
       [".runledger/ledger.db", "journals of all runs (SQLite)"],
+      [".runledger/ledger.anchor", "which event was acknowledged last, against files that were put back"],
       [".runledger/blobs/", "output and patches that events name"],
       [".runledger/store.git/", "proposals and verified commits"],
       [".runledger/archive/", "runs that prune removed, as bundles"],

@@ -1,0 +1,57 @@
+import { EFFECT_SCOPE, effectDigest } from "../../core/effects.js";
+import type { StoredEvent } from "../../core/events.js";
+import type { Run } from "../../core/run.js";
+import type { KeptKey, Store } from "../../stores/store.js";
+import type { Add } from "./flaws.js";
+
+/** An effect under a business key that may have happened: its key must not be free. */
+export type Keyed = { readonly seq: number; readonly key: string; readonly digest: string };
+
+/** Follows the effects of a run under business keys, in the order of its events. */
+export const withKeys = () => {
+  const open = new Map<string, Keyed>();
+  return {
+    open,
+    take: (event: StoredEvent): void => {
+      if (event.type === "effect_intended" && event.payload.call.key !== null) {
+        const { call } = event.payload;
+        const { key, position } = call;
+        if (key !== null)
+          open.set(placeOf(event, position), { seq: event.seq, key, digest: effectDigest(call) });
+      }
+      if (event.type !== "effect_settled") return;
+      const { outcome, position } = event.payload;
+      // What is known not to have happened gives its key back.
+      if (outcome.kind === "failed" && !outcome.happened) open.delete(placeOf(event, position));
+    },
+  };
+};
+
+const placeOf = (
+  { attempt, payload }: Extract<StoredEvent, { type: "effect_intended" | "effect_settled" }>,
+  position: number,
+): string => JSON.stringify([payload.stepId, payload.candidate ?? null, attempt, position]);
+
+/** A key that is gone would let its effect happen again. */
+export const requireKeys = async (
+  store: Store,
+  { runId, forkedFrom }: Run,
+  open: ReadonlyMap<string, Keyed>,
+  add: Add,
+): Promise<void> => {
+  // What happened in another ledger, or in the run that it was forked from, has its key there.
+  const own = open.size > 0 && (await store.originOf(runId)) === undefined ? [...open.values()] : [];
+  for (const { seq, key, digest } of own) {
+    if (forkedFrom !== null && seq <= forkedFrom.seq) continue;
+    const row = await store.findKey(EFFECT_SCOPE, key);
+    const holds = row?.runId === runId && row.digest === digest && row.firstSeq <= seq && seq <= row.lastSeq;
+    if (!holds)
+      add("key", "The business key of its effect is not kept: it could happen again.", { runId, seq });
+  }
+};
+
+/** The event that an effect's key leads to must be that effect. */
+export const isOfEffect = (row: KeptKey, event: StoredEvent | undefined): boolean =>
+  event?.type === "effect_intended" &&
+  event.payload.call.key === row.key &&
+  effectDigest(event.payload.call) === row.digest;

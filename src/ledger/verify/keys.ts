@@ -1,0 +1,64 @@
+import { EFFECT_SCOPE } from "../../core/effects.js";
+import { isLedgerError } from "../../core/errors.js";
+import type { StoredEvent } from "../../core/events.js";
+import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
+import { fromRow } from "../journal.js";
+import { sessionScope } from "../keys.js";
+import { isOfEffect } from "./effect-keys.js";
+import type { Add } from "./flaws.js";
+
+const PAGE = 1_000;
+
+/** Where every key leads; answers with how many there are. What a client's command was is not in the journal, only where it led. */
+export const checkKeys = async (
+  audit: Audit,
+  runId: string | undefined,
+  { add, signal }: { readonly add: Add; readonly signal: AbortSignal },
+): Promise<number> => {
+  let count = 0;
+  for (let after: KeptKey | undefined; ; ) {
+    signal.throwIfAborted();
+    const page = await audit.keys({
+      ...(runId === undefined ? {} : { runId }),
+      ...(after === undefined ? {} : { after }),
+      limit: PAGE,
+    });
+    for (const row of page) await checkKey(audit.store, row, add);
+    count += page.length;
+    after = page.at(-1);
+    if (page.length < PAGE) return count;
+  }
+};
+
+const checkKey = async (store: Store, row: KeptKey, add: Add): Promise<void> => {
+  const { runId, key, firstSeq } = row;
+  const run = await store.runRow(runId);
+  // Keys of effects, and those that made a run, outlive it.
+  if (run === undefined && (await store.removalOf(runId)) !== undefined) return;
+  const wrong = run === undefined ? "a run that never was" : await wrongIn(store, row, run);
+  if (wrong !== undefined)
+    add("key", `Key ${JSON.stringify(key)} leads to ${wrong}.`, { runId, seq: firstSeq });
+};
+
+const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string | undefined> => {
+  const { scope, firstSeq, lastSeq, runId } = row;
+  const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
+  if (!within) return "events that there are not";
+  if (scope === EFFECT_SCOPE)
+    return isOfEffect(row, await eventAt(store, runId, firstSeq))
+      ? undefined
+      : "another effect than it was used for";
+  if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
+  return "a run that it does not belong to";
+};
+
+const eventAt = async (store: Store, runId: string, seq: number): Promise<StoredEvent | undefined> => {
+  const [row] = await store.read(runId, seq - 1, 1);
+  if (row?.seq !== seq) return undefined;
+  try {
+    return fromRow(row);
+  } catch (error) {
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  }
+};

@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from "node:util";
+import { blobsNamed } from "../../core/blobs-named.js";
+import { isLedgerError } from "../../core/errors.js";
+import type { StoredEvent } from "../../core/events.js";
+import { evolve } from "../../core/evolve.js";
+import type { Run } from "../../core/run.js";
+import type { EventRow, RunRow, SnapshotRow, Store } from "../../stores/store.js";
+import { fromRows, GENESIS_HASH } from "../journal.js";
+import { READ_BATCH } from "../known.js";
+import { projectionOf } from "../projection.js";
+import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
+import { requireKeys, withKeys } from "./effect-keys.js";
+import type { Add } from "./flaws.js";
+
+export type RunChecked = {
+  readonly events: number;
+  readonly blobs: number;
+  readonly snapshots: number;
+  /** Position of its first event: lists are in that order. */
+  readonly firstPosition: number | null;
+};
+
+/** How far the check of a run has come. */
+type Progress = {
+  readonly lastPosition: number;
+  seq: number;
+  hash: string;
+  position: number;
+  first: EventRow | undefined;
+  last: EventRow | undefined;
+  /** Undefined before the first event, and from the first event on that cannot be folded. */
+  run: Run | undefined;
+  isFolded: boolean;
+  blobs: number;
+  keyed: ReturnType<typeof withKeys>;
+};
+
+/** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
+export const checkRun = async (
+  store: Store,
+  row: RunRow,
+  { lastPosition, add, signal }: { lastPosition: number; add: Add; signal: AbortSignal },
+): Promise<RunChecked> => {
+  const { runId } = row;
+  const at: Progress = {
+    ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
+    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys() },
+  };
+  const snapshot = await store.readSnapshot(runId);
+  for (;;) {
+    signal.throwIfAborted();
+    const page = await store.read(runId, at.seq, READ_BATCH);
+    for (const event of page)
+      if (!(await checkEvent(store, event, at, add))) return counted(at, snapshot);
+      else if (snapshot?.seq === at.seq) checkSnapshot(runId, snapshot, at, add);
+    if (page.length < READ_BATCH) break;
+  }
+  checkListRow(row, at, add);
+  if (snapshot !== undefined && (snapshot.seq < 1 || snapshot.seq > at.seq))
+    add("snapshot", `It is of event ${snapshot.seq}, which there is not.`, { runId, seq: at.seq });
+  if (at.isFolded && at.run !== undefined) {
+    await checkMirror(store, at.run, add);
+    await requireKeys(store, at.run, at.keyed.open, add);
+  }
+  return counted(at, snapshot);
+};
+
+const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked => ({
+  events: at.seq,
+  blobs: at.blobs,
+  snapshots: snapshot === undefined ? 0 : 1,
+  firstPosition: at.first?.position ?? null,
+});
+
+/** False when nothing that comes after it can be trusted. */
+const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): Promise<boolean> => {
+  const { runId, seq, position, hash } = row;
+  if (seq !== at.seq + 1) {
+    add("chain", "It is gone.", { runId, seq: at.seq + 1 });
+    return false;
+  }
+  const event = readEvent(row, at, add);
+  if (event === false) return false;
+  if (position > at.lastPosition) add("chain", "It stands behind the last position.", { runId, seq });
+  if (position <= at.position) add("chain", "It stands before the event that it follows.", { runId, seq });
+  Object.assign(at, { seq, hash, position, first: at.first ?? row, last: row });
+  if (event === undefined) return true;
+  fold(event, at, add);
+  at.keyed.take(event);
+  for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
+  return true;
+};
+
+/** Undefined when its chain holds and its words are not ours; false when it is not as it was written. */
+const readEvent = (row: EventRow, at: Progress, add: Add): StoredEvent | undefined | false => {
+  const { runId, seq } = row;
+  try {
+    return fromRows([row], at.hash)[0];
+  } catch (error) {
+    if (!isLedgerError(error)) throw error;
+    if (error.code === "event_unreadable") {
+      add("event", error.message, { runId, seq });
+      at.isFolded = false;
+      return undefined;
+    }
+    const follows = row.prevHash === at.hash;
+    add("chain", follows ? "It is not as it was written." : "It does not follow the event before it.", {
+      runId,
+      seq,
+    });
+    return false;
+  }
+};
+
+const fold = (event: StoredEvent, at: Progress, add: Add): void => {
+  if (!at.isFolded) return;
+  try {
+    at.run = evolve(at.run, event);
+  } catch {
+    add("event", "It cannot follow what happened before it.", { runId: event.runId, seq: event.seq });
+    at.isFolded = false;
+  }
+};
+
+const checkBlob = async (
+  store: Store,
+  hash: string,
+  { runId, seq }: StoredEvent,
+  at: Progress,
+  add: Add,
+): Promise<void> => {
+  at.blobs += 1;
+  try {
+    if ((await store.getBlob(hash)) === undefined) add("blob", `Blob ${hash} is gone.`, { runId, seq });
+  } catch (error) {
+    const code = isLedgerError(error) ? error.code : (error as NodeJS.ErrnoException).code;
+    if (code === undefined) throw error;
+    const said = code === "blob_corrupt" ? "is not the one that was written" : `cannot be read (${code})`;
+    add("blob", `Blob ${hash} ${said}.`, { runId, seq });
+  }
+};
+
+const checkSnapshot = (runId: string, row: SnapshotRow, at: Progress, add: Add): void => {
+  if (isOfOtherShape(row) || !at.isFolded) return;
+  const known = fromSnapshot(row);
+  const same =
+    known !== undefined &&
+    known.hash === at.hash &&
+    isDeepStrictEqual(known.run, JSON.parse(JSON.stringify(at.run)));
+  if (!same) add("snapshot", "It is not what the events up to here add up to.", { runId, seq: at.seq });
+};
+
+/** Which columns, and not what stands in them: nobody wants a forged sentence repeated. */
+const checkListRow = (row: RunRow, at: Progress, add: Add): void => {
+  const { runId } = row;
+  if (at.seq < row.lastSeq) add("chain", "It is gone.", { runId, seq: at.seq + 1 });
+  const { run, first, last } = at;
+  const derived = at.isFolded && run !== undefined ? projectionOf(run) : {};
+  const facts = { lastSeq: at.seq, lastHash: at.hash, createdAt: first?.at, updatedAt: last?.at };
+  const shown: Readonly<Record<string, unknown>> = row;
+  const wrong = Object.entries({ ...facts, ...derived }).flatMap(([name, is]) =>
+    shown[name] === is || (name === "lastSeq" && at.seq < row.lastSeq) ? [] : [name],
+  );
+  if (wrong.length > 0)
+    add("list", `The list says another ${wrong.join(", ")} than its events.`, { runId, seq: at.seq });
+};
+
+const checkMirror = async (store: Store, { runId, seq, source }: Run, add: Add): Promise<void> => {
+  const mirror = await store.mirrorOf({ runId });
+  const said = mirror && {
+    projection: mirror.projection,
+    hostId: mirror.hostId,
+    createdAt: mirror.createdAt,
+  };
+  const same = (["projection", "hostId", "createdAt"] as const).every(
+    (name) => said?.[name] === source?.[name],
+  );
+  if (!same) add("list", "It is kept under another name of its host than its events say.", { runId, seq });
+};

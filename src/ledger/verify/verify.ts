@@ -1,0 +1,89 @@
+import { isLedgerError } from "../../core/errors.js";
+import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
+import { type Add, collectFlaws, type Flaw } from "./flaws.js";
+import { checkKeys } from "./keys.js";
+import { checkRun } from "./run.js";
+
+/** What was looked at, and all that is wrong with it. */
+export type Verification = {
+  readonly runs: number;
+  readonly events: number;
+  readonly snapshots: number;
+  readonly keys: number;
+  /** As often as events name them. */
+  readonly blobs: number;
+  readonly anchor: Pick<AnchorState, "state" | "position" | "later">;
+  /** The first thousand. */
+  readonly flaws: readonly Flaw[];
+  readonly flawsInAll: number;
+};
+
+const PAGE = 100;
+
+/** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
+export const verifyLedger = async (
+  audit: Audit,
+  { runId, signal }: { readonly runId?: string; readonly signal: AbortSignal },
+): Promise<Verification> => {
+  const { flaws, add, count } = collectFlaws();
+  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0 };
+  const anchor = checkAnchor(audit, add);
+  try {
+    const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
+    let newer = Number.POSITIVE_INFINITY;
+    for await (const row of runsOf(audit, runId)) {
+      const { firstPosition, ...one } = await checkRun(audit.store, row, { lastPosition, add, signal });
+      for (const name of ["events", "snapshots", "blobs"] as const) seen[name] += one[name];
+      seen.runs += 1;
+      if (firstPosition !== null && firstPosition >= newer)
+        add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });
+      newer = firstPosition ?? newer;
+    }
+    seen.keys = await checkKeys(audit, runId, { add, signal });
+  } catch (error) {
+    // Pages of the file that cannot be read end the check; what was found until then is told.
+    if (!isLedgerError(error, "store_unavailable")) throw error;
+    add("file", `${error.message} The check ends here.`);
+  }
+  return { ...seen, anchor, flaws, flawsInAll: count() };
+};
+
+const checkAnchor = ({ anchored }: Audit, add: Add): Verification["anchor"] => {
+  const { state, position, later, damaged, refusal } = anchored;
+  if (refusal !== null) add("anchor", `${refusal.message} ${refusal.hint ?? ""}`.trim());
+  if (damaged > 0) add("anchor", `${damaged} of its records ${damaged === 1 ? "is" : "are"} not as written.`);
+  return { state, position, later };
+};
+
+/** So many sentences of the database about its own file, and rows without a run. */
+const SAID = 20;
+
+const checkWhole = async (audit: Audit, add: Add): Promise<{ readonly lastPosition: number }> => {
+  for (const sentence of await audit.faultsInFile(SAID)) add("file", sentence);
+  const tally = await audit.tally();
+  const { lastPosition, events, removed, firstFree } = tally;
+  const gone = lastPosition - events - removed;
+  const first = removed === 0 && firstFree !== null ? `, the first at position ${firstFree}` : "";
+  if (gone > 0) add("chain", `${gone} events are gone that were not removed with their run${first}.`);
+  if (gone < 0) add("chain", `There are ${-gone} events more than were appended.`);
+  for (const { table, runId, seq } of await audit.orphans(SAID))
+    add("chain", `A row of ${table} belongs to a run that there is not.`, {
+      ...(runId === null ? {} : { runId }),
+      ...(seq === null ? {} : { seq }),
+    });
+  return tally;
+};
+
+async function* runsOf({ store }: Audit, runId: string | undefined): AsyncGenerator<RunRow> {
+  if (runId !== undefined) {
+    const row = await store.runRow(runId);
+    if (row !== undefined) yield row;
+    return;
+  }
+  for (let last: RunRow | undefined; ; ) {
+    const page = await store.list({ limit: PAGE, ...(last === undefined ? {} : { afterRunId: last.runId }) });
+    yield* page;
+    last = page.at(-1);
+    if (page.length < PAGE) return;
+  }
+}

@@ -1,0 +1,52 @@
+import type Database from "better-sqlite3";
+import { anchorState } from "./sqlite-anchor.js";
+import { tallyOf } from "./sqlite-tally.js";
+import type { Audit, KeptKey, Orphan, Store } from "./store.js";
+
+/** The questions of a check, on a connection of its own that only reads. Begins the one moment that all of it is of. */
+export const auditOn = (sqlite: Database.Database, store: Store, anchor: string | null): Audit => {
+  sqlite.exec("BEGIN");
+  // Reads the anchor, then the database, whose moment begins with that: it holds whatever was acknowledged by then.
+  const anchored = anchorState(sqlite, { ledgerId: store.ledgerId, file: anchor }, false);
+  return {
+    store,
+    anchored,
+    faultsInFile: async (limit) => faultsInFile(sqlite, limit),
+    keys: async (query) => keysOf(sqlite, query),
+    tally: async () => tallyOf(sqlite),
+    orphans: async (limit) => orphansIn(sqlite, limit),
+    close: () => store.close(),
+  };
+};
+
+const faultsInFile = (sqlite: Database.Database, limit: number): readonly string[] => {
+  const said = sqlite.prepare(`PRAGMA integrity_check(${limit})`).pluck().all() as string[];
+  return said.filter((sentence) => sentence !== "ok");
+};
+
+const keysOf = (
+  sqlite: Database.Database,
+  { runId, after, limit }: Parameters<Audit["keys"]>[0],
+): readonly KeptKey[] =>
+  sqlite
+    .prepare(
+      `SELECT scope, key, run_id AS runId, digest, first_seq AS firstSeq, last_seq AS lastSeq FROM keys
+       WHERE (scope, key) > (@scope, @key) AND (@runId IS NULL OR run_id = @runId)
+       ORDER BY scope, key LIMIT @limit`,
+    )
+    .all({ scope: after?.scope ?? "", key: after?.key ?? "", runId: runId ?? null, limit }) as KeptKey[];
+
+const orphansIn = (sqlite: Database.Database, limit: number): readonly Orphan[] => {
+  const orphans: Orphan[] = [];
+  const event = sqlite.prepare("SELECT run_id AS runId, seq FROM events WHERE position = ?");
+  for (const { table, rowid } of sqlite.prepare("PRAGMA foreign_key_check").iterate() as Iterable<{
+    readonly table: string;
+    readonly rowid: number | null;
+  }>) {
+    const nameless = { runId: null, seq: null };
+    const named = table === "events" ? (event.get(rowid) as Omit<Orphan, "table">) : nameless;
+    orphans.push({ table, ...named });
+    if (orphans.length === limit) break;
+  }
+  return orphans;
+};

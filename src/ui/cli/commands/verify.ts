@@ -1,0 +1,81 @@
+import { type Flaw, type Verification, verifyAt } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, printJson, printLine, say } from "../output.js";
+import type { Bench } from "../program.js";
+import { printTable } from "../table.js";
+
+export const verify = async (
+  { directory, terminal, output }: Bench,
+  run: string | undefined,
+): Promise<number> => {
+  const { env, interrupted: signal } = terminal;
+  try {
+    const found = await verifyAt({
+      projectDir: directory,
+      env,
+      signal,
+      ...(run === undefined ? {} : { run }),
+    });
+    if (output.json) printJson(output, found);
+    else await report(output, found);
+    return found.flawsInAll === 0 ? EXIT.done : EXIT.failed;
+  } catch (error) {
+    if (signal.aborted) return EXIT.interrupted;
+    throw error;
+  }
+};
+
+const report = async (output: Output, found: Verification): Promise<void> => {
+  const { runs, events, snapshots, keys, blobs, flaws, flawsInAll } = found;
+  if (flaws.length > 0)
+    await printTable(output, {
+      head: ["", "RUN", "EVENT", "WHAT", "IS WRONG"],
+      rows: flaws.map(({ kind, runId, seq, message }) => [
+        { text: "✘", style: "red" },
+        { text: runId ?? "", id: true },
+        { text: seq === null ? "" : String(seq), right: true },
+        WORDS[kind],
+        message,
+      ]),
+      empty: "",
+      wrap: true,
+    });
+  if (flawsInAll > flaws.length) say(output, `And ${flawsInAll - flaws.length} more.`);
+  const read = [
+    counted(runs, "run"),
+    counted(events, "event"),
+    counted(blobs, "blob"),
+    counted(snapshots, "snapshot"),
+    counted(keys, "key"),
+  ].join(", ");
+  printLine(
+    output,
+    `${read}: ${flawsInAll === 0 ? "all as it was written." : `${flawsInAll} not as written.`}`,
+  );
+  say(output, ANCHORS[found.anchor.state](found.anchor));
+};
+
+const WORDS: { readonly [K in Flaw["kind"]]: string } = {
+  file: "database",
+  anchor: "anchor",
+  chain: "journal",
+  event: "journal",
+  list: "list",
+  snapshot: "snapshot",
+  key: "key",
+  blob: "blob",
+};
+
+type Anchor = Verification["anchor"];
+
+const ANCHORS: { readonly [S in Anchor["state"]]: (anchor: Anchor) => string } = {
+  none: () =>
+    "There is no anchor: a database that was put back would not be noticed. The next command makes one.",
+  behind: () => "The database is behind its anchor.",
+  holds: ({ position, later }) =>
+    later === 0
+      ? `The anchor holds, at position ${position}.`
+      : `The anchor holds, at position ${position}; ${later} came after it.`,
+};
+
+const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
