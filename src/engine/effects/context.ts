@@ -4,10 +4,13 @@ import { digestOf } from "../../core/canonical.js";
 import {
   type EffectCall,
   type EffectClass,
+  type EffectDecision,
   type EffectOutcome,
   effectKey,
   type OnAmbiguous,
   openEffect,
+  type PaidAmbiguous,
+  policyWhenSilent,
   type Risk,
   requirePolicy,
   requireSameCall,
@@ -22,9 +25,9 @@ import { keepValue, readValue } from "./values.js";
 
 export type EffectOptions = {
   readonly class: EffectClass;
-  /** What doing it twice would harm; needed for nothing but to say so, and to choose a policy. */
+  /** What doing it twice would harm. */
   readonly risk?: Risk;
-  /** For `guarded`: what to do when a crash leaves open whether it happened. */
+  /** For `guarded`: what to do when a crash leaves open whether it happened. May be left out at risk `none` and `paid`. */
   readonly onAmbiguous?: OnAmbiguous;
   /** Of the business, such as `order-17`: once in the whole ledger, whatever run asks. */
   readonly key?: string;
@@ -73,7 +76,9 @@ export type EffectsOptions = {
   readonly step: WorkedStep;
   readonly record: (entries: readonly EffectEntry[]) => Promise<void>;
   /** What is to be done with an effect that a crash left open; `true` when a person is asked. */
-  readonly decide: (position: number, decision: OnAmbiguous, reason: string) => Promise<void>;
+  readonly decide: (position: number, decision: EffectDecision, reason: string) => Promise<void>;
+  /** What holds for paid effects that do not say it. */
+  readonly paidAmbiguous: PaidAmbiguous;
   readonly signal: AbortSignal;
 };
 
@@ -96,7 +101,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const calls: Calls = { options, of, recorded, recorder, askPerson };
   const effect = async (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> => {
     // Taken before anything is waited for: who is called first is first, whoever ends first.
-    const call = callOf(next, name, said);
+    const call = callOf(next, name, said, options.paidAmbiguous);
     next += 1;
     requirePolicy(call);
     signal.throwIfAborted();
@@ -129,12 +134,17 @@ type Calls = {
   readonly askPerson: () => void;
 };
 
-const callOf = (position: number, name: string, said: EffectOptions): EffectCall => ({
+const callOf = (
+  position: number,
+  name: string,
+  said: EffectOptions,
+  paid: EffectsOptions["paidAmbiguous"],
+): EffectCall => ({
   position,
   name,
   class: said.class,
   risk: said.risk ?? "none",
-  onAmbiguous: said.onAmbiguous ?? null,
+  onAmbiguous: said.onAmbiguous ?? (said.class === "guarded" ? policyWhenSilent(said.risk, paid) : null),
   key: said.key ?? null,
   input: said.input === undefined ? null : digestOf(said.input),
 });
@@ -164,10 +174,12 @@ const live = async (
 };
 
 /** Decided once: what was decided after the first crash holds after the next. */
-const decisionOn = async (calls: Calls, call: EffectCall): Promise<OnAmbiguous> => {
+const decisionOn = async (calls: Calls, call: EffectCall): Promise<EffectDecision> => {
   const { step, decide } = calls.options;
-  const decided = openEffect(step.effects, call.position)?.decision ?? null;
-  const decision = decided ?? call.onAmbiguous ?? "fail";
+  const open = openEffect(step.effects, call.position);
+  const decided = open?.decision ?? null;
+  // As it was said when it began: settings and agents may have changed since.
+  const decision = decided ?? open?.call.onAmbiguous ?? "fail";
   const words = `Effect ${call.position} "${call.name}" had begun when its worker was lost; whether it happened is not known.`;
   if (decided === null || decision === "fail") await decide(call.position, decision, words);
   if (decision !== "fail") return decision;

@@ -1,0 +1,19 @@
+import type { OpenEffect } from "./effects.js";
+import { workedSteps } from "./race.js";
+import type { Run, WorkedStep } from "./run.js";
+
+/** An effect of which a person is asked whether it happened, and whose it is. */
+export type AskedEffect = { readonly step: WorkedStep; readonly open: OpenEffect };
+
+/** In the order of the plan. What a step that is over had left open asks nobody any more. */
+export const askedEffects = ({ steps }: Run): readonly AskedEffect[] =>
+  steps
+    .flatMap(workedSteps)
+    .filter(({ state }) => state.status === "in_progress")
+    .flatMap((step) =>
+      step.effects.open.filter(({ decision }) => decision === "fail").map((open) => ({ step, open })),
+    );
+
+/** Why one asks, for a sentence that names the step. */
+export const effectDoubt = ({ open: { call } }: AskedEffect): string =>
+  `effect ${call.position} "${call.name}" had begun when its worker was lost, and nobody knows whether it happened`;
