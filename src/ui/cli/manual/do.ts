@@ -98,6 +98,20 @@ export const doPages: Pages = {
     exits: { conflict },
     seeAlso: ["why", "show", "resume"],
   },
+  decide: {
+    about:
+      "Answers a run that asks about an effect of an agent: it had begun when its worker was lost, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it. Each holds for later crashes too. It drives nothing: `resume` does.",
+    examples: [
+      ['runledger decide last pay 0 rerun --reason "it never arrived"', "do it again"],
+      [
+        `runledger decide last pay 0 done --value '{"id":7}' --reason "the bank shows it"`,
+        "it happened, and this is what it answered",
+      ],
+      ['runledger decide last pay 0 skip --reason "not needed any more"', "go on without it"],
+    ],
+    exits: { conflict },
+    seeAlso: ["effects", "why", "resume", "docs/effects.md"],
+  },
   note: {
     about:
       "Without a value prints the note of that name; with one writes it into the run's journal, where agents see it in their task. An empty text clears it; earlier texts stay in the journal.",
