@@ -8,6 +8,7 @@ import {
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Actor, StoredEvent } from "../../core/events.js";
+import { workedSteps } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { outcomeOf } from "./known.js";
@@ -69,9 +70,9 @@ export const listEffects = async (
   runId: string,
   query: EffectQuery = {},
 ): Promise<readonly ListedEffect[]> => {
-  await requireStepOf(ledger, runId, query);
+  const start = await startOf(ledger, runId, query);
   const found = new Map<string, Found>();
-  for (let after = 0; ; ) {
+  for (let after = start; ; ) {
     const events = await ledger.events(runId, after, PAGE);
     for (const event of events) note(found, runId, query, event);
     if (events.length < PAGE) break;
@@ -85,9 +86,14 @@ export const listEffects = async (
   return listed;
 };
 
-const requireStepOf = async (ledger: Ledger, runId: string, { stepId }: EffectQuery): Promise<void> => {
+/** Behind which event those that are asked for begin. */
+const startOf = async (ledger: Ledger, runId: string, { stepId, attempt }: EffectQuery): Promise<number> => {
   const run = await ledger.load(runId);
-  if (stepId === undefined || findStep(run, stepId) !== undefined) return;
+  if (stepId === undefined) return 0;
+  const step = findStep(run, stepId);
+  if (step !== undefined && attempt !== step.attempt) return 0;
+  if (step !== undefined)
+    return Math.min(...workedSteps(step).map(({ effects }) => effects.firstSeq ?? run.seq + 1)) - 1;
   throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
     hint: `Its steps are listed by: runledger show ${runId}`,
   });

@@ -7,6 +7,7 @@ import {
   type RunLedger,
 } from "../../../index.js";
 import { statusCell, timeOf } from "../describe.js";
+import { effectClass, effectWords, resultIn } from "../effect-words.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { type Output, printJson, printLine, safe } from "../output.js";
@@ -50,10 +51,10 @@ const printList = (output: Output, effects: readonly ListedEffect[], { open }: E
       attemptOf(effect),
       { text: String(effect.position), right: true },
       effect.name,
-      classOf(effect),
+      effectClass(effect),
       statusCell(effect.status),
       { text: timeOf(effect.settledAt ?? effect.since ?? ""), style: "grey" },
-      lastWord(effect),
+      effectWords(effect),
     ]),
     empty: open === true ? "No effects are open." : "No effects are recorded.",
   });
@@ -61,23 +62,13 @@ const printList = (output: Output, effects: readonly ListedEffect[], { open }: E
 const attemptOf = ({ attempt, candidate }: ListedEffect): string =>
   candidate === null ? String(attempt) : `${attempt} (candidate ${candidate})`;
 
-const classOf = ({ class: kind, risk }: ListedEffect): string => (risk === "none" ? kind : `${kind} ${risk}`);
-
-const lastWord = ({ status, error, origin, decision, key }: ListedEffect): string => {
-  if (error !== null) return error;
-  if (origin !== null) return `first in ${origin.runId}, event ${origin.seq}`;
-  if (status === "asked") return "a person decides: runledger decide";
-  if (decision !== null) return `${decision.decision} (${decision.by.name}: ${decision.reason})`;
-  return key === null ? "" : `key ${key}`;
-};
-
 const printOne = async (output: Output, effect: ListedEffect): Promise<void> => {
   const { stepId, position, name, onAmbiguous, since, settledAt, key, givenKey, decision, origin } = effect;
   await printTable(output, {
     rows: [
       ["effect", `${position} ${name}`],
       ["step", `${stepId}, attempt ${attemptOf(effect)}`],
-      ["class", `${classOf(effect)}${onAmbiguous === null ? "" : `; in doubt: ${onAmbiguous}`}`],
+      ["class", `${effectClass(effect)}${onAmbiguous === null ? "" : `; in doubt: ${onAmbiguous}`}`],
       ["status", statusCell(effect.status)],
       ...(since === null ? [] : [["begun", timeOf(since)]]),
       ...(settledAt === null ? [] : [["settled", timeOf(settledAt)]]),
@@ -111,17 +102,7 @@ export const decideEffect = async (
     throw new LedgerError("invalid_input", `--value belongs to "done", and "done" needs it.`, {
       hint: "Give what the effect answered as JSON: --value '\"receipt 7\"'; --value null where it answers nothing.",
     });
-  const answer = { ...of, ...said, ...(value === undefined ? {} : { value: jsonOf(value) }) };
+  const answer = { ...of, ...said, ...(value === undefined ? {} : { value: resultIn(value) }) };
   const key = idempotencyKey === undefined ? {} : { idempotencyKey };
   return standing(app, output, await app.answerEffect(caller, runId, answer, key));
-};
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new LedgerError("invalid_input", "What --value gives is no JSON.", {
-      hint: "A text stands in double quotes, inside of those that the shell takes: --value '\"paid\"'.",
-    });
-  }
 };
