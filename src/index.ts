@@ -44,6 +44,7 @@ export {
 } from "./engine/effects/list.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";
 export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
 export type { Glance } from "./ledger/glance.js";

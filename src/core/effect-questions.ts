@@ -18,4 +18,4 @@ export const askedEffectsOf = (step: WorkedStep): readonly AskedEffect[] =>
 
 /** Why one asks, for a sentence that names the step. */
 export const effectDoubt = ({ open: { call } }: AskedEffect): string =>
-  `effect ${call.position} "${call.name}" had begun when its worker was lost, and nobody knows whether it happened`;
+  `effect ${call.position} "${call.name}" had begun, and nobody knows whether it happened`;

@@ -48,7 +48,8 @@ export type EffectOrigin = z.infer<typeof EffectOrigin>;
 
 export const EffectOutcome = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("done"), value: EffectValue }),
-  z.strictObject({ kind: z.literal("failed"), error: z.string() }),
+  /** `happened`: it was done, and only its result could not be kept; then its business key is not given back. */
+  z.strictObject({ kind: z.literal("failed"), error: z.string(), happened: z.boolean() }),
   /** Whether it happened is not known, and it is done without. */
   z.strictObject({ kind: z.literal("skipped") }),
   /** It had happened before under its business key; its result is that one. */

@@ -9,7 +9,7 @@ import type { Ledger } from "../ledger/ledger.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
-import { type EffectContext, type OpenedEffects, openEffects } from "./effects/context.js";
+import { type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
   readonly ledger: Ledger;
@@ -42,8 +42,8 @@ export const work = async (
   const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
     const effects = await effectsOf(options, run, step, holding);
-    const outcome = await askAgent(options, run, step, { workspace, effects: effects.context, signal });
-    const { waits } = await effects.close();
+    const outcome = await askAgent(options, run, step, { workspace, effects, signal });
+    const { waits } = await effects.close({ isStopped: outcome.kind === "stopped" });
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
     if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
@@ -165,21 +165,26 @@ const askAgent = async (
     notes: run.notes,
     workspace: workspace.folder,
     place: workspace.place,
-    timeoutMs: spec.agentTimeoutMs ?? agentTimeoutMs(spec.ownerAgent),
+    timeoutMs: timeLimit(spec, agentTimeoutMs),
     signal,
   };
   return agent.work(task, effects);
 };
 
+const timeLimit = (
+  { agentTimeoutMs, ownerAgent }: WorkedStep["spec"],
+  byAgent: WorkOptions["agentTimeoutMs"],
+): number => agentTimeoutMs ?? byAgent(ownerAgent);
+
 /** What an agent gets beside its task. */
 type Given = {
   readonly workspace: StepWorkspace;
-  readonly effects: EffectContext;
+  readonly effects: OpenedEffects;
   readonly signal: AbortSignal;
 };
 
 const effectsOf = (
-  { ledger, engine, paidAmbiguous }: WorkOptions,
+  { ledger, engine, agentTimeoutMs, paidAmbiguous }: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
@@ -192,6 +197,7 @@ const effectsOf = (
     runId,
     step,
     paidAmbiguous,
+    timeoutMs: timeLimit(step.spec, agentTimeoutMs),
     signal,
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),

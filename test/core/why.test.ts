@@ -103,7 +103,7 @@ describe("whyRun says in one sentence", () => {
   test("that nobody knows what became of an effect", () => {
     const asked = [cast.start("a"), cast.intend("a"), cast.decideEffect("a", "fail")] as const;
     expect(told(playedOn(runWith(steps), {}, ...asked))).toMatchInlineSnapshot(
-      `"[person] It is paused because of step "a": effect 0 "charge card" had begun when its worker was lost, and nobody knows whether it happened. | runledger decide run_1 a 0 rerun|skip|done [--value JSON] --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because of step "a": effect 0 "charge card" had begun, and nobody knows whether it happened. | runledger decide run_1 a 0 rerun|skip|done [--value JSON] --reason "…", then: runledger resume run_1"`,
     );
     expect(
       told(playedOn(runWith(steps), {}, ...asked, [cast.decideEffect("a", "rerun"), cast.person])),

@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
+import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
 import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
@@ -15,7 +17,8 @@ export type Stage = {
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings });
+  const host = await openHost(fresh, ["true"]);
+  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -44,7 +47,25 @@ export const openStage = async (): Promise<Stage> => {
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
-  return { desk, run: (name) => runs[name] ?? "", place: (file) => join(desk.place, file) };
+  const dispose = async (): Promise<void> => {
+    await host.close();
+    await desk.dispose();
+  };
+  return {
+    desk: { ...desk, dispose },
+    run: (name) => runs[name] ?? "",
+    place: (file) => join(desk.place, file),
+  };
+};
+
+/** Of a step whose effects have never happened. */
+const fresh: KeyedEffects = {
+  begin: async ({ key }) => ({
+    key,
+    done: async (value) => ({ status: "done", value }),
+    failed: async () => undefined,
+    lost: () => undefined,
+  }),
 };
 
 /** Its agent looked, then paid; its worker was lost while it did, and now the run asks what became of that. */
@@ -131,6 +152,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ofMachine: true,
   },
   resume: { lines: [({ run }) => [run("fresh")]] },
+  effect: {
+    lines: [
+      () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],
+      () => ["--key", "order-2", "--json", "--", "sh", "-c", "exit 3"],
+    ],
+  },
   approve: { lines: [({ run }) => [run("asked")]] },
   deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },
   policy: {

@@ -23,10 +23,12 @@ describe("the effects of an attempt", () => {
 
   it("need no intent where they may happen again, and are told whole then", () => {
     const call = { class: "pure", risk: "none", onAmbiguous: null } as const;
-    expect(effectsOf(cast.settle("a", { kind: "failed", error: "no" }, call))).toMatchObject({
-      recorded: 1,
-      open: [],
-    });
+    expect(effectsOf(cast.settle("a", { kind: "failed", error: "no", happened: false }, call))).toMatchObject(
+      {
+        recorded: 1,
+        open: [],
+      },
+    );
   });
 
   it("begin anew with each attempt", () => {
@@ -89,9 +91,9 @@ describe("the effects of an attempt", () => {
 
   it("that must not happen twice settle once", () => {
     const settled = [cast.intend("a"), cast.settle("a", { kind: "skipped" })] as const;
-    expect(() => effectsOf(...settled, cast.settle("a", { kind: "failed", error: "no" }))).toThrow(
-      /Effect 0 of "a" is not open/,
-    );
+    expect(() =>
+      effectsOf(...settled, cast.settle("a", { kind: "failed", error: "no", happened: false })),
+    ).toThrow(/Effect 0 of "a" is not open/);
     const known = { kind: "known", origin: { runId: "run_2", seq: 4 } } as const;
     expect(effectsOf(cast.settle("a", known, { key: "order-1" }))?.recorded).toBe(1);
   });

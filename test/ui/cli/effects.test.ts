@@ -19,12 +19,12 @@ const decide = (...words: string[]) =>
 describe("a run that asks what became of an effect", () => {
   it("says so wherever one looks, with the command to give", async () => {
     expect((await typed("why", id)).text).toMatchInlineSnapshot(`
-      "It is paused because of step "a": effect 1 "pay" had begun when its worker was lost, and nobody knows whether it happened.
+      "It is paused because of step "a": effect 1 "pay" had begun, and nobody knows whether it happened.
         runledger decide RUN a 1 rerun|skip|done [--value JSON] --reason "…", then: runledger resume RUN
       "
     `);
     expect((await typed("show", id)).text).toContain("a: 2 recorded, 1 asked");
-    expect((await typed("list")).text).toContain('effect 1 "pay" had begun when its worker was lost');
+    expect((await typed("list")).text).toContain('effect 1 "pay" had begun');
     expect((await typed("journal", id, "--type", "effect_decided")).text).toContain("a: effect 1: fail (");
   });
 
@@ -54,7 +54,7 @@ describe("a run that asks what became of an effect", () => {
       status    asked
       begun     TIME
       key       order-7
-      decision  fail by engine: Effect 1 "pay" had begun when its worker was lost; whether it happened is not known.
+      decision  fail by engine: Whether effect 1 "pay" happened is not known: whoever did it was lost on the way.
       "
     `);
     expect((await typed("effects", stage.run("done"))).text).toBe("No effects are recorded.\n");

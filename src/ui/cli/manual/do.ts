@@ -100,7 +100,7 @@ export const doPages: Pages = {
   },
   decide: {
     about:
-      "Answers a run that asks about an effect of an agent: it had begun when its worker was lost, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it. Each holds for later crashes too. It drives nothing: `resume` does.",
+      "Answers a run that asks about an effect of an agent: it had begun, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it. Each holds for later crashes too. It drives nothing: `resume` does.",
     examples: [
       ['runledger decide last pay 0 rerun --reason "it never arrived"', "do it again"],
       [
@@ -111,6 +111,19 @@ export const doPages: Pages = {
     ],
     exits: { conflict },
     seeAlso: ["effects", "why", "resume", "docs/effects.md"],
+  },
+  effect: {
+    about:
+      "For programs that work on a step. Records that the command is about to be run, runs it, and records what it printed: whatever is killed and whoever starts over, it happens once for its key, in this run and in every other one, and later calls print the same and do nothing. When it fails it may be tried again. When it, or whoever recorded it, was killed on the way, nobody knows whether it happened: --on-ambiguous decides, and by default the run waits for a person. The command finds the key in RUNLEDGER_EFFECT_KEY and hands it on to services that take one.",
+    examples: [
+      ["runledger effect --key order-17 --risk money -- ./charge.sh 17", "charge once, whatever crashes"],
+      [
+        "runledger effect --key report-17 --class idempotent -- ./upload.sh",
+        "may be done again under its key",
+      ],
+    ],
+    exits: { failed: "there is no host here, or it could not record it; else as the command ends" },
+    seeAlso: ["why", "docs/agents.md"],
   },
   note: {
     about:
