@@ -3,6 +3,8 @@ export type { NewRun } from "../tools/create-run.js";
 export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
+export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
+export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
@@ -33,6 +35,14 @@ export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
+export type { EffectAnswer } from "./engine/effects/answer.js";
+export type { EffectContext, EffectGiven, EffectOptions } from "./engine/effects/context.js";
+export {
+  type EffectQuery,
+  type EffectStatus,
+  effectStatuses,
+  type ListedEffect,
+} from "./engine/effects/list.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";

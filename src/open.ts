@@ -17,6 +17,7 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
@@ -62,7 +63,7 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping {
+export interface RunLedger extends Keeping, EffectFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -161,9 +162,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         pev,
         engine,
         agents,
-        maxParallelSteps: settings.maxParallelSteps,
-        agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
-        leaseTtlMs: settings.leaseTtlMs,
+        ...drivingAs(settings),
       },
       runId,
       signal,
@@ -183,6 +182,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
     ...looking(ledger, logFolder),
+    ...effectFaces(ledger),
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
@@ -193,6 +193,13 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
+  maxParallelSteps,
+  leaseTtlMs,
+  paidAmbiguous: durable.paidAmbiguous,
+  agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+});
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {

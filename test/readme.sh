@@ -67,5 +67,16 @@ awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/rollo
 node host.mjs | grep -qx 'completed'
 grep -q '^- \[x\] completed' BOARD.md
 runledger rollout drift
+# The program of docs/effects.md, killed in the middle of a charge.
+awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/effects.md" > pay.mjs
+cd "$place/shop"
+pay() { node "$place/host/pay.mjs"; }
+DIES=yes fails_with 137 pay 2> /dev/null
+pay | grep -q 'nobody knows whether it happened'
+runledger why last | grep -q 'runledger decide'
+runledger effects last --open | grep -q 'charge card.*asked'
+runledger decide last pay 1 done --value '{"id":7}' --reason "the bank shows it"
+runledger effects last pay 1 | grep -q '"id": 7'
+pay | grep -q '^It is completed'
 for example in "$root"/examples/*/run.sh; do [ -e "$example" ] || continue; echo "== $example"; bash "$example"; done
 echo "readme: every command held"

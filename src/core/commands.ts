@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EffectCall, EffectOutcome, OnAmbiguous } from "./effects.js";
+import { EffectCall, EffectDecision, EffectOutcome, EffectValue } from "./effects.js";
 import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { HostChange, HostRun } from "./reported.js";
@@ -100,7 +100,9 @@ export const Command = z.discriminatedUnion("type", [
     candidate,
     attempt: z.int(),
     position: z.int().min(0),
-    decision: OnAmbiguous,
+    decision: EffectDecision,
+    /** What it answered, of one that is called done. */
+    value: EffectValue.optional(),
     reason,
   }),
   closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),

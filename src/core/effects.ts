@@ -15,6 +15,10 @@ export type Risk = z.infer<typeof Risk>;
 export const OnAmbiguous = z.enum(["rerun", "skip", "fail"]);
 export type OnAmbiguous = z.infer<typeof OnAmbiguous>;
 
+/** What was said of an effect that a crash left open; that it is `done`, and with what result, only a person can know. */
+export const EffectDecision = z.enum([...OnAmbiguous.options, "done"]);
+export type EffectDecision = z.infer<typeof EffectDecision>;
+
 /** All that is said of an effect before it happens. The same call of a later life of its attempt must say the same. */
 export const EffectCall = z.strictObject({
   /** From 0, in the order in which the attempt's calls were made. */
@@ -58,7 +62,7 @@ export type OpenEffect = {
   readonly call: EffectCall;
   readonly since: string;
   /** What was decided when it was found open after a crash; it holds for the next crash too. */
-  readonly decision: OnAmbiguous | null;
+  readonly decision: EffectDecision | null;
 };
 
 /** Of the current attempt of a step, or of one candidate of it. */
@@ -97,7 +101,7 @@ export const effectSettled = (effects: Effects, position: number, seq: number): 
   return { ...rest, open: isNew ? open : open.filter(({ call }) => call.position !== position) };
 };
 
-export const effectDecided = (effects: Effects, position: number, decision: OnAmbiguous): Effects => ({
+export const effectDecided = (effects: Effects, position: number, decision: EffectDecision): Effects => ({
   ...effects,
   open: effects.open.map((one) => (one.call.position === position ? { ...one, decision } : one)),
 });
@@ -136,6 +140,19 @@ export const requireSameCall = (recorded: EffectCall, came: EffectCall): void =>
   );
 };
 
+/** What becomes of a paid effect that a crash left open: it is done again, or skipped (seed 003). */
+export type PaidAmbiguous = "rerun" | "skip";
+
+/**
+ * What holds where a guarded effect does not say it; null where it must. A risk that nobody named is not taken for none. An
+ * agent cannot go on without a reply that was paid for, so where such a call is skipped a person is asked.
+ */
+export const policyWhenSilent = (risk: Risk | undefined, paid: PaidAmbiguous): OnAmbiguous | null => {
+  if (risk === "none") return "rerun";
+  if (risk !== "paid") return null;
+  return paid === "rerun" ? "rerun" : "fail";
+};
+
 /** Throws `invalid_input` for an effect that must not happen twice and does not say what to do when nobody knows. */
 export const requirePolicy = ({ name, class: kind, risk, onAmbiguous }: EffectCall): void => {
   if (kind !== "guarded") {
@@ -152,6 +169,8 @@ export const requirePolicy = ({ name, class: kind, risk, onAmbiguous }: EffectCa
   throw new LedgerError(
     "invalid_input",
     `Effect "${name}" must not happen twice (risk "${risk}") and does not say what to do when a crash leaves that open.`,
-    { hint: 'Give onAmbiguous: "fail" asks a person, "skip" goes on without it, "rerun" does it again.' },
+    {
+      hint: 'Give onAmbiguous: "fail" asks a person, "skip" goes on without it, "rerun" does it again. Only risk "none" and "paid" may leave it out.',
+    },
   );
 };

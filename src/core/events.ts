@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EffectCall, EffectOutcome, OnAmbiguous } from "./effects.js";
+import { EffectCall, EffectDecision, EffectOutcome } from "./effects.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
@@ -160,7 +160,7 @@ export const EventBody = z.discriminatedUnion("type", [
       stepId,
       candidate,
       position: z.int().min(0),
-      decision: OnAmbiguous,
+      decision: EffectDecision,
       reason: z.string(),
     }),
   ),

@@ -1,5 +1,6 @@
 import { andMore } from "./and-more.js";
 import { quoted } from "./defects.js";
+import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
 import { type Action, nextActions } from "./next.js";
 import { refusalWords } from "./race.js";
 import type { Source } from "./reported.js";
@@ -136,6 +137,9 @@ const pausedWhy = (run: Run, message: string, reason: string, stepId: string | n
   const asking = run.steps.filter(hasPolicyRequest);
   const first = asking.find(({ spec }) => spec.id === stepId) ?? asking[0];
   if (reason !== "escalated") return person(`It is paused (${reason}): ${message}`, resume, stepId);
+  // Whatever else is answered, it would stop at this one again.
+  const [effect] = askedEffects(run);
+  if (effect !== undefined) return doubtWhy(run, effect);
   if (first === undefined) return person("It is paused; every request is answered.", resume);
   const times = `${first.attempt} ${first.attempt === 1 ? "time" : "times"}`;
   const others = asking.length > 1 ? `, and ${asking.length - 1} more` : "";
@@ -143,6 +147,17 @@ const pausedWhy = (run: Run, message: string, reason: string, stepId: string | n
     `It is paused because step "${first.spec.id}" was refused ${times} (${lastWord(first)})${others}, and waits for a person.`,
     `runledger policy ${run.runId} ${first.spec.id} retry|skip|change_agent|abort --reason "…", then: ${resume}`,
     first.spec.id,
+  );
+};
+
+const doubtWhy = ({ runId }: Run, effect: AskedEffect): Waiting => {
+  const { step, open } = effect;
+  const candidate = step.candidate === undefined ? "" : ` --candidate ${step.candidate}`;
+  const { id } = step.spec;
+  return person(
+    `It is paused because of step "${id}": ${effectDoubt(effect)}.`,
+    `runledger decide ${runId} ${id} ${open.call.position} rerun|skip|done${candidate} [--value JSON] --reason "…", then: runledger resume ${runId}`,
+    id,
   );
 };
 

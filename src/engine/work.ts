@@ -1,4 +1,5 @@
 import type { Caller, Command } from "../core/commands.js";
+import type { PaidAmbiguous } from "../core/effects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import { named, workedStep } from "../core/race.js";
@@ -18,6 +19,8 @@ export type WorkOptions = {
   readonly agents: ReadonlyMap<string, Agent>;
   /** Bounds an agent whose step sets no limit of its own. */
   readonly agentTimeoutMs: (agent: string) => number;
+  /** What becomes of a paid effect that a crash left open, where its agent does not say it. */
+  readonly paidAmbiguous: PaidAmbiguous;
 };
 
 // One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
@@ -181,7 +184,7 @@ type Given = {
 };
 
 const effectsOf = (
-  { ledger, engine, agentTimeoutMs }: WorkOptions,
+  { ledger, engine, agentTimeoutMs, paidAmbiguous }: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
@@ -193,6 +196,7 @@ const effectsOf = (
     ledger,
     runId,
     step,
+    paidAmbiguous,
     timeoutMs: timeLimit(step.spec, agentTimeoutMs),
     signal,
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),

@@ -2,6 +2,7 @@
 export const settingGroups = {
   runLedger: "RunLedger",
   run: "Run",
+  durable: "Durable",
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",

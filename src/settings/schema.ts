@@ -4,6 +4,7 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { DurableKeys, type DurableSettings } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
@@ -66,6 +67,7 @@ export type Settings = {
   readonly changeValidator: "orchestrator" | "human";
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
+  readonly durable: DurableSettings;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
@@ -273,6 +275,10 @@ export const SettingsFile = closed({
     { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
     { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
   ).prefault("30s"),
+  durable: DurableKeys.prefault({}).meta({
+    title: settingGroups.durable,
+    description: "What a crash means where nobody said it.",
+  }),
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),

@@ -100,6 +100,16 @@ describe("whyRun says in one sentence", () => {
     );
   });
 
+  test("that nobody knows what became of an effect", () => {
+    const asked = [cast.start("a"), cast.intend("a"), cast.decideEffect("a", "fail")] as const;
+    expect(told(playedOn(runWith(steps), {}, ...asked))).toMatchInlineSnapshot(
+      `"[person] It is paused because of step "a": effect 0 "charge card" had begun, and nobody knows whether it happened. | runledger decide run_1 a 0 rerun|skip|done [--value JSON] --reason "…", then: runledger resume run_1"`,
+    );
+    expect(
+      told(playedOn(runWith(steps), {}, ...asked, [cast.decideEffect("a", "rerun"), cast.person])),
+    ).toMatchInlineSnapshot(`"[person] It is paused; every request is answered. | runledger resume run_1"`);
+  });
+
   test("how it ended", () => {
     const judged = playedOn(runWith([stepSpec("a")], [criterion("it works")]), {}, ...tried, cast.pass("a"));
     expect(told(playedOn(judged, {}, cast.meet(0)))).toMatchInlineSnapshot(

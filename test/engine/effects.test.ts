@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EffectContext } from "../../src/engine/effects/context.js";
+import type { EffectContext, EffectOptions } from "../../src/engine/effects/context.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, eventsOf, resume, say, stateOf, typesOf } from "../helpers/driving.js";
 
@@ -113,6 +113,53 @@ describe("an effect", () => {
   it("that must not happen twice is refused where it does not say what a crash means", async () => {
     const { app, runId } = await projectOf(async (effects) => {
       await effects.effect("charge", { class: "guarded", risk: "money" }, () => expect.unreachable());
+      return "done";
+    });
+    const { run } = await app.drive(runId);
+    expect(JSON.stringify(run.steps[0]?.feedback)).toContain("does not say what to do when a crash");
+  });
+
+  it("that is paid for happens again after a crash, unless it or the settings say otherwise", async () => {
+    const stop = new AbortController();
+    const happened: string[] = [];
+    const { app, runId } = await projectOf(async (effects, life) => {
+      const call = (name: string, said: Partial<EffectOptions>) =>
+        effects.effect(name, { class: "guarded", ...said }, () => {
+          happened.push(`${name} ${life}`);
+          return life === 1 ? crash(stop) : undefined;
+        });
+      await Promise.all([
+        call("paid", { risk: "paid" }),
+        call("harmless", { risk: "none" }),
+        call("said", { risk: "paid", onAmbiguous: "skip" }),
+      ]);
+      return "done";
+    });
+    await app.drive(runId, stop.signal);
+    const { run } = await app.drive(runId);
+    expect(run.state.status).toBe("completed");
+    expect(happened).toEqual(["paid 1", "harmless 1", "said 1", "paid 2", "harmless 2"]);
+    expect((await app.effects(runId)).map(({ onAmbiguous }) => onAmbiguous)).toEqual([
+      ...["rerun", "rerun", "skip"],
+    ]);
+  });
+
+  it("keeps to what it said when it began, whatever its agent says later", async () => {
+    const stop = new AbortController();
+    const { app, runId } = await projectOf(async (effects, life) => {
+      const onAmbiguous = life === 1 ? "fail" : "rerun";
+      await effects.effect("charge", { class: "guarded", risk: "money", onAmbiguous }, () =>
+        life === 1 ? crash(stop) : expect.unreachable(),
+      );
+      return "done";
+    });
+    await app.drive(runId, stop.signal);
+    expect((await app.drive(runId)).run.state.status).toBe("paused");
+  });
+
+  it("without a risk that somebody named must say what a crash means", async () => {
+    const { app, runId } = await projectOf(async (effects) => {
+      await effects.effect("charge", { class: "guarded" }, () => expect.unreachable());
       return "done";
     });
     const { run } = await app.drive(runId);

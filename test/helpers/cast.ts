@@ -1,5 +1,5 @@
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
-import type { EffectCall, EffectOutcome, OnAmbiguous } from "../../src/core/effects.js";
+import type { EffectCall, EffectDecision, EffectOutcome, EffectValue } from "../../src/core/effects.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
 import { isRaced, named, workedStep } from "../../src/core/race.js";
 import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
@@ -154,7 +154,7 @@ export const settle =
   });
 
 export const decideEffect =
-  (stepId: string, decision: OnAmbiguous = "rerun"): Said =>
+  (stepId: string, decision: EffectDecision = "rerun", value?: EffectValue): Said =>
   (run) => ({
     type: "decide_effect",
     stepId,
@@ -162,6 +162,7 @@ export const decideEffect =
     position: effectCall.position,
     decision,
     reason: "it never arrived",
+    ...(value === undefined ? {} : { value }),
   });
 
 export const judge =

@@ -1,4 +1,12 @@
 import * as z from "zod";
+import {
+  EffectCall,
+  EffectClass,
+  EffectDecision,
+  EffectOrigin,
+  OnAmbiguous,
+  Risk,
+} from "../../src/core/effects.js";
 import { errorKinds } from "../../src/core/errors.js";
 import {
   Actor,
@@ -16,6 +24,7 @@ import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
+import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
@@ -37,6 +46,7 @@ for (const [id, schema] of Object.entries({
   Actor,
   Capture,
   CriterionSpec,
+  EffectCall,
   ForkPoint,
   Plan,
   PolicyAction,
@@ -109,6 +119,45 @@ const Feedback = named(
   ]),
 );
 
+const Effects = z.strictObject({
+  recorded: count,
+  firstSeq: count.nullable().describe("first event that is about them"),
+  open: z.array(
+    z.strictObject({
+      call: EffectCall,
+      since: time,
+      decision: EffectDecision.nullable().describe("what was said of it after a crash"),
+    }),
+  ),
+});
+
+const ListedEffect = named(
+  "ListedEffect",
+  z.strictObject({
+    stepId: text,
+    attempt: count,
+    candidate: z.int().min(1).nullable().describe("of a raced step"),
+    position: count,
+    name: text,
+    class: EffectClass,
+    risk: Risk,
+    onAmbiguous: OnAmbiguous.nullable(),
+    key: text.nullable().describe("of the business"),
+    givenKey: text.describe("what the other side was given to know it by"),
+    status: z.enum(effectStatuses),
+    since: time.nullable().describe("null where only its end was recorded"),
+    settledAt: time.nullable(),
+    decision: z
+      .strictObject({ decision: EffectDecision, reason: text, by: Actor, at: time })
+      .nullable()
+      .describe("after a crash"),
+    error: text.nullable(),
+    origin: EffectOrigin.nullable().describe("of one that is known: the intent of the first"),
+    bytes: count.nullable().describe("of its result as JSON"),
+    value: z.unknown().optional().describe("its result; when one effect is asked for"),
+  }),
+);
+
 const Candidate = named(
   "Candidate",
   z.strictObject({
@@ -117,6 +166,7 @@ const Candidate = named(
     base: text.nullable(),
     feedback: Feedback.nullable(),
     fresh: z.boolean(),
+    effects: Effects,
     state: z.discriminatedUnion("status", [
       ...workStates,
       z.strictObject({ status: z.literal("cancelled"), reason: text, proposal: Proposal.nullable() }),
@@ -133,6 +183,7 @@ const Step = named(
     base: text.nullable(),
     feedback: Feedback.nullable(),
     fresh: z.boolean(),
+    effects: Effects.describe("of the current or last attempt; of a raced step they are its candidates'"),
     candidates: z.array(Candidate).describe("who races for it; none when one agent works alone"),
     lastDecision: z.strictObject({ decision: PolicyAction, reason: text, attempt: count }).nullable(),
     report: Report.nullable().describe("of a step that a host works on"),
@@ -429,6 +480,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   approve: standing,
   deny: standing,
   policy: standing,
+  decide: standing,
   pause: standing,
   cancel: standing,
   note: oneOf({ runId, key: text, value: text.nullable() }),
@@ -466,6 +518,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     heldOut: text.nullable().describe("of the held-out tests"),
     verdict: Verdict.nullable(),
   }),
+  effects: oneOf({ runId, effects: z.array(ListedEffect) }),
   status: oneOf({
     project: text,
     data: text,

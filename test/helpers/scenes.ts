@@ -4,6 +4,7 @@ import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
 import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
+import { began } from "./driving.js";
 
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
 export type Stage = {
@@ -44,6 +45,7 @@ export const openStage = async (): Promise<Stage> => {
   const race = step("a", "maker", { candidates: ["maker", "liar"], pick: "smallest" });
   runs.raced = (await desk.type("run", await planOf(desk, "raced.json", [race]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
+  runs.doubtful = await doubtfulRun(desk);
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
   const dispose = async (): Promise<void> => {
     await host.close();
@@ -66,6 +68,30 @@ const fresh: KeyedEffects = {
   }),
 };
 
+/** Its agent looked, then paid; its worker was lost while it did, and now the run asks what became of that. */
+const doubtfulRun = async (desk: Desk): Promise<string> => {
+  const stop = new AbortController();
+  const app = await desk.open({
+    payer: async (_task, effects) => {
+      await effects.effect("look", { class: "pure" }, () => ({ due: 7 }));
+      await effects.effect(
+        "pay",
+        { class: "guarded", risk: "money", onAmbiguous: "fail", key: "order-7" },
+        () => {
+          stop.abort();
+          return new Promise(() => undefined);
+        },
+      );
+      return "paid";
+    },
+  });
+  const plan = { goal: "The plan doubtful.json", steps: [step("a", "payer")] };
+  const runId = await began(app, plan);
+  await app.drive(runId, stop.signal);
+  await app.drive(runId);
+  return runId;
+};
+
 type Scene = {
   /** In this order, since some change what others see. */
   readonly lines: readonly ((stage: Stage) => readonly string[])[];
@@ -78,15 +104,16 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced"].map((name) => ({ run }: Stage) => [
-      run(name),
-    ]),
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful"].map(
+      (name) =>
+        ({ run }: Stage) => [run(name)],
+    ),
   },
   why: {
-    lines: ["done", "stuck", "asked", "fresh"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "asked", "fresh", "doubtful"].map((name) => ({ run }: Stage) => [run(name)]),
   },
   journal: {
-    lines: ["done", "stuck", "broken", "raced"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "broken", "raced", "doubtful"].map((name) => ({ run }: Stage) => [run(name)]),
   },
   logs: {
     lines: [
@@ -94,6 +121,14 @@ export const scenes: Readonly<Record<string, Scene>> = {
       ({ run }) => [run("broken"), "a"],
       ({ run }) => [run("raced"), "a"],
       ({ run }) => [run("raced"), "a", "--candidate", "2"],
+    ],
+  },
+  effects: {
+    lines: [
+      ({ run }) => [run("doubtful")],
+      ({ run }) => [run("doubtful"), "a", "0"],
+      ({ run }) => [run("doubtful"), "--open"],
+      ({ run }) => [run("done")],
     ],
   },
   status: { lines: [() => []] },
@@ -129,6 +164,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
     lines: [
       ({ run }) => [run("stuck"), "a", "change_agent", "--agent", "maker", "--reason", "let maker try"],
       ({ run }) => [run("broken"), "a", "skip", "--reason", "not needed"],
+    ],
+  },
+  decide: {
+    lines: [
+      ({ run }) => [run("doubtful"), "a", "1", "rerun", "--reason", "it never arrived"],
+      ({ run }) => [run("doubtful"), "a", "1", "done", "--value", "7", "--reason", "the bank shows it"],
     ],
   },
   note: {

@@ -303,6 +303,22 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     await driven(app, commandPlan("true"));
     expect(leftMs).toBeGreaterThan(30 * 60_000);
   },
+  "durable.paidAmbiguous": async () => {
+    const stop = new AbortController();
+    const app = await project("durable: { paidAmbiguous: skip }\n", {
+      coder: (_task, effects) =>
+        effects.effect("ask model", { class: "guarded", risk: "paid" }, () => {
+          stop.abort();
+          return new Promise<string>(() => undefined);
+        }),
+    });
+    const { runId } = await app.createRun(person(app), {
+      ...{ plan: commandPlan("true"), sessionKey: SESSION, originalRequest: "try" },
+    });
+    await app.drive(runId, stop.signal);
+    const { run } = await app.drive(runId);
+    expect(run.state).toMatchObject({ status: "paused", reason: "escalated" });
+  },
   "runLedger.workspaceIsolation": async () => {
     const app = await project("runLedger: { workspaceIsolation: false }\n", done);
     const run = await driven(app, commandPlan("true"));

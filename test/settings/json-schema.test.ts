@@ -148,6 +148,7 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
+  durable: closed({ paidAmbiguous: from(["rerun", "skip", "fail"]) }),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

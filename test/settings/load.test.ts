@@ -44,6 +44,7 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
+      durable: { paidAmbiguous: "rerun" },
       runLedger: {
         enabled: false,
         shadow: false,
@@ -62,6 +63,7 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.paidAmbiguous",
       "isolation.maximum",
       "isolation.minimum",
       "isolation.network",
@@ -120,6 +122,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
+durable: { paidAmbiguous: skip }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -175,6 +178,7 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
+      durable: { paidAmbiguous: "skip" },
       runLedger: {
         enabled: true,
         shadow: true,

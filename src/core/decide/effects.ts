@@ -1,10 +1,17 @@
 import type { CommandOf } from "../commands.js";
-import { type Effects, type OpenEffect, openEffect, requirePolicy, requireSameCall } from "../effects.js";
+import {
+  type Effects,
+  type EffectValue,
+  type OpenEffect,
+  openEffect,
+  requirePolicy,
+  requireSameCall,
+} from "../effects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
-import type { WorkedStep } from "../run.js";
+import type { Run, WorkedStep } from "../run.js";
 import {
   alreadyDone,
   type Decider,
@@ -63,8 +70,15 @@ const recorded = (step: WorkedStep, entries: readonly Entry[], entry: Entry): Ev
     open !== undefined ||
     entries.some((one) => one.kind === "intended" && one.call.position === call.position);
   const { position } = call;
+  if (!isIntended) requireNoIntent(step, entry);
   const payload = { ...about, position, call: isIntended ? null : call, outcome: entry.outcome };
   return { type: "effect_settled", version: 1, attempt: step.attempt, payload };
+};
+
+/** What needs an intent has one, unless it is settled already: a person may have said meanwhile what became of it. */
+const requireNoIntent = (step: WorkedStep, { call, outcome }: Extract<Entry, { kind: "settled" }>): void => {
+  if (outcome.kind === "known" || (call.class !== "guarded" && call.key === null)) return;
+  throw notOpen(step, call.position, "It was never begun, or is settled already.");
 };
 
 const isOpenAlready = ({ spec }: WorkedStep, { call }: OpenEffect): LedgerError =>
@@ -74,6 +88,7 @@ const isOpenAlready = ({ spec }: WorkedStep, { call }: OpenEffect): LedgerError 
 
 // Decided once: the answer holds for every crash that follows.
 export const decideEffect: Decider<"decide_effect"> = (command, run, { caller }) => {
+  if (command.decision === "done") requireRole(caller, "say what became of an effect", "human");
   requireRole(caller, "decide an effect", "engine", "human");
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   const { position, decision, reason } = command;
@@ -83,15 +98,44 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
   if (open?.decision === decision && isAsked) return alreadyDone;
   requireLive(run);
   requireAttempt(step, command.attempt);
-  if (open === undefined)
-    throw new LedgerError("effect_not_open", `Effect ${position} of "${step.spec.id}" is not open.`, {
-      hint: "Only an effect that a crash left open is decided.",
-    });
-  if (open.decision !== null && open.decision !== decision && caller.role !== "human")
+  if (open === undefined) throw notOpen(step, position, "Only an effect that a crash left open is decided.");
+  if (open.decision !== null && caller.role !== "human" && open.decision !== decision)
     throw new LedgerError("effect_not_open", `It was decided before: ${open.decision}.`);
-  const payload = { stepId: step.spec.id, ...named(step), position, decision, reason };
-  const decided: EventBody = { type: "effect_decided", version: 1, attempt: step.attempt, payload };
+  const { attempt } = step;
+  const about = { stepId: step.spec.id, ...named(step), position };
+  const value = resultTold(command, run, open);
+  const decided: EventBody = {
+    type: "effect_decided",
+    version: 1,
+    attempt,
+    payload: { ...about, decision, reason },
+  };
+  if (value !== undefined) {
+    const payload = { ...about, call: null, outcome: { kind: "done", value } } as const;
+    return [decided, { type: "effect_settled", version: 1, attempt, payload }];
+  }
   if (decision !== "fail" || run.state.status !== "running") return [decided];
   const asked = { reason: "escalated", message: reason, stepId: step.spec.id } as const;
   return [decided, { type: "run_paused", version: 1, payload: asked }];
+};
+
+const notOpen = ({ spec }: WorkedStep, position: number, hint: string): LedgerError =>
+  new LedgerError("effect_not_open", `Effect ${position} of "${spec.id}" is not open.`, { hint });
+
+/** What somebody who found out says that it answered; undefined for every other decision. */
+const resultTold = (
+  { decision, value, position }: CommandOf<"decide_effect">,
+  { state }: Run,
+  open: OpenEffect,
+): EffectValue | undefined => {
+  if ((decision === "done") !== (value !== undefined))
+    throw new LedgerError("invalid_input", "A result belongs to an effect that is done, and to no other.", {
+      hint: "Give it with the decision `done`; null where there is none.",
+    });
+  if (value === undefined) return undefined;
+  // Of what nobody asks about, somebody may be doing it at this moment.
+  if (open.decision !== null && state.status === "paused") return value;
+  throw new LedgerError("effect_not_open", `Nobody asks what became of effect ${position}.`, {
+    hint: "A run whose worker was lost asks when it is resumed, and waits for the answer.",
+  });
 };

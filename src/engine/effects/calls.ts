@@ -1,4 +1,10 @@
-import { type EffectCall, type EffectOutcome, type OnAmbiguous, openEffect } from "../../core/effects.js";
+import {
+  type EffectCall,
+  type EffectDecision,
+  type EffectOutcome,
+  openEffect,
+  type PaidAmbiguous,
+} from "../../core/effects.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
@@ -13,7 +19,9 @@ export type EffectsOptions = {
   readonly step: WorkedStep;
   readonly record: (entries: readonly EffectEntry[]) => Promise<void>;
   /** What is to be done with an effect that was left open. */
-  readonly decide: (position: number, decision: OnAmbiguous, reason: string) => Promise<void>;
+  readonly decide: (position: number, decision: EffectDecision, reason: string) => Promise<void>;
+  /** What holds for paid effects of functions that do not say it. */
+  readonly paidAmbiguous: PaidAmbiguous;
   /** How long an effect may still take when its agent has ended without waiting for it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -51,7 +59,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     await recorder.intend(call);
     open.set(call.position, call);
   };
-  const decisionOn = async (call: EffectCall): Promise<OnAmbiguous> => {
+  const decisionOn = async (call: EffectCall): Promise<EffectDecision> => {
     const { decision, isNew } = await decided(options, call);
     const words = `Whether effect ${call.position} "${call.name}" happened is not known: whoever did it was lost on the way.`;
     if (isNew || decision === "fail") await options.decide(call.position, decision, words);
@@ -98,11 +106,13 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
 const decided = async (
   { ledger, runId, step: { spec, candidate } }: EffectsOptions,
   call: EffectCall,
-): Promise<{ readonly decision: OnAmbiguous; readonly isNew: boolean }> => {
+): Promise<{ readonly decision: EffectDecision; readonly isNew: boolean }> => {
   const step = findStep(await ledger.load(runId), spec.id);
   const open = step && openEffect(workedStep(step, candidate).effects, call.position);
   const before = open?.decision ?? null;
-  return { decision: before ?? call.onAmbiguous ?? "fail", isNew: before === null };
+  // As it was said when it began: settings and agents may have changed since.
+  const said = (open?.call ?? call).onAmbiguous;
+  return { decision: before ?? said ?? "fail", isNew: before === null };
 };
 
 const unlessAsked = (error: unknown): undefined => {

@@ -7,6 +7,7 @@ import {
   type EffectOutcome,
   effectKey,
   type OnAmbiguous,
+  policyWhenSilent,
   type Risk,
   requirePolicy,
   requireSameCall,
@@ -20,9 +21,9 @@ import { failedWith, keptOutcome } from "./values.js";
 
 export type EffectOptions = {
   readonly class: EffectClass;
-  /** What doing it twice would harm; needed for nothing but to say so, and to choose a policy. */
+  /** What doing it twice would harm. */
   readonly risk?: Risk;
-  /** For `guarded`: what to do when a crash leaves open whether it happened. */
+  /** For `guarded`: what to do when a crash leaves open whether it happened. May be left out at risk `none` and `paid`. */
   readonly onAmbiguous?: OnAmbiguous;
   /** Of the business, such as `order-17`: once in the whole ledger, whatever run asks. */
   readonly key?: string;
@@ -87,7 +88,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const effect = async (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> => {
     if (isClosed) throw hasEnded(name);
     // Taken before anything is waited for: who is called first is first, whoever ends first.
-    const call = callOf(next, name, said);
+    const call = callOf(next, name, said, options.paidAmbiguous);
     next += 1;
     requirePolicy(call);
     signal.throwIfAborted();
@@ -137,12 +138,17 @@ const settledOr = (inFlight: ReadonlySet<Promise<unknown>>, signal: AbortSignal)
     ),
   ]);
 
-const callOf = (position: number, name: string, said: EffectOptions): EffectCall => ({
+const callOf = (
+  position: number,
+  name: string,
+  said: EffectOptions,
+  paid: EffectsOptions["paidAmbiguous"],
+): EffectCall => ({
   position,
   name,
   class: said.class,
   risk: said.risk ?? "none",
-  onAmbiguous: said.onAmbiguous ?? null,
+  onAmbiguous: said.onAmbiguous ?? (said.class === "guarded" ? policyWhenSilent(said.risk, paid) : null),
   key: said.key ?? null,
   input: said.input === undefined ? null : digestOf(said.input),
 });

@@ -32,12 +32,16 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
   throw new LedgerError(
     "effect_ambiguous",
     `The effect under the key "${call.key}" began in run "${row.runId}" (event ${row.firstSeq}) and has not ended there.`,
-    { hint: `Wait for it, or decide there what became of it: runledger show ${row.runId}` },
+    { hint: `Wait for it, or decide there what became of it: runledger effects ${row.runId} --open` },
   );
 };
 
 /** A run that was taken out has left its keys behind, and nothing of what came of them. */
-const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<EffectOutcome | undefined> => {
+export const outcomeOf = async (
+  ledger: Ledger,
+  runId: string,
+  seq: number,
+): Promise<EffectOutcome | undefined> => {
   const [intent] = await ledger.events(runId, seq - 1, 1);
   if (intent === undefined) return { kind: "skipped" };
   if (intent.type !== "effect_intended") return undefined;

@@ -5,7 +5,7 @@ import type { Redactor } from "../../core/redact.js";
 import type { Store } from "../../stores/store.js";
 
 /** A result as it is kept, and as every life of the attempt gets it: through JSON, without secrets. */
-const keepValue = async (
+export const keepValue = async (
   { store, redactor }: { readonly store: Store; readonly redactor: Redactor },
   name: string,
   value: unknown,

@@ -4,6 +4,7 @@ import { create, planOf, stepSpec } from "../../helpers/cast.js";
 import { played } from "../../helpers/given.js";
 
 const begun = [create(planOf([stepSpec("a")])), cast.start("a")] as const;
+const byPerson = (said: cast.Said) => [said, cast.person] as const;
 const effectsOf = (...said: readonly cast.Said[]) => played(...begun, ...said).steps[0]?.effects;
 
 describe("the effects of an attempt", () => {
@@ -64,5 +65,36 @@ describe("the effects of an attempt", () => {
     expect(played(...asked).state).toMatchObject({ status: "paused", reason: "escalated", stepId: "a" });
     expect(played(...asked, cast.resume(), cast.decideEffect("a", "fail")).state.status).toBe("paused");
     expect(played(...asked, cast.resume()).state.status).toBe("running");
+  });
+
+  it("settle with the result of whoever found out, where the run waits for that", () => {
+    const value = { kind: "inline", json: '"receipt 7"' } as const;
+    const asked = [...begun, cast.intend("a"), cast.decideEffect("a", "fail")] as const;
+    const told = played(...asked, byPerson(cast.decideEffect("a", "done", value)));
+    expect(told.steps[0]?.effects).toEqual({ recorded: 1, firstSeq: 4, open: [] });
+    expect(told.state.status).toBe("paused");
+    expect(() => played(...asked, cast.decideEffect("a", "done", value))).toThrow(/may not say what became/);
+    expect(() => played(...asked, byPerson(cast.decideEffect("a", "done")))).toThrow(
+      /belongs to an effect that is done/,
+    );
+    expect(() => played(...asked, byPerson(cast.decideEffect("a", "skip", value)))).toThrow(
+      /belongs to an effect/,
+    );
+  });
+
+  it("cannot be called done while somebody may be doing them", () => {
+    const done = byPerson(cast.decideEffect("a", "done", { kind: "inline", json: "1" }));
+    expect(() => played(...begun, cast.intend("a"), done)).toThrow(/Nobody asks/);
+    const resumed = [cast.intend("a"), cast.decideEffect("a", "fail"), cast.resume()] as const;
+    expect(() => played(...begun, ...resumed, done)).toThrow(/Nobody asks/);
+  });
+
+  it("that must not happen twice settle once", () => {
+    const settled = [cast.intend("a"), cast.settle("a", { kind: "skipped" })] as const;
+    expect(() =>
+      effectsOf(...settled, cast.settle("a", { kind: "failed", error: "no", happened: false })),
+    ).toThrow(/Effect 0 of "a" is not open/);
+    const known = { kind: "known", origin: { runId: "run_2", seq: 4 } } as const;
+    expect(effectsOf(cast.settle("a", known, { key: "order-1" }))?.recorded).toBe(1);
   });
 });

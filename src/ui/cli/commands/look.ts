@@ -13,11 +13,14 @@ import {
   type Step,
   type StoredEvent,
   type Verdict,
+  type WorkedStep,
+  workedSteps,
 } from "../../../index.js";
 import {
   agentWords,
   agoOf,
   blockedWords,
+  eventTold,
   headline,
   isolationTold,
   lastWord,
@@ -140,6 +143,7 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
     "waiver",
     `${stepId} ${kind} by ${by.name}: ${reason}`,
   ]),
+  ...run.steps.flatMap(workedSteps).flatMap(effectRows),
   ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
   ...Object.entries(run.notes)
     .filter(([, value]) => value !== "")
@@ -153,6 +157,16 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...(origin === null ? [] : [["imported", `from ledger ${origin.ledgerId}, ${agoOf(origin.importedAt)}`]]),
   ...(run.head === null ? [] : [["head", run.head]]),
 ];
+
+/** Of the last attempt, as far as the run itself knows; `effects` has all of them. */
+const effectRows = ({ spec, candidate, effects }: WorkedStep): readonly (readonly Cell[])[] => {
+  const { recorded, open } = effects;
+  if (recorded === 0) return [];
+  const whose = candidate === undefined ? spec.id : `${spec.id} ${candidate}`;
+  const asked = open.filter(({ decision }) => decision === "fail").length;
+  const told = [`${open.length - asked} open`, `${asked} asked`].filter((words) => !words.startsWith("0"));
+  return [["effects", `${whose}: ${[`${recorded} recorded`, ...told].join(", ")}`]];
+};
 
 const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
   candidates.map((one) => [
@@ -233,6 +247,7 @@ const eventWords = (event: StoredEvent): string => {
   const raced =
     "candidate" in payload && payload.candidate !== undefined ? `candidate ${payload.candidate} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ${raced}` : "";
+  if (isAboutEffect(event)) return eventTold(event).text;
   if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
   if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
@@ -243,6 +258,8 @@ const eventWords = (event: StoredEvent): string => {
     .filter((value) => typeof value === "string" && value !== "");
   return `${step}${attempt}${rest.join(" · ")}`;
 };
+
+const isAboutEffect = ({ type }: StoredEvent): boolean => type.startsWith("effect_");
 
 /** Fifty names of tests are read with --json, or in the browser. */
 const TESTS_TOLD_CHARS = 300;

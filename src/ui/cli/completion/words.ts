@@ -56,6 +56,18 @@ const steps: Source = (place) =>
     return run.steps.map(({ spec, state }) => ({ word: spec.id, said: `${state.status}: ${spec.goal}` }));
   });
 
+/** Of the others nobody asks, and there may be very many. */
+const openEffects: Source = (place) =>
+  glancing(place, async (glance) => {
+    const run = await glance.load(place.run ?? "last");
+    const { workedSteps } = await library();
+    return run.steps
+      .flatMap(workedSteps)
+      .flatMap(({ spec, effects }) =>
+        effects.open.map(({ call }) => ({ word: String(call.position), said: `${spec.id}: ${call.name}` })),
+      );
+  });
+
 const notes: Source = (place) =>
   glancing(place, async (glance) => {
     const run = await glance.load(place.run ?? "last");
@@ -92,6 +104,7 @@ const helpTopics: Source = async ({ paths }) => ({
 const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   run: runs,
   step: steps,
+  effect: openEffects,
   command: files,
   plan: files,
   file: files,
@@ -128,6 +141,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--steps": files,
   "--type": eventTypes,
   "--validator": files,
+  "--value": nothing,
 };
 
 /** Undefined for what nobody has thought of. */

@@ -1,12 +1,15 @@
 import { resolve } from "node:path";
 import { Argument, type Command as Cli } from "commander";
 import { personOf, type Register } from "../program.js";
-import { idempotencyKey, type Keyed, positive } from "./run.js";
+import { idempotencyKey, type Keyed, positive, wholeNumber } from "./run.js";
 
 const ACTIONS = [
   ...["retry", "decompose", "change_agent", "change_validator"],
   ...["skip", "abort", "escalate"],
 ];
+
+/** To ask once more is what the run does by itself. */
+const DECISIONS = ["done", "rerun", "skip"];
 
 export const addActCommands = (cli: Cli, { withLedger }: Register): void => {
   addAnswers(cli, withLedger);
@@ -54,6 +57,26 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
         const { applyPolicy } = await import("../commands/act.js");
         const target = { runId: await app.findRun(id), stepId, action };
         return applyPolicy(app, b, personOf(app, b), target, options);
+      }),
+    );
+
+  cli
+    .command("decide")
+    .description("say what becomes of an effect that a crash left open")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .argument("<step>", "step id")
+    .argument("<effect>", "its number, as `effects` shows it", (text: string) => wholeNumber(text))
+    .addArgument(new Argument("<decision>", "what becomes of it").choices(DECISIONS))
+    .requiredOption("--reason <text>", "why, or how you found out")
+    .option("--value <json>", "done: what it answered")
+    .option("--attempt <n>", "only when this attempt is still the last one", positive)
+    .option("--candidate <n>", "which candidate of a raced step", positive)
+    .addOption(idempotencyKey())
+    .action((id: string, stepId: string, position: number, decision, options) =>
+      withLedger(async (app, b) => {
+        const { decideEffect } = await import("../commands/effects.js");
+        const of = { stepId, position, decision };
+        return decideEffect(app, b.output, personOf(app, b), await app.findRun(id), of, options);
       }),
     );
 

@@ -93,6 +93,28 @@ const addBrowser = (cli: Cli, { withLedger }: Register): void => {
 
 const addLogs = (cli: Cli, { withLedger }: Register): void => {
   cli
+    .command("effects")
+    .description("what the agents of a run did to the world, and what became of it")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .argument("[step]", "only of this step")
+    .argument("[effect]", "its number: all about this one, its result too", (text: string) =>
+      wholeNumber(text),
+    )
+    .option("--open", "only those of which nobody knows whether they happened", false)
+    .option("--attempt <n>", "only of this attempt", positive)
+    .option("--candidate <n>", "only of this candidate of a raced step", positive)
+    .action((id: string, stepId: string | undefined, position: number | undefined, options) =>
+      withLedger(async (app, b) => {
+        const { printEffects } = await import("../commands/effects.js");
+        const of = {
+          ...(stepId === undefined ? {} : { stepId }),
+          ...(position === undefined ? {} : { position }),
+        };
+        return printEffects(app, b.output, await app.findRun(id), { ...of, ...options });
+      }),
+    );
+
+  cli
     .command("logs")
     .description("what the agent and the judge of a step said")
     .argument("<run>", "run id, the end of one, or `last`")

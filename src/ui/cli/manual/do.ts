@@ -98,6 +98,20 @@ export const doPages: Pages = {
     exits: { conflict },
     seeAlso: ["why", "show", "resume"],
   },
+  decide: {
+    about:
+      "Answers a run that asks about an effect of an agent: it had begun, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it. Each holds for later crashes too. It drives nothing: `resume` does.",
+    examples: [
+      ['runledger decide last pay 0 rerun --reason "it never arrived"', "do it again"],
+      [
+        `runledger decide last pay 0 done --value '{"id":7}' --reason "the bank shows it"`,
+        "it happened, and this is what it answered",
+      ],
+      ['runledger decide last pay 0 skip --reason "not needed any more"', "go on without it"],
+    ],
+    exits: { conflict },
+    seeAlso: ["effects", "why", "resume", "docs/effects.md"],
+  },
   effect: {
     about:
       "For programs that work on a step. Records that the command is about to be run, runs it, and records what it printed: whatever is killed and whoever starts over, it happens once for its key, in this run and in every other one, and later calls print the same and do nothing. When it fails it may be tried again. When it, or whoever recorded it, was killed on the way, nobody knows whether it happened: --on-ambiguous decides, and by default the run waits for a person. The command finds the key in RUNLEDGER_EFFECT_KEY and hands it on to services that take one.",

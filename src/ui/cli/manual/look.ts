@@ -68,6 +68,17 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["show", "journal"],
   },
+  effects: {
+    about:
+      "Lists the effects of a run in the order they were recorded: done, failed, skipped (done without), known (it had happened before under its business key), open (under way, or cut off by a crash) and asked (a person decides). With a step and a number it shows one with its keys and its result, in which secrets are redacted. It never changes anything.",
+    examples: [
+      ["runledger effects last", "everything that was done to the world"],
+      ["runledger effects last --open", "what nobody knows"],
+      ["runledger effects last pay 0", "one effect, with its result"],
+      ["runledger effects last pay --attempt 1 --json", "those of an earlier attempt, for a program"],
+    ],
+    seeAlso: ["decide", "journal", "docs/effects.md"],
+  },
   status: {
     about:
       "Tells where this project's ledger is, what its settings amount to, and how many runs are in which state.",

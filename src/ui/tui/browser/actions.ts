@@ -1,4 +1,14 @@
-import { formatDuration, type PolicyAction, type Run, type RunLedger, type Step } from "../../../index.js";
+import {
+  askedEffectsOf,
+  type EffectDecision,
+  effectDoubt,
+  formatDuration,
+  type PolicyAction,
+  type Run,
+  type RunLedger,
+  type Step,
+} from "../../../index.js";
+import { resultIn } from "../../cli/effect-words.js";
 import type { Dialog, Values } from "./dialog.js";
 import type { CommandName } from "./keymap.js";
 import type { Desk, Target } from "./page.js";
@@ -114,6 +124,40 @@ const policy =
     };
   };
 
+/** What is asked first; the next one when it is answered. */
+const decide: Ask = ({ runId, step }, desk) => {
+  const [asked] = step === undefined ? [] : askedEffectsOf(step);
+  if (step === undefined || asked === undefined) return nothing("Nobody asks here what became of an effect.");
+  const stepId = step.spec.id;
+  const { attempt } = step;
+  const { position, key } = asked.open.call;
+  const { candidate } = asked.step;
+  const whose = candidate === undefined ? "" : ` --candidate ${candidate}`;
+  const twin = ({ decision = "", result = "", reason: why }: Values): string =>
+    `runledger decide ${runId} ${quoted(stepId)} ${position} ${decision}${result === "" ? "" : ` --value ${quoted(result)}`} --attempt ${attempt}${whose}${withReason(why)}`;
+  return {
+    title: `What became of effect ${position} of "${stepId}"`,
+    text: [`Of step "${stepId}", ${effectDoubt(asked)}.`, ...(key === null ? [] : [`Its key is ${key}.`])],
+    fields: [
+      { name: "decision", label: "What becomes of it", required: true, choices: ["rerun", "skip", "done"] },
+      { name: "result", label: "Its result as JSON, of one that is done", required: false },
+      reason(true),
+    ],
+    twin,
+    confirm: "say so",
+    done: (values) => {
+      const { decision, result = "", reason: why = "" } = values;
+      perform(desk, twin(values), async () =>
+        desk.app.answerEffect(desk.caller, runId, {
+          ...{ stepId, position, attempt, reason: why, decision: decision as EffectDecision },
+          ...(candidate === undefined ? {} : { candidate }),
+          ...(result === "" ? {} : { value: resultIn(result) }),
+        }),
+      );
+    },
+  };
+};
+
 const resume: Ask = async ({ runId }, desk) => {
   const run = await desk.app.ledger.load(runId);
   const { state } = run;
@@ -209,6 +253,7 @@ export const asking: Partial<Record<CommandName, Ask>> = {
   retry: policy("retry", "Try again:", "Its agent goes on in the same workspace, and is told:"),
   skip: policy("skip", "Skip", "The run goes on without it, and says so for ever. It was:"),
   changeAgent: policy("change_agent", "Another agent for", "The other agent is told:"),
+  decide,
   resume,
   pause: runCommand("pause", "Nothing new starts until it is resumed."),
   cancel: runCommand("cancel", "The run ends as failed, and its agents are stopped. That cannot be undone."),

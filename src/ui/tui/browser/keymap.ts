@@ -93,6 +93,13 @@ export const keyMap = {
     pages: ABOUT_STEPS,
     group: "act",
   },
+  decide: {
+    keys: ["u"],
+    label: "decide",
+    does: "decide what is in doubt",
+    pages: ABOUT_STEPS,
+    group: "act",
+  },
   resume: {
     keys: ["R"],
     label: "resume",

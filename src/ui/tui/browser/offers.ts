@@ -1,4 +1,4 @@
-import { awaitsApproval, hasPolicyRequest, type RunView, type Step } from "../../../index.js";
+import { askedEffectsOf, awaitsApproval, hasPolicyRequest, type RunView, type Step } from "../../../index.js";
 import type { CommandName } from "./keymap.js";
 
 /** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */
@@ -9,6 +9,9 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
   const over = status === "completed" || status === "failed";
   return [
     ...(step !== undefined && !over ? stepActions(step) : []),
+    ...(step !== undefined && status === "paused" && askedEffectsOf(step).length > 0
+      ? (["decide"] as const)
+      : []),
     ...(status === "paused" || waiting.for === "worker" ? (["resume"] as const) : []),
     ...(status === "running" ? (["pause"] as const) : []),
     ...(over ? [] : (["cancel"] as const)),

@@ -1,4 +1,12 @@
-import { awaitsApproval, hasPolicyRequest, type RunView, refusalWords, type Step } from "../../../index.js";
+import {
+  askedEffectsOf,
+  awaitsApproval,
+  effectDoubt,
+  hasPolicyRequest,
+  type RunView,
+  refusalWords,
+  type Step,
+} from "../../../index.js";
 import {
   cut,
   EMPTY,
@@ -21,9 +29,9 @@ import { runPage } from "./run-page.js";
 import { stepPage } from "./step-page.js";
 import { age, counted, many, marked, shortId, shownAs } from "./words.js";
 
-/** One thing that a person is asked: by a proposal, a refused step, or a run that stopped. */
+/** One thing that a person is asked: by a proposal, an effect in doubt, a refused step, or a run that stopped. */
 type Question = {
-  readonly kind: "approval" | "decision" | "paused" | "plan" | "agent";
+  readonly kind: "approval" | "effect" | "decision" | "paused" | "plan" | "agent";
   readonly view: RunView;
   readonly step: Step | null;
   readonly since: string;
@@ -123,7 +131,7 @@ const idOf = (question: Question | undefined): string | null =>
     ? null
     : `${question.view.run.runId} ${question.kind} ${question.step?.spec.id ?? ""}`;
 
-/** What one run asks: its approvals, then its refused steps when it stopped for them, then whatever else it stopped for. */
+/** What one run asks: its approvals, then effects in doubt and refused steps when it stopped for them, then whatever else it stopped for. */
 const askedIn = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
@@ -152,11 +160,17 @@ const askedIn = (view: RunView): readonly Question[] => {
     return approvals.length > 0 || waiting.for !== "person" ? approvals : [other];
   }
   const { since, message } = run.state;
+  // One for a step: when it is answered, the next one is asked.
+  const doubts = run.steps.flatMap((step): Question[] => {
+    const [asked] = askedEffectsOf(step);
+    return asked === undefined ? [] : [{ kind: "effect", view, step, since, sentence: effectDoubt(asked) }];
+  });
   const refused = run.steps.flatMap((step): Question[] => {
     const sentence = refusedBecause(step);
     return sentence === null ? [] : [{ kind: "decision", view, step, since, sentence }];
   });
-  return refused.length > 0 ? refused : [{ kind: "paused", view, step: null, since, sentence: message }];
+  const asked = [...doubts, ...refused];
+  return asked.length > 0 ? asked : [{ kind: "paused", view, step: null, since, sentence: message }];
 };
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
@@ -172,6 +186,7 @@ const lastErrorOf = ({ state }: Step): string | null =>
 
 const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",
+  effect: "in doubt",
   decision: "refused",
   paused: "paused",
   plan: "plan?",
@@ -214,7 +229,9 @@ const questionLine = (
   now: number,
 ): Line => {
   const { run } = view;
-  const state = shownAs(kind === "approval" ? "asks" : kind === "decision" ? "failed" : "paused");
+  const state = shownAs(
+    kind === "approval" || kind === "effect" ? "asks" : kind === "decision" ? "failed" : "paused",
+  );
   const left: Line = [
     span(" "),
     marked(state),

@@ -7,7 +7,7 @@ import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { PANE, searched, steered } from "./pane.js";
 import { logBytes, textOf } from "./step-read.js";
-import { atEnd, contentLines, drawStep, paneRows, type StepView, TABS, type Tab } from "./step-view.js";
+import { atEnd, contentLines, drawStep, paneRows, type StepView, type Tab, tabsOf } from "./step-view.js";
 
 export const stepPage = (desk: Desk, runId: string, stepId: string): Page => {
   let state: StepView | undefined;
@@ -94,8 +94,9 @@ const turnedTo = (state: StepView, name: CommandName): StepView | undefined => {
   if (name === "follow") return { ...state, follow: !state.follow };
   if (name === "candidate") return withNextCandidate(state);
   if (name !== "next" && name !== "previous") return undefined;
-  const by = name === "next" ? 1 : TABS.length - 1;
-  const tab = TABS[(TABS.indexOf(state.tab) + by) % TABS.length] ?? "proposal";
+  const tabs = tabsOf(state.step);
+  const by = name === "next" ? 1 : tabs.length - 1;
+  const tab = tabs[(tabs.indexOf(state.tab) + by) % tabs.length] ?? "proposal";
   return { ...state, tab, pane: { ...PANE, search: state.pane.search }, text: null };
 };
 

@@ -1,5 +1,6 @@
 import { open, stat } from "node:fs/promises";
-import type { RunLedger, Verdict, WorkedStep } from "../../../index.js";
+import type { ListedEffect, RunLedger, Verdict, WorkedStep } from "../../../index.js";
+import { effectClass, effectWords } from "../../cli/effect-words.js";
 import { otherLogs } from "../../cli/judge-logs.js";
 import { verdictOf } from "./step-lines.js";
 import type { Tab } from "./step-view.js";
@@ -16,9 +17,28 @@ export const textOf = async (
 ): Promise<string | null> => {
   if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
   if (tab === "judge log") return judgeText(app, verdictOf(step));
+  if (tab === "effects") return effectsText(app, runId, step);
   const { state } = step;
   const proposal = "proposal" in state ? state.proposal : null;
   return tab === "diff" ? blobText(app, proposal?.capture.patch ?? null) : null;
+};
+
+/** `runledger effects` has all of them, and their results. */
+const EFFECTS_MAX = 1_000;
+
+const effectsText = async (app: RunLedger, runId: string, step: WorkedStep): Promise<string> => {
+  const { attempt, candidate } = step;
+  const of = { stepId: step.spec.id, attempt, ...(candidate === undefined ? {} : { candidate }) };
+  const effects = await app.effects(runId, of);
+  const more = effects.length > EFFECTS_MAX ? [`… ${effects.length - EFFECTS_MAX} before`] : [];
+  return [...more, ...effects.slice(-EFFECTS_MAX).map(effectLine)].join("\n");
+};
+
+const effectLine = (effect: ListedEffect): string => {
+  const { position, name, status } = effect;
+  const said = effectWords(effect);
+  const head = `${status.padEnd(7)} ${position} ${name} (${effectClass(effect)})`;
+  return said === "" ? head : `${head}: ${said}`;
 };
 
 /** The log of the command that decided; below it those of the others, each below its name. */

@@ -3,8 +3,12 @@ import { EMPTY, type Line, type Size, span } from "../kit/line.js";
 import { type Pane, paneLines } from "./pane.js";
 import { diffLines, logLines, proposalLines, stepHead, verdictLines, verdictOf } from "./step-lines.js";
 
-export const TABS = ["proposal", "diff", "verdict", "agent log", "judge log"] as const;
+const TABS = ["proposal", "diff", "verdict", "agent log", "judge log", "effects"] as const;
 export type Tab = (typeof TABS)[number];
+
+/** Most agents do nothing to the world but in their workspace. */
+export const tabsOf = (step: WorkedStep): readonly Tab[] =>
+  step.effects.recorded === 0 ? TABS.filter((tab) => tab !== "effects") : TABS;
 
 /** Everything that a step's page is drawn from. */
 export type StepView = {
@@ -58,12 +62,15 @@ const nothingIn: Readonly<Record<Exclude<Tab, "proposal" | "verdict">, string>> 
   diff: "No change is captured.",
   "agent log": "The agent has said nothing here.",
   "judge log": "The judge has said nothing.",
+  effects: "No effects are recorded.",
 };
 
 /** A step with one of its panes. */
 export const drawStep = (shown: StepView, size: Size, now: number): readonly Line[] => {
   const rows = paneRows(shown, size, now);
-  const tabs = TABS.flatMap((tab) => [span(tab, tab === shown.tab ? "strong" : "dim"), span("   ")]);
+  const names = tabsOf(shown.step);
+  const gap = span(names.length === TABS.length ? "  " : "   ");
+  const tabs = names.flatMap((tab) => [span(tab, tab === shown.tab ? "strong" : "dim"), gap]);
   const live = shown.tab === "agent log" && shown.step.state.status === "in_progress" && shown.follow;
   const lines = contentLines(shown, size.columns, now);
   return [

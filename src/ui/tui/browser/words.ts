@@ -1,4 +1,5 @@
 import {
+  askedEffectsOf,
   awaitsApproval,
   candidateOf,
   type ListedRun,
@@ -64,6 +65,7 @@ export type Attended = Pick<RunView, "run" | "interrupted">;
 export const stepShown = (step: WorkedStep, { run, interrupted }: Attended): Shown => {
   if (candidateOf(step)?.state.status === "cancelled") return shownAs("cancelled");
   if (awaitsApproval(step)) return shownAs("asks");
+  if (run.state.status === "paused" && askedEffectsOf(step).length > 0) return shownAs("asks");
   if (step.state.status === "in_progress" && interrupted) return shownAs("left");
   if (step.state.status === "verify_pending" && (interrupted || run.state.status !== "running"))
     return shownAs("proposed");

@@ -1,0 +1,24 @@
+import type { Caller } from "../../core/commands.js";
+import type { Run } from "../../core/run.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import type { EffectAnswer } from "./answer.js";
+import type { EffectQuery, ListedEffect } from "./list.js";
+
+/** What people and hosts do with the effects of agents. */
+export interface EffectFaces {
+  /** What its agents did to the world by their effects, in the order in which it was recorded. */
+  effects(runId: string, query?: EffectQuery): Promise<readonly ListedEffect[]>;
+  /** A person says what becomes of an effect that a crash left open. It resumes nothing. */
+  answerEffect(
+    caller: Caller,
+    runId: string,
+    answer: EffectAnswer,
+    options?: { readonly idempotencyKey?: string },
+  ): Promise<Run>;
+}
+
+// Few commands ask; the others must not wait until it is loaded.
+export const effectFaces = (ledger: Ledger): EffectFaces => ({
+  effects: async (...given) => (await import("./list.js")).listEffects(ledger, ...given),
+  answerEffect: async (...given) => (await import("./answer.js")).answerEffect(ledger, ...given),
+});
