@@ -26,6 +26,7 @@ import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals, readSetAside } from "./ledger/quarantine.js";
+import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -47,6 +48,7 @@ import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { lookAtStore, openStore } from "./stores/open.js";
+import { openSecretKey } from "./stores/secret-key.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
@@ -58,6 +60,8 @@ export type OpenOptions = {
   readonly agents?: Readonly<Record<string, AgentFunction>>;
   /** Names of agents that work through their tools alone: nobody is started for their steps. */
   readonly toolAgents?: readonly string[];
+  /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
+  readonly now?: () => string;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -118,6 +122,7 @@ const SETTLE_MS = 600_000;
 
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const env = options.env ?? process.env;
+  const now = options.now ?? machineClock;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
@@ -136,6 +141,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
+  const tokenOf = tokensOf(openSecretKey(join(dataDir, "ledger.key")));
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
     commands: settings.agents,
@@ -162,6 +168,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         pev,
         engine,
         agents,
+        tokenOf,
         maxParallelSteps: settings.maxParallelSteps,
         agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
         leaseTtlMs: settings.leaseTtlMs,
@@ -281,7 +288,7 @@ const openProject = async (parts: {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const now = (): string => new Date().toISOString();
+const machineClock = (): string => new Date().toISOString();
 
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
 const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({

@@ -5,6 +5,7 @@ import { named, workedStep } from "../core/race.js";
 import { type Feedback, findStep, type Run, type WorkedStep } from "../core/run.js";
 import { forAgents } from "../core/verdict.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
@@ -18,6 +19,7 @@ export type WorkOptions = {
   readonly agents: ReadonlyMap<string, Agent>;
   /** Bounds an agent whose step sets no limit of its own. */
   readonly agentTimeoutMs: (agent: string) => number;
+  readonly tokenOf: TokenOf;
 };
 
 // One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
@@ -38,9 +40,13 @@ export const work = async (
     unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
   const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
-    const effects = await effectsOf(options, run, step, holding);
-    const outcome = await askAgent(options, run, step, { workspace, effects: effects.context, signal });
-    const { waits } = await effects.close();
+    const leaving = new AbortController();
+    const effects = await effectsOf(options, run, step, holding, () => leaving.abort());
+    const untilEither = AbortSignal.any([signal, leaving.signal]);
+    const given = { workspace, effects: effects.context, signal: untilEither };
+    const outcome = await askAgent(options, run, step, given);
+    const { waits, waitsFor } = await effects.close();
+    if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
     if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
@@ -77,6 +83,14 @@ const interruption = (step: WorkedStep, reason: string, tail: string): Command =
   attempt: step.attempt,
   reason: reason.slice(0, limit.REASON_CHARS),
   tail: tail.slice(-limit.TAIL_BYTES),
+});
+
+const suspension = (step: WorkedStep, positions: readonly number[]): Command => ({
+  type: "suspend_step",
+  stepId: step.spec.id,
+  ...named(step),
+  attempt: step.attempt,
+  positions: [...positions],
 });
 
 const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, step: WorkedStep): Caller =>
@@ -176,10 +190,11 @@ type Given = {
 };
 
 const effectsOf = (
-  { ledger, engine }: WorkOptions,
+  { ledger, engine, tokenOf }: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
+  leave: () => void,
 ): Promise<OpenedEffects> => {
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
   const say = async (command: Command): Promise<void> =>
@@ -189,6 +204,8 @@ const effectsOf = (
     runId,
     step,
     signal,
+    tokenOf,
+    leave,
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
   });

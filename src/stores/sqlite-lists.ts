@@ -7,6 +7,7 @@ import {
   inArray,
   isNotNull,
   lt,
+  lte,
   not,
   or,
   type SQL,
@@ -50,6 +51,7 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
     query.statuses && inArray(runs.status, [...query.statuses]),
     query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
     query.claimable ? claimable : undefined,
+    query.wakingBy === undefined ? undefined : and(lte(runs.wakeAt, query.wakingBy), nobodyHolds),
     query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
     query.quarantined ? isNotNull(quarantines.runId) : undefined,
     query.waiting ? isNotNull(runs.blocker) : undefined,
@@ -62,9 +64,10 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
 /** Not LIKE, which has letters of its own. */
 const contains = (column: Column, text: string): SQL => sql`instr(lower(${column}), lower(${text})) > 0`;
 
-/** The 1 is written out, because the index on it is found by its text. */
-const claimable = sql`${runs.runnable} = 1
-  AND ${quarantines.runId} IS NULL
+const nobodyHolds = sql`${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
+
+/** The 1 is written out, because the index on it is found by its text. */
+const claimable = sql`${runs.runnable} = 1 AND ${nobodyHolds}`;
 
 const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;

@@ -15,10 +15,13 @@ import {
 import { LedgerError } from "../../core/errors.js";
 import type { WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import type { TokenOf } from "../../ledger/tokens.js";
 import { findKnown } from "./known.js";
 import { type AttemptName, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry } from "./recorder.js";
 import { keepValue, readValue } from "./values.js";
+import { createWaiting } from "./waiting.js";
+import { createWaits } from "./waits.js";
 
 export type EffectOptions = {
   readonly class: EffectClass;
@@ -59,12 +62,37 @@ export interface EffectContext {
   /** From 0 up to 1, the same in each life of the attempt. */
   random(): Promise<number>;
   uuid(): Promise<string>;
+  /**
+   * Until so long after the first life of the attempt came here: `"1h30m"`, or milliseconds. When there is nothing else to
+   * do, the agent is told to end and called again when it is due; nothing is held meanwhile.
+   */
+  sleep(duration: string | number): Promise<void>;
+  /** Until somebody outside resolves it, in the same way. Rejects with `effect_failed` when they reject it. */
+  promise<T = unknown>(name: string, options?: PromiseOptions): Promise<T>;
+  /** All of them, each to its end; then the first that failed, by its place in the list. */
+  all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
+  /** The first that ends, the same one in each life of the attempt. Of the others nobody waits for a `sleep` or `promise`. */
+  race<T>(parts: readonly Promise<T>[]): Promise<T>;
 }
+
+export type PromiseOptions = {
+  /** Hands the token to who is to resolve it: a guarded effect, done again with the same token when a crash leaves it open. */
+  readonly deliver?: (given: PromiseGiven) => Promise<unknown> | unknown;
+  readonly onAmbiguous?: OnAmbiguous;
+};
+
+export type PromiseGiven = {
+  readonly runId: string;
+  /** Which of the run's promises it is. */
+  readonly id: string;
+  /** Whoever has it can resolve the promise: for nobody that works on the run. */
+  readonly token: string;
+};
 
 export type OpenedEffects = {
   readonly context: EffectContext;
-  /** Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on. */
-  readonly close: () => Promise<{ readonly waits: boolean }>;
+  /** Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an agent waits for that has left. */
+  readonly close: () => Promise<{ readonly waits: boolean; readonly waitsFor: readonly number[] }>;
 };
 
 export type EffectsOptions = {
@@ -75,6 +103,9 @@ export type EffectsOptions = {
   /** What is to be done with an effect that a crash left open; `true` when a person is asked. */
   readonly decide: (position: number, decision: OnAmbiguous, reason: string) => Promise<void>;
   readonly signal: AbortSignal;
+  readonly tokenOf: TokenOf;
+  /** Nothing is left to do but to wait: tells the agent to end. */
+  readonly leave: () => void;
 };
 
 export const openEffects = async (options: EffectsOptions): Promise<OpenedEffects> => {
@@ -94,29 +125,43 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     waits = true;
   };
   const calls: Calls = { options, of, recorded, recorder, askPerson };
-  const effect = async (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> => {
-    // Taken before anything is waited for: who is called first is first, whoever ends first.
-    const call = callOf(next, name, said);
+  const waiting = createWaits({ ledger, of, signal, flush: recorder.flush, leave: options.leave });
+  // Taken before anything is waited for: who is called first is first, whoever ends first.
+  const take = (): number => {
     next += 1;
-    requirePolicy(call);
-    signal.throwIfAborted();
-    const before = recorded.get(call.position);
-    if (before !== undefined) requireSameCall(before.call, call);
-    const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
-    return resultOf(ledger, call, outcome);
+    return next - 1;
   };
+  const effectAt = (
+    position: number,
+    name: string,
+    said: EffectOptions,
+    perform: Perform<unknown>,
+  ): Promise<unknown> =>
+    waiting.busy(async () => {
+      const call = callOf(position, name, said);
+      requirePolicy(call);
+      waiting.requireHere();
+      const before = recorded.get(call.position);
+      if (before !== undefined) requireSameCall(before.call, call);
+      const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
+      return resultOf(ledger, call, outcome);
+    });
+  const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
+    effectAt(take(), name, said, perform);
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
     effect(name, { class: "pure" }, make) as Promise<T>;
   return {
     context: {
       effect: effect as EffectContext["effect"],
-      now: () => recordedValue("now", () => Date.now()),
+      now: () => recordedValue("now", () => Date.parse(ledger.now())),
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
+      ...createWaiting({ ...options, of, recorded, recorder, waits: waiting, take, effectAt }),
     },
     close: async () => {
+      const waitsFor = waiting.close();
       await recorder.flush();
-      return { waits };
+      return { waits, waitsFor };
     },
   };
 };

@@ -148,6 +148,12 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "effect_settled":
     case "effect_decided":
       return effectTold(event);
+    case "timer_armed":
+    case "timer_fired":
+    case "promise_created":
+    case "promise_resolved":
+    case "step_suspended":
+      return waitTold(event);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -214,6 +220,31 @@ const effectTold = (
     return { style: "grey", mark: "·", text: `${of} ${position}: ${event.payload.outcome.kind}` };
   const { decision, reason } = event.payload;
   return { style: "yellow", mark: "!", text: `${of} ${position}: ${decision} (${reason})` };
+};
+
+type OfWait = "timer_armed" | "timer_fired" | "promise_created" | "promise_resolved" | "step_suspended";
+
+const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({
+    style,
+    mark,
+    text: `${subject(event)}: ${text}`,
+  });
+  switch (event.type) {
+    case "timer_armed":
+      return line("grey", "·", `timer ${event.payload.position} is due ${timeOf(event.payload.dueAt)}`);
+    case "timer_fired":
+      return line("blue", "▶", `timer ${event.payload.position} fired`);
+    case "promise_created":
+      return line("yellow", "?", `promise ${event.payload.position}: ${event.payload.name}`);
+    case "promise_resolved": {
+      const { position, outcome } = event.payload;
+      const words = outcome.kind === "done" ? "resolved" : `rejected: ${outcome.error}`;
+      return line("green", "✔", `promise ${position}: ${words} by ${event.actor.name}`);
+    }
+    case "step_suspended":
+      return line("grey", "‖", "waits, and holds nothing");
+  }
 };
 
 /** The step, and of a race who it is about. */
