@@ -6,6 +6,7 @@ export { formatDuration } from "./core/duration.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
+export { openWaits } from "./core/next.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -28,14 +29,23 @@ export {
   type WorkedStep,
 } from "./core/run.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
+export { promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
+export type {
+  EffectContext,
+  EffectGiven,
+  EffectOptions,
+  PromiseGiven,
+  PromiseOptions,
+} from "./engine/effects/context.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";

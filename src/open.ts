@@ -21,6 +21,7 @@ import type { Finding } from "./engine/findings.js";
 import type { createKeeping, Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
+import { createPromises, type Promises } from "./engine/promises.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Glance, glanceInto } from "./ledger/glance.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
@@ -65,7 +66,7 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping {
+export interface RunLedger extends Keeping, Promises {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -121,15 +122,13 @@ const executor = () => import("./engine/executor.js");
 const SETTLE_MS = 600_000;
 
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
-  const env = options.env ?? process.env;
-  const now = options.now ?? machineClock;
+  const { env = process.env, now = machineClock, agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
   const redactor = redactorFor(settings, env);
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
-  const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
@@ -169,9 +168,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         engine,
         agents,
         tokenOf,
-        maxParallelSteps: settings.maxParallelSteps,
-        agentTimeoutMs: (agent) => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
-        leaseTtlMs: settings.leaseTtlMs,
+        ...boundsOf(settings),
       },
       runId,
       signal,
@@ -191,6 +188,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive,
     worker: (workerOptions) => createWorker({ ledger, drive, reclaim: cleanUpOnce, ...workerOptions }),
     ...looking(ledger, logFolder),
+    ...createPromises(ledger, tokenOf),
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
@@ -210,6 +208,12 @@ export const glanceAt = async (
   const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
   return store === undefined ? undefined : glanceInto(store);
 };
+
+const boundsOf = ({ maxParallelSteps, agentTimeoutMs, agents, leaseTtlMs }: Settings) => ({
+  maxParallelSteps,
+  agentTimeoutMs: (agent: string) => agents[agent]?.timeoutMs ?? agentTimeoutMs,
+  leaseTtlMs,
+});
 
 /** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
 const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { EffectCall, OnAmbiguous } from "../../src/core/effects.js";
 import { errorKinds } from "../../src/core/errors.js";
 import {
   Actor,
@@ -109,6 +110,30 @@ const Feedback = named(
   ]),
 );
 
+const Effects = named(
+  "Effects",
+  z.strictObject({
+    recorded: count.describe("calls, settled or not"),
+    firstSeq: count.nullable(),
+    open: z.array(z.strictObject({ call: EffectCall, since: time, decision: OnAmbiguous.nullable() })),
+    waits: z.array(
+      z.discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("timer"), position: count, name: text, since: time, dueAt: time }),
+        z.strictObject({
+          kind: z.literal("promise"),
+          position: count,
+          name: text,
+          since: time,
+          tokenHash: text,
+          madeIn: text.describe("the run that its token is bound to"),
+          resolved: z.strictObject({ seq: count, outcome: text.describe("digest") }).nullable(),
+        }),
+      ]),
+    ),
+    suspended: z.boolean().describe("nobody works on it before one of the waits is over"),
+  }),
+);
+
 const Candidate = named(
   "Candidate",
   z.strictObject({
@@ -117,6 +142,7 @@ const Candidate = named(
     base: text.nullable(),
     feedback: Feedback.nullable(),
     fresh: z.boolean(),
+    effects: Effects,
     state: z.discriminatedUnion("status", [
       ...workStates,
       z.strictObject({ status: z.literal("cancelled"), reason: text, proposal: Proposal.nullable() }),
@@ -133,6 +159,7 @@ const Step = named(
     base: text.nullable(),
     feedback: Feedback.nullable(),
     fresh: z.boolean(),
+    effects: Effects.describe("of the current or last attempt; of a raced step its candidates have them"),
     candidates: z.array(Candidate).describe("who races for it; none when one agent works alone"),
     lastDecision: z.strictObject({ decision: PolicyAction, reason: text, attempt: count }).nullable(),
     report: Report.nullable().describe("of a step that a host works on"),
@@ -226,6 +253,7 @@ const ListedRun = named(
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
     runnable: z.boolean(),
+    wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
     sessionKey: text,
     stepsCompleted: count,
@@ -239,7 +267,7 @@ const ListedRun = named(
 );
 
 const waiting = {
-  for: z.enum(["nothing", "work", "person", "worker"]),
+  for: z.enum(["nothing", "work", "person", "time", "worker"]),
   sentence: text,
   hint: text.nullable().describe("what to type"),
   stepId: text.nullable(),
@@ -421,6 +449,22 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   approve: standing,
   deny: standing,
   policy: standing,
+  promises: oneOf({
+    runId,
+    promises: z.array(
+      z.strictObject({
+        id: text,
+        name: text,
+        stepId: text,
+        attempt: count,
+        candidate: z.int().min(1).nullable(),
+        since: time,
+        token: text.nullable().describe("with --reveal"),
+      }),
+    ),
+  }),
+  promise: { kind: "text", why: "it is only a group of commands" },
+  "promise resolve": standing,
   pause: standing,
   cancel: standing,
   note: oneOf({ runId, key: text, value: text.nullable() }),

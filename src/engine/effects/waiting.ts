@@ -59,6 +59,8 @@ export const createWaiting = (
       return values as never;
     },
     race: async (parts) => {
+      // Who has lost already may still fail, and nobody listens.
+      for (const part of parts) part.catch(() => undefined);
       const index = await winnerOf(options, take(), parts);
       const winner = parts[index];
       if (winner === undefined) throw new LedgerError("invalid_input", "A race of nobody has no end.");
