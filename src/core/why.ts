@@ -188,8 +188,13 @@ const untilWords = (at: string): string => `until ${at.replace("T", " ")}`;
 
 /** A person is asked also while others are still at work. */
 export const questionIn = (run: Run): string | null => {
+  if (run.state.status !== "running" || run.source !== null) return null;
   const waiting = run.steps.find(awaitsApproval);
-  return run.state.status === "running" && waiting !== undefined ? waitsForApproval(waiting) : null;
+  if (waiting !== undefined) return waitsForApproval(waiting);
+  const promised = openWaits(run).find(({ wait }) => wait.kind === "promise");
+  return promised === undefined
+    ? null
+    : `Step "${promised.step.spec.id}" waits for "${promised.wait.name}" from outside.`;
 };
 
 const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;

@@ -1,4 +1,11 @@
-import { awaitsApproval, hasPolicyRequest, type RunView, refusalWords, type Step } from "../../../index.js";
+import {
+  awaitsApproval,
+  hasPolicyRequest,
+  openWaits,
+  type RunView,
+  refusalWords,
+  type Step,
+} from "../../../index.js";
 import {
   cut,
   EMPTY,
@@ -23,7 +30,7 @@ import { age, counted, many, marked, shortId, shownAs } from "./words.js";
 
 /** One thing that a person is asked: by a proposal, a refused step, or a run that stopped. */
 type Question = {
-  readonly kind: "approval" | "decision" | "paused" | "plan" | "agent";
+  readonly kind: "approval" | "decision" | "promise" | "paused" | "plan" | "agent";
   readonly view: RunView;
   readonly step: Step | null;
   readonly since: string;
@@ -149,7 +156,8 @@ const askedIn = (view: RunView): readonly Question[] => {
       since: run.updatedAt,
       sentence: waiting.sentence,
     };
-    return approvals.length > 0 || waiting.for !== "person" ? approvals : [other];
+    const asked = [...approvals, ...promisesOf(view)];
+    return asked.length > 0 || waiting.for !== "person" ? asked : [other];
   }
   const { since, message } = run.state;
   const refused = run.steps.flatMap((step): Question[] => {
@@ -158,6 +166,21 @@ const askedIn = (view: RunView): readonly Question[] => {
   });
   return refused.length > 0 ? refused : [{ kind: "paused", view, step: null, since, sentence: message }];
 };
+
+const promisesOf = (view: RunView): readonly Question[] =>
+  openWaits(view.run).flatMap(({ step, wait }): Question[] =>
+    wait.kind === "promise"
+      ? [
+          {
+            kind: "promise",
+            view,
+            step,
+            since: wait.since,
+            sentence: `${wait.name} (runledger promise resolve)`,
+          },
+        ]
+      : [],
+  );
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
@@ -172,6 +195,7 @@ const lastErrorOf = ({ state }: Step): string | null =>
 
 const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",
+  promise: "promise",
   decision: "refused",
   paused: "paused",
   plan: "plan?",
