@@ -179,6 +179,8 @@ describe("a sleep", () => {
     expect(await findAbandoned(app.ledger)).toEqual([]);
     clock.move(HOUR_MS);
     expect((await findAbandoned(app.ledger)).map((row) => row.runId)).toEqual([runId]);
+    expect((await app.view(runId)).waiting).toMatchObject({ for: "worker" });
+    expect((await app.list({ limit: 1 }))[0]).toMatchObject({ runId, interrupted: true });
   });
 });
 
@@ -262,6 +264,33 @@ describe("a promise", () => {
     expect(await app.promiseToken(person(app), fork.runId, promise)).toBe(token);
     await app.resolvePromise(person(app), fork.runId, { promise, token, value: 1 });
     expect((await app.promises(runId)).map(({ id }) => id)).toEqual([promise]);
+  });
+});
+
+describe("candidates of a race", () => {
+  it("wait each for themselves, and nobody wakes one that has lost", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const clock = clockAt("2026-03-01T00:00:00.000Z");
+    const seen: (number | null)[] = [];
+    const app = await shop.open(
+      {
+        coder: async ({ candidate }, effects) => {
+          seen.push(candidate);
+          await effects.sleep(candidate === 1 ? "1h" : "2h");
+          return `candidate ${candidate}`;
+        },
+      },
+      clock.now,
+    );
+    const race = { candidates: ["coder", "coder"], pick: "first" };
+    const runId = await began(app, planOfSteps(stepBy("a", "true", { max_retries: 0, ...race })));
+    expect((await app.drive(runId)).end).toBe("idle");
+    clock.move(HOUR_MS);
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "candidate 1" } });
+    expect(run.state.status).toBe("completed");
+    expect([...seen].sort()).toEqual([1, 1, 2]);
+    expect((await typesOf(app, runId)).filter((type) => type === "timer_fired")).toHaveLength(1);
   });
 });
 
