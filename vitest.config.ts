@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{command-agent,crash,keeping,killed,parallel,race,stopping,trouble,worker}.test.ts",
+  "test/engine/{command-agent,crash,effect-command,keeping,killed,parallel,race,stopping,trouble,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -35,7 +35,7 @@ const SLOW = [
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
+const SWEEPS = ["test/faults/effects.test.ts", "test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

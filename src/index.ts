@@ -43,6 +43,7 @@ export type {
 } from "./engine/effects/context.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";
 export type { Collected, Forking, Imported, Pruned } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";

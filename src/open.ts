@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createRun, type NewRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
@@ -49,6 +50,7 @@ import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { lookAtStore, openStore } from "./stores/open.js";
+import { packageFolder } from "./stores/package-folder.js";
 import { openSecretKey } from "./stores/secret-key.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
@@ -146,10 +148,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     commands: settings.agents,
     functions,
     projectDir,
+    cli: commandLine(),
     logFolder,
-    places,
-    walls: project.walls,
-    isolation: project.isolation,
+    project,
     redactor,
     environment: env,
   });
@@ -287,6 +288,12 @@ const openProject = async (parts: {
     redactor,
     putBlob: (bytes) => store.putBlob(bytes),
   };
+};
+
+/** What is installed with this very code. */
+const commandLine = (): readonly string[] => {
+  const folder = packageFolder("runledger", fileURLToPath(import.meta.url));
+  return [process.execPath, join(folder, "dist", "cli", "main.js")];
 };
 
 /** Control groups are the second level of isolation. */

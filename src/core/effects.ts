@@ -44,15 +44,18 @@ export const EffectOrigin = z.strictObject({ runId: z.string(), seq: z.int().min
 export type EffectOrigin = z.infer<typeof EffectOrigin>;
 
 const Done = z.strictObject({ kind: z.literal("done"), value: EffectValue });
-const Failed = z.strictObject({ kind: z.literal("failed"), error: z.string() });
 
 /** How a promise was resolved from outside. */
-export const PromiseOutcome = z.discriminatedUnion("kind", [Done, Failed]);
+export const PromiseOutcome = z.discriminatedUnion("kind", [
+  Done,
+  z.strictObject({ kind: z.literal("failed"), error: z.string() }),
+]);
 export type PromiseOutcome = z.infer<typeof PromiseOutcome>;
 
 export const EffectOutcome = z.discriminatedUnion("kind", [
   Done,
-  Failed,
+  /** `happened`: it was done, and only its result could not be kept; then its business key is not given back. */
+  z.strictObject({ kind: z.literal("failed"), error: z.string(), happened: z.boolean() }),
   /** Whether it happened is not known, and it is done without. */
   z.strictObject({ kind: z.literal("skipped") }),
   /** It had happened before under its business key; its result is that one. */

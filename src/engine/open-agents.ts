@@ -1,9 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import type { Redactor } from "../core/redact.js";
-import type { Isolation } from "../pev/isolation/isolation.js";
-import type { Places } from "../pev/places.js";
-import type { Walls } from "../pev/walls/walls.js";
+import type { Project } from "../pev/project.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { type AgentFunction, functionAgent } from "./agents/function.js";
@@ -21,15 +19,15 @@ export const openAgents = (options: {
   readonly commands: Readonly<Record<string, CommandAgentSetting>>;
   readonly functions: Readonly<Record<string, AgentFunction>>;
   readonly projectDir: string;
+  /** argv of this program's command line. */
+  readonly cli: readonly string[];
   readonly logFolder: string;
-  readonly places: Places;
-  readonly walls: Walls;
-  readonly isolation: Pick<Isolation, "sandbox">;
+  readonly project: Pick<Project, "places" | "walls" | "isolation">;
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): ReadonlyMap<string, Agent> => {
-  const { commands, functions, projectDir, logFolder, places, walls, isolation, environment, redactor } =
-    options;
+  const { commands, functions, projectDir, cli, logFolder, project, environment, redactor } = options;
+  const { places, walls, isolation } = project;
   const agents = new Map<string, Agent>();
   for (const [name, { run, env, sandbox, network }] of Object.entries(commands))
     agents.set(
@@ -38,6 +36,7 @@ export const openAgents = (options: {
         run,
         passEnv: env,
         projectDir,
+        cli,
         places,
         walls,
         isolation: sandbox ? isolation : null,

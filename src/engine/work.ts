@@ -9,7 +9,7 @@ import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
-import { type EffectContext, type OpenedEffects, openEffects } from "./effects/context.js";
+import { type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
   readonly ledger: Ledger;
@@ -43,9 +43,8 @@ export const work = async (
     const leaving = new AbortController();
     const effects = await effectsOf(options, run, step, holding, () => leaving.abort());
     const untilEither = AbortSignal.any([signal, leaving.signal]);
-    const given = { workspace, effects: effects.context, signal: untilEither };
-    const outcome = await askAgent(options, run, step, given);
-    const { waits, waitsFor } = await effects.close();
+    const outcome = await askAgent(options, run, step, { workspace, effects, signal: untilEither });
+    const { waits, waitsFor } = await effects.close({ isStopped: outcome.kind === "stopped" });
     if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
@@ -176,21 +175,26 @@ const askAgent = async (
     notes: run.notes,
     workspace: workspace.folder,
     place: workspace.place,
-    timeoutMs: spec.agentTimeoutMs ?? agentTimeoutMs(spec.ownerAgent),
+    timeoutMs: timeLimit(spec, agentTimeoutMs),
     signal,
   };
   return agent.work(task, effects);
 };
 
+const timeLimit = (
+  { agentTimeoutMs, ownerAgent }: WorkedStep["spec"],
+  byAgent: WorkOptions["agentTimeoutMs"],
+): number => agentTimeoutMs ?? byAgent(ownerAgent);
+
 /** What an agent gets beside its task. */
 type Given = {
   readonly workspace: StepWorkspace;
-  readonly effects: EffectContext;
+  readonly effects: OpenedEffects;
   readonly signal: AbortSignal;
 };
 
 const effectsOf = (
-  { ledger, engine, tokenOf }: WorkOptions,
+  { ledger, engine, agentTimeoutMs, tokenOf }: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
@@ -203,6 +207,7 @@ const effectsOf = (
     ledger,
     runId,
     step,
+    timeoutMs: timeLimit(step.spec, agentTimeoutMs),
     signal,
     tokenOf,
     leave,

@@ -32,7 +32,7 @@ export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed
     if (key === null) continue;
     if (entry.kind === "intended")
       return { key: { scope: EFFECT_SCOPE, key, digest: effectDigest(entry.call) } };
-    if (entry.outcome.kind === "failed") freed.push({ scope: EFFECT_SCOPE, key });
+    if (entry.outcome.kind === "failed" && !entry.outcome.happened) freed.push({ scope: EFFECT_SCOPE, key });
   }
   return freed.length === 0 ? {} : { freed };
 };

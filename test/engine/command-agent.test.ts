@@ -81,6 +81,8 @@ describe("the contract of a command agent", () => {
       "RUNLEDGER_ATTEMPT",
       "RUNLEDGER_FEEDBACK",
       "RUNLEDGER_GOAL",
+      "RUNLEDGER_HOST",
+      "RUNLEDGER_HOST_TOKEN",
       "RUNLEDGER_PROCESS",
       "RUNLEDGER_RUN_ID",
       "RUNLEDGER_STEP_ID",
@@ -88,7 +90,7 @@ describe("the contract of a command agent", () => {
       "WITNESS",
     ]);
     expect(env).toMatchObject({
-      PATH: process.env.PATH,
+      PATH: expect.stringMatching(new RegExp(`^[^:]*/bin:${process.env.PATH}$`)),
       HOME: process.env.HOME,
       MY_KEY: "mine",
       RUNLEDGER_RUN_ID: runId,

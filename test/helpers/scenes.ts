@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
+import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
 import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
@@ -17,7 +19,8 @@ export type Stage = {
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings });
+  const host = await openHost(fresh, ["true"]);
+  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -47,7 +50,26 @@ export const openStage = async (): Promise<Stage> => {
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
-  return { desk, token, run: (name) => runs[name] ?? "", place: (file) => join(desk.place, file) };
+  const dispose = async (): Promise<void> => {
+    await host.close();
+    await desk.dispose();
+  };
+  return {
+    desk: { ...desk, dispose },
+    token,
+    run: (name) => runs[name] ?? "",
+    place: (file) => join(desk.place, file),
+  };
+};
+
+/** Of a step whose effects have never happened. */
+const fresh: KeyedEffects = {
+  begin: async ({ key }) => ({
+    key,
+    done: async (value) => ({ status: "done", value }),
+    failed: async () => undefined,
+    lost: () => undefined,
+  }),
 };
 
 /** A run whose agent waits for an answer from outside. */
@@ -113,6 +135,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ofMachine: true,
   },
   resume: { lines: [({ run }) => [run("fresh")]] },
+  effect: {
+    lines: [
+      () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],
+      () => ["--key", "order-2", "--json", "--", "sh", "-c", "exit 3"],
+    ],
+  },
   approve: { lines: [({ run }) => [run("asked")]] },
   deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },
   policy: {

@@ -1,10 +1,12 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LedgerError } from "../../core/errors.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
 import { toolPointers } from "../../pev/room-environment.js";
 import type { ProcessCall } from "../../pev/sandbox.js";
 import { programPath } from "../../pev/walls/program-path.js";
+import type { Host } from "../host.js";
 import { type AgentTask, TASK_FILE } from "./agent.js";
 
 type Agent = {
@@ -17,6 +19,9 @@ type Agent = {
   /** As the settings have it, and with files of the project named absolutely. */
   readonly run: readonly string[];
   readonly argv: readonly string[];
+  /** argv of the command line that it speaks to its host by. */
+  readonly cli: readonly string[];
+  readonly host: Pick<Host, "folder">;
   /** What it would see outside. */
   readonly env: Readonly<Record<string, string>>;
 };
@@ -33,6 +38,8 @@ export const agentSandbox = async ({
   task,
   run,
   argv,
+  cli,
+  host,
   env,
 }: Agent): Promise<Required<Pick<ProcessCall, "env" | "confinement">>> => {
   if (task.workspace === projectDir)
@@ -46,9 +53,15 @@ export const agentSandbox = async ({
   const started = programPath(program, task.workspace, env.PATH);
   const sight = {
     environment: inside,
-    programs: started === undefined ? [] : [started],
+    programs: [started, process.execPath].filter((path) => path !== undefined),
     folders: [task.workspace, home],
-    reads: [join(task.place, TASK_FILE), ...argv.filter((word, at) => word !== run[at])],
+    reads: [
+      join(task.place, TASK_FILE),
+      ...argv.filter((word, at) => word !== run[at]),
+      host.folder,
+      // Sources that were never built have no command line to show.
+      ...cli.slice(1).map(dirname).filter(existsSync),
+    ],
   };
   const confinement = await isolation.sandbox(sight, network);
   return { env: inside, confinement };

@@ -1,6 +1,6 @@
 import type { Evidence } from "../../core/events.js";
 import type { Feedback } from "../../core/run.js";
-import type { EffectContext } from "../effects/context.js";
+import type { OpenedEffects } from "../effects/context.js";
 
 /** Everything one attempt of an agent is told. */
 export type AgentTask = {
@@ -36,10 +36,13 @@ export type AgentOutcome =
   /** It was stopped from outside; nothing is recorded and the attempt goes on later. */
   | { readonly kind: "stopped" };
 
+/** Of one attempt: by position for code of this process, by key for programs. */
+export type AttemptEffects = Pick<OpenedEffects, "context" | "keyed">;
+
 /** Whoever works on steps: a program, a function. It can claim; it cannot complete. */
 export interface Agent {
-  /** What it does to the world goes through `effects`, where it is code of this process. */
-  work(task: AgentTask, effects: EffectContext): Promise<AgentOutcome>;
+  /** What it does to the world goes through `effects`. */
+  work(task: AgentTask, effects: AttemptEffects): Promise<AgentOutcome>;
 }
 
 /** In the place of an attempt: all that its agent is told. */

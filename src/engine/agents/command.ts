@@ -1,16 +1,19 @@
 import { createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import type { Redactor } from "../../core/redact.js";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
 import type { Places } from "../../pev/places.js";
 import type { ProcessCall } from "../../pev/sandbox.js";
 import type { Walls } from "../../pev/walls/walls.js";
+import type { Host } from "../host.js";
 import type { AttemptOfStep } from "../logs.js";
 import { type Agent, type AgentTask, TASK_FILE } from "./agent.js";
 
 export type CommandAgentOptions = {
+  /** argv of this program's command line, for agents that speak to their host by it. */
+  readonly cli: readonly string[];
   /** argv; a relative program resolves against the project, see `resolveProgram`. */
   readonly run: readonly string[];
   /** Names of environment variables that it may see besides PATH, HOME and RUNLEDGER_*. */
@@ -35,13 +38,15 @@ const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
 // Any program can be an agent: its exit code 0 is a claim to be verified, any other an interruption.
 export const commandAgent = (options: CommandAgentOptions): Agent => ({
-  work: async (task) => {
+  work: async (task, { keyed }) => {
     // Loaded with the first agent that works: every opening of a ledger comes by here.
     const { runProcess } = await import("../../pev/sandbox.js");
+    const { openHost } = await import("../host.js");
     const argv = resolveProgram(options.run, options.projectDir);
-    const around = await surroundingsOf(options, task, argv);
     const log = await openLog(options.logFile(task));
+    const host = await openHost(keyed, options.cli);
     try {
+      const around = await surroundingsOf(options, task, argv, host);
       const result = await runProcess({
         argv,
         cwd: task.workspace,
@@ -58,6 +63,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
         return { kind: "done", result: result.tail.trim() || "(no output)", evidence: [] };
       return { kind: "failed", reason: endOf(argv, result), tail: result.tail };
     } finally {
+      await host.close();
       await log.close();
     }
   },
@@ -108,27 +114,31 @@ const surroundingsOf = async (
   options: CommandAgentOptions,
   task: AgentTask,
   argv: readonly string[],
+  host: Host,
 ): Promise<Pick<ProcessCall, "env" | "confinement">> => {
-  const env = await environmentOf(options, task);
+  const env = await environmentOf(options, task, host);
   if (options.isolation === null) return { env };
   const { agentSandbox } = await import("./agent-sandbox.js");
-  return agentSandbox({ ...options, isolation: options.isolation, task, argv, env });
+  return agentSandbox({ ...options, isolation: options.isolation, task, argv, env, host });
 };
 
 // Exactly what the contract names; nothing secret comes along by accident.
 const environmentOf = async (
   { environment, passEnv }: CommandAgentOptions,
   task: AgentTask,
+  host: Host,
 ): Promise<Record<string, string>> => {
   const taskFile = join(task.place, TASK_FILE);
   const { signal: _signal, place: _place, ...told } = task;
   await writeFile(taskFile, `${JSON.stringify(told, null, 2)}\n`);
-  const passed = ["PATH", "HOME", ...passEnv].flatMap((name) => {
+  const passed = ["HOME", ...passEnv].flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return {
     ...Object.fromEntries(passed),
+    PATH: [host.programs, environment.PATH ?? ""].join(delimiter),
+    ...host.environment,
     RUNLEDGER_RUN_ID: task.runId,
     RUNLEDGER_STEP_ID: task.stepId,
     RUNLEDGER_ATTEMPT: String(task.attempt),

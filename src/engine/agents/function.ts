@@ -9,12 +9,12 @@ export type AgentFunction = (task: AgentTask, effects: EffectContext) => Promise
 
 // For hosts that bring their agents as code (SDK only): throwing interrupts the attempt, returning proposes.
 export const functionAgent = (work: AgentFunction, redactor: Redactor): Agent => ({
-  work: async (task, effects) => {
+  work: async (task, { context }) => {
     const limit = AbortSignal.timeout(task.timeoutMs);
     // Nobody can stop a function, so it is told of both ends.
     const signal = AbortSignal.any([task.signal, limit]);
     try {
-      const answer = await Promise.race([work({ ...task, signal }, effects), aborted(signal)]);
+      const answer = await Promise.race([work({ ...task, signal }, context), aborted(signal)]);
       return cutOff(task, limit) ?? claimOf(answer);
     } catch (error) {
       return cutOff(task, limit) ?? failureOf(error, redactor);

@@ -7,19 +7,16 @@ import {
   type EffectOutcome,
   effectKey,
   type OnAmbiguous,
-  openEffect,
   type Risk,
   requirePolicy,
   requireSameCall,
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
-import type { WorkedStep } from "../../core/run.js";
-import type { Ledger } from "../../ledger/ledger.js";
-import type { TokenOf } from "../../ledger/tokens.js";
-import { findKnown } from "./known.js";
-import { type AttemptName, type RecordedEffect, readRecorded } from "./recorded.js";
-import { createRecorder, type EffectEntry } from "./recorder.js";
-import { keepValue, readValue } from "./values.js";
+import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
+import { type KeyedEffects, keyedEffects } from "./keyed.js";
+import { resultOf } from "./known.js";
+import { type AttemptName, readRecorded } from "./recorded.js";
+import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
 import { createWaits } from "./waits.js";
 
@@ -91,25 +88,20 @@ export type PromiseGiven = {
 
 export type OpenedEffects = {
   readonly context: EffectContext;
-  /** Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an agent waits for that has left. */
-  readonly close: () => Promise<{ readonly waits: boolean; readonly waitsFor: readonly number[] }>;
-};
-
-export type EffectsOptions = {
-  readonly ledger: Ledger;
-  readonly runId: string;
-  readonly step: WorkedStep;
-  readonly record: (entries: readonly EffectEntry[]) => Promise<void>;
-  /** What is to be done with an effect that a crash left open; `true` when a person is asked. */
-  readonly decide: (position: number, decision: OnAmbiguous, reason: string) => Promise<void>;
-  readonly signal: AbortSignal;
-  readonly tokenOf: TokenOf;
-  /** Nothing is left to do but to wait: tells the agent to end. */
-  readonly leave: () => void;
+  /** For programs, whose order of calls is not ours. */
+  readonly keyed: KeyedEffects;
+  /**
+   * The agent has ended: what it began and did not end is waited for, and what is then still open is decided as after a crash.
+   * Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an
+   * agent waits for that has left.
+   */
+  readonly close: (ended: {
+    readonly isStopped: boolean;
+  }) => Promise<{ readonly waits: boolean; readonly waitsFor: readonly number[] }>;
 };
 
 export const openEffects = async (options: EffectsOptions): Promise<OpenedEffects> => {
-  const { ledger, runId, step, record, signal } = options;
+  const { ledger, runId, step, signal } = options;
   const { attempt, candidate, spec, effects } = step;
   const of: AttemptName = {
     runId,
@@ -118,14 +110,11 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     ...(candidate === undefined ? {} : { candidate }),
   };
   const recorded = await readRecorded(ledger, of, effects);
-  const recorder = createRecorder(record);
+  const calls = openCalls({ options, of, recorded });
+  const inFlight = new Set<Promise<unknown>>();
   let next = 0;
-  let waits = false;
-  const askPerson = (): void => {
-    waits = true;
-  };
-  const calls: Calls = { options, of, recorded, recorder, askPerson };
-  const waiting = createWaits({ ledger, of, signal, flush: recorder.flush, leave: options.leave });
+  let isClosed = false;
+  const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
   // Taken before anything is waited for: who is called first is first, whoever ends first.
   const take = (): number => {
     next += 1;
@@ -136,8 +125,9 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     name: string,
     said: EffectOptions,
     perform: Perform<unknown>,
-  ): Promise<unknown> =>
-    waiting.busy(async () => {
+  ): Promise<unknown> => {
+    const done = waiting.busy(async () => {
+      if (isClosed) throw hasEnded(name);
       const call = callOf(position, name, said);
       requirePolicy(call);
       waiting.requireHere();
@@ -146,6 +136,11 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
       return resultOf(ledger, call, outcome);
     });
+    inFlight.add(done);
+    const forget = (): void => void inFlight.delete(done);
+    done.then(forget, forget);
+    return done;
+  };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     effectAt(take(), name, said, perform);
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
@@ -156,23 +151,34 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       now: () => recordedValue("now", () => Date.parse(ledger.now())),
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
-      ...createWaiting({ ...options, of, recorded, recorder, waits: waiting, take, effectAt }),
+      ...createWaiting({ calls, recorded, waits: waiting, take, effectAt }),
     },
-    close: async () => {
+    keyed: keyedEffects(calls, recorded),
+    close: async ({ isStopped }) => {
+      // First of all: who has ended does not leave any more, whatever goes on beside it.
       const waitsFor = waiting.close();
-      await recorder.flush();
-      return { waits, waitsFor };
+      if (!isStopped)
+        await settledOr(inFlight, AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]));
+      isClosed = true;
+      if (!isStopped && !signal.aborted) await calls.decideOpen();
+      await calls.recorder.flush();
+      return { waits: calls.asked.size > 0, waitsFor };
     },
   };
 };
 
-type Calls = {
-  readonly options: EffectsOptions;
-  readonly of: AttemptName;
-  readonly recorded: ReadonlyMap<number, RecordedEffect>;
-  readonly recorder: ReturnType<typeof createRecorder>;
-  readonly askPerson: () => void;
-};
+const hasEnded = (name: string): LedgerError =>
+  new LedgerError("step_not_in_progress", `Effect "${name}" comes after the end of its attempt.`, {
+    hint: "Wait for every effect before the agent returns.",
+  });
+
+const settledOr = (inFlight: ReadonlySet<Promise<unknown>>, signal: AbortSignal): Promise<unknown> =>
+  Promise.race([
+    Promise.allSettled(inFlight),
+    new Promise((resolve) =>
+      signal.aborted ? resolve(undefined) : signal.addEventListener("abort", resolve, { once: true }),
+    ),
+  ]);
 
 const callOf = (position: number, name: string, said: EffectOptions): EffectCall => ({
   position,
@@ -192,32 +198,11 @@ const live = async (
   perform: Perform<unknown>,
   isOpen: boolean,
 ): Promise<EffectOutcome> => {
-  const { recorder } = calls;
-  if (isOpen && call.class === "guarded" && (await decisionOn(calls, call)) === "skip") {
-    recorder.settle(call, { kind: "skipped" });
-    return { kind: "skipped" };
-  }
-  const known = isOpen ? undefined : await findKnown(calls.options.ledger, call);
-  if (known !== undefined) {
-    recorder.settle(call, { kind: "known", origin: known.origin });
-    return known.outcome;
-  }
-  if (!isOpen && (call.class === "guarded" || call.key !== null)) await recorder.intend(call);
+  const known = await calls.enter(call, isOpen);
+  if (known !== undefined) return known;
   const outcome = await performed(calls, call, said, perform);
-  recorder.settle(call, outcome);
+  calls.settle(call, outcome);
   return outcome;
-};
-
-/** Decided once: what was decided after the first crash holds after the next. */
-const decisionOn = async (calls: Calls, call: EffectCall): Promise<OnAmbiguous> => {
-  const { step, decide } = calls.options;
-  const decided = openEffect(step.effects, call.position)?.decision ?? null;
-  const decision = decided ?? call.onAmbiguous ?? "fail";
-  const words = `Effect ${call.position} "${call.name}" had begun when its worker was lost; whether it happened is not known.`;
-  if (decided === null || decision === "fail") await decide(call.position, decision, words);
-  if (decision !== "fail") return decision;
-  calls.askPerson();
-  throw new LedgerError("effect_ambiguous", words, { hint: "A person decides, then the run is resumed." });
 };
 
 const performed = async (
@@ -228,10 +213,6 @@ const performed = async (
 ): Promise<EffectOutcome> => {
   const { ledger, signal } = options;
   const given = { key: effectKey(call, of), signal };
-  const failed = (error: unknown): EffectOutcome => ({
-    kind: "failed",
-    error: ledger.redactor.text(error instanceof Error ? error.message : String(error)),
-  });
   for (let tried = 0; ; tried += 1) {
     let value: unknown;
     try {
@@ -239,29 +220,10 @@ const performed = async (
     } catch (error) {
       // What was cut off is not over: the next life finds it open.
       signal.throwIfAborted();
-      if (tried >= retry.times) return failed(error);
+      if (tried >= retry.times) return failedWith(ledger.redactor, error, false);
       await delay(retry.backoffMs * 2 ** tried, undefined, { signal });
       continue;
     }
-    // It has happened: that its result cannot be kept is no reason to do it again.
-    return keepValue(ledger, call.name, value).then(
-      (kept) => ({ kind: "done", value: kept }) as const,
-      failed,
-    );
-  }
-};
-
-const resultOf = async (ledger: Ledger, call: EffectCall, outcome: EffectOutcome): Promise<unknown> => {
-  switch (outcome.kind) {
-    case "done":
-      return readValue(ledger.store, call.name, outcome.value);
-    case "failed":
-      throw new LedgerError("effect_failed", outcome.error);
-    case "skipped":
-      return undefined;
-    case "known": {
-      const known = await findKnown(ledger, call);
-      return known === undefined ? undefined : resultOf(ledger, call, known.outcome);
-    }
+    return keptOutcome(ledger, call.name, value);
   }
 };

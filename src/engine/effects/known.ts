@@ -7,6 +7,7 @@ import {
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { readValue } from "./values.js";
 
 export type KnownEffect = { readonly origin: EffectOrigin; readonly outcome: EffectOutcome };
 
@@ -54,5 +55,25 @@ const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<Ef
         return event.payload.outcome;
     if (events.length < PAGE) return undefined;
     after += events.length;
+  }
+};
+
+/** What whoever called gets. */
+export const resultOf = async (
+  ledger: Ledger,
+  call: EffectCall,
+  outcome: EffectOutcome,
+): Promise<unknown> => {
+  switch (outcome.kind) {
+    case "done":
+      return readValue(ledger.store, call.name, outcome.value);
+    case "failed":
+      throw new LedgerError("effect_failed", outcome.error);
+    case "skipped":
+      return undefined;
+    case "known": {
+      const known = await findKnown(ledger, call);
+      return known === undefined ? undefined : resultOf(ledger, call, known.outcome);
+    }
   }
 };

@@ -1,10 +1,13 @@
-import type { EffectOutcome, Effects } from "../../core/effects.js";
+import type { EffectCall, EffectOutcome, Effects, PromiseOutcome } from "../../core/effects.js";
 import type { StoredEvent } from "../../core/events.js";
 import { type Fingerprint, waitPrint } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
 /** A call of an earlier life of the attempt; without an outcome nobody knows whether it happened, or it is waited for. */
 export type RecordedEffect = { readonly call: Fingerprint; readonly outcome: EffectOutcome | null };
+
+/** Anything else is only waited for. */
+export const isEffect = (call: Fingerprint): call is EffectCall => "risk" in call;
 
 export type AttemptName = {
   readonly runId: string;
@@ -66,10 +69,15 @@ const toldOf = (event: OfCall): Told => {
     case "timer_fired":
       return { position: event.payload.position, outcome: OVER };
     case "effect_settled":
-    case "promise_resolved":
       return event.payload;
+    case "promise_resolved":
+      return { position: event.payload.position, outcome: answered(event.payload.outcome) };
   }
 };
+
+/** An answer from outside, as whoever waited for it gets it. */
+export const answered = (outcome: PromiseOutcome): EffectOutcome =>
+  outcome.kind === "failed" ? { ...outcome, happened: false } : outcome;
 
 /** A time that has come says nothing else. */
 export const OVER: EffectOutcome = { kind: "done", value: { kind: "inline", json: "null" } };

@@ -1,4 +1,4 @@
-import type { EffectValue } from "../../core/effects.js";
+import type { EffectOutcome, EffectValue } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import type { Redactor } from "../../core/redact.js";
@@ -20,6 +20,24 @@ export const keepValue = async (
   if (bytes <= limit.EFFECT_INLINE_BYTES) return { kind: "inline", json };
   return { kind: "blob", hash: await store.putBlob(Buffer.from(json)), bytes };
 };
+
+/** How it ended once it has happened: that its result cannot be kept is no reason to do it again. */
+export const keptOutcome = (
+  keeper: Parameters<typeof keepValue>[0],
+  name: string,
+  value: unknown,
+): Promise<EffectOutcome> =>
+  keepValue(keeper, name, value).then(
+    (kept) => ({ kind: "done", value: kept }) as const,
+    (error: unknown) => failedWith(keeper.redactor, error, true),
+  );
+
+/** What it threw, in words. */
+export const failedWith = ({ text }: Redactor, error: unknown, happened: boolean): EffectOutcome => ({
+  kind: "failed",
+  error: text(error instanceof Error ? error.message : String(error)),
+  happened,
+});
 
 /** The limit holds for what is read too: who wrote the journal may have known another one. */
 export const readValue = async (store: Store, name: string, value: EffectValue): Promise<unknown> => {

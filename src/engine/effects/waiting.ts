@@ -3,16 +3,15 @@ import { type EffectCall, requireSameCall } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits.js";
-import type { EffectContext, EffectOptions, EffectsOptions, PromiseOptions } from "./context.js";
-import type { AttemptName, RecordedEffect } from "./recorded.js";
-import type { Recorder } from "./recorder.js";
-import { keepValue, readValue } from "./values.js";
+import type { Calls } from "./calls.js";
+import type { EffectContext, EffectOptions, PromiseOptions } from "./context.js";
+import type { RecordedEffect } from "./recorded.js";
+import { readValue } from "./values.js";
 import type { Waits } from "./waits.js";
 
-export type WaitingOptions = Pick<EffectsOptions, "ledger" | "step" | "tokenOf"> & {
-  readonly of: AttemptName;
+export type WaitingOptions = {
+  readonly calls: Calls;
   readonly recorded: ReadonlyMap<number, RecordedEffect>;
-  readonly recorder: Recorder;
   readonly waits: Waits;
   /** The next position; taken when a call is made, before anything is waited for. */
   readonly take: () => number;
@@ -85,7 +84,9 @@ const promise = async (
   name: string,
   { deliver, onAmbiguous = "rerun" }: PromiseOptions,
 ): Promise<unknown> => {
-  const { of, step, tokenOf, waits, ledger, effectAt } = options;
+  const { calls, waits, effectAt } = options;
+  const { of } = calls;
+  const { step, tokenOf, ledger } = calls.options;
   const known = step.effects.waits.find((one) => one.position === position);
   const madeIn = known?.kind === "promise" ? known.madeIn : of.runId;
   const promiseName = { ...of, runId: madeIn, position };
@@ -110,20 +111,20 @@ const over = async (options: WaitingOptions, call: WaitCall): Promise<void> => {
 
 /** On the disk, or read back; what it came to when it is over. */
 const begin = async (
-  { recorded, recorder, waits }: WaitingOptions,
+  { recorded, calls, waits }: WaitingOptions,
   call: WaitCall,
 ): Promise<RecordedEffect["outcome"]> => {
   waits.requireHere();
   const before = recorded.get(call.position);
   if (before !== undefined) requireSameCall(before.call, waitPrint(call));
   if (before !== undefined) return before.outcome;
-  await waits.busy(() => recorder.wait(call));
+  await waits.busy(() => calls.recorder.wait(call));
   return null;
 };
 
 /** Recorded, because two that have ended by the next life would end in another order. */
 const winnerOf = async (
-  { recorded, recorder, waits, ledger }: WaitingOptions,
+  { recorded, calls, waits }: WaitingOptions,
   position: number,
   parts: readonly Promise<unknown>[],
 ): Promise<number> => {
@@ -134,13 +135,13 @@ const winnerOf = async (
   const before = recorded.get(position);
   if (before !== undefined) requireSameCall(before.call, call);
   if (before?.outcome?.kind === "done")
-    return Number(await readValue(ledger.store, call.name, before.outcome.value));
+    return Number(await readValue(calls.options.ledger.store, call.name, before.outcome.value));
   const ends = parts.map((part, index) => {
     const ended = (): number => index;
     return part.then(ended, ended);
   });
   const index = await Promise.race(ends);
   waits.requireHere();
-  recorder.settle(call, { kind: "done", value: await keepValue(ledger, call.name, index) });
+  calls.settle(call, { kind: "done", value: { kind: "inline", json: String(index) } });
   return index;
 };

@@ -4,8 +4,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import type { WaitCall } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
-import type { AttemptName, RecordedEffect } from "./recorded.js";
-import { OVER } from "./recorded.js";
+import { type AttemptName, answered, OVER, type RecordedEffect } from "./recorded.js";
 
 type Outcome = NonNullable<RecordedEffect["outcome"]>;
 
@@ -167,7 +166,7 @@ const outcomeOf = async (
   if (found === undefined) return kind === "timer" ? OVER : undefined;
   if (found.kind === "timer" || found.resolved === null) return undefined;
   const [event] = await ledger.events(of.runId, found.resolved.seq - 1, 1);
-  if (event?.type === "promise_resolved") return event.payload.outcome;
+  if (event?.type === "promise_resolved") return answered(event.payload.outcome);
   throw new LedgerError("journal_tampered", `Event ${found.resolved.seq} of run "${of.runId}" is not there.`);
 };
 

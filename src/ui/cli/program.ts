@@ -109,7 +109,10 @@ const answerTab = async (cli: Cli, words: readonly string[], terminal: Terminal)
 };
 
 /** Known before the line is parsed, so that a line that cannot be parsed is answered in JSON too. */
-const asksForJson = (argv: readonly string[]): boolean => argv.includes("--json");
+const asksForJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end === -1 ? argv.length : end).includes("--json");
+};
 
 const requireFolder = async (directory: string): Promise<void> => {
   const facts = await stat(directory).catch(() => undefined);

@@ -23,10 +23,12 @@ describe("the effects of an attempt", () => {
 
   it("need no intent where they may happen again, and are told whole then", () => {
     const call = { class: "pure", risk: "none", onAmbiguous: null } as const;
-    expect(effectsOf(cast.settle("a", { kind: "failed", error: "no" }, call))).toMatchObject({
-      recorded: 1,
-      open: [],
-    });
+    expect(effectsOf(cast.settle("a", { kind: "failed", error: "no", happened: false }, call))).toMatchObject(
+      {
+        recorded: 1,
+        open: [],
+      },
+    );
   });
 
   it("begin anew with each attempt", () => {

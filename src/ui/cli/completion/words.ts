@@ -102,6 +102,7 @@ const helpTopics: Source = async ({ paths }) => ({
 const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   run: runs,
   step: steps,
+  command: files,
   plan: files,
   file: files,
   key: settingKeys,
@@ -124,7 +125,9 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--error": nothing,
   "--idempotency-key": nothing,
   "--keep": nothing,
+  "--key": nothing,
   "--limit": nothing,
+  "--name": nothing,
   "--output": files,
   "--proposal": nothing,
   "--reason": nothing,

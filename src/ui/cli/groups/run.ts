@@ -6,6 +6,41 @@ export const addRunCommands = (cli: Cli, register: Register): void => {
   addBeginnings(cli, register);
   addSelftest(cli, register);
   addGoingOn(cli, register);
+  addEffect(cli, register);
+};
+
+const addEffect = (cli: Cli, { bench, end }: Register): void => {
+  cli
+    .command("effect")
+    .description(
+      "for agents: run a command once for its key, whatever crashes; later calls print what it printed",
+    )
+    .argument("<command...>", "the command and its arguments, after --")
+    .requiredOption(
+      "--key <key>",
+      "of the business, such as order-17: one key is one effect in the whole ledger",
+    )
+    .option("--name <name>", "what it is called where people look (default: the command)")
+    .addOption(
+      new Option("--class <class>", "what doing it twice would mean")
+        .choices(["pure", "idempotent", "guarded"])
+        .default("guarded"),
+    )
+    .addOption(
+      new Option("--risk <risk>", "what doing it twice would harm")
+        .choices(["none", "paid", "money", "destructive", "notify", "security"])
+        .default("none"),
+    )
+    .addOption(
+      new Option(
+        "--on-ambiguous <answer>",
+        "when nobody knows whether it happened (default: fail, for guarded ones)",
+      ).choices(["rerun", "skip", "fail"]),
+    )
+    .action(async (command: readonly string[], options) => {
+      const { performEffect } = await import("../commands/effect.js");
+      end(await performEffect(bench(), command, options));
+    });
 };
 
 const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => {

@@ -117,6 +117,19 @@ export const doPages: Pages = {
     exits: { conflict },
     seeAlso: ["why", "show", "resume"],
   },
+  effect: {
+    about:
+      "For programs that work on a step. Records that the command is about to be run, runs it, and records what it printed: whatever is killed and whoever starts over, it happens once for its key, in this run and in every other one, and later calls print the same and do nothing. When it fails it may be tried again. When it, or whoever recorded it, was killed on the way, nobody knows whether it happened: --on-ambiguous decides, and by default the run waits for a person. The command finds the key in RUNLEDGER_EFFECT_KEY and hands it on to services that take one.",
+    examples: [
+      ["runledger effect --key order-17 --risk money -- ./charge.sh 17", "charge once, whatever crashes"],
+      [
+        "runledger effect --key report-17 --class idempotent -- ./upload.sh",
+        "may be done again under its key",
+      ],
+    ],
+    exits: { failed: "there is no host here, or it could not record it; else as the command ends" },
+    seeAlso: ["why", "docs/agents.md"],
+  },
   note: {
     about:
       "Without a value prints the note of that name; with one writes it into the run's journal, where agents see it in their task. An empty text clears it; earlier texts stay in the journal.",

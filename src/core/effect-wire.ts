@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { EffectClass, OnAmbiguous, Risk } from "./effects.js";
+import * as limit from "./limits.js";
+import { closed, textOf, textUpTo } from "./wire.js";
+
+/** Variables that lead a program to the host of its step. */
+export const HOST_SOCKET = "RUNLEDGER_HOST";
+export const HOST_TOKEN = "RUNLEDGER_HOST_TOKEN";
+
+/**
+ * What a program says to the host of its step, one JSON object a line: `begin` first, and when it is told to perform, one of
+ * the others. It may also hang up, and then nobody knows whether the effect happened.
+ */
+export const HostRequest = z.discriminatedUnion("type", [
+  closed({
+    type: z.literal("begin"),
+    /** Of the step: that variable's value. */
+    token: textUpTo(limit.HOST_TOKEN_CHARS),
+    key: textOf(limit.EFFECT_KEY_CHARS),
+    name: textOf(limit.EFFECT_NAME_CHARS),
+    class: EffectClass,
+    risk: Risk.default("none"),
+    onAmbiguous: OnAmbiguous.nullable().default(null),
+    /** Digest of what it is done with, when that matters. */
+    input: textUpTo(limit.EFFECT_NAME_CHARS).nullable().default(null),
+  }),
+  closed({ type: z.literal("done"), value: z.json() }),
+  closed({ type: z.literal("failed"), error: textUpTo(limit.REASON_CHARS) }),
+]);
+export type HostRequest = z.infer<typeof HostRequest>;
+
+/** What it is answered. */
+export type HostAnswer =
+  /** It is yours: do it, with this key for the other side, and tell how it ended. */
+  | { readonly type: "perform"; readonly key: string }
+  /** On the disk: how it ended, now or before. */
+  | {
+      readonly type: "ended";
+      readonly status: "done" | "skipped" | "failed";
+      readonly value: unknown;
+      readonly replayed: boolean;
+    }
+  | {
+      readonly type: "error";
+      readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+    };

@@ -1,0 +1,119 @@
+import { connect, type Socket } from "node:net";
+import { HOST_SOCKET, HOST_TOKEN, type HostAnswer, type HostRequest } from "../core/effect-wire.js";
+import type { EffectClass, OnAmbiguous, Risk } from "../core/effects.js";
+import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
+import { readLines } from "./lines.js";
+
+export type HostedEffect = {
+  /** Of the business: once in the whole ledger, whatever run asks. */
+  readonly key: string;
+  readonly name: string;
+  readonly class: EffectClass;
+  readonly risk?: Risk;
+  readonly onAmbiguous?: OnAmbiguous;
+};
+
+/** How an effect ended, as far as whoever did it can say. */
+export type Performed =
+  | { readonly status: "done"; readonly value: unknown }
+  | { readonly status: "failed"; readonly error: string }
+  /** Nobody knows whether it happened; what it says of itself (`onAmbiguous`) decides. */
+  | { readonly status: "lost" };
+
+export type HostedEnd = {
+  readonly status: "done" | "skipped" | "failed" | "lost";
+  readonly value: unknown;
+  /** It had happened before, and nothing was done now. */
+  readonly replayed: boolean;
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * For programs that work on a step: does an effect once, through the host that the environment names. Rejects with
+ * `host_unreachable` where there is none, before anything is done.
+ */
+export const hostedEffect = async (
+  said: HostedEffect,
+  perform: (given: { readonly key: string }) => Promise<Performed>,
+  env: Environment = process.env,
+): Promise<HostedEnd> => {
+  const { socketFile, token } = addressIn(env);
+  const line = openLine(await connected(socketFile));
+  try {
+    const begun = await line.ask({
+      type: "begin",
+      token,
+      risk: "none",
+      onAmbiguous: null,
+      input: null,
+      ...said,
+    });
+    if (begun.type === "ended") return begun;
+    const end = await perform({ key: begun.key });
+    if (end.status === "lost") return { status: "lost", value: null, replayed: false };
+    const ended = await line.ask(
+      end.status === "done"
+        ? { type: "done", value: end.value as null }
+        : { type: "failed", error: end.error },
+    );
+    if (ended.type === "ended") return ended;
+    throw gone();
+  } finally {
+    line.close();
+  }
+};
+
+const addressIn = (env: Environment): { readonly socketFile: string; readonly token: string } => {
+  const [socketFile, token] = [env[HOST_SOCKET], env[HOST_TOKEN]];
+  if (socketFile !== undefined && token !== undefined) return { socketFile, token };
+  throw unreachable("Nothing here works on a step of RunLedger.");
+};
+
+const unreachable = (because: string): LedgerError =>
+  new LedgerError("host_unreachable", `${because} The effect was not done.`, {
+    hint: `An agent that RunLedger started has ${HOST_SOCKET} and ${HOST_TOKEN}; pass both on.`,
+  });
+
+const connected = (path: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", ({ message }) => reject(unreachable(`The host does not answer (${message}).`)));
+  });
+
+type Begun = Exclude<HostAnswer, { type: "error" }>;
+type Line = { ask(request: HostRequest): Promise<Begun>; close(): void };
+
+const openLine = (socket: Socket): Line => {
+  let heard = (_line: string): void => undefined;
+  let lost = (): void => undefined;
+  socket.on("error", () => socket.destroy());
+  socket.once("close", () => lost());
+  readLines(socket, (line) => heard(line));
+  return {
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        lost = () => reject(gone());
+        heard = (line) => {
+          const answer = JSON.parse(line) as HostAnswer;
+          if (answer.type === "error") reject(errorOf(answer.error));
+          else resolve(answer);
+        };
+        if (socket.destroyed) lost();
+        else socket.write(`${JSON.stringify(request)}\n`);
+      }),
+    close: () => socket.destroy(),
+  };
+};
+
+const gone = (): LedgerError =>
+  new LedgerError("host_unreachable", "The host hung up before the effect was recorded.", {
+    hint: "The worker was lost or does not want this attempt any more: end, and the next life goes on.",
+  });
+
+/** A host of another version may know more codes. */
+const errorOf = ({ code, message, hint }: Extract<HostAnswer, { type: "error" }>["error"]): LedgerError =>
+  new LedgerError(isCode(code) ? code : "host_unreachable", message, hint === undefined ? {} : { hint });
+
+const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorKinds, code);

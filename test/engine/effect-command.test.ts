@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sample, stepBy } from "../helpers/bench.js";
+import { buildPackage } from "../helpers/built.js";
+import { eventually, untilFile } from "../helpers/driving.js";
+
+let built: ReturnType<typeof buildPackage>;
+beforeAll(() => {
+  built = buildPackage();
+});
+afterAll(() => built.remove());
+
+/** A project whose agent is this shell script, and the command line in it as users have it. */
+const projectOf = async (agent: string) => {
+  const shop = await sample({
+    "runledger.yaml": "agents:\n  coder: { kind: command, run: [./agent.sh], env: [PLACE] }\n",
+    "agent.sh": `#!/bin/sh\n${agent}\n`,
+    "plan.json": JSON.stringify({ goal: "ship it", steps: [stepBy("a", "true", { max_retries: 0 })] }),
+  });
+  const place = (name: string): string => join(shop.place, name);
+  const began: ChildProcess[] = [];
+  const start = (...args: string[]): ChildProcess => {
+    const env = { ...shop.env, PLACE: shop.place };
+    const child = spawn(process.execPath, [built.bin, ...args], {
+      cwd: shop.repo,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    began.push(child);
+    return child;
+  };
+  const type = async (...args: string[]): Promise<{ code: number | null; out: string }> => {
+    const child = start(...args);
+    let out = "";
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (out += chunk));
+    const [code] = await once(child, "close");
+    return { code, out };
+  };
+  const linesIn = (name: string): string[] =>
+    existsSync(place(name)) ? readFileSync(place(name), "utf8").split("\n").filter(Boolean) : [];
+  return { place, start, type, linesIn };
+};
+
+const CHARGE = "--key order-1 --risk money -- sh -c";
+
+describe("runledger effect", () => {
+  it("runs a command once for its key; later calls print what it printed and do nothing", async () => {
+    const { type, linesIn } = await projectOf(`
+      for time in 1 2; do
+        runledger effect ${CHARGE} 'echo $RUNLEDGER_EFFECT_KEY >> $PLACE/charged; echo receipt 7' >> $PLACE/said || exit 9
+      done`);
+    expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
+    expect(linesIn("charged")).toEqual(["order-1"]);
+    expect(linesIn("said")).toEqual(["receipt 7", "receipt 7"]);
+  });
+
+  it("ends as its command ends, and one that failed may be tried again", async () => {
+    const { type, linesIn } = await projectOf(`
+      tell() { echo "$1 $?" >> $PLACE/said; }
+      runledger effect --key k -- sh -c 'exit 7'; tell failed
+      runledger effect --key k -- sh -c 'exit 0'; tell done
+      runledger effect --key l -- no-such-program; tell missing
+      runledger effect --key m --class idempotent -- sh -c 'kill -9 $$'; tell killed
+      runledger effect --key m --class idempotent --json -- sh -c 'echo again' >> $PLACE/said
+      RUNLEDGER_HOST= runledger effect --key n -- touch $PLACE/never 2>> $PLACE/said; tell away`);
+    expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
+    expect(linesIn("said")).toEqual([
+      ...["failed 7", "done 0", "missing 127", "killed 137"],
+      '{"schemaVersion":1,"key":"m","status":"done","replayed":false,"exitCode":0,"stdout":"again\\n","truncated":false}',
+      expect.stringContaining("error [host_unreachable]: The host does not answer"),
+      expect.stringContaining("hint:"),
+      "away 1",
+    ]);
+    expect(linesIn("never")).toEqual([]);
+  });
+
+  it("asks a person when the orchestrator was killed while its command ran, and is not run again without a word", async () => {
+    const { start, type, place, linesIn } = await projectOf(
+      `runledger effect ${CHARGE} 'echo charged >> $PLACE/charged; ${untilFile("$PLACE/go")}; echo receipt' > $PLACE/said`,
+    );
+    const orchestrator = start("run", "plan.json");
+    await eventually("it charges", () => linesIn("charged").length > 0);
+    orchestrator.kill("SIGKILL");
+    await once(orchestrator, "close");
+    expect(await type("resume", "last")).toMatchObject({ code: 3, out: expect.stringContaining("effect") });
+    expect(linesIn("charged")).toEqual(["charged"]);
+    writeFileSync(place("go"), "");
+    expect((await type("resume", "last")).code).toBe(3);
+    expect(linesIn("charged")).toEqual(["charged"]);
+  });
+
+  it("goes on where it was when the orchestrator was killed after it", async () => {
+    const { start, type, place, linesIn } = await projectOf(
+      `runledger effect ${CHARGE} 'echo charged >> $PLACE/charged; echo receipt' > $PLACE/said
+       touch $PLACE/after; ${untilFile("$PLACE/go")}`,
+    );
+    const orchestrator = start("run", "plan.json");
+    await eventually("it has charged", () => existsSync(place("after")));
+    orchestrator.kill("SIGKILL");
+    await once(orchestrator, "close");
+    writeFileSync(place("said"), "");
+    writeFileSync(place("go"), "");
+    expect(await type("resume", "last")).toMatchObject({ code: 0 });
+    expect([linesIn("charged"), linesIn("said")]).toEqual([["charged"], ["receipt"]]);
+  });
+});

@@ -1,0 +1,206 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPackage } from "../helpers/built.js";
+import type { Boundary } from "../helpers/kills.js";
+import { makeSample, type Sample } from "../helpers/project.js";
+import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+
+/** What an agent does, one effect after the other or all at once, with business keys or without. */
+type Scenario = { readonly effects: readonly Effect[]; readonly together: boolean; readonly key: boolean };
+type Effect = { readonly name: string; readonly class: string; readonly onAmbiguous?: string };
+/** When the worker is killed: at one of its writes, or by the other side before or after it has counted the call. */
+type Kill =
+  | { readonly by: "itself"; readonly at: number; readonly how: "before" | "within" }
+  | { readonly by: "server"; readonly name: string; readonly when: "not counted" | "counted" };
+type Case = { readonly scenario: Scenario; readonly kill: Kill };
+
+const NAMES = ["one", "two", "three"];
+const kinds: readonly Omit<Effect, "name">[] = [
+  { class: "pure" },
+  { class: "idempotent" },
+  ...["rerun", "skip", "fail"].map((onAmbiguous) => ({ class: "guarded", onAmbiguous })),
+];
+const scenarios: readonly Scenario[] = kinds.flatMap((kind) =>
+  [false, true].flatMap((together) =>
+    [false, true].map((key) => ({ effects: NAMES.map((name) => ({ name, ...kind })), together, key })),
+  ),
+);
+
+const helper = (name: string): string => fileURLToPath(new URL(`../helpers/${name}`, import.meta.url));
+let built: ReturnType<typeof buildPackage>;
+let shop: Sample;
+beforeAll(async () => {
+  built = buildPackage();
+  shop = await makeSample({ "runledger.yaml": "runLedger: { workspaceIsolation: false }\n" });
+});
+afterAll(async () => {
+  await shop.dispose();
+  built.remove();
+});
+
+/** Counts calls by name, and the keys they came with; answers each with a receipt. */
+const countingServer = async (kill: Kill | undefined, victim: () => number) => {
+  const calls: Record<string, string[]> = {};
+  let isStruck = false;
+  const strike = (name: string, when: "not counted" | "counted"): boolean => {
+    if (isStruck || kill?.by !== "server" || kill.name !== name || kill.when !== when) return false;
+    isStruck = true;
+    process.kill(victim(), "SIGKILL");
+    return true;
+  };
+  const server = createServer((request: IncomingMessage, response) => {
+    const name = request.url?.slice(1) ?? "";
+    const known = calls[name] ?? [];
+    calls[name] = known;
+    if (request.method === "GET") return void response.end(JSON.stringify({ calls: known.length }));
+    if (strike(name, "not counted")) return void response.destroy();
+    known.push(String(request.headers["idempotency-key"]));
+    if (strike(name, "counted")) return void response.destroy();
+    response.end(JSON.stringify({ receipt: `${name} ${known.length}` }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    calls,
+    address: `http://127.0.0.1:${port}`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+type Told = { readonly type: string; readonly payload: Readonly<Record<string, unknown>> };
+type Lived = { readonly status: string; readonly told: readonly Told[] };
+type Result = {
+  readonly calls: Readonly<Record<string, readonly string[]>>;
+  readonly lived: Lived;
+  readonly wasKilled: boolean;
+};
+
+/** One worker is killed, the next one goes on to the end. */
+const endure = async (scenario: Scenario, kill?: Kill, trace?: string): Promise<Result> => {
+  const place = await mkdtemp(join(tmpdir(), "runledger-trial-"));
+  let pid = 0;
+  const server = await countingServer(kill, () => pid);
+  const env = { ...shop.env, RUNLEDGER_HOME: join(place, "data"), XDG_STATE_HOME: join(place, "state") };
+  const live = async (boundaries?: object) => {
+    const watched = boundaries === undefined ? [] : ["--import", helper("boundaries.mjs")];
+    const argv = [built.library, join(place, "repo"), JSON.stringify(scenario), server.address];
+    const child = spawn(process.execPath, [...watched, helper("effect-worker.mjs"), ...argv], {
+      env: { ...env, ...(boundaries === undefined ? {} : { TEST_BOUNDARIES: JSON.stringify(boundaries) }) },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 90_000,
+      killSignal: "SIGTERM",
+    });
+    pid = child.pid ?? 0;
+    let said = "";
+    let wrong = "";
+    child.stdout.on("data", (chunk) => (said += chunk));
+    child.stderr.on("data", (chunk) => (wrong += chunk));
+    const [code, signal] = await once(child, "close");
+    return { code, signal, said, wrong };
+  };
+  try {
+    await cp(shop.repo, join(place, "repo"), { recursive: true });
+    const mark = join(place, "mark");
+    const boundaries = kill?.by === "itself" ? { phase: PHASE, act: ACT, ...kill, mark } : undefined;
+    const first = await live(trace === undefined ? boundaries : { trace });
+    const wasKilled = first.signal === "SIGKILL";
+    const last = wasKilled ? await live() : first;
+    if (last.code !== 0) throw new Error(`who went on ended by ${last.code ?? last.signal}: ${last.wrong}`);
+    return { calls: server.calls, lived: JSON.parse(last.said) as Lived, wasKilled };
+  } finally {
+    await server.close();
+    await rm(place, { recursive: true, force: true });
+  }
+};
+
+/** The part of a run in which its agent is at work, and what of it changes the journal. */
+const [PHASE, ACT] = ["step started", "sql"];
+
+const killsOf = async (scenario: Scenario): Promise<readonly Kill[]> => {
+  const folder = await mkdtemp(join(tmpdir(), "runledger-trace-"));
+  const trace = join(folder, "trace");
+  await endure(scenario, undefined, trace);
+  const boundaries = readFileSync(trace, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Boundary);
+  await rm(folder, { recursive: true });
+  const writes = boundaries.filter(({ act, phase }) => phase === PHASE && act.startsWith(ACT));
+  return [
+    ...writes.flatMap((_, index) =>
+      (["before", "within"] as const).map((how) => ({ by: "itself", at: index + 1, how }) as const),
+    ),
+    ...NAMES.flatMap((name) =>
+      (["not counted", "counted"] as const).map((when) => ({ by: "server", name, when }) as const),
+    ),
+  ];
+};
+
+/** What is not as it was promised. */
+const faultsOf = ({ scenario, kill }: Case, { calls, lived }: Result): string[] => {
+  const receipts = JSON.parse(
+    String(lived.told.find(({ type }) => type === "step_result_proposed")?.payload.result ?? "[]"),
+  ) as ({ receipt: string } | null)[];
+  const faults = lived.status === "run_completed" ? [] : [`it ended with ${lived.status}`];
+  for (const [index, effect] of scenario.effects.entries()) {
+    const keys = calls[effect.name] ?? [];
+    const blame = (fault: string): void =>
+      void faults.push(`${effect.name}: ${fault} (${keys.length} calls)`);
+    if (new Set(keys).size > 1) blame("it came with several keys");
+    const receipt = receipts[index]?.receipt;
+    if (receipt !== undefined && receipt !== `${effect.name} ${keys.length}` && effect.onAmbiguous !== "skip")
+      blame(`its receipt is ${receipt}`);
+    const mayBeAgain = effect.class !== "guarded" || effect.onAmbiguous === "rerun";
+    if (keys.length > (mayBeAgain ? 2 : 1)) blame("it happened again");
+    // Skipped without a word is what this one asked for.
+    if (keys.length === 0 && effect.onAmbiguous !== "skip") blame("it never happened");
+    const isInDoubt = kill.by === "server" && kill.name === effect.name;
+    if (keys.length === 0 && kill.by === "server" && !isInDoubt)
+      blame("it never happened, and nobody was killed there");
+  }
+  return faults.map(
+    (fault) => `${JSON.stringify({ ...scenario, effects: scenario.effects[0], kill })}: ${fault}`,
+  );
+};
+
+/** So many at a time: a worker waits for disks as often as it computes. */
+const LANES = 3;
+
+describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () => {
+  it(
+    "at every write and on both sides of every call: each happens once for its key, or it is asked about",
+    async () => {
+      const cases: Case[] = [];
+      for (const scenario of sliceOf(scenarios, sweepSize(scenarios.length, 6)))
+        for (const kill of await killsOf(scenario)) cases.push({ scenario, kill });
+      const struck = sliceOf(cases, sweepSize(cases.length, 24));
+      const faults: string[] = [];
+      let kills = 0;
+      const waiting = [...struck];
+      const lane = async (): Promise<void> => {
+        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+          const result = await endure(one.scenario, one.kill);
+          kills += result.wasKilled ? 1 : 0;
+          faults.push(...faultsOf(one, result));
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+      console.log(`effects: ${struck.length} cases, ${kills} kills`);
+      expect(faults).toEqual([]);
+      expect(kills).toBeGreaterThan(struck.length / 2);
+      if (wholeSweeps) expect(struck.length).toBeGreaterThanOrEqual(600);
+    },
+    SWEEP_MS,
+  );
+});
