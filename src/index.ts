@@ -8,6 +8,7 @@ export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effe
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
+export { openWaits } from "./core/next.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -31,12 +32,19 @@ export {
 } from "./core/run.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
+export { promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
-export type { EffectContext, EffectGiven, EffectOptions } from "./engine/effects/context.js";
+export type {
+  EffectContext,
+  EffectGiven,
+  EffectOptions,
+  PromiseGiven,
+  PromiseOptions,
+} from "./engine/effects/context.js";
 export {
   type EffectQuery,
   type EffectStatus,
@@ -48,6 +56,7 @@ export type { Finding } from "./engine/findings.js";
 export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";

@@ -23,11 +23,13 @@ import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
+import { createPromises, type Promises } from "./engine/promises.js";
 import { openTidying } from "./engine/tidying.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -49,6 +51,7 @@ import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
+import { openSecretKey } from "./stores/secret-key.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
@@ -60,10 +63,12 @@ export type OpenOptions = {
   readonly agents?: Readonly<Record<string, AgentFunction>>;
   /** Names of agents that work through their tools alone: nobody is started for their steps. */
   readonly toolAgents?: readonly string[];
+  /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
+  readonly now?: () => string;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping, EffectFaces {
+export interface RunLedger extends Keeping, EffectFaces, Promises {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -119,14 +124,13 @@ const executor = () => import("./engine/executor.js");
 const SETTLE_MS = 600_000;
 
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
-  const env = options.env ?? process.env;
+  const { env = process.env, now = machineClock, agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
   const redactor = redactorFor(settings, env);
   const store = await openStore(dataDir);
   const places = await openPlaces(join(dataDir, "places"));
-  const functions = options.agents ?? {};
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
@@ -138,6 +142,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
+  const tokenOf = tokensOf(openSecretKey(join(dataDir, "ledger.key")));
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
     commands: settings.agents,
@@ -162,6 +167,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         pev,
         engine,
         agents,
+        tokenOf,
         ...drivingAs(settings),
       },
       runId,
@@ -183,6 +189,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
     ...looking(ledger, logFolder),
     ...effectFaces(ledger),
+    ...createPromises(ledger, tokenOf),
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
@@ -284,7 +291,7 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const now = (): string => new Date().toISOString();
+const machineClock = (): string => new Date().toISOString();
 
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
 const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({

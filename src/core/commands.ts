@@ -1,10 +1,11 @@
 import * as z from "zod";
-import { EffectCall, EffectDecision, EffectOutcome, EffectValue } from "./effects.js";
+import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
 import { Verdict } from "./verdict.js";
+import { WaitCall } from "./waits.js";
 import { closed } from "./wire.js";
 
 /** Who asks, proved by a credential that the ledger issued. A name alone proves nothing. */
@@ -88,6 +89,7 @@ export const Command = z.discriminatedUnion("type", [
         z.discriminatedUnion("kind", [
           closed({ kind: z.literal("intended"), call: EffectCall }),
           closed({ kind: z.literal("settled"), call: EffectCall, outcome: EffectOutcome }),
+          closed({ kind: z.literal("waiting"), wait: WaitCall }),
         ]),
       )
       .min(1)
@@ -104,6 +106,23 @@ export const Command = z.discriminatedUnion("type", [
     /** What it answered, of one that is called done. */
     value: EffectValue.optional(),
     reason,
+  }),
+  /** The attempt's agent has nothing to do but wait for these, and has left. */
+  closed({
+    type: z.literal("suspend_step"),
+    stepId,
+    candidate,
+    attempt: z.int(),
+    positions: z.array(z.int().min(0)).min(1).max(limit.EFFECTS_PER_ATTEMPT),
+  }),
+  /** Those of the run that are due by now. */
+  closed({ type: z.literal("fire_timers") }),
+  closed({
+    type: z.literal("resolve_promise"),
+    promise: z.string().min(1).max(limit.PROMISE_ID_CHARS),
+    /** Whoever was given it may answer; a name alone proves nothing. */
+    token: z.string().min(1).max(limit.PROMISE_TOKEN_CHARS),
+    outcome: PromiseOutcome,
   }),
   closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),
   closed({

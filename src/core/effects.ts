@@ -2,6 +2,7 @@ import * as z from "zod";
 import { digestOf } from "./canonical.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
+import type { Fingerprint, Wait } from "./waits.js";
 
 /** What doing it twice would mean: nothing; nothing, because the other side knows the key; or harm (seed 003). */
 export const EffectClass = z.enum(["pure", "idempotent", "guarded"]);
@@ -46,8 +47,17 @@ export type EffectValue = z.infer<typeof EffectValue>;
 export const EffectOrigin = z.strictObject({ runId: z.string(), seq: z.int().min(1) });
 export type EffectOrigin = z.infer<typeof EffectOrigin>;
 
+const Done = z.strictObject({ kind: z.literal("done"), value: EffectValue });
+
+/** How a promise was resolved from outside. */
+export const PromiseOutcome = z.discriminatedUnion("kind", [
+  Done,
+  z.strictObject({ kind: z.literal("failed"), error: z.string() }),
+]);
+export type PromiseOutcome = z.infer<typeof PromiseOutcome>;
+
 export const EffectOutcome = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("done"), value: EffectValue }),
+  Done,
   /** `happened`: it was done, and only its result could not be kept; then its business key is not given back. */
   z.strictObject({ kind: z.literal("failed"), error: z.string(), happened: z.boolean() }),
   /** Whether it happened is not known, and it is done without. */
@@ -72,9 +82,12 @@ export type Effects = {
   /** First event that is about them; null before it. */
   readonly firstSeq: number | null;
   readonly open: readonly OpenEffect[];
+  readonly waits: readonly Wait[];
+  /** Nobody works on it: it goes on when one of its waits is over. */
+  readonly suspended: boolean;
 };
 
-export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [] };
+export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [], waits: [], suspended: false };
 
 /** Of the business keys of all runs; no run and no session can be called so. */
 export const EFFECT_SCOPE = "effect:";
@@ -106,6 +119,30 @@ export const effectDecided = (effects: Effects, position: number, decision: Effe
   open: effects.open.map((one) => (one.call.position === position ? { ...one, decision } : one)),
 });
 
+export const waitBegun = (effects: Effects, wait: Wait, seq: number): Effects => ({
+  ...counted(effects, true, seq),
+  waits: [...effects.waits, wait],
+});
+
+/** Whatever else it waits for, somebody looks whether it can go on. */
+export const timerFired = (effects: Effects, position: number): Effects => ({
+  ...effects,
+  waits: effects.waits.filter((one) => one.position !== position),
+  suspended: false,
+});
+
+export const promiseResolved = (
+  effects: Effects,
+  position: number,
+  resolved: { readonly seq: number; readonly outcome: string },
+): Effects => ({
+  ...effects,
+  waits: effects.waits.map((one) =>
+    one.kind === "promise" && one.position === position ? { ...one, resolved } : one,
+  ),
+  suspended: false,
+});
+
 export const openEffect = ({ open }: Effects, position: number): OpenEffect | undefined =>
   open.find(({ call }) => call.position === position);
 
@@ -124,12 +161,12 @@ export const effectKey = (
 };
 
 /** Throws `replay_divergence` when a later life of the attempt makes another call than the one that was recorded. */
-export const requireSameCall = (recorded: EffectCall, came: EffectCall): void => {
+export const requireSameCall = (recorded: Fingerprint, came: Fingerprint): void => {
   const differing = (["name", "class", "key", "input"] as const).filter(
     (part) => recorded[part] !== came[part],
   );
   if (differing.length === 0) return;
-  const said = (call: EffectCall): string => `"${call.name}" (${call.class})`;
+  const said = (call: Fingerprint): string => `"${call.name}" (${call.class})`;
   throw new LedgerError(
     "replay_divergence",
     `Effect ${came.position} was ${said(recorded)} before and is ${said(came)} now; they differ in ${differing.join(", ")}.`,

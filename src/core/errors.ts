@@ -37,6 +37,8 @@ export const errorKinds = {
   effect_key_used: "refused",
   effect_not_open: "refused",
   replay_divergence: "refused",
+  promise_refused: "refused",
+  promise_resolved: "refused",
   // not there
   run_not_found: "not_found",
   step_not_found: "not_found",
@@ -44,6 +46,7 @@ export const errorKinds = {
   candidate_not_found: "not_found",
   criterion_not_found: "not_found",
   effect_not_found: "not_found",
+  promise_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
   drift_not_found: "not_found",

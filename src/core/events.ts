@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EffectCall, EffectDecision, EffectOutcome } from "./effects.js";
+import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
@@ -164,6 +164,38 @@ export const EventBody = z.discriminatedUnion("type", [
       reason: z.string(),
     }),
   ),
+  /** Due at a moment that nothing changes any more. */
+  attemptEvent(
+    "timer_armed",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      name: z.string(),
+      ms: z.int().min(0),
+      dueAt: z.string(),
+    }),
+  ),
+  attemptEvent("timer_fired", z.strictObject({ stepId, candidate, position: z.int().min(0) })),
+  /** Somebody outside resolves it, once, with the token of this hash. */
+  attemptEvent(
+    "promise_created",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      name: z.string(),
+      tokenHash: z.string(),
+      /** The run that the token is bound to; a fork takes it over with the promise. */
+      madeIn: z.string(),
+    }),
+  ),
+  attemptEvent(
+    "promise_resolved",
+    z.strictObject({ stepId, candidate, position: z.int().min(0), outcome: PromiseOutcome }),
+  ),
+  /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
+  attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
   attemptEvent(
     "approval_received",
     z.strictObject({ stepId, decision: z.enum(["approve", "deny"]), reason: z.string() }),

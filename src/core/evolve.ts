@@ -1,4 +1,5 @@
-import { effectDecided, effectIntended, effectSettled, noEffects } from "./effects.js";
+import { type EffectEvent, effectsAfter } from "./effect-events.js";
+import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
@@ -81,6 +82,13 @@ const newCriterion = (spec: CriterionSpec): Criterion => ({
   state: { status: "unchecked", errors: 0 },
 });
 
+/** What becomes of the effects and waits of the step, or of one candidate's. */
+const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
+  withWorked(run, event.payload, event.at, (step) => ({
+    ...step,
+    effects: effectsAfter(event, step.effects),
+  }));
+
 const evolvers: Evolvers = {
   run_created: (run) => run,
   plan_attached: (run, { payload }) => ({
@@ -113,21 +121,14 @@ const evolvers: Evolvers = {
         lastError: null,
       },
     })),
-  effect_intended: (run, { payload, at, seq }) =>
-    withWorked(run, payload, at, (step) => ({
-      ...step,
-      effects: effectIntended(step.effects, payload.call, { at, seq }),
-    })),
-  effect_settled: (run, { payload, at, seq }) =>
-    withWorked(run, payload, at, (step) => ({
-      ...step,
-      effects: effectSettled(step.effects, payload.position, seq),
-    })),
-  effect_decided: (run, { payload, at }) =>
-    withWorked(run, payload, at, (step) => ({
-      ...step,
-      effects: effectDecided(step.effects, payload.position, payload.decision),
-    })),
+  effect_intended: ofEffects,
+  effect_settled: ofEffects,
+  effect_decided: ofEffects,
+  timer_armed: ofEffects,
+  timer_fired: ofEffects,
+  promise_created: ofEffects,
+  promise_resolved: ofEffects,
+  step_suspended: ofEffects,
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"

@@ -59,6 +59,13 @@ export const EFFECT_ENTRIES = 1_000;
 /** Names are shown in lists; business keys are compared and stored. */
 export const EFFECT_NAME_CHARS = 200;
 export const EFFECT_KEY_CHARS = 500;
+/** Ten years: what is due later is no wait of a run. */
+export const SLEEP_MAX_MS = 315_360_000_000;
+/** Each stands in every snapshot of its run until its attempt ends. */
+export const PROMISES_PER_ATTEMPT = 1_000;
+/** A step's id and three numbers; 32 bytes in hex. */
+export const PROMISE_ID_CHARS = 120;
+export const PROMISE_TOKEN_CHARS = 64;
 /** A result as JSON; what is larger belongs into a file of the workspace. */
 export const EFFECT_VALUE_BYTES = 1_048_576;
 /** Longer results are blobs: events are read whole when a run is folded. */

@@ -9,6 +9,7 @@ import {
   type Step,
   type WorkedStep,
 } from "./run.js";
+import { isOver, type Wait } from "./waits.js";
 
 /** What is to be done for a run now. `engine/executor.ts` performs each and submits what came of it. */
 export type Action =
@@ -80,7 +81,27 @@ const proposedAt = ({ state }: Step): number => (state.status === "verify_pendin
 // An errored verdict is first tried again; only then it asks.
 const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && dueProposals(step).length === 0;
 
-const workable = (run: Run): readonly WorkedStep[] => {
+/** When the first of a run's timers is due; null when it waits for none. */
+export const nextWake = (run: Run): string | null => {
+  if (run.state.status !== "running" || run.source !== null) return null;
+  const due = openWaits(run).flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
+  return due.reduce<string | null>((first, at) => (first === null || at < first ? at : first), null);
+};
+
+/** What attempts that are under way wait for. */
+export const openWaits = (run: Run): readonly { readonly step: WorkedStep; readonly wait: Wait }[] =>
+  run.steps
+    .flatMap(workedSteps)
+    .filter(({ state }) => state.status === "in_progress")
+    .flatMap((step) => step.effects.waits.filter((wait) => !isOver(wait)).map((wait) => ({ step, wait })));
+
+const workable = (run: Run): readonly WorkedStep[] => dueToWork(run).filter((step) => !isSuspended(step));
+
+/** Its agent has left until something it waits for is over. */
+export const isSuspended = ({ state, effects }: WorkedStep): boolean =>
+  state.status === "in_progress" && effects.suspended;
+
+const dueToWork = (run: Run): readonly WorkedStep[] => {
   const open = run.steps.flatMap(atWork);
   const completed = completedIds(run);
   const ready = run.steps.filter((step) => isReady(step, completed)).flatMap(workedSteps);

@@ -1,14 +1,18 @@
 import { andMore } from "./and-more.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
-import { type Action, nextActions } from "./next.js";
-import { refusalWords } from "./race.js";
+import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
+import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
 import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
+import { promiseId } from "./waits.js";
 
 export type Waiting = {
-  /** nothing: it is done. work: it can go on by itself. person: somebody must answer. worker: nobody drives it. */
-  readonly for: "nothing" | "work" | "person" | "worker";
+  /**
+   * nothing: it is done. work: it can go on by itself. person: somebody must answer. time: nothing is to be done before a
+   * moment. worker: nobody drives it.
+   */
+  readonly for: "nothing" | "work" | "person" | "time" | "worker";
   /** One sentence. */
   readonly sentence: string;
   /** What to type, when something must be typed. */
@@ -169,13 +173,43 @@ const blockedWhy = (run: Run): Waiting => {
       `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
-  return { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
+  return suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
 };
+
+// Whoever may answer is somebody outside; what comes by itself is only told beside it.
+const suspendedWhy = (run: Run): Waiting | undefined => {
+  const waits = openWaits(run);
+  const asked = waits.flatMap(({ step, wait }) => (wait.kind === "promise" ? [{ step, wait }] : []));
+  const [first] = asked;
+  const wake = nextWake(run);
+  const until = wake === null ? "" : untilWords(wake);
+  if (first !== undefined) {
+    const { spec, attempt, candidate } = first.step;
+    const id = promiseId({ stepId: spec.id, attempt, candidate, position: first.wait.position });
+    const names = asked.slice(0, NAMES_SHOWN).map(({ wait }) => `"${wait.name}"`);
+    return person(
+      `It waits for ${andMore(names, asked.length)}, which somebody outside resolves${until === "" ? "" : `, or ${until}`}.`,
+      `runledger promise resolve ${run.runId} ${id} --value JSON --token TOKEN`,
+      spec.id,
+    );
+  }
+  if (wake === null) return undefined;
+  const stepId = waits.find(({ wait }) => wait.kind === "timer" && wait.dueAt === wake)?.step.spec.id ?? null;
+  const sentence = `It waits ${until}; nobody is at work until then.`;
+  return { for: "time", sentence, hint: `A worker goes on with it: runledger worker`, stepId };
+};
+
+const untilWords = (at: string): string => `until ${at.replace("T", " ")}`;
 
 /** A person is asked also while others are still at work. */
 export const questionIn = (run: Run): string | null => {
+  if (run.state.status !== "running" || run.source !== null) return null;
   const waiting = run.steps.find(awaitsApproval);
-  return run.state.status === "running" && waiting !== undefined ? waitsForApproval(waiting) : null;
+  if (waiting !== undefined) return waitsForApproval(waiting);
+  const promised = openWaits(run).find(({ wait }) => wait.kind === "promise");
+  return promised === undefined
+    ? null
+    : `Step "${promised.step.spec.id}" waits for "${promised.wait.name}" from outside.`;
 };
 
 const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;
@@ -186,7 +220,8 @@ const proposalOf = ({ state }: Step): string =>
 
 const workSentence = (run: Run): string => {
   const parts = [
-    ["agents work on", run.steps.filter(({ state }) => state.status === "in_progress")],
+    ["agents work on", run.steps.filter((step) => isWorkedOn(step))],
+    ["waiting:", run.steps.filter((step) => workedSteps(step).some(isSuspended))],
     ["candidates race for", run.steps.filter(({ state }) => state.status === "racing")],
     ["being verified:", run.steps.filter((step) => isJudged(step))],
     ["waiting for approval:", run.steps.filter(awaitsApproval)],
@@ -202,6 +237,8 @@ const workSentence = (run: Run): string => {
   const done = run.steps.filter(({ state }) => state.status === "completed").length;
   return `It is at work: ${done} of ${run.steps.length} steps are completed.`;
 };
+
+const isWorkedOn = (step: Step): boolean => step.state.status === "in_progress" && !isSuspended(step);
 
 const isJudged = (step: Step): boolean => step.state.status === "verify_pending" && !awaitsApproval(step);
 

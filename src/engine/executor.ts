@@ -1,5 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import { type Action, nextActions } from "../core/next.js";
+import { type Action, nextActions, nextWake } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
@@ -120,7 +120,7 @@ const circle = async (driving: Driving): Promise<Driven> => {
   for (;;) {
     // Made before the look, so that what happens during it is not slept through.
     watch.wake = new AbortController();
-    const run = await ledger.load(runId);
+    const run = await afterTimers(driving);
     if (stopping.aborted || failures.length > 0 || isTerminal(run)) await landAll(flights);
     if (lease.lost.aborted || failures.some((error) => isLedgerError(error, "lease_lost")))
       return { run, end: "lease_lost" };
@@ -131,9 +131,28 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await ledger.changed(runId, run.seq, LOOK_MS, watch.wake.signal);
+    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal);
   }
 };
+
+/** The run as of now, with what is due by now fired. */
+const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promise<Run> => {
+  const { ledger, engine } = options;
+  const run = await ledger.load(runId);
+  if (stopping.aborted || msToWake(ledger, run) > 0) return run;
+  const { epoch } = lease;
+  const fired = await unlessOvertaken(ledger, run, () =>
+    ledger.submit(runId, { type: "fire_timers" }, engine, { epoch }),
+  );
+  return fired?.run ?? ledger.load(runId);
+};
+
+const msToWake = (ledger: Ledger, run: Run): number => {
+  const wake = nextWake(run);
+  return wake === null ? Number.POSITIVE_INFINITY : Date.parse(wake) - Date.parse(ledger.now());
+};
+
+const lookMs = (ledger: Ledger, run: Run): number => Math.max(1, Math.min(LOOK_MS, msToWake(ledger, run)));
 
 const keyOf = (action: Action): string =>
   action.kind === "verify_criterion"

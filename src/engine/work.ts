@@ -6,6 +6,7 @@ import { named, workedStep } from "../core/race.js";
 import { type Feedback, findStep, type Run, type WorkedStep } from "../core/run.js";
 import { forAgents } from "../core/verdict.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
@@ -21,6 +22,7 @@ export type WorkOptions = {
   readonly agentTimeoutMs: (agent: string) => number;
   /** What becomes of a paid effect that a crash left open, where its agent does not say it. */
   readonly paidAmbiguous: PaidAmbiguous;
+  readonly tokenOf: TokenOf;
 };
 
 // One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
@@ -41,9 +43,12 @@ export const work = async (
     unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
   const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
-    const effects = await effectsOf(options, run, step, holding);
-    const outcome = await askAgent(options, run, step, { workspace, effects, signal });
-    const { waits } = await effects.close({ isStopped: outcome.kind === "stopped" });
+    const leaving = new AbortController();
+    const effects = await effectsOf(options, run, step, holding, () => leaving.abort());
+    const untilEither = AbortSignal.any([signal, leaving.signal]);
+    const outcome = await askAgent(options, run, step, { workspace, effects, signal: untilEither });
+    const { waits, waitsFor } = await effects.close({ isStopped: outcome.kind === "stopped" });
+    if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
     if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
@@ -80,6 +85,14 @@ const interruption = (step: WorkedStep, reason: string, tail: string): Command =
   attempt: step.attempt,
   reason: reason.slice(0, limit.REASON_CHARS),
   tail: tail.slice(-limit.TAIL_BYTES),
+});
+
+const suspension = (step: WorkedStep, positions: readonly number[]): Command => ({
+  type: "suspend_step",
+  stepId: step.spec.id,
+  ...named(step),
+  attempt: step.attempt,
+  positions: [...positions],
 });
 
 const ownerOf = (ledger: Ledger, { runId, sessionKey }: Run, step: WorkedStep): Caller =>
@@ -184,10 +197,11 @@ type Given = {
 };
 
 const effectsOf = (
-  { ledger, engine, agentTimeoutMs, paidAmbiguous }: WorkOptions,
+  { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf }: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
+  leave: () => void,
 ): Promise<OpenedEffects> => {
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
   const say = async (command: Command): Promise<void> =>
@@ -199,6 +213,8 @@ const effectsOf = (
     paidAmbiguous,
     timeoutMs: timeLimit(step.spec, agentTimeoutMs),
     signal,
+    tokenOf,
+    leave,
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
   });

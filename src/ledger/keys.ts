@@ -27,6 +27,7 @@ export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed
   if (command.type !== "record_effects") return {};
   const freed: { scope: string; key: string }[] = [];
   for (const entry of command.entries) {
+    if (entry.kind === "waiting") continue;
     const { key } = entry.call;
     if (key === null) continue;
     if (entry.kind === "intended")

@@ -40,6 +40,8 @@ export type Arrived = {
 /** The durable record: every change goes through `submit`, every reader sees the fold of the journal. */
 export interface Ledger {
   readonly rules: Rules;
+  /** The clock that commands and their events are stamped with. */
+  now(): string;
   readonly store: Store;
   /** For the few who keep words beside the journal. */
   readonly redactor: Redactor;
@@ -144,6 +146,7 @@ export const openLedger = (options: {
 
   return {
     rules,
+    now,
     store,
     redactor,
     issue: credentials.issue,

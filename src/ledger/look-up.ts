@@ -1,4 +1,5 @@
 import { LedgerError } from "../core/errors.js";
+import { nextActions, nextWake } from "../core/next.js";
 import type { Run } from "../core/run.js";
 import { type Waiting, whyRun } from "../core/why.js";
 import type { ListQuery, Origin, RunRow } from "../stores/store.js";
@@ -46,7 +47,9 @@ export const findRun = async (ledger: Pick<Ledger, "list" | "store">, given: str
 // What a run waits for depends on whether somebody alive holds its lease, which the run itself cannot know.
 export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> => {
   const run = await ledger.load(runId);
-  const waiting = whyRun(run, await hasWorker(ledger, runId), ledger.rules.agents);
+  const isDriven = await hasWorker(ledger, runId);
+  const waiting =
+    isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules.agents) : overdue(runId);
   return {
     run,
     waiting,
@@ -57,10 +60,23 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
   };
 };
 
+const isOverdue = (ledger: Ledger, run: Run): boolean => {
+  const wake = nextActions(run).length === 0 ? nextWake(run) : null;
+  return wake !== null && Date.parse(wake) <= Date.parse(ledger.now());
+};
+
+const overdue = (runId: string): Waiting => ({
+  for: "worker",
+  sentence: "The time it waited for has come, and no worker drives it.",
+  hint: `runledger resume ${runId}`,
+  stepId: null,
+});
+
 export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readonly ListedRun[]> => {
   const listed: ListedRun[] = [];
   for (const row of await ledger.list(query)) {
-    const due = row.status === "running" && row.runnable;
+    const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
+    const due = row.status === "running" && (row.runnable || hasWoken);
     listed.push({ ...row, interrupted: due && !(await hasWorker(ledger, row.runId)) });
   }
   return listed;

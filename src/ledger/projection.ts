@@ -1,4 +1,4 @@
-import { nextActions } from "../core/next.js";
+import { nextActions, nextWake } from "../core/next.js";
 import type { Run } from "../core/run.js";
 import { questionIn, whyRun } from "../core/why.js";
 import type { RunProjection } from "../stores/store.js";
@@ -6,6 +6,7 @@ import type { RunProjection } from "../stores/store.js";
 /** What lists show of a run. */
 export const projectionOf = (run: Run): RunProjection => {
   const waiting = whyRun(run, true);
+  const wakeAt = nextWake(run);
   return {
     status: run.state.status,
     goal: run.goal,
@@ -14,5 +15,6 @@ export const projectionOf = (run: Run): RunProjection => {
     stepsCompleted: run.steps.filter(({ state }) => state.status === "completed").length,
     blocker: waiting.for === "person" ? waiting.sentence : questionIn(run),
     runnable: nextActions(run).length > 0,
+    wakeAt: wakeAt === null ? null : Date.parse(wakeAt),
   };
 };

@@ -6,7 +6,7 @@ import type { RunStatus } from "../core/run.js";
 import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -26,12 +26,16 @@ export const runs = sqliteTable(
     stepsCompleted: integer("steps_completed").notNull(),
     blocker: text("blocker"),
     runnable: integer("runnable", { mode: "boolean" }).notNull(),
+    /** Milliseconds since 1970 by the ledger's clock. */
+    wakeAt: integer("wake_at"),
   },
   (table) => [
     index("runs_by_status").on(table.status, table.created),
     index("runs_by_session").on(table.sessionKey, table.created),
     // A worker asks for these every tick; finished runs must not make that slower.
     index("runs_runnable").on(table.created).where(sql`runnable = 1`),
+    // Asked every tick as well; most runs wait for no timer.
+    index("runs_waking").on(table.wakeAt).where(sql`wake_at IS NOT NULL`),
   ],
 );
 

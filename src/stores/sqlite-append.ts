@@ -164,4 +164,7 @@ const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefi
 };
 
 const indexesStay = (next: RunProjection, head: Head): boolean =>
-  head.status === next.status && head.sessionKey === next.sessionKey && head.runnable === next.runnable;
+  head.status === next.status &&
+  head.sessionKey === next.sessionKey &&
+  head.runnable === next.runnable &&
+  head.wakeAt === next.wakeAt;

@@ -5,7 +5,9 @@ import {
   eq,
   getTableColumns,
   gt,
+  isNotNull,
   max,
+  min,
   not,
   type Placeholder,
   type SQL,
@@ -55,7 +57,7 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
       sqlite,
       db
         .update(runs)
-        .set(allSet(runs, ...FIXED, "status", "sessionKey", "runnable"))
+        .set(allSet(runs, ...FIXED, "status", "sessionKey", "runnable", "wakeAt"))
         .where(ofRun),
     ),
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
@@ -92,6 +94,7 @@ export type Head = {
   readonly status: RunProjection["status"];
   readonly sessionKey: string;
   readonly runnable: boolean;
+  readonly wakeAt: number | null;
 };
 
 /** What SQLite keeps of a row beside its text, in the table and in the index on run and seq. */
@@ -153,6 +156,12 @@ export const readStatements = (db: BetterSQLite3Database) =>
       db
         .select({ position: max(events.position) })
         .from(events)
+        .prepare(),
+    nextWake: () =>
+      db
+        .select({ at: min(runs.wakeAt) })
+        .from(runs)
+        .where(isNotNull(runs.wakeAt))
         .prepare(),
     run: () =>
       db
@@ -285,6 +294,7 @@ const headColumns = {
   status: runs.status,
   sessionKey: runs.sessionKey,
   runnable: runs.runnable,
+  wakeAt: runs.wakeAt,
 };
 
 type HeadValues = [
@@ -294,12 +304,13 @@ type HeadValues = [
   status: Head["status"],
   sessionKey: string,
   runnable: 0 | 1,
+  wakeAt: number | null,
 ];
 
 const headOf = (values: HeadValues | undefined): Head | undefined => {
   if (values === undefined) return undefined;
-  const [seq, hash, at, status, sessionKey, runnable] = values;
-  return { seq, hash, at, status, sessionKey, runnable: runnable === 1 };
+  const [seq, hash, at, status, sessionKey, runnable, wakeAt] = values;
+  return { seq, hash, at, status, sessionKey, runnable: runnable === 1, wakeAt };
 };
 
 const given = (name: string): Placeholder => sql.placeholder(name);

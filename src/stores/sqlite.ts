@@ -127,6 +127,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     position: async () => call(() => reads.position.get()?.position ?? 0),
     list: async (query) => call(() => listRuns(db, query, olderThan(reads, query))),
     count: async (query) => call(() => countRuns(db, query, olderThan(reads, query))),
+    nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     claim: async (request) => call(() => claim(reads, leases(), request)),

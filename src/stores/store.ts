@@ -29,6 +29,8 @@ export interface Store {
   list(query: ListQuery): Promise<readonly RunRow[]>;
   /** How many runs such a list has in all; after `afterRunId`, how many are left. */
   count(query: RunQuery): Promise<number>;
+  /** When the first timer of all runs is due, in milliseconds since 1970; null when there is none. */
+  nextWake(): Promise<number | null>;
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
@@ -167,6 +169,8 @@ export type RunProjection = {
   readonly blocker: string | null;
   /** Something can be done for it now without a person. */
   readonly runnable: boolean;
+  /** When its first timer is due, in milliseconds since 1970; null when it waits for none. */
+  readonly wakeAt: number | null;
 };
 export type RunRow = RunProjection & {
   readonly runId: string;
@@ -288,6 +292,8 @@ export type RunQuery = {
   readonly sessionKey?: string;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
+  /** Only runs with a timer that is due at this moment and that nobody holds a live lease on. */
+  readonly wakingBy?: number;
   /** Only runs that hosts drive, or only those that are driven here. */
   readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */

@@ -6,6 +6,7 @@ import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
 import { findStep, type Run, type WorkedStep } from "../../src/core/run.js";
 import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
 import type { Verdict } from "../../src/core/verdict.js";
+import { tokenHash, type WaitCall } from "../../src/core/waits.js";
 
 /** The people and programs of the rule tests, the plans they work on, and what they say. */
 
@@ -152,6 +153,47 @@ export const settle =
     attempt: findStep(run, stepId)?.attempt ?? 0,
     entries: [{ kind: "settled", call: { ...effectCall, ...call }, outcome }],
   });
+
+/** Due an hour after it is armed. */
+export const sleepCall = { kind: "timer", position: 0, name: "sleep", ms: 3_600_000 } as const;
+
+/** The agent of a step begins to wait. */
+export const beginWait =
+  (stepId: string, wait: WaitCall = sleepCall): Said =>
+  (run) => ({
+    type: "record_effects",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    entries: [{ kind: "waiting", wait }],
+  });
+
+/** A promise of an attempt of this run, for whoever knows this word. */
+export const promiseOf =
+  (stepId: string, token = "open sesame", position = 0): Said =>
+  (run) => {
+    const attempt = findStep(run, stepId)?.attempt ?? 0;
+    const hash = tokenHash(token, { runId: run.runId, stepId, attempt, position });
+    return say(beginWait(stepId, { kind: "promise", position, name: "sign-off", tokenHash: hash }), run);
+  };
+
+export const suspend =
+  (stepId: string, positions: readonly number[] = [0]): Said =>
+  (run) => ({
+    type: "suspend_step",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 0,
+    positions: [...positions],
+  });
+
+export const fireTimers: Said = { type: "fire_timers" };
+
+export const answerPromise = (stepId: string, over: Partial<CommandOf<"resolve_promise">> = {}): Said => ({
+  type: "resolve_promise",
+  promise: `${stepId}/1/0`,
+  token: "open sesame",
+  outcome: { kind: "done", value: { kind: "inline", json: "true" } },
+  ...over,
+});
 
 export const decideEffect =
   (stepId: string, decision: EffectDecision = "rerun", value?: EffectValue): Said =>
@@ -368,6 +410,9 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   interrupt_step: engine,
   record_effects: "owner",
   decide_effect: engine,
+  suspend_step: engine,
+  fire_timers: engine,
+  resolve_promise: person,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

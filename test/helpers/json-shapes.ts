@@ -129,6 +129,21 @@ const Effects = z.strictObject({
       decision: EffectDecision.nullable().describe("what was said of it after a crash"),
     }),
   ),
+  waits: z.array(
+    z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("timer"), position: count, name: text, since: time, dueAt: time }),
+      z.strictObject({
+        kind: z.literal("promise"),
+        position: count,
+        name: text,
+        since: time,
+        tokenHash: text,
+        madeIn: text.describe("the run that its token is bound to"),
+        resolved: z.strictObject({ seq: count, outcome: text.describe("digest") }).nullable(),
+      }),
+    ]),
+  ),
+  suspended: z.boolean().describe("nobody works on it before one of the waits is over"),
 });
 
 const ListedEffect = named(
@@ -277,6 +292,7 @@ const ListedRun = named(
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
     runnable: z.boolean(),
+    wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
     sessionKey: text,
     stepsCompleted: count,
@@ -290,7 +306,7 @@ const ListedRun = named(
 );
 
 const waiting = {
-  for: z.enum(["nothing", "work", "person", "worker"]),
+  for: z.enum(["nothing", "work", "person", "time", "worker"]),
   sentence: text,
   hint: text.nullable().describe("what to type"),
   stepId: text.nullable(),
@@ -481,6 +497,22 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   deny: standing,
   policy: standing,
   decide: standing,
+  promises: oneOf({
+    runId,
+    promises: z.array(
+      z.strictObject({
+        id: text,
+        name: text,
+        stepId: text,
+        attempt: count,
+        candidate: z.int().min(1).nullable(),
+        since: time,
+        token: text.nullable().describe("with --reveal"),
+      }),
+    ),
+  }),
+  promise: { kind: "text", why: "it is only a group of commands" },
+  "promise resolve": standing,
   pause: standing,
   cancel: standing,
   note: oneOf({ runId, key: text, value: text.nullable() }),

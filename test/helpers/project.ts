@@ -10,7 +10,7 @@ export type Sample = {
   readonly place: string;
   readonly repo: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  open(agents?: Record<string, AgentFunction>): Promise<RunLedger>;
+  open(agents?: Record<string, AgentFunction>, now?: () => string): Promise<RunLedger>;
   write(files: Readonly<Record<string, string>>): Promise<void>;
   commit(message?: string): void;
   git(...args: string[]): string;
@@ -59,8 +59,8 @@ export const makeSample = async (
     place,
     repo,
     env,
-    open: async (agents = {}) => {
-      const app = await openRunLedger({ projectDir: repo, env, agents });
+    open: async (agents = {}, now) => {
+      const app = await openRunLedger({ projectDir: repo, env, agents, ...(now ? { now } : {}) });
       opened.push(app);
       return app;
     },

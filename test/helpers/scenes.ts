@@ -5,6 +5,7 @@ import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
 import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
 import { began } from "./driving.js";
+import { person, SESSION } from "./project.js";
 
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
 export type Stage = {
@@ -12,6 +13,8 @@ export type Stage = {
   /** Id of a run by its name below. */
   readonly run: (name: string) => string;
   readonly place: (file: string) => string;
+  /** Of the promise that the run "waits" waits for. */
+  readonly token: string;
 };
 
 export const openStage = async (): Promise<Stage> => {
@@ -46,6 +49,8 @@ export const openStage = async (): Promise<Stage> => {
   runs.raced = (await desk.type("run", await planOf(desk, "raced.json", [race]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
+  const { runId, token } = await waiting(desk);
+  runs.waits = runId;
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
   const dispose = async (): Promise<void> => {
     await host.close();
@@ -53,6 +58,7 @@ export const openStage = async (): Promise<Stage> => {
   };
   return {
     desk: { ...desk, dispose },
+    token,
     run: (name) => runs[name] ?? "",
     place: (file) => join(desk.place, file),
   };
@@ -92,6 +98,18 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   return runId;
 };
 
+/** A run whose agent waits for an answer from outside. */
+const waiting = async (desk: Desk): Promise<{ readonly runId: string; readonly token: string }> => {
+  const app = await desk.open({ waiter: async (_task, effects) => effects.promise("sign-off") });
+  const { runId } = await app.createRun(person(app), {
+    plan: { goal: "The plan waits", steps: [step("a", "waiter")] },
+    sessionKey: SESSION,
+    originalRequest: "please",
+  });
+  await app.drive(runId);
+  return { runId, token: await app.promiseToken(person(app), runId, "a/1/0") };
+};
+
 type Scene = {
   /** In this order, since some change what others see. */
   readonly lines: readonly ((stage: Stage) => readonly string[])[];
@@ -104,16 +122,20 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful"].map(
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits"].map(
       (name) =>
         ({ run }: Stage) => [run(name)],
     ),
   },
   why: {
-    lines: ["done", "stuck", "asked", "fresh", "doubtful"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "asked", "fresh", "doubtful", "waits"].map((name) => ({ run }: Stage) => [
+      run(name),
+    ]),
   },
   journal: {
-    lines: ["done", "stuck", "broken", "raced", "doubtful"].map((name) => ({ run }: Stage) => [run(name)]),
+    lines: ["done", "stuck", "broken", "raced", "doubtful", "waits"].map((name) => ({ run }: Stage) => [
+      run(name),
+    ]),
   },
   logs: {
     lines: [
@@ -178,6 +200,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
       ({ run }) => [run("done"), "none"],
       ({ run }) => [run("done"), "n", "v"],
     ],
+  },
+  promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  "promise resolve": {
+    lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
   },
   pause: { lines: [({ run }) => [run("stuck")]] },
   cancel: { lines: [({ run }) => [run("stuck")]] },

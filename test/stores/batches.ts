@@ -10,6 +10,7 @@ export const projection: RunProjection = {
   stepsCompleted: 1,
   blocker: null,
   runnable: true,
+  wakeAt: null,
 };
 
 /** An event as the journal would make it; stores look at nothing but its seq and type. */

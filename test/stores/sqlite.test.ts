@@ -169,10 +169,14 @@ describe("a ledger in a folder", () => {
     await opened();
     const { sqlite, db } = await connect(file);
     const prepared = vi.spyOn(sqlite, "prepare");
-    listRuns(db, { claimable: true, limit: 10 }, undefined);
-    const [[question]] = prepared.mock.calls as [[string]];
-    const plan = sqlite.prepare(`EXPLAIN QUERY PLAN ${question}`).all(10);
-    expect(JSON.stringify(plan)).toContain("USING INDEX runs_runnable");
+    const planOf = (query: { claimable?: boolean; wakingBy?: number }, ...given: number[]): string => {
+      prepared.mockClear();
+      listRuns(db, { ...query, limit: 10 }, undefined);
+      const [[question]] = prepared.mock.calls as [[string]];
+      return JSON.stringify(sqlite.prepare(`EXPLAIN QUERY PLAN ${question}`).all(...given));
+    };
+    expect(planOf({ claimable: true }, 10)).toContain("USING INDEX runs_runnable");
+    expect(planOf({ wakingBy: 1_000 }, 1_000, 10)).toContain("USING INDEX runs_waking");
     sqlite.close();
   });
 

@@ -4,7 +4,8 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { isLedgerError } from "../../src/core/errors.js";
 import { openStore } from "../../src/stores/open.js";
-import { hostRun, mirror, person } from "../helpers/cast.js";
+import { beginWait, hostRun, mirror, person, sleepCall } from "../helpers/cast.js";
+import { AT } from "../helpers/given.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 /** Made by the program of schema version 1 and never changed since: a completed, two paused and a cancelled run. */
@@ -18,6 +19,9 @@ const [V2_FAILED, V2_FORK, V2_GONE] = [
   "run_01a1ff3f35867c5c86574ac7c303de98",
   "run_01a1ff3f362178b3bfdf9f57af0c256b",
 ];
+
+/** Made by the program of schema version 3: a completed run, one with an open effect, and a paused one. */
+const V3 = join(import.meta.dirname, "../fixtures/ledgers/v3.db");
 
 const oldLedger = async (file = V1): Promise<string> => {
   const folder = await temporaryFolder();
@@ -48,6 +52,23 @@ test("A ledger of schema version 2 is brought up to date: its runs are driven he
     mirror: { projection: "board", hostId: "hosted", createdAt },
   });
   expect(await store.mirrorOf({ projection: "board", hostId: "hosted" })).toMatchObject({ runId: "hosted" });
+});
+
+test("A ledger of schema version 3 is brought up to date: its attempts go on, and can wait", async () => {
+  const { ledger, store, tell } = await openedIn(await oldLedger(V3));
+  const rows = await ledger.list({ limit: 10 });
+  expect(rows.map(({ runId, wakeAt }) => [runId, wakeAt])).toEqual([
+    ["run_v3_paused", null],
+    ["run_v3_open", null],
+    ["run_v3_done", null],
+  ]);
+  const { run } = await tell("run_v3_open", beginWait("a", { ...sleepCall, position: 1 }));
+  expect(run.steps[0]?.effects).toMatchObject({
+    recorded: 2,
+    open: [{ since: AT }],
+    waits: [{ position: 1 }],
+  });
+  expect(await store.nextWake()).toBe(Date.parse(AT) + sleepCall.ms);
 });
 
 describe("A ledger of schema version 1", () => {

@@ -12,6 +12,7 @@ import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
 import type { Run, WorkedStep } from "../run.js";
+import { waitPrint } from "../waits.js";
 import {
   alreadyDone,
   type Decider,
@@ -24,9 +25,10 @@ import {
 } from "./guards.js";
 
 type Entry = CommandOf<"record_effects">["entries"][number];
+type EntryOf<K extends Entry["kind"]> = Extract<Entry, { kind: K }>;
 
 // Also of a paused run: what an agent had begun when somebody paused it is recorded, or it would happen again.
-export const recordEffects: Decider<"record_effects"> = (command, run, { caller }) => {
+export const recordEffects: Decider<"record_effects"> = (command, run, { caller, at }) => {
   requireRole(caller, "record an effect", "executor", "engine");
   requireSession(run, caller);
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
@@ -35,10 +37,12 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller 
   requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
   requireFew(step.effects, command.entries);
-  return command.entries.map((entry) => recorded(step, command.entries, entry));
+  return command.entries.map((entry) =>
+    entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(step, command.entries, entry),
+  );
 };
 
-const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
+export const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
   if (attempt === of) return;
   throw new LedgerError("step_not_in_progress", `Step "${spec.id}" is at attempt ${attempt}, not ${of}.`, {
     hint: "It was started anew since: stop working on the earlier attempt.",
@@ -56,7 +60,38 @@ const requireFew = ({ recorded }: Effects, entries: readonly Entry[]): void => {
   );
 };
 
-const recorded = (step: WorkedStep, entries: readonly Entry[], entry: Entry): EventBody => {
+// The clock is read once: who goes on with the attempt waits for the same moment.
+const begun = ({ runId }: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, at: string): EventBody => {
+  const { waits } = step.effects;
+  const { position, name } = wait;
+  const former = waits.find((one) => one.position === position);
+  if (former !== undefined)
+    throw new LedgerError(
+      "replay_divergence",
+      `Call ${position} of "${step.spec.id}" waits for "${former.name}" already.`,
+      { hint: "Another life of the attempt has begun it: read it back.", details: waitPrint(wait) },
+    );
+  const about = { stepId: step.spec.id, ...named(step), position, name };
+  const same = { version: 1, attempt: step.attempt } as const;
+  if (wait.kind === "timer") {
+    const dueAt = new Date(Date.parse(at) + wait.ms).toISOString();
+    return { type: "timer_armed", ...same, payload: { ...about, ms: wait.ms, dueAt } };
+  }
+  if (waits.filter(({ kind }) => kind === "promise").length >= limit.PROMISES_PER_ATTEMPT)
+    throw new LedgerError(
+      "limit_exceeded",
+      `An attempt makes at most ${limit.PROMISES_PER_ATTEMPT} promises.`,
+      { hint: "Divide the work into more steps." },
+    );
+  const payload = { ...about, tokenHash: wait.tokenHash, madeIn: runId };
+  return { type: "promise_created", ...same, payload };
+};
+
+const recorded = (
+  step: WorkedStep,
+  entries: readonly Entry[],
+  entry: EntryOf<"intended" | "settled">,
+): EventBody => {
   const { call } = entry;
   const about = { stepId: step.spec.id, ...named(step) };
   const open = openEffect(step.effects, call.position);

@@ -27,6 +27,7 @@ import {
   startStep,
 } from "./step.js";
 import { mirrorTeammates } from "./teammates.js";
+import { fireTimers, resolvePromise, suspendStep } from "./waits.js";
 
 export type Decision = {
   /** Ready to be appended: seq, time and actor are set. Empty when the command was carried out before. */
@@ -90,6 +91,9 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   interrupt_step: interruptStep,
   record_effects: recordEffects,
   decide_effect: decideEffect,
+  suspend_step: suspendStep,
+  fire_timers: fireTimers,
+  resolve_promise: resolvePromise,
   record_verdict: recordVerdict,
   record_criterion_verdict: recordCriterionVerdict,
   apply_policy: applyPolicy,

@@ -1,5 +1,6 @@
 import { isLedgerError } from "../../core/errors.js";
-import { isTerminal } from "../../core/run.js";
+import { nextWake } from "../../core/next.js";
+import { isTerminal, type Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { RunRow } from "../../stores/store.js";
 import type { Driven } from "../executor.js";
@@ -35,11 +36,17 @@ const TROUBLE_PAUSE_MS = 10_000;
 /** Left alone until its journal grows, or until then: what is due for it may be another worker's or an agent's to do. */
 type Rest = { readonly seq: number; readonly untilMs: number };
 
+const wakeMs = (run: Run): number => {
+  const wake = nextWake(run);
+  return wake === null ? Number.POSITIVE_INFINITY : Date.parse(wake);
+};
+
 // Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
 export const createWorker = (options: WorkerOptions): Worker => {
   const { ledger, drive, reclaim, tidy, tidyEveryMs, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
   const resting = new Map<string, Rest>();
+  const nowMs = (): number => Date.parse(ledger.now());
   let stop = new AbortController().signal;
   let wake = (): void => undefined;
 
@@ -47,12 +54,12 @@ export const createWorker = (options: WorkerOptions): Worker => {
     const done = drive(runId, stop)
       .then(
         ({ run, end }) => {
-          const untilMs = end === "lease_lost" ? Date.now() + TROUBLE_PAUSE_MS : Number.POSITIVE_INFINITY;
+          const untilMs = end === "lease_lost" ? nowMs() + TROUBLE_PAUSE_MS : wakeMs(run);
           if (isTerminal(run)) resting.delete(runId);
           else resting.set(runId, { seq: run.seq, untilMs });
         },
         (error: unknown) => {
-          resting.set(runId, { seq: lastSeq, untilMs: Date.now() + TROUBLE_PAUSE_MS });
+          resting.set(runId, { seq: lastSeq, untilMs: nowMs() + TROUBLE_PAUSE_MS });
           if (!isLedgerError(error, "lease_held")) onTrouble(runId, error);
         },
       )
@@ -66,7 +73,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
 
   const isResting = ({ runId, lastSeq }: RunRow): boolean => {
     const rest = resting.get(runId);
-    return rest !== undefined && rest.seq === lastSeq && Date.now() < rest.untilMs;
+    return rest !== undefined && rest.seq === lastSeq && nowMs() < rest.untilMs;
   };
 
   const tick = async (): Promise<void> => {
@@ -77,7 +84,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
     }
   };
 
-  const pause = (signal: AbortSignal): Promise<void> =>
+  /** Until the next look, or the moment at which the next timer is due. */
+  const pauseMs = async (): Promise<number> => {
+    const wakeAt = await ledger.store.nextWake();
+    const toWakeMs = wakeAt === null ? TICK_MS : wakeAt - nowMs();
+    return toWakeMs > 0 && toWakeMs < TICK_MS ? toWakeMs : TICK_MS;
+  };
+
+  const pause = (signal: AbortSignal, ms: number): Promise<void> =>
     new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -85,7 +99,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
         resolve();
       };
       wake = done;
-      const timer = setTimeout(done, TICK_MS);
+      const timer = setTimeout(done, ms);
       signal.addEventListener("abort", done);
       if (signal.aborted) done();
     });
@@ -100,7 +114,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
         while (!signal.aborted) {
           tidying.ifDue(signal);
           await tick();
-          await pause(signal);
+          await pause(signal, await pauseMs());
         }
       } finally {
         await Promise.all([...driving.values(), tidying.ended()]);

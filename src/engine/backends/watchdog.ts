@@ -6,15 +6,20 @@ const PAGE = 100;
 /** A worker that knows so many runs has enough to do before it looks again. */
 const RUNS_PER_LOOK = 1_000;
 
-// Which runs could be driven now, those waiting longest first: runs that nobody holds, and runs whose holder died without
-// a word.
+// Which runs could be driven now, those waiting longest first: runs that nobody holds, of which something is due or a timer,
+// and runs whose holder died without a word.
 export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> => {
   // The list begins with the newest: who stopped there would never come to those that wait longest.
-  const free = await oldestOf(ledger, { statuses: ["running"], claimable: true });
+  const wakingBy = Date.parse(ledger.now());
+  const free = [
+    ...(await oldestOf(ledger, { statuses: ["running"], claimable: true })),
+    ...(await oldestOf(ledger, { wakingBy })).filter(({ runnable }) => !runnable),
+  ];
   const known = new Set(free.map(({ runId }) => runId));
   const orphans: RunRow[] = [];
   for (const row of await oldestOf(ledger, { statuses: ["running"] })) {
-    if (known.has(row.runId) || !row.runnable || row.quarantine !== null) continue;
+    const isDue = row.runnable || (row.wakeAt !== null && row.wakeAt <= wakingBy);
+    if (known.has(row.runId) || !isDue || row.quarantine !== null) continue;
     const lease = await ledger.store.leaseOf(row.runId);
     if (lease !== undefined && ownerIsDead(lease.owner)) orphans.push(row);
   }

@@ -9,8 +9,9 @@ import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import type { TokenOf } from "../../ledger/tokens.js";
 import { findKnown } from "./known.js";
-import type { AttemptName, RecordedEffect } from "./recorded.js";
+import { type AttemptName, isEffect, type RecordedEffect } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
 
 export type EffectsOptions = {
@@ -25,6 +26,9 @@ export type EffectsOptions = {
   /** How long an effect may still take when its agent has ended without waiting for it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  readonly tokenOf: TokenOf;
+  /** Nothing is left to do but to wait: tells the agent to end. */
+  readonly leave: () => void;
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -50,7 +54,8 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   const recorder = createRecorder(options.record);
   const asked = new Set<number>();
   const open = new Map<number, EffectCall>();
-  for (const { call, outcome } of recorded.values()) if (outcome === null) open.set(call.position, call);
+  for (const { call, outcome } of recorded.values())
+    if (outcome === null && isEffect(call)) open.set(call.position, call);
   const settle = (call: EffectCall, outcome: EffectOutcome): void => {
     open.delete(call.position);
     recorder.settle(call, outcome);

@@ -18,6 +18,8 @@ import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
 import { type AttemptName, readRecorded } from "./recorded.js";
 import { failedWith, keptOutcome } from "./values.js";
+import { createWaiting } from "./waiting.js";
+import { createWaits } from "./waits.js";
 
 export type EffectOptions = {
   readonly class: EffectClass;
@@ -58,7 +60,32 @@ export interface EffectContext {
   /** From 0 up to 1, the same in each life of the attempt. */
   random(): Promise<number>;
   uuid(): Promise<string>;
+  /**
+   * Until so long after the first life of the attempt came here: `"1h30m"`, or milliseconds. When there is nothing else to
+   * do, the agent is told to end and called again when it is due; nothing is held meanwhile.
+   */
+  sleep(duration: string | number): Promise<void>;
+  /** Until somebody outside resolves it, in the same way. Rejects with `effect_failed` when they reject it. */
+  promise<T = unknown>(name: string, options?: PromiseOptions): Promise<T>;
+  /** All of them, each to its end; then the first that failed, by its place in the list. */
+  all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
+  /** The first that ends, the same one in each life of the attempt. Of the others nobody waits for a `sleep` or `promise`. */
+  race<T>(parts: readonly Promise<T>[]): Promise<T>;
 }
+
+export type PromiseOptions = {
+  /** Hands the token to who is to resolve it: a guarded effect, done again with the same token when a crash leaves it open. */
+  readonly deliver?: (given: PromiseGiven) => Promise<unknown> | unknown;
+  readonly onAmbiguous?: OnAmbiguous;
+};
+
+export type PromiseGiven = {
+  readonly runId: string;
+  /** Which of the run's promises it is. */
+  readonly id: string;
+  /** Whoever has it can resolve the promise: for nobody that works on the run. */
+  readonly token: string;
+};
 
 export type OpenedEffects = {
   readonly context: EffectContext;
@@ -66,9 +93,12 @@ export type OpenedEffects = {
   readonly keyed: KeyedEffects;
   /**
    * The agent has ended: what it began and did not end is waited for, and what is then still open is decided as after a crash.
-   * Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on.
+   * Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an
+   * agent waits for that has left.
    */
-  readonly close: (ended: { readonly isStopped: boolean }) => Promise<{ readonly waits: boolean }>;
+  readonly close: (ended: {
+    readonly isStopped: boolean;
+  }) => Promise<{ readonly waits: boolean; readonly waitsFor: readonly number[] }>;
 };
 
 export const openEffects = async (options: EffectsOptions): Promise<OpenedEffects> => {
@@ -85,42 +115,55 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const inFlight = new Set<Promise<unknown>>();
   let next = 0;
   let isClosed = false;
-  const effect = async (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> => {
-    if (isClosed) throw hasEnded(name);
-    // Taken before anything is waited for: who is called first is first, whoever ends first.
-    const call = callOf(next, name, said, options.paidAmbiguous);
+  const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
+  // Taken before anything is waited for: who is called first is first, whoever ends first.
+  const take = (): number => {
     next += 1;
-    requirePolicy(call);
-    signal.throwIfAborted();
-    const before = recorded.get(call.position);
-    if (before !== undefined) requireSameCall(before.call, call);
-    const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
-    return resultOf(ledger, call, outcome);
+    return next - 1;
   };
-  const tracked = (...given: Parameters<typeof effect>): Promise<unknown> => {
-    const done = effect(...given);
+  const effectAt = (
+    position: number,
+    name: string,
+    said: EffectOptions,
+    perform: Perform<unknown>,
+  ): Promise<unknown> => {
+    const done = waiting.busy(async () => {
+      if (isClosed) throw hasEnded(name);
+      const call = callOf(position, name, said, options.paidAmbiguous);
+      requirePolicy(call);
+      waiting.requireHere();
+      const before = recorded.get(call.position);
+      if (before !== undefined) requireSameCall(before.call, call);
+      const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
+      return resultOf(ledger, call, outcome);
+    });
     inFlight.add(done);
     const forget = (): void => void inFlight.delete(done);
     done.then(forget, forget);
     return done;
   };
+  const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
+    effectAt(take(), name, said, perform);
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
-    tracked(name, { class: "pure" }, make) as Promise<T>;
+    effect(name, { class: "pure" }, make) as Promise<T>;
   return {
     context: {
-      effect: tracked as EffectContext["effect"],
-      now: () => recordedValue("now", () => Date.now()),
+      effect: effect as EffectContext["effect"],
+      now: () => recordedValue("now", () => Date.parse(ledger.now())),
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
+      ...createWaiting({ calls, recorded, waits: waiting, take, effectAt }),
     },
     keyed: keyedEffects(calls, recorded),
     close: async ({ isStopped }) => {
+      // First of all: who has ended does not leave any more, whatever goes on beside it.
+      const waitsFor = waiting.close();
       if (!isStopped)
         await settledOr(inFlight, AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]));
       isClosed = true;
       if (!isStopped && !signal.aborted) await calls.decideOpen();
       await calls.recorder.flush();
-      return { waits: calls.asked.size > 0 };
+      return { waits: calls.asked.size > 0, waitsFor };
     },
   };
 };

@@ -1,9 +1,13 @@
-import type { EffectCall, EffectOutcome, Effects } from "../../core/effects.js";
+import type { EffectCall, EffectOutcome, Effects, PromiseOutcome } from "../../core/effects.js";
 import type { StoredEvent } from "../../core/events.js";
+import { type Fingerprint, waitPrint } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
-/** A call of an earlier life of the attempt; without an outcome nobody knows whether it happened. */
-export type RecordedEffect = { readonly call: EffectCall; readonly outcome: EffectOutcome | null };
+/** A call of an earlier life of the attempt; without an outcome nobody knows whether it happened, or it is waited for. */
+export type RecordedEffect = { readonly call: Fingerprint; readonly outcome: EffectOutcome | null };
+
+/** Anything else is only waited for. */
+export const isEffect = (call: Fingerprint): call is EffectCall => "risk" in call;
 
 export type AttemptName = {
   readonly runId: string;
@@ -32,13 +36,48 @@ export const readRecorded = async (
 };
 
 const note = (found: Map<number, RecordedEffect>, of: AttemptName, event: StoredEvent): void => {
-  if (event.type !== "effect_intended" && event.type !== "effect_settled") return;
+  if (!isOfCall(event)) return;
   const { payload, attempt } = event;
   if (attempt !== of.attempt || payload.stepId !== of.stepId || payload.candidate !== of.candidate) return;
-  if (event.type === "effect_intended") {
-    found.set(event.payload.call.position, { call: event.payload.call, outcome: null });
-    return;
-  }
-  const call = event.payload.call ?? found.get(event.payload.position)?.call;
-  if (call !== undefined) found.set(call.position, { call, outcome: event.payload.outcome });
+  const { call, position, outcome } = toldOf(event);
+  const known = call ?? found.get(position)?.call;
+  if (known !== undefined) found.set(position, { call: known, outcome });
 };
+
+const CALLS = [
+  ...(["effect_intended", "effect_settled", "timer_armed", "timer_fired"] as const),
+  ...(["promise_created", "promise_resolved"] as const),
+];
+type OfCall = Extract<StoredEvent, { type: (typeof CALLS)[number] }>;
+
+const isOfCall = (event: StoredEvent): event is OfCall =>
+  (CALLS as readonly StoredEvent["type"][]).includes(event.type);
+
+type Told = { readonly call?: Fingerprint | null; readonly position: number } & Pick<
+  RecordedEffect,
+  "outcome"
+>;
+
+const toldOf = (event: OfCall): Told => {
+  switch (event.type) {
+    case "effect_intended":
+      return { call: event.payload.call, position: event.payload.call.position, outcome: null };
+    case "timer_armed":
+      return { call: waitPrint({ kind: "timer", ...event.payload }), ...event.payload, outcome: null };
+    case "promise_created":
+      return { call: waitPrint({ kind: "promise", ...event.payload }), ...event.payload, outcome: null };
+    case "timer_fired":
+      return { position: event.payload.position, outcome: OVER };
+    case "effect_settled":
+      return event.payload;
+    case "promise_resolved":
+      return { position: event.payload.position, outcome: answered(event.payload.outcome) };
+  }
+};
+
+/** An answer from outside, as whoever waited for it gets it. */
+export const answered = (outcome: PromiseOutcome): EffectOutcome =>
+  outcome.kind === "failed" ? { ...outcome, happened: false } : outcome;
+
+/** A time that has come says nothing else. */
+export const OVER: EffectOutcome = { kind: "done", value: { kind: "inline", json: "null" } };

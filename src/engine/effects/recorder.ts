@@ -1,6 +1,7 @@
 import type { CommandOf } from "../../core/commands.js";
 import type { EffectCall, EffectOutcome } from "../../core/effects.js";
 import * as limit from "../../core/limits.js";
+import type { WaitCall } from "../../core/waits.js";
 
 export type EffectEntry = CommandOf<"record_effects">["entries"][number];
 
@@ -10,6 +11,8 @@ export interface Recorder {
   intend(call: EffectCall): Promise<void>;
   /** On the disk a moment later: with the intent of the next effect, when that follows at once, or alone. */
   settle(call: EffectCall, outcome: EffectOutcome): void;
+  /** On the disk when it resolves, together with all that settled before. */
+  wait(wait: WaitCall): Promise<void>;
   /** Resolves when all is on the disk; rejects with what kept it from there. */
   flush(): Promise<void>;
 }
@@ -43,6 +46,10 @@ export const createRecorder = (submit: (entries: readonly EffectEntry[]) => Prom
       waiting.push({ kind: "settled", call, outcome });
       // Whoever waits for the next intent or the end of the attempt hears of a failure.
       setImmediate(() => void flush().catch(() => undefined));
+    },
+    wait: (wait) => {
+      waiting.push({ kind: "waiting", wait });
+      return flush();
     },
     flush,
   };

@@ -151,6 +151,12 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "effect_settled":
     case "effect_decided":
       return effectTold(event);
+    case "timer_armed":
+    case "timer_fired":
+    case "promise_created":
+    case "promise_resolved":
+    case "step_suspended":
+      return waitTold(event);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -178,19 +184,9 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "run_failed":
       return line("red", "■", `failed: ${event.payload.message}`);
     case "run_reported":
-      return line("blue", "≡", `reported ${event.payload.status}${after(event.payload)}`);
     case "step_reported":
-      return line(
-        "blue",
-        "≡",
-        `${event.payload.stepId}: reported ${event.payload.status}${after(event.payload)}`,
-      );
     case "projection_synced":
-      return line(
-        event.payload.status === "synced" ? "green" : "yellow",
-        "≡",
-        `${event.payload.target}: ${event.payload.status}${after({ result: "", error: event.payload.error })}`,
-      );
+      return hostTold(event);
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
     case "teammate_approval_blocked":
@@ -217,6 +213,44 @@ const effectTold = (
     return { style: "grey", mark: "·", text: `${of} ${position}: ${event.payload.outcome.kind}` };
   const { decision, reason } = event.payload;
   return { style: "yellow", mark: "!", text: `${of} ${position}: ${decision} (${reason})` };
+};
+
+type OfHost = "run_reported" | "step_reported" | "projection_synced";
+
+const hostTold = (event: Extract<StoredEvent, { type: OfHost }>): EventTold => {
+  const { status, error } = event.payload;
+  if (event.type === "projection_synced") {
+    const style = status === "synced" ? "green" : "yellow";
+    const text = `${event.payload.target}: ${status}${after({ result: "", error })}`;
+    return { style, mark: "≡", text };
+  }
+  const of = event.type === "step_reported" ? `${event.payload.stepId}: ` : "";
+  return { style: "blue", mark: "≡", text: `${of}reported ${status}${after(event.payload)}` };
+};
+
+type OfWait = "timer_armed" | "timer_fired" | "promise_created" | "promise_resolved" | "step_suspended";
+
+const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({
+    style,
+    mark,
+    text: `${subject(event)}: ${text}`,
+  });
+  switch (event.type) {
+    case "timer_armed":
+      return line("grey", "·", `timer ${event.payload.position} is due ${timeOf(event.payload.dueAt)}`);
+    case "timer_fired":
+      return line("blue", "▶", `timer ${event.payload.position} fired`);
+    case "promise_created":
+      return line("yellow", "?", `promise ${event.payload.position}: ${event.payload.name}`);
+    case "promise_resolved": {
+      const { position, outcome } = event.payload;
+      const words = outcome.kind === "done" ? "resolved" : `rejected: ${outcome.error}`;
+      return line("green", "✔", `promise ${position}: ${words} by ${event.actor.name}`);
+    }
+    case "step_suspended":
+      return line("grey", "‖", "waits, and holds nothing");
+  }
 };
 
 /** The step, and of a race who it is about. */
@@ -263,11 +297,24 @@ const CANDIDATE_WORDS: Readonly<Record<string, string>> = {
   completed: "verified",
 };
 
+/** What an attempt that nobody works on waits for; "" for any other. */
+const waitsTold = ({ state, effects }: Step): string =>
+  state.status === "in_progress" && effects.suspended
+    ? effects.waits
+        .flatMap((wait) => {
+          if (wait.kind === "timer") return [`waits until ${timeOf(wait.dueAt)}`];
+          return wait.resolved === null ? [`waits for "${wait.name}"`] : [];
+        })
+        .join("; ")
+    : "";
+
 /** What a step's last judgement said, or its agent when it gave up, or the host that reports it. */
 export const lastWord = (step: Step): string => {
   const { state, feedback, report, candidates } = step;
   if (report !== null) return report.error || report.result;
   if (state.status === "racing") return raceCounts(step);
+  const waited = waitsTold(step);
+  if (waited !== "") return waited;
   if (state.status === "failed") return isRaced(step) ? refusalWords(step) : (state.verdict?.message ?? "");
   if (state.status === "interrupted") return state.reason;
   if (state.status === "completed") {

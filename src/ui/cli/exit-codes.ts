@@ -19,7 +19,7 @@ export const EXIT_WORDS: { readonly [N in ExitName]: string } = {
   done: "done",
   failed: "the run failed, or the machine, the project or the ledger is not as it must be",
   usage: "arguments, a plan or settings that cannot be understood",
-  waiting: "the run waits for a person",
+  waiting: "the run waits for a person or a time",
   notFound: "no such run, step, file or folder",
   conflict: "refused in this state, or another worker holds the run",
   interrupted: "stopped by Ctrl-C; what was recorded is kept",
@@ -35,7 +35,7 @@ export const exitOfError: { readonly [K in ErrorKind]: number } = {
   corrupt: EXIT.failed,
 };
 
-/** How a driven run ended, for scripts: a run that is not over waits for a person. */
+/** How a driven run ended, for scripts: a run that is not over waits for a person or a time. */
 export const exitOfRun = (run: Run): number => {
   if (run.state.status === "completed") return EXIT.done;
   return run.state.status === "failed" ? EXIT.failed : EXIT.waiting;

@@ -3,6 +3,7 @@ import { addActCommands } from "./groups/act.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
+import { addPromiseCommands } from "./groups/promises.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
 import { explain } from "./manual/explain.js";
@@ -24,6 +25,7 @@ export const growTree = (cli: Cli, register: Register): void => {
     .option("--session <key>", "the session that owns the runs made here", "project");
   addRunCommands(cli, register);
   addActCommands(cli, register);
+  addPromiseCommands(cli, register);
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addKeepCommands(cli, register);

@@ -118,6 +118,21 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.decideEffect("a"),
     row: { ...engineOnly, person: "may" },
   },
+  suspend_step: {
+    run: () => played(...retried, cast.start("a"), cast.beginWait("a")),
+    said: cast.suspend("a"),
+    row: engineOnly,
+  },
+  fire_timers: {
+    run: () => played(...retried, cast.start("a"), cast.beginWait("a")),
+    said: cast.fireTimers,
+    row: engineOnly,
+  },
+  resolve_promise: {
+    run: () => played(...retried, cast.start("a"), cast.promiseOf("a")),
+    said: cast.answerPromise("a", { promise: "a/2/0" }),
+    row: inCharge,
+  },
   record_verdict: {
     run: () => played(...retried, cast.start("a"), cast.propose("a")),
     said: cast.pass("a"),

@@ -107,6 +107,28 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("effect_not_open"),
     ...ended,
   }),
+  suspend_step: drivenHere({
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    ...ended,
+  }),
+  fire_timers: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  }),
+  resolve_promise: drivenHere({
+    none: "run_not_found",
+    planning: "promise_refused",
+    running: "promise_refused",
+    ...paused("promise_refused"),
+    completed: "promise_refused",
+    ...failed("promise_refused"),
+  }),
   "record_verdict passed": drivenHere({
     ...absent,
     running: "step_not_waiting",

@@ -82,6 +82,14 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "racing open": ["effect_intended"],
   },
   decide_effect: every("effect_not_open"),
+  // Nobody waits for anything yet.
+  suspend_step: {
+    ...every("step_not_in_progress"),
+    "in_progress open": nothing,
+    "racing open": nothing,
+  },
+  fire_timers: every(nothing),
+  resolve_promise: every("promise_refused"),
   "record_verdict passed": {
     ...every("step_not_waiting"),
     "racing errored": ["step_validation_passed", "candidate_cancelled"],

@@ -122,6 +122,23 @@ export const lists = ({ store, another, itNeeding }: Suite): void => {
     await store().append(batchOf("a", 1, { projection: { ...projection, runnable: false } }));
     expect(await ids({ claimable: true })).toEqual(["b"]);
   });
+
+  it("tells when the first timer is due, and whose are due by then and free", async () => {
+    expect(await store().nextWake()).toBeNull();
+    const waking = (wakeAt: number | null) => ({ projection: { ...projection, runnable: false, wakeAt } });
+    await store().append(batchOf("a", 1, waking(2_000)));
+    await store().append(batchOf("b", 1, waking(1_000)));
+    expect(await store().nextWake()).toBe(1_000);
+    expect(await ids({ wakingBy: 999 })).toEqual([]);
+    expect(await ids({ wakingBy: 1_000 })).toEqual(["b"]);
+    expect(await ids({ wakingBy: 2_000 })).toEqual(["b", "a"]);
+    const lease = await claimed(store(), "b", "one", HOUR_MS);
+    expect(await ids({ wakingBy: 2_000 })).toEqual(["a"]);
+    await store().release(lease);
+    await store().append(batchOf("b", 2, waking(null)));
+    expect(await ids({ wakingBy: 2_000 })).toEqual(["a"]);
+    expect(await store().nextWake()).toBe(2_000);
+  });
 };
 
 export const keys = ({ store }: Suite): void => {

@@ -29,7 +29,7 @@ export const act = async (
   return standing(app, output, run);
 };
 
-/** Where a run stands when a person has said something. */
+/** Where a run stands after what was just said. */
 export const standing = async (app: RunLedger, output: Output, run: Run): Promise<number> => {
   const { waiting } = await app.view(run.runId);
   if (output.json) printJson(output, { runId: run.runId, status: run.state.status, ...waiting });

@@ -74,6 +74,16 @@ const notes: Source = (place) =>
     return Object.entries(run.notes).map(([word, said]) => ({ word, said }));
   });
 
+const promises: Source = (place) =>
+  glancing(place, async (glance) => {
+    const { openWaits, promiseId } = await library();
+    return openWaits(await glance.load(place.run ?? "last")).flatMap(({ step, wait }) => {
+      const { spec, attempt, candidate } = step;
+      const of = { stepId: spec.id, attempt, candidate, position: wait.position };
+      return wait.kind === "promise" ? [{ word: promiseId(of), said: wait.name }] : [];
+    });
+  });
+
 const settings = async ({ directory, env }: Place) => {
   const { findProject, loadSettings } = await library();
   return loadSettings(await findProject(directory), env);
@@ -110,6 +120,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   file: files,
   key: settingKeys,
   note: notes,
+  promise: promises,
   value: nothing,
   topic: helpTopics,
   // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
@@ -124,6 +135,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--attempt": nothing,
   "--candidate": nothing,
   "--directory": folders,
+  "--error": nothing,
   "--idempotency-key": nothing,
   "--keep": nothing,
   "--key": nothing,
@@ -139,6 +151,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--solution": files,
   "--step": nothing,
   "--steps": files,
+  "--token": nothing,
   "--type": eventTypes,
   "--validator": files,
   "--value": nothing,

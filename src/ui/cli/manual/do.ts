@@ -18,7 +18,7 @@ export const doPages: Pages = {
   },
   run: {
     about:
-      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. Ends when the run is over or only a person can help. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
+      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. Ends when the run is over, or when only a person or the time can help: a worker goes on then. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
     examples: [
       ["runledger run plan.yaml", "carry out a plan"],
       ["runledger run plan.yaml --no-drive", "only create the run; a worker drives it"],
@@ -73,6 +73,25 @@ export const doPages: Pages = {
     ],
     exits: { conflict },
     seeAlso: ["deny", "show", "resume"],
+  },
+  promise: {
+    about: "Answers what an agent waits for from outside; `promises` lists it.",
+    examples: [["runledger promise resolve last sign/1/0 --value true", "yes"]],
+    seeAlso: ["promises", "docs/waiting.md"],
+  },
+  "promise resolve": {
+    about:
+      "Gives an agent what it waits for. It needs the promise's token, which its agent has delivered and `promises --reveal` shows; without the right one nothing is said of the promise, not even whether it is there. Once resolved it stays so. It drives nothing: a worker or `resume` does.",
+    examples: [
+      ["runledger promise resolve last sign/1/0 --value true --token TOKEN", "yes"],
+      [
+        'runledger promise resolve last sign/1/0 --value \'{"by":"ada"}\'',
+        "with the token in RUNLEDGER_PROMISE_TOKEN",
+      ],
+      ['runledger promise resolve last sign/1/0 --error "not like this" --token TOKEN', "no"],
+    ],
+    exits: { conflict },
+    seeAlso: ["promises", "resume", "docs/waiting.md"],
   },
   deny: {
     about:

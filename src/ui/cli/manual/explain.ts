@@ -29,7 +29,7 @@ export const FIRST_EXAMPLES: Page["examples"] = [
 
 const END_OF_ALL = [
   "",
-  "Exit codes: 0 done, 1 run failed, 2 usage, 3 waits for a person, 4 not found, 5 conflict or refused, 130/143 signals",
+  "Exit codes: 0 done, 1 run failed, 2 usage, 3 waits for a person or a time, 4 not found, 5 conflict or refused, 130/143 signals",
   "Topics: runledger help exit-codes, environment, files, json",
   "",
   "Examples:",

@@ -28,12 +28,22 @@ export const lookPages: Pages = {
   },
   why: {
     about:
-      "Says in one sentence what a run waits for (nothing, its agents, a worker or a person), and the command that helps.",
+      "Says in one sentence what a run waits for (nothing, its agents, a time, a worker or a person), and the command that helps.",
     examples: [
       ["runledger why last", "what does it wait for?"],
       ["runledger why last --json", "the same with `for` and `stepId`"],
     ],
     seeAlso: ["show", "policy", "approve"],
+  },
+  promises: {
+    about:
+      "Lists what the agents of a run wait for from outside, each with the id that `promise resolve` takes. With --reveal it shows the tokens too: whoever has one can answer in your name, so hand it on with care. Times that are waited for are in `why`.",
+    examples: [
+      ["runledger promises last", "who waits for what?"],
+      ["runledger promises last --reveal", "with the tokens, to answer them yourself"],
+      ["runledger promises last --json", "for a program"],
+    ],
+    seeAlso: ["promise resolve", "why", "docs/waiting.md"],
   },
   journal: {
     about:

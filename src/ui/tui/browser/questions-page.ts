@@ -3,6 +3,7 @@ import {
   awaitsApproval,
   effectDoubt,
   hasPolicyRequest,
+  openWaits,
   type RunView,
   refusalWords,
   type Step,
@@ -31,7 +32,7 @@ import { age, counted, many, marked, shortId, shownAs } from "./words.js";
 
 /** One thing that a person is asked: by a proposal, an effect in doubt, a refused step, or a run that stopped. */
 type Question = {
-  readonly kind: "approval" | "effect" | "decision" | "paused" | "plan" | "agent";
+  readonly kind: "approval" | "effect" | "decision" | "promise" | "paused" | "plan" | "agent";
   readonly view: RunView;
   readonly step: Step | null;
   readonly since: string;
@@ -157,7 +158,8 @@ const askedIn = (view: RunView): readonly Question[] => {
       since: run.updatedAt,
       sentence: waiting.sentence,
     };
-    return approvals.length > 0 || waiting.for !== "person" ? approvals : [other];
+    const asked = [...approvals, ...promisesOf(view)];
+    return asked.length > 0 || waiting.for !== "person" ? asked : [other];
   }
   const { since, message } = run.state;
   // One for a step: when it is answered, the next one is asked.
@@ -173,6 +175,21 @@ const askedIn = (view: RunView): readonly Question[] => {
   return asked.length > 0 ? asked : [{ kind: "paused", view, step: null, since, sentence: message }];
 };
 
+const promisesOf = (view: RunView): readonly Question[] =>
+  openWaits(view.run).flatMap(({ step, wait }): Question[] =>
+    wait.kind === "promise"
+      ? [
+          {
+            kind: "promise",
+            view,
+            step,
+            since: wait.since,
+            sentence: `${wait.name} (runledger promise resolve)`,
+          },
+        ]
+      : [],
+  );
+
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
 /** Null for a step that asks nothing, as those that a host reports never do. */
@@ -187,6 +204,7 @@ const lastErrorOf = ({ state }: Step): string | null =>
 const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",
   effect: "in doubt",
+  promise: "promise",
   decision: "refused",
   paused: "paused",
   plan: "plan?",

@@ -32,7 +32,9 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
     ...tries,
   ];
   const needs = spec.dependsOn.map(told).join(", ");
-  const asked = view.waiting.stepId === spec.id && view.waiting.for === "person" ? view.waiting : null;
+  const { waiting } = view;
+  const isAsked = waiting.for === "person" || waiting.for === "time";
+  const asked = waiting.stepId === spec.id && isAsked ? waiting : null;
   return [
     [marked(shown), span(` ${shown.word}${working}`, shown.tone), span(`  ${words.join(" · ")}`, "dim")],
     ...wrap(spec.goal, columns)
@@ -40,7 +42,11 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
       .map((text) => [span(text)]),
     ...candidateLines(step, columns),
     ...(needs === "" ? [] : [[span(cut(`after ${needs}`, columns), "dim")]]),
-    ...(asked === null ? [] : wrap(asked.sentence, columns).map((text) => [span(text, "warn")])),
+    ...(asked === null
+      ? []
+      : wrap(asked.sentence, columns).map((text) => [
+          span(text, waiting.for === "person" ? "warn" : "plain"),
+        ])),
   ];
 };
 

@@ -1,0 +1,88 @@
+import { timingSafeEqual } from "node:crypto";
+import * as z from "zod";
+import { digestOf } from "./canonical.js";
+import * as limit from "./limits.js";
+
+const position = z.int().min(0);
+const name = z.string().min(1).max(limit.EFFECT_NAME_CHARS);
+
+/** What an attempt is about to wait for. It takes a position among the attempt's calls, as an effect does. */
+export const WaitCall = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("timer"),
+    position,
+    name,
+    /** From the moment at which it is armed; never counted again. */
+    ms: z.int().min(0).max(limit.SLEEP_MAX_MS),
+  }),
+  z.strictObject({ kind: z.literal("promise"), position, name, tokenHash: z.string().length(64) }),
+]);
+export type WaitCall = z.infer<typeof WaitCall>;
+
+/** What a wait and an effect have in common: a later life of the attempt must come with the same. */
+export type Fingerprint = {
+  readonly position: number;
+  readonly name: string;
+  readonly class: string;
+  readonly key: string | null;
+  readonly input: string | null;
+};
+
+export const waitPrint = (
+  call: Pick<WaitCall, "kind" | "position" | "name"> & { readonly ms?: number },
+): Fingerprint => ({
+  position: call.position,
+  name: call.name,
+  class: call.kind,
+  key: null,
+  input: call.ms === undefined ? null : `${call.ms}ms`,
+});
+
+export type Timer = {
+  readonly kind: "timer";
+  readonly position: number;
+  readonly name: string;
+  readonly since: string;
+  /** Of the clock, not of a duration: whoever goes on with the attempt does not begin to count again. */
+  readonly dueAt: string;
+};
+
+export type DurablePromise = {
+  readonly kind: "promise";
+  readonly position: number;
+  readonly name: string;
+  readonly since: string;
+  readonly tokenHash: string;
+  /** The run that its token is bound to: of a promise that a fork took over it is the other one. */
+  readonly madeIn: string;
+  /** The event that resolved it, and the digest of what that says; null while it is open. */
+  readonly resolved: { readonly seq: number; readonly outcome: string } | null;
+};
+
+/** Of the current attempt; a timer that fired is gone, a promise stays so that nobody resolves it twice. */
+export type Wait = Timer | DurablePromise;
+
+export const isOver = (wait: Wait): boolean => wait.kind === "promise" && wait.resolved !== null;
+
+/** Which promise of which attempt it is: what its token is made for. */
+export type PromiseName = {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly candidate?: number | undefined;
+  readonly position: number;
+};
+
+/** As people type it: STEP/ATTEMPT/POSITION, of a raced step STEP/ATTEMPT.CANDIDATE/POSITION. */
+export const promiseId = ({ stepId, attempt, candidate, position: at }: Omit<PromiseName, "runId">): string =>
+  `${stepId}/${attempt}${candidate === undefined ? "" : `.${candidate}`}/${at}`;
+
+/** The token of one promise says nothing about any other. */
+export const tokenHash = (token: string, of: PromiseName): string => {
+  const { runId, stepId, attempt, candidate = null, position: at } = of;
+  return digestOf({ token, promise: { runId, stepId, attempt, candidate, position: at } });
+};
+
+/** In the same time for all, so that nobody learns how much of it was right. */
+export const isToken = (token: string, of: PromiseName, expected: string): boolean =>
+  timingSafeEqual(Buffer.from(tokenHash(token, of), "hex"), Buffer.from(expected, "hex"));

@@ -1,0 +1,147 @@
+import { parseDuration } from "../../core/duration.js";
+import { type EffectCall, requireSameCall } from "../../core/effects.js";
+import { LedgerError } from "../../core/errors.js";
+import * as limit from "../../core/limits.js";
+import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits.js";
+import type { Calls } from "./calls.js";
+import type { EffectContext, EffectOptions, PromiseOptions } from "./context.js";
+import type { RecordedEffect } from "./recorded.js";
+import { readValue } from "./values.js";
+import type { Waits } from "./waits.js";
+
+export type WaitingOptions = {
+  readonly calls: Calls;
+  readonly recorded: ReadonlyMap<number, RecordedEffect>;
+  readonly waits: Waits;
+  /** The next position; taken when a call is made, before anything is waited for. */
+  readonly take: () => number;
+  readonly effectAt: (
+    position: number,
+    name: string,
+    said: EffectOptions,
+    perform: () => Promise<unknown>,
+  ) => Promise<unknown>;
+};
+
+/** What an agent waits for: times, answers from outside, and several things at once. */
+export const createWaiting = (
+  options: WaitingOptions,
+): Pick<EffectContext, "sleep" | "promise" | "all" | "race"> => {
+  const { take, waits } = options;
+  const positions = new WeakMap<Promise<unknown>, number>();
+  /** Who does not look at what came of it is told nothing when the agent ends; a rejection that nobody hears would end the process. */
+  const tracked = <T>(position: number, wait: Promise<T>): Promise<T> => {
+    wait.catch(() => undefined);
+    positions.set(wait, position);
+    return wait;
+  };
+  const letGo = (part: Promise<unknown>): void => {
+    const position = positions.get(part);
+    if (position !== undefined) waits.letGo(position);
+  };
+  return {
+    sleep: (duration) => {
+      const position = take();
+      return tracked(position, sleep(options, position, duration));
+    },
+    promise: <T>(name: string, said: PromiseOptions = {}) => {
+      const position = take();
+      const delivery = said.deliver === undefined ? null : take();
+      return tracked(position, promise(options, { position, delivery }, name, said)) as Promise<T>;
+    },
+    all: async (parts) => {
+      const ended = await Promise.allSettled(parts);
+      const values = ended.map((one) => {
+        if (one.status === "rejected") throw one.reason;
+        return one.value;
+      });
+      return values as never;
+    },
+    race: async (parts) => {
+      // Who has lost already may still fail, and nobody listens.
+      for (const part of parts) part.catch(() => undefined);
+      const index = await winnerOf(options, take(), parts);
+      const winner = parts[index];
+      if (winner === undefined) throw new LedgerError("invalid_input", "A race of nobody has no end.");
+      for (const part of parts) if (part !== winner) letGo(part);
+      return winner;
+    },
+  };
+};
+
+const sleep = async (options: WaitingOptions, position: number, duration: string | number): Promise<void> => {
+  const ms = typeof duration === "number" ? Math.ceil(duration) : parseDuration(duration);
+  if (ms === undefined || !(ms >= 0 && ms <= limit.SLEEP_MAX_MS))
+    throw new LedgerError("invalid_input", `"${duration}" is no time to sleep.`, {
+      hint: "Give milliseconds, or a text such as 90s, 1h30m or 7d; ten years are the most.",
+    });
+  await over(options, { kind: "timer", position, name: "sleep", ms });
+};
+
+const promise = async (
+  options: WaitingOptions,
+  { position, delivery }: { readonly position: number; readonly delivery: number | null },
+  name: string,
+  { deliver, onAmbiguous = "rerun" }: PromiseOptions,
+): Promise<unknown> => {
+  const { calls, waits, effectAt } = options;
+  const { of } = calls;
+  const { step, tokenOf, ledger } = calls.options;
+  const known = step.effects.waits.find((one) => one.position === position);
+  const madeIn = known?.kind === "promise" ? known.madeIn : of.runId;
+  const promiseName = { ...of, runId: madeIn, position };
+  const token = await waits.busy(() => tokenOf(promiseName));
+  const call = { kind: "promise", position, name, tokenHash: tokenHash(token, promiseName) } as const;
+  const before = await begin(options, call);
+  if (deliver !== undefined && delivery !== null) {
+    const given = { runId: of.runId, id: promiseId({ ...of, position }), token };
+    const said = { class: "guarded", risk: "notify", onAmbiguous } as const;
+    // What it answers is nobody's business, least of all the journal's: it has seen the token.
+    await effectAt(delivery, `deliver: ${name}`, said, async () => void (await deliver(given)));
+  }
+  const outcome = before ?? (await waits.until(call));
+  if (outcome.kind === "done") return readValue(ledger.store, name, outcome.value);
+  if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
+  return undefined;
+};
+
+const over = async (options: WaitingOptions, call: WaitCall): Promise<void> => {
+  if ((await begin(options, call)) === null) await options.waits.until(call);
+};
+
+/** On the disk, or read back; what it came to when it is over. */
+const begin = async (
+  { recorded, calls, waits }: WaitingOptions,
+  call: WaitCall,
+): Promise<RecordedEffect["outcome"]> => {
+  waits.requireHere();
+  const before = recorded.get(call.position);
+  if (before !== undefined) requireSameCall(before.call, waitPrint(call));
+  if (before !== undefined) return before.outcome;
+  await waits.busy(() => calls.recorder.wait(call));
+  return null;
+};
+
+/** Recorded, because two that have ended by the next life would end in another order. */
+const winnerOf = async (
+  { recorded, calls, waits }: WaitingOptions,
+  position: number,
+  parts: readonly Promise<unknown>[],
+): Promise<number> => {
+  const call: EffectCall = {
+    ...{ position, name: "race", class: "pure", risk: "none" },
+    ...{ onAmbiguous: null, key: null, input: String(parts.length) },
+  };
+  const before = recorded.get(position);
+  if (before !== undefined) requireSameCall(before.call, call);
+  if (before?.outcome?.kind === "done")
+    return Number(await readValue(calls.options.ledger.store, call.name, before.outcome.value));
+  const ends = parts.map((part, index) => {
+    const ended = (): number => index;
+    return part.then(ended, ended);
+  });
+  const index = await Promise.race(ends);
+  waits.requireHere();
+  calls.settle(call, { kind: "done", value: { kind: "inline", json: String(index) } });
+  return index;
+};

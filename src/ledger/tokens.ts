@@ -1,0 +1,15 @@
+import { createHmac } from "node:crypto";
+import { canonicalJson } from "../core/canonical.js";
+import type { PromiseName } from "../core/waits.js";
+
+/** The token of a promise. Made again from the ledger's key whenever it is needed, so that no restart loses it. */
+export type TokenOf = (of: PromiseName) => Promise<string>;
+
+export const tokensOf =
+  (key: () => Promise<Uint8Array>): TokenOf =>
+  async ({ runId, stepId, attempt, candidate = null, position }) => {
+    const name = { promise: { runId, stepId, attempt, candidate, position } };
+    return createHmac("sha256", await key())
+      .update(canonicalJson(name))
+      .digest("hex");
+  };
