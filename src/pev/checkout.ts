@@ -127,15 +127,17 @@ const AS_PATCH = [
 
 const CAPTURE_HINT = "Commit them, or start the run with --include-uncommitted.";
 
-export const headOf = async (user: UserGit): Promise<string> => {
-  try {
-    return (await user.run(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])).trim();
-  } catch (error) {
-    if (!isLedgerError(error, "git_failed")) throw error;
-    throw new LedgerError("no_commits", `${user.topLevel} has no commit to start from.`, {
-      hint: "Commit something first: git add -A && git commit.",
-    });
-  }
+type Headed = { readonly topLevel: string; readonly plumbing: Pick<Git, "run"> };
+
+export const headOf = async ({ topLevel, plumbing }: Headed): Promise<string> => {
+  // A git that was killed says nothing about the repository.
+  const { stdout, exitCode } = await plumbing.run(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], {
+    okExitCodes: [0, 1],
+  });
+  if (exitCode === 0) return stdout.trim();
+  throw new LedgerError("no_commits", `${topLevel} has no commit to start from.`, {
+    hint: "Commit something first: git add -A && git commit.",
+  });
 };
 
 const allowedPaths = async (

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { applyPatches, captureBase, patchSeries } from "../../src/pev/checkout.js";
+import { LedgerError } from "../../src/core/errors.js";
+import { applyPatches, captureBase, headOf, patchSeries } from "../../src/pev/checkout.js";
 import { type Git, openPrivateStore } from "../../src/pev/git.js";
 import { commitTree, listTree, writeIndex } from "../../src/pev/objects.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
@@ -203,6 +204,12 @@ describe("a base is captured", () => {
     expect((await store.run(["cat-file", "blob", `${commit}:a.bat`])).stdout).toBe("1\n2\n");
     expect((await store.run(["cat-file", "blob", `${commit}:b.txt`])).stdout).toBe("b\n");
     expect(existsSync(trace)).toBe(false);
+  });
+
+  it("says nothing of a repository whose git was killed", async () => {
+    const killed = new LedgerError("git_failed", "git rev-parse was killed.");
+    const plumbing = { run: () => Promise.reject(killed) };
+    await expect(headOf({ topLevel: "here", plumbing })).rejects.toBe(killed);
   });
 
   it("not without a commit, and not from a repository it cannot hold", async () => {

@@ -15,7 +15,10 @@ import { openedIn, openedOn } from "../helpers/ledgers.js";
 import { SESSION } from "../helpers/project.js";
 import { SWEEP_MS, sweepSeed, sweepSize } from "../helpers/sweep.js";
 
-const AGENTS = ["coder", "reviewer"];
+const OWNER = "coder";
+/** A commit as git names it; nothing is checked out of it. */
+const BASE = "0".repeat(40);
+const AGENTS = [OWNER, "reviewer"];
 const CASES = sweepSize(10_000, 300);
 
 const hurtPlans = { ...hurtPlan, ...hurtPlanValue };
@@ -54,7 +57,11 @@ function form(name: Form, kinds: readonly Kind[]): fc.Arbitrary<Bad> {
 /** The input as it is handed in, and where it was hurt. */
 const made = ({ plan, form: shape, hurts: all }: Bad): { input: unknown; at: readonly string[] } => {
   const wire = structuredClone(planWire(plan)) as WirePlan;
-  for (const step of wire.steps) step.owner_agent = AGENTS[0];
+  for (const step of wire.steps) {
+    step.owner_agent = OWNER;
+    // Nothing but the hurt is to be wrong with it.
+    if (Array.isArray(step.candidates)) step.candidates = step.candidates.map(() => OWNER);
+  }
   if (shape === "brokenText") {
     const text = all.reduce(
       (before, { kind, seed }) => brokenText[kind as keyof typeof brokenText](before, pickFrom(seed)),
@@ -107,8 +114,8 @@ const expectPlan = async (plan: Plan): Promise<void> => {
   expect(Plan.parse(plan)).toEqual(plan);
   expect(readPlan(planWire(plan), { agents: AGENTS })).toEqual(plan);
   const runId = newRunId();
-  const command = { type: "create_run", goal: plan.goal, originalRequest: "please", base: null } as const;
-  await scratch.tell(runId, { ...command, workspaceIsolation: false, plan });
+  const command = { type: "create_run", goal: plan.goal, originalRequest: "please", base: BASE } as const;
+  await scratch.tell(runId, { ...command, workspaceIsolation: true, plan });
   const run = await openedOn(scratch.store).ledger.load(runId);
   expect([run.planDigest, run.steps.length]).toEqual([planDigest(plan), plan.steps.length]);
 };

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, renameSync } from "node:fs";
-import { link, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Attack, Calling, Scene, Working } from "../attack.js";
@@ -232,9 +232,10 @@ const links: readonly Working[] = [
     link(join(home, "diary.txt"), join(workspace, "docs/diary.txt")),
   ),
   by("B5", "puts a link where its parent folder was", ["check_failed"], async ({ workspace, lair }) => {
-    await rename(workspace, `${lair}/moved`);
-    await symlink(`${lair}/moved`, workspace);
-    await rm(`${lair}/moved/src/sum.mjs`);
+    const moved = join(await mkdtemp(join(lair, "moved-")), "tree");
+    await rename(workspace, moved);
+    await symlink(moved, workspace);
+    await rm(join(moved, "src/sum.mjs"));
   }),
   by("B1", "exchanges a file for a link while it is captured", ["interrupted"], exchanged, {
     says: '"src/z.txt" was exchanged while it was captured',

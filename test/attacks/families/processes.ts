@@ -191,7 +191,8 @@ const greedy: readonly Working[] = [
   atAWall(
     "D5",
     "prints without end",
-    ["limit_reached"],
+    // The runner holds in memory what its test says until it has passed it on: on a busy machine that wall comes first.
+    ["limit_reached", "out_of_memory"],
     shell(({ token }) => `yes ${token}`),
   ),
 ];
