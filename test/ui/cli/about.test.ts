@@ -310,6 +310,7 @@ describe("status", () => {
                  onUnmetCriteria               fail                                                                            default
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
+      Durable    durable.paidAmbiguous         rerun                                                                           default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -414,6 +415,9 @@ describe("status", () => {
             },
           },
           "changeValidator": "string",
+          "durable": {
+            "paidAmbiguous": "string",
+          },
           "isolation": {
             "maximum": "number",
             "minimum": "number",
