@@ -13,7 +13,8 @@ export const blobsNamed = (event: JournalEvent): readonly string[] => {
     case "criterion_unmet":
       return ofVerdict(event.payload.verdict);
     case "effect_settled": {
-      const { outcome } = event.payload;
+      const { outcome: told } = event.payload;
+      const outcome = told.kind === "known" ? told.outcome : told;
       return outcome.kind === "done" && outcome.value.kind === "blob" ? [outcome.value.hash] : [];
     }
     default:

@@ -56,14 +56,19 @@ export const PromiseOutcome = z.discriminatedUnion("kind", [
 ]);
 export type PromiseOutcome = z.infer<typeof PromiseOutcome>;
 
-export const EffectOutcome = z.discriminatedUnion("kind", [
+const FirstOutcome = z.discriminatedUnion("kind", [
   Done,
   /** `happened`: it was done, and only its result could not be kept; then its business key is not given back. */
   z.strictObject({ kind: z.literal("failed"), error: z.string(), happened: z.boolean() }),
   /** Whether it happened is not known, and it is done without. */
   z.strictObject({ kind: z.literal("skipped") }),
-  /** It had happened before under its business key; its result is that one. */
-  z.strictObject({ kind: z.literal("known"), origin: EffectOrigin }),
+]);
+export type FirstOutcome = z.infer<typeof FirstOutcome>;
+
+export const EffectOutcome = z.discriminatedUnion("kind", [
+  ...FirstOutcome.options,
+  /** It had happened before under its business key. What came of it stands here too, for its first run may be taken out. */
+  z.strictObject({ kind: z.literal("known"), origin: EffectOrigin, outcome: FirstOutcome }),
 ]);
 export type EffectOutcome = z.infer<typeof EffectOutcome>;
 

@@ -48,7 +48,7 @@ type Last = { readonly seq: number; readonly hash: string; readonly at: string }
  * who lost the lease must not read again and retry.
  */
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
-  for (const freed of batch.freed ?? []) statements.freeKey.run(freed);
+  for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
   refuseUsedKey(statements, batch);
   refuseLostLease(statements, batch);
   const head = statements.head(batch.runId);

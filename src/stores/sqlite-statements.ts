@@ -64,7 +64,11 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     freeKey: compiled(
       sqlite,
-      db.delete(keys).where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key")))),
+      db
+        .delete(keys)
+        .where(
+          and(eq(keys.scope, given("scope")), eq(keys.key, given("key")), eq(keys.runId, given("runId"))),
+        ),
     ),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
     insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),

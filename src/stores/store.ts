@@ -278,7 +278,7 @@ export type AppendBatch = {
   /** Epoch of the speaker's lease; absent when people or tools speak. */
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
-  /** Keys that may be used again from now on. */
+  /** Keys that this run took and that may be used again from now on; those of other runs stay. */
   readonly freed?: readonly { readonly scope: string; readonly key: string }[];
   readonly snapshot?: SnapshotRow;
   /** With the first events of a run that was made elsewhere. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { EffectContext, EffectOptions } from "../../src/engine/effects/context.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, eventsOf, resume, say, stateOf, typesOf } from "../helpers/driving.js";
+import { person } from "../helpers/project.js";
 
 const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 
@@ -197,5 +198,39 @@ describe("an effect", () => {
     const { run } = await app.drive(runId);
     expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "paid" } });
     expect(run.steps[0]?.attempt).toBe(2);
+  });
+
+  it("that a fork took over while it was open does not happen there when it has ended where it was begun", async () => {
+    const happened: string[] = [];
+    const stop = new AbortController();
+    const { app, runId } = await projectOf((effects, life) =>
+      effects.effect("charge", { class: "guarded", onAmbiguous: "rerun", key: "order-3" }, () => {
+        happened.push(`charge ${life}`);
+        return life === 1 ? crash(stop) : `receipt ${life}`;
+      }),
+    );
+    await app.drive(runId, stop.signal);
+    const fork = await app.fork(person(app), { runId });
+    await app.drive(runId);
+    const { run } = await app.drive(fork.runId);
+    expect(happened).toEqual(["charge 1", "charge 2"]);
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "receipt 2" } });
+  });
+
+  it("that fails in a fork does not give back the key that another run has taken", async () => {
+    const happened: number[] = [];
+    const stop = new AbortController();
+    const { app, runId } = await projectOf((effects, life) =>
+      effects.effect("charge", { class: "guarded", onAmbiguous: "rerun", key: "order-4" }, () => {
+        happened.push(life);
+        if (life === 1) return crash(stop);
+        throw new Error("declined");
+      }),
+    );
+    await app.drive(runId, stop.signal);
+    const fork = await app.fork(person(app), { runId });
+    await app.drive(fork.runId);
+    expect(happened).toEqual([1, 2]);
+    expect(await app.ledger.store.findKey("effect:", "order-4")).toMatchObject({ runId });
   });
 });

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openRunLedger } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { began, eventsOf, resume, say, stateOf, typesOf } from "../helpers/driving.js";
+import { began, eventsOf, eventually, resume, say, stateOf, typesOf } from "../helpers/driving.js";
 import { HOST_CLIENT } from "../helpers/host-agent.js";
 import { NO_SANDBOX } from "../helpers/isolation.js";
+import { person } from "../helpers/project.js";
 
 const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 
@@ -100,6 +101,32 @@ describe("the host of a program's step", () => {
     await say(app, runId, resume);
     expect((await app.drive(runId)).run.state.status).toBe("completed");
     expect(await shop.told()).toEqual(["perform", "ended"]);
+  });
+
+  it("gives a program that asks again while it lives what a person has said meanwhile", async () => {
+    await using shop = await projectOf(`
+    (await begin({ key: "k", risk: "money" })).hangUp();
+    for (;;) {
+      const { answer } = await begin({ key: "k", risk: "money" });
+      if (answer.error?.code === "effect_ambiguous") continue;
+      tell(answer);
+      break;
+    }`);
+    const { app, runId } = shop;
+    const driven = app.drive(runId);
+    const isAsked = async () => (await app.effects(runId)).some(({ status }) => status === "asked");
+    await eventually("a person is asked", isAsked);
+    const answer = {
+      stepId: "a",
+      position: 0,
+      decision: "done",
+      reason: "the bank shows it",
+      value: 7,
+    } as const;
+    await app.answerEffect(person(app), runId, answer);
+    await driven;
+    expect(await shop.told()).toEqual([{ type: "ended", status: "done", value: 7, replayed: true }]);
+    expect(await typesOf(app, runId)).not.toContain("step_interrupted");
   });
 
   it("asks before the next attempt when a time limit cut one off", async () => {

@@ -222,6 +222,25 @@ describe("What outlives a run that goes", () => {
       payload: { outcome: { kind: "known", origin: { runId: first } } },
     });
   });
+
+  test("is what came of it, for who has learned it before", async () => {
+    const lives: unknown[] = [];
+    const stop = new AbortController();
+    const app = await opened("", async (_task, { effect }) => {
+      const said = { class: "guarded", onAmbiguous: "fail", key: "order-8" } as const;
+      lives.push(await effect("charge", said, () => "receipt 1"));
+      if (lives.length !== 2) return "done";
+      stop.abort();
+      return new Promise(() => undefined);
+    });
+    await completed(app);
+    const second = await created(app);
+    await app.drive(second, stop.signal);
+    hoursLater(2);
+    expect((await app.prune({ olderThanMs: 0 })).runs).toHaveLength(1);
+    await app.drive(second);
+    expect(lives).toEqual(["receipt 1", "receipt 1", "receipt 1"]);
+  });
 });
 
 describe("Two who clean up at the same time", () => {

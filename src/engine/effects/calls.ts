@@ -2,6 +2,7 @@ import {
   type EffectCall,
   type EffectDecision,
   type EffectOutcome,
+  type Effects,
   openEffect,
   type PaidAmbiguous,
 } from "../../core/effects.js";
@@ -10,8 +11,8 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
-import { findKnown } from "./known.js";
-import { type AttemptName, isEffect, type RecordedEffect } from "./recorded.js";
+import { endedElsewhere, findKnown, type KnownEffect } from "./known.js";
+import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
 
 export type EffectsOptions = {
@@ -73,14 +74,27 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     asked.add(call.position);
     throw new LedgerError("effect_ambiguous", words, { hint: "A person decides, then the run is resumed." });
   };
-  const answered = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
-    const known = await findKnown(options.ledger, call);
-    if (known === undefined) return undefined;
-    settle(call, { kind: "known", origin: known.origin });
-    return known.outcome;
+  /** What a person has said of it since this life began. */
+  const told = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
+    const effects = await effectsOf(options);
+    if (effects === undefined || openEffect(effects, call.position) !== undefined) return undefined;
+    const outcome = (await readRecorded(options.ledger, of, effects)).get(call.position)?.outcome;
+    if (!outcome) return undefined;
+    open.delete(call.position);
+    asked.delete(call.position);
+    return outcome;
   };
+  const learned = (call: EffectCall, known: KnownEffect | undefined): EffectOutcome | undefined => {
+    if (known !== undefined) settle(call, { kind: "known", ...known });
+    return known?.outcome;
+  };
+  const answered = async (call: EffectCall): Promise<EffectOutcome | undefined> =>
+    learned(call, await findKnown(options.ledger, call));
   const enter: Calls["enter"] = async (call, isOpen) => {
     if (isOpen) {
+      const ended =
+        (await told(call)) ?? learned(call, await endedElsewhere(options.ledger, options.runId, call));
+      if (ended !== undefined) return ended;
       if (call.class !== "guarded" || (await decisionOn(call)) === "rerun") return undefined;
       settle(call, { kind: "skipped" });
       return { kind: "skipped" };
@@ -99,7 +113,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   };
   const decideOpen: Calls["decideOpen"] = async () => {
     for (const call of open.values()) {
-      if (call.class !== "guarded" || asked.has(call.position)) continue;
+      if (call.class !== "guarded" || asked.has(call.position) || (await told(call)) !== undefined) continue;
       const decision = await decisionOn(call).catch(unlessAsked);
       if (decision === "skip") settle(call, { kind: "skipped" });
     }
@@ -109,15 +123,21 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
 
 /** Decided once: what was decided when it was first found open holds from then on. */
 const decided = async (
-  { ledger, runId, step: { spec, candidate } }: EffectsOptions,
+  options: EffectsOptions,
   call: EffectCall,
 ): Promise<{ readonly decision: EffectDecision; readonly isNew: boolean }> => {
-  const step = findStep(await ledger.load(runId), spec.id);
-  const open = step && openEffect(workedStep(step, candidate).effects, call.position);
+  const effects = await effectsOf(options);
+  const open = effects && openEffect(effects, call.position);
   const before = open?.decision ?? null;
   // As it was said when it began: settings and agents may have changed since.
   const said = (open?.call ?? call).onAmbiguous;
   return { decision: before ?? said ?? "fail", isNew: before === null };
+};
+
+/** As they stand now. */
+const effectsOf = async ({ ledger, runId, step }: EffectsOptions): Promise<Effects | undefined> => {
+  const found = findStep(await ledger.load(runId), step.spec.id);
+  return found && workedStep(found, step.candidate).effects;
 };
 
 const unlessAsked = (error: unknown): undefined => {

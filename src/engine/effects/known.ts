@@ -4,12 +4,13 @@ import {
   type EffectOrigin,
   type EffectOutcome,
   effectDigest,
+  type FirstOutcome,
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { readValue } from "./values.js";
 
-export type KnownEffect = { readonly origin: EffectOrigin; readonly outcome: EffectOutcome };
+export type KnownEffect = { readonly origin: EffectOrigin; readonly outcome: FirstOutcome };
 
 /** So many events at a time. */
 const PAGE = 250;
@@ -37,11 +38,7 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
 };
 
 /** A run that was taken out has left its keys behind, and nothing of what came of them. */
-export const outcomeOf = async (
-  ledger: Ledger,
-  runId: string,
-  seq: number,
-): Promise<EffectOutcome | undefined> => {
+const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<FirstOutcome | undefined> => {
   const [intent] = await ledger.events(runId, seq - 1, 1);
   if (intent === undefined) return { kind: "skipped" };
   if (intent.type !== "effect_intended") return undefined;
@@ -56,10 +53,29 @@ export const outcomeOf = async (
         event.payload.candidate === candidate &&
         event.payload.position === call.position
       )
-        return event.payload.outcome;
+        return firstOf(event.payload.outcome);
     if (events.length < PAGE) return undefined;
     after += events.length;
   }
+};
+
+const firstOf = (outcome: EffectOutcome): FirstOutcome =>
+  outcome.kind === "known" ? outcome.outcome : outcome;
+
+/**
+ * What came of an effect that is open here and stands under its key in another run: a fork was made while it was under way.
+ * Undefined where that is not known either.
+ */
+export const endedElsewhere = async (
+  ledger: Ledger,
+  runId: string,
+  call: EffectCall,
+): Promise<KnownEffect | undefined> => {
+  const row = call.key === null ? undefined : await ledger.store.findKey(EFFECT_SCOPE, call.key);
+  if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
+  const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
+  if (outcome === undefined || outcome.kind === "skipped") return undefined;
+  return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
 };
 
 /** What whoever called gets. */
@@ -75,9 +91,7 @@ export const resultOf = async (
       throw new LedgerError("effect_failed", outcome.error);
     case "skipped":
       return undefined;
-    case "known": {
-      const known = await findKnown(ledger, call);
-      return known === undefined ? undefined : resultOf(ledger, call, known.outcome);
-    }
+    case "known":
+      return resultOf(ledger, call, outcome.outcome);
   }
 };

@@ -11,7 +11,6 @@ import type { Actor, StoredEvent } from "../../core/events.js";
 import { workedSteps } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
-import { outcomeOf } from "./known.js";
 import type { AttemptName } from "./recorded.js";
 import { readValue } from "./values.js";
 
@@ -164,7 +163,6 @@ const bytesOf = (value: Extract<EffectOutcome, { kind: "done" }>["value"]): numb
   value.kind === "inline" ? Buffer.byteLength(value.json) : value.bytes;
 
 const resultOf = async (ledger: Ledger, { call, outcome }: Found): Promise<{ readonly value?: unknown }> => {
-  const first =
-    outcome?.kind === "known" ? await outcomeOf(ledger, outcome.origin.runId, outcome.origin.seq) : outcome;
+  const first = outcome?.kind === "known" ? outcome.outcome : outcome;
   return first?.kind === "done" ? { value: await readValue(ledger.store, call.name, first.value) } : {};
 };
