@@ -62,14 +62,7 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     ),
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
-    freeKey: compiled(
-      sqlite,
-      db
-        .delete(keys)
-        .where(
-          and(eq(keys.scope, given("scope")), eq(keys.key, given("key")), eq(keys.runId, given("runId"))),
-        ),
-    ),
+    freeKey: compiled(sqlite, db.delete(keys).where(and(ofKey(), eq(keys.runId, given("runId"))))),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
     insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
     mirrored: compiled(
@@ -196,7 +189,7 @@ export const readStatements = (db: BetterSQLite3Database) =>
       db
         .select({ runId: keys.runId, digest: keys.digest, firstSeq: keys.firstSeq, lastSeq: keys.lastSeq })
         .from(keys)
-        .where(and(eq(keys.scope, given("scope")), eq(keys.key, given("key"))))
+        .where(ofKey())
         .prepare(),
     snapshot: () =>
       db
@@ -318,6 +311,7 @@ const headOf = (values: HeadValues | undefined): Head | undefined => {
 };
 
 const given = (name: string): Placeholder => sql.placeholder(name);
+const ofKey = () => and(eq(keys.scope, given("scope")), eq(keys.key, given("key")));
 const ofRun = eq(runs.runId, given("runId"));
 
 /** By SQLite's clock, in the statement itself: what a worker believes about the time decides nothing. */
