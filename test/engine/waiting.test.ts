@@ -209,6 +209,23 @@ describe("a promise", () => {
     expect(JSON.stringify(await eventsOf(other, runId))).not.toContain(token);
   });
 
+  it("tells nobody its token when it cannot be delivered", async () => {
+    let given = "";
+    const { app, runId } = await projectOf(async ({ promise }) => {
+      await promise("sign-off", {
+        deliver: ({ token }) => {
+          given = token;
+          throw new Error(`no answer from https://example.org/?token=${token}`);
+        },
+      });
+      return "done";
+    });
+    await app.drive(runId);
+    const events = JSON.stringify(await eventsOf(app, runId));
+    expect(events).toContain("no answer from https://example.org/?token=");
+    expect(events).not.toContain(given);
+  });
+
   it("keeps its token over a restart: a person at the ledger sees it, and nobody else", async () => {
     const { app, runId, given, open } = await asking();
     await app.close();

@@ -97,13 +97,24 @@ const promise = async (
     const given = { runId: of.runId, id: promiseId({ ...of, position }), token };
     const said = { class: "guarded", risk: "notify", onAmbiguous } as const;
     // What it answers is nobody's business, least of all the journal's: it has seen the token.
-    await effectAt(delivery, `deliver: ${name}`, said, async () => void (await deliver(given)));
+    const hand = async (): Promise<void> => {
+      try {
+        await deliver(given);
+      } catch (error) {
+        throw withoutToken(error, token);
+      }
+    };
+    await effectAt(delivery, `deliver: ${name}`, said, hand);
   }
   const outcome = before ?? (await waits.until(call));
   if (outcome.kind === "done") return readValue(ledger.store, name, outcome.value);
   if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
   return undefined;
 };
+
+/** Who fails to reach an address often names it. */
+const withoutToken = (error: unknown, token: string): Error =>
+  new Error((error instanceof Error ? error.message : String(error)).replaceAll(token, "[token]"));
 
 const over = async (options: WaitingOptions, call: WaitCall): Promise<void> => {
   if ((await begin(options, call)) === null) await options.waits.until(call);
