@@ -169,7 +169,7 @@ const resultTold = (
     });
   if (value === undefined) return undefined;
   // Of what nobody asks about, somebody may be doing it at this moment.
-  if (open.decision !== null && state.status === "paused") return value;
+  if (open.decision === "fail" && state.status === "paused") return value;
   throw new LedgerError("effect_not_open", `Nobody asks what became of effect ${position}.`, {
     hint: "A run whose worker was lost asks when it is resumed, and waits for the answer.",
   });

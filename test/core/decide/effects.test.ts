@@ -94,6 +94,8 @@ describe("the effects of an attempt", () => {
     expect(() => played(...begun, cast.intend("a"), done)).toThrow(/Nobody asks/);
     const resumed = [cast.intend("a"), cast.decideEffect("a", "fail"), cast.resume()] as const;
     expect(() => played(...begun, ...resumed, done)).toThrow(/Nobody asks/);
+    const again = [cast.intend("a"), cast.decideEffect("a", "rerun"), cast.pause()] as const;
+    expect(() => played(...begun, ...again, done)).toThrow(/Nobody asks/);
   });
 
   it("that must not happen twice settle once", () => {
