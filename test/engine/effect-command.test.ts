@@ -90,6 +90,10 @@ describe("runledger effect", () => {
     writeFileSync(place("go"), "");
     expect((await type("resume", "last")).code).toBe(3);
     expect(linesIn("charged")).toEqual(["charged"]);
+    const said = ["--value", '{"receipt":7}', "--reason", "the bank shows it"];
+    expect((await type("decide", "last", "a", "0", "done", ...said)).code).toBe(0);
+    expect((await type("resume", "last")).code).toBe(0);
+    expect([linesIn("charged"), linesIn("said")]).toEqual([["charged"], ['{"receipt":7}']]);
   });
 
   it("goes on where it was when the orchestrator was killed after it", async () => {

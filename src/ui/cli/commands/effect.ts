@@ -46,7 +46,7 @@ export const performEffect = async (
     },
     terminal.env,
   );
-  const { stdout, truncated } = (ended.value ?? { stdout: "", truncated: false }) as Kept;
+  const { stdout, truncated } = keptOf(ended.value);
   if (output.json)
     printJson(output, {
       key,
@@ -65,6 +65,16 @@ export const performEffect = async (
 };
 
 type Kept = { readonly stdout: string; readonly truncated: boolean };
+
+/** A person who found out what it answered, or another client, may have said anything. */
+const keptOf = (value: unknown): Kept => {
+  if (value === null || value === undefined) return { stdout: "", truncated: false };
+  if (isKept(value)) return value;
+  return { stdout: `${typeof value === "string" ? value : JSON.stringify(value)}\n`, truncated: false };
+};
+
+const isKept = (value: unknown): value is Kept =>
+  typeof value === "object" && value !== null && "stdout" in value && typeof value.stdout === "string";
 
 type Surroundings = {
   readonly cwd: string;
@@ -90,9 +100,11 @@ const runCommand = (
       if (bytes < KEPT_BYTES) kept.push(chunk.subarray(0, KEPT_BYTES - bytes));
       bytes += chunk.length;
     });
-    child.once("error", ({ message }) =>
-      resolve([{ status: "failed", error: `It could not be started: ${message}` }, NOT_FOUND]),
-    );
+    child.on("error", ({ message }) => {
+      // One that runs and cannot be stopped says so too; its end is waited for.
+      if (child.pid !== undefined) return;
+      resolve([{ status: "failed", error: `It could not be started: ${message}` }, NOT_FOUND]);
+    });
     child.once("close", (code, by) => {
       if (code === null)
         return resolve([{ status: "lost" }, by === null ? EXIT.failed : KILLED + constants.signals[by]]);
