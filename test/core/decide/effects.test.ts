@@ -72,7 +72,13 @@ describe("the effects of an attempt", () => {
     const value = { kind: "inline", json: '"receipt 7"' } as const;
     const asked = [...begun, cast.intend("a"), cast.decideEffect("a", "fail")] as const;
     const told = played(...asked, byPerson(cast.decideEffect("a", "done", value)));
-    expect(told.steps[0]?.effects).toEqual({ recorded: 1, firstSeq: 4, open: [], waits: [], suspended: false });
+    expect(told.steps[0]?.effects).toEqual({
+      recorded: 1,
+      firstSeq: 4,
+      open: [],
+      waits: [],
+      suspended: false,
+    });
     expect(told.state.status).toBe("paused");
     expect(() => played(...asked, cast.decideEffect("a", "done", value))).toThrow(/may not say what became/);
     expect(() => played(...asked, byPerson(cast.decideEffect("a", "done")))).toThrow(
