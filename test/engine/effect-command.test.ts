@@ -89,7 +89,10 @@ describe("runledger effect", () => {
     expect(linesIn("charged")).toEqual(["charged"]);
     writeFileSync(place("go"), "");
     expect((await type("resume", "last")).code).toBe(3);
-    expect(linesIn("charged")).toEqual(["charged"]);
+    const told = ["--value", '"receipt 7"', "--reason", "the bank says so"];
+    expect(await type("decide", "last", "a", "0", "done", ...told)).toMatchObject({ code: 0 });
+    expect(await type("resume", "last")).toMatchObject({ code: 0 });
+    expect([linesIn("charged"), linesIn("said")]).toEqual([["charged"], ["receipt 7"]]);
   });
 
   it("goes on where it was when the orchestrator was killed after it", async () => {

@@ -46,7 +46,7 @@ export const performEffect = async (
     },
     terminal.env,
   );
-  const { stdout, truncated } = (ended.value ?? { stdout: "", truncated: false }) as Kept;
+  const { stdout, truncated } = printedBy(ended.value);
   if (output.json)
     printJson(output, {
       key,
@@ -65,6 +65,13 @@ export const performEffect = async (
 };
 
 type Kept = { readonly stdout: string; readonly truncated: boolean };
+
+/** A person who says that it happened may give any value: a text is what it printed. */
+const printedBy = (value: unknown): Kept => {
+  const { stdout, truncated } = (value ?? { stdout: "" }) as Partial<Kept>;
+  if (typeof stdout === "string") return { stdout, truncated: truncated === true };
+  return { stdout: typeof value === "string" ? value : `${JSON.stringify(value)}\n`, truncated: false };
+};
 
 type Surroundings = {
   readonly cwd: string;
