@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { basename } from "node:path";
-import { hostedEffect, type Performed } from "../../../index.js";
+import { type Performed, programEffect } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -32,7 +32,7 @@ export const performEffect = async (
   let code: number = EXIT.done;
   const onAmbiguous = flags.onAmbiguous ?? (kind === "guarded" ? "fail" : undefined);
   const said = { key, name, class: kind, risk: flags.risk, ...(onAmbiguous && { onAmbiguous }) };
-  const ended = await hostedEffect(
+  const ended = await programEffect(
     said,
     async (given) => {
       const env = { ...terminal.env, RUNLEDGER_EFFECT_KEY: given.key };
