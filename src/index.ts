@@ -53,7 +53,12 @@ export {
 } from "./engine/effects/list.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
-export { type HostedEffect, type HostedEnd, hostedEffect, type Performed } from "./engine/host-client.js";
+export {
+  type Performed,
+  type ProgramEffect,
+  type ProgramEffectEnd,
+  programEffect,
+} from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";

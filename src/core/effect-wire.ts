@@ -3,19 +3,19 @@ import { EffectClass, OnAmbiguous, Risk } from "./effects.js";
 import * as limit from "./limits.js";
 import { closed, textOf, textUpTo } from "./wire.js";
 
-/** Variables that lead a program to the host of its step. */
-export const HOST_SOCKET = "RUNLEDGER_HOST";
-export const HOST_TOKEN = "RUNLEDGER_HOST_TOKEN";
+/** Variables that lead a program to the worker of its step. */
+export const SOCKET_VARIABLE = "RUNLEDGER_SOCKET";
+export const TOKEN_VARIABLE = "RUNLEDGER_SOCKET_TOKEN";
 
 /**
- * What a program says to the host of its step, one JSON object a line: `begin` first, and when it is told to perform, one of
+ * What a program says at the socket of its step, one JSON object a line: `begin` first, and when it is told to perform, one of
  * the others. It may also hang up, and then nobody knows whether the effect happened.
  */
-export const HostRequest = z.discriminatedUnion("type", [
+export const SocketRequest = z.discriminatedUnion("type", [
   closed({
     type: z.literal("begin"),
     /** Of the step: that variable's value. */
-    token: textUpTo(limit.HOST_TOKEN_CHARS),
+    token: textUpTo(limit.SOCKET_TOKEN_CHARS),
     key: textOf(limit.EFFECT_KEY_CHARS),
     name: textOf(limit.EFFECT_NAME_CHARS),
     class: EffectClass,
@@ -27,10 +27,10 @@ export const HostRequest = z.discriminatedUnion("type", [
   closed({ type: z.literal("done"), value: z.json() }),
   closed({ type: z.literal("failed"), error: textUpTo(limit.REASON_CHARS) }),
 ]);
-export type HostRequest = z.infer<typeof HostRequest>;
+export type SocketRequest = z.infer<typeof SocketRequest>;
 
 /** What it is answered. */
-export type HostAnswer =
+export type SocketAnswer =
   /** It is yours: do it, with this key for the other side, and tell how it ended. */
   | { readonly type: "perform"; readonly key: string }
   /** On the disk: how it ended, now or before. */

@@ -65,7 +65,7 @@ export const errorKinds = {
   workspace_unfit: "environment",
   toolchain_missing: "environment",
   git_failed: "environment",
-  host_unreachable: "environment",
+  worker_unreachable: "environment",
   provision_failed: "environment",
   held_out_unfit: "environment",
   isolation_unmet: "environment",

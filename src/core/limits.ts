@@ -70,9 +70,9 @@ export const PROMISE_TOKEN_CHARS = 64;
 export const EFFECT_VALUE_BYTES = 1_048_576;
 /** Longer results are blobs: events are read whole when a run is folded. */
 export const EFFECT_INLINE_BYTES = 8_192;
-/** A token of a host is shorter; what is longer is not even compared. */
-export const HOST_TOKEN_CHARS = 100;
-/** One line to or from a host: the largest result, each character of it escaped. */
-export const HOST_LINE_BYTES = 6 * EFFECT_VALUE_BYTES + 10_000;
+/** The token of a step's socket is shorter; what is longer is not even compared. */
+export const SOCKET_TOKEN_CHARS = 100;
+/** One line to or from a step's socket: the largest result, each character of it escaped. */
+export const SOCKET_LINE_BYTES = 6 * EFFECT_VALUE_BYTES + 10_000;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;

@@ -1,10 +1,15 @@
 import { connect, type Socket } from "node:net";
-import { HOST_SOCKET, HOST_TOKEN, type HostAnswer, type HostRequest } from "../core/effect-wire.js";
+import {
+  SOCKET_VARIABLE,
+  type SocketAnswer,
+  type SocketRequest,
+  TOKEN_VARIABLE,
+} from "../core/effect-wire.js";
 import type { EffectClass, OnAmbiguous, Risk } from "../core/effects.js";
 import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
 import { readLines } from "./lines.js";
 
-export type HostedEffect = {
+export type ProgramEffect = {
   /** Of the business: once in the whole ledger, whatever run asks. */
   readonly key: string;
   readonly name: string;
@@ -20,7 +25,7 @@ export type Performed =
   /** Nobody knows whether it happened; what it says of itself (`onAmbiguous`) decides. */
   | { readonly status: "lost" };
 
-export type HostedEnd = {
+export type ProgramEffectEnd = {
   readonly status: "done" | "skipped" | "failed" | "lost";
   readonly value: unknown;
   /** It had happened before, and nothing was done now. */
@@ -30,14 +35,14 @@ export type HostedEnd = {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * For programs that work on a step: does an effect once, through the host that the environment names. Rejects with
- * `host_unreachable` where there is none, before anything is done.
+ * For programs that work on a step: does an effect once, through the socket that the environment names. Rejects with
+ * `worker_unreachable` where there is none, before anything is done.
  */
-export const hostedEffect = async (
-  said: HostedEffect,
+export const programEffect = async (
+  said: ProgramEffect,
   perform: (given: { readonly key: string }) => Promise<Performed>,
   env: Environment = process.env,
-): Promise<HostedEnd> => {
+): Promise<ProgramEffectEnd> => {
   const { socketFile, token } = addressIn(env);
   const line = openLine(await connected(socketFile));
   try {
@@ -65,25 +70,27 @@ export const hostedEffect = async (
 };
 
 const addressIn = (env: Environment): { readonly socketFile: string; readonly token: string } => {
-  const [socketFile, token] = [env[HOST_SOCKET], env[HOST_TOKEN]];
+  const [socketFile, token] = [env[SOCKET_VARIABLE], env[TOKEN_VARIABLE]];
   if (socketFile !== undefined && token !== undefined) return { socketFile, token };
   throw unreachable("Nothing here works on a step of RunLedger.");
 };
 
 const unreachable = (because: string): LedgerError =>
-  new LedgerError("host_unreachable", `${because} The effect was not done.`, {
-    hint: `An agent that RunLedger started has ${HOST_SOCKET} and ${HOST_TOKEN}; pass both on.`,
+  new LedgerError("worker_unreachable", `${because} The effect was not done.`, {
+    hint: `An agent that RunLedger started has ${SOCKET_VARIABLE} and ${TOKEN_VARIABLE}; pass both on.`,
   });
 
 const connected = (path: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = connect({ path });
     socket.once("connect", () => resolve(socket));
-    socket.once("error", ({ message }) => reject(unreachable(`The host does not answer (${message}).`)));
+    socket.once("error", ({ message }) =>
+      reject(unreachable(`The worker of this step does not answer (${message}).`)),
+    );
   });
 
-type Begun = Exclude<HostAnswer, { type: "error" }>;
-type Line = { ask(request: HostRequest): Promise<Begun>; close(): void };
+type Begun = Exclude<SocketAnswer, { type: "error" }>;
+type Line = { ask(request: SocketRequest): Promise<Begun>; close(): void };
 
 const openLine = (socket: Socket): Line => {
   let heard = (_line: string): void => undefined;
@@ -96,7 +103,7 @@ const openLine = (socket: Socket): Line => {
       new Promise((resolve, reject) => {
         lost = () => reject(gone());
         heard = (line) => {
-          const answer = JSON.parse(line) as HostAnswer;
+          const answer = JSON.parse(line) as SocketAnswer;
           if (answer.type === "error") reject(errorOf(answer.error));
           else resolve(answer);
         };
@@ -108,12 +115,12 @@ const openLine = (socket: Socket): Line => {
 };
 
 const gone = (): LedgerError =>
-  new LedgerError("host_unreachable", "The host hung up before the effect was recorded.", {
+  new LedgerError("worker_unreachable", "The worker of this step hung up before the effect was recorded.", {
     hint: "The worker was lost or does not want this attempt any more: end, and the next life goes on.",
   });
 
-/** A host of another version may know more codes. */
-const errorOf = ({ code, message, hint }: Extract<HostAnswer, { type: "error" }>["error"]): LedgerError =>
-  new LedgerError(isCode(code) ? code : "host_unreachable", message, hint === undefined ? {} : { hint });
+/** A worker of another version may know more codes. */
+const errorOf = ({ code, message, hint }: Extract<SocketAnswer, { type: "error" }>["error"]): LedgerError =>
+  new LedgerError(isCode(code) ? code : "worker_unreachable", message, hint === undefined ? {} : { hint });
 
 const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorKinds, code);

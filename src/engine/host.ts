@@ -3,7 +3,7 @@ import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { misfit } from "../core/defects.js";
-import { HOST_SOCKET, HOST_TOKEN, type HostAnswer, HostRequest } from "../core/effect-wire.js";
+import { SOCKET_VARIABLE, type SocketAnswer, SocketRequest, TOKEN_VARIABLE } from "../core/effect-wire.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { openPrivateRoot } from "../pev/private-folder.js";
 import { removeOrphans, shortLivedName } from "../pev/short-lived.js";
@@ -21,7 +21,7 @@ export type Host = {
   close(): Promise<void>;
 };
 
-const FOLDER = "host-";
+const FOLDER = "socket-";
 const TOKEN_BYTES = 32;
 /** More at once than any one agent starts. */
 const CONNECTIONS_MAX = 256;
@@ -57,7 +57,7 @@ export const openHost = async (effects: KeyedEffects, cli: readonly string[]): P
   return {
     folder,
     programs,
-    environment: { [HOST_SOCKET]: socketFile, [HOST_TOKEN]: token },
+    environment: { [SOCKET_VARIABLE]: socketFile, [TOKEN_VARIABLE]: token },
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -71,10 +71,10 @@ const quotedWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'
 /** One effect a connection: how long it lives is how long somebody does it. */
 const serve = (socket: Socket, effects: KeyedEffects, token: string): void => {
   let held: HeldEffect | undefined;
-  const say = (answer: HostAnswer): void => {
+  const say = (answer: SocketAnswer): void => {
     if (!socket.destroyed) socket.end(`${JSON.stringify(answer)}\n`);
   };
-  const hear = async (request: HostRequest): Promise<void> => {
+  const hear = async (request: SocketRequest): Promise<void> => {
     if (request.type === "begin") {
       if (held !== undefined) throw outOfTurn();
       requireToken(token, request.token);
@@ -84,7 +84,7 @@ const serve = (socket: Socket, effects: KeyedEffects, token: string): void => {
       if ("status" in begun) return say({ type: "ended", ...begun, replayed: true });
       held = begun;
       if (socket.destroyed) return begun.lost();
-      const answer: HostAnswer = { type: "perform", key: begun.key };
+      const answer: SocketAnswer = { type: "perform", key: begun.key };
       return void socket.write(`${JSON.stringify(answer)}\n`);
     }
     if (held === undefined) throw outOfTurn();
@@ -106,10 +106,10 @@ const serve = (socket: Socket, effects: KeyedEffects, token: string): void => {
   });
 };
 
-const requestOf = (line: string): HostRequest => {
+const requestOf = (line: string): SocketRequest => {
   const input = parsed(line);
-  const { success, data, error } = HostRequest.safeParse(input);
-  if (!success) throw misfit("what the host was told", error.issues, input);
+  const { success, data, error } = SocketRequest.safeParse(input);
+  if (!success) throw misfit("what was said at the socket", error.issues, input);
   return data;
 };
 
@@ -117,7 +117,7 @@ const parsed = (line: string): unknown => {
   try {
     return JSON.parse(line);
   } catch {
-    throw new LedgerError("parse_failed", "What the host was told is no JSON.", {
+    throw new LedgerError("parse_failed", "What was said at the socket is no JSON.", {
       hint: "One JSON object a line.",
     });
   }
@@ -127,14 +127,14 @@ const requireToken = (token: string, given: string): void => {
   const [mine, theirs] = [Buffer.from(token), Buffer.from(given)];
   if (mine.length === theirs.length && timingSafeEqual(mine, theirs)) return;
   throw new LedgerError("access_denied", "This token is not that of the step.", {
-    hint: `Pass on ${HOST_TOKEN} as the agent got it.`,
+    hint: `Pass on ${TOKEN_VARIABLE} as the agent got it.`,
   });
 };
 
 const outOfTurn = (): LedgerError =>
   new LedgerError("invalid_input", "One effect a connection: begin it, then tell how it ended.");
 
-const told = (error: unknown): Extract<HostAnswer, { type: "error" }>["error"] => {
+const told = (error: unknown): Extract<SocketAnswer, { type: "error" }>["error"] => {
   if (!isLedgerError(error))
     return { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
   const { code, message, hint } = error;

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { HOST_LINE_BYTES } from "../core/limits.js";
+import { SOCKET_LINE_BYTES } from "../core/limits.js";
 
 /** Calls with each whole line, one after the other; whoever sends a line without end is hung up on. */
 export const readLines = (socket: Socket, hear: (line: string) => Promise<void> | void): void => {
@@ -16,6 +16,6 @@ export const readLines = (socket: Socket, hear: (line: string) => Promise<void> 
     }
     waiting.push(rest);
     bytes += rest.length;
-    if (bytes > HOST_LINE_BYTES) socket.destroy();
+    if (bytes > SOCKET_LINE_BYTES) socket.destroy();
   });
 };

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { anchorState } from "./sqlite-anchor.js";
+import { inOurWords } from "./sqlite-errors.js";
 import { tallyOf } from "./sqlite-tally.js";
 import type { Audit, KeptKey, Orphan, Store } from "./store.js";
 
@@ -11,12 +12,20 @@ export const auditOn = (sqlite: Database.Database, store: Store, anchor: string 
   return {
     store,
     anchored,
-    faultsInFile: async (limit) => faultsInFile(sqlite, limit),
-    keys: async (query) => keysOf(sqlite, query),
-    tally: async () => tallyOf(sqlite),
-    orphans: async (limit) => orphansIn(sqlite, limit),
+    faultsInFile: async (limit) => read(() => faultsInFile(sqlite, limit)),
+    keys: async (query) => read(() => keysOf(sqlite, query)),
+    tally: async () => read(() => tallyOf(sqlite)),
+    orphans: async (limit) => read(() => orphansIn(sqlite, limit)),
     close: () => store.close(),
   };
+};
+
+const read = <T>(work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    throw inOurWords(error);
+  }
 };
 
 const faultsInFile = (sqlite: Database.Database, limit: number): readonly string[] => {

@@ -3,7 +3,7 @@ export const HOST_CLIENT = `import { connect } from "node:net";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 export const open = async () => {
-  const socket = connect({ path: process.env.RUNLEDGER_HOST });
+  const socket = connect({ path: process.env.RUNLEDGER_SOCKET });
   socket.on("error", () => undefined);
   await once(socket, "connect");
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
@@ -13,7 +13,7 @@ export const open = async () => {
   };
   return { raw: (text) => { socket.write(text + "\\n"); return hear(); }, hangUp: () => socket.destroy() };
 };
-const token = process.env.RUNLEDGER_HOST_TOKEN;
+const token = process.env.RUNLEDGER_SOCKET_TOKEN;
 export const begin = async (said) => {
   const line = await open();
   const answer = await line.raw(JSON.stringify({ type: "begin", token, class: "guarded", onAmbiguous: "fail", name: "charge", ...said }));

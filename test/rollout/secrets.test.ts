@@ -4,7 +4,7 @@ import { hostStep } from "../helpers/cast.js";
 import { newWorld, type World } from "./hosts.js";
 
 const VALUE = "q7zt-p4wx-11";
-const redactor = createRedactor([{ name: "HOST_TOKEN", value: VALUE }]);
+const redactor = createRedactor([{ name: "TOKEN_VARIABLE", value: VALUE }]);
 
 const saidIn = async (world: World): Promise<string> => {
   const mirrors = await world.store.listMirrors({ projection: "board", limit: 10 });
@@ -32,11 +32,11 @@ describe("a host's records with a secret in them", () => {
         result: VALUE,
         error,
       });
-      expect(await saidIn(world)).toContain("it said [redacted:HOST_TOKEN]");
+      expect(await saidIn(world)).toContain("it said [redacted:TOKEN_VARIABLE]");
       expect(await saidIn(world)).not.toContain(VALUE);
       const record = world.table.records.get(run.id);
       // Where the ledger leads, the table is given what the ledger has.
-      const request = stage === "shadow" ? VALUE : "[redacted:HOST_TOKEN]";
+      const request = stage === "shadow" ? VALUE : "[redacted:TOKEN_VARIABLE]";
       expect(record).toMatchObject({ request, steps: [{ goal: request }] });
       for await (const drift of rollout.drift()) expect.unreachable(JSON.stringify(drift));
       expect(await rollout.replay()).toMatchObject({ repaired: [], failed: [] });
@@ -52,7 +52,7 @@ describe("a host's records with a secret in them", () => {
       projection: { ...world.table, create: locked, save: locked },
     });
     await rollout.create({ kind: "workflow", sessionKey: "s", name: "n", request: "", steps: [] });
-    expect(await saidIn(world)).toContain("cannot open db:[redacted:HOST_TOKEN]");
+    expect(await saidIn(world)).toContain("cannot open db:[redacted:TOKEN_VARIABLE]");
     expect(await saidIn(world)).not.toContain(VALUE);
   });
 });

@@ -102,6 +102,7 @@ describe("config", () => {
       secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
+      durable.paidAmbiguous         rerun                                                                                 default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       limits.memory                 8GiB                                                                                  default

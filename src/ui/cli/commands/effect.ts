@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { basename } from "node:path";
-import { hostedEffect, type Performed } from "../../../index.js";
+import { type Performed, programEffect } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -32,7 +32,7 @@ export const performEffect = async (
   let code: number = EXIT.done;
   const onAmbiguous = flags.onAmbiguous ?? (kind === "guarded" ? "fail" : undefined);
   const said = { key, name, class: kind, risk: flags.risk, ...(onAmbiguous && { onAmbiguous }) };
-  const ended = await hostedEffect(
+  const ended = await programEffect(
     said,
     async (given) => {
       const env = { ...terminal.env, RUNLEDGER_EFFECT_KEY: given.key };
@@ -46,7 +46,7 @@ export const performEffect = async (
     },
     terminal.env,
   );
-  const { stdout, truncated } = keptOf(ended.value);
+  const { stdout, truncated } = printedBy(ended.value);
   if (output.json)
     printJson(output, {
       key,
@@ -66,15 +66,12 @@ export const performEffect = async (
 
 type Kept = { readonly stdout: string; readonly truncated: boolean };
 
-/** A person who found out what it answered, or another client, may have said anything. */
-const keptOf = (value: unknown): Kept => {
-  if (value === null || value === undefined) return { stdout: "", truncated: false };
-  if (isKept(value)) return value;
-  return { stdout: `${typeof value === "string" ? value : JSON.stringify(value)}\n`, truncated: false };
+/** A person who says that it happened may give any value: a text is what it printed. */
+const printedBy = (value: unknown): Kept => {
+  const { stdout, truncated } = (value ?? { stdout: "" }) as Partial<Kept>;
+  if (typeof stdout === "string") return { stdout, truncated: truncated === true };
+  return { stdout: typeof value === "string" ? value : `${JSON.stringify(value)}\n`, truncated: false };
 };
-
-const isKept = (value: unknown): value is Kept =>
-  typeof value === "object" && value !== null && "stdout" in value && typeof value.stdout === "string";
 
 type Surroundings = {
   readonly cwd: string;

@@ -141,7 +141,7 @@ export const doPages: Pages = {
         "may be done again under its key",
       ],
     ],
-    exits: { failed: "there is no host here, or it could not record it; else as the command ends" },
+    exits: { failed: "no worker listens here, or it could not record it; else as the command ends" },
     seeAlso: ["why", "docs/agents.md"],
   },
   note: {
