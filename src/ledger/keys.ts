@@ -1,7 +1,8 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
-import { EFFECT_SCOPE, effectDigest } from "../core/effects.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
+import { effectDigest } from "../core/effects.js";
 import { LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import type { AppendBatch } from "../stores/store.js";

@@ -1,10 +1,5 @@
-import {
-  EFFECT_SCOPE,
-  type EffectCall,
-  type EffectOrigin,
-  type EffectOutcome,
-  effectDigest,
-} from "../../core/effects.js";
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
+import { type EffectCall, type EffectOrigin, type EffectOutcome, effectDigest } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { readValue } from "./values.js";

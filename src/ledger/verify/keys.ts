@@ -1,4 +1,4 @@
-import { EFFECT_SCOPE } from "../../core/effects.js";
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
