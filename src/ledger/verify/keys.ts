@@ -45,7 +45,7 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
   if (!within) return "events that there are not";
   if (scope === EFFECT_SCOPE)
-    return isOfEffect(row, await eventAt(store, runId, firstSeq))
+    return firstSeq === lastSeq && isOfEffect(row, await eventAt(store, runId, firstSeq))
       ? undefined
       : "another effect than it was used for";
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
