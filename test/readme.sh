@@ -70,6 +70,8 @@ runledger rollout drift
 # The program of docs/effects.md, killed in the middle of a charge.
 awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/effects.md" > pay.mjs
 cd "$place/shop"
+# A run begins from what is committed; the plan and the agent of above are not yet.
+git add -A && git -c user.name=A -c user.email=a@localhost commit -qm "The agent and its plan"
 pay() { node "$place/host/pay.mjs"; }
 DIES=yes fails_with 137 pay 2> /dev/null
 pay | grep -q 'nobody knows whether it happened'

@@ -94,9 +94,6 @@ export type Effects = {
 
 export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [], waits: [], suspended: false };
 
-/** Of the business keys of all runs; no run and no session can be called so. */
-export const EFFECT_SCOPE = "effect:";
-
 /** What was done under a business key; another effect may not come under it. */
 export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
 

@@ -1,7 +1,8 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
-import { EFFECT_SCOPE, effectDigest } from "../core/effects.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
+import { effectDigest } from "../core/effects.js";
 import { LedgerError } from "../core/errors.js";
 import * as limit from "../core/limits.js";
 import type { AppendBatch } from "../stores/store.js";
@@ -30,6 +31,12 @@ export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed
     if (entry.kind === "waiting") continue;
     const { key } = entry.call;
     if (key === null) continue;
+    // Alone, so that its key leads to this one event: `verify` holds it to that.
+    if (entry.kind === "intended" && command.entries.length > 1)
+      throw new LedgerError(
+        "invalid_input",
+        "An effect under a business key is begun in a command of its own.",
+      );
     if (entry.kind === "intended")
       return { key: { scope: EFFECT_SCOPE, key, digest: effectDigest(entry.call) } };
     if (entry.outcome.kind === "failed" && !entry.outcome.happened) freed.push({ scope: EFFECT_SCOPE, key });

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import { EFFECT_SCOPE } from "../core/effects.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { LedgerError } from "../core/errors.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";

@@ -372,13 +372,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "retention.maxBytes": async () => {
     const { app, ran } = await finishedRun("retention: { maxBytes: 1MiB }\n", "true");
     expect(await gone(app, ran, 2)).toBe(false);
-    const note = { type: "write_note", key: "big", value: "x".repeat(19_000) } as const;
+    const note = (count: number) =>
+      ({ type: "write_note", key: "big", value: `${count}${"x".repeat(19_000)}` }) as const;
     const { runId } = await app.createRun(person(app), {
       plan: commandPlan("true"),
       sessionKey: SESSION,
       originalRequest: "try",
     });
-    for (let count = 0; count < 60; count += 1) await app.ledger.submit(runId, note, person(app));
+    for (let count = 0; count < 60; count += 1) await app.ledger.submit(runId, note(count), person(app));
     expect(await gone(app, ran, 2)).toBe(true);
   },
   "retention.every": async () => {

@@ -275,7 +275,9 @@ const expectTold = ({ err }: Typed, words: readonly string[], named: string | un
   expect(err.length).toBeLessThan(6_000 + 3 * words.join(" ").length);
   if (named !== undefined && !BY_STATE.test(err))
     expect(err).toMatch(new RegExp(named.replaceAll(/[[\]()]/g, ".")));
-  if (!words.includes("--json")) {
+  // What stands behind `--` is no option.
+  const options = words.slice(0, words.includes("--") ? words.indexOf("--") : words.length);
+  if (!options.includes("--json")) {
     const [, code = "usage"] = /^error \[(\w+)\]: \S/m.exec(err) ?? [];
     return code;
   }

@@ -1,5 +1,5 @@
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import {
-  EFFECT_SCOPE,
   type EffectCall,
   type EffectOrigin,
   type EffectOutcome,

@@ -1,4 +1,5 @@
-import { EFFECT_SCOPE, effectDigest } from "../../core/effects.js";
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
+import { effectDigest } from "../../core/effects.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { Run } from "../../core/run.js";
 import type { KeptKey, Store } from "../../stores/store.js";

@@ -1,4 +1,4 @@
-import { EFFECT_SCOPE } from "../../core/effects.js";
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
@@ -45,7 +45,7 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
   if (!within) return "events that there are not";
   if (scope === EFFECT_SCOPE)
-    return isOfEffect(row, await eventAt(store, runId, firstSeq))
+    return firstSeq === lastSeq && isOfEffect(row, await eventAt(store, runId, firstSeq))
       ? undefined
       : "another effect than it was used for";
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;

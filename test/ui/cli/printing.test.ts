@@ -27,7 +27,7 @@ const typed = async (path: string, options: TypeOptions, ...more: string[]): Pro
   const answers: Typed[] = [];
   // What takes a run takes its time; one of its lines shows what all of them do.
   for (const line of path === "run" ? linesOf(path).slice(0, 1) : linesOf(path))
-    answers.push(await stage.desk.typeWith(options, ...line, ...more));
+    answers.push(await stage.desk.typeWith(options, ...withBehind(line, ...more)));
   return answers;
 };
 const everything = (answers: readonly Typed[]): string => answers.map(({ out, err }) => out + err).join("");
@@ -84,25 +84,28 @@ describe("--quiet", () => {
   });
 });
 
+/** Behind all that the command itself reads: what follows `--` is another program's. */
+const withBehind = (line: readonly string[], ...words: string[]): readonly string[] => {
+  const end = line.indexOf("--");
+  return end === -1 ? [...line, ...words] : line.toSpliced(end, 0, ...words);
+};
+
 describe("a shared option", () => {
   it.each(quick.filter((path) => path !== "help"))("stands before %s or behind it", async (path) => {
     const [line = []] = linesOf(path);
     const [before, behind] = [
       await stage.desk.type("--json", ...line),
-      await stage.desk.type(...line, "--json"),
+      await stage.desk.type(...withBehind(line, "--json")),
     ];
     for (const { out, err } of [before, behind])
       for (const said of (out || err).split("\n").filter(Boolean)) JSON.parse(said);
     const place = stage.desk.repo;
     const elsewhere = { cwd: stage.desk.place };
-    for (const words of [
-      ["-C", place, ...line],
-      [...line, "-C", place],
-    ]) {
+    for (const words of [["-C", place, ...line], withBehind(line, "-C", place)]) {
       const { err } = await stage.desk.typeWith(elsewhere, ...words);
       expect(err).not.toMatch(/unknown|too many/);
     }
-    const nowhere = await stage.desk.type(...line, "-C", "/nowhere");
+    const nowhere = await stage.desk.type(...withBehind(line, "-C", "/nowhere"));
     expect([nowhere.code, nowhere.out]).toEqual([4, ""]);
   });
 });

@@ -1,23 +1,39 @@
-import { type Collecting, formatSize, type Pruned, type Pruning, type RunLedger } from "../../../index.js";
+import {
+  type Collecting,
+  formatSize,
+  LedgerError,
+  type Pruned,
+  type Pruning,
+  parseDuration,
+  parseSize,
+  type RunLedger,
+} from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, printJson, say } from "../output.js";
 import { type Cell, printTable } from "../table.js";
 
-export type PruneOptions = Pick<Pruning, "keep" | "olderThanMs" | "maxBytes"> & { readonly dryRun: boolean };
+/** As they were typed: help is shown without what reads amounts. */
+export type PruneFlags = {
+  readonly keep?: number;
+  readonly olderThan?: string;
+  readonly maxBytes?: string;
+  readonly dryRun: boolean;
+};
 
 export const prune = async (
   app: RunLedger,
   output: Output,
-  options: PruneOptions,
+  flags: PruneFlags,
   interrupted: AbortSignal,
 ): Promise<number> => {
+  const { dryRun } = flags;
   const stays: { runId: string; code: string; message: string }[] = [];
   const pruned = await app.prune({
-    ...options,
+    ...limitsOf(flags),
+    dryRun,
     signal: interrupted,
     onStays: (runId, { code, message }) => void stays.push({ runId, code, message }),
   });
-  const { dryRun } = options;
   if (output.json) printJson(output, { dryRun, ...pruned, stays });
   else {
     await printRuns(output, pruned, dryRun);
@@ -27,6 +43,20 @@ export const prune = async (
     for (const { runId, message } of stays) say(output, `${runId} stays: ${brief(message, 200)}`);
   }
   return interrupted.aborted ? EXIT.interrupted : EXIT.done;
+};
+
+const limitsOf = ({ keep, olderThan, maxBytes }: PruneFlags): Pruning => ({
+  ...(keep !== undefined && { keep }),
+  ...(olderThan !== undefined && {
+    olderThanMs: parseDuration(olderThan) ?? refuse(`"${olderThan}" is no duration`, "30d", "12h"),
+  }),
+  ...(maxBytes !== undefined && {
+    maxBytes: parseSize(maxBytes) ?? refuse(`"${maxBytes}" is no size`, "1GiB", "500MB"),
+  }),
+});
+
+const refuse = (what: string, ...examples: readonly string[]): never => {
+  throw new LedgerError("invalid_input", `${what}.`, { hint: `Such as ${examples.join(" or ")}.` });
 };
 
 const printRuns = (output: Output, { runs }: Pruned, dryRun: boolean): Promise<void> =>

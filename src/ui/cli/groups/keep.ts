@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { type Command as Cli, Option } from "commander";
 import { themeNames } from "../../tui/kit/theme.js";
-import { bytes, milliseconds } from "../amounts.js";
-import type { PruneOptions } from "../commands/pruning.js";
+import type { PruneFlags } from "../commands/pruning.js";
 import { personOf, type Register } from "../program.js";
 import { wholeNumber } from "./run.js";
 
@@ -162,19 +161,16 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
     .option(
       "--older-than <duration>",
       "those that ended longer ago (default: retention.completedFor and failedFor)",
-      milliseconds,
     )
     .option(
       "--max-bytes <size>",
       "as many as make the ledger's rows and output smaller than this (default: retention.maxBytes)",
-      bytes,
     )
     .option("--dry-run", "only say which, and how much would be freed", false)
-    .action(({ olderThan, ...options }: PruneOptions & { readonly olderThan?: number }) =>
+    .action((flags: PruneFlags) =>
       withLedger(async (app, b) => {
         const { prune } = await import("../commands/pruning.js");
-        const age = olderThan === undefined ? {} : { olderThanMs: olderThan };
-        return prune(app, b.output, { ...options, ...age }, b.terminal.interrupted);
+        return prune(app, b.output, flags, b.terminal.interrupted);
       }),
     );
 
