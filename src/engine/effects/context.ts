@@ -116,6 +116,14 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   let next = 0;
   let isClosed = false;
   const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
+  const underWay = <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (isClosed) return Promise.reject(hasEnded(name));
+    const done = work();
+    inFlight.add(done);
+    const forget = (): void => void inFlight.delete(done);
+    done.then(forget, forget);
+    return done;
+  };
   // Taken before anything is waited for: who is called first is first, whoever ends first.
   const take = (): number => {
     next += 1;
@@ -127,8 +135,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     said: EffectOptions,
     perform: Perform<unknown>,
   ): Promise<unknown> => {
-    const done = waiting.busy(async () => {
-      if (isClosed) throw hasEnded(name);
+    const work = async (): Promise<unknown> => {
       const call = callOf(position, name, said, options.paidAmbiguous);
       requirePolicy(call);
       waiting.requireHere();
@@ -136,11 +143,8 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       if (before !== undefined) requireSameCall(before.call, call);
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
       return resultOf(ledger, call, outcome);
-    });
-    inFlight.add(done);
-    const forget = (): void => void inFlight.delete(done);
-    done.then(forget, forget);
-    return done;
+    };
+    return underWay(name, () => waiting.busy(work));
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     effectAt(take(), name, said, perform);
@@ -154,7 +158,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       uuid: () => recordedValue("uuid", () => randomUUID()),
       ...createWaiting({ calls, recorded, waits: waiting, take, effectAt }),
     },
-    keyed: keyedEffects(calls, recorded),
+    keyed: keyedEffects({ calls, recorded, underWay }),
     close: async ({ isStopped }) => {
       // First of all: who has ended does not leave any more, whatever goes on beside it.
       const waitsFor = waiting.close();

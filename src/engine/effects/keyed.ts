@@ -38,7 +38,14 @@ export interface KeyedEffects {
   begin(said: KeyedCall): Promise<KeyedAnswer | HeldEffect>;
 }
 
-export const keyedEffects = (calls: Calls, recorded: ReadonlyMap<number, RecordedEffect>): KeyedEffects => {
+type Parts = {
+  readonly calls: Calls;
+  readonly recorded: ReadonlyMap<number, RecordedEffect>;
+  /** The end of the attempt waits for it; rejects when that has come. */
+  readonly underWay: <T>(name: string, work: () => Promise<T>) => Promise<T>;
+};
+
+export const keyedEffects = ({ calls, recorded, underWay }: Parts): KeyedEffects => {
   const { ledger } = calls.options;
   const latest = new Map<string, RecordedEffect>();
   for (const one of recorded.values()) if (one.call.key !== null) latest.set(one.call.key, one);
@@ -62,13 +69,17 @@ export const keyedEffects = (calls: Calls, recorded: ReadonlyMap<number, Recorde
     };
     return {
       key: effectKey(call, calls.of),
-      done: async (value) => {
-        isEnding = true;
-        const outcome = await keptOutcome(ledger, call.name, value);
-        await ending(outcome);
-        return answer(call, outcome);
-      },
-      failed: (error) => ending({ kind: "failed", error: ledger.redactor.text(error), happened: false }),
+      done: (value) =>
+        underWay(call.name, async () => {
+          isEnding = true;
+          const outcome = await keptOutcome(ledger, call.name, value);
+          await ending(outcome);
+          return answer(call, outcome);
+        }),
+      failed: (error) =>
+        underWay(call.name, () =>
+          ending({ kind: "failed", error: ledger.redactor.text(error), happened: false }),
+        ),
       lost: () => {
         if (!isEnding) release();
       },
@@ -86,24 +97,27 @@ export const keyedEffects = (calls: Calls, recorded: ReadonlyMap<number, Recorde
     latest.set(said.key, { call, outcome: known ?? null });
     return known === undefined ? hold(call, release) : answer(call, known);
   };
+  const begin = async (said: KeyedCall): Promise<KeyedAnswer | HeldEffect> => {
+    const { free, release } = turn();
+    held.set(said.key, free);
+    const leave = (): void => {
+      if (held.get(said.key) === free) held.delete(said.key);
+      release();
+    };
+    try {
+      const entered = await enter(said, leave);
+      if ("status" in entered) leave();
+      return entered;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  };
   return {
     begin: async (said) => {
       requirePolicy({ ...said, position: 0 });
       while (held.has(said.key)) await held.get(said.key);
-      const { free, release } = turn();
-      held.set(said.key, free);
-      const leave = (): void => {
-        if (held.get(said.key) === free) held.delete(said.key);
-        release();
-      };
-      try {
-        const entered = await enter(said, leave);
-        if ("status" in entered) leave();
-        return entered;
-      } catch (error) {
-        leave();
-        throw error;
-      }
+      return underWay(said.name, () => begin(said));
     },
   };
 };

@@ -19,6 +19,7 @@ const KEPT_BYTES = 131_072;
 /** As shells have it: a program that is not there, and one that was killed by a signal. */
 const NOT_FOUND = 127;
 const KILLED = 128;
+const SIGNALS_MAX = 64;
 
 /**
  * Runs a command as an effect of the step that this is a part of: once for its key. Later calls print what it printed, and do
@@ -105,6 +106,8 @@ const runCommand = (
     child.once("close", (code, by) => {
       if (code === null)
         return resolve([{ status: "lost" }, by === null ? EXIT.failed : KILLED + constants.signals[by]]);
+      // A shell that tells of a program of its own that was killed.
+      if (code > KILLED && code <= KILLED + SIGNALS_MAX) return resolve([{ status: "lost" }, code]);
       if (code !== 0) return resolve([{ status: "failed", error: `It ended with exit code ${code}.` }, code]);
       const value: Kept = { stdout: Buffer.concat(kept).toString("utf8"), truncated: bytes > KEPT_BYTES };
       resolve([{ status: "done", value }, EXIT.done]);
