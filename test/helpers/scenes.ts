@@ -190,7 +190,6 @@ export const scenes: Readonly<Record<string, Scene>> = {
   },
   decide: {
     lines: [
-      ({ run }) => [run("doubtful"), "a", "1", "rerun", "--reason", "it never arrived"],
       ({ run }) => [run("doubtful"), "a", "1", "done", "--value", "7", "--reason", "the bank shows it"],
     ],
   },
