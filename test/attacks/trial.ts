@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLedgerError, type Run } from "../../src/index.js";
+import { ANCHOR_FILE, readAnchor } from "../../src/stores/anchor.js";
 import { markersIn, type Unpacked, unpackedFolder } from "../helpers/data-folder.js";
 import { lastWord } from "../helpers/suspects.js";
 import { type Arena, OUTLAW } from "./arena.js";
@@ -138,8 +139,8 @@ const lookAround = async ({ place, repo, otherWorkspace, app }: Arena): Promise<
   journal: journalOf(app.dataDir),
 });
 
-/** The database itself is compared by its rows. */
-const OURS_TO_WRITE = /^(ledger\.db|places\/)/;
+/** The database itself is compared by its rows, and its anchor with the last of them. */
+const OURS_TO_WRITE = /^(ledger\.(db|anchor)|places\/)/;
 /** What the ledger adds by and by. Nothing that is there already changes. */
 const OURS_TO_ADD = /^(blobs|cache|logs|store\.git\/(objects|refs\/runledger))(\/|$)/;
 
@@ -178,6 +179,9 @@ const journalBreaches = async (
   { app }: Arena,
 ): Promise<string[]> => {
   if (before.some((row, n) => row !== now[n])) return ["events that were there are not what they were"];
+  const { newest, damaged } = readAnchor(join(app.dataDir, ANCHOR_FILE)) ?? { newest: null, damaged: 0 };
+  if (damaged > 0 || (newest !== null && now.at(-1)?.includes(newest.hash) !== true))
+    return ["the anchor is not that of the last event"];
   try {
     for (const runId of runsOf(now.slice(before.length))) await app.ledger.events(runId, 0, 1_000);
     return [];
