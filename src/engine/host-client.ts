@@ -70,8 +70,9 @@ export const programEffect = async (
 };
 
 const addressIn = (env: Environment): { readonly socketFile: string; readonly token: string } => {
-  const [socketFile, token] = [env[SOCKET_VARIABLE], env[TOKEN_VARIABLE]];
-  if (socketFile !== undefined && token !== undefined) return { socketFile, token };
+  const [socketFile = "", token = ""] = [env[SOCKET_VARIABLE], env[TOKEN_VARIABLE]];
+  // An empty path would be a port of this machine.
+  if (socketFile !== "" && token !== "") return { socketFile, token };
   throw unreachable("Nothing here works on a step of RunLedger.");
 };
 

@@ -65,14 +65,23 @@ describe("runledger effect", () => {
       runledger effect --key l -- no-such-program; tell missing
       runledger effect --key m --class idempotent -- sh -c 'kill -9 $$'; tell killed
       runledger effect --key m --class idempotent --json -- sh -c 'echo again' >> $PLACE/said
-      RUNLEDGER_SOCKET= runledger effect --key n -- touch $PLACE/never 2>> $PLACE/said; tell away`);
+      runledger effect --key o --on-ambiguous skip -- sh -c 'exit 137'; tell beneath
+      runledger effect --key o --on-ambiguous skip -- sh -c 'touch $PLACE/never' 2> /dev/null; tell skipped
+      RUNLEDGER_SOCKET= runledger effect --key n -- touch $PLACE/never 2>> $PLACE/said; tell away
+      RUNLEDGER_SOCKET=/nowhere runledger effect --key n -- touch $PLACE/never 2>> $PLACE/said; tell gone`);
     expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
     expect(linesIn("said")).toEqual([
       ...["failed 7", "done 0", "missing 127", "killed 137"],
       '{"schemaVersion":1,"key":"m","status":"done","replayed":false,"exitCode":0,"stdout":"again\\n","truncated":false}',
-      expect.stringContaining("error [worker_unreachable]: The worker of this step does not answer"),
+      ...["beneath 137", "skipped 0"],
+      expect.stringContaining(
+        "error [worker_unreachable]: Nothing here works on a step of RunLedger. The effect was not done.",
+      ),
       expect.stringContaining("hint:"),
       "away 1",
+      expect.stringContaining("error [worker_unreachable]: The worker of this step does not answer"),
+      expect.stringContaining("hint:"),
+      "gone 1",
     ]);
     expect(linesIn("never")).toEqual([]);
   });

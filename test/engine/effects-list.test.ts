@@ -1,29 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { EffectContext, RunLedger } from "../../src/index.js";
-import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
+import type { RunLedger } from "../../src/index.js";
 import { began, resume, say } from "../helpers/driving.js";
+import { PLAN_OF_LIVES, runOfLives } from "../helpers/lives.js";
 import { person } from "../helpers/project.js";
 
-const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 const CHARGE = { class: "guarded", risk: "money", onAmbiguous: "fail" } as const;
-
-const projectOf = async (work: (effects: EffectContext, life: number) => Promise<string>) => {
-  const shop = await sample({ "a.txt": "1\n" });
-  let life = 0;
-  const app = await shop.open({
-    coder: (_task, effects) => {
-      life += 1;
-      return work(effects, life);
-    },
-  });
-  return { app, runId: await began(app, PLAN) };
-};
 
 /** An agent whose charge a crash left open; told that it happened, it hands on what it got. */
 const inDoubt = async () => {
   const stop = new AbortController();
   let charged = 0;
-  const { app, runId } = await projectOf(async (effects, life) => {
+  const { app, runId } = await runOfLives(async (effects, life) => {
     const receipt = await effects.effect("charge", { ...CHARGE, key: "order-1" }, () => {
       charged += 1;
       if (life > 1) return "another";
@@ -45,7 +32,7 @@ const answer = (app: RunLedger, runId: string, said: object) =>
 
 describe("the list of effects", () => {
   it("tells how each ended, and its result when that is asked for", async () => {
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       await effects.effect("look", { class: "pure" }, () => ({ found: life }));
       await effects.effect("charge", { ...CHARGE, key: `order-${life}` }, () => {
         if (life === 1) throw new Error("declined");
@@ -79,11 +66,11 @@ describe("the list of effects", () => {
   });
 
   it("names the first of those that were known already", async () => {
-    const { app, runId } = await projectOf((effects) =>
+    const { app, runId } = await runOfLives((effects) =>
       effects.effect("charge", { ...CHARGE, key: "order-1" }, () => "x".repeat(20_000)),
     );
     await app.drive(runId);
-    const other = await began(app, PLAN);
+    const other = await began(app, PLAN_OF_LIVES);
     await app.drive(other);
     const [known] = await app.effects(other, { values: true });
     const [first] = await app.effects(runId);
@@ -117,7 +104,7 @@ describe("whoever found out that an effect happened", () => {
     const { run } = await app.drive(runId);
     expect(run.steps[0]?.state).toMatchObject({ how: "verified", proposal: { result: '"receipt 7"' } });
     expect(charged()).toBe(1);
-    const other = await began(app, PLAN);
+    const other = await began(app, PLAN_OF_LIVES);
     await app.drive(other);
     expect(charged()).toBe(1);
   });

@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { EffectContext, EffectOptions } from "../../src/engine/effects/context.js";
-import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
+import type { EffectOptions } from "../../src/engine/effects/context.js";
 import { began, eventsOf, resume, say, stateOf, typesOf } from "../helpers/driving.js";
+import { PLAN_OF_LIVES, runOfLives } from "../helpers/lives.js";
 import { person } from "../helpers/project.js";
-
-const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 
 /** Cuts the worker off as a crash does: what it had intended stays open. */
 const crash = (stop: AbortController): Promise<never> => {
@@ -12,24 +10,11 @@ const crash = (stop: AbortController): Promise<never> => {
   return new Promise(() => undefined);
 };
 
-const projectOf = async (work: (effects: EffectContext, life: number) => Promise<string>) => {
-  const shop = await sample({ "a.txt": "1\n" });
-  let life = 0;
-  const app = await shop.open({
-    coder: (_task, effects) => {
-      life += 1;
-      return work(effects, life);
-    },
-  });
-  const runId = await began(app, PLAN);
-  return { app, runId };
-};
-
 describe("an effect", () => {
   it("happens once, and a later life of the attempt gets what was recorded", async () => {
     const happened: string[] = [];
     const stop = new AbortController();
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       const page = await effects.effect("fetch", { class: "idempotent" }, () => {
         happened.push("fetch");
         return { at: new Date(0), n: life };
@@ -52,7 +37,7 @@ describe("an effect", () => {
   it("that a crash left open asks a person when it says so, and nothing more happens", async () => {
     const happened: string[] = [];
     const stop = new AbortController();
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       await effects.effect("charge", { class: "guarded", risk: "money", onAmbiguous: "fail" }, () => {
         happened.push(`charge ${life}`);
         return life === 1 ? crash(stop) : undefined;
@@ -77,7 +62,7 @@ describe("an effect", () => {
   });
 
   it("of one run shares its commit with the next one's intent", async () => {
-    const { app, runId } = await projectOf(async (effects) => {
+    const { app, runId } = await runOfLives(async (effects) => {
       for (let n = 0; n < 3; n += 1)
         await effects.effect(`e${n}`, { class: "guarded", onAmbiguous: "rerun" }, () => n);
       return "done";
@@ -93,7 +78,7 @@ describe("an effect", () => {
 
   it("that comes differently in a later life is refused by name", async () => {
     const stop = new AbortController();
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       await effects.effect(life === 1 ? "first" : "second", { class: "pure" }, () => life);
       if (life === 1) {
         await effects.effect("after", { class: "guarded", onAmbiguous: "rerun" }, () => 1);
@@ -112,7 +97,7 @@ describe("an effect", () => {
   });
 
   it("that must not happen twice is refused where it does not say what a crash means", async () => {
-    const { app, runId } = await projectOf(async (effects) => {
+    const { app, runId } = await runOfLives(async (effects) => {
       await effects.effect("charge", { class: "guarded", risk: "money" }, () => expect.unreachable());
       return "done";
     });
@@ -123,7 +108,7 @@ describe("an effect", () => {
   it("that is paid for happens again after a crash, unless it or the settings say otherwise", async () => {
     const stop = new AbortController();
     const happened: string[] = [];
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       const call = (name: string, said: Partial<EffectOptions>) =>
         effects.effect(name, { class: "guarded", ...said }, () => {
           happened.push(`${name} ${life}`);
@@ -147,7 +132,7 @@ describe("an effect", () => {
 
   it("keeps to what it said when it began, whatever its agent says later", async () => {
     const stop = new AbortController();
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       const onAmbiguous = life === 1 ? "fail" : "rerun";
       await effects.effect("charge", { class: "guarded", risk: "money", onAmbiguous }, () =>
         life === 1 ? crash(stop) : expect.unreachable(),
@@ -159,7 +144,7 @@ describe("an effect", () => {
   });
 
   it("without a risk that somebody named must say what a crash means", async () => {
-    const { app, runId } = await projectOf(async (effects) => {
+    const { app, runId } = await runOfLives(async (effects) => {
       await effects.effect("charge", { class: "guarded" }, () => expect.unreachable());
       return "done";
     });
@@ -169,7 +154,7 @@ describe("an effect", () => {
 
   it("under a business key happens once in the ledger, whichever run asks", async () => {
     const happened: string[] = [];
-    const { app, runId } = await projectOf(async (effects, life) => {
+    const { app, runId } = await runOfLives(async (effects, life) => {
       const receipt = await effects.effect(
         "charge",
         { class: "guarded", risk: "money", onAmbiguous: "fail", key: "order-1" },
@@ -181,7 +166,7 @@ describe("an effect", () => {
       return receipt;
     });
     await app.drive(runId);
-    const other = await began(app, PLAN);
+    const other = await began(app, PLAN_OF_LIVES);
     const { run } = await app.drive(other);
     expect(happened).toEqual(["order-1"]);
     expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "receipt 1" } });
@@ -189,7 +174,7 @@ describe("an effect", () => {
   });
 
   it("that failed under its business key may be tried again under it", async () => {
-    const { app, runId } = await projectOf(async (effects, life) =>
+    const { app, runId } = await runOfLives(async (effects, life) =>
       effects.effect("charge", { class: "guarded", onAmbiguous: "fail", key: "order-2" }, () => {
         if (life === 1) throw new Error("declined");
         return "paid";
@@ -203,7 +188,7 @@ describe("an effect", () => {
   it("that a fork took over while it was open does not happen there when it has ended where it was begun", async () => {
     const happened: string[] = [];
     const stop = new AbortController();
-    const { app, runId } = await projectOf((effects, life) =>
+    const { app, runId } = await runOfLives((effects, life) =>
       effects.effect("charge", { class: "guarded", onAmbiguous: "rerun", key: "order-3" }, () => {
         happened.push(`charge ${life}`);
         return life === 1 ? crash(stop) : `receipt ${life}`;
@@ -220,7 +205,7 @@ describe("an effect", () => {
   it("that fails in a fork does not give back the key that another run has taken", async () => {
     const happened: number[] = [];
     const stop = new AbortController();
-    const { app, runId } = await projectOf((effects, life) =>
+    const { app, runId } = await runOfLives((effects, life) =>
       effects.effect("charge", { class: "guarded", onAmbiguous: "rerun", key: "order-4" }, () => {
         happened.push(life);
         if (life === 1) return crash(stop);

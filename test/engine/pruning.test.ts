@@ -183,27 +183,6 @@ describe("By size", () => {
   });
 });
 
-describe("A worker", () => {
-  test("looks again as often as it is told, while it works", async () => {
-    const app = await opened("retention: { completedFor: 1h, every: 1m }\n");
-    const runId = await completed(app);
-    const ended = Date.now();
-    const at = (minutes: number) => vi.useFakeTimers({ toFake: ["Date"], now: ended + minutes * 60_000 });
-    at(59);
-    const later = await samples[0]?.open();
-    if (later === undefined) throw new Error("no project");
-    const looked = vi.spyOn(later.ledger.store, "giveBack");
-    const stop = new AbortController();
-    const working = later.worker({ maxRuns: 1, onTrouble: () => undefined }).run(stop.signal);
-    await vi.waitUntil(() => looked.mock.calls.length === 1, 20_000);
-    // As often as by default it would look at 119.
-    at(62);
-    await vi.waitUntil(async () => (await app.ledger.store.runRow(runId)) === undefined, 20_000);
-    stop.abort();
-    await working;
-  });
-});
-
 describe("What outlives a run that goes", () => {
   test("is the business key of its effect: nothing is done twice under it", async () => {
     const done: string[] = [];
