@@ -40,12 +40,14 @@ const SWEEPS = [
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];
+/** Small enough for every run, and far larger with `npm run test:full`. */
+const IN_BOTH = ["test/faults/simulation.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 
 export default defineConfig({
   test: {
-    include: full ? SWEEPS : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
+    include: full ? [...SWEEPS, ...IN_BOTH] : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
     exclude: full || slow ? [] : [...SLOW, ...SWEEPS],
     reporters: ["default", closingLine],
     // The first Go room fills a cache, which takes half a minute on a busy machine.

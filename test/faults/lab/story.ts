@@ -31,12 +31,12 @@ export const PATCH = "a patch of some length\n".repeat(40);
 type Spoken = readonly [runId: string, said: cast.Said, by?: Caller];
 
 const done = { kind: "done", value: { kind: "inline", json: "42" } } as const;
-const first = { key: "order-1" };
 const second = { position: 1 };
 
 /** Steps that are worked on, judged, refused, done again, waited in and approved, to a completed run. */
-const worked: readonly Spoken[] = (
-  [
+const worked = (as: string): readonly Spoken[] => {
+  const first = { key: `${as}order-1` };
+  const said: readonly cast.Said[] = [
     cast.create(undefined),
     cast.attach(
       cast.planOf(
@@ -74,42 +74,45 @@ const worked: readonly Spoken[] = (
     cast.approve("b"),
     cast.pass("b"),
     cast.meet(0),
-  ] as readonly cast.Said[]
-).map((said) => ["worked", said]);
+  ];
+  return said.map((one) => [`${as}worked`, one]);
+};
 
-const raced: readonly Spoken[] = (
-  [
-    cast.create(
-      cast.planOf([cast.stepSpec("a", { race: cast.two }), cast.stepSpec("z")], [cast.criterion("never")]),
-    ),
-    cast.of(1, cast.start("a")),
-    cast.of(2, cast.start("a")),
-    cast.of(2, cast.propose("a")),
-    cast.of(2, cast.pass("a")),
-    cast.start("z"),
-    cast.promiseOf("z"),
-    cast.suspend("z"),
-    cast.answerPromise("z", { promise: "z/1/0" }),
-    cast.propose("z"),
-    cast.pass("z"),
-    cast.unmeet(0),
-  ] as readonly cast.Said[]
-).map((said) => ["raced", said]);
+const raced = (as: string): readonly Spoken[] =>
+  (
+    [
+      cast.create(
+        cast.planOf([cast.stepSpec("a", { race: cast.two }), cast.stepSpec("z")], [cast.criterion("never")]),
+      ),
+      cast.of(1, cast.start("a")),
+      cast.of(2, cast.start("a")),
+      cast.of(2, cast.propose("a")),
+      cast.of(2, cast.pass("a")),
+      cast.start("z"),
+      cast.promiseOf("z"),
+      cast.suspend("z"),
+      cast.answerPromise("z", { promise: "z/1/0" }),
+      cast.propose("z"),
+      cast.pass("z"),
+      cast.unmeet(0),
+    ] as readonly cast.Said[]
+  ).map((said) => [`${as}raced`, said]);
 
-const hosted: readonly Spoken[] = (
-  [
-    cast.mirror({ id: "hosted" }),
-    cast.reportStep("a", "running"),
-    cast.sync("degraded"),
-    cast.teammates([{}]),
-    cast.teammates([], [{ grantRequestId: "grant-1", outcome: "granted" }]),
-    cast.reportRun("completed"),
-  ] as readonly cast.Said[]
-).map((said) => ["hosted", said]);
+const hosted = (as: string): readonly Spoken[] =>
+  (
+    [
+      cast.mirror({ id: `${as}hosted` }),
+      cast.reportStep("a", "running"),
+      cast.sync("degraded"),
+      cast.teammates([{}]),
+      cast.teammates([], [{ grantRequestId: "grant-1", outcome: "granted" }]),
+      cast.reportRun("completed"),
+    ] as readonly cast.Said[]
+  ).map((said) => [`${as}hosted`, said]);
 
-const ended: readonly Spoken[] = [
-  ["forked", cast.forkOf("worked", 4)],
-  ["forked", cast.cancel()],
+const ended = (as: string): readonly Spoken[] => [
+  [`${as}forked`, cast.forkOf(`${as}worked`, 4)],
+  [`${as}forked`, cast.cancel()],
 ];
 
 /** An hour and more between two lines: whatever was armed is due at the next one. */
@@ -120,7 +123,8 @@ const BEGAN = Date.parse("2026-01-02T03:04:05.000Z");
 const TOLD_APART: readonly string[] = ["record_effects", "mirror_run"];
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
-const played = (spoken: readonly Spoken[]) => {
+const played = (as: string) => {
+  const spoken = [worked, raced, hosted, ended].flatMap((part) => part(as));
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {
@@ -134,7 +138,7 @@ const played = (spoken: readonly Spoken[]) => {
     if (decision.events.length === 0) throw new Error(`nothing comes of line ${index}, ${command.type}`);
     runs.set(runId, decision.run);
     history.set(runId, [...(history.get(runId) ?? []), ...decision.events]);
-    const key = TOLD_APART.includes(command.type) ? null : `line ${index}`;
+    const key = TOLD_APART.includes(command.type) ? null : `${as}line ${index}`;
     return { runId, command, caller, at, key, seq: decision.run.seq };
   });
   return { lines, events: [...history.values()].flat() };
@@ -147,9 +151,11 @@ const asStored = (event: JournalEvent, at: number): StoredEvent => ({
   hash: "",
 });
 
-const { lines, events } = played([...worked, ...raced, ...hosted, ...ended]);
+const { lines, events } = played("");
 
 /** A life in which every type of event happens. */
 export const STORY: readonly Line[] = lines;
 export const typesTold: ReadonlySet<EventType> = new Set(events.map(({ type }) => type));
-export const EVENTS_TOLD = events.length;
+
+/** The same again in a ledger that knows it already: its runs bear other names. */
+export const storyAs = (as: string): readonly Line[] => played(as).lines;
