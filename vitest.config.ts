@@ -29,7 +29,7 @@ const SLOW = [
   "test/stores/processes.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
-  "test/scenarios/{cheats-judges,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
