@@ -17,8 +17,9 @@ const refusalOf = (error: unknown) =>
       }
     : { code: "untyped", hint: "", sqlite: null, message: String(error) };
 
-/** Until it is acknowledged or has been refused so often. */
+/** So often with what is open, then with what is opened again; nobody tries for ever. */
 const TRIES = 3;
+const TRIES_MAX = 100;
 
 /** Opens again when it has to, as whoever starts it again would. */
 const tellWhateverHappens = async (): Promise<void> => {
@@ -36,7 +37,7 @@ const tellWhateverHappens = async (): Promise<void> => {
         say({ reopening: index });
         await teller?.close();
         teller = undefined;
-        if (attempt > TRIES * 2) throw error;
+        if (attempt > TRIES_MAX) throw error;
       }
     }
   await teller?.close();
