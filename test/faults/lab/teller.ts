@@ -21,6 +21,9 @@ const refusalOf = (error: unknown) =>
 const TRIES = 3;
 const TRIES_MAX = 100;
 
+/** Each opening and closing moves the log into the database. */
+const LINES_PER_OPENING = 12;
+
 /** Opens again when it has to, as whoever starts it again would. */
 const tellWhateverHappens = async (): Promise<void> => {
   let teller: Teller | undefined;
@@ -45,4 +48,9 @@ const tellWhateverHappens = async (): Promise<void> => {
 
 if (how === "whatever happens") await tellWhateverHappens();
 else if (how === "open") await (await openTeller(folder)).close();
-else await tellStory(folder, (line) => say({ acknowledged: line }));
+else
+  await tellStory(
+    folder,
+    (line) => say({ acknowledged: line }),
+    how === "opening often" ? LINES_PER_OPENING : undefined,
+  );
