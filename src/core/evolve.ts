@@ -2,17 +2,8 @@ import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
-import { afterCandidate, cancelled, rosterOf } from "./race.js";
-import type {
-  Candidate,
-  CandidateState,
-  Criterion,
-  CriterionState,
-  Feedback,
-  Run,
-  Step,
-  StepState,
-} from "./run.js";
+import { afterCandidate, cancelled, handedTo, racingAgain, rosterOf } from "./race.js";
+import type { CandidateState, Criterion, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
 import type { Verdict } from "./verdict.js";
@@ -59,6 +50,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  checkpoint: null,
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -129,6 +121,8 @@ const evolvers: Evolvers = {
   promise_created: ofEffects,
   promise_resolved: ofEffects,
   step_suspended: ofEffects,
+  checkpoint_discarded: ofEffects,
+  checkpoint_sealed: (run, event) => sealed(run, event),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -289,23 +283,6 @@ const feedbackOf = ({ state, attempt }: Step): Feedback | null =>
     ? { kind: "verdict", attempt, verdict: state.lastError }
     : null;
 
-/** How many race is the plan's word, so all of them are the new agent. */
-const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
-  ...spec,
-  ownerAgent: newAgent,
-  ...(spec.race === undefined
-    ? {}
-    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
-});
-
-/** Each candidate of the next race knows what became of it in the last one. */
-const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
-  rosterOf(spec).map((one, index) => {
-    const former = before.candidates[index];
-    if (former === undefined) return one;
-    return { ...one, base: former.base, feedback: former.feedback, fresh };
-  });
-
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
   withState(run, event.payload.stepId, (state) => ({
     status: "completed",
@@ -352,6 +329,21 @@ const rewired = (step: Step, from: string, to: readonly string[]): Step =>
         spec: { ...step.spec, dependsOn: step.spec.dependsOn.flatMap((id) => (id === from ? to : [id])) },
       }
     : step;
+
+/** Those of a past that a fork took over were sealed for another run. */
+const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
+  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  if (of === null || turn === 0) return after;
+  return withWorked(after, of, at, (step) => {
+    const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
+    return {
+      ...step,
+      effects: { ...step.effects, checkpoint: { id, seq, turn, calls, agentVersion, depth } },
+    };
+  });
+};
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.
 const askedAgain = (run: Run): Run => ({

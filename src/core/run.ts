@@ -1,3 +1,4 @@
+import type { LastCheckpoint } from "./checkpoints.js";
 import type { Effects } from "./effects.js";
 import type {
   Actor,
@@ -210,6 +211,8 @@ export type Run = {
   readonly workersLost: number;
   /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
   readonly lastLostEpoch: number;
+  /** The last one of all its attempts; null before the first, and for those that a fork took over. */
+  readonly checkpoint: LastCheckpoint | null;
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;
