@@ -15,6 +15,7 @@ import { connect, connectToLook, type SqliteConnection } from "./sqlite-connecti
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
   appendStatements,
@@ -130,6 +131,8 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
+    scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
+    markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -160,10 +163,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    putBlob: async (bytes) => call(() => blobs.put(bytes)),
-    getBlob: async (hash) => call(() => blobs.get(hash)),
-    listBlobs: async () => call(() => blobs.list()),
-    removeBlob: async (listed) => call(() => blobs.remove(listed)),
+    ...filesOf(blobs, call),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -172,6 +172,15 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     },
   };
 };
+
+type FilesOf = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob">;
+
+const filesOf = (blobs: Blobs, call: <T>(work: () => T) => T): FilesOf => ({
+  putBlob: async (bytes) => call(() => blobs.put(bytes)),
+  getBlob: async (hash) => call(() => blobs.get(hash)),
+  listBlobs: async () => call(() => blobs.list()),
+  removeBlob: async (listed) => call(() => blobs.remove(listed)),
+});
 
 const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow | undefined => {
   for (let at = outcomes.length - 1; at >= 0; at -= 1) {

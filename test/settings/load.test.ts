@@ -45,6 +45,7 @@ describe("loadSettings", () => {
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
       durable: { paidAmbiguous: "rerun" },
+      schedules: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -92,6 +93,7 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "schedules",
       "secrets.except",
       "secrets.names",
       "workspace.cache",
@@ -123,6 +125,7 @@ runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable: { paidAmbiguous: skip }
+schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -179,6 +182,16 @@ rollout: { board: BOARD.md }
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
       durable: { paidAmbiguous: "skip" },
+      schedules: {
+        nightly: {
+          cron: "0 3 * * 1-5",
+          timeZone: "Europe/Berlin",
+          plan: "nightly.yaml",
+          goal: "",
+          catchUp: "skip",
+          enabled: true,
+        },
+      },
       runLedger: {
         enabled: true,
         shadow: true,
