@@ -1,4 +1,4 @@
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
@@ -93,7 +93,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
-  const { call, stop } = gate();
+  const { call, stop, orStop } = gate();
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const mirrors = onFirstUse(() => mirrorStatements(db));
@@ -104,19 +104,19 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     try {
       anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
     } catch (error) {
-      // What is committed stays; going on would acknowledge what nobody could miss later.
-      stop(stoppedBy(error));
+      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
+      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
       throw error;
     }
   };
   const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
-  const appends = groupCommit((group: readonly AppendBatch[]) =>
+  const committed = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] =>
     call(() => {
       const outcomes = commit()(group);
       hold(lastRowOf(outcomes));
       return outcomes;
-    }),
-  );
+    });
+  const appends = groupCommit(committed, bytesWaiting);
   return {
     ledgerId,
     anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
@@ -163,7 +163,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    ...filesOf(blobs, call),
+    ...filesOf(blobs, { call, orStop }),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -175,8 +175,11 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
 
 type FilesOf = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob">;
 
-const filesOf = (blobs: Blobs, call: <T>(work: () => T) => T): FilesOf => ({
-  putBlob: async (bytes) => call(() => blobs.put(bytes)),
+const filesOf = (
+  blobs: Blobs,
+  { call, orStop }: Pick<ReturnType<typeof gate>, "call" | "orStop">,
+): FilesOf => ({
+  putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
   getBlob: async (hash) => call(() => blobs.get(hash)),
   listBlobs: async () => call(() => blobs.list()),
   removeBlob: async (listed) => call(() => blobs.remove(listed)),
@@ -190,6 +193,10 @@ const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow 
   }
   return undefined;
 };
+
+/** About as much as it holds in memory; whatever else a batch says is short. */
+const bytesWaiting = ({ events, snapshot }: AppendBatch): number =>
+  events.reduce((sum, { payload }) => sum + payload.length, snapshot?.body.length ?? 0);
 
 /** Most commands only read, and prepare nothing else. */
 const onFirstUse = <T>(make: () => T): (() => T) => {
@@ -215,7 +222,16 @@ const gate = () => {
       throw inOurWords(error);
     }
   };
-  return { call, stop };
+  /** The same of work that takes a while. */
+  const orStop = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (mustStop(error)) stop(stoppedBy(error));
+      throw error;
+    }
+  };
+  return { call, stop, orStop };
 };
 
 const stoppedBy = (cause: unknown): LedgerError =>
