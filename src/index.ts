@@ -66,6 +66,7 @@ export type { StepLogs } from "./engine/logs.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export type { ListedSchedule } from "./engine/schedules/scheduling.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
@@ -132,10 +133,11 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { settingGroups } from "./settings/groups.js";
+export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
+export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsWire } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";

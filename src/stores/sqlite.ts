@@ -16,6 +16,7 @@ import { connect, connectToLook, type SqliteConnection } from "./sqlite-connecti
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
   appendStatements,
@@ -131,6 +132,8 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
+    scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
+    markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -162,7 +165,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     },
     checkpoints: sqliteCheckpoints(db, call),
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    ...blobCalls(blobs, call, orStop),
+    ...filesOf(blobs, { call, orStop }),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -172,11 +175,12 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   };
 };
 
-const blobCalls = (
+type FilesOf = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob">;
+
+const filesOf = (
   blobs: Blobs,
-  call: <T>(work: () => T) => T,
-  orStop: <T>(work: Promise<T>) => Promise<T>,
-): Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob"> => ({
+  { call, orStop }: Pick<ReturnType<typeof gate>, "call" | "orStop">,
+): FilesOf => ({
   putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
   getBlob: async (hash) => call(() => blobs.get(hash)),
   listBlobs: async () => call(() => blobs.list()),

@@ -565,6 +565,22 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  schedules: oneOf({
+    schedules: z.array(
+      z.strictObject({
+        name: text,
+        cron: text,
+        timeZone: text,
+        plan: text,
+        goal: text.describe('"": the plan\'s own'),
+        catchUp: z.enum(["skip", "once", "all"]),
+        enabled: z.boolean(),
+        nextAt: time.nullable(),
+        lastRun: z.strictObject({ runId, createdAt: time, status }).nullable(),
+        problem: text.nullable().describe("why it could begin no run now"),
+      }),
+    ),
+  }),
   promise: { kind: "text", why: "it is only a group of commands" },
   "promise resolve": standing,
   pause: standing,

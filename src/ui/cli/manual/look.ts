@@ -98,6 +98,16 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["decide", "journal", "docs/effects.md"],
   },
+  schedules: {
+    about:
+      "Lists the schedules of the settings: when each is due next, the run that it began last, and what would keep it from beginning one. `worker` begins them; nothing else does.",
+    examples: [
+      ["runledger schedules", "when is what due?"],
+      ["runledger schedules --json", "for a program"],
+      ["runledger list --session schedule:nightly --mine", "all runs of one"],
+    ],
+    seeAlso: ["worker", "doctor", "docs/schedules.md"],
+  },
   status: {
     about:
       "Tells where this project's ledger is, what its settings amount to, and how many runs are in which state.",
