@@ -1,4 +1,4 @@
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
@@ -92,7 +92,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
-  const { call, stop } = gate();
+  const { call, stop, orStop } = gate();
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const mirrors = onFirstUse(() => mirrorStatements(db));
@@ -103,8 +103,8 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     try {
       anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
     } catch (error) {
-      // What is committed stays; going on would acknowledge what nobody could miss later.
-      stop(stoppedBy(error));
+      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
+      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
       throw error;
     }
   };
@@ -160,7 +160,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    putBlob: async (bytes) => call(() => blobs.put(bytes)),
+    putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
     getBlob: async (hash) => call(() => blobs.get(hash)),
     listBlobs: async () => call(() => blobs.list()),
     removeBlob: async (listed) => call(() => blobs.remove(listed)),
@@ -210,7 +210,16 @@ const gate = () => {
       throw inOurWords(error);
     }
   };
-  return { call, stop };
+  /** The same of work that takes a while. */
+  const orStop = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (mustStop(error)) stop(stoppedBy(error));
+      throw error;
+    }
+  };
+  return { call, stop, orStop };
 };
 
 const stoppedBy = (cause: unknown): LedgerError =>
