@@ -36,6 +36,7 @@ export { promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+export type { Migration, VersionedAgent } from "./engine/agents/versions.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
 export type {
@@ -51,6 +52,7 @@ export {
   effectStatuses,
   type ListedEffect,
 } from "./engine/effects/list.js";
+export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
@@ -61,8 +63,10 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";

@@ -21,7 +21,8 @@ export type EffectEvent = Extract<
       | "timer_fired"
       | "promise_created"
       | "promise_resolved"
-      | "step_suspended";
+      | "step_suspended"
+      | "checkpoint_discarded";
   }
 >;
 
@@ -52,5 +53,7 @@ export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects
     }
     case "step_suspended":
       return { ...effects, suspended: true };
+    case "checkpoint_discarded":
+      return { ...effects, checkpoint: null };
   }
 };

@@ -3,10 +3,9 @@ import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
-import { afterCandidate, cancelled, rosterOf } from "./race.js";
-import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { afterCandidate, cancelled, handedTo, racingAgain } from "./race.js";
+import type { CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
-import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
 import type { Verdict } from "./verdict.js";
 
@@ -53,6 +52,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   workersLost: 0,
   lastLostEpoch: 0,
   left: [],
+  checkpoint: null,
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -104,6 +104,8 @@ const evolvers: Evolvers = {
   promise_created: ofEffects,
   promise_resolved: ofEffects,
   step_suspended: ofEffects,
+  checkpoint_discarded: ofEffects,
+  checkpoint_sealed: (run, event) => sealed(run, event),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -264,24 +266,6 @@ const feedbackOf = ({ state, attempt }: Step): Feedback | null =>
     ? { kind: "verdict", attempt, verdict: state.lastError }
     : null;
 
-/** How many race is the plan's word, so all of them are the new agent. */
-const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
-  ...spec,
-  ownerAgent: newAgent,
-  ...(spec.race === undefined
-    ? {}
-    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
-});
-
-/** Each candidate of the next race knows what became of it in the last one. */
-const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
-  rosterOf(spec).map((one, index) => {
-    const former = before.candidates[index];
-    if (former === undefined) return one;
-    const { base, feedback, effects } = former;
-    return { ...one, base, feedback, effects, fresh };
-  });
-
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
   withState(run, event.payload.stepId, (state) => ({
     status: "completed",
@@ -303,6 +287,21 @@ const waived = (
 ): Run => {
   const { stepId, reason } = event.payload;
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
+};
+
+/** Those of a past that a fork took over were sealed for another run. */
+const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
+  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  if (of === null || turn === 0) return after;
+  return withWorked(after, of, at, (step) => {
+    const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
+    return {
+      ...step,
+      effects: { ...step.effects, checkpoint: { id, seq, turn, calls, agentVersion, depth } },
+    };
+  });
 };
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.

@@ -11,6 +11,7 @@ import {
 } from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
+import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
@@ -159,11 +160,9 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     explain: async ({ by, ...row }) => {
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
+    checkpoints: sqliteCheckpoints(db, call),
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
-    getBlob: async (hash) => call(() => blobs.get(hash)),
-    listBlobs: async () => call(() => blobs.list()),
-    removeBlob: async (listed) => call(() => blobs.remove(listed)),
+    ...blobCalls(blobs, call, orStop),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -172,6 +171,17 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     },
   };
 };
+
+const blobCalls = (
+  blobs: Blobs,
+  call: <T>(work: () => T) => T,
+  orStop: <T>(work: Promise<T>) => Promise<T>,
+): Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob"> => ({
+  putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
+  getBlob: async (hash) => call(() => blobs.get(hash)),
+  listBlobs: async () => call(() => blobs.list()),
+  removeBlob: async (listed) => call(() => blobs.remove(listed)),
+});
 
 const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow | undefined => {
   for (let at = outcomes.length - 1; at >= 0; at -= 1) {

@@ -148,7 +148,12 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
-  durable: closed({ paidAmbiguous: from(["rerun", "skip", "fail"]) }),
+  durable: closed({
+    paidAmbiguous: from(["rerun", "skip", "fail"]),
+    checkpoints: from(["sqlite", "file", "memory", "postgres"]),
+    checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
+    checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
+  }),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

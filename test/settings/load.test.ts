@@ -44,7 +44,12 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      durable: { paidAmbiguous: "rerun" },
+      durable: {
+        paidAmbiguous: "rerun",
+        checkpoints: "sqlite",
+        checkpointEvery: 0,
+        checkpointBefore: [],
+      },
       runLedger: {
         enabled: false,
         shadow: false,
@@ -63,6 +68,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.checkpointBefore",
+      "durable.checkpointEvery",
+      "durable.checkpoints",
       "durable.paidAmbiguous",
       "isolation.maximum",
       "isolation.minimum",
@@ -122,7 +130,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip }
+durable: { paidAmbiguous: skip, checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -178,7 +186,12 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      durable: { paidAmbiguous: "skip" },
+      durable: {
+        paidAmbiguous: "skip",
+        checkpoints: "file",
+        checkpointEvery: 50,
+        checkpointBefore: ["guarded"],
+      },
       runLedger: {
         enabled: true,
         shadow: true,

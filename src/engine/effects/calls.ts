@@ -14,6 +14,7 @@ import type { TokenOf } from "../../ledger/tokens.js";
 import { endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
+import type { AttemptCheckpoints } from "./turns.js";
 
 export type EffectsOptions = {
   readonly ledger: Ledger;
@@ -30,6 +31,9 @@ export type EffectsOptions = {
   readonly tokenOf: TokenOf;
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
+  readonly checkpoints: AttemptCheckpoints;
+  /** Done before an effect happens that did not happen before; with all on the disk, where it asks for that. */
+  readonly before: (call: EffectCall, flush: () => Promise<void>) => Promise<void>;
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -101,8 +105,9 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
       return { kind: "skipped" };
     }
     const known = await answered(call);
-    if (known !== undefined || (call.class !== "guarded" && call.key === null)) return known;
-    return begin(call);
+    if (known !== undefined) return known;
+    await options.before(call, recorder.flush);
+    return call.class === "guarded" || call.key !== null ? begin(call) : undefined;
   };
   const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
     try {

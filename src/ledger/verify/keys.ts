@@ -52,7 +52,8 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   return "a run that it does not belong to";
 };
 
-const eventAt = async (store: Store, runId: string, seq: number): Promise<StoredEvent | undefined> => {
+/** Undefined for one that cannot be read as it was written. */
+export const eventAt = async (store: Store, runId: string, seq: number): Promise<StoredEvent | undefined> => {
   const [row] = await store.read(runId, seq - 1, 1);
   if (row?.seq !== seq) return undefined;
   try {

@@ -157,6 +157,9 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "promise_resolved":
     case "step_suspended":
       return waitTold(event);
+    case "checkpoint_sealed":
+    case "checkpoint_discarded":
+      return checkpointTold(event);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -251,6 +254,17 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
     case "step_suspended":
       return line("grey", "‖", "waits, and holds nothing");
   }
+};
+
+const checkpointTold = (
+  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" }>,
+): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
+  if (event.type === "checkpoint_discarded")
+    return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
+  const { id, of, turn, reason } = event.payload;
+  const what = of === null ? "the run" : `${subject({ payload: of })}: turn ${turn}`;
+  return line("grey", "●", `${what}: checkpoint ${id} (${reason})`);
 };
 
 /** The step, and of a race who it is about. */

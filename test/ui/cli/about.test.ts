@@ -311,6 +311,9 @@ describe("status", () => {
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
       Durable    durable.paidAmbiguous         rerun                                                                           default
+                 durable.checkpoints           sqlite                                                                          default
+                 durable.checkpointEvery       0                                                                               default
+                 durable.checkpointBefore      []                                                                              default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -416,6 +419,9 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "durable": {
+            "checkpointBefore": [],
+            "checkpointEvery": "number",
+            "checkpoints": "string",
             "paidAmbiguous": "string",
           },
           "isolation": {
