@@ -32,13 +32,14 @@ export {
 } from "./core/run.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
-export { promiseId } from "./core/waits.js";
+export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
 export type {
+  ChildOptions,
   EffectContext,
   EffectGiven,
   EffectOptions,

@@ -17,6 +17,7 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import type { AgentFunction } from "./engine/agents/function.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
@@ -185,7 +186,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     toolsFor: (caller) => toolsFor(caller, host),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
-    drive,
+    drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
     ...looking(ledger, logFolder),
     ...effectFaces(ledger),

@@ -39,6 +39,8 @@ const created = (event: EventOf<"run_created">): Run => ({
   updatedAt: event.at,
   forkedFrom: event.payload.forkedFrom,
   source: event.payload.source,
+  parent: event.payload.parent,
+  parentTold: false,
   report: null,
   degraded: null,
   workspaceIsolation: event.payload.workspaceIsolation,
@@ -103,6 +105,9 @@ const evolvers: Evolvers = {
   timer_fired: ofEffects,
   promise_created: ofEffects,
   promise_resolved: ofEffects,
+  child_started: ofEffects,
+  child_finished: ofEffects,
+  parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>

@@ -15,6 +15,7 @@ import {
   Evidence,
   FailureReason,
   ForkPoint,
+  ParentLink,
   PauseReason,
   PolicyAction,
   PolicyActionType,
@@ -48,6 +49,7 @@ for (const [id, schema] of Object.entries({
   CriterionSpec,
   EffectCall,
   ForkPoint,
+  ParentLink,
   Plan,
   PolicyAction,
   Source,
@@ -144,6 +146,15 @@ const Effects = z.strictObject({
         tokenHash: text,
         madeIn: text.describe("the run that its token is bound to"),
         resolved: z.strictObject({ seq: count, outcome: text.describe("digest") }).nullable(),
+      }),
+      z.strictObject({
+        kind: z.literal("child"),
+        position: count,
+        name: text,
+        since: time,
+        seq: count.describe("the event that started it"),
+        childId: runId,
+        finished: z.strictObject({ seq: count }).nullable(),
       }),
     ]),
   ),
@@ -272,6 +283,8 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
+    parent: ParentLink.nullable().describe("the run that started it"),
+    parentTold: z.boolean().describe("that run knows what became of it"),
     left: z
       .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
       .describe("effects that earlier attempts left open under business keys"),
@@ -313,7 +326,7 @@ const ListedRun = named(
 );
 
 const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "worker"]),
+  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
   sentence: text,
   hint: text.nullable().describe("what to type"),
   stepId: text.nullable(),

@@ -3,6 +3,7 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
+import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
 import { forkRun } from "./fork.js";
@@ -94,6 +95,8 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   suspend_step: suspendStep,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
+  finish_child: finishChild,
+  tell_parent: tellParent,
   record_verdict: recordVerdict,
   record_criterion_verdict: recordCriterionVerdict,
   apply_policy: applyPolicy,

@@ -1,5 +1,6 @@
 import {
   formatDuration,
+  isOver,
   isRaced,
   protectedAs,
   type RunView,
@@ -155,8 +156,12 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "timer_fired":
     case "promise_created":
     case "promise_resolved":
+    case "child_started":
+    case "child_finished":
     case "step_suspended":
       return waitTold(event);
+    case "parent_told":
+      return line("grey", "·", `${event.payload.parentId}, which started it, knows that it has ended`);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -228,7 +233,9 @@ const hostTold = (event: Extract<StoredEvent, { type: OfHost }>): EventTold => {
   return { style: "blue", mark: "≡", text: `${of}reported ${status}${after(event.payload)}` };
 };
 
-type OfWait = "timer_armed" | "timer_fired" | "promise_created" | "promise_resolved" | "step_suspended";
+type OfWait =
+  | ("timer_armed" | "timer_fired" | "promise_created" | "promise_resolved")
+  | ("child_started" | "child_finished" | "step_suspended");
 
 const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
   const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({
@@ -247,6 +254,18 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
       const { position, outcome } = event.payload;
       const words = outcome.kind === "done" ? "resolved" : `rejected: ${outcome.error}`;
       return line("green", "✔", `promise ${position}: ${words} by ${event.actor.name}`);
+    }
+    case "child_started":
+      return line("blue", "▶", `run ${event.payload.childId}: ${event.payload.name}`);
+    case "child_finished": {
+      const { childId, outcome } = event.payload;
+      if (outcome.kind !== "ended") return line("grey", "–", `run ${childId} is not waited for here`);
+      const isDone = outcome.status === "completed";
+      return line(
+        isDone ? "green" : "red",
+        isDone ? "✔" : "✘",
+        `run ${childId} ${outcome.status}: ${outcome.message}`,
+      );
     }
     case "step_suspended":
       return line("grey", "‖", "waits, and holds nothing");
@@ -302,8 +321,9 @@ const waitsTold = ({ state, effects }: Step): string =>
   state.status === "in_progress" && effects.suspended
     ? effects.waits
         .flatMap((wait) => {
+          if (isOver(wait)) return [];
           if (wait.kind === "timer") return [`waits until ${timeOf(wait.dueAt)}`];
-          return wait.resolved === null ? [`waits for "${wait.name}"`] : [];
+          return [`waits for "${wait.name}"${wait.kind === "child" ? ` (${wait.childId})` : ""}`];
         })
         .join("; ")
     : "";
