@@ -35,7 +35,11 @@ const SLOW = [
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/faults/effects.test.ts", "test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
+const SWEEPS = [
+  "test/faults/{children,effects}.test.ts",
+  "test/sweeps/**/*.test.ts",
+  "test/attacks/**/*.test.ts",
+];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

@@ -37,6 +37,7 @@ export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Worker } from "./engine/backends/local.js";
+export type { ListedChild } from "./engine/children.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
 export type {
   ChildOptions,
@@ -52,6 +53,7 @@ export {
   effectStatuses,
   type ListedEffect,
 } from "./engine/effects/list.js";
+export type { ChildResult } from "./engine/effects/recorded.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {

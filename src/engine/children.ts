@@ -1,9 +1,9 @@
 import { childOutcome, openChildren } from "../core/children.js";
 import type { Caller } from "../core/commands.js";
 import { isLedgerError } from "../core/errors.js";
-import type { ChildOutcome, ParentLink } from "../core/events.js";
+import type { ChildOutcome, ParentLink, StoredEvent } from "../core/events.js";
 import { named } from "../core/race.js";
-import { isTerminal, type Run, type WorkedStep } from "../core/run.js";
+import { isTerminal, type Run, type RunStatus, type WorkedStep } from "../core/run.js";
 import type { Plan } from "../core/spec.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Pev } from "../pev/engine.js";
@@ -131,3 +131,51 @@ export const driveFamily = async (
 const unlessElsewhere = (error: unknown): void => {
   if (!isLedgerError(error, "lease_held") && !isLedgerError(error, "run_not_found")) throw error;
 };
+
+/** A run that another one has started. */
+export type ListedChild = {
+  readonly runId: string;
+  readonly name: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  /** Null where there is no race. */
+  readonly candidate: number | null;
+  readonly startedAt: string;
+  /** As that run stands now; null when it is not here. */
+  readonly status: RunStatus | null;
+  /** Its parent knows what became of it. */
+  readonly finished: boolean;
+};
+
+/** So many events at a time. */
+const PAGE = 250;
+
+/** All that the attempts of a run have started, in that order. */
+export const listChildren = async (ledger: Ledger, runId: string): Promise<readonly ListedChild[]> => {
+  await ledger.load(runId);
+  const found = new Map<string, ListedChild>();
+  for (let after = 0; ; ) {
+    const events = await ledger.events(runId, after, PAGE);
+    for (const event of events) {
+      if (event.type === "child_started") found.set(event.payload.childId, await listed(ledger, event));
+      const known = event.type === "child_finished" ? found.get(event.payload.childId) : undefined;
+      if (known !== undefined) found.set(known.runId, { ...known, finished: true });
+    }
+    if (events.length < PAGE) return [...found.values()];
+    after += events.length;
+  }
+};
+
+const listed = async (
+  { store }: Ledger,
+  { attempt, at, payload }: Extract<StoredEvent, { type: "child_started" }>,
+): Promise<ListedChild> => ({
+  runId: payload.childId,
+  name: payload.name,
+  stepId: payload.stepId,
+  attempt,
+  candidate: payload.candidate ?? null,
+  startedAt: at,
+  status: (await store.runRow(payload.childId))?.status ?? null,
+  finished: false,
+});

@@ -1,9 +1,12 @@
 import { writeFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AgentFunction, EffectContext, RunLedger } from "../../src/index.js";
+import { behindTheBack, verified } from "../faults/damaged.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, cancel, eventsOf, say, stateOf, typesOf } from "../helpers/driving.js";
 import { person } from "../helpers/project.js";
+
+afterEach(() => void vi.useRealTimers());
 
 const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 const CHILD = {
@@ -222,5 +225,69 @@ describe("a child run", () => {
     });
     await say(app, fork.runId, cancel).catch(() => undefined);
     expect((await app.ledger.load(childId)).state.status).toBe("running");
+  });
+
+  it("is not taken out while its parent runs, nor a parent before its children have ended", async () => {
+    const { app, runId } = await familyOf(async (effects) => {
+      await effects.child("sub", CHILD);
+      return `${await effects.promise("sign-off")}`;
+    });
+    await app.drive(runId);
+    const childId = await childIn(app, runId);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7_200_000 });
+    const gone = async () => (await app.prune({ keep: 0 })).runs.map((one) => one.runId);
+    expect(await gone()).toEqual([]);
+    await say(app, runId, cancel);
+    vi.setSystemTime(Date.now() + 7_200_000);
+    expect((await gone()).sort()).toEqual([runId, childId].sort());
+  });
+});
+
+describe("verify", () => {
+  const flawsOf = async (app: RunLedger, ...statements: readonly string[]) => {
+    behindTheBack(app.dataDir, (db) => {
+      for (const statement of statements) db.exec(statement);
+    });
+    return (await verified(app.dataDir)).flaws.map(({ kind, runId, message }) => [kind, runId, message]);
+  };
+  const done = async () => {
+    const family = await familyOf(async (effects) => (await effects.child("sub", CHILD)).status);
+    await family.app.drive(family.runId);
+    return { ...family, childId: await childIn(family.app, family.runId) };
+  };
+
+  it("finds both sides telling the same of a family", async () => {
+    const { app } = await done();
+    expect(await flawsOf(app)).toEqual([]);
+  });
+
+  it("names a child that is gone, and one whose end is told otherwise", async () => {
+    const { app, runId, childId } = await done();
+    const kinds = await flawsOf(app, `UPDATE runs SET status = 'failed' WHERE run_id = '${childId}'`);
+    expect(kinds).toContainEqual([
+      "lineage",
+      runId,
+      `Run "${childId}", which it started, has not ended as it says.`,
+    ]);
+    const flaws = await flawsOf(
+      app,
+      ...["events", "leases", "snapshots", "keys", "runs"].map(
+        (table) => `DELETE FROM ${table} WHERE run_id = '${childId}'`,
+      ),
+    );
+    expect(flaws).toContainEqual(["lineage", runId, `Run "${childId}", which it started, is not there.`]);
+  });
+
+  it("names a run that calls one its parent that has not started it", async () => {
+    const { app, runId, childId } = await done();
+    const flaws = await flawsOf(
+      app,
+      ...["events", "leases", "snapshots", "keys", "runs"].map(
+        (table) => `DELETE FROM ${table} WHERE run_id = '${runId}'`,
+      ),
+    );
+    expect(flaws).toContainEqual([
+      ...["lineage", childId, `Run "${runId}", which it names as its parent, has not started it.`],
+    ]);
   });
 });

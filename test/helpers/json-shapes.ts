@@ -531,6 +531,22 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       }),
     ),
   }),
+  children: oneOf({
+    runId,
+    parent: ParentLink.nullable().describe("the run that started this one"),
+    children: z.array(
+      z.strictObject({
+        runId,
+        name: text,
+        stepId: text,
+        attempt: count,
+        candidate: z.int().min(1).nullable(),
+        startedAt: time,
+        status: z.enum(runStatuses).nullable().describe("as it stands now; null when it is not here"),
+        finished: z.boolean().describe("its parent knows what became of it"),
+      }),
+    ),
+  }),
   promise: { kind: "text", why: "it is only a group of commands" },
   "promise resolve": standing,
   pause: standing,
@@ -632,7 +648,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     flaws: z
       .array(
         z.strictObject({
-          kind: z.enum(["file", "anchor", "chain", "event", "list", "snapshot", "key", "blob"]),
+          kind: z.enum(["file", "anchor", "chain", "event", "list", "snapshot", "key", "blob", "lineage"]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
           message: text,

@@ -11,6 +11,7 @@ import { projectionOf } from "../projection.js";
 import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { checkLineage, withChildren } from "./lineage.js";
 
 export type RunChecked = {
   readonly events: number;
@@ -33,6 +34,7 @@ type Progress = {
   isFolded: boolean;
   blobs: number;
   keyed: ReturnType<typeof withKeys>;
+  children: ReturnType<typeof withChildren>;
 };
 
 /** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
@@ -44,7 +46,7 @@ export const checkRun = async (
   const { runId } = row;
   const at: Progress = {
     ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys() },
+    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys(), children: withChildren() },
   };
   const snapshot = await store.readSnapshot(runId);
   for (;;) {
@@ -61,6 +63,7 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await checkLineage(store, at.run, at.children.started, add);
   }
   return counted(at, snapshot);
 };
@@ -87,6 +90,7 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   if (event === undefined) return true;
   fold(event, at, add);
   at.keyed.take(event);
+  at.children.take(event);
   for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
   return true;
 };

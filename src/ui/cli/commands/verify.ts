@@ -64,6 +64,7 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
   snapshot: "snapshot",
   key: "key",
   blob: "blob",
+  lineage: "lineage",
 };
 
 type Anchor = Verification["anchor"];
