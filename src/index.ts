@@ -32,14 +32,16 @@ export {
 } from "./core/run.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
-export { promiseId } from "./core/waits.js";
+export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export type { Migration, VersionedAgent } from "./engine/agents/versions.js";
 export type { Worker } from "./engine/backends/local.js";
+export type { ListedChild } from "./engine/children.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
 export type {
+  ChildOptions,
   EffectContext,
   EffectGiven,
   EffectOptions,
@@ -52,6 +54,7 @@ export {
   effectStatuses,
   type ListedEffect,
 } from "./engine/effects/list.js";
+export type { ChildResult } from "./engine/effects/recorded.js";
 export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";

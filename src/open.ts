@@ -18,6 +18,7 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
@@ -188,7 +189,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     toolsFor: (caller) => toolsFor(caller, host),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
-    drive,
+    drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
     ...scheduling.faces,

@@ -5,6 +5,7 @@ import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { endChild, endOrphan, tellParent } from "./children.js";
 import { staticPolicy } from "./static-policy.js";
 import { unlessOvertaken, type WorkOptions, work } from "./work.js";
 
@@ -38,6 +39,7 @@ export const driveRun = async (
     if (lease.takenFrom !== null) await pev.stopProcesses(runId);
     if (lease.takenFrom !== null && !isTerminal(await ledger.load(runId)))
       await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch: lease.epoch });
+    await endOrphan(options, runId);
     return await driveHolding(options, runId, lease, signal);
   } finally {
     await lease.release();
@@ -160,14 +162,21 @@ const msToWake = (ledger: Ledger, run: Run): number => {
 
 const lookMs = (ledger: Ledger, run: Run): number => Math.max(1, Math.min(LOOK_MS, msToWake(ledger, run)));
 
-const keyOf = (action: Action): string =>
-  action.kind === "verify_criterion"
-    ? "verify"
-    : action.kind === "verify"
-      ? "verify"
-      : action.kind === "work" && action.candidate !== undefined
-        ? `work ${action.stepId} ${action.candidate}`
-        : `${action.kind} ${action.stepId}`;
+const keyOf = (action: Action): string => {
+  switch (action.kind) {
+    case "verify":
+    case "verify_criterion":
+      return "verify";
+    case "work":
+      return `work ${action.stepId}${action.candidate === undefined ? "" : ` ${action.candidate}`}`;
+    case "decide_policy":
+      return `decide_policy ${action.stepId}`;
+    case "end_child":
+      return `end_child ${action.childId}`;
+    case "tell_parent":
+      return "tell_parent";
+  }
+};
 
 /** The attempt that an agent is about to work on, or to go on with. */
 const attemptOf = (run: Run, action: Action): number => {
@@ -229,6 +238,10 @@ const perform = async (
     }
     case "verify_criterion":
       return void (await options.pev.verifyCriterion(runId, action.index, { epoch, signal }));
+    case "end_child":
+      return endChild(options, runId, action.childId);
+    case "tell_parent":
+      return tellParent(options, runId);
     case "decide_policy":
       return decidePolicy(options, runId, action.stepId, lease);
   }

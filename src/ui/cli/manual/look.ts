@@ -54,6 +54,15 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["checkpoint", "resume", "verify", "docs/checkpoints.md"],
   },
+  children: {
+    about:
+      "Lists the runs that the agents of a run have started (`effects.child`), with how each of them stands now. They are runs as any other: `show`, `why`, `patch` and `cancel` take them. They are cancelled with the attempt that waits for them.",
+    examples: [
+      ["runledger children last", "which runs did it start?"],
+      ["runledger children last --json", "for a program, with the run that started this one"],
+    ],
+    seeAlso: ["show", "why", "docs/children.md"],
+  },
   journal: {
     about:
       "Prints every event of a run in the order it was recorded, its hash chain checked while it is read; times are UTC. With --follow it goes on until the run is over. It never changes anything.",
