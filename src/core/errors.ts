@@ -36,6 +36,7 @@ export const errorKinds = {
   effect_failed: "refused",
   effect_key_used: "refused",
   effect_not_open: "refused",
+  effect_result_gone: "refused",
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",

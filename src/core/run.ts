@@ -1,5 +1,5 @@
 import type { LastCheckpoint } from "./checkpoints.js";
-import type { Effects } from "./effects.js";
+import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
   Capture,
@@ -213,6 +213,8 @@ export type Run = {
   readonly lastLostEpoch: number;
   /** The last one of all its attempts; null before the first, and for those that a fork took over. */
   readonly checkpoint: LastCheckpoint | null;
+  /** Of attempts that another one has followed: each holds its business key until a person says what became of it. */
+  readonly left: readonly LeftEffect[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

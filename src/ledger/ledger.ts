@@ -309,7 +309,7 @@ const append = async (
     events: rows,
     projection: projectionOf(run),
     ...(epoch === undefined ? {} : { epoch }),
-    ...effectKeysOf(command),
+    ...effectKeysOf(command, before?.run),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

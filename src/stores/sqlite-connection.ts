@@ -7,7 +7,7 @@ import { LedgerError } from "../core/errors.js";
 import { packageFolder } from "./package-folder.js";
 import { SCHEMA_VERSION } from "./schema-sqlite.js";
 import { loadDriver, openFile } from "./sqlite-driver.js";
-import { isBusy } from "./sqlite-errors.js";
+import { isBusy, isHalfMade } from "./sqlite-errors.js";
 import { letShrink } from "./sqlite-space.js";
 
 export type SqliteConnection = {
@@ -39,7 +39,7 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
   }
 };
 
-/** Reads what is there now; undefined when only another version of this program can. */
+/** Reads what is there now; undefined when only another version of this program can, or when it was never finished. */
 export const connectToLook = async (file: string): Promise<SqliteConnection | undefined> => {
   const driver = await loadDriver();
   const { drizzle } = await import("drizzle-orm/better-sqlite3");
@@ -48,6 +48,7 @@ export const connectToLook = async (file: string): Promise<SqliteConnection | un
     if (schemaVersion(sqlite) === SCHEMA_VERSION) return { sqlite, db: drizzle(sqlite) };
   } catch (error) {
     sqlite.close();
+    if (isHalfMade(error)) return undefined;
     throw error;
   }
   sqlite.close();

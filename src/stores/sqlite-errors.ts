@@ -27,6 +27,9 @@ export const inOurWords = (error: unknown): unknown => {
 /** Somebody else has the lock now. */
 export const isBusy = (error: unknown): boolean => belongs(sqliteCode(error) ?? "", "SQLITE_BUSY");
 
+/** Whoever made the file died over it; the next one who may write undoes what is half done. */
+export const isHalfMade = (error: unknown): boolean => sqliteCode(error) === "SQLITE_READONLY_ROLLBACK";
+
 const FAILURES: Readonly<Record<string, readonly [sentence: string, hint: string]>> = {
   SQLITE_IOERR: [
     "The disk refused a write or a read of the ledger.",

@@ -110,13 +110,13 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     }
   };
   const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
-  const appends = groupCommit((group: readonly AppendBatch[]) =>
+  const committed = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] =>
     call(() => {
       const outcomes = commit()(group);
       hold(lastRowOf(outcomes));
       return outcomes;
-    }),
-  );
+    });
+  const appends = groupCommit(committed, bytesWaiting);
   return {
     ledgerId,
     anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
@@ -190,6 +190,10 @@ const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow 
   }
   return undefined;
 };
+
+/** About as much as it holds in memory; whatever else a batch says is short. */
+const bytesWaiting = ({ events, snapshot }: AppendBatch): number =>
+  events.reduce((sum, { payload }) => sum + payload.length, snapshot?.body.length ?? 0);
 
 /** Most commands only read, and prepare nothing else. */
 const onFirstUse = <T>(make: () => T): (() => T) => {

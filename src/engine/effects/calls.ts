@@ -1,5 +1,6 @@
 import {
   type EffectCall,
+  type EffectClass,
   type EffectDecision,
   type EffectOutcome,
   type Effects,
@@ -11,7 +12,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
-import { endedElsewhere, findKnown, type KnownEffect } from "./known.js";
+import { endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
 import type { AttemptCheckpoints } from "./turns.js";
@@ -32,8 +33,8 @@ export type EffectsOptions = {
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
   readonly checkpoints: AttemptCheckpoints;
-  /** Done before an effect happens that did not happen before. */
-  readonly before: (call: EffectCall) => Promise<void>;
+  /** A checkpoint is taken before an effect of these classes happens that did not happen before. */
+  readonly before: { readonly classes: readonly EffectClass[]; readonly seal: () => Promise<void> };
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -99,15 +100,21 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
       const ended =
         (await told(call)) ?? learned(call, await endedElsewhere(options.ledger, options.runId, call));
       if (ended !== undefined) return ended;
-      if (call.class !== "guarded" || (await decisionOn(call)) === "rerun") return undefined;
+      if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
+        return (await isKeyFree(options.ledger, call)) ? begin(call) : undefined;
       settle(call, { kind: "skipped" });
       return { kind: "skipped" };
     }
     const known = await answered(call);
     if (known !== undefined) return known;
-    await recorder.flush();
-    await options.before(call);
-    if (call.class !== "guarded" && call.key === null) return undefined;
+    if (options.before.classes.includes(call.class)) {
+      // What settled before it belongs into the checkpoint; for all others it waits for the next intent.
+      await recorder.flush();
+      await options.before.seal();
+    }
+    return call.class !== "guarded" && call.key === null ? undefined : begin(call);
+  };
+  const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
     try {
       await intend(call);
       return undefined;
