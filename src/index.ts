@@ -20,6 +20,7 @@ export {
   workedSteps,
 } from "./core/race.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
+export { type ResumeIntent, resumeIntent } from "./core/resume-intent.js";
 export {
   awaitsApproval,
   type Candidate,
@@ -69,6 +70,7 @@ export type { StepLogs } from "./engine/logs.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";

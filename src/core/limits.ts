@@ -90,5 +90,9 @@ export const CHECKPOINT_FULL_EVERY = 10;
 export const CHECKPOINTS_TRIED = 50;
 /** One sentence to whoever goes on. */
 export const NEXT_ACTION_CHARS = 1_000;
+/** Of a message that may ask to go on: who writes more asks for something else. */
+export const RESUME_MESSAGE_CHARS = 1_000;
+/** Paused runs of one session that a message may mean; who has more names one. */
+export const RESUME_CANDIDATES = 50;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;

@@ -176,20 +176,3 @@ export const cancelled = (step: Step, candidate: number, reason: string): Step =
     return { ...one, feedback, state: { status: "cancelled", reason, proposal } };
   }),
 });
-
-/** How many race is the plan's word, so all of them are the new agent. */
-export const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
-  ...spec,
-  ownerAgent: newAgent,
-  ...(spec.race === undefined
-    ? {}
-    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
-});
-
-/** Each candidate of the next race knows what became of it in the last one. */
-export const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
-  rosterOf(spec).map((one, index) => {
-    const former = before.candidates[index];
-    if (former === undefined) return one;
-    return { ...one, base: former.base, feedback: former.feedback, fresh };
-  });

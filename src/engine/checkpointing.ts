@@ -51,10 +51,9 @@ export const createCheckpointing = (options: {
           memoryFrom: (version) => versions.pathFrom(step.spec.ownerAgent, version ?? ""),
           blockedKeys: async () => manager.blockedKeys(await ledger.load(runId)),
         },
-        before: async (call, flush) => {
-          if (!policy.before.includes(call.class)) return;
-          await flush();
-          await manager.seal(runId, { reason: "policy", of }, { caller, epoch });
+        before: {
+          classes: policy.before,
+          seal: async () => void (await manager.seal(runId, { reason: "policy", of }, { caller, epoch })),
         },
       };
     },

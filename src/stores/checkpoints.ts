@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { CheckpointName, CheckpointStore } from "./store.js";
 
@@ -13,7 +13,7 @@ export const memoryCheckpoints = (): CheckpointStore => {
   return {
     put: async ({ runId, id }, bytes) => {
       const kept = runs.get(runId) ?? new Map<string, Uint8Array>();
-      if (kept.has(id)) throw usedBefore(id);
+      if (kept.has(id)) throw new LedgerError("invalid_input", "There is such a checkpoint already.");
       runs.set(runId, kept.set(id, Uint8Array.from(bytes)));
     },
     get: async ({ runId, id }) => runs.get(runId)?.get(id),
@@ -24,7 +24,7 @@ export const memoryCheckpoints = (): CheckpointStore => {
 
 /** A folder for each run, a file for each checkpoint, readable by their owner alone. */
 export const fileCheckpoints = (folder: string): CheckpointStore => ({
-  put: (name, bytes) => inOurWords(() => write(folderOf(folder, name), name.id, bytes)),
+  put: (name, bytes) => inOurWords(() => write(fileOf(folder, name), bytes)),
   get: (name) =>
     inOurWords(() =>
       readFile(fileOf(folder, name)).catch((error: NodeJS.ErrnoException) => {
@@ -49,9 +49,10 @@ const requireName = (name: string): string => {
 };
 
 /** Under another name until its bytes are on the disk, so that a crash leaves none half there. */
-const write = async (folder: string, id: string, bytes: Uint8Array): Promise<void> => {
+const write = async (file: string, bytes: Uint8Array): Promise<void> => {
+  const folder = dirname(file);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const draft = join(folder, `${id}.${randomBytes(8).toString("hex")}`);
+  const draft = `${file}.${randomBytes(8).toString("hex")}`;
   try {
     const handle = await open(draft, "wx", 0o600);
     try {
@@ -60,8 +61,8 @@ const write = async (folder: string, id: string, bytes: Uint8Array): Promise<voi
     } finally {
       await handle.close();
     }
-    if ((await readFile(join(folder, id)).catch(() => undefined)) !== undefined) throw usedBefore(id);
-    await rename(draft, join(folder, id));
+    // Unlike renaming, it refuses to take the place of another one.
+    await link(draft, file);
   } finally {
     await rm(draft, { force: true });
   }
@@ -73,15 +74,13 @@ const write = async (folder: string, id: string, bytes: Uint8Array): Promise<voi
   }
 };
 
-const usedBefore = (id: string): LedgerError =>
-  new LedgerError("invalid_input", `There is a checkpoint ${id} already.`);
-
 const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (error instanceof LedgerError || code === undefined) throw error;
+    if (code === "EEXIST") throw new LedgerError("invalid_input", "There is such a checkpoint already.");
     throw new LedgerError("store_unavailable", `A checkpoint cannot be read or written (${code}).`, {
       hint: "Check the disk and the owner of the ledger's folder.",
       cause: error,

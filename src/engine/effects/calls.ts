@@ -1,5 +1,6 @@
 import {
   type EffectCall,
+  type EffectClass,
   type EffectDecision,
   type EffectOutcome,
   type Effects,
@@ -35,8 +36,8 @@ export type EffectsOptions = {
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
   readonly checkpoints: AttemptCheckpoints;
-  /** Done before an effect happens that did not happen before; with all on the disk, where it asks for that. */
-  readonly before: (call: EffectCall, flush: () => Promise<void>) => Promise<void>;
+  /** A checkpoint is taken before an effect of these classes happens that did not happen before. */
+  readonly before: { readonly classes: readonly EffectClass[]; readonly seal: () => Promise<void> };
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -109,8 +110,12 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     }
     const known = await answered(call);
     if (known !== undefined) return known;
-    await options.before(call, recorder.flush);
-    return call.class === "guarded" || call.key !== null ? begin(call) : undefined;
+    if (options.before.classes.includes(call.class)) {
+      // What settled before it belongs into the checkpoint; for all others it waits for the next intent.
+      await recorder.flush();
+      await options.before.seal();
+    }
+    return call.class !== "guarded" && call.key === null ? undefined : begin(call);
   };
   const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
     try {
