@@ -3,9 +3,10 @@ import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
-import { afterCandidate, cancelled, handedTo, racingAgain } from "./race.js";
-import type { CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { afterCandidate, cancelled, rosterOf } from "./race.js";
+import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
+import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
 import type { Verdict } from "./verdict.js";
 
@@ -270,6 +271,24 @@ const feedbackOf = ({ state, attempt }: Step): Feedback | null =>
   state.status === "verify_pending" && state.lastError !== null
     ? { kind: "verdict", attempt, verdict: state.lastError }
     : null;
+
+/** How many race is the plan's word, so all of them are the new agent. */
+const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
+  ...spec,
+  ownerAgent: newAgent,
+  ...(spec.race === undefined
+    ? {}
+    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
+});
+
+/** Each candidate of the next race knows what became of it in the last one. */
+const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
+  rosterOf(spec).map((one, index) => {
+    const former = before.candidates[index];
+    if (former === undefined) return one;
+    const { base, feedback, effects } = former;
+    return { ...one, base, feedback, effects, fresh };
+  });
 
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
   withState(run, event.payload.stepId, (state) => ({
