@@ -1,5 +1,6 @@
 import { digestOf } from "./canonical.js";
 import {
+  childFinished,
   type Effects,
   effectDecided,
   effectIntended,
@@ -21,16 +22,19 @@ export type EffectEvent = Extract<
       | "timer_fired"
       | "promise_created"
       | "promise_resolved"
-      | "step_suspended";
+      | "child_started"
+      | "child_finished"
+      | "step_suspended"
+      | "checkpoint_discarded";
   }
 >;
 
 /** The effects and waits of an attempt after one more of its events. */
 export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects): Effects => {
-  const { at, seq } = event;
+  const { at, seq, attempt } = event;
   switch (event.type) {
     case "effect_intended":
-      return effectIntended(effects, event.payload.call, { at, seq });
+      return effectIntended(effects, event.payload.call, { at, seq, attempt });
     case "effect_settled":
       return effectSettled(effects, event.payload.position, seq);
     case "effect_decided":
@@ -50,7 +54,19 @@ export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects
       const { position, outcome } = event.payload;
       return promiseResolved(effects, position, { seq, outcome: digestOf(outcome) });
     }
+    case "child_started": {
+      const { position, name, childId } = event.payload;
+      return waitBegun(
+        effects,
+        { kind: "child", position, name, since: at, seq, childId, finished: null },
+        seq,
+      );
+    }
+    case "child_finished":
+      return childFinished(effects, event.payload.childId, seq);
     case "step_suspended":
       return { ...effects, suspended: true };
+    case "checkpoint_discarded":
+      return { ...effects, checkpoint: null };
   }
 };

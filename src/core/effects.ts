@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { digestOf } from "./canonical.js";
+import type { AttemptCheckpoint } from "./checkpoints.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
 import type { Fingerprint, Wait } from "./waits.js";
@@ -76,8 +77,16 @@ export type EffectOutcome = z.infer<typeof EffectOutcome>;
 export type OpenEffect = {
   readonly call: EffectCall;
   readonly since: string;
+  readonly attempt: number;
   /** What was decided when it was found open after a crash; it holds for the next crash too. */
   readonly decision: EffectDecision | null;
+};
+
+/** Open under a business key in an attempt that another one has followed. */
+export type LeftEffect = {
+  readonly stepId: string;
+  readonly candidate?: number;
+  readonly open: OpenEffect;
 };
 
 /** Of the current attempt of a step, or of one candidate of it. */
@@ -90,9 +99,18 @@ export type Effects = {
   readonly waits: readonly Wait[];
   /** Nobody works on it: it goes on when one of its waits is over. */
   readonly suspended: boolean;
+  /** What its agent remembered last; null before it ended a turn. */
+  readonly checkpoint: AttemptCheckpoint | null;
 };
 
-export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [], waits: [], suspended: false };
+export const noEffects: Effects = {
+  recorded: 0,
+  firstSeq: null,
+  open: [],
+  waits: [],
+  suspended: false,
+  checkpoint: null,
+};
 
 /** What was done under a business key; another effect may not come under it. */
 export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
@@ -104,10 +122,13 @@ const counted = (effects: Effects, isNew: boolean, seq: number): Effects =>
 export const effectIntended = (
   effects: Effects,
   call: EffectCall,
-  { at, seq }: { readonly at: string; readonly seq: number },
+  { at, seq, attempt }: { readonly at: string; readonly seq: number; readonly attempt: number },
 ): Effects => {
-  const { open, ...rest } = counted(effects, true, seq);
-  return { ...rest, open: [...open, { call, since: at, decision: null }] };
+  // Begun once more when a fork takes its key: what was decided of it stays.
+  const former = openEffect(effects, call.position);
+  const { open, ...rest } = counted(effects, former === undefined, seq);
+  const others = open.filter((one) => one !== former);
+  return { ...rest, open: [...others, { call, since: at, attempt, decision: former?.decision ?? null }] };
 };
 
 export const effectSettled = (effects: Effects, position: number, seq: number): Effects => {
@@ -141,6 +162,14 @@ export const promiseResolved = (
   ...effects,
   waits: effects.waits.map((one) =>
     one.kind === "promise" && one.position === position ? { ...one, resolved } : one,
+  ),
+  suspended: false,
+});
+
+export const childFinished = (effects: Effects, childId: string, seq: number): Effects => ({
+  ...effects,
+  waits: effects.waits.map((one) =>
+    one.kind === "child" && one.childId === childId ? { ...one, finished: { seq } } : one,
   ),
   suspended: false,
 });

@@ -1,20 +1,13 @@
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
+import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
-import type {
-  Candidate,
-  CandidateState,
-  Criterion,
-  CriterionState,
-  Feedback,
-  Run,
-  Step,
-  StepState,
-} from "./run.js";
+import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
-import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { StepSpec } from "./spec.js";
+import { newCriterion, newStep, replaced } from "./steps.js";
 import type { Verdict } from "./verdict.js";
 
 type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
@@ -46,6 +39,8 @@ const created = (event: EventOf<"run_created">): Run => ({
   updatedAt: event.at,
   forkedFrom: event.payload.forkedFrom,
   source: event.payload.source,
+  parent: event.payload.parent,
+  parentTold: false,
   report: null,
   degraded: null,
   workspaceIsolation: event.payload.workspaceIsolation,
@@ -59,27 +54,10 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  left: [],
+  checkpoint: null,
   blockedTeammates: [],
   state: { status: "planning" },
-});
-
-const newStep = (spec: StepSpec): Step => ({
-  spec,
-  attempt: 0,
-  retryCount: 0,
-  base: null,
-  feedback: null,
-  fresh: false,
-  effects: noEffects,
-  candidates: rosterOf(spec),
-  lastDecision: null,
-  report: null,
-  state: { status: "pending" },
-});
-
-const newCriterion = (spec: CriterionSpec): Criterion => ({
-  spec,
-  state: { status: "unchecked", errors: 0 },
 });
 
 /** What becomes of the effects and waits of the step, or of one candidate's. */
@@ -102,7 +80,7 @@ const evolvers: Evolvers = {
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, { payload, attempt, at }) =>
-    withWorked(run, payload, at, (step) => ({
+    withWorked(withLeft(run, payload), payload, at, (step) => ({
       ...step,
       attempt,
       base: payload.base,
@@ -122,13 +100,18 @@ const evolvers: Evolvers = {
       },
     })),
   effect_intended: ofEffects,
-  effect_settled: ofEffects,
-  effect_decided: ofEffects,
+  effect_settled: (run, event) => (isOfLeft(run, event) ? withoutLeft(run, event) : ofEffects(run, event)),
+  effect_decided: (run, event) => (isOfLeft(run, event) ? run : ofEffects(run, event)),
   timer_armed: ofEffects,
   timer_fired: ofEffects,
   promise_created: ofEffects,
   promise_resolved: ofEffects,
+  child_started: ofEffects,
+  child_finished: ofEffects,
+  parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
+  checkpoint_discarded: ofEffects,
+  checkpoint_sealed: (run, event) => sealed(run, event),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -303,7 +286,8 @@ const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] 
   rosterOf(spec).map((one, index) => {
     const former = before.candidates[index];
     if (former === undefined) return one;
-    return { ...one, base: former.base, feedback: former.feedback, fresh };
+    const { base, feedback, effects } = former;
+    return { ...one, base, feedback, effects, fresh };
   });
 
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
@@ -329,29 +313,20 @@ const waived = (
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
 };
 
-// New steps stand right behind the one they replace, inherit what it waited for, and whoever waited for it waits for their last.
-const replaced = (run: Run, stepId: string, newSteps: readonly StepSpec[]): Run => {
-  const parent = findStep(run, stepId);
-  if (parent === undefined) return run;
-  const needed = new Set(newSteps.flatMap((spec) => spec.dependsOn));
-  const last = newSteps.filter((spec) => !needed.has(spec.id)).map((spec) => spec.id);
-  const steps = run.steps.flatMap((step) => {
-    if (step.spec.id === stepId) return [step, ...newSteps.map((spec) => newStep(inheriting(spec, parent)))];
-    return [rewired(step, stepId, last)];
+/** Those of a past that a fork took over were sealed for another run. */
+const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
+  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  if (of === null || turn === 0) return after;
+  return withWorked(after, of, at, (step) => {
+    const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
+    return {
+      ...step,
+      effects: { ...step.effects, checkpoint: { id, seq, turn, calls, agentVersion, depth } },
+    };
   });
-  return { ...run, steps };
 };
-
-const inheriting = (spec: StepSpec, parent: Step): StepSpec =>
-  spec.dependsOn.length === 0 ? { ...spec, dependsOn: parent.spec.dependsOn } : spec;
-
-const rewired = (step: Step, from: string, to: readonly string[]): Step =>
-  step.spec.dependsOn.includes(from)
-    ? {
-        ...step,
-        spec: { ...step.spec, dependsOn: step.spec.dependsOn.flatMap((id) => (id === from ? to : [id])) },
-      }
-    : step;
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.
 const askedAgain = (run: Run): Run => ({

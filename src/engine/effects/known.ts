@@ -28,8 +28,10 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
         hint: "One key is one effect: its name and class are always the same.",
       },
     );
+  const origin = { runId: row.runId, seq: row.firstSeq };
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome !== undefined) return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
+  if (outcome === "gone" && call.onAmbiguous !== "skip") throw await resultGone(ledger, call.key, origin);
+  if (outcome !== undefined) return { origin, outcome: outcome === "gone" ? { kind: "skipped" } : outcome };
   throw new LedgerError(
     "effect_ambiguous",
     `The effect under the key "${call.key}" began in run "${row.runId}" (event ${row.firstSeq}) and has not ended there.`,
@@ -37,10 +39,29 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
   );
 };
 
-/** A run that was taken out has left its keys behind, and nothing of what came of them. */
-const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<FirstOutcome | undefined> => {
+/** It must not happen again, and whoever needs its result must not be told that there is none. */
+const resultGone = async (ledger: Ledger, key: string, origin: EffectOrigin): Promise<LedgerError> => {
+  const { runId, seq } = origin;
+  const removal = await ledger.store.removalOf(runId);
+  const archive = removal?.archive ?? null;
+  return new LedgerError(
+    "effect_result_gone",
+    `The effect under the key "${key}" began in run "${runId}" (event ${seq}), which was taken out; its result is gone with it.`,
+    {
+      hint: `${archive === null ? "Find it at the other side" : `Import ${archive}, which has it`}; or give another key, or onAmbiguous "skip" to do without.`,
+      details: { status: "skipped", origin, archive },
+    },
+  );
+};
+
+/** A run that was taken out has left its keys behind, and nothing of what came of them: `gone`. */
+const outcomeOf = async (
+  ledger: Ledger,
+  runId: string,
+  seq: number,
+): Promise<FirstOutcome | "gone" | undefined> => {
   const [intent] = await ledger.events(runId, seq - 1, 1);
-  if (intent === undefined) return { kind: "skipped" };
+  if (intent === undefined) return "gone";
   if (intent.type !== "effect_intended") return undefined;
   const { stepId, candidate, call } = intent.payload;
   for (let after = seq; ; ) {
@@ -74,9 +95,13 @@ export const endedElsewhere = async (
   const row = call.key === null ? undefined : await ledger.store.findKey(EFFECT_SCOPE, call.key);
   if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome === undefined || outcome.kind === "skipped") return undefined;
+  if (outcome === undefined || outcome === "gone" || outcome.kind === "skipped") return undefined;
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
 };
+
+/** A fork took it over open, and the run that had its key has given it back since: anybody may take it now. */
+export const isKeyFree = async ({ store }: Ledger, { key }: EffectCall): Promise<boolean> =>
+  key !== null && (await store.findKey(EFFECT_SCOPE, key)) === undefined;
 
 /** What whoever called gets. */
 export const resultOf = async (
