@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,stopping,trouble,waiting,worker}.test.ts",
+  "test/engine/{children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -29,14 +29,14 @@ const SLOW = [
   "test/stores/processes.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
-  "test/scenarios/{cheats-judges,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{children,effects}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];

@@ -24,7 +24,8 @@ export type EffectEvent = Extract<
       | "promise_resolved"
       | "child_started"
       | "child_finished"
-      | "step_suspended";
+      | "step_suspended"
+      | "checkpoint_discarded";
   }
 >;
 
@@ -65,5 +66,7 @@ export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects
       return childFinished(effects, event.payload.childId, seq);
     case "step_suspended":
       return { ...effects, suspended: true };
+    case "checkpoint_discarded":
+      return { ...effects, checkpoint: null };
   }
 };

@@ -40,6 +40,7 @@ export const errorKinds = {
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",
+  agent_changed: "refused",
   // not there
   run_not_found: "not_found",
   step_not_found: "not_found",
@@ -58,6 +59,7 @@ export const errorKinds = {
   lease_lost: "conflict",
   idempotency_key_reused: "conflict",
   apply_conflict: "conflict",
+  checkpoint_overtaken: "conflict",
   // the machine or the project is not as it must be
   not_a_repository: "environment",
   no_commits: "environment",
@@ -71,6 +73,7 @@ export const errorKinds = {
   held_out_unfit: "environment",
   isolation_unmet: "environment",
   store_unavailable: "environment",
+  no_space: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",
   ledger_behind: "corrupt",

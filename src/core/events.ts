@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { SealedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
@@ -258,6 +259,10 @@ export const EventBody = z.discriminatedUnion("type", [
   ),
   /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
   attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
+  /** What the run knew, and what its agent remembered, can be had again from here. */
+  event("checkpoint_sealed", SealedCheckpoint),
+  /** Its agent goes on without what it remembered. */
+  attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(
     "approval_received",
     z.strictObject({ stepId, decision: z.enum(["approve", "deny"]), reason: z.string() }),

@@ -55,6 +55,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   workersLost: 0,
   lastLostEpoch: 0,
   left: [],
+  checkpoint: null,
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -109,6 +110,8 @@ const evolvers: Evolvers = {
   child_finished: ofEffects,
   parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
+  checkpoint_discarded: ofEffects,
+  checkpoint_sealed: (run, event) => sealed(run, event),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -308,6 +311,21 @@ const waived = (
 ): Run => {
   const { stepId, reason } = event.payload;
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
+};
+
+/** Those of a past that a fork took over were sealed for another run. */
+const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
+  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  if (of === null || turn === 0) return after;
+  return withWorked(after, of, at, (step) => {
+    const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
+    return {
+      ...step,
+      effects: { ...step.effects, checkpoint: { id, seq, turn, calls, agentVersion, depth } },
+    };
+  });
 };
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.

@@ -1,3 +1,4 @@
+import type { LastCheckpoint } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -217,6 +218,8 @@ export type Run = {
   readonly parentTold: boolean;
   /** Of attempts that another one has followed: each holds its business key until a person says what became of it. */
   readonly left: readonly LeftEffect[];
+  /** The last one of all its attempts; null before the first, and for those that a fork took over. */
+  readonly checkpoint: LastCheckpoint | null;
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

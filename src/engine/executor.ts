@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { StoredEvent } from "../core/events.js";
 import { type Action, nextActions, nextWake } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
@@ -129,13 +130,18 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (failures.length > 0) throw failures[0];
     if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
     for (const flight of flights.values()) if (isLost(run, flight)) flight.stop.abort();
+    await options.checkpointing.sealIfDue(run, lease.epoch);
     for (const action of dueNow(options, run, flights)) launch(action, run);
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal);
+    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, maySayWhatIsDue);
   }
 };
+
+/** An agent that does thousands of effects makes no other action due by any of them. */
+const maySayWhatIsDue = ({ type }: StoredEvent): boolean =>
+  type !== "effect_intended" && type !== "effect_settled";
 
 /** The run as of now, with what is due by now fired. */
 const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promise<Run> => {

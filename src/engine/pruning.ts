@@ -21,6 +21,8 @@ export type PruningParts = {
   readonly ledger: Ledger;
   readonly project: Project;
   readonly logFolder: string;
+  /** Nobody goes on with a finished run. */
+  readonly forgetCheckpoints: (runId: string) => Promise<void>;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(
@@ -151,8 +153,8 @@ const removeRuns = async (
       pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
       left -= bytes + (excess?.blobsOf.get(runId) ?? 0);
     } catch (error) {
-      // One run that cannot be read or archived keeps no other from going; a store that stopped does.
-      if (!isLedgerError(error) || error.code === "store_unavailable") throw error;
+      // One run that cannot be read or archived keeps no other from going; a store that cannot write does.
+      if (!isLedgerError(error) || ["store_unavailable", "no_space"].includes(error.code)) throw error;
       // Another process cleans up too, and was faster.
       if (error.code !== "run_not_found") onStays(runId, error);
     }
@@ -176,13 +178,14 @@ const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Pr
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
 const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string> => {
-  const { ledger, project, archive, logFolder, now, exportRun } = parts;
+  const { ledger, project, archive, logFolder, now, exportRun, forgetCheckpoints } = parts;
   const { runId, lastHash } = row;
   const file = await archive.write(runId, exportRun(runId), async (bytes) => {
     const { header } = await readBundle(bytes, async () => {});
     if (header.lastHash !== lastHash)
       throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
   });
+  await forgetCheckpoints(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);

@@ -6,7 +6,7 @@ import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import { create, note, pause, person, planOf, stepSpec } from "../helpers/cast.js";
 import { openedOn, temporaryFolder } from "../helpers/ledgers.js";
-import { behindTheBack, storied, verified } from "./damaged.js";
+import { behindTheBack, sourcesIn, storied, verified } from "./damaged.js";
 
 const told = async (folder: string): Promise<readonly string[]> =>
   (await verified(folder)).flaws.map(
@@ -228,7 +228,7 @@ describe("A check", () => {
     const audit = await auditStore(folder);
     const signal = new AbortController().signal;
     await tell("run_2", note("meanwhile", "1"), person);
-    const checking = verifyLedger(audit, { signal });
+    const checking = verifyLedger(audit, { signal, sources: sourcesIn(folder) });
     for (let at = 0; at < 20; at += 1) await tell("run_2", note(`m${at}`, "x"), person);
     expect(await checking).toMatchObject({ events: 114, flawsInAll: 0 });
     await audit.close();

@@ -44,7 +44,13 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      durable: { paidAmbiguous: "rerun" },
+      durable: {
+        paidAmbiguous: "rerun",
+        checkpoints: "sqlite",
+        checkpointEvery: 0,
+        checkpointBefore: [],
+      },
+      schedules: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -63,6 +69,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.checkpointBefore",
+      "durable.checkpointEvery",
+      "durable.checkpoints",
       "durable.paidAmbiguous",
       "isolation.maximum",
       "isolation.minimum",
@@ -92,6 +101,7 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "schedules",
       "secrets.except",
       "secrets.names",
       "workspace.cache",
@@ -122,7 +132,8 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip }
+durable: { paidAmbiguous: skip, checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
+schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -178,7 +189,22 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      durable: { paidAmbiguous: "skip" },
+      durable: {
+        paidAmbiguous: "skip",
+        checkpoints: "file",
+        checkpointEvery: 50,
+        checkpointBefore: ["guarded"],
+      },
+      schedules: {
+        nightly: {
+          cron: "0 3 * * 1-5",
+          timeZone: "Europe/Berlin",
+          plan: "nightly.yaml",
+          goal: "",
+          catchUp: "skip",
+          enabled: true,
+        },
+      },
       runLedger: {
         enabled: true,
         shadow: true,

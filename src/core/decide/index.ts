@@ -3,6 +3,7 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
+import { discardCheckpoints, sealCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
@@ -93,6 +94,8 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   record_effects: recordEffects,
   decide_effect: decideEffect,
   suspend_step: suspendStep,
+  seal_checkpoint: sealCheckpoint,
+  discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
   finish_child: finishChild,

@@ -7,6 +7,7 @@ import { readPlan } from "../plan.js";
 import { planWire } from "../plan-wire.js";
 import type { Run } from "../run.js";
 import { type Plan, planDigest } from "../spec.js";
+import { requireSameAgents } from "./checkpoints.js";
 import {
   alreadyDone,
   type DecideContext,
@@ -121,6 +122,7 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
       hint: `What it waits for: runledger why ${run.runId}`,
     });
   requireFresh(run, command, context);
+  requireSameAgents(run, context.rules);
   return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
 };
 

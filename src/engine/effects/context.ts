@@ -17,6 +17,7 @@ import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
 import { type AttemptName, type ChildResult, readRecorded } from "./recorded.js";
+import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
 import { createWaits } from "./waits.js";
@@ -44,7 +45,7 @@ export type EffectGiven = {
 type Perform<T> = (given: EffectGiven) => Promise<T> | T;
 
 /** What an agent in this process does to the world, so that a crash neither repeats nor forgets it (seed 003). */
-export interface EffectContext {
+export interface EffectContext extends Turns {
   /**
    * Does it once: a later life of the attempt gets what was recorded, through JSON, and nothing runs. Rejects with
    * `effect_failed` for one that threw, now and in each later life.
@@ -158,6 +159,17 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     effectAt(take(), name, said, perform);
+  const turns = createTurns({
+    checkpoints: options.checkpoints,
+    redactor: ledger.redactor,
+    waits: waiting,
+    flush: calls.recorder.flush,
+    calls: () => next,
+    goOnAt: (position) => {
+      next = position;
+    },
+    underWay,
+  });
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
     effect(name, { class: "pure" }, make) as Promise<T>;
   return {
@@ -167,6 +179,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
       ...createWaiting({ calls, recorded, waits: waiting, take, effectAt, underWay }),
+      ...turns,
     },
     keyed: keyedEffects({ calls, recorded, underWay }),
     close: async ({ isStopped }) => {

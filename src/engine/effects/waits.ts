@@ -16,6 +16,8 @@ export interface Waits {
   until(wait: WaitCall): Promise<Outcome>;
   /** Nobody waits for it any more. */
   letGo(position: number): void;
+  /** Nothing of the agent is under way, and it waits for nothing. */
+  isIdle(): boolean;
   /** Rejects every call of an agent that has left. */
   requireHere(): void;
   /** The agent has ended. Answers the positions it waits for when it has left before. */
@@ -69,12 +71,11 @@ export const createWaits = (options: WaitsOptions): Waits => {
   };
 
   const settle = async (run: Run): Promise<boolean> => {
-    const settled = await Promise.all(
-      [...pending.values()].map((one) => outcomeOf(ledger, of, run, one.wait)),
-    );
-    const over = [...pending.values()].flatMap((one, index) => {
+    const waited = [...pending.values()];
+    const settled = await Promise.all(waited.map(({ wait }) => outcomeOf(ledger, of, run, wait)));
+    const over = waited.flatMap((one, index) => {
       const outcome = settled[index];
-      return outcome === undefined ? [] : [{ one, outcome }];
+      return outcome === undefined || !pending.has(one.wait.position) ? [] : [{ one, outcome }];
     });
     for (const { one, outcome } of over) {
       pending.delete(one.wait.position);
@@ -134,6 +135,7 @@ export const createWaits = (options: WaitsOptions): Waits => {
         pending.set(wait.position, { wait, resolve, reject });
         look();
       }),
+    isIdle: () => working === 0 && pending.size === 0,
     letGo: (position) => void pending.delete(position),
     requireHere: () => {
       if (left !== null) throw new Suspended();

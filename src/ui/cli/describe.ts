@@ -160,6 +160,9 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "child_finished":
     case "step_suspended":
       return waitTold(event);
+    case "checkpoint_sealed":
+    case "checkpoint_discarded":
+      return checkpointTold(event);
     case "parent_told":
       return line("grey", "·", `${event.payload.parentId}, which started it, knows that it has ended`);
     case "candidate_cancelled":
@@ -173,13 +176,8 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "approval_received":
       return line("green", "✔", `${event.payload.stepId}: ${event.payload.decision} by ${event.actor.name}`);
     case "criterion_met":
-      return line("green", "✔", `criterion met: ${event.payload.description}`);
     case "criterion_unmet":
-      return line(
-        "red",
-        "✘",
-        `criterion unmet: ${event.payload.description}: ${event.payload.verdict.message}`,
-      );
+      return criterionTold(event);
     case "run_paused":
       return line("yellow", "‖", `paused: ${event.payload.message}`);
     case "run_resumed":
@@ -218,6 +216,15 @@ const effectTold = (
     return { style: "grey", mark: "·", text: `${of} ${position}: ${event.payload.outcome.kind}` };
   const { decision, reason } = event.payload;
   return { style: "yellow", mark: "!", text: `${of} ${position}: ${decision} (${reason})` };
+};
+
+const criterionTold = (
+  event: Extract<StoredEvent, { type: "criterion_met" | "criterion_unmet" }>,
+): EventTold => {
+  const { description, verdict } = event.payload;
+  return event.type === "criterion_met"
+    ? { style: "green", mark: "✔", text: `criterion met: ${description}` }
+    : { style: "red", mark: "✘", text: `criterion unmet: ${description}: ${verdict.message}` };
 };
 
 type OfHost = "run_reported" | "step_reported" | "projection_synced";
@@ -270,6 +277,17 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
     case "step_suspended":
       return line("grey", "‖", "waits, and holds nothing");
   }
+};
+
+const checkpointTold = (
+  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" }>,
+): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
+  if (event.type === "checkpoint_discarded")
+    return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
+  const { id, of, turn, reason } = event.payload;
+  const what = of === null ? "the run" : `${subject({ payload: of })}: turn ${turn}`;
+  return line("grey", "●", `${what}: checkpoint ${id} (${reason})`);
 };
 
 /** The step, and of a race who it is about. */

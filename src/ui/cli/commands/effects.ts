@@ -24,7 +24,9 @@ export const printEffects = async (
   const found = await app.effects(runId, { ...query, values: query.position !== undefined });
   const effects = query.position === undefined ? found : lastOf(runId, query, found);
   const blocked =
-    output.json || query.position === undefined ? await app.blockedSideEffectKeys(runId) : new Set<string>();
+    output.json || (query.position === undefined && query.open !== true)
+      ? await app.blockedSideEffectKeys(runId)
+      : new Set<string>();
   if (output.json) printJson(output, { runId, effects, blockedSideEffectKeys: [...blocked] });
   else if (query.position === undefined) await printList(output, effects, query);
   else for (const effect of effects) await printOne(output, effect);
