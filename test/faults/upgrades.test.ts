@@ -4,8 +4,7 @@ import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { SCHEMA_VERSION } from "../../src/stores/schema-sqlite.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
-import { verified } from "./damaged.js";
-import { journalOf } from "./lab/outcome.js";
+import { flawsIn, journalOf } from "./lab/outcome.js";
 import { STORY } from "./lab/story.js";
 import { openTeller, tellStory } from "./lab/telling.js";
 
@@ -39,12 +38,12 @@ test.each(RELEASED)(
     await teller.close();
     expect(await journalOf(place)).toEqual(before);
     // Blobs lie in files of their own, which were not kept of these.
-    const { flaws } = await verified(join(place, "ledger"));
+    const flaws = await flawsIn(place);
     expect(flaws.filter(({ kind }) => kind !== "blob")).toEqual([]);
     await tellStory(place);
     const after = await journalOf(place);
     expect(after.slice(0, before.length)).toEqual(before);
     for (const { runId, seq } of STORY) expect(after.join("\n")).toContain(` ${runId} ${seq} `);
-    expect((await verified(join(place, "ledger"))).flaws).toEqual([]);
+    expect(await flawsIn(place)).toEqual([]);
   },
 );

@@ -110,6 +110,27 @@ const hosted = (as: string): readonly Spoken[] =>
     ] as readonly cast.Said[]
   ).map((said) => [`${as}hosted`, said]);
 
+/** An attempt seals and discards what it knows, and starts a run that is cancelled before it does anything. */
+const family = (as: string): readonly Spoken[] => {
+  const [parent, child] = [`${as}parent`, `${as}child`];
+  const link = { runId: parent, seq: 6, stepId: "a", attempt: 1, position: 0, depth: 1 };
+  const began: readonly cast.Said[] = [
+    cast.create(cast.planOf([cast.stepSpec("a")])),
+    cast.start("a"),
+    cast.sealed("a"),
+    cast.discardCheckpoints,
+    cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
+  ];
+  const of = { child: { parent: link, sessionKey: cast.SESSION } };
+  return [
+    ...began.map((said): Spoken => [parent, said]),
+    [child, cast.create(undefined, of), cast.engine],
+    [child, cast.cancel()],
+    [child, cast.tellParent],
+    [parent, { ...cast.finishChild, childId: child }],
+  ];
+};
+
 const ended = (as: string): readonly Spoken[] => [
   [`${as}forked`, cast.forkOf(`${as}worked`, 4)],
   [`${as}forked`, cast.cancel()],
@@ -119,12 +140,13 @@ const ended = (as: string): readonly Spoken[] => [
 const HOUR_AND_MORE_MS = 3_700_000;
 const BEGAN = Date.parse("2026-01-02T03:04:05.000Z");
 
-/** By the place of the effect, and by the host's own name for its run. */
-const TOLD_APART: readonly string[] = ["record_effects", "mirror_run"];
+/** By the place of the effect, by the host's own name for its run, and by the parent's for its child. */
+const isToldApart = ({ type }: Command, { role }: Caller): boolean =>
+  ["record_effects", "mirror_run"].includes(type) || (type === "create_run" && role === "engine");
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
 const played = (as: string) => {
-  const spoken = [worked, raced, hosted, ended].flatMap((part) => part(as));
+  const spoken = [worked, raced, hosted, ended, family].flatMap((part) => part(as));
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {
@@ -138,7 +160,7 @@ const played = (as: string) => {
     if (decision.events.length === 0) throw new Error(`nothing comes of line ${index}, ${command.type}`);
     runs.set(runId, decision.run);
     history.set(runId, [...(history.get(runId) ?? []), ...decision.events]);
-    const key = TOLD_APART.includes(command.type) ? null : `${as}line ${index}`;
+    const key = isToldApart(command, caller) ? null : `${as}line ${index}`;
     return { runId, command, caller, at, key, seq: decision.run.seq };
   });
   return { lines, events: [...history.values()].flat() };
