@@ -297,6 +297,7 @@ const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({
   onUnmetCriteria: settings.onUnmetCriteria,
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
+  recording: settings.durable,
 });
 
 // Work that was never proposed must outlive a reboot, so workspaces are no temporary files.

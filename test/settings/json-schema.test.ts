@@ -157,7 +157,12 @@ const files = closed({
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
   schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
-  durable: closed({ paidAmbiguous: from(["rerun", "skip", "fail"]) }),
+  durable: closed({
+    paidAmbiguous: from(["rerun", "skip", "fail"]),
+    effectsPerAttempt: from([1, 100_000, 0, 100_001]),
+    eventsPerRun: from([100, 99, 10_000_001]),
+    resultSize: from(SIZES),
+  }),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

@@ -44,7 +44,12 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      durable: { paidAmbiguous: "rerun" },
+      durable: {
+        paidAmbiguous: "rerun",
+        effectsPerAttempt: 100_000,
+        eventsPerRun: 1_000_000,
+        resultBytes: 1_048_576,
+      },
       schedules: {},
       runLedger: {
         enabled: false,
@@ -64,7 +69,10 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.effectsPerAttempt",
+      "durable.eventsPerRun",
       "durable.paidAmbiguous",
+      "durable.resultSize",
       "isolation.maximum",
       "isolation.minimum",
       "isolation.network",
@@ -124,7 +132,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip }
+durable: { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
@@ -181,7 +189,12 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      durable: { paidAmbiguous: "skip" },
+      durable: {
+        paidAmbiguous: "skip",
+        effectsPerAttempt: 50,
+        eventsPerRun: 5_000,
+        resultBytes: 65_536,
+      },
       schedules: {
         nightly: {
           cron: "0 3 * * 1-5",

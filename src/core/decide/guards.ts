@@ -14,6 +14,15 @@ export type Rules = {
   readonly changeValidator: "orchestrator" | "human";
   /** Agents that exist; null when the host does not say. */
   readonly agents: readonly string[] | null;
+  /** What one agent may record; as limits.ts has it where nothing is said. */
+  readonly recording?: Recording;
+};
+
+export type Recording = {
+  readonly effectsPerAttempt: number;
+  readonly eventsPerRun: number;
+  /** Of one result as JSON. */
+  readonly resultBytes: number;
 };
 
 export type DecideContext = {

@@ -311,6 +311,9 @@ describe("status", () => {
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
       Durable    durable.paidAmbiguous         rerun                                                                           default
+                 durable.effectsPerAttempt     100000                                                                          default
+                 durable.eventsPerRun          1000000                                                                         default
+                 durable.resultSize            1MiB                                                                            default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -416,7 +419,10 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "durable": {
+            "effectsPerAttempt": "number",
+            "eventsPerRun": "number",
             "paidAmbiguous": "string",
+            "resultSize": "string",
           },
           "isolation": {
             "maximum": "number",
