@@ -36,7 +36,7 @@ const SLOW = [
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{effects,failed-writes,kill-points,power-loss}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];

@@ -40,6 +40,7 @@ export const errorKinds = {
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",
+  agent_changed: "refused",
   // not there
   run_not_found: "not_found",
   step_not_found: "not_found",
@@ -58,6 +59,7 @@ export const errorKinds = {
   lease_lost: "conflict",
   idempotency_key_reused: "conflict",
   apply_conflict: "conflict",
+  checkpoint_overtaken: "conflict",
   // the machine or the project is not as it must be
   not_a_repository: "environment",
   no_commits: "environment",

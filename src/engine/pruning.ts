@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import {
   blobShares,
@@ -20,6 +21,8 @@ export type PruningParts = {
   readonly ledger: Ledger;
   readonly project: Project;
   readonly logFolder: string;
+  /** Nobody goes on with a finished run. */
+  readonly forgetCheckpoints: (runId: string) => Promise<void>;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(
@@ -144,7 +147,7 @@ const removeRuns = async (
     if (signal?.aborted === true || (beyond === null && left <= 0)) break;
     const { runId, goal } = row;
     try {
-      if (!(await canComeBack(parts, runId))) continue;
+      if (!(await isFree(parts, runId)) || !(await canComeBack(parts, runId))) continue;
       const bytes = await store.bytesOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
       pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
@@ -162,18 +165,27 @@ const removeRuns = async (
 const warnOf: NonNullable<Pruning["onStays"]> = (runId, why) =>
   process.emitWarning(`Run ${runId} could not be archived: ${why.message}`);
 
+// Who waits for it, or is to be cancelled with it, could not find it any more; and its children name it.
+const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean> => {
+  const run = await ledger.load(runId);
+  if (nextActions(run).length > 0) return false;
+  const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
+  return parent === undefined || parent.status === "completed" || parent.status === "failed";
+};
+
 // An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
 const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Promise<boolean> =>
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
 const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string> => {
-  const { ledger, project, archive, logFolder, now, exportRun } = parts;
+  const { ledger, project, archive, logFolder, now, exportRun, forgetCheckpoints } = parts;
   const { runId, lastHash } = row;
   const file = await archive.write(runId, exportRun(runId), async (bytes) => {
     const { header } = await readBundle(bytes, async () => {});
     if (header.lastHash !== lastHash)
       throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
   });
+  await forgetCheckpoints(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);

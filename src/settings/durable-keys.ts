@@ -1,21 +1,18 @@
+import type * as z from "zod";
+import { EffectClass } from "../core/effects.js";
 import { EFFECT_VALUE_BYTES, EFFECTS_PER_ATTEMPT, EVENTS_PER_RUN } from "../core/limits.js";
 import { exactSize } from "../core/size.js";
 import { closed } from "../core/wire.js";
-import { choice, size, wholeNumber } from "./kinds.js";
-
-/** What a crash means where nobody said it, and what agents may record. */
-export type DurableSettings = {
-  readonly paidAmbiguous: "rerun" | "skip";
-  readonly effectsPerAttempt: number;
-  readonly eventsPerRun: number;
-  readonly resultBytes: number;
-};
+import { choice, list, size, wholeNumber } from "./kinds.js";
 
 /** An identifier and a few words fit in. */
 const RESULT_MIN_BYTES = 1_024;
 /** A run of one step has about ten beside its effects. */
-const EVENTS_MIN = 100;
-const EVENTS_MAX = 10 * EVENTS_PER_RUN;
+const EVENTS_PER_RUN_MIN = 100;
+const EVENTS_PER_RUN_MAX = 10 * EVENTS_PER_RUN;
+
+/** Above it no policy is needed: agents take their own. */
+const EVENTS_MAX = 1_000_000;
 
 export const DurableKeys = closed({
   paidAmbiguous: choice(
@@ -38,13 +35,39 @@ export const DurableKeys = closed({
       title: "Events per run",
       description: "From so many events of a run on, none of its agents begins another effect.",
     },
-    { min: EVENTS_MIN, max: EVENTS_MAX, byDefault: EVENTS_PER_RUN },
+    { min: EVENTS_PER_RUN_MIN, max: EVENTS_PER_RUN_MAX, byDefault: EVENTS_PER_RUN },
   ),
   resultSize: size(
     { title: "Size of a result", description: "How long the result of an effect may be, as JSON." },
     { minBytes: RESULT_MIN_BYTES, maxBytes: EFFECT_VALUE_BYTES },
   ).prefault("1MiB"),
-}).transform(({ resultSize, ...same }): DurableSettings => ({ ...same, resultBytes: resultSize }));
+  checkpoints: choice(
+    {
+      title: "Checkpoints lie in",
+      description: "The ledger's database, files of their own, or the memory of the process alone.",
+    },
+    ["sqlite", "file", "memory"],
+  ).default("sqlite"),
+  checkpointEvery: wholeNumber(
+    {
+      title: "Checkpoint every",
+      description: "A checkpoint after so many events of a run, beside those that its agents take. 0: none.",
+    },
+    { min: 0, max: EVENTS_MAX, byDefault: 0 },
+  ),
+  checkpointBefore: list(
+    "words",
+    {
+      title: "Checkpoint before",
+      description: "A checkpoint before each effect of these classes: pure, idempotent, guarded.",
+    },
+    EffectClass,
+    EffectClass.options.length,
+  ).prefault([]),
+}).transform(({ resultSize, ...same }) => ({ ...same, resultBytes: resultSize }));
+
+/** What a crash means where nobody said it, and what is kept for it. */
+export type DurableSettings = Readonly<z.output<typeof DurableKeys>>;
 
 export const durableWire = ({ resultBytes, ...same }: DurableSettings) => ({
   ...same,

@@ -4,6 +4,9 @@ import { LedgerError } from "../core/errors.js";
 
 const KEY_BYTES = 32;
 
+/** In the ledger's folder. */
+export const KEY_FILE = "ledger.key";
+
 /** The key of a ledger: made when it is first asked for, readable by its owner alone, and never written anywhere else. */
 export const openSecretKey = (file: string): (() => Promise<Uint8Array>) => {
   let key: Promise<Uint8Array> | undefined;
@@ -14,6 +17,12 @@ export const openSecretKey = (file: string): (() => Promise<Uint8Array>) => {
     });
     return key;
   };
+};
+
+/** The same, for who must not make one; null where there is none. */
+export const readSecretKey = async (file: string): Promise<Uint8Array | null> => {
+  const found = await written(file);
+  return found?.byteLength === KEY_BYTES ? found : null;
 };
 
 const keyIn = async (file: string): Promise<Uint8Array> => {

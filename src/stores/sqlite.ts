@@ -11,6 +11,7 @@ import {
 } from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
+import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
@@ -162,6 +163,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     explain: async ({ by, ...row }) => {
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
+    checkpoints: sqliteCheckpoints(db, call),
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
     ...filesOf(blobs, { call, orStop }),
     close: async () => {

@@ -84,6 +84,9 @@ export interface Store {
   explain(explanation: ExplanationRow): Promise<void>;
   explanationOf(digest: string): Promise<ExplanationRow | undefined>;
 
+  /** Of the runs that are here; they go with their run. */
+  readonly checkpoints: CheckpointStore;
+
   /** Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. */
   putBlob(bytes: Uint8Array): Promise<string>;
   /** Verified against its hash; throws `blob_corrupt` when it does not match. */
@@ -94,6 +97,22 @@ export interface Store {
   removeBlob(listed: Pick<KeptBlob, "hash" | "writtenAtMs">): Promise<void>;
   close(): Promise<void>;
 }
+
+/**
+ * Where the bytes of checkpoints lie. It keeps them and knows nothing of them: whether they are what was sealed, the
+ * journal tells.
+ */
+export interface CheckpointStore {
+  /** Durable when it resolves. An id is used once. */
+  put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
+  get(name: CheckpointName): Promise<Uint8Array | undefined>;
+  /** Nothing when it is not there. */
+  remove(name: CheckpointName): Promise<void>;
+  /** All of a run. */
+  removeRun(runId: string): Promise<void>;
+}
+
+export type CheckpointName = { readonly runId: string; readonly id: string };
 
 export type AnchorState = {
   /** None: there is no anchor, or nothing in it. Behind: the database was put back, cut off, or is another one. */

@@ -2,9 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { EffectOutcome } from "../../src/core/effects.js";
+import type { CheckpointSources } from "../../src/ledger/verify/checkpoints.js";
 import type { Flaw } from "../../src/ledger/verify/flaws.js";
 import { type Verification, verifyLedger } from "../../src/ledger/verify/verify.js";
+import { fileCheckpoints } from "../../src/stores/checkpoints.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
+import { readSecretKey } from "../../src/stores/secret-key.js";
 import {
   cancel,
   create,
@@ -50,11 +53,20 @@ export const storied = async (folder: string) => {
   return { patch, reply };
 };
 
+export const sourcesIn = (folder: string): CheckpointSources => ({
+  file: fileCheckpoints(join(folder, "checkpoints")),
+  key: () => readSecretKey(join(folder, "ledger.key")),
+});
+
 export const verified = async (folder: string, runId?: string): Promise<Verification> => {
   const audit = await auditStore(folder);
   try {
     const of = runId === undefined ? {} : { runId };
-    return await verifyLedger(audit, { ...of, signal: new AbortController().signal });
+    return await verifyLedger(audit, {
+      ...of,
+      signal: new AbortController().signal,
+      sources: sourcesIn(folder),
+    });
   } finally {
     await audit.close();
   }

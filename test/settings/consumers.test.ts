@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -366,6 +366,42 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
   "durable.resultSize": async () => {
     expect(await stoppedAt("resultSize: 1KiB")).toContain("1024 are the most");
+  },
+  "durable.checkpoints": async () => {
+    const app = await project("durable: { checkpoints: file }\n", {
+      coder: async (_task, effects) => {
+        await effects.checkpoint({ workingMemory: {} });
+        return "done";
+      },
+    });
+    const { runId } = await driven(app, commandPlan("true"));
+    expect((await app.checkpoints(runId)).map(({ keptIn, holds }) => [keptIn, holds])).toEqual([
+      ["file", true],
+    ]);
+    expect(await readdir(join(app.dataDir, "checkpoints", runId))).toHaveLength(1);
+  },
+  "durable.checkpointEvery": async () => {
+    const app = await project("durable: { checkpointEvery: 3 }\n", done);
+    const { runId } = await driven(app, commandPlan("true"));
+    const taken = (await app.checkpoints(runId)).map(({ reason, eventLogPosition }) => [
+      reason,
+      eventLogPosition,
+    ]);
+    expect(taken[0]).toEqual(["policy", 3]);
+  },
+  "durable.checkpointBefore": async () => {
+    const app = await project("durable: { checkpointBefore: [idempotent] }\n", {
+      coder: async (_task, effects) => {
+        await effects.effect("look", { class: "pure" }, () => 1);
+        await effects.effect("put", { class: "idempotent", key: "k" }, () => 2);
+        return "done";
+      },
+    });
+    const { runId } = await driven(app, commandPlan("true"));
+    const types = (await app.ledger.events(runId, 0, 100)).map(({ type }) => type);
+    const at = types.indexOf("checkpoint_sealed");
+    expect(types.slice(at - 1, at + 2)).toEqual(["effect_settled", "checkpoint_sealed", "effect_intended"]);
+    expect(types.lastIndexOf("checkpoint_sealed")).toBe(at);
   },
   "schedules.nightly.cron": async () => {
     expect(await dueOf('cron: "30 4 * * *"')).toEqual(["2026-03-01T04:30:00.000Z"]);

@@ -156,13 +156,16 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
-  schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
   durable: closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
+    checkpoints: from(["sqlite", "file", "memory", "postgres"]),
     effectsPerAttempt: from([1, 100_000, 0, 100_001]),
     eventsPerRun: from([100, 99, 10_000_001]),
     resultSize: from(SIZES),
+    checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
+    checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),
+  schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

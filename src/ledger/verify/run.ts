@@ -5,19 +5,30 @@ import type { StoredEvent } from "../../core/events.js";
 import { evolve } from "../../core/evolve.js";
 import type { Run } from "../../core/run.js";
 import type { EventRow, RunRow, SnapshotRow, Store } from "../../stores/store.js";
+import { isSealed, type SealedEvent } from "../checkpoints/read.js";
 import { fromRows, GENESIS_HASH } from "../journal.js";
 import { READ_BATCH } from "../known.js";
 import { projectionOf } from "../projection.js";
 import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
+import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { checkLineage, withChildren } from "./lineage.js";
 
 export type RunChecked = {
   readonly events: number;
   readonly blobs: number;
   readonly snapshots: number;
+  readonly checkpoints: number;
   /** Position of its first event: lists are in that order. */
   readonly firstPosition: number | null;
+};
+
+type Checking = {
+  readonly lastPosition: number;
+  readonly add: Add;
+  readonly signal: AbortSignal;
+  readonly sources: CheckpointSources;
 };
 
 /** How far the check of a run has come. */
@@ -33,18 +44,20 @@ type Progress = {
   isFolded: boolean;
   blobs: number;
   keyed: ReturnType<typeof withKeys>;
+  sealed: SealedEvent[];
+  children: ReturnType<typeof withChildren>;
 };
 
 /** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal }: { lastPosition: number; add: Add; signal: AbortSignal },
+  { lastPosition, add, signal, sources }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const at: Progress = {
     ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys() },
+    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys(), sealed: [], children: withChildren() },
   };
   const snapshot = await store.readSnapshot(runId);
   for (;;) {
@@ -61,6 +74,8 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await checkCheckpoints(store, at.run, at.sealed, { sources, add });
+    await checkLineage(store, at.run, at.children.started, add);
   }
   return counted(at, snapshot);
 };
@@ -69,6 +84,7 @@ const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked =>
   events: at.seq,
   blobs: at.blobs,
   snapshots: snapshot === undefined ? 0 : 1,
+  checkpoints: at.sealed.length,
   firstPosition: at.first?.position ?? null,
 });
 
@@ -87,6 +103,8 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   if (event === undefined) return true;
   fold(event, at, add);
   at.keyed.take(event);
+  if (isSealed(event)) at.sealed.push(event);
+  at.children.take(event);
   for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
   return true;
 };

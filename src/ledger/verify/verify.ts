@@ -1,5 +1,6 @@
 import { isLedgerError } from "../../core/errors.js";
 import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
+import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
 import { checkRun } from "./run.js";
@@ -12,10 +13,18 @@ export type Verification = {
   readonly keys: number;
   /** As often as events name them. */
   readonly blobs: number;
+  readonly checkpoints: number;
   readonly anchor: Pick<AnchorState, "state" | "position" | "later">;
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
   readonly flawsInAll: number;
+};
+
+export type VerifyOptions = {
+  readonly runId?: string;
+  readonly signal: AbortSignal;
+  /** Where checkpoints lie beside the database, and the key that their seals are made with. */
+  readonly sources: CheckpointSources;
 };
 
 const PAGE = 100;
@@ -23,17 +32,19 @@ const PAGE = 100;
 /** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
 export const verifyLedger = async (
   audit: Audit,
-  { runId, signal }: { readonly runId?: string; readonly signal: AbortSignal },
+  { runId, signal, sources }: VerifyOptions,
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
-  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0 };
+  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0 };
   const anchor = checkAnchor(audit, add);
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
-      const { firstPosition, ...one } = await checkRun(audit.store, row, { lastPosition, add, signal });
-      for (const name of ["events", "snapshots", "blobs"] as const) seen[name] += one[name];
+      const { firstPosition, ...one } = await checkRun(audit.store, row, {
+        ...{ lastPosition, add, signal, sources },
+      });
+      for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
       if (firstPosition !== null && firstPosition >= newer)
         add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });

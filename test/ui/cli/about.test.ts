@@ -314,6 +314,9 @@ describe("status", () => {
                  durable.effectsPerAttempt     100000                                                                          default
                  durable.eventsPerRun          1000000                                                                         default
                  durable.resultSize            1MiB                                                                            default
+                 durable.checkpoints           sqlite                                                                          default
+                 durable.checkpointEvery       0                                                                               default
+                 durable.checkpointBefore      []                                                                              default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -419,6 +422,9 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "durable": {
+            "checkpointBefore": [],
+            "checkpointEvery": "number",
+            "checkpoints": "string",
             "effectsPerAttempt": "number",
             "eventsPerRun": "number",
             "paidAmbiguous": "string",

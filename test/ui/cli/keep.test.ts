@@ -103,6 +103,10 @@ describe("config", () => {
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
       durable.paidAmbiguous         rerun                                                                                 default
+      durable.checkpoints           sqlite                                                                                default
+      durable.checkpointEvery       0                                                                                     default
+      durable.checkpointBefore      []                                                                                    default
+      schedules                     {}                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       limits.memory                 8GiB                                                                                  default

@@ -34,7 +34,11 @@ export const topics: Readonly<Record<string, Topic>> = {
       [".runledger/", "the ledger at the top of the repository, for all its worktrees; ignores itself"],
       [".runledger/ledger.db", "journals of all runs (SQLite)"],
       [".runledger/ledger.anchor", "which event was acknowledged last, against files that were put back"],
-      [".runledger/ledger.key", "what tokens of promises are made from; keep it with the ledger"],
+      [
+        ".runledger/ledger.key",
+        "what tokens of promises and seals of checkpoints are made from; keep it with the ledger",
+      ],
+      [".runledger/checkpoints/", "checkpoints, where durable.checkpoints is file"],
       [".runledger/blobs/", "output and patches that events name"],
       [".runledger/store.git/", "proposals and verified commits"],
       [".runledger/archive/", "runs that prune removed, as bundles"],
