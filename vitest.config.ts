@@ -22,7 +22,7 @@ const closingLine: Reporter = {
  */
 const SLOW = [
   "test/faults/killed-turns.test.ts",
-  "test/engine/{checkpoints,command-agent,crash,effect-command,effects-list,host,keeping,killed,parallel,pruning,race,stopping,trouble,waiting,worker}.test.ts",
+  "test/engine/{checkpoints,command-agent,crash,effect-command,effects-list,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -37,7 +37,7 @@ const SLOW = [
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{effects,kill-points}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];

@@ -18,6 +18,7 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
@@ -26,6 +27,7 @@ import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
+import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
@@ -48,6 +50,7 @@ import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { loadSettings } from "./settings/load.js";
+import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
@@ -72,7 +75,7 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping, EffectFaces, Promises, CheckpointFaces {
+export interface RunLedger extends Keeping, EffectFaces, Promises, CheckpointFaces, SchedulingFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -158,6 +161,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ commands: settings.agents, cli: commandLine(), environment: env },
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const tidying = openTidying(
@@ -185,9 +189,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     toolsFor: (caller) => toolsFor(caller, host),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
-    drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
+    drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
+    ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...checkpoints.faces,
@@ -196,7 +201,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...tidying.keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
-    examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    examine: () =>
+      examineAll({ settings, env, dataDir, ledger, pev, project, findings: scheduling.findings }),
     redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
@@ -336,8 +342,9 @@ const examineAll = async (parts: {
   readonly ledger: Ledger;
   readonly pev: Pev;
   readonly project: Project;
+  readonly findings: () => Promise<readonly Finding[]>;
 }): Promise<readonly Finding[]> => {
-  const { settings, env, dataDir, ledger, pev, project } = parts;
+  const { settings, env, dataDir, ledger, pev, project, findings } = parts;
   const [doctor, probe, leftovers, locks] = await Promise.all([
     import("./engine/doctor.js"),
     import("./pev/probe.js"),
@@ -360,6 +367,7 @@ const examineAll = async (parts: {
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
+    schedules: findings,
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

@@ -166,6 +166,14 @@ export const promiseResolved = (
   suspended: false,
 });
 
+export const childFinished = (effects: Effects, childId: string, seq: number): Effects => ({
+  ...effects,
+  waits: effects.waits.map((one) =>
+    one.kind === "child" && one.childId === childId ? { ...one, finished: { seq } } : one,
+  ),
+  suspended: false,
+});
+
 export const openEffect = ({ open }: Effects, position: number): OpenEffect | undefined =>
   open.find(({ call }) => call.position === position);
 

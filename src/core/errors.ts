@@ -73,6 +73,7 @@ export const errorKinds = {
   held_out_unfit: "environment",
   isolation_unmet: "environment",
   store_unavailable: "environment",
+  no_space: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",
   ledger_behind: "corrupt",

@@ -63,6 +63,10 @@ export const EFFECT_KEY_CHARS = 500;
 export const SLEEP_MAX_MS = 315_360_000_000;
 /** Each stands in every snapshot of its run until its attempt ends. */
 export const PROMISES_PER_ATTEMPT = 1_000;
+/** Each stands in every snapshot of its parent until the attempt ends. */
+export const CHILDREN_PER_ATTEMPT = 100;
+/** A run that starts itself over and over stops here; people who divide work by hand are far below. */
+export const CHILD_DEPTH_MAX = 8;
 /** A step's id and three numbers; 32 bytes in hex. */
 export const PROMISE_ID_CHARS = 120;
 export const PROMISE_TOKEN_CHARS = 64;

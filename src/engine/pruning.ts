@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import {
   blobShares,
@@ -146,14 +147,14 @@ const removeRuns = async (
     if (signal?.aborted === true || (beyond === null && left <= 0)) break;
     const { runId, goal } = row;
     try {
-      if (!(await canComeBack(parts, runId))) continue;
+      if (!(await isFree(parts, runId)) || !(await canComeBack(parts, runId))) continue;
       const bytes = await store.bytesOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
       pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
       left -= bytes + (excess?.blobsOf.get(runId) ?? 0);
     } catch (error) {
-      // One run that cannot be read or archived keeps no other from going; a store that stopped does.
-      if (!isLedgerError(error) || error.code === "store_unavailable") throw error;
+      // One run that cannot be read or archived keeps no other from going; a store that cannot write does.
+      if (!isLedgerError(error) || ["store_unavailable", "no_space"].includes(error.code)) throw error;
       // Another process cleans up too, and was faster.
       if (error.code !== "run_not_found") onStays(runId, error);
     }
@@ -163,6 +164,14 @@ const removeRuns = async (
 
 const warnOf: NonNullable<Pruning["onStays"]> = (runId, why) =>
   process.emitWarning(`Run ${runId} could not be archived: ${why.message}`);
+
+// Who waits for it, or is to be cancelled with it, could not find it any more; and its children name it.
+const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean> => {
+  const run = await ledger.load(runId);
+  if (nextActions(run).length > 0) return false;
+  const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
+  return parent === undefined || parent.status === "completed" || parent.status === "failed";
+};
 
 // An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
 const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Promise<boolean> =>

@@ -11,6 +11,7 @@ import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
 import type { Checkpointing } from "./checkpointing.js";
+import { startChild } from "./children.js";
 import { type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
@@ -120,6 +121,7 @@ const isFaultOfAttempt = (error: unknown): error is LedgerError =>
   error.kind !== "corrupt" &&
   error.kind !== "conflict" &&
   error.code !== "store_unavailable" &&
+  error.code !== "no_space" &&
   error.code !== "isolation_unmet";
 
 type Begun = { readonly run: Run; readonly step: WorkedStep; readonly workspace: StepWorkspace | null };
@@ -201,12 +203,13 @@ type Given = {
 };
 
 const effectsOf = (
-  { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf, checkpointing }: WorkOptions,
+  options: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
   leave: () => void,
 ): Promise<OpenedEffects> => {
+  const { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf, checkpointing } = options;
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
   const say = async (command: Command): Promise<void> =>
     void (await ledger.submit(runId, command, engine, { epoch }));
@@ -220,6 +223,7 @@ const effectsOf = (
     tokenOf,
     leave,
     ...checkpointing.ofAttempt(runId, step, epoch),
+    startChild: (child) => startChild(options, { runId }, step, child),
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
   });

@@ -1,4 +1,4 @@
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
@@ -16,6 +16,7 @@ import { connect, connectToLook, type SqliteConnection } from "./sqlite-connecti
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
   appendStatements,
@@ -93,7 +94,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
-  const { call, stop } = gate();
+  const { call, stop, orStop } = gate();
   const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const mirrors = onFirstUse(() => mirrorStatements(db));
@@ -104,8 +105,8 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     try {
       anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
     } catch (error) {
-      // What is committed stays; going on would acknowledge what nobody could miss later.
-      stop(stoppedBy(error));
+      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
+      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
       throw error;
     }
   };
@@ -131,6 +132,8 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => reads.run.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
+    scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
+    markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -162,7 +165,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     },
     checkpoints: sqliteCheckpoints(db, call),
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    ...blobCalls(blobs, call),
+    ...filesOf(blobs, { call, orStop }),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -172,11 +175,13 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   };
 };
 
-const blobCalls = (
+type FilesOf = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob">;
+
+const filesOf = (
   blobs: Blobs,
-  call: <T>(work: () => T) => T,
-): Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob"> => ({
-  putBlob: async (bytes) => call(() => blobs.put(bytes)),
+  { call, orStop }: Pick<ReturnType<typeof gate>, "call" | "orStop">,
+): FilesOf => ({
+  putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
   getBlob: async (hash) => call(() => blobs.get(hash)),
   listBlobs: async () => call(() => blobs.list()),
   removeBlob: async (listed) => call(() => blobs.remove(listed)),
@@ -219,7 +224,16 @@ const gate = () => {
       throw inOurWords(error);
     }
   };
-  return { call, stop };
+  /** The same of work that takes a while. */
+  const orStop = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (mustStop(error)) stop(stoppedBy(error));
+      throw error;
+    }
+  };
+  return { call, stop, orStop };
 };
 
 const stoppedBy = (cause: unknown): LedgerError =>

@@ -34,6 +34,9 @@ export interface Store {
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
+  /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
+  scheduleMark(name: string): Promise<ScheduleMark | undefined>;
+  markSchedule(name: string, mark: ScheduleMark): Promise<void>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
@@ -205,6 +208,13 @@ export type RunRow = RunProjection & {
 export type Quarantine = { readonly seq: number; readonly code: ErrorCode };
 
 /** Where an imported run was made. */
+export type ScheduleMark = {
+  /** When it is due, in words: at other times it is another schedule. */
+  readonly timing: string;
+  /** Milliseconds since 1970 by the ledger's clock. */
+  readonly sinceMs: number;
+};
+
 export type Origin = { readonly ledgerId: string; readonly importedAt: string };
 
 /** What is left of a run that was taken out. */

@@ -198,6 +198,13 @@ export const sealed =
   };
 
 export const discardCheckpoints: Said = { type: "discard_checkpoints", reason: "it cannot be read" };
+export const CHILD = "run_child";
+const childCall = { kind: "child", position: 0, name: "sub", childId: CHILD, input: "0".repeat(64) } as const;
+/** The agent of a step starts a run. */
+export const startChild = (stepId: string, over: Partial<typeof childCall> = {}): Said =>
+  beginWait(stepId, { ...childCall, ...over });
+export const finishChild = { type: "finish_child", childId: CHILD, outcome: { kind: "absent" } } as const;
+export const tellParent = { type: "tell_parent" } as const;
 
 export const suspend =
   (stepId: string, positions: readonly number[] = [0]): Said =>
@@ -438,6 +445,8 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   discard_checkpoints: person,
   fire_timers: engine,
   resolve_promise: person,
+  finish_child: engine,
+  tell_parent: engine,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

@@ -16,6 +16,7 @@ import {
   Evidence,
   FailureReason,
   ForkPoint,
+  ParentLink,
   PauseReason,
   PolicyAction,
   PolicyActionType,
@@ -49,6 +50,7 @@ for (const [id, schema] of Object.entries({
   CriterionSpec,
   EffectCall,
   ForkPoint,
+  ParentLink,
   Plan,
   PolicyAction,
   Source,
@@ -145,6 +147,15 @@ const Effects = z.strictObject({
         tokenHash: text,
         madeIn: text.describe("the run that its token is bound to"),
         resolved: z.strictObject({ seq: count, outcome: text.describe("digest") }).nullable(),
+      }),
+      z.strictObject({
+        kind: z.literal("child"),
+        position: count,
+        name: text,
+        since: time,
+        seq: count.describe("the event that started it"),
+        childId: runId,
+        finished: z.strictObject({ seq: count }).nullable(),
       }),
     ]),
   ),
@@ -277,10 +288,12 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
-    checkpoint: SealedCheckpoint.pick({ id: true, seal: true }).extend({ seq: count }).nullable(),
+    parent: ParentLink.nullable().describe("the run that started it"),
+    parentTold: z.boolean().describe("that run knows what became of it"),
     left: z
       .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
       .describe("effects that earlier attempts left open under business keys"),
+    checkpoint: SealedCheckpoint.pick({ id: true, seal: true }).extend({ seq: count }).nullable(),
     blockedTeammates: z
       .array(
         z.strictObject({
@@ -319,7 +332,7 @@ const ListedRun = named(
 );
 
 const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "worker"]),
+  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
   sentence: text,
   hint: text.nullable().describe("what to type"),
   stepId: text.nullable(),
@@ -565,6 +578,38 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  schedules: oneOf({
+    schedules: z.array(
+      z.strictObject({
+        name: text,
+        cron: text,
+        timeZone: text,
+        plan: text,
+        goal: text.describe('"": the plan\'s own'),
+        catchUp: z.enum(["skip", "once", "all"]),
+        enabled: z.boolean(),
+        nextAt: time.nullable(),
+        lastRun: z.strictObject({ runId, createdAt: time, status }).nullable(),
+        problem: text.nullable().describe("why it could begin no run now"),
+      }),
+    ),
+  }),
+  children: oneOf({
+    runId,
+    parent: ParentLink.nullable().describe("the run that started this one"),
+    children: z.array(
+      z.strictObject({
+        runId,
+        name: text,
+        stepId: text,
+        attempt: count,
+        candidate: z.int().min(1).nullable(),
+        startedAt: time,
+        status: z.enum(runStatuses).nullable().describe("as it stands now; null when it is not here"),
+        finished: z.boolean().describe("its parent knows what became of it"),
+      }),
+    ),
+  }),
   promise: { kind: "text", why: "it is only a group of commands" },
   "promise resolve": standing,
   pause: standing,
@@ -667,7 +712,18 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     flaws: z
       .array(
         z.strictObject({
-          kind: z.enum(["file", "anchor", "chain", "event", "list", "snapshot", "key", "blob", "checkpoint"]),
+          kind: z.enum([
+            "file",
+            "anchor",
+            "chain",
+            "event",
+            "list",
+            "snapshot",
+            "key",
+            "blob",
+            "checkpoint",
+            "lineage",
+          ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
           message: text,

@@ -212,6 +212,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  schedules: { lines: [() => []] },
+  children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
   },

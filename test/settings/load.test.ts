@@ -50,6 +50,7 @@ describe("loadSettings", () => {
         checkpointEvery: 0,
         checkpointBefore: [],
       },
+      schedules: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -100,6 +101,7 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "schedules",
       "secrets.except",
       "secrets.names",
       "workspace.cache",
@@ -131,6 +133,7 @@ runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable: { paidAmbiguous: skip, checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
+schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -191,6 +194,16 @@ rollout: { board: BOARD.md }
         checkpoints: "file",
         checkpointEvery: 50,
         checkpointBefore: ["guarded"],
+      },
+      schedules: {
+        nightly: {
+          cron: "0 3 * * 1-5",
+          timeZone: "Europe/Berlin",
+          plan: "nightly.yaml",
+          goal: "",
+          catchUp: "skip",
+          enabled: true,
+        },
       },
       runLedger: {
         enabled: true,

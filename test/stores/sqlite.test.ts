@@ -244,7 +244,7 @@ describe("a ledger in a folder", () => {
     ];
     const failure = caught(() => commit([...group, batchOf("b", 0)]));
     expect(inOurWords(failure)).toMatchObject({
-      code: "store_unavailable",
+      code: "no_space",
       hint: expect.stringContaining("disk space"),
       details: { sqlite: "SQLITE_FULL" },
     });

@@ -4,6 +4,7 @@ import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
 import { discardCheckpoints, sealCheckpoint } from "./checkpoints.js";
+import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
 import { forkRun } from "./fork.js";
@@ -97,6 +98,8 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
+  finish_child: finishChild,
+  tell_parent: tellParent,
   record_verdict: recordVerdict,
   record_criterion_verdict: recordCriterionVerdict,
   apply_policy: applyPolicy,

@@ -12,6 +12,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
+import type { NewChild } from "../children.js";
 import { endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
@@ -30,6 +31,8 @@ export type EffectsOptions = {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly tokenOf: TokenOf;
+  /** Makes the run that an attempt is recorded to have started, or finds it made. */
+  readonly startChild: (child: NewChild) => Promise<void>;
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
   readonly checkpoints: AttemptCheckpoints;

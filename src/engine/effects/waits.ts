@@ -4,7 +4,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import type { WaitCall } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
-import { type AttemptName, answered, OVER, type RecordedEffect } from "./recorded.js";
+import { type AttemptName, answered, childTold, OVER, type RecordedEffect } from "./recorded.js";
 
 type Outcome = NonNullable<RecordedEffect["outcome"]>;
 
@@ -166,10 +166,12 @@ const outcomeOf = async (
   if (step === undefined) return undefined;
   const found = step.effects.waits.find((one) => one.position === position);
   if (found === undefined) return kind === "timer" ? OVER : undefined;
-  if (found.kind === "timer" || found.resolved === null) return undefined;
-  const [event] = await ledger.events(of.runId, found.resolved.seq - 1, 1);
+  const end = found.kind === "timer" ? null : found.kind === "promise" ? found.resolved : found.finished;
+  if (end === null) return undefined;
+  const [event] = await ledger.events(of.runId, end.seq - 1, 1);
   if (event?.type === "promise_resolved") return answered(event.payload.outcome);
-  throw new LedgerError("journal_tampered", `Event ${found.resolved.seq} of run "${of.runId}" is not there.`);
+  if (event?.type === "child_finished") return childTold(event.payload);
+  throw new LedgerError("journal_tampered", `Event ${end.seq} of run "${of.runId}" is not there.`);
 };
 
 const isDueSoon = (

@@ -1,8 +1,8 @@
 import { isTerminal, type Run } from "../../core/run.js";
 import type { CheckpointStore, Store } from "../../stores/store.js";
 import { type CheckpointParts, checkCheckpoint, type SealedEvent } from "../checkpoints/read.js";
+import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
-import { eventAt } from "./keys.js";
 
 export type CheckpointSources = {
   readonly file: CheckpointStore;

@@ -1,6 +1,7 @@
 /**
  * What can be wrong: the database file itself, its anchor, an event that is not as it was written or is gone, one that cannot
- * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, a checkpoint.
+ * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, a checkpoint, and who
+ * started whom.
  */
 export type FlawKind =
   | "file"
@@ -11,7 +12,8 @@ export type FlawKind =
   | "snapshot"
   | "key"
   | "blob"
-  | "checkpoint";
+  | "checkpoint"
+  | "lineage";
 
 export type Flaw = {
   readonly kind: FlawKind;

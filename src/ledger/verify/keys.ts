@@ -1,10 +1,8 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
-import { isLedgerError } from "../../core/errors.js";
-import type { StoredEvent } from "../../core/events.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
-import { fromRow } from "../journal.js";
 import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
+import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
 
 const PAGE = 1_000;
@@ -50,16 +48,4 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
       : "another effect than it was used for";
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
   return "a run that it does not belong to";
-};
-
-/** Undefined for one that cannot be read as it was written. */
-export const eventAt = async (store: Store, runId: string, seq: number): Promise<StoredEvent | undefined> => {
-  const [row] = await store.read(runId, seq - 1, 1);
-  if (row?.seq !== seq) return undefined;
-  try {
-    return fromRow(row);
-  } catch (error) {
-    if (isLedgerError(error)) return undefined;
-    throw error;
-  }
 };

@@ -13,6 +13,7 @@ import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
 import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { checkLineage, withChildren } from "./lineage.js";
 
 export type RunChecked = {
   readonly events: number;
@@ -44,6 +45,7 @@ type Progress = {
   blobs: number;
   keyed: ReturnType<typeof withKeys>;
   sealed: SealedEvent[];
+  children: ReturnType<typeof withChildren>;
 };
 
 /** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
@@ -55,7 +57,7 @@ export const checkRun = async (
   const { runId } = row;
   const at: Progress = {
     ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys(), sealed: [] },
+    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys(), sealed: [], children: withChildren() },
   };
   const snapshot = await store.readSnapshot(runId);
   for (;;) {
@@ -73,6 +75,7 @@ export const checkRun = async (
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
     await checkCheckpoints(store, at.run, at.sealed, { sources, add });
+    await checkLineage(store, at.run, at.children.started, add);
   }
   return counted(at, snapshot);
 };
@@ -101,6 +104,7 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   fold(event, at, add);
   at.keyed.take(event);
   if (isSealed(event)) at.sealed.push(event);
+  at.children.take(event);
   for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
   return true;
 };

@@ -68,6 +68,8 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   discard_checkpoints: cast.discardCheckpoints,
   fire_timers: cast.fireTimers,
   resolve_promise: cast.answerPromise("a"),
+  finish_child: cast.finishChild,
+  tell_parent: cast.tellParent,
   "record_verdict passed": cast.ofFirst("a", cast.pass("a")),
   "record_verdict failed": cast.ofFirst("a", cast.fail("a")),
   "record_verdict errored": cast.ofFirst("a", cast.error("a")),

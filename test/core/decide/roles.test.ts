@@ -143,6 +143,16 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.answerPromise("a", { promise: "a/2/0" }),
     row: inCharge,
   },
+  finish_child: {
+    run: () => played(...retried, cast.start("a"), cast.startChild("a")),
+    said: cast.finishChild,
+    row: engineOnly,
+  },
+  tell_parent: {
+    run: () => played(...retried),
+    said: cast.tellParent,
+    row: engineOnly,
+  },
   record_verdict: {
     run: () => played(...retried, cast.start("a"), cast.propose("a")),
     said: cast.pass("a"),

@@ -135,6 +135,22 @@ const rows: { readonly [C in CommandCase]: Row } = {
     completed: nothing,
     ...failed(nothing),
   }),
+  finish_child: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  }),
+  tell_parent: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  }),
   resolve_promise: drivenHere({
     none: "run_not_found",
     planning: "promise_refused",

@@ -99,6 +99,9 @@ const rows: { readonly [C in CommandCase]: Row } = {
   },
   fire_timers: every(nothing),
   resolve_promise: every("promise_refused"),
+  // Nobody has started anything, nor was started by anybody.
+  finish_child: every(nothing),
+  tell_parent: every(nothing),
   "record_verdict passed": {
     ...every("step_not_waiting"),
     "racing errored": ["step_validation_passed", "candidate_cancelled"],

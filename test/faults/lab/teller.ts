@@ -17,8 +17,12 @@ const refusalOf = (error: unknown) =>
       }
     : { code: "untyped", hint: "", sqlite: null, message: String(error) };
 
-/** Until it is acknowledged or has been refused so often. */
+/** So often with what is open, then with what is opened again; nobody tries for ever. */
 const TRIES = 3;
+const TRIES_MAX = 100;
+
+/** Each opening and closing moves the log into the database. */
+const LINES_PER_OPENING = 12;
 
 /** Opens again when it has to, as whoever starts it again would. */
 const tellWhateverHappens = async (): Promise<void> => {
@@ -36,7 +40,7 @@ const tellWhateverHappens = async (): Promise<void> => {
         say({ reopening: index });
         await teller?.close();
         teller = undefined;
-        if (attempt > TRIES * 2) throw error;
+        if (attempt > TRIES_MAX) throw error;
       }
     }
   await teller?.close();
@@ -44,4 +48,9 @@ const tellWhateverHappens = async (): Promise<void> => {
 
 if (how === "whatever happens") await tellWhateverHappens();
 else if (how === "open") await (await openTeller(folder)).close();
-else await tellStory(folder, (line) => say({ acknowledged: line }));
+else
+  await tellStory(
+    folder,
+    (line) => say({ acknowledged: line }),
+    how === "opening often" ? LINES_PER_OPENING : undefined,
+  );

@@ -70,11 +70,19 @@ export const effectsDone = (folder: string): readonly string[] => {
   return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
 };
 
-/** From the first line to the last; `acknowledged` hears of each that is on the disk. */
-export const tellStory = async (folder: string, acknowledged?: (line: number) => void): Promise<void> => {
-  const teller = await openTeller(folder);
+/** From the first line to the last; `acknowledged` hears of each that is on the disk. Opened again after so many lines. */
+export const tellStory = async (
+  folder: string,
+  acknowledged?: (line: number) => void,
+  linesPerOpening = STORY.length,
+): Promise<void> => {
+  let teller = await openTeller(folder);
   try {
     for (const [index, line] of STORY.entries()) {
+      if (index > 0 && index % linesPerOpening === 0) {
+        await teller.close();
+        teller = await openTeller(folder);
+      }
       await teller.tell(line);
       acknowledged?.(index);
     }

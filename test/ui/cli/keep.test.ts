@@ -106,6 +106,7 @@ describe("config", () => {
       durable.checkpoints           sqlite                                                                                default
       durable.checkpointEvery       0                                                                                     default
       durable.checkpointBefore      []                                                                                    default
+      schedules                     {}                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       limits.memory                 8GiB                                                                                  default

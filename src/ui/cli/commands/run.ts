@@ -1,18 +1,19 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import {
+  aboutFile,
   type Caller,
   type Driven,
   type Forking,
   LedgerError,
   type Run,
   type RunLedger,
+  readPlanFile,
   workedSteps,
 } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
 import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
-import { aboutFile, readPlanFile } from "../plan-file.js";
 import { resumeLines } from "./checkpoints.js";
 
 export type RunOptions = {

@@ -66,6 +66,7 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
   key: "key",
   blob: "blob",
   checkpoint: "checkpoint",
+  lineage: "lineage",
 };
 
 type Anchor = Verification["anchor"];
