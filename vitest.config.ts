@@ -21,7 +21,8 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
+  "test/faults/killed-turns.test.ts",
+  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",

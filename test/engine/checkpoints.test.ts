@@ -1,8 +1,13 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { type Resumed, verifyAt } from "../../src/index.js";
-import { refusalOf } from "../helpers/bench.js";
-import { eventsOf, pause, resume, say } from "../helpers/driving.js";
-import type { Sample } from "../helpers/project.js";
+import type { CheckpointContent } from "../../src/core/checkpoints.js";
+import { type EffectContext, type Resumed, verifyAt } from "../../src/index.js";
+import { planOfSteps, refusalOf, sample, stepBy } from "../helpers/bench.js";
+import { began, cancel, eventsOf, pause, resume, say } from "../helpers/driving.js";
+import { person, type Sample, SESSION } from "../helpers/project.js";
 import { checkpointsIn, flipped, inLedger, type Life, lifeOf, shopOf, spoil } from "../helpers/turns.js";
 
 type Memory = { readonly done: readonly string[] };
@@ -191,7 +196,6 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
 
   it("cannot be one that somebody packed himself", async () => {
     const shop = await shopOf(settings);
-    const { gunzipSync, gzipSync } = await import("node:zlib");
     await lifeOf(shop, threeTurns([], 1));
     for (const one of await checkpointsIn(shop))
       await spoil(shop, one, (bytes) =>
@@ -258,5 +262,114 @@ describe("an agent that has changed", () => {
   it("is one whose text has changed, where its host gives it no version", async () => {
     const shop = await left();
     expect((await refusalOf(lifeOf(shop, other, {}))).code).toBe("agent_changed");
+  });
+});
+
+describe("a checkpoint that nobody's turn asks for", () => {
+  it("is taken before an agent waits, with what it remembers", async () => {
+    const shop = await shopOf();
+    await lifeOf(shop, async (effects) => {
+      await effects.checkpoint({ workingMemory: { asks: "ada" }, suggestedNextAction: "ask ada" });
+      return effects.promise<string>("sign-off");
+    });
+    const [, waits] = await checkpointsIn(shop);
+    expect(waits).toMatchObject({ reason: "wait", turn: 1, holds: true, full: false });
+    const points = await inLedger(shop, {}, (app, runId) => app.resumePoints(runId));
+    expect(points).toMatchObject([{ from: { checkpoint: waits?.id, turn: 1 }, broken: [] }]);
+    // It knows of the promise, which the turn's own could not.
+    const seen: (Resumed | null)[] = [];
+    await inLedger(shop, {}, async (app, runId) => {
+      const token = await app.promiseToken(person(app), runId, "a/1/0");
+      await app.resolvePromise(person(app), runId, { promise: "a/1/0", token, value: "yes" });
+    });
+    const { run } = await lifeOf(shop, async (effects) => {
+      seen.push(await effects.resumed());
+      return effects.promise<string>("sign-off");
+    });
+    expect(run.state.status).toBe("completed");
+    expect(seen).toMatchObject([{ unresolvedApprovals: [{ kind: "promise", stepId: "a", position: 0 }] }]);
+  });
+
+  it("is the run's own where nobody has a memory, and names what waits for its judge", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open({ coder: async () => "look at it" });
+    const runId = await began(
+      app,
+      planOfSteps({ ...stepBy("a", ""), validator: { type: "orchestrator_approval" } }),
+    );
+    await app.drive(runId);
+    const [sealed] = await app.checkpoint(person(app), runId);
+    expect(sealed).toMatchObject({ of: null, reason: "demand", turn: 0, agentVersion: null });
+    expect((await app.checkpoints(runId)).map(({ why }) => why)).toEqual([null]);
+    const db = new Database(join(shop.place, "data", "ledger.db"), { readonly: true });
+    const bytes = db.prepare("SELECT bytes FROM checkpoints").pluck().get() as Buffer;
+    db.close();
+    const { content } = JSON.parse(gunzipSync(bytes).toString()) as { content: CheckpointContent };
+    expect(content).toMatchObject({
+      eventLogPosition: sealed?.eventLogPosition,
+      pendingProposals: [
+        { stepId: "a", attempt: 1, seq: 4, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      ],
+      artifacts: [{ seq: 4, stepId: "a" }],
+      unresolvedApprovals: [{ kind: "approval", stepId: "a", attempt: 1, position: null }],
+    });
+    await say(app, runId, cancel);
+    expect((await refusalOf(app.checkpoint(person(app), runId))).code).toBe("run_terminal");
+    const coder = app.issue({ name: "coder", role: "executor", sessionKey: SESSION });
+    expect((await refusalOf(app.checkpoint(coder, runId))).code).toBe("access_denied");
+  });
+});
+
+describe("what checkpoints do not outlive", () => {
+  it("is their key: without it none holds, and the journal alone is enough", async () => {
+    const shop = await shopOf();
+    const done: string[] = [];
+    await lifeOf(shop, threeTurns(done));
+    await rm(join(shop.place, "data", "ledger.key"));
+    const flaws = (await found(shop)).flaws.map(({ message }) => message);
+    expect(flaws).toHaveLength(3);
+    expect(flaws[0]).toMatch(/^ckpt_\w+ cannot be checked: the ledger's key is not there\.$/);
+    const seen: (Resumed<Memory> | null)[] = [];
+    const { run } = await lifeOf(shop, goOn(done, seen));
+    expect(run.state.status).toBe("completed");
+    expect([done, seen]).toEqual([["one", "two", "three"], [null]]);
+    expect((await checkpointsIn(shop)).slice(0, 3).map(({ why }) => why)).toEqual(
+      Array.from({ length: 3 }, () => "does not hold under its seal"),
+    );
+  });
+
+  it("is their run: a fork begins without them, and reads back what it took over", async () => {
+    const shop = await shopOf();
+    const done: string[] = [];
+    await lifeOf(shop, threeTurns(done));
+    const seen: unknown[] = [];
+    const work = async (_task: unknown, effects: EffectContext): Promise<string> => {
+      seen.push(await effects.resumed());
+      return (await goOn(done, [])({ ...effects, resumed: async () => null })) ?? "";
+    };
+    await inLedger(shop, { coder: { version: "2", work } }, async (app, runId) => {
+      const fork = await app.fork(person(app), { runId });
+      expect(fork.checkpoint).toBeNull();
+      const { run } = await app.drive(fork.runId);
+      expect(run.state.status).toBe("completed");
+      expect((await app.checkpoints(fork.runId)).map(({ turn, holds }) => [turn, holds])).toEqual([
+        [1, true],
+        [2, true],
+        [3, true],
+      ]);
+    });
+    expect([done, seen]).toEqual([["one", "two", "three"], [null]]);
+    expect((await found(shop)).flaws).toEqual([]);
+  });
+
+  it.each(["sqlite", "file"])("is the archiving of their run, in %s", async (store) => {
+    const shop = await shopOf(`durable: { checkpoints: ${store} }\n`);
+    await lifeOf(shop, goOn([], []));
+    const app = await shop.open({}, () => new Date(Date.now() + 7_200_000).toISOString());
+    expect((await app.prune({ keep: 0 })).runs).toHaveLength(1);
+    const db = new Database(join(shop.place, "data", "ledger.db"), { readonly: true });
+    expect(db.prepare("SELECT count(*) FROM checkpoints").pluck().get()).toBe(0);
+    db.close();
+    expect(await readdir(join(shop.place, "data", "checkpoints")).catch(() => [])).toEqual([]);
   });
 });

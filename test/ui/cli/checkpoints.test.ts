@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { VersionedAgent } from "../../../src/index.js";
+import { type Desk, openDesk, shop, step } from "../../helpers/cli.js";
+import { began } from "../../helpers/driving.js";
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk(shop);
+});
+afterAll(() => desk.dispose());
+
+const waiter: VersionedAgent = {
+  version: "1",
+  work: async (_task, effects) => {
+    const from = await effects.resumed();
+    if (from === null) await effects.checkpoint({ workingMemory: { asks: "for a signature" } });
+    return effects.promise("sign-off");
+  },
+};
+
+/** A run whose agent, a function of another program, has ended a turn and waits. */
+const waitingRun = async (): Promise<string> => {
+  const app = await desk.open({ waiter });
+  const runId = await began(app, { goal: "wait", steps: [step("a", "waiter")] });
+  await app.drive(runId);
+  await app.close();
+  return runId;
+};
+
+const spoilAll = (runId: string): void => {
+  const db = new Database(join(desk.place, "data", "ledger.db"));
+  db.prepare("UPDATE checkpoints SET bytes = zeroblob(9) WHERE run_id = ?").run(runId);
+  db.close();
+};
+
+describe("checkpoints at the terminal", () => {
+  it("are listed with their seals, taken now, and say where a run goes on", async () => {
+    const id = await waitingRun();
+    const { out, err } = await desk.type("checkpoint", id);
+    expect(out).toMatch(/^ckpt_[0-9a-f]{16}\n$/);
+    expect(err).toBe('  The run as of event 7; turn 1 of "a".\n');
+    expect(desk.masked((await desk.type("checkpoints", id)).out).replace(/ +/g, " ")).toBe(
+      [
+        " CHECKPOINT TAKEN WHY STEP TURN EVENT SEAL",
+        "✔ CHECKPOINT AGO turn a/1 1 3 holds",
+        "✔ CHECKPOINT AGO wait a/1 1 5 holds",
+        "✔ CHECKPOINT AGO demand a/1 1 7 holds",
+        "",
+      ].join("\n"),
+    );
+    const resumed = await desk.type("resume", id);
+    expect(resumed.err).toContain(`▶ a: from turn 1, checkpoint ${out.trim()}`);
+    expect((await desk.type("verify", id)).out).toContain("3 checkpoints: all as it was written.");
+  });
+
+  it("that do not hold are named, and verify ends with 1", async () => {
+    const id = await waitingRun();
+    spoilAll(id);
+    const listed = await desk.type("checkpoints", id);
+    expect(listed.out).toMatch(/✘ {2}ckpt_\w+ .* is not as it was written\n/);
+    const { err } = await desk.type("resume", id);
+    expect(err).toMatch(/✘ a: checkpoint ckpt_\w+ is not as it was written\n/);
+    expect(err).toContain("▶ a: no checkpoint holds; from its first line, what was recorded is read back");
+    const verified = await desk.type("verify", id);
+    expect(verified.code).toBe(1);
+    expect(verified.out).toMatch(/checkpoint +ckpt_\w+ is not as it was written\./);
+  });
+
+  it("are set aside by resume --anew, which another version of the agent needs", async () => {
+    const id = await waitingRun();
+    const app = await desk.open({ waiter: { ...waiter, version: "2" } });
+    await expect(app.drive(id)).rejects.toMatchObject({ code: "agent_changed" });
+    const { err } = await desk.type("resume", id, "--anew", "--reason", "version 2 is here");
+    expect(err).toContain("! a: its memory is set aside: version 2 is here");
+    expect(err).not.toContain("from turn");
+    expect((await app.drive(id)).end).toBe("idle");
+    expect((await desk.type("checkpoints", "nowhere")).code).toBe(4);
+    expect((await desk.type("cancel", id)).code).toBe(0);
+    expect((await desk.type("checkpoint", id)).code).toBe(5);
+  });
+});
