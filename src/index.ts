@@ -51,6 +51,7 @@ export {
   effectStatuses,
   type ListedEffect,
 } from "./engine/effects/list.js";
+export type { Erased } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
@@ -137,3 +138,4 @@ export { type Settings, settingsWire } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
+export type { Rotated, SealFacts, SealState } from "./stores/store.js";

@@ -44,6 +44,7 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
+import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
@@ -51,7 +52,6 @@ import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
-import { openSecretKey } from "./stores/secret-key.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
@@ -129,7 +129,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
   const redactor = redactorFor(settings, env);
-  const store = await openStore(dataDir);
+  const store = await openStore(dataDir, sealing({ settings, env, projectDir, dataDir }));
   const places = await openPlaces(join(dataDir, "places"));
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const { credentials, engine, host: hostCaller } = createCredentials();
@@ -142,7 +142,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
-  const tokenOf = tokensOf(openSecretKey(join(dataDir, "ledger.key")));
+  const tokenOf = tokensOf(() => store.seals.tokenKey());
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
     commands: settings.agents,
@@ -278,7 +278,7 @@ const openProject = async (parts: {
     validatorTimeoutMs,
     environment: env,
     redactor,
-    putBlob: (bytes) => store.putBlob(bytes),
+    putBlob: (bytes, runId) => store.putBlob(bytes, runId),
   };
 };
 

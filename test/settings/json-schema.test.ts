@@ -148,7 +148,11 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
-  durable: closed({ paidAmbiguous: from(["rerun", "skip", "fail"]) }),
+  durable: closed({
+    paidAmbiguous: from(["rerun", "skip", "fail"]),
+    encryption: maybe(fc.boolean()),
+    keyCommand: maybe(fc.array(from(["", "pass", 7]), { maxLength: 3 })),
+  }),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

@@ -44,7 +44,7 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      durable: { paidAmbiguous: "rerun" },
+      durable: { paidAmbiguous: "rerun", encryption: false, keyCommand: [] },
       runLedger: {
         enabled: false,
         shadow: false,
@@ -63,6 +63,8 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.encryption",
+      "durable.keyCommand",
       "durable.paidAmbiguous",
       "isolation.maximum",
       "isolation.minimum",
@@ -122,7 +124,7 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip }
+durable: { paidAmbiguous: skip, encryption: true, keyCommand: [secret-tool, lookup] }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -178,7 +180,7 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      durable: { paidAmbiguous: "skip" },
+      durable: { paidAmbiguous: "skip", encryption: true, keyCommand: ["secret-tool", "lookup"] },
       runLedger: {
         enabled: true,
         shadow: true,

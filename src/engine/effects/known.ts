@@ -37,8 +37,9 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
   );
 };
 
-/** A run that was taken out has left its keys behind, and nothing of what came of them. */
+/** A run that was taken out or erased has left its keys behind, and nothing of what came of them. */
 const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<FirstOutcome | undefined> => {
+  if ((await ledger.store.runRow(runId))?.seal === "erased") return { kind: "skipped", erased: true };
   const [intent] = await ledger.events(runId, seq - 1, 1);
   if (intent === undefined) return { kind: "skipped" };
   if (intent.type !== "effect_intended") return undefined;
@@ -78,20 +79,35 @@ export const endedElsewhere = async (
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
 };
 
+/** As it is told in the run that asks: what is sealed for the first one only that can open. */
+export const broughtTo = async (
+  { store }: Ledger,
+  runId: string,
+  { origin, outcome }: KnownEffect,
+): Promise<FirstOutcome> => {
+  if (outcome.kind !== "done" || outcome.value.kind !== "blob") return outcome;
+  if ([origin.runId, runId].some((each) => store.seals.of(each) !== null)) {
+    const bytes = await store.getBlob(outcome.value.hash, origin.runId);
+    if (bytes !== undefined) await store.putBlob(bytes, runId);
+  }
+  return outcome;
+};
+
 /** What whoever called gets. */
 export const resultOf = async (
   ledger: Ledger,
-  call: EffectCall,
+  runId: string,
+  call: Pick<EffectCall, "name">,
   outcome: EffectOutcome,
 ): Promise<unknown> => {
   switch (outcome.kind) {
     case "done":
-      return readValue(ledger.store, call.name, outcome.value);
+      return readValue(ledger.store, { runId, name: call.name }, outcome.value);
     case "failed":
       throw new LedgerError("effect_failed", outcome.error);
     case "skipped":
       return undefined;
     case "known":
-      return resultOf(ledger, call, outcome.outcome);
+      return resultOf(ledger, runId, call, outcome.outcome);
   }
 };

@@ -1,8 +1,9 @@
 /**
  * What can be wrong: the database file itself, its anchor, an event that is not as it was written or is gone, one that cannot
- * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names.
+ * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, the key of a sealed
+ * run.
  */
-export type FlawKind = "file" | "anchor" | "chain" | "event" | "list" | "snapshot" | "key" | "blob";
+export type FlawKind = "file" | "anchor" | "chain" | "event" | "list" | "snapshot" | "key" | "blob" | "seal";
 
 export type Flaw = {
   readonly kind: FlawKind;

@@ -1,11 +1,12 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
-import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
+import type { Audit, KeptKey, RunCipher, RunRow, Store } from "../../stores/store.js";
 import { fromRow } from "../journal.js";
 import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { isUnread, runCipherOf } from "./run.js";
 
 const PAGE = 1_000;
 
@@ -44,19 +45,29 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   const { scope, firstSeq, lastSeq, runId } = row;
   const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
   if (!within) return "events that there are not";
-  if (scope === EFFECT_SCOPE)
-    return firstSeq === lastSeq && isOfEffect(row, await eventAt(store, runId, firstSeq))
-      ? undefined
-      : "another effect than it was used for";
+  if (scope === EFFECT_SCOPE) return wrongEffect(store, row);
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
   return "a run that it does not belong to";
 };
 
-const eventAt = async (store: Store, runId: string, seq: number): Promise<StoredEvent | undefined> => {
+const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {
+  const cipher = runCipherOf(store.seals, row.runId);
+  if (isUnread(cipher)) return undefined;
+  const event = await eventAt(store, row, cipher);
+  return row.firstSeq === row.lastSeq && isOfEffect(row, event)
+    ? undefined
+    : "another effect than it was used for";
+};
+
+const eventAt = async (
+  store: Store,
+  { runId, firstSeq: seq }: KeptKey,
+  cipher: RunCipher | null,
+): Promise<StoredEvent | undefined> => {
   const [row] = await store.read(runId, seq - 1, 1);
   if (row?.seq !== seq) return undefined;
   try {
-    return fromRow(row);
+    return fromRow(row, cipher);
   } catch (error) {
     if (isLedgerError(error)) return undefined;
     throw error;

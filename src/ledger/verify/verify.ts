@@ -2,7 +2,7 @@ import { isLedgerError } from "../../core/errors.js";
 import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
-import { checkRun } from "./run.js";
+import { checkRun, type Unread } from "./run.js";
 
 /** What was looked at, and all that is wrong with it. */
 export type Verification = {
@@ -16,9 +16,13 @@ export type Verification = {
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
   readonly flawsInAll: number;
+  /** Runs of which nothing but the chain could be checked; the first thousand. */
+  readonly unread: readonly { readonly runId: string; readonly because: Unread }[];
+  readonly unreadInAll: number;
 };
 
 const PAGE = 100;
+const UNREAD_LISTED = 1_000;
 
 /** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
 export const verifyLedger = async (
@@ -27,14 +31,24 @@ export const verifyLedger = async (
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
   const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0 };
+  const unread: Verification["unread"][number][] = [];
+  let unreadInAll = 0;
   const anchor = checkAnchor(audit, add);
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
-      const { firstPosition, ...one } = await checkRun(audit.store, row, { lastPosition, add, signal });
+      const {
+        firstPosition,
+        unread: because,
+        ...one
+      } = await checkRun(audit.store, row, { lastPosition, add, signal });
       for (const name of ["events", "snapshots", "blobs"] as const) seen[name] += one[name];
       seen.runs += 1;
+      if (because !== null) {
+        unreadInAll += 1;
+        if (unread.length < UNREAD_LISTED) unread.push({ runId: row.runId, because });
+      }
       if (firstPosition !== null && firstPosition >= newer)
         add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });
       newer = firstPosition ?? newer;
@@ -45,7 +59,7 @@ export const verifyLedger = async (
     if (!isLedgerError(error, "store_unavailable")) throw error;
     add("file", `${error.message} The check ends here.`);
   }
-  return { ...seen, anchor, flaws, flawsInAll: count() };
+  return { ...seen, anchor, flaws, flawsInAll: count(), unread, unreadInAll };
 };
 
 const checkAnchor = ({ anchored }: Audit, add: Add): Verification["anchor"] => {

@@ -311,6 +311,8 @@ describe("status", () => {
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
       Durable    durable.paidAmbiguous         rerun                                                                           default
+                 durable.encryption            false                                                                           default
+                 durable.keyCommand            []                                                                              default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -416,6 +418,8 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "durable": {
+            "encryption": "boolean",
+            "keyCommand": [],
             "paidAmbiguous": "string",
           },
           "isolation": {

@@ -103,6 +103,8 @@ describe("config", () => {
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
       durable.paidAmbiguous         rerun                                                                                 default
+      durable.encryption            false                                                                                 default
+      durable.keyCommand            []                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       limits.memory                 8GiB                                                                                  default
