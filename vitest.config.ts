@@ -29,13 +29,17 @@ const SLOW = [
   "test/stores/processes.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
-  "test/scenarios/{cheats-judges,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
-const SWEEPS = ["test/faults/effects.test.ts", "test/sweeps/**/*.test.ts", "test/attacks/**/*.test.ts"];
+const SWEEPS = [
+  "test/faults/{effects,failed-writes,kill-points,power-loss}.test.ts",
+  "test/sweeps/**/*.test.ts",
+  "test/attacks/**/*.test.ts",
+];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

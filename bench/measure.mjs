@@ -24,19 +24,29 @@ export const percentile = (numbers, share) =>
  * `ours` and `floor` answer with the time of one repetition each, in the same unit; they are called in turns, and the
  * medians' ratio is the row. `aim` is { max } or { min }, a ratio; `bound` says what a missed aim is bounded by.
  */
-export const paired = async ({ name, ours, floor, unit = "ms", aim, bound, repetitions = REPETITIONS }) => {
+export const paired = async ({
+  name,
+  ours,
+  floor,
+  unit = "ms",
+  aim,
+  bound,
+  goal,
+  repetitions = REPETITIONS,
+}) => {
   const times = { ours: [], floor: [] };
   for (let round = 0; round < repetitions; round += 1) {
     times.floor.push(await floor(round));
     times.ours.push(await ours(round));
   }
   const [mine, theirs] = [median(times.ours), median(times.floor)];
-  return row({ name, ratio: mine / theirs, ours: mine, floor: theirs, unit, aim, bound });
+  return row({ name, ratio: mine / theirs, ours: mine, floor: theirs, unit, aim, bound, goal });
 };
 
-/** A finished row: a ratio with the figures it was made of. */
-export const row = ({ name, ratio, ours, floor, unit, aim, bound }) => ({
+/** A finished row: a ratio with the figures it was made of. `goal`: whose aim it is, of those that docs/performance.md numbers. */
+export const row = ({ name, ratio, ours, floor, unit, aim, bound, goal }) => ({
   name,
+  goal: goal ?? null,
   ratio,
   ours,
   floor,
@@ -46,8 +56,9 @@ export const row = ({ name, ratio, ours, floor, unit, aim, bound }) => ({
   met: aim === undefined ? null : aim.max !== undefined ? ratio <= aim.max : ratio >= aim.min,
 });
 
-export const print = ({ name, ratio, ours, floor, unit, aim, bound, met }) => {
-  const said = aim === null ? "" : aim.max !== undefined ? `aim ≤ ${aim.max}` : `aim ≥ ${aim.min}`;
+export const print = ({ name, ratio, ours, floor, unit, aim, bound, met, goal }) => {
+  const whose = goal === null ? "" : `goal ${goal}, `;
+  const said = aim === null ? "" : `${whose}aim ${aim.max !== undefined ? `≤ ${aim.max}` : `≥ ${aim.min}`}`;
   const verdict = met === null ? "" : met ? "met" : `missed: ${bound ?? "see docs/performance.md"}`;
   console.log(
     `${name.padEnd(64)} ${ratio.toFixed(2).padStart(7)} ×  (${number(ours)} / ${number(floor)} ${unit})  ${said}  ${verdict}`.trimEnd(),

@@ -27,10 +27,10 @@ export type EffectEvent = Extract<
 
 /** The effects and waits of an attempt after one more of its events. */
 export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects): Effects => {
-  const { at, seq } = event;
+  const { at, seq, attempt } = event;
   switch (event.type) {
     case "effect_intended":
-      return effectIntended(effects, event.payload.call, { at, seq });
+      return effectIntended(effects, event.payload.call, { at, seq, attempt });
     case "effect_settled":
       return effectSettled(effects, event.payload.position, seq);
     case "effect_decided":

@@ -76,8 +76,16 @@ export type EffectOutcome = z.infer<typeof EffectOutcome>;
 export type OpenEffect = {
   readonly call: EffectCall;
   readonly since: string;
+  readonly attempt: number;
   /** What was decided when it was found open after a crash; it holds for the next crash too. */
   readonly decision: EffectDecision | null;
+};
+
+/** Open under a business key in an attempt that another one has followed. */
+export type LeftEffect = {
+  readonly stepId: string;
+  readonly candidate?: number;
+  readonly open: OpenEffect;
 };
 
 /** Of the current attempt of a step, or of one candidate of it. */
@@ -104,10 +112,13 @@ const counted = (effects: Effects, isNew: boolean, seq: number): Effects =>
 export const effectIntended = (
   effects: Effects,
   call: EffectCall,
-  { at, seq }: { readonly at: string; readonly seq: number },
+  { at, seq, attempt }: { readonly at: string; readonly seq: number; readonly attempt: number },
 ): Effects => {
-  const { open, ...rest } = counted(effects, true, seq);
-  return { ...rest, open: [...open, { call, since: at, decision: null }] };
+  // Begun once more when a fork takes its key: what was decided of it stays.
+  const former = openEffect(effects, call.position);
+  const { open, ...rest } = counted(effects, former === undefined, seq);
+  const others = open.filter((one) => one !== former);
+  return { ...rest, open: [...others, { call, since: at, attempt, decision: former?.decision ?? null }] };
 };
 
 export const effectSettled = (effects: Effects, position: number, seq: number): Effects => {

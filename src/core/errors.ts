@@ -36,6 +36,7 @@ export const errorKinds = {
   effect_failed: "refused",
   effect_key_used: "refused",
   effect_not_open: "refused",
+  effect_result_gone: "refused",
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",
@@ -74,6 +75,7 @@ export const errorKinds = {
   isolation_unmet: "environment",
   store_unavailable: "environment",
   key_unavailable: "environment",
+  no_space: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",
   ledger_behind: "corrupt",

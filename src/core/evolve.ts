@@ -1,20 +1,13 @@
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
+import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
-import type {
-  Candidate,
-  CandidateState,
-  Criterion,
-  CriterionState,
-  Feedback,
-  Run,
-  Step,
-  StepState,
-} from "./run.js";
+import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
-import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { StepSpec } from "./spec.js";
+import { newCriterion, newStep, replaced } from "./steps.js";
 import type { Verdict } from "./verdict.js";
 
 type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
@@ -59,27 +52,9 @@ const created = (event: EventOf<"run_created">): Run => ({
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
+  left: [],
   blockedTeammates: [],
   state: { status: "planning" },
-});
-
-const newStep = (spec: StepSpec): Step => ({
-  spec,
-  attempt: 0,
-  retryCount: 0,
-  base: null,
-  feedback: null,
-  fresh: false,
-  effects: noEffects,
-  candidates: rosterOf(spec),
-  lastDecision: null,
-  report: null,
-  state: { status: "pending" },
-});
-
-const newCriterion = (spec: CriterionSpec): Criterion => ({
-  spec,
-  state: { status: "unchecked", errors: 0 },
 });
 
 /** What becomes of the effects and waits of the step, or of one candidate's. */
@@ -102,7 +77,7 @@ const evolvers: Evolvers = {
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, { payload, attempt, at }) =>
-    withWorked(run, payload, at, (step) => ({
+    withWorked(withLeft(run, payload), payload, at, (step) => ({
       ...step,
       attempt,
       base: payload.base,
@@ -122,8 +97,8 @@ const evolvers: Evolvers = {
       },
     })),
   effect_intended: ofEffects,
-  effect_settled: ofEffects,
-  effect_decided: ofEffects,
+  effect_settled: (run, event) => (isOfLeft(run, event) ? withoutLeft(run, event) : ofEffects(run, event)),
+  effect_decided: (run, event) => (isOfLeft(run, event) ? run : ofEffects(run, event)),
   timer_armed: ofEffects,
   timer_fired: ofEffects,
   promise_created: ofEffects,
@@ -303,7 +278,8 @@ const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] 
   rosterOf(spec).map((one, index) => {
     const former = before.candidates[index];
     if (former === undefined) return one;
-    return { ...one, base: former.base, feedback: former.feedback, fresh };
+    const { base, feedback, effects } = former;
+    return { ...one, base, feedback, effects, fresh };
   });
 
 const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
@@ -328,30 +304,6 @@ const waived = (
   const { stepId, reason } = event.payload;
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
 };
-
-// New steps stand right behind the one they replace, inherit what it waited for, and whoever waited for it waits for their last.
-const replaced = (run: Run, stepId: string, newSteps: readonly StepSpec[]): Run => {
-  const parent = findStep(run, stepId);
-  if (parent === undefined) return run;
-  const needed = new Set(newSteps.flatMap((spec) => spec.dependsOn));
-  const last = newSteps.filter((spec) => !needed.has(spec.id)).map((spec) => spec.id);
-  const steps = run.steps.flatMap((step) => {
-    if (step.spec.id === stepId) return [step, ...newSteps.map((spec) => newStep(inheriting(spec, parent)))];
-    return [rewired(step, stepId, last)];
-  });
-  return { ...run, steps };
-};
-
-const inheriting = (spec: StepSpec, parent: Step): StepSpec =>
-  spec.dependsOn.length === 0 ? { ...spec, dependsOn: parent.spec.dependsOn } : spec;
-
-const rewired = (step: Step, from: string, to: readonly string[]): Step =>
-  step.spec.dependsOn.includes(from)
-    ? {
-        ...step,
-        spec: { ...step.spec, dependsOn: step.spec.dependsOn.flatMap((id) => (id === from ? to : [id])) },
-      }
-    : step;
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.
 const askedAgain = (run: Run): Run => ({

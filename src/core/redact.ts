@@ -24,7 +24,7 @@ export type RedactingStream = {
 // first and compare the rest where one is found.
 export const createRedactor = (secrets: readonly Secret[]): Redactor => {
   const scan = scanner(literalSearch(secrets));
-  const text = (given: string): string => replaced(given, scan(given, "").spans);
+  const text = (given: string): string => replaced(given, scan(given, "", "ends").spans);
   return {
     text,
     deep: (value) => deepWith(text, value),
@@ -41,17 +41,17 @@ type Scanned = {
   /** Where something begins that the text is too short to tell; its length when there is no such thing. */
   readonly open: number;
 };
-/** `before` is the character in front of the text. */
-type Scan = (text: string, before: string) => Scanned;
+/** `before` is the character in front of the text. One that ends here has nothing open, and nobody looks for it. */
+type Scan = (text: string, before: string, then: "goes on" | "ends") => Scanned;
 
 type Finding = { readonly found: Span[]; open: number };
 type Search = (text: string, finding: Finding) => void;
 
 const scanner =
   (literals: Search): Scan =>
-  (text, before) => {
+  (text, before, then) => {
     const plain = withoutColours(text);
-    const finding: Finding = { found: [], open: plain.text.length };
+    const finding: Finding = { found: [], open: then === "ends" ? 0 : plain.text.length };
     literals(plain.text, finding);
     findShapes(plain.text, before, finding);
     const open = finding.open === plain.text.length ? text.length : plain.at(finding.open);
@@ -250,23 +250,25 @@ const STARTS: ReadonlyMap<string, TokenShape & { readonly open: RegExp }> = new 
   }),
 );
 const ALL_STARTS = [...STARTS.keys()];
+const ANY_START = new RegExp(ALL_STARTS.map(escaped).join("|"), "g");
 const START_CHARS_MAX = Math.max(...ALL_STARTS.map(({ length }) => length));
 const BEHIND: ReadonlyMap<string, RegExp> = new Map(
   TOKEN_SHAPES.map(({ chars }) => [chars, new RegExp(`[${chars}]`)]),
 );
 
 const findShapes = (text: string, before: string, finding: Finding): void => {
-  const starts = new RegExp(ALL_STARTS.map(escaped).join("|"), "g");
-  for (let hit = starts.exec(text); hit !== null; hit = starts.exec(text)) {
+  ANY_START.lastIndex = 0;
+  for (let hit = ANY_START.exec(text); hit !== null; hit = ANY_START.exec(text)) {
     const { index: start } = hit;
     const shape = STARTS.get(hit[0]);
     if (shape === undefined) throw new Error("every start belongs to a shape");
-    starts.lastIndex = start + 1;
+    ANY_START.lastIndex = start + 1;
     if (BEHIND.get(shape.chars)?.test(start === 0 ? before : (text[start - 1] ?? ""))) continue;
     const end = endOf(shape.whole, text, start);
     if (end !== undefined) finding.found.push({ start, end, name: shape.name });
-    if (endOf(shape.open, text, start) !== undefined) finding.open = Math.min(finding.open, start);
-    starts.lastIndex = end ?? start + 1;
+    if (start < finding.open && endOf(shape.open, text, start) !== undefined)
+      finding.open = Math.min(finding.open, start);
+    ANY_START.lastIndex = end ?? start + 1;
   }
   for (let start = Math.max(0, text.length - START_CHARS_MAX + 1); start < finding.open; start += 1) {
     const end = text.slice(start);
@@ -300,7 +302,7 @@ const openStream = (scan: Scan): RedactingStream => {
     push: (chunk) => {
       waiting += chunk.toString("latin1");
       if (looked > LOOKED_AT_EACH_TIME && waiting.length < looked * (1 + 1 / GROWTH)) return said("");
-      const { spans, open } = scan(waiting, before);
+      const { spans, open } = scan(waiting, before, "goes on");
       const across = spans.find(({ end }) => end > open);
       const upTo = Math.min(open, across?.start ?? open);
       const complete = spans.filter(({ end }) => end <= upTo);
@@ -313,7 +315,7 @@ const openStream = (scan: Scan): RedactingStream => {
       }
       return take(upTo, complete);
     },
-    end: () => take(waiting.length, scan(waiting, before).spans),
+    end: () => take(waiting.length, scan(waiting, before, "ends").spans),
   };
 };
 

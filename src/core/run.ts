@@ -1,4 +1,4 @@
-import type { Effects } from "./effects.js";
+import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
   Capture,
@@ -210,6 +210,8 @@ export type Run = {
   readonly workersLost: number;
   /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
   readonly lastLostEpoch: number;
+  /** Of attempts that another one has followed: each holds its business key until a person says what became of it. */
+  readonly left: readonly LeftEffect[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

@@ -150,8 +150,8 @@ const removeRuns = async (
       pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
       left -= bytes + (excess?.blobsOf.get(runId) ?? 0);
     } catch (error) {
-      // One run that cannot be read or archived keeps no other from going; a store that stopped does.
-      if (!isLedgerError(error) || error.code === "store_unavailable") throw error;
+      // One run that cannot be read or archived keeps no other from going; a store that cannot write does.
+      if (!isLedgerError(error) || ["store_unavailable", "no_space"].includes(error.code)) throw error;
       // Another process cleans up too, and was faster.
       if (error.code !== "run_not_found") onStays(runId, error);
     }

@@ -116,6 +116,7 @@ const isFaultOfAttempt = (error: unknown): error is LedgerError =>
   error.kind !== "corrupt" &&
   error.kind !== "conflict" &&
   error.code !== "store_unavailable" &&
+  error.code !== "no_space" &&
   error.code !== "isolation_unmet";
 
 type Begun = { readonly run: Run; readonly step: WorkedStep; readonly workspace: StepWorkspace | null };

@@ -1,10 +1,12 @@
 import { digestOf } from "../core/canonical.js";
-import type { Caller, Command } from "../core/commands.js";
+import type { Caller, Command, CommandOf } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { effectDigest } from "../core/effects.js";
 import { LedgerError } from "../core/errors.js";
+import { openAfterEnd } from "../core/left-effects.js";
 import * as limit from "../core/limits.js";
+import type { Run } from "../core/run.js";
 import type { AppendBatch } from "../stores/store.js";
 
 // A key for creating a run cannot belong to a run yet: it belongs to the session.
@@ -24,7 +26,11 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
 };
 
 /** What an append of effects takes, and what it gives back because it is not known to have happened. */
-export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed"> => {
+export const effectKeysOf = (
+  command: Command,
+  before: Run | undefined,
+): Pick<AppendBatch, "key" | "freed"> => {
+  if (command.type === "decide_effect" && command.decision === "rerun") return freedBy(command, before);
   if (command.type !== "record_effects") return {};
   const freed: { scope: string; key: string }[] = [];
   for (const entry of command.entries) {
@@ -42,6 +48,15 @@ export const effectKeysOf = (command: Command): Pick<AppendBatch, "key" | "freed
     if (entry.outcome.kind === "failed" && !entry.outcome.happened) freed.push({ scope: EFFECT_SCOPE, key });
   }
   return freed.length === 0 ? {} : { freed };
+};
+
+/** A person says of an effect whose attempt is over that it never happened. */
+const freedBy = (
+  command: CommandOf<"decide_effect">,
+  before: Run | undefined,
+): Pick<AppendBatch, "freed"> => {
+  const key = before && openAfterEnd(before, command)?.call.key;
+  return key ? { freed: [{ scope: EFFECT_SCOPE, key }] } : {};
 };
 
 export const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;

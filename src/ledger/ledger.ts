@@ -286,7 +286,7 @@ const append = async (
     projection: projectionOf(run),
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
-    ...effectKeysOf(command),
+    ...effectKeysOf(command, before?.run),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { LedgerError } from "../core/errors.js";
+import { diskError } from "./disk-errors.js";
 
 /** The newest event that was acknowledged, of whatever run: a database without it has lost something. */
 export type Anchored = {
@@ -92,10 +92,7 @@ const inOurWords = <T>(file: string, work: () => T): T => {
   try {
     return work();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new LedgerError("store_unavailable", `The ledger's anchor ${file} cannot be used (${code}).`, {
-      hint: "Make it a file that you may read and write, on a disk that has space.",
-      cause,
-    });
+    const hint = "Make it a file that you may read and write, on a disk that works.";
+    throw diskError(`the ledger's anchor ${file}`, hint, cause);
   }
 };

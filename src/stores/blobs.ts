@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
 import { sha256 } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import { diskError } from "./disk-errors.js";
+import { makeFolders, syncFolder } from "./folders.js";
 import type { KeptBlob, RunCipher } from "./store.js";
 
 /** Patches, logs and other bytes that are named by what they are, so nobody can swap them unseen. */
@@ -23,11 +25,7 @@ export const fileBlobs = (folder: string): Blobs => ({
   put: async (bytes) => {
     refuseTooLarge(bytes);
     const hash = sha256(bytes);
-    const file = pathOf(folder, hash);
-    if (await exists(file)) await touch(file);
-    else await writeWhole(folder, file, await deflated(bytes));
-    // Also when another writer was faster: its rename may not be on the disk yet.
-    await syncFolder(dirname(file));
+    await keep(folder, pathOf(folder, hash), () => deflated(bytes));
     return hash;
   },
   get: async (hash) => {
@@ -39,9 +37,7 @@ export const fileBlobs = (folder: string): Blobs => ({
     refuseTooLarge(bytes);
     const hash = sha256(bytes);
     const file = sealedPath(folder, cipher.runId, cipher.nameOf(hash));
-    if (await exists(file)) await touch(file);
-    else await writeWhole(folder, file, cipher.sealBytes(await deflated(bytes), placeOf(hash)));
-    await syncFolder(dirname(file));
+    await keep(folder, file, async () => cipher.sealBytes(await deflated(bytes), placeOf(hash)));
     return hash;
   },
   getSealed: async (hash, cipher) => {
@@ -57,6 +53,17 @@ export const fileBlobs = (folder: string): Blobs => ({
     if ((await unlessMissing(stat(file)))?.mtimeMs === writtenAtMs) await rm(file, { force: true });
   },
 });
+
+const keep = async (folder: string, file: string, pack: () => Promise<Uint8Array>): Promise<void> => {
+  try {
+    if (await exists(file)) await touch(file);
+    else await writeWhole(folder, file, await pack());
+    // Also when another writer was faster: its rename may not be on the disk yet.
+    await syncFolder(dirname(file));
+  } catch (error) {
+    throw diskError("a blob", "Check the disk and its mount, then start again.", error);
+  }
+};
 
 const listFiles = async (folder: string): Promise<readonly KeptBlob[]> => {
   const entries = (await unlessMissing(readdir(folder, { recursive: true, withFileTypes: true }))) ?? [];
@@ -188,30 +195,7 @@ const writeWhole = async (folder: string, file: string, bytes: Uint8Array): Prom
     await rename(unfinished, file);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw hasCode(error, "ENOSPC") ? noSpace(error) : error;
-  }
-};
-
-const noSpace = (cause: unknown): LedgerError =>
-  new LedgerError("store_unavailable", "There is no disk space left for a blob.", {
-    hint: "Free some disk space, then try again.",
-    cause,
-  });
-
-/** A new folder is only there after a crash when its parent was synced as well. */
-const makeFolders = async (folder: string): Promise<void> => {
-  const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (firstMade === undefined) return;
-  for (let made = folder; made.length >= firstMade.length; made = dirname(made))
-    await syncFolder(dirname(made));
-};
-
-const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    throw error;
   }
 };
 

@@ -10,30 +10,43 @@ export type GroupCommit<Batch, Done> = {
 
 /**
  * Many runs share one sync: whatever arrives in one turn of the event loop goes into one commit. A group is bounded, and
- * whoever comes too late for it waits for the next one; nobody is dropped. A commit that throws refuses its whole group.
+ * whoever comes too late for it waits for the next one; nobody is dropped. What waits is bounded too: who finds it full
+ * stands still while a group is written. A commit that throws refuses its whole group.
  */
 export const groupCommit = <Batch, Done>(
   commit: (group: readonly Batch[]) => readonly Outcome<Done>[],
+  bytesOf: (batch: Batch) => number,
 ): GroupCommit<Batch, Done> => {
   const waiting: Waiting<Batch, Done>[] = [];
+  let waitingBytes = 0;
   let scheduled = false;
+  const commitNext = (): void => {
+    const group = waiting.splice(0, GROUP_BATCHES);
+    for (const { bytes } of group) waitingBytes -= bytes;
+    settle(group, commit);
+  };
+  const isFullFor = (bytes: number): boolean =>
+    waiting.length >= WAITING_BATCHES || (waiting.length > 0 && waitingBytes + bytes > WAITING_BYTES);
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      settle(waiting.splice(0, GROUP_BATCHES), commit);
+      commitNext();
       if (waiting.length > 0) schedule();
     });
   };
   return {
     add: (batch) =>
       new Promise((resolve, reject) => {
-        waiting.push({ batch, resolve, reject });
+        const bytes = bytesOf(batch);
+        while (isFullFor(bytes)) commitNext();
+        waitingBytes += bytes;
+        waiting.push({ batch, bytes, resolve, reject });
         schedule();
       }),
     drain: () => {
-      while (waiting.length > 0) settle(waiting.splice(0, GROUP_BATCHES), commit);
+      while (waiting.length > 0) commitNext();
     },
   };
 };
@@ -41,8 +54,16 @@ export const groupCommit = <Batch, Done>(
 /** The event loop stands still while a group is written; this many take about as long as a few syncs. */
 const GROUP_BATCHES = 256;
 
+/**
+ * A program that appends without waiting for an answer is faster than any disk. Many groups' worth, so that whoever does
+ * wait never meets the limit, and few enough to be small beside a program: its memory stays, and it goes at the disk's pace.
+ */
+const WAITING_BATCHES = 4_096;
+const WAITING_BYTES = 16 * 1024 * 1024;
+
 type Waiting<Batch, Done> = {
   readonly batch: Batch;
+  readonly bytes: number;
   readonly resolve: (done: Done) => void;
   readonly reject: (error: unknown) => void;
 };

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import { ANCHOR_FILE } from "./anchor.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
+import { makeFolders } from "./folders.js";
 import { auditSqliteStore, lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
 import type { SealOptions } from "./sqlite-seals.js";
 import type { Audit, Store } from "./store.js";
@@ -57,7 +58,7 @@ const partsOf = (place: string) => ({
 /** Nobody else on the machine may read it, and it must never be committed with the project it lies in. */
 const makePrivate = async (folder: string): Promise<void> => {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder);
     await writeFile(join(folder, ".gitignore"), "*\n");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;

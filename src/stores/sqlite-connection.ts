@@ -1,13 +1,12 @@
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { LedgerError } from "../core/errors.js";
-import { packageFolder } from "./package-folder.js";
 import { SCHEMA_VERSION } from "./schema-sqlite.js";
 import { loadDriver, openFile } from "./sqlite-driver.js";
-import { isBusy } from "./sqlite-errors.js";
+import { isBusy, isHalfMade } from "./sqlite-errors.js";
+import { migrate } from "./sqlite-migrate.js";
 import { letShrink } from "./sqlite-space.js";
 
 export type SqliteConnection = {
@@ -27,8 +26,9 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
       refuseNewerSchema(sqlite);
       letShrink(sqlite);
       applySettings(sqlite);
+      bringHome(sqlite, file);
       const db = drizzle(sqlite);
-      if (schemaVersion(sqlite) !== SCHEMA_VERSION) await bringUpToDate(sqlite, db);
+      if (schemaVersion(sqlite) !== SCHEMA_VERSION) await migrate(sqlite);
       return { sqlite, db };
     } catch (error) {
       sqlite.close();
@@ -39,7 +39,7 @@ export const connect = async (file: string): Promise<SqliteConnection> => {
   }
 };
 
-/** Reads what is there now; undefined when only another version of this program can. */
+/** Reads what is there now; undefined when only another version of this program can, or when it was never finished. */
 export const connectToLook = async (file: string): Promise<SqliteConnection | undefined> => {
   const driver = await loadDriver();
   const { drizzle } = await import("drizzle-orm/better-sqlite3");
@@ -48,6 +48,7 @@ export const connectToLook = async (file: string): Promise<SqliteConnection | un
     if (schemaVersion(sqlite) === SCHEMA_VERSION) return { sqlite, db: drizzle(sqlite) };
   } catch (error) {
     sqlite.close();
+    if (isHalfMade(error)) return undefined;
     throw error;
   }
   sqlite.close();
@@ -90,14 +91,17 @@ const applySettings = (sqlite: Database.Database): void => {
   }
 };
 
-const bringUpToDate = async (sqlite: Database.Database, db: BetterSQLite3Database): Promise<void> => {
-  const { migrate } = await import("drizzle-orm/better-sqlite3/migrator");
-  try {
-    migrate(db, { migrationsFolder: migrationsFolder() });
-  } catch (error) {
-    // Two processes may make the same new ledger at the same moment; the slower one finds it made.
-    if (schemaVersion(sqlite) !== SCHEMA_VERSION) throw error;
-  }
+/**
+ * Moves what a dead process left in its write-ahead log into the database, and syncs it there. That process may have died of a sync that
+ * failed: its last commit can then be read and is not on the disk, no later sync would bring it there, and whatever is committed
+ * behind it goes with it when the power does. Where others are at work the log is theirs, and nobody waits.
+ */
+const bringHome = (sqlite: Database.Database, file: string): void => {
+  const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  if (log === undefined || log.size === 0) return;
+  sqlite.pragma("busy_timeout = 0");
+  sqlite.pragma("wal_checkpoint(TRUNCATE)");
+  sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 };
 
 const refuseNewerSchema = (sqlite: Database.Database): void => {
@@ -118,9 +122,4 @@ const schemaVersion = (sqlite: Database.Database): number => {
   const made = sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get();
   if (made === undefined) return 0;
   return Number(sqlite.prepare("SELECT value FROM meta WHERE key = 'schema_version'").pluck().get());
-};
-
-const migrationsFolder = (): string => {
-  const here = fileURLToPath(import.meta.url);
-  return join(packageFolder("runledger", here), "drizzle", "sqlite");
 };

@@ -1,10 +1,13 @@
-import { LedgerError } from "../core/errors.js";
+import { type ErrorCode, LedgerError } from "../core/errors.js";
+import { isDiskFailure } from "./disk-errors.js";
 
 /** After these nobody knows what reached the disk, or the file contradicts itself: going on could acknowledge a lost write. */
 export const mustStop = (error: unknown): boolean => {
+  if (isDiskFailure(error)) return true;
   const code = sqliteCode(error);
   return (
     code !== undefined &&
+    code !== NO_ROOM_FOR_INDEX &&
     ["SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB"].some((stop) => belongs(code, stop))
   );
 };
@@ -16,8 +19,8 @@ export const isStoreFailure = (error: unknown): boolean => failureOf(error) !== 
 export const inOurWords = (error: unknown): unknown => {
   const failure = failureOf(error);
   if (failure === undefined) return error;
-  const [sentence, hint] = failure;
-  return new LedgerError("store_unavailable", sentence, {
+  const [sentence, hint, errorCode = "store_unavailable"] = failure;
+  return new LedgerError(errorCode, sentence, {
     hint,
     details: { sqlite: sqliteCode(error) },
     cause: error,
@@ -27,17 +30,30 @@ export const inOurWords = (error: unknown): unknown => {
 /** Somebody else has the lock now. */
 export const isBusy = (error: unknown): boolean => belongs(sqliteCode(error) ?? "", "SQLITE_BUSY");
 
-const FAILURES: Readonly<Record<string, readonly [sentence: string, hint: string]>> = {
+/** Whoever made the file died over it; the next one who may write undoes what is half done. */
+export const isHalfMade = (error: unknown): boolean => sqliteCode(error) === "SQLITE_READONLY_ROLLBACK";
+
+/** Of the log's index, in a file beside it that holds nothing; on a full disk it is what fails first. */
+const NO_ROOM_FOR_INDEX = "SQLITE_IOERR_SHMSIZE";
+
+const NO_SPACE = [
+  "There is no disk space left for the ledger.",
+  "Free some disk space, then try again; what was acknowledged is kept.",
+  "no_space",
+] as const;
+
+const FAILURES: Readonly<Record<string, readonly [sentence: string, hint: string, code?: ErrorCode]>> = {
+  [NO_ROOM_FOR_INDEX]: NO_SPACE,
   SQLITE_IOERR: [
     "The disk refused a write or a read of the ledger.",
-    "Check the disk and its mount, then start again; what was acknowledged is kept.",
+    "Check the disk, its mount and your quota, then start again; what was acknowledged is kept.",
   ],
   SQLITE_CORRUPT: [
     "The ledger's file is damaged.",
     "Keep a copy of the file, then restore it from a backup.",
   ],
   SQLITE_NOTADB: ["The ledger's file is no database.", "Move the file away or restore it from a backup."],
-  SQLITE_FULL: ["There is no disk space left for the ledger.", "Free some disk space, then try again."],
+  SQLITE_FULL: NO_SPACE,
   SQLITE_BUSY: [
     "Another process holds the ledger's write lock for too long.",
     "Find the process that keeps ledger.db open in a transaction, then try again.",

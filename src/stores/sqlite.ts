@@ -1,4 +1,4 @@
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
@@ -115,7 +115,7 @@ const storeOn = (
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
-  const { call, stop } = gate();
+  const { call, stop, orStop } = gate();
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const ledgerId = requireLedgerId(reads);
   const vault = openVault(connection, ledgerId, sealing);
@@ -129,19 +129,19 @@ const storeOn = (
     try {
       anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
     } catch (error) {
-      // What is committed stays; going on would acknowledge what nobody could miss later.
-      stop(stoppedBy(error));
+      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
+      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
       throw error;
     }
   };
   const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
-  const appends = groupCommit((group: readonly AppendBatch[]) =>
+  const committed = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] =>
     call(() => {
       const outcomes = commit()(group);
       hold(lastRowOf(outcomes));
       return outcomes;
-    }),
-  );
+    });
+  const appends = groupCommit(committed, bytesWaiting);
   return {
     ledgerId,
     seals: vault,
@@ -180,7 +180,7 @@ const storeOn = (
     compact: async () => call(() => compact(sqlite, keeping().anyLease.get()?.runId)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
     ...mirrorsOf(db, call),
-    ...blobsOf(blobs, vault, call),
+    ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -219,13 +219,17 @@ const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
 
 type BlobCalls = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob" | "removeBlobsOf">;
 
-const blobsOf = (blobs: Blobs, vault: Vault, call: Call): BlobCalls => {
+const blobsOf = (
+  blobs: Blobs,
+  vault: Vault,
+  { call, orStop }: Pick<ReturnType<typeof gate>, "call" | "orStop">,
+): BlobCalls => {
   const sealing = (runId: string | undefined) => (runId === undefined ? null : vault.of(runId));
   return {
     putBlob: async (bytes, runId) =>
       call(() => {
         const cipher = sealing(runId);
-        return cipher === null ? blobs.put(bytes) : blobs.putSealed(bytes, cipher);
+        return orStop(cipher === null ? blobs.put(bytes) : blobs.putSealed(bytes, cipher));
       }),
     getBlob: async (hash, runId) =>
       call(() => {
@@ -246,6 +250,10 @@ const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow 
   }
   return undefined;
 };
+
+/** About as much as it holds in memory; whatever else a batch says is short. */
+const bytesWaiting = ({ events, snapshot }: AppendBatch): number =>
+  events.reduce((sum, { payload }) => sum + payload.length, snapshot?.body.length ?? 0);
 
 /** Most commands only read, and prepare nothing else. */
 const onFirstUse = <T>(make: () => T): (() => T) => {
@@ -271,7 +279,16 @@ const gate = () => {
       throw inOurWords(error);
     }
   };
-  return { call, stop };
+  /** The same of work that takes a while. */
+  const orStop = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (mustStop(error)) stop(stoppedBy(error));
+      throw error;
+    }
+  };
+  return { call, stop, orStop };
 };
 
 const stoppedBy = (cause: unknown): LedgerError =>

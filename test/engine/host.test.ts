@@ -52,6 +52,19 @@ describe("the host of a program's step", () => {
     expect(types.filter((type) => type.startsWith("effect_"))).toEqual(["effect_intended", "effect_settled"]);
   });
 
+  it("takes the word of the settings for a paid effect that does not say what a crash means", async () => {
+    await using shop = await projectOf(
+      `const effect = await begin({ key: "order-1", risk: "paid", onAmbiguous: null });
+      tell(effect.answer);
+      if (effect.answer.type === "perform") await effect.say({ type: "done", value: 1 });
+      tell((await begin({ key: "order-2", risk: "money", onAmbiguous: null })).answer.error.code);`,
+      "durable: { paidAmbiguous: skip }\n",
+    );
+    await shop.app.drive(shop.runId);
+    expect(await shop.told()).toEqual([{ type: "perform", key: "order-1" }, "invalid_input"]);
+    expect((await shop.app.effects(shop.runId))[0]).toMatchObject({ risk: "paid", onAmbiguous: "fail" });
+  });
+
   it("lets one that failed be tried again", async () => {
     await using shop = await projectOf(`
     const first = await begin({ key: "k" });

@@ -184,21 +184,43 @@ describe("By size", () => {
 });
 
 describe("What outlives a run that goes", () => {
-  test("is the business key of its effect: nothing is done twice under it", async () => {
+  /** Two runs that come with the same key; the first is taken out before the second one begins. */
+  const afterwards = async (onAmbiguous: "fail" | "skip") => {
     const done: string[] = [];
+    const got: unknown[] = [];
     const app = await opened("", async ({ runId }, { effect }) => {
-      const charge = () => void done.push(runId);
-      await effect("charge", { class: "guarded", onAmbiguous: "fail", key: "order-7" }, charge);
+      const charge = () => `receipt ${done.push(runId)}`;
+      const said = { class: "guarded", onAmbiguous, key: "order-7" } as const;
+      const asked = effect("charge", said, charge);
+      got.push(await asked.catch((error: unknown) => error));
+      await asked;
       return "done";
     });
     const first = await completed(app);
     hoursLater(2);
-    expect((await app.prune({ olderThanMs: 0 })).runs).toHaveLength(1);
-    const second = await completed(app);
+    const { runs } = await app.prune({ olderThanMs: 0 });
+    expect(runs).toHaveLength(1);
+    const { run } = await app.drive(await created(app));
     expect(done).toEqual([first]);
-    const events = await app.ledger.events(second, 0, 100);
+    return { app, first, archive: runs[0]?.archive, run, got };
+  };
+
+  test("is the business key of its effect: nothing is done twice, and who needs its result is told that it is gone", async () => {
+    const { first, archive, run, got } = await afterwards("fail");
+    expect(run.state.status).toBe("paused");
+    expect(got[1]).toMatchObject({
+      code: "effect_result_gone",
+      hint: expect.stringContaining(`Import ${archive}`),
+      details: { status: "skipped", origin: { runId: first }, archive },
+    });
+  });
+
+  test("is its key for who does without the result", async () => {
+    const { app, first, run, got } = await afterwards("skip");
+    expect([run.state.status, ...got]).toEqual(["completed", "receipt 1", undefined]);
+    const events = await app.ledger.events(run.runId, 0, 100);
     expect(events.find(({ type }) => type === "effect_settled")).toMatchObject({
-      payload: { outcome: { kind: "known", origin: { runId: first } } },
+      payload: { outcome: { kind: "known", origin: { runId: first }, outcome: { kind: "skipped" } } },
     });
   });
 

@@ -227,28 +227,35 @@ describe("Erasing", () => {
   test("answers later calls under a business key that they are skipped, their result erased", async () => {
     const shop = await sealedShop();
     let charged = 0;
+    const refused: unknown[] = [];
     const charge: AgentFunction = async ({ workspace }, effects) => {
-      const paid = await effects.effect(
-        "charge",
-        { class: "guarded", onAmbiguous: "fail", key: "order-1" },
-        () => {
+      const once = (onAmbiguous: "fail" | "skip") =>
+        effects.effect("charge", { class: "guarded", onAmbiguous, key: "order-1" }, () => {
           charged += 1;
           return long;
-        },
-      );
+        });
+      await once("fail").catch((error) => refused.push(error));
+      await once("skip");
       await writeFile(join(workspace, "src/sum.mjs"), FIXED_SUM);
-      return String(paid === undefined ? "skipped" : paid === long);
+      return "done";
     };
     const app = await shop.open({ coder: charge });
     const first = await driven(app);
     const second = await driven(app);
-    expect(await app.effects(second.runId, { values: true })).toMatchObject([
-      { status: "known", value: long },
-    ]);
+    const known = { status: "known", value: long };
+    expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
     await app.erase(person(app), first.runId);
-    expect(await app.effects(second.runId, { values: true })).toMatchObject([{ value: long }]);
+    expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
+    expect(refused).toEqual([]);
     const third = await driven(app);
-    const [told] = await app.effects(third.runId, { values: true });
+    const told = (await app.effects(third.runId, { values: true })).at(-1);
+    expect(refused).toMatchObject([
+      {
+        code: "effect_result_gone",
+        details: { status: "skipped" },
+        message: expect.stringContaining("erased"),
+      },
+    ]);
     expect(told).toMatchObject({ status: "known", origin: { runId: first.runId }, erased: true });
     expect(told).not.toHaveProperty("value");
     expect(charged).toBe(1);

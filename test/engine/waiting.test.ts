@@ -4,7 +4,7 @@ import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import type { EffectContext, PromiseGiven } from "../../src/engine/effects/context.js";
 import type { LedgerError } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { began, cancel, eventsOf, say, stateOf, typesOf } from "../helpers/driving.js";
+import { began, cancel, eventsOf, eventually, pause, say, stateOf, typesOf } from "../helpers/driving.js";
 import { orchestrator, person, SESSION } from "../helpers/project.js";
 
 const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
@@ -42,6 +42,18 @@ const projectOf = async (work: (effects: EffectContext, life: number) => Promise
 };
 
 describe("a sleep", () => {
+  it("that is short is left too when its run is paused, for then no timer fires", async () => {
+    const { app, runId } = await projectOf(async (effects) => {
+      await effects.sleep(400);
+      return "awake";
+    });
+    const driven = app.drive(runId);
+    await eventually("it sleeps", async () => (await typesOf(app, runId)).includes("timer_armed"));
+    await say(app, runId, pause);
+    expect((await driven).end).toBe("idle");
+    expect(await typesOf(app, runId)).toContain("step_suspended");
+  });
+
   it("lets go of everything until it is due, and goes on in the same attempt", async () => {
     const ended: string[] = [];
     const { app, runId, clock, lives } = await projectOf(async (effects, life) => {

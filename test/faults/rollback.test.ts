@@ -52,6 +52,14 @@ describe("What was done to the journal behind its back is told with its place:",
     ]);
   });
 
+  test("that a run asks something of a person, but not in which words: they are those of the version that wrote it", async () => {
+    const asking = "UPDATE runs SET blocker = 'Somebody is asked.' WHERE run_id = 'run_2'";
+    const [asks] = [await told(await ledgerWith(asking))];
+    const reworded = "UPDATE runs SET blocker = 'In other words.' WHERE blocker IS NOT NULL";
+    expect(await told(await ledgerWith(reworded))).toEqual([]);
+    expect(asks).toEqual([expect.stringMatching(/^list run_2 \d+: The list says another blocker/)]);
+  });
+
   test("an event taken out of the middle", async () => {
     const folder = await ledgerWith("DELETE FROM events WHERE run_id = 'run_2' AND seq = 50");
     expect(await told(folder)).toContain("chain run_2 50: It is gone.");

@@ -119,16 +119,20 @@ const Feedback = named(
   ]),
 );
 
+const OpenEffect = named(
+  "OpenEffect",
+  z.strictObject({
+    call: EffectCall,
+    since: time,
+    attempt: count,
+    decision: EffectDecision.nullable().describe("what was said of it after a crash"),
+  }),
+);
+
 const Effects = z.strictObject({
   recorded: count,
   firstSeq: count.nullable().describe("first event that is about them"),
-  open: z.array(
-    z.strictObject({
-      call: EffectCall,
-      since: time,
-      decision: EffectDecision.nullable().describe("what was said of it after a crash"),
-    }),
-  ),
+  open: z.array(OpenEffect),
   waits: z.array(
     z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("timer"), position: count, name: text, since: time, dueAt: time }),
@@ -269,6 +273,9 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
+    left: z
+      .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
+      .describe("effects that earlier attempts left open under business keys"),
     blockedTeammates: z
       .array(
         z.strictObject({

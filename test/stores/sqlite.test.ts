@@ -206,6 +206,30 @@ describe("a ledger in a folder", () => {
     expect(commitsIn(`${file}-wal`) - before).toBe(4);
   });
 
+  const unwrittenOf = async (count: number, bytes: number): Promise<number> => {
+    const store = await opened();
+    const payload = "x".repeat(bytes);
+    const appends = [];
+    for (let at = 0; at < count; at += 1) {
+      const batch = batchOf(`r${at}`, 0);
+      appends.push(store.append({ ...batch, events: batch.events.map((event) => ({ ...event, payload })) }));
+    }
+    // In the same turn: nobody has waited for anything yet.
+    const written = tampering((db) => db.prepare("SELECT count(*) FROM events").pluck().get());
+    await Promise.all(appends);
+    expect(tampering((db) => db.prepare("SELECT count(*) FROM events").pluck().get())).toBe(count);
+    return count - Number(written);
+  };
+
+  it("lets no more wait than it has room for, and drops nothing, however fast somebody appends", async () => {
+    expect(await unwrittenOf(5_000, 10)).toBeLessThanOrEqual(4_096);
+  });
+
+  it("counts bytes too: a few large ones are as much as many small ones", async () => {
+    const large = 1024 * 1024;
+    expect(await unwrittenOf(24, large)).toBeLessThanOrEqual(16);
+  });
+
   it("says that the disk is full, undoes the whole group and can go on", async () => {
     await (await opened()).close();
     const connection = await connect(file);
@@ -220,7 +244,7 @@ describe("a ledger in a folder", () => {
     ];
     const failure = caught(() => commit([...group, batchOf("b", 0)]));
     expect(inOurWords(failure)).toMatchObject({
-      code: "store_unavailable",
+      code: "no_space",
       hint: expect.stringContaining("disk space"),
       details: { sqlite: "SQLITE_FULL" },
     });

@@ -9,6 +9,7 @@ import {
 } from "../effects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
+import { openAfterEnd } from "../left-effects.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
 import type { Run, WorkedStep } from "../run.js";
@@ -38,7 +39,7 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   requireAttempt(step, command.attempt);
   requireFew(step.effects, command.entries);
   return command.entries.map((entry) =>
-    entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(step, command.entries, entry),
+    entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, command.entries, entry),
   );
 };
 
@@ -88,6 +89,7 @@ const begun = ({ runId }: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, a
 };
 
 const recorded = (
+  { forkedFrom }: Run,
   step: WorkedStep,
   entries: readonly Entry[],
   entry: EntryOf<"intended" | "settled">,
@@ -97,7 +99,8 @@ const recorded = (
   const open = openEffect(step.effects, call.position);
   if (open !== undefined) requireSameCall(open.call, call);
   if (entry.kind === "intended") {
-    if (open !== undefined) throw isOpenAlready(step, open);
+    // The first run that had its key has given it back: a fork takes it before it does the same.
+    if (open !== undefined && (call.key === null || forkedFrom === null)) throw isOpenAlready(step, open);
     requirePolicy(call);
     return { type: "effect_intended", version: 1, attempt: step.attempt, payload: { ...about, call } };
   }
@@ -127,6 +130,8 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
   requireRole(caller, "decide an effect", "engine", "human");
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   const { position, decision, reason } = command;
+  const ended = caller.role === "human" ? openAfterEnd(run, command) : undefined;
+  if (ended !== undefined) return decidedAfterwards(command, step, ended);
   const open = openEffect(step.effects, position);
   // A run that was resumed without an answer is asked again.
   const isAsked = decision !== "fail" || run.state.status !== "running";
@@ -154,23 +159,58 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
   return [decided, { type: "run_paused", version: 1, payload: asked }];
 };
 
+/** Nobody goes on with it, so the word of a person is its end: also of a run that is over, whose key others may wait for. */
+const decidedAfterwards = (
+  command: CommandOf<"decide_effect">,
+  step: WorkedStep,
+  { call, attempt }: OpenEffect,
+): readonly EventBody[] => {
+  const { decision, reason, value } = command;
+  requireItsResult(command);
+  if (decision === "fail")
+    throw notOpen(
+      step,
+      call.position,
+      "Its attempt is over: say done, skip, or rerun where it never happened.",
+    );
+  const about = { stepId: step.spec.id, ...named(step), position: call.position };
+  const outcomes = {
+    done: { kind: "done", value: value ?? NOTHING },
+    skip: { kind: "skipped" },
+    // Its key is free again: whoever comes with it next does it.
+    rerun: { kind: "failed", error: reason, happened: false },
+  } as const;
+  const outcome = outcomes[decision];
+  return [
+    { type: "effect_decided", version: 1, attempt, payload: { ...about, decision, reason } },
+    { type: "effect_settled", version: 1, attempt, payload: { ...about, call: null, outcome } },
+  ];
+};
+
+const NOTHING: EffectValue = { kind: "inline", json: "null" };
+
 const notOpen = ({ spec }: WorkedStep, position: number, hint: string): LedgerError =>
   new LedgerError("effect_not_open", `Effect ${position} of "${spec.id}" is not open.`, { hint });
 
 /** What somebody who found out says that it answered; undefined for every other decision. */
 const resultTold = (
-  { decision, value, position }: CommandOf<"decide_effect">,
+  command: CommandOf<"decide_effect">,
   { state }: Run,
   open: OpenEffect,
 ): EffectValue | undefined => {
-  if ((decision === "done") !== (value !== undefined))
-    throw new LedgerError("invalid_input", "A result belongs to an effect that is done, and to no other.", {
-      hint: "Give it with the decision `done`; null where there is none.",
-    });
+  const { value, position } = command;
+  requireItsResult(command);
   if (value === undefined) return undefined;
   // Of what nobody asks about, somebody may be doing it at this moment.
   if (open.decision === "fail" && state.status === "paused") return value;
   throw new LedgerError("effect_not_open", `Nobody asks what became of effect ${position}.`, {
-    hint: "A run whose worker was lost asks when it is resumed, and waits for the answer.",
+    hint: "A run whose worker was lost asks when it is resumed, and waits for the answer; `fail` asks again.",
   });
+};
+
+const requireItsResult = ({ decision, value }: CommandOf<"decide_effect">): void => {
+  if ((decision === "done") !== (value !== undefined))
+    throw new LedgerError("invalid_input", "A result belongs to an effect that is done, and to no other.", {
+      hint: "Give it with the decision `done`; null where there is none.",
+    });
 };

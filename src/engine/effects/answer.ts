@@ -1,4 +1,5 @@
 import type { Caller } from "../../core/commands.js";
+import { requireRole } from "../../core/decide/guards.js";
 import { type EffectDecision, openEffect } from "../../core/effects.js";
 import { named, workedStep } from "../../core/race.js";
 import { findStep, type Run } from "../../core/run.js";
@@ -28,6 +29,8 @@ export const answerEffect = async (
   options: Pick<SubmitOptions, "idempotencyKey"> = {},
 ): Promise<Run> => {
   const { stepId, position, decision, reason, candidate, value } = answer;
+  // Nothing is kept for who may not say it.
+  if (value !== undefined) requireRole(ledger.check(caller), "say what became of an effect", "human");
   const step = findStep(await ledger.load(runId), stepId);
   const call = step && openEffect(workedStep(step, candidate).effects, position)?.call;
   const of = { runId, name: call?.name ?? `${position}` };

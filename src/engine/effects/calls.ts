@@ -11,7 +11,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
-import { broughtTo, endedElsewhere, findKnown, type KnownEffect } from "./known.js";
+import { broughtTo, endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
 
@@ -101,12 +101,16 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
         (await told(call)) ??
         (await learned(call, await endedElsewhere(options.ledger, options.runId, call)));
       if (ended !== undefined) return ended;
-      if (call.class !== "guarded" || (await decisionOn(call)) === "rerun") return undefined;
+      if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
+        return (await isKeyFree(options.ledger, call)) ? begin(call) : undefined;
       settle(call, { kind: "skipped" });
       return { kind: "skipped" };
     }
     const known = await answered(call);
     if (known !== undefined || (call.class !== "guarded" && call.key === null)) return known;
+    return begin(call);
+  };
+  const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
     try {
       await intend(call);
       return undefined;

@@ -2,6 +2,9 @@ import {
   type EffectCall,
   type EffectOutcome,
   effectKey,
+  type OnAmbiguous,
+  type PaidAmbiguous,
+  policyWhenSilent,
   requirePolicy,
   requireSameCall,
 } from "../../core/effects.js";
@@ -46,7 +49,7 @@ type Parts = {
 };
 
 export const keyedEffects = ({ calls, recorded, underWay }: Parts): KeyedEffects => {
-  const { ledger } = calls.options;
+  const { ledger, paidAmbiguous } = calls.options;
   const latest = new Map<string, RecordedEffect>();
   for (const one of recorded.values()) if (one.call.key !== null) latest.set(one.call.key, one);
   const held = new Map<string, Promise<void>>();
@@ -114,13 +117,18 @@ export const keyedEffects = ({ calls, recorded, underWay }: Parts): KeyedEffects
     }
   };
   return {
-    begin: async (said) => {
+    begin: async (given) => {
+      const said = { ...given, onAmbiguous: given.onAmbiguous ?? policyOfPaid(given, paidAmbiguous) };
       requirePolicy({ ...said, position: 0 });
       while (held.has(said.key)) await held.get(said.key);
       return underWay(said.name, () => begin(said));
     },
   };
 };
+
+/** A program that names no risk has not said "none", so only of a paid effect the settings say what it leaves out. */
+const policyOfPaid = ({ class: kind, risk }: KeyedCall, paid: PaidAmbiguous): OnAmbiguous | null =>
+  kind === "guarded" && risk === "paid" ? policyWhenSilent(risk, paid) : null;
 
 /** It certainly did not happen, and may be tried again. */
 const isFree = ({ outcome }: RecordedEffect): boolean => outcome?.kind === "failed" && !outcome.happened;

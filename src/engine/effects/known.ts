@@ -28,8 +28,13 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
         hint: "One key is one effect: its name and class are always the same.",
       },
     );
+  const origin = { runId: row.runId, seq: row.firstSeq };
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome !== undefined) return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
+  if (outcome === "gone" || outcome === "erased") {
+    if (call.onAmbiguous !== "skip") throw await resultGone(ledger, call.key, origin, outcome);
+    return { origin, outcome: { kind: "skipped", ...(outcome === "erased" && { erased: true }) } };
+  }
+  if (outcome !== undefined) return { origin, outcome };
   throw new LedgerError(
     "effect_ambiguous",
     `The effect under the key "${call.key}" began in run "${row.runId}" (event ${row.firstSeq}) and has not ended there.`,
@@ -37,11 +42,37 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
   );
 };
 
+/** It must not happen again, and whoever needs its result must not be told that there is none. */
+const resultGone = async (
+  ledger: Ledger,
+  key: string,
+  origin: EffectOrigin,
+  how: "gone" | "erased",
+): Promise<LedgerError> => {
+  const { runId, seq } = origin;
+  const began = `The effect under the key "${key}" began in run "${runId}" (event ${seq})`;
+  if (how === "erased")
+    return new LedgerError("effect_result_gone", `${began}; it is skipped, its result was erased.`, {
+      hint: 'Find it at the other side; or give another key, or onAmbiguous "skip" to do without.',
+      details: { status: "skipped", origin, archive: null },
+    });
+  const removal = await ledger.store.removalOf(runId);
+  const archive = removal?.archive ?? null;
+  return new LedgerError("effect_result_gone", `${began}, which was taken out; its result is gone with it.`, {
+    hint: `${archive === null ? "Find it at the other side" : `Import ${archive}, which has it`}; or give another key, or onAmbiguous "skip" to do without.`,
+    details: { status: "skipped", origin, archive },
+  });
+};
+
 /** A run that was taken out or erased has left its keys behind, and nothing of what came of them. */
-const outcomeOf = async (ledger: Ledger, runId: string, seq: number): Promise<FirstOutcome | undefined> => {
-  if ((await ledger.store.runRow(runId))?.seal === "erased") return { kind: "skipped", erased: true };
+const outcomeOf = async (
+  ledger: Ledger,
+  runId: string,
+  seq: number,
+): Promise<FirstOutcome | "gone" | "erased" | undefined> => {
+  if ((await ledger.store.runRow(runId))?.seal === "erased") return "erased";
   const [intent] = await ledger.events(runId, seq - 1, 1);
-  if (intent === undefined) return { kind: "skipped" };
+  if (intent === undefined) return "gone";
   if (intent.type !== "effect_intended") return undefined;
   const { stepId, candidate, call } = intent.payload;
   for (let after = seq; ; ) {
@@ -75,7 +106,7 @@ export const endedElsewhere = async (
   const row = call.key === null ? undefined : await ledger.store.findKey(EFFECT_SCOPE, call.key);
   if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome === undefined || outcome.kind === "skipped") return undefined;
+  if (outcome === undefined || typeof outcome === "string" || outcome.kind === "skipped") return undefined;
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
 };
 
@@ -92,6 +123,9 @@ export const broughtTo = async (
   }
   return outcome;
 };
+/** A fork took it over open, and the run that had its key has given it back since: anybody may take it now. */
+export const isKeyFree = async ({ store }: Ledger, { key }: EffectCall): Promise<boolean> =>
+  key !== null && (await store.findKey(EFFECT_SCOPE, key)) === undefined;
 
 /** What whoever called gets. */
 export const resultOf = async (

@@ -119,7 +119,8 @@ const note = (found: Map<string, Found>, runId: string, query: EffectQuery, even
   const of = { runId, stepId, attempt, ...(candidate === undefined ? {} : { candidate }) };
   const name = JSON.stringify([stepId, attempt, candidate, position]);
   const begun = (call: EffectCall, since: string | null): void => {
-    found.set(name, { of, call, since, settledAt: null, outcome: null, decision: null });
+    const { decision = null } = found.get(name) ?? {};
+    found.set(name, { of, call, since, settledAt: null, outcome: null, decision });
   };
   if (event.type === "effect_intended") begun(event.payload.call, at);
   if (event.type === "effect_settled" && event.payload.call !== null) begun(event.payload.call, null);

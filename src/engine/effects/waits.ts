@@ -176,6 +176,8 @@ const isDueSoon = (
   run: Run,
   pending: ReadonlyMap<number, Pending>,
 ): boolean => {
+  // Of a run that stands still no timer fires.
+  if (run.state.status !== "running") return false;
   const now = Date.parse(ledger.now());
   const waits = stepOf(run, of)?.effects.waits ?? [];
   return waits.some(

@@ -196,8 +196,11 @@ const checkListRow = (row: RunRow, at: Progress, add: Add): void => {
   const derived = at.isFolded && run !== undefined ? projectionOf(run) : {};
   const facts = { lastSeq: at.seq, lastHash: at.hash, createdAt: first?.at, updatedAt: last?.at };
   const shown: Readonly<Record<string, unknown>> = row;
+  const same = (name: string, is: unknown): boolean =>
+    // Its words are those of the version that wrote it; that it asks is what counts.
+    name === "blocker" ? (row.blocker === null) === (is === null) : shown[name] === is;
   const wrong = Object.entries({ ...facts, ...derived }).flatMap(([name, is]) =>
-    shown[name] === is || (name === "lastSeq" && at.seq < row.lastSeq) ? [] : [name],
+    same(name, is) || (name === "lastSeq" && at.seq < row.lastSeq) ? [] : [name],
   );
   if (wrong.length > 0)
     add("list", `The list says another ${wrong.join(", ")} than its events.`, { runId, seq: at.seq });

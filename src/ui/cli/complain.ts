@@ -53,6 +53,7 @@ const NEXT: { readonly [C in ErrorCode]?: string } = {
   seq_conflict: "Somebody else changed the run meanwhile: try again.",
   git_failed: "`runledger doctor` looks at git and the repository.",
   store_unavailable: "`runledger doctor` looks at the ledger.",
+  no_space: "`runledger gc --dry-run` says what could go.",
   workspace_unfit: "`runledger doctor` looks at what agents need.",
 };
 

@@ -31,7 +31,8 @@ export const performEffect = async (
   { key, name = basename(program), class: kind, ...flags }: EffectFlags,
 ): Promise<number> => {
   let code: number = EXIT.done;
-  const onAmbiguous = flags.onAmbiguous ?? (kind === "guarded" ? "fail" : undefined);
+  const unsaid = kind === "guarded" && flags.risk !== "paid" ? "fail" : undefined;
+  const onAmbiguous = flags.onAmbiguous ?? unsaid;
   const said = { key, name, class: kind, risk: flags.risk, ...(onAmbiguous && { onAmbiguous }) };
   const ended = await programEffect(
     said,

@@ -8,8 +8,7 @@ const ACTIONS = [
   ...["skip", "abort", "escalate"],
 ];
 
-/** To ask once more is what the run does by itself. */
-const DECISIONS = ["done", "rerun", "skip"];
+const DECISIONS = ["done", "rerun", "skip", "fail"];
 
 export const addActCommands = (cli: Cli, { withLedger }: Register): void => {
   addAnswers(cli, withLedger);
@@ -69,7 +68,7 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
     .addArgument(new Argument("<decision>", "what becomes of it").choices(DECISIONS))
     .requiredOption("--reason <text>", "why, or how you found out")
     .option("--value <json>", "done: what it answered")
-    .option("--attempt <n>", "only when this attempt is still the last one", positive)
+    .option("--attempt <n>", "of which attempt; the last one when not given", positive)
     .option("--candidate <n>", "which candidate of a raced step", positive)
     .addOption(idempotencyKey())
     .action((id: string, stepId: string, position: number, decision, options) =>

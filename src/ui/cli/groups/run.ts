@@ -34,7 +34,7 @@ const addEffect = (cli: Cli, { bench, end }: Register): void => {
     .addOption(
       new Option(
         "--on-ambiguous <answer>",
-        "when nobody knows whether it happened (default: fail, for guarded ones)",
+        "when nobody knows whether it happened (default for guarded ones: fail; for paid ones as durable.paidAmbiguous says)",
       ).choices(["rerun", "skip", "fail"]),
     )
     .action(async (command: readonly string[], options) => {

@@ -119,7 +119,7 @@ export const doPages: Pages = {
   },
   decide: {
     about:
-      "Answers a run that asks about an effect of an agent: it had begun, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it. Each holds for later crashes too. It drives nothing: `resume` does.",
+      "Answers a run that asks about an effect of an agent: it had begun, and nobody knows whether it happened. Find out at the other side (`effects` names the key it was given), then say: done, and what it answered (--value, as JSON), which the agent then gets; rerun, to do it again; skip, to do without it; fail, to take an earlier rerun or skip back and be asked again. Each holds for later crashes too. It drives nothing: `resume` does. Of an attempt or a run that is over, done and skip answer everybody who comes with its business key, and rerun (it never happened) gives that key back.",
     examples: [
       ['runledger decide last pay 0 rerun --reason "it never arrived"', "do it again"],
       [

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { lookAtStore } from "../../../src/stores/open.js";
+import { verified } from "../damaged.js";
+import { STORY } from "./story.js";
+import { effectsDone, tellStory } from "./telling.js";
+
+/** Every event of a ledger that somebody told the story to, in the order of writing. */
+export const journalOf = async (place: string): Promise<readonly string[]> => {
+  if (!existsSync(join(place, "ledger", "ledger.db"))) return [];
+  const store = await lookAtStore(join(place, "ledger"));
+  if (store === undefined) return [];
+  const rows = await store.feed(0, 10_000);
+  await store.close();
+  return rows.map(({ position, runId, seq, type, hash }) => `${position} ${runId} ${seq} ${type} ${hash}`);
+};
+
+/** What must be there already, and what must come of it when somebody goes on. */
+export type Expected = {
+  /** The journal of whoever was never disturbed. */
+  readonly journal: readonly string[];
+  readonly effects: readonly string[];
+};
+
+export const expectedOf = async (place: string): Promise<Expected> => ({
+  journal: await journalOf(place),
+  effects: effectsDone(place),
+});
+
+/** Right after it, before anybody goes on: nothing that was acknowledged is lost, and no effect is without its intent. */
+export const lostIn = async (place: string, acknowledged: readonly number[]): Promise<readonly string[]> => {
+  const journal = (await journalOf(place)).join("\n");
+  const has = (runId: string, seq: number): boolean => journal.includes(` ${runId} ${seq} `);
+  const lost = acknowledged.flatMap((index) => {
+    const { runId, seq } = STORY[index] ?? { runId: "none", seq: 0 };
+    return has(runId, seq) ? [] : [`line ${index} was acknowledged, and event ${seq} of "${runId}" is lost`];
+  });
+  const unintended = effectsDone(place).flatMap((name) =>
+    journal.includes(" effect_intended ") ? [] : [`${name} was done without an intent`],
+  );
+  return [...lost, ...unintended];
+};
+
+/** Somebody goes on to the end: it is the very same journal, each effect was done once, and all of it can be verified. */
+export const wrongAfterwards = async (place: string, expected: Expected): Promise<readonly string[]> => {
+  await tellStory(place);
+  const now = await expectedOf(place);
+  const first = expected.journal.findIndex((event, at) => now.journal[at] !== event);
+  const { flaws } = await verified(join(place, "ledger"));
+  return [
+    ...(first === -1 ? [] : [`instead of ${expected.journal[first]} there is ${now.journal[first]}`]),
+    ...now.journal.slice(expected.journal.length).map((event) => `${event} is too many`),
+    ...(now.effects.join() === expected.effects.join() ? [] : [`effects: ${now.effects.join()}`]),
+    ...flaws.map(({ kind, message }) => `verify: ${kind}: ${message}`),
+  ];
+};

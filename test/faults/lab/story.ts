@@ -1,0 +1,155 @@
+import { sha256 } from "../../../src/core/canonical.js";
+import type { Caller, Command } from "../../../src/core/commands.js";
+import { decide } from "../../../src/core/decide/index.js";
+import type { EventType, JournalEvent, StoredEvent } from "../../../src/core/events.js";
+import type { Run } from "../../../src/core/run.js";
+import * as cast from "../../helpers/cast.js";
+
+/** One command of the story, worked out beforehand: whoever says it again says the very same. */
+export type Line = {
+  readonly runId: string;
+  readonly command: Command;
+  readonly caller: Caller;
+  /** By the ledger's clock. */
+  readonly at: string;
+  /** Of the client; null for what is told apart without one. */
+  readonly key: string | null;
+  /** Where its run stands after it. */
+  readonly seq: number;
+};
+
+export const STORY_RULES = {
+  staleTtlMs: 3_600_000 * 24,
+  onUnmetCriteria: "fail",
+  changeValidator: "orchestrator",
+  agents: null,
+} as const;
+
+/** The bytes that a proposal of the story names. */
+export const PATCH = "a patch of some length\n".repeat(40);
+
+type Spoken = readonly [runId: string, said: cast.Said, by?: Caller];
+
+const done = { kind: "done", value: { kind: "inline", json: "42" } } as const;
+const first = { key: "order-1" };
+const second = { position: 1 };
+
+/** Steps that are worked on, judged, refused, done again, waited in and approved, to a completed run. */
+const worked: readonly Spoken[] = (
+  [
+    cast.create(undefined),
+    cast.attach(
+      cast.planOf(
+        [
+          cast.stepSpec("a", { maxRetries: 3 }),
+          cast.stepSpec("b", { validator: cast.approval, dependsOn: ["a"] }),
+        ],
+        [cast.criterion("it is whole")],
+      ),
+    ),
+    cast.note("why", "größer als ASCII ✓"),
+    cast.start("a"),
+    cast.intend("a", first),
+    cast.settle("a", done, first),
+    cast.intend("a", second),
+    cast.loseWorker(1),
+    (run: Run) => ({ ...cast.say(cast.decideEffect("a", "rerun"), run), ...second }),
+    cast.interrupt("a"),
+    cast.policy("a", cast.retry),
+    cast.start("a"),
+    cast.propose("a"),
+    cast.error("a"),
+    cast.fail("a"),
+    cast.policy("a", cast.retry),
+    cast.start("a"),
+    cast.propose("a"),
+    cast.pass("a"),
+    cast.pause(),
+    cast.resume(),
+    cast.start("b"),
+    cast.beginWait("b"),
+    cast.suspend("b"),
+    cast.fireTimers,
+    cast.propose("b", "done", { patch: sha256(PATCH) }),
+    cast.approve("b"),
+    cast.pass("b"),
+    cast.meet(0),
+  ] as readonly cast.Said[]
+).map((said) => ["worked", said]);
+
+const raced: readonly Spoken[] = (
+  [
+    cast.create(
+      cast.planOf([cast.stepSpec("a", { race: cast.two }), cast.stepSpec("z")], [cast.criterion("never")]),
+    ),
+    cast.of(1, cast.start("a")),
+    cast.of(2, cast.start("a")),
+    cast.of(2, cast.propose("a")),
+    cast.of(2, cast.pass("a")),
+    cast.start("z"),
+    cast.promiseOf("z"),
+    cast.suspend("z"),
+    cast.answerPromise("z", { promise: "z/1/0" }),
+    cast.propose("z"),
+    cast.pass("z"),
+    cast.unmeet(0),
+  ] as readonly cast.Said[]
+).map((said) => ["raced", said]);
+
+const hosted: readonly Spoken[] = (
+  [
+    cast.mirror({ id: "hosted" }),
+    cast.reportStep("a", "running"),
+    cast.sync("degraded"),
+    cast.teammates([{}]),
+    cast.teammates([], [{ grantRequestId: "grant-1", outcome: "granted" }]),
+    cast.reportRun("completed"),
+  ] as readonly cast.Said[]
+).map((said) => ["hosted", said]);
+
+const ended: readonly Spoken[] = [
+  ["forked", cast.forkOf("worked", 4)],
+  ["forked", cast.cancel()],
+];
+
+/** An hour and more between two lines: whatever was armed is due at the next one. */
+const HOUR_AND_MORE_MS = 3_700_000;
+const BEGAN = Date.parse("2026-01-02T03:04:05.000Z");
+
+/** By the place of the effect, and by the host's own name for its run. */
+const TOLD_APART: readonly string[] = ["record_effects", "mirror_run"];
+
+/** The rules are pure, so the whole story is known before anybody writes any of it. */
+const played = (spoken: readonly Spoken[]) => {
+  const runs = new Map<string, Run>();
+  const history = new Map<string, readonly JournalEvent[]>();
+  const lines = spoken.map(([runId, said, by], index): Line => {
+    const run = runs.get(runId);
+    const command = run === undefined ? (said as Command) : cast.say(said, run);
+    const caller = by ?? cast.usualCaller(command, run);
+    const at = new Date(BEGAN + index * HOUR_AND_MORE_MS).toISOString();
+    const past = command.type === "fork_run" ? (history.get(command.from) ?? []) : [];
+    const context = { caller, at, rules: STORY_RULES, history: past.map(asStored) };
+    const decision = decide(command, run, context, runId);
+    if (decision.events.length === 0) throw new Error(`nothing comes of line ${index}, ${command.type}`);
+    runs.set(runId, decision.run);
+    history.set(runId, [...(history.get(runId) ?? []), ...decision.events]);
+    const key = TOLD_APART.includes(command.type) ? null : `line ${index}`;
+    return { runId, command, caller, at, key, seq: decision.run.seq };
+  });
+  return { lines, events: [...history.values()].flat() };
+};
+
+const asStored = (event: JournalEvent, at: number): StoredEvent => ({
+  ...event,
+  position: at + 1,
+  prevHash: "",
+  hash: "",
+});
+
+const { lines, events } = played([...worked, ...raced, ...hosted, ...ended]);
+
+/** A life in which every type of event happens. */
+export const STORY: readonly Line[] = lines;
+export const typesTold: ReadonlySet<EventType> = new Set(events.map(({ type }) => type));
+export const EVENTS_TOLD = events.length;
