@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{command-agent,crash,effect-command,effects-list,host,keeping,killed,parallel,pruning,race,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
+  "test/engine/{command-agent,crash,effect-command,effects-list,host,keeping,killed,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -36,7 +36,7 @@ const SLOW = [
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{effects,failed-writes,kill-points,power-loss}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];

@@ -4,6 +4,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { printGoals } from "./goals.mjs";
 import { print } from "./measure.mjs";
 
 const asked = process.argv.slice(2);
@@ -33,6 +34,7 @@ for (const name of names.filter((one) => asked.length === 0 || asked.includes(on
 }
 const withAim = all.filter(({ met }) => met !== null);
 console.log(`\n${all.length} rows, ${withAim.filter(({ met }) => met).length} of ${withAim.length} aims met`);
+printGoals(all);
 if (process.env.RUNLEDGER_BENCH_JSON)
   await writeFile(process.env.RUNLEDGER_BENCH_JSON, JSON.stringify(all, null, 2));
 if (failed.length > 0) {

@@ -20,6 +20,7 @@ export {
   workedSteps,
 } from "./core/race.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
+export { type ResumeIntent, resumeIntent } from "./core/resume-intent.js";
 export {
   awaitsApproval,
   type Candidate,
@@ -32,13 +33,16 @@ export {
 } from "./core/run.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
-export { promiseId } from "./core/waits.js";
+export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+export type { Migration, VersionedAgent } from "./engine/agents/versions.js";
 export type { Worker } from "./engine/backends/local.js";
+export type { ListedChild } from "./engine/children.js";
 export type { EffectAnswer } from "./engine/effects/answer.js";
 export type {
+  ChildOptions,
   EffectContext,
   EffectGiven,
   EffectOptions,
@@ -51,6 +55,8 @@ export {
   effectStatuses,
   type ListedEffect,
 } from "./engine/effects/list.js";
+export type { ChildResult } from "./engine/effects/recorded.js";
+export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
@@ -62,8 +68,12 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
+export type { ListedSchedule } from "./engine/schedules/scheduling.js";
+export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
@@ -129,10 +139,11 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { settingGroups } from "./settings/groups.js";
+export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
+export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsWire } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";

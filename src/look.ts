@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Glance, glanceInto } from "./ledger/glance.js";
 import { findRun } from "./ledger/look-up.js";
 import type { Verification } from "./ledger/verify/verify.js";
@@ -6,6 +6,7 @@ import type { OpenOptions } from "./open.js";
 import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject } from "./settings/project.js";
+import { CHECKPOINTS_FOLDER, encryptedCheckpoints, fileCheckpoints } from "./stores/checkpoints.js";
 import { auditStore, lookAtStore } from "./stores/open.js";
 
 /** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
@@ -36,7 +37,14 @@ export const verifyAt = async (
     const { run, signal = new AbortController().signal } = options;
     const { store } = audit;
     const runId = run === undefined ? {} : { runId: await findRun({ store, list: store.list }, run) };
-    return await (await import("./ledger/verify/verify.js")).verifyLedger(audit, { ...runId, signal });
+    return await (await import("./ledger/verify/verify.js")).verifyLedger(audit, {
+      ...runId,
+      signal,
+      sources: {
+        file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+        key: async () => store.seals.tokenKeyIfAny(),
+      },
+    });
   } finally {
     await audit.close();
   }

@@ -7,6 +7,7 @@ import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
+import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { Rules } from "./core/decide/guards.js";
 import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
@@ -15,16 +16,20 @@ import { agentsOf } from "./core/race.js";
 import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
-import type { AgentFunction } from "./engine/agents/function.js";
+import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
+import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents } from "./engine/open-agents.js";
+import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
+import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
+import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
@@ -46,10 +51,17 @@ import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
+import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
+import {
+  CHECKPOINTS_FOLDER,
+  encryptedCheckpoints,
+  fileCheckpoints,
+  memoryCheckpoints,
+} from "./stores/checkpoints.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
@@ -60,7 +72,7 @@ export type OpenOptions = {
   /** Default: this process's environment. Agents and validators see only what the settings name. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Agents as functions, beside the programs of the settings file. */
-  readonly agents?: Readonly<Record<string, AgentFunction>>;
+  readonly agents?: FunctionAgents;
   /** Names of agents that work through their tools alone: nobody is started for their steps. */
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
@@ -68,7 +80,7 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping, EffectFaces, Promises {
+export interface RunLedger extends Keeping, EffectFaces, Promises, CheckpointFaces, SchedulingFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -132,47 +144,44 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const store = await openStore(dataDir, sealing({ settings, env, projectDir, dataDir }));
   const places = await openPlaces(join(dataDir, "places"));
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
+  const versions = createVersions(settings.agents, functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
     redactor,
     credentials,
     now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])]),
+    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
+  const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
+  const stores = checkpointStores(store, dataDir);
+  const { durable } = settings;
+  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
-    commands: settings.agents,
-    functions,
-    projectDir,
-    cli: commandLine(),
-    logFolder,
-    project,
-    redactor,
-    environment: env,
+    ...{ functions, projectDir, logFolder, project, redactor },
+    ...{ commands: settings.agents, cli: commandLine(), environment: env },
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const tidying = openTidying({ ledger, project, logFolder, archive, now }, pev, settings);
+  const tidying = openTidying(
+    { ledger, project, logFolder, archive, now, forgetCheckpoints: checkpoints.forget },
+    pev,
+    settings,
+  );
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
-    await requireSandboxes(await ledger.load(runId), settings, project);
-    return (await executor()).driveRun(
-      {
-        ledger,
-        pev,
-        engine,
-        agents,
-        tokenOf,
-        ...drivingAs(settings),
-      },
-      runId,
-      signal,
-    );
+    const run = await ledger.load(runId);
+    await requireSandboxes(run, settings, project);
+    requireSameAgents(run, ledger.rules);
+    const { checkpointing } = checkpoints;
+    const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
+    return (await executor()).driveRun(parts, runId, signal);
   };
   return {
     projectDir,
@@ -185,17 +194,20 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     toolsFor: (caller) => toolsFor(caller, host),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
-    drive,
-    worker: (workerOptions) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...workerOptions }),
+    drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
+    ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
+    ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
     apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
     ...tidying.keeping,
     selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
-    examine: () => examineAll({ settings, env, dataDir, ledger, pev, project }),
+    examine: () =>
+      examineAll({ settings, env, dataDir, ledger, pev, project, findings: scheduling.findings }),
     redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
@@ -294,11 +306,18 @@ const unasked = async (): Promise<string> => "isolation.maximum asks for no cont
 const machineClock = (): string => new Date().toISOString();
 
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
-const rulesOf = (settings: Settings, agents: readonly string[]): Rules => ({
+const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
   staleTtlMs: settings.runLedger.staleTtlMs,
   onUnmetCriteria: settings.onUnmetCriteria,
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
+  takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
+});
+
+const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
+  sqlite: store.checkpoints,
+  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+  memory: memoryCheckpoints(),
 });
 
 // Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
@@ -328,8 +347,9 @@ const examineAll = async (parts: {
   readonly ledger: Ledger;
   readonly pev: Pev;
   readonly project: Project;
+  readonly findings: () => Promise<readonly Finding[]>;
 }): Promise<readonly Finding[]> => {
-  const { settings, env, dataDir, ledger, pev, project } = parts;
+  const { settings, env, dataDir, ledger, pev, project, findings } = parts;
   const [doctor, probe, leftovers, locks] = await Promise.all([
     import("./engine/doctor.js"),
     import("./pev/probe.js"),
@@ -352,6 +372,7 @@ const examineAll = async (parts: {
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
+    schedules: findings,
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

@@ -64,6 +64,7 @@ const outside: Record<string, readonly string[]> = {
   "drizzle-orm": ["src/stores/"],
   yaml: ["src/settings/", "src/ui/cli/"],
   commander: ["src/ui/cli/"],
+  croner: ["src/engine/schedules/timing.ts"],
   ink: ["src/ui/tui/"],
   react: ["src/ui/tui/"],
   zod: ["src/core/", "src/settings/", "tools/", "src/pev/places.ts", "src/ledger/bundle.ts"],

@@ -67,6 +67,15 @@ awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/rollo
 node host.mjs | grep -qx 'completed'
 grep -q '^- \[x\] completed' BOARD.md
 runledger rollout drift
+# The program of docs/checkpoints.md, killed in its second turn.
+awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/checkpoints.md" > story.mjs
+mkdir "$place/story" && cd "$place/story"
+git init -q -b main && git -c user.name=A -c user.email=a@localhost commit -qm "Empty" --allow-empty
+DIES=yes fails_with 137 node "$place/host/story.mjs" 2> /dev/null
+runledger checkpoints last | grep -q '✔.*turn.*tell/1.*holds'
+node "$place/host/story.mjs" | tr '\n' ' ' | grep -qx 'goes on from turn 1 line 1, line 2, line 3 '
+runledger verify last | grep -q '3 checkpoints: all as it was written'
+cd "$place/host"
 # The program of docs/effects.md, killed in the middle of a charge.
 awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/effects.md" > pay.mjs
 cd "$place/shop"

@@ -25,6 +25,7 @@ async function* everything(place) {
     ours: replay("long", EVENTS),
     floor: perSecond(EVENTS, () => readBare(bare)),
     unit: "events/s",
+    goal: 7,
     aim: { min: 0.5 },
     bound: "zod, the hash of each event and the fold, each about as much as JSON.parse",
   });
@@ -78,6 +79,7 @@ async function* fromSnapshots(place) {
     name: "resume from a snapshot: a run of 100,000 events over one of 1,000",
     ours: resume("long"),
     floor: resume("short"),
+    goal: 8,
     aim: { max: 1.5 },
   });
   await store.close();

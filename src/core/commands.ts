@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { SealedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
-import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
+import { Capture, ChildOutcome, Evidence, GrantOutcome, ParentLink, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
@@ -52,6 +53,11 @@ export const Command = z.discriminatedUnion("type", [
     originalRequest: z.string().trim().min(1).max(limit.REQUEST_CHARS),
     workspaceIsolation: z.boolean(),
     base: z.string().nullable(),
+    /** Of a run that an attempt of another one starts. */
+    child: closed({
+      parent: ParentLink,
+      sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+    }).optional(),
     /** Without a plan the run stays in `planning` until attach_plan. */
     plan: Plan.optional(),
   }),
@@ -124,6 +130,17 @@ export const Command = z.discriminatedUnion("type", [
     token: z.string().min(1).max(limit.PROMISE_TOKEN_CHARS),
     outcome: PromiseOutcome,
   }),
+  closed({ type: z.literal("seal_checkpoint"), checkpoint: SealedCheckpoint }),
+  /** Attempts under way go on from the journal alone. */
+  closed({ type: z.literal("discard_checkpoints"), reason }),
+  /** Sent to a run of what became of one that it started. */
+  closed({
+    type: z.literal("finish_child"),
+    childId: z.string().min(1).max(limit.ID_CHARS),
+    outcome: ChildOutcome,
+  }),
+  /** Sent to a run that is over, when the one that started it knows that. */
+  closed({ type: z.literal("tell_parent") }),
   closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),
   closed({
     type: z.literal("record_criterion_verdict"),

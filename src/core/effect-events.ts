@@ -1,5 +1,6 @@
 import { digestOf } from "./canonical.js";
 import {
+  childFinished,
   type Effects,
   effectDecided,
   effectIntended,
@@ -21,7 +22,10 @@ export type EffectEvent = Extract<
       | "timer_fired"
       | "promise_created"
       | "promise_resolved"
-      | "step_suspended";
+      | "child_started"
+      | "child_finished"
+      | "step_suspended"
+      | "checkpoint_discarded";
   }
 >;
 
@@ -50,7 +54,19 @@ export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects
       const { position, outcome } = event.payload;
       return promiseResolved(effects, position, { seq, outcome: digestOf(outcome) });
     }
+    case "child_started": {
+      const { position, name, childId } = event.payload;
+      return waitBegun(
+        effects,
+        { kind: "child", position, name, since: at, seq, childId, finished: null },
+        seq,
+      );
+    }
+    case "child_finished":
+      return childFinished(effects, event.payload.childId, seq);
     case "step_suspended":
       return { ...effects, suspended: true };
+    case "checkpoint_discarded":
+      return { ...effects, checkpoint: null };
   }
 };

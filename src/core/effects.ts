@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { digestOf } from "./canonical.js";
+import type { AttemptCheckpoint } from "./checkpoints.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
 import type { Fingerprint, Wait } from "./waits.js";
@@ -98,9 +99,18 @@ export type Effects = {
   readonly waits: readonly Wait[];
   /** Nobody works on it: it goes on when one of its waits is over. */
   readonly suspended: boolean;
+  /** What its agent remembered last; null before it ended a turn. */
+  readonly checkpoint: AttemptCheckpoint | null;
 };
 
-export const noEffects: Effects = { recorded: 0, firstSeq: null, open: [], waits: [], suspended: false };
+export const noEffects: Effects = {
+  recorded: 0,
+  firstSeq: null,
+  open: [],
+  waits: [],
+  suspended: false,
+  checkpoint: null,
+};
 
 /** What was done under a business key; another effect may not come under it. */
 export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
@@ -152,6 +162,14 @@ export const promiseResolved = (
   ...effects,
   waits: effects.waits.map((one) =>
     one.kind === "promise" && one.position === position ? { ...one, resolved } : one,
+  ),
+  suspended: false,
+});
+
+export const childFinished = (effects: Effects, childId: string, seq: number): Effects => ({
+  ...effects,
+  waits: effects.waits.map((one) =>
+    one.kind === "child" && one.childId === childId ? { ...one, finished: { seq } } : one,
   ),
   suspended: false,
 });

@@ -42,6 +42,7 @@ export const errorKinds = {
   promise_resolved: "refused",
   run_not_sealed: "refused",
   run_not_finished: "refused",
+  agent_changed: "refused",
   // not there
   run_not_found: "not_found",
   step_not_found: "not_found",
@@ -61,6 +62,7 @@ export const errorKinds = {
   lease_lost: "conflict",
   idempotency_key_reused: "conflict",
   apply_conflict: "conflict",
+  checkpoint_overtaken: "conflict",
   // the machine or the project is not as it must be
   not_a_repository: "environment",
   no_commits: "environment",

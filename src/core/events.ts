@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { SealedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
+import * as limit from "./limits.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { Verdict } from "./verdict.js";
@@ -79,6 +81,43 @@ export const ForkPoint = z.strictObject({
 });
 export type ForkPoint = z.infer<typeof ForkPoint>;
 
+/** The call of an attempt that started a run. */
+export const ParentLink = z.strictObject({
+  runId: z.string(),
+  /** Its event that says so. */
+  seq: z.int().min(1),
+  stepId: z.string(),
+  attempt: z.int().min(1),
+  candidate: z.int().min(1).optional(),
+  position: z.int().min(0),
+  /** 1 for the child of a run that nobody started so. */
+  depth: z.int().min(1).max(limit.CHILD_DEPTH_MAX),
+});
+export type ParentLink = z.infer<typeof ParentLink>;
+
+/** What its parent learns of a child. */
+export const ChildOutcome = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("ended"),
+    status: z.enum(["completed", "failed"]),
+    /** Null of one that is completed. */
+    reason: FailureReason.nullable(),
+    message: z.string(),
+    /** Where it began, and its last verified commit; both null without workspace isolation. */
+    base: z.string().nullable(),
+    head: z.string().nullable(),
+    criteria: z.array(
+      z.strictObject({ description: z.string(), status: z.enum(["met", "unmet", "unchecked"]) }),
+    ),
+    waivers: z.int().min(0),
+  }),
+  /** Its parent ended before it was made, or it was taken out. */
+  z.strictObject({ kind: z.literal("absent") }),
+  /** It belongs to the run that this one was forked from. */
+  z.strictObject({ kind: z.literal("left_behind") }),
+]);
+export type ChildOutcome = z.infer<typeof ChildOutcome>;
+
 /** A payload whose shape changes gets the next version, and a step in upcast.ts that leads there. */
 const event = <T extends string, P extends z.ZodType, V extends number = 1>(
   type: T,
@@ -112,8 +151,10 @@ export const EventBody = z.discriminatedUnion("type", [
       forkedFrom: ForkPoint.nullable(),
       /** Of a run that a host drives and reports; null for one that is driven here. */
       source: Source.nullable(),
+      /** Null for a run that no other run started. */
+      parent: ParentLink.nullable(),
     }),
-    3,
+    4,
   ),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() }), 2),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
@@ -194,8 +235,34 @@ export const EventBody = z.discriminatedUnion("type", [
     "promise_resolved",
     z.strictObject({ stepId, candidate, position: z.int().min(0), outcome: PromiseOutcome }),
   ),
+  /** It is about to be made; it is that run, and no other one. */
+  attemptEvent(
+    "child_started",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      name: z.string(),
+      childId: z.string(),
+      input: z.string(),
+    }),
+  ),
+  attemptEvent(
+    "child_finished",
+    z.strictObject({
+      stepId,
+      candidate,
+      position: z.int().min(0),
+      childId: z.string(),
+      outcome: ChildOutcome,
+    }),
+  ),
   /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
   attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
+  /** What the run knew, and what its agent remembered, can be had again from here. */
+  event("checkpoint_sealed", SealedCheckpoint),
+  /** Its agent goes on without what it remembered. */
+  attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(
     "approval_received",
     z.strictObject({ stepId, decision: z.enum(["approve", "deny"]), reason: z.string() }),
@@ -248,6 +315,8 @@ export const EventBody = z.discriminatedUnion("type", [
     "projection_synced",
     z.strictObject({ target: z.string(), status: z.enum(["synced", "degraded"]), error: z.string() }),
   ),
+  /** The run that started this one knows what became of it. */
+  event("parent_told", z.strictObject({ parentId: z.string() })),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
   event(
     "teammate_approval_blocked",

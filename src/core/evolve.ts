@@ -39,6 +39,8 @@ const created = (event: EventOf<"run_created">): Run => ({
   updatedAt: event.at,
   forkedFrom: event.payload.forkedFrom,
   source: event.payload.source,
+  parent: event.payload.parent,
+  parentTold: false,
   report: null,
   degraded: null,
   workspaceIsolation: event.payload.workspaceIsolation,
@@ -53,6 +55,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   workersLost: 0,
   lastLostEpoch: 0,
   left: [],
+  checkpoint: null,
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -103,7 +106,12 @@ const evolvers: Evolvers = {
   timer_fired: ofEffects,
   promise_created: ofEffects,
   promise_resolved: ofEffects,
+  child_started: ofEffects,
+  child_finished: ofEffects,
+  parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
+  checkpoint_discarded: ofEffects,
+  checkpoint_sealed: (run, event) => sealed(run, event),
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -303,6 +311,21 @@ const waived = (
 ): Run => {
   const { stepId, reason } = event.payload;
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
+};
+
+/** Those of a past that a fork took over were sealed for another run. */
+const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
+  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  if (of === null || turn === 0) return after;
+  return withWorked(after, of, at, (step) => {
+    const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
+    return {
+      ...step,
+      effects: { ...step.effects, checkpoint: { id, seq, turn, calls, agentVersion, depth } },
+    };
+  });
 };
 
 // A resumed run asks its verifiers again: what they could not judge may be mended now.

@@ -63,6 +63,10 @@ export const EFFECT_KEY_CHARS = 500;
 export const SLEEP_MAX_MS = 315_360_000_000;
 /** Each stands in every snapshot of its run until its attempt ends. */
 export const PROMISES_PER_ATTEMPT = 1_000;
+/** Each stands in every snapshot of its parent until the attempt ends. */
+export const CHILDREN_PER_ATTEMPT = 100;
+/** A run that starts itself over and over stops here; people who divide work by hand are far below. */
+export const CHILD_DEPTH_MAX = 8;
 /** A step's id and three numbers; 32 bytes in hex. */
 export const PROMISE_ID_CHARS = 120;
 export const PROMISE_TOKEN_CHARS = 64;
@@ -74,5 +78,21 @@ export const EFFECT_INLINE_BYTES = 8_192;
 export const SOCKET_TOKEN_CHARS = 100;
 /** One line to or from a step's socket: the largest result, each character of it escaped. */
 export const SOCKET_LINE_BYTES = 6 * EFFECT_VALUE_BYTES + 10_000;
+/** What an agent keeps from turn to turn; what is larger belongs into a file of the workspace. */
+export const CHECKPOINT_MEMORY_BYTES = 1_048_576;
+/** A whole checkpoint, unpacked: that memory and all lists at their longest. A packed one that grows beyond it is a bomb. */
+export const CHECKPOINT_BYTES = 8 * 1_048_576;
+/** The newest receipts, artifacts and keys are listed and the others counted, or a turn would cost what the run is long. */
+export const CHECKPOINT_LISTED = 1_000;
+/** A checkpoint that is stored whole after so many differences: reading one reads at most so many. */
+export const CHECKPOINT_FULL_EVERY = 10;
+/** When this many in a row do not hold, the store is gone, and the journal alone is faster. */
+export const CHECKPOINTS_TRIED = 50;
+/** One sentence to whoever goes on. */
+export const NEXT_ACTION_CHARS = 1_000;
+/** Of a message that may ask to go on: who writes more asks for something else. */
+export const RESUME_MESSAGE_CHARS = 1_000;
+/** Paused runs of one session that a message may mean; who has more names one. */
+export const RESUME_CANDIDATES = 50;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;

@@ -1,3 +1,4 @@
+import { hasUnwantedChildren, unwantedChildren } from "./children.js";
 import * as limit from "./limits.js";
 import { isRaced, isUnderWay, named, workedSteps } from "./race.js";
 import {
@@ -5,6 +6,7 @@ import {
   completedIds,
   hasPolicyRequest,
   isReady,
+  isTerminal,
   type Run,
   type Step,
   type WorkedStep,
@@ -23,12 +25,18 @@ export type Action =
   /** Answer a policy request. */
   | { readonly kind: "decide_policy"; readonly stepId: string }
   /** Judge the whole against one acceptance criterion. */
-  | { readonly kind: "verify_criterion"; readonly index: number };
+  | { readonly kind: "verify_criterion"; readonly index: number }
+  /** Cancel a run that was started for an attempt that is over. */
+  | { readonly kind: "end_child"; readonly childId: string }
+  /** Of a run that is over: tell the one that started it. */
+  | { readonly kind: "tell_parent" };
 
 // Crash recovery is no path of its own: nothing was recorded, so the same action is named again.
 export const nextActions = (run: Run): readonly Action[] => {
   // A host works on its own runs; nobody here is started for them.
-  if (run.state.status !== "running" || run.source !== null) return [];
+  if (run.source !== null) return [];
+  const family = familyActions(run);
+  if (run.state.status !== "running") return family;
   const verify = oldestProposal(run);
   const due = run.steps.length > 0 && run.steps.every(({ state }) => state.status === "completed");
   const criterion = due ? run.criteria.findIndex(({ state }) => state.status === "unchecked") : -1;
@@ -42,8 +50,15 @@ export const nextActions = (run: Run): readonly Action[] => {
         ({ kind: "work", stepId: step.spec.id, ...named(step), agent: step.spec.ownerAgent }) as const,
     ),
     ...(criterion === -1 ? [] : [{ kind: "verify_criterion", index: criterion } as const]),
+    ...family,
   ];
 };
+
+// Named until they are done, so that neither a crash nor a pause nor the end of a run keeps them from being done.
+const familyActions = (run: Run): readonly Action[] => [
+  ...unwantedChildren(run).map(({ childId }) => ({ kind: "end_child", childId }) as const),
+  ...(isTerminal(run) && run.parent !== null && !run.parentTold ? [{ kind: "tell_parent" } as const] : []),
+];
 
 const oldestProposal = (run: Run): WorkedStep | undefined => {
   const due = run.steps.flatMap(dueProposals);
@@ -95,7 +110,8 @@ export const openWaits = (run: Run): readonly { readonly step: WorkedStep; reado
     .filter(({ state }) => state.status === "in_progress")
     .flatMap((step) => step.effects.waits.filter((wait) => !isOver(wait)).map((wait) => ({ step, wait })));
 
-const workable = (run: Run): readonly WorkedStep[] => dueToWork(run).filter((step) => !isSuspended(step));
+const workable = (run: Run): readonly WorkedStep[] =>
+  dueToWork(run).filter((step) => !isSuspended(step) && !hasUnwantedChildren(step));
 
 /** Its agent has left until something it waits for is over. */
 export const isSuspended = ({ state, effects }: WorkedStep): boolean =>

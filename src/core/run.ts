@@ -1,3 +1,4 @@
+import type { LastCheckpoint } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -5,6 +6,7 @@ import type {
   Evidence,
   FailureReason,
   ForkPoint,
+  ParentLink,
   PauseReason,
   PolicyAction,
   Waiver,
@@ -210,8 +212,14 @@ export type Run = {
   readonly workersLost: number;
   /** Epoch of the last lost lease; 0 before the first. The same loss is told once. */
   readonly lastLostEpoch: number;
+  /** The run that started this one. */
+  readonly parent: ParentLink | null;
+  /** It knows what became of this one. */
+  readonly parentTold: boolean;
   /** Of attempts that another one has followed: each holds its business key until a person says what became of it. */
   readonly left: readonly LeftEffect[];
+  /** The last one of all its attempts; null before the first, and for those that a fork took over. */
+  readonly checkpoint: LastCheckpoint | null;
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

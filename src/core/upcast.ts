@@ -11,7 +11,11 @@ const withMore: readonly Upcast[] = [(payload) => payload];
 
 /** Of each type, the steps from version 1 to 2, from 2 to 3, and so on. What was written is never rewritten: it is read anew. */
 const upcasts: { readonly [T in EventType]?: readonly Upcast[] } = {
-  run_created: [(payload) => ({ ...payload, forkedFrom: null }), (payload) => ({ ...payload, source: null })],
+  run_created: [
+    (payload) => ({ ...payload, forkedFrom: null }),
+    (payload) => ({ ...payload, source: null }),
+    (payload) => ({ ...payload, parent: null }),
+  ],
   plan_attached: withMore,
   step_started: withMore,
   step_result_proposed: withMore,

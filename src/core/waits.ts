@@ -16,6 +16,15 @@ export const WaitCall = z.discriminatedUnion("kind", [
     ms: z.int().min(0).max(limit.SLEEP_MAX_MS),
   }),
   z.strictObject({ kind: z.literal("promise"), position, name, tokenHash: z.string().length(64) }),
+  z.strictObject({
+    kind: z.literal("child"),
+    position,
+    name,
+    /** Chosen before it is made: whoever comes here again makes the same run, and no second one. */
+    childId: z.string().min(1).max(limit.ID_CHARS),
+    /** Digest of its plan and request. */
+    input: z.string().length(64),
+  }),
 ]);
 export type WaitCall = z.infer<typeof WaitCall>;
 
@@ -29,13 +38,16 @@ export type Fingerprint = {
 };
 
 export const waitPrint = (
-  call: Pick<WaitCall, "kind" | "position" | "name"> & { readonly ms?: number },
+  call: Pick<WaitCall, "kind" | "position" | "name"> & {
+    readonly ms?: number;
+    readonly input?: string;
+  },
 ): Fingerprint => ({
   position: call.position,
   name: call.name,
   class: call.kind,
   key: null,
-  input: call.ms === undefined ? null : `${call.ms}ms`,
+  input: call.ms === undefined ? (call.input ?? null) : `${call.ms}ms`,
 });
 
 export type Timer = {
@@ -59,10 +71,24 @@ export type DurablePromise = {
   readonly resolved: { readonly seq: number; readonly outcome: string } | null;
 };
 
-/** Of the current attempt; a timer that fired is gone, a promise stays so that nobody resolves it twice. */
-export type Wait = Timer | DurablePromise;
+/** A run that the attempt has started and waits for. */
+export type Child = {
+  readonly kind: "child";
+  readonly position: number;
+  readonly name: string;
+  readonly since: string;
+  /** The event that started it: its own first event names this one. */
+  readonly seq: number;
+  readonly childId: string;
+  /** The event that says what became of it; null while it is waited for. */
+  readonly finished: { readonly seq: number } | null;
+};
 
-export const isOver = (wait: Wait): boolean => wait.kind === "promise" && wait.resolved !== null;
+/** Of the current attempt; a timer that fired is gone, the others stay: nobody resolves a promise twice, nor starts a child. */
+export type Wait = Timer | DurablePromise | Child;
+
+export const isOver = (wait: Wait): boolean =>
+  (wait.kind === "promise" && wait.resolved !== null) || (wait.kind === "child" && wait.finished !== null);
 
 /** Which promise of which attempt it is: what its token is made for. */
 export type PromiseName = {

@@ -4,15 +4,15 @@ import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.
 import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
 import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
-import { awaitsApproval, hasPolicyRequest, type Run, type Step } from "./run.js";
-import { promiseId } from "./waits.js";
+import { awaitsApproval, hasPolicyRequest, type Run, type Step, type WorkedStep } from "./run.js";
+import { type Child, promiseId } from "./waits.js";
 
 export type Waiting = {
   /**
    * nothing: it is done. work: it can go on by itself. person: somebody must answer. time: nothing is to be done before a
-   * moment. worker: nobody drives it.
+   * moment. child: for a run that it started. worker: nobody drives it.
    */
-  readonly for: "nothing" | "work" | "person" | "time" | "worker";
+  readonly for: "nothing" | "work" | "person" | "time" | "child" | "worker";
   /** One sentence. */
   readonly sentence: string;
   /** What to type, when something must be typed. */
@@ -193,10 +193,29 @@ const suspendedWhy = (run: Run): Waiting | undefined => {
       spec.id,
     );
   }
+  const [child, ...others] = waits.flatMap(({ step, wait }) =>
+    wait.kind === "child" ? [{ step, wait }] : [],
+  );
+  if (child !== undefined) return childWhy(child, others.length, until);
   if (wake === null) return undefined;
   const stepId = waits.find(({ wait }) => wait.kind === "timer" && wait.dueAt === wake)?.step.spec.id ?? null;
   const sentence = `It waits ${until}; nobody is at work until then.`;
   return { for: "time", sentence, hint: `A worker goes on with it: runledger worker`, stepId };
+};
+
+const childWhy = (
+  { step, wait }: { step: WorkedStep; wait: Child },
+  others: number,
+  until: string,
+): Waiting => {
+  const more = others === 0 ? "" : ` and ${others} more`;
+  const { childId, name } = wait;
+  return {
+    for: "child",
+    sentence: `It waits for run ${childId} ("${name}")${more}, which it started${until === "" ? "" : `, or ${until}`}.`,
+    hint: `What that one waits for: runledger why ${childId}`,
+    stepId: step.spec.id,
+  };
 };
 
 const untilWords = (at: string): string => `until ${at.replace("T", " ")}`;

@@ -57,6 +57,8 @@ export type DoctorInput = Rooms & {
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   readonly anchored: () => Promise<AnchorState>;
+  /** Whether each schedule could begin its run. */
+  readonly schedules: () => Promise<readonly Finding[]>;
   /** Changes in the checkout that no commit has. */
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
@@ -97,7 +99,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     ...(await sparseFindings(input)),
     ...variableFindings(input),
   );
-  findings.push(...shortSecretFindings(input.shortSecrets));
+  findings.push(...shortSecretFindings(input.shortSecrets), ...(await input.schedules()));
   findings.push(...waitFindings(input.waits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };

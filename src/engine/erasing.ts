@@ -20,7 +20,7 @@ export type Erased = {
  * again when somebody asks again.
  */
 export const eraseRun = async (
-  { ledger, project, logFolder, now }: Omit<PruningParts, "exportRun">,
+  { ledger, project, logFolder, now, forgetCheckpoints }: Omit<PruningParts, "exportRun">,
   caller: Caller,
   runId: string,
 ): Promise<Erased> => {
@@ -39,6 +39,7 @@ export const eraseRun = async (
     );
   await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
+  await forgetCheckpoints(runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);
   if (project.store !== null) {

@@ -1,9 +1,11 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { StoredEvent } from "../core/events.js";
 import { type Action, nextActions, nextWake } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { endChild, endOrphan, tellParent } from "./children.js";
 import { staticPolicy } from "./static-policy.js";
 import { unlessOvertaken, type WorkOptions, work } from "./work.js";
 
@@ -37,6 +39,7 @@ export const driveRun = async (
     if (lease.takenFrom !== null) await pev.stopProcesses(runId);
     if (lease.takenFrom !== null && !isTerminal(await ledger.load(runId)))
       await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch: lease.epoch });
+    await endOrphan(options, runId);
     return await driveHolding(options, runId, lease, signal);
   } finally {
     await lease.release();
@@ -127,13 +130,18 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (failures.length > 0) throw failures[0];
     if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
     for (const flight of flights.values()) if (isLost(run, flight)) flight.stop.abort();
+    await options.checkpointing.sealIfDue(run, lease.epoch);
     for (const action of dueNow(options, run, flights)) launch(action, run);
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal);
+    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, maySayWhatIsDue);
   }
 };
+
+/** An agent that does thousands of effects makes no other action due by any of them. */
+const maySayWhatIsDue = ({ type }: StoredEvent): boolean =>
+  type !== "effect_intended" && type !== "effect_settled";
 
 /** The run as of now, with what is due by now fired. */
 const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promise<Run> => {
@@ -154,14 +162,21 @@ const msToWake = (ledger: Ledger, run: Run): number => {
 
 const lookMs = (ledger: Ledger, run: Run): number => Math.max(1, Math.min(LOOK_MS, msToWake(ledger, run)));
 
-const keyOf = (action: Action): string =>
-  action.kind === "verify_criterion"
-    ? "verify"
-    : action.kind === "verify"
-      ? "verify"
-      : action.kind === "work" && action.candidate !== undefined
-        ? `work ${action.stepId} ${action.candidate}`
-        : `${action.kind} ${action.stepId}`;
+const keyOf = (action: Action): string => {
+  switch (action.kind) {
+    case "verify":
+    case "verify_criterion":
+      return "verify";
+    case "work":
+      return `work ${action.stepId}${action.candidate === undefined ? "" : ` ${action.candidate}`}`;
+    case "decide_policy":
+      return `decide_policy ${action.stepId}`;
+    case "end_child":
+      return `end_child ${action.childId}`;
+    case "tell_parent":
+      return "tell_parent";
+  }
+};
 
 /** The attempt that an agent is about to work on, or to go on with. */
 const attemptOf = (run: Run, action: Action): number => {
@@ -223,6 +238,10 @@ const perform = async (
     }
     case "verify_criterion":
       return void (await options.pev.verifyCriterion(runId, action.index, { epoch, signal }));
+    case "end_child":
+      return endChild(options, runId, action.childId);
+    case "tell_parent":
+      return tellParent(options, runId);
     case "decide_policy":
       return decidePolicy(options, runId, action.stepId, lease);
   }

@@ -4,7 +4,8 @@ import type { Redactor } from "../core/redact.js";
 import type { Project } from "../pev/project.js";
 import type { Agent } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
-import { type AgentFunction, functionAgent } from "./agents/function.js";
+import { functionAgent } from "./agents/function.js";
+import { type FunctionAgents, functionOf } from "./agents/versions.js";
 import { agentLogFile } from "./logs.js";
 
 export type CommandAgentSetting = {
@@ -17,7 +18,7 @@ export type CommandAgentSetting = {
 // Named agents of a project: programs of its settings file, functions of its host. A function wins over a program.
 export const openAgents = (options: {
   readonly commands: Readonly<Record<string, CommandAgentSetting>>;
-  readonly functions: Readonly<Record<string, AgentFunction>>;
+  readonly functions: FunctionAgents;
   readonly projectDir: string;
   /** argv of this program's command line. */
   readonly cli: readonly string[];
@@ -46,9 +47,9 @@ export const openAgents = (options: {
         redactor,
       }),
     );
-  for (const [name, work] of Object.entries(functions)) {
+  for (const [name, agent] of Object.entries(functions)) {
     requireFreeName(name);
-    agents.set(name, functionAgent(work, redactor));
+    agents.set(name, functionAgent(functionOf(agent), redactor));
   }
   return agents;
 };

@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import {
   blobShares,
@@ -20,6 +21,8 @@ export type PruningParts = {
   readonly ledger: Ledger;
   readonly project: Project;
   readonly logFolder: string;
+  /** Nobody goes on with a finished run. */
+  readonly forgetCheckpoints: (runId: string) => Promise<void>;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(
@@ -144,6 +147,7 @@ const removeRuns = async (
     if (signal?.aborted === true || (beyond === null && left <= 0)) break;
     const { runId, goal } = row;
     try {
+      if (!(await isFree(parts, runId))) continue;
       if (row.seal !== "erased" && !(await canComeBack(parts, runId))) continue;
       const bytes = await store.bytesOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
@@ -162,15 +166,24 @@ const removeRuns = async (
 const warnOf: NonNullable<Pruning["onStays"]> = (runId, why) =>
   process.emitWarning(`Run ${runId} could not be archived: ${why.message}`);
 
+// Who waits for it, or is to be cancelled with it, could not find it any more; and its children name it.
+const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean> => {
+  const run = await ledger.load(runId);
+  if (nextActions(run).length > 0) return false;
+  const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
+  return parent === undefined || parent.status === "completed" || parent.status === "failed";
+};
+
 // An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
 const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Promise<boolean> =>
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
 const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string | null> => {
-  const { ledger, project, logFolder, now } = parts;
+  const { ledger, project, logFolder, now, forgetCheckpoints } = parts;
   const { runId, lastHash } = row;
   // Nobody can read an erased one: there is nothing to archive.
   const file = row.seal === "erased" ? null : await archived(parts, row);
+  await forgetCheckpoints(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);

@@ -10,6 +10,8 @@ import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
+import type { Checkpointing } from "./checkpointing.js";
+import { startChild } from "./children.js";
 import { type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
@@ -23,6 +25,7 @@ export type WorkOptions = {
   /** What becomes of a paid effect that a crash left open, where its agent does not say it. */
   readonly paidAmbiguous: PaidAmbiguous;
   readonly tokenOf: TokenOf;
+  readonly checkpointing: Checkpointing;
 };
 
 // One attempt of one agent: start or go on, let it work, capture what it made, propose for it.
@@ -32,7 +35,7 @@ export const work = async (
   of: Proposed,
   holding: Holding,
 ): Promise<void> => {
-  const { ledger, pev, engine } = options;
+  const { ledger, pev, engine, checkpointing } = options;
   const { epoch, signal } = holding;
   const { stepId } = of;
   const before = await ledger.load(runId);
@@ -48,6 +51,8 @@ export const work = async (
     const untilEither = AbortSignal.any([signal, leaving.signal]);
     const outcome = await askAgent(options, run, step, { workspace, effects, signal: untilEither });
     const { waits, waitsFor } = await effects.close({ isStopped: outcome.kind === "stopped" });
+    const leaves = waitsFor.length > 0 && !signal.aborted ? "wait" : "interruption";
+    if (outcome.kind === "stopped") await checkpointing.sealMemory(runId, step, leaves, epoch);
     if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
@@ -198,12 +203,13 @@ type Given = {
 };
 
 const effectsOf = (
-  { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf }: WorkOptions,
+  options: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Holding,
   leave: () => void,
 ): Promise<OpenedEffects> => {
+  const { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf, checkpointing } = options;
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
   const say = async (command: Command): Promise<void> =>
     void (await ledger.submit(runId, command, engine, { epoch }));
@@ -216,6 +222,8 @@ const effectsOf = (
     signal,
     tokenOf,
     leave,
+    ...checkpointing.ofAttempt(runId, step, epoch),
+    startChild: (child) => startChild(options, { runId }, step, child),
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
   });

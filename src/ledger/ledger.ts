@@ -75,8 +75,17 @@ export interface Ledger {
   list(query: ListQuery): Promise<readonly RunRow[]>;
   /** Called after each append of this process, in order. Answers with the way to stop it. */
   observe(observer: Observer): () => void;
-  /** Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. */
-  changed(runId: string, afterSeq: number, timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. For events of this process that
+   * do not matter to whoever waits it does so a little later, once for many.
+   */
+  changed(
+    runId: string,
+    afterSeq: number,
+    timeoutMs: number,
+    signal?: AbortSignal,
+    matters?: (event: StoredEvent) => boolean,
+  ): Promise<void>;
 }
 
 /** A decision on a run that somebody else changes at the same moment is taken again, this often. */
@@ -176,8 +185,8 @@ export const openLedger = (options: {
       observers.add(observer);
       return () => void observers.delete(observer);
     },
-    changed: (runId, afterSeq, timeoutMs, signal) =>
-      untilChanged(store, observers, { runId, afterSeq, timeoutMs, ...(signal ? { signal } : {}) }),
+    changed: (runId, afterSeq, timeoutMs, signal, matters) =>
+      untilChanged(store, observers, { runId, afterSeq, timeoutMs, signal, matters }),
   };
 };
 

@@ -21,15 +21,18 @@ const notify = (observer: Observer, events: readonly StoredEvent[], run: Run): v
   );
 };
 
+type Awaiting = {
+  readonly runId: string;
+  readonly afterSeq: number;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly matters?: ((event: StoredEvent) => boolean) | undefined;
+};
+
 export const untilChanged = (
   store: Store,
   observers: Set<Observer>,
-  {
-    runId,
-    afterSeq,
-    timeoutMs,
-    signal,
-  }: { runId: string; afterSeq: number; timeoutMs: number; signal?: AbortSignal },
+  { runId, afterSeq, timeoutMs, signal, matters = () => true }: Awaiting,
 ): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
@@ -39,8 +42,8 @@ export const untilChanged = (
       signal?.removeEventListener("abort", done);
       resolve();
     };
-    const observer: Observer = (_events, run) => {
-      if (run.runId === runId && run.seq > afterSeq) done();
+    const observer: Observer = (events, run) => {
+      if (run.runId === runId && run.seq > afterSeq && events.some(matters)) done();
     };
     const look = (): void =>
       void store.runRow(runId).then((row) => {

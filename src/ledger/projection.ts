@@ -5,7 +5,8 @@ import type { RunProjection } from "../stores/store.js";
 
 /** What lists show of a run. */
 export const projectionOf = (run: Run): RunProjection => {
-  const waiting = whyRun(run, true);
+  // Only a person's part is kept, which is the same with a worker and without; what workers do is a long sentence.
+  const waiting = whyRun(run, false);
   const wakeAt = nextWake(run);
   return {
     status: run.state.status,

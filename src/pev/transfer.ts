@@ -87,6 +87,15 @@ export const shareCommits = async (store: Git | null, from: string, to: string):
   if (store !== null) await setRefs(store, to, await refsOf(store, from));
 };
 
+/** A run that begins at a verified commit of another one keeps it under its own name. */
+export const beginFrom = async (
+  store: Git,
+  { from, to, base }: { readonly from: string; readonly to: string; readonly base: string },
+): Promise<void> => {
+  const { origin = base } = await refsOf(store, from);
+  await setRefs(store, to, { origin, base });
+};
+
 /** Packs what is needed and drops what no run names any more; objects of the last hour may be about to be named. */
 export const tidyStore = async (store: Git): Promise<number> => {
   const before = await sizeOf(store);

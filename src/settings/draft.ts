@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { type Flaw, isRecord, toDefects } from "../core/defects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { changed, replaceFile, type SettingEdit } from "./edit.js";
+import { namedGroups } from "./groups.js";
 import { ANY_NAME, type SettingKey, settingKeys } from "./keys.js";
 import { fileLayer, judgeLayers, type Layer, mergeLayers, originOf, refusal, writerOf } from "./layers.js";
 import { inheritedFrom, readPlaces, type SettingsPlaces } from "./load.js";
@@ -213,23 +214,26 @@ const flawsAt = (flaws: readonly ToldFlaw[], key: string): readonly string[] =>
 /** Every key with the names there are put in: an agent has as many rows as an agent has settings. */
 const keysIn = (tree: Readonly<Record<string, unknown>>): readonly SettingKey[] => {
   const known = settingKeys();
-  const agents = isRecord(tree.agents) ? Object.keys(tree.agents) : [];
-  const ofAgents = known.filter(({ key }) => key.startsWith(OF_ANY_AGENT));
-  const named = agents.flatMap((name) =>
-    ofAgents.map((about) => ({
-      ...about,
-      key: about.key.replace(OF_ANY_AGENT, `agents.${name}.`),
-      default: about.key === `${OF_ANY_AGENT}timeout` ? limitOfAll(known, tree) : about.default,
-    })),
-  );
-  return [...known.filter((about) => !ofAgents.includes(about)), ...named];
+  const ofAny = (group: string) => `${group}.${ANY_NAME}.`;
+  const namedIn = (group: string): readonly SettingKey[] => {
+    const below = tree[group];
+    return Object.keys(isRecord(below) ? below : {}).flatMap((name) =>
+      known
+        .filter(({ key }) => key.startsWith(ofAny(group)))
+        .map((about) => ({
+          ...about,
+          key: about.key.replace(ofAny(group), `${group}.${name}.`),
+          default: about.key === `${ofAny("agents")}timeout` ? limitOfAll(known, tree) : about.default,
+        })),
+    );
+  };
+  const alone = known.filter(({ key }) => !namedGroups.some((group) => key.startsWith(ofAny(group))));
+  return [...alone, ...namedGroups.flatMap(namedIn)];
 };
 
 /** An agent without a limit of its own has that of all agents. */
 const limitOfAll = (known: readonly SettingKey[], tree: Readonly<Record<string, unknown>>): unknown =>
   tree.agentTimeout ?? known.find(({ key }) => key === "agentTimeout")?.default;
-
-const OF_ANY_AGENT = `agents.${ANY_NAME}.`;
 
 const valueIn = (
   tree: Readonly<Record<string, unknown>>,

@@ -1,7 +1,10 @@
 import * as z from "zod";
+import { EffectClass } from "../core/effects.js";
 import { closed } from "../core/wire.js";
-import { choice, list, toggle } from "./kinds.js";
+import { choice, list, toggle, wholeNumber } from "./kinds.js";
 
+/** Above it no policy is needed: agents take their own. */
+const EVENTS_MAX = 1_000_000;
 const WORDS_MAX = 50;
 const WORD_CHARS = 1_000;
 
@@ -32,7 +35,30 @@ export const DurableKeys = closed({
     z.string().min(1).max(WORD_CHARS),
     WORDS_MAX,
   ).default([]),
+  checkpoints: choice(
+    {
+      title: "Checkpoints lie in",
+      description: "The ledger's database, files of their own, or the memory of the process alone.",
+    },
+    ["sqlite", "file", "memory"],
+  ).default("sqlite"),
+  checkpointEvery: wholeNumber(
+    {
+      title: "Checkpoint every",
+      description: "A checkpoint after so many events of a run, beside those that its agents take. 0: none.",
+    },
+    { min: 0, max: EVENTS_MAX, byDefault: 0 },
+  ),
+  checkpointBefore: list(
+    "words",
+    {
+      title: "Checkpoint before",
+      description: "A checkpoint before each effect of these classes: pure, idempotent, guarded.",
+    },
+    EffectClass,
+    EffectClass.options.length,
+  ).prefault([]),
 });
 
-/** What a crash means where nobody said it, and whether what is kept is sealed. */
+/** What a crash means where nobody said it, and what is kept for it. */
 export type DurableSettings = Readonly<z.output<typeof DurableKeys>>;

@@ -3,6 +3,7 @@ export const settingGroups = {
   runLedger: "RunLedger",
   run: "Run",
   durable: "Durable",
+  schedules: "Schedules",
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",
@@ -11,3 +12,6 @@ export const settingGroups = {
   secrets: "Secrets",
   rollout: "Rollout",
 } as const;
+
+/** Of which there may be any number, each with a name and the same keys. */
+export const namedGroups = ["agents", "schedules"] as const;

@@ -18,6 +18,7 @@ import {
   type RunLedgerSettings,
   stageWords,
 } from "./run-ledger-keys.js";
+import { ScheduleKeys, type ScheduleSettings } from "./schedule-keys.js";
 import { AgentName, Argv, ENTRIES_MAX, Glob, ReachableHost, SharedPath, variableNames } from "./values.js";
 
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
@@ -68,6 +69,7 @@ export type Settings = {
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
   readonly durable: DurableSettings;
+  readonly schedules: Readonly<Record<string, ScheduleSettings>>;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
@@ -135,6 +137,16 @@ const Agent = withWords(
 
 const Agents = z.record(AgentName, Agent);
 
+/** A record passes over `__proto__` in silence. */
+const named = <R extends z.ZodType>(record: R) =>
+  withWords(
+    z.unknown().superRefine((value, context) => {
+      if (typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__")) return;
+      context.addIssue({ code: "custom", path: ["__proto__"], message: ID_WORDS });
+    }),
+    () => jsonSchemaOf(record),
+  ).pipe(record);
+
 /** Raised when files of before must be migrated; what is newer than this is refused. */
 export const SETTINGS_VERSION = 1;
 
@@ -201,15 +213,7 @@ export const SettingsFile = closed({
     { title: "Version", description: "Of the file's form; left out, it is the newest." },
     z.int().min(1).max(SETTINGS_VERSION),
   ).optional(),
-  // A record passes over `__proto__` in silence.
-  agents: withWords(
-    z.unknown().superRefine((value, context) => {
-      if (typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__")) return;
-      context.addIssue({ code: "custom", path: ["__proto__"], message: ID_WORDS });
-    }),
-    () => jsonSchemaOf(Agents),
-  )
-    .pipe(Agents)
+  agents: named(Agents)
     .prefault({})
     .meta({ title: settingGroups.agents, description: "Who works on steps, by name." }),
   maxParallelSteps: wholeNumber(
@@ -279,6 +283,9 @@ export const SettingsFile = closed({
     title: settingGroups.durable,
     description: "What a crash means where nobody said it.",
   }),
+  schedules: named(ScheduleKeys)
+    .prefault({})
+    .meta({ title: settingGroups.schedules, description: "Runs that begin by the clock, by name." }),
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),

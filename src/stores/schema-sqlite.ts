@@ -1,12 +1,12 @@
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
+import { blob, index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
 import type { ErrorCode } from "../core/errors.js";
 import type { EventType, Role } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -87,6 +87,19 @@ export const snapshots = sqliteTable("snapshots", {
   shape: integer("shape").notNull(),
   body: text("body").notNull(),
 });
+
+/** What the journal says of each is in its `checkpoint_sealed`; here are the bytes alone. */
+export const checkpoints = sqliteTable(
+  "checkpoints",
+  {
+    runId: text("run_id")
+      .notNull()
+      .references(() => runs.runId),
+    id: text("id").notNull(),
+    bytes: blob("bytes", { mode: "buffer" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.runId, table.id] })],
+);
 
 /** Runs whose journal this program could not read, and where it stopped: lists name them, workers leave them alone. */
 export const quarantines = sqliteTable("quarantines", {

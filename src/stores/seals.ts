@@ -46,6 +46,8 @@ export interface Seals {
   forArrival(runId: string, brought: BareRunKey): RunCipher;
   /** What promises' tokens are made from. */
   tokenKey(): Uint8Array;
+  /** The same for who must not make one, nor complain: null where there is none, or it cannot be opened. */
+  tokenKeyIfAny(): Uint8Array | null;
   /** A new root and a new key of the ledger: all keys of runs are wrapped anew, or none is. */
   rotate(): Rotated;
   facts(): SealFacts;

@@ -96,6 +96,7 @@ export const openVault = (
       return keptNow(runCipher(key, wrapRunKey(key, { runId, ledgerId: madeIn }, tree.planted())));
     },
     tokenKey: () => tree.tokenKey(),
+    tokenKeyIfAny: () => tree.tokenKeyIfAny(),
     rotate: rotation({ sqlite, rows, roots, tree }),
     facts: () => factsOf(rows, { isOn, roots }),
     peek: (kept) => {
@@ -184,6 +185,14 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
     tokensUnder,
     // Nobody plants a tree between the look for one and the making of a key beside it.
     tokenKey: (): Uint8Array => (now() === undefined ? tokenKey.immediate() : tokenKey()),
+    tokenKeyIfAny: (): Uint8Array | null => {
+      try {
+        const tree = now();
+        return (tree === undefined ? roots?.fileKeyIfAny() : tokensUnder(tree)) ?? null;
+      } catch {
+        return null;
+      }
+    },
     set: (tree: Tree): void => {
       open = tree;
     },

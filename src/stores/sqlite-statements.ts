@@ -16,6 +16,7 @@ import {
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import {
+  checkpoints,
   events,
   keys,
   leases,
@@ -124,7 +125,7 @@ export const housekeepingStatements = (db: BetterSQLite3Database) => ({
   /** In the order of what refers to what; the events can only follow their removal. */
   leftovers: [
     db.delete(keys).where(eq(keys.scope, given("runId"))),
-    ...[leases, snapshots, quarantines, origins, mirrors, events, runs].map((table) =>
+    ...[leases, snapshots, checkpoints, quarantines, origins, mirrors, events, runs].map((table) =>
       db.delete(table).where(eq(table.runId, given("runId"))),
     ),
   ].map((statement) => statement.prepare()),

@@ -1,5 +1,6 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
+import { encryptedCheckpoints } from "./checkpoints.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
   type AnchorHeld,
@@ -11,11 +12,13 @@ import {
 } from "./sqlite-anchor.js";
 import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
+import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
 import { addGoalFunction, type KeptRunRow, sealedBatch, shownRow, shownSnapshot } from "./sqlite-sealed.js";
 import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
@@ -158,6 +161,8 @@ const storeOn = (
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
+    scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
+    markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -179,6 +184,7 @@ const storeOn = (
     giveBack: () => giveBack(sqlite, call),
     compact: async () => call(() => compact(sqlite, keeping().anyLease.get()?.runId)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
+    checkpoints: encryptedCheckpoints(sqliteCheckpoints(db, call), vault),
     ...mirrorsOf(db, call),
     ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {

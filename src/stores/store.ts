@@ -38,6 +38,9 @@ export interface Store {
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
+  /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
+  scheduleMark(name: string): Promise<ScheduleMark | undefined>;
+  markSchedule(name: string, mark: ScheduleMark): Promise<void>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
@@ -90,6 +93,9 @@ export interface Store {
   explain(explanation: ExplanationRow): Promise<void>;
   explanationOf(digest: string): Promise<ExplanationRow | undefined>;
 
+  /** Of the runs that are here; they go with their run. */
+  readonly checkpoints: CheckpointStore;
+
   /**
    * Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. Those of a
    * sealed run are sealed, and its own: no other run has the same.
@@ -105,6 +111,22 @@ export interface Store {
   removeBlobsOf(runId: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/**
+ * Where the bytes of checkpoints lie. It keeps them and knows nothing of them: whether they are what was sealed, the
+ * journal tells.
+ */
+export interface CheckpointStore {
+  /** Durable when it resolves. An id is used once. */
+  put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
+  get(name: CheckpointName): Promise<Uint8Array | undefined>;
+  /** Nothing when it is not there. */
+  remove(name: CheckpointName): Promise<void>;
+  /** All of a run. */
+  removeRun(runId: string): Promise<void>;
+}
+
+export type CheckpointName = { readonly runId: string; readonly id: string };
 
 export type AnchorState = {
   /** None: there is no anchor, or nothing in it. Behind: the database was put back, cut off, or is another one. */
@@ -202,6 +224,13 @@ export type RunRow = RunProjection & {
 export type Quarantine = { readonly seq: number; readonly code: ErrorCode };
 
 /** Where an imported run was made. */
+export type ScheduleMark = {
+  /** When it is due, in words: at other times it is another schedule. */
+  readonly timing: string;
+  /** Milliseconds since 1970 by the ledger's clock. */
+  readonly sinceMs: number;
+};
+
 export type Origin = { readonly ledgerId: string; readonly importedAt: string };
 
 /** What is left of a run that was taken out. */

@@ -11,8 +11,8 @@ describe("An event of an old version", () => {
     });
     expect(read).toEqual({
       type: "run_created",
-      version: 3,
-      payload: { ...payload, forkedFrom: null, source: null },
+      version: 4,
+      payload: { ...payload, forkedFrom: null, source: null, parent: null },
     });
   });
 
@@ -36,7 +36,7 @@ describe("An event of an old version", () => {
     const payload = { key: "k", value: "v" };
     for (const version of [0, -1, 1, 2, 99])
       expect(upcast({ type: "note_written", version, payload })).toEqual({ version, payload });
-    expect(upcast({ type: "run_created", version: 3, payload })).toEqual({ version: 3, payload });
+    expect(upcast({ type: "run_created", version: 4, payload })).toEqual({ version: 4, payload });
     expect(upcast({ type: "constructor", version: 1, payload })).toEqual({ version: 1, payload });
     expect(upcast({ type: "run_created", version: 1, payload: "text" })).toEqual({
       version: 1,
@@ -46,8 +46,8 @@ describe("An event of an old version", () => {
 });
 
 test("A later version, or a type that is unknown here, is known to be of a newer program", () => {
-  expect(isNewer("run_created", 4)).toBe(true);
-  expect(isNewer("run_created", 3)).toBe(false);
+  expect(isNewer("run_created", 5)).toBe(true);
+  expect(isNewer("run_created", 4)).toBe(false);
   expect(isNewer("run_teleported", 1)).toBe(true);
   expect(isNewer("toString", 1)).toBe(true);
 });

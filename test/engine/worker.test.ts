@@ -62,6 +62,7 @@ const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]
     reclaim: async () => undefined,
     tidy: async () => undefined,
     tidyEveryMs: 3_600_000,
+    openSchedules: async () => ({ fire: async () => undefined, nextMs: () => null }),
     maxRuns: 10,
     onTrouble: noTrouble,
     ...over,

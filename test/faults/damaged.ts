@@ -2,8 +2,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { EffectOutcome } from "../../src/core/effects.js";
+import type { CheckpointSources } from "../../src/ledger/verify/checkpoints.js";
 import type { Flaw } from "../../src/ledger/verify/flaws.js";
 import { type Verification, verifyLedger } from "../../src/ledger/verify/verify.js";
+import { fileCheckpoints } from "../../src/stores/checkpoints.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import {
   cancel,
@@ -50,11 +52,20 @@ export const storied = async (folder: string) => {
   return { patch, reply };
 };
 
+export const sourcesIn = (folder: string): CheckpointSources => ({
+  file: fileCheckpoints(join(folder, "checkpoints")),
+  key: () => readFile(join(folder, "ledger.key")).catch(() => null),
+});
+
 export const verified = async (folder: string, runId?: string): Promise<Verification> => {
   const audit = await auditStore(folder);
   try {
     const of = runId === undefined ? {} : { runId };
-    return await verifyLedger(audit, { ...of, signal: new AbortController().signal });
+    return await verifyLedger(audit, {
+      ...of,
+      signal: new AbortController().signal,
+      sources: sourcesIn(folder),
+    });
   } finally {
     await audit.close();
   }

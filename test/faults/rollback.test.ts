@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
-import { note, person } from "../helpers/cast.js";
+import { create, note, pause, person, planOf, stepSpec } from "../helpers/cast.js";
 import { openedOn, temporaryFolder } from "../helpers/ledgers.js";
-import { behindTheBack, storied, verified } from "./damaged.js";
+import { behindTheBack, sourcesIn, storied, verified } from "./damaged.js";
 
 const told = async (folder: string): Promise<readonly string[]> =>
   (await verified(folder)).flaws.map(
@@ -53,11 +53,20 @@ describe("What was done to the journal behind its back is told with its place:",
   });
 
   test("that a run asks something of a person, but not in which words: they are those of the version that wrote it", async () => {
-    const asking = "UPDATE runs SET blocker = 'Somebody is asked.' WHERE run_id = 'run_2'";
-    const [asks] = [await told(await ledgerWith(asking))];
-    const reworded = "UPDATE runs SET blocker = 'In other words.' WHERE blocker IS NOT NULL";
-    expect(await told(await ledgerWith(reworded))).toEqual([]);
-    expect(asks).toEqual([expect.stringMatching(/^list run_2 \d+: The list says another blocker/)]);
+    const folder = await temporaryFolder();
+    const store = await openStore(folder);
+    const { tell } = openedOn(store);
+    await tell("run_4", create(planOf([stepSpec("a")])));
+    await tell("run_4", pause());
+    await store.close();
+    const saying = (words: string) =>
+      behindTheBack(folder, (db) => db.prepare(`UPDATE runs SET blocker = ${words}`).run().changes);
+    expect(saying("'In other words.'")).toBe(1);
+    expect(await told(folder)).toEqual([]);
+    saying("NULL");
+    expect(await told(folder)).toEqual([
+      expect.stringMatching(/^list run_4 3: The list says another blocker/),
+    ]);
   });
 
   test("an event taken out of the middle", async () => {
@@ -219,7 +228,7 @@ describe("A check", () => {
     const audit = await auditStore(folder);
     const signal = new AbortController().signal;
     await tell("run_2", note("meanwhile", "1"), person);
-    const checking = verifyLedger(audit, { signal });
+    const checking = verifyLedger(audit, { signal, sources: sourcesIn(folder) });
     for (let at = 0; at < 20; at += 1) await tell("run_2", note(`m${at}`, "x"), person);
     expect(await checking).toMatchObject({ events: 114, flawsInAll: 0 });
     await audit.close();

@@ -1,3 +1,4 @@
+import type { SealedCheckpoint } from "../../src/core/checkpoints.js";
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
 import type { EffectCall, EffectDecision, EffectOutcome, EffectValue } from "../../src/core/effects.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
@@ -175,6 +176,35 @@ export const promiseOf =
     const hash = tokenHash(token, { runId: run.runId, stepId, attempt, position });
     return say(beginWait(stepId, { kind: "promise", position, name: "sign-off", tokenHash: hash }), run);
   };
+
+/** Of the attempt, or of the run alone; what a rule looks at, and nothing that a store would have. */
+export const sealed =
+  (stepId: string | null, over: Partial<SealedCheckpoint> = {}): Said =>
+  (run) => {
+    const step = stepId === null ? undefined : findStep(run, stepId);
+    return {
+      type: "seal_checkpoint",
+      checkpoint: {
+        ...{ id: `ckpt_${String(run.seq).padStart(16, "0")}`, reason: "turn", full: true, keptIn: "sqlite" },
+        of: stepId === null ? null : { stepId, attempt: step?.attempt ?? 1 },
+        agentVersion: stepId === null ? null : "sha256:1",
+        ...{ turn: stepId === null ? 0 : 1, calls: 0, eventLogPosition: run.seq },
+        ...{ journalHash: "h", contentHash: "c", seal: `seal ${run.seq}` },
+        former: step?.effects.checkpoint?.seq ?? null,
+        previousSeal: run.checkpoint?.seal ?? null,
+        ...over,
+      },
+    };
+  };
+
+export const discardCheckpoints: Said = { type: "discard_checkpoints", reason: "it cannot be read" };
+export const CHILD = "run_child";
+const childCall = { kind: "child", position: 0, name: "sub", childId: CHILD, input: "0".repeat(64) } as const;
+/** The agent of a step starts a run. */
+export const startChild = (stepId: string, over: Partial<typeof childCall> = {}): Said =>
+  beginWait(stepId, { ...childCall, ...over });
+export const finishChild = { type: "finish_child", childId: CHILD, outcome: { kind: "absent" } } as const;
+export const tellParent = { type: "tell_parent" } as const;
 
 export const suspend =
   (stepId: string, positions: readonly number[] = [0]): Said =>
@@ -411,8 +441,12 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   record_effects: "owner",
   decide_effect: engine,
   suspend_step: engine,
+  seal_checkpoint: engine,
+  discard_checkpoints: person,
   fire_timers: engine,
   resolve_promise: person,
+  finish_child: engine,
+  tell_parent: engine,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

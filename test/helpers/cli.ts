@@ -78,6 +78,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/level \d, (no isolation|clean room|walls of the kernel|sandbox)/g, "level N"],
   [/\brun_[0-9a-f]{32}\b/g, "RUN"],
   [/\b[0-9a-f]{64}\b/g, "DIGEST"],
+  [/\bckpt_[0-9a-f]{16}\b/g, "CHECKPOINT"],
   [/\b[0-9a-f]{40}\b/g, "COMMIT"],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z?/g, "TIME"],
   [/\b[\w.]+@terminal/g, "PERSON@terminal"],

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { SealedCheckpoint } from "../../src/core/checkpoints.js";
 import {
   EffectCall,
   EffectClass,
@@ -15,6 +16,7 @@ import {
   Evidence,
   FailureReason,
   ForkPoint,
+  ParentLink,
   PauseReason,
   PolicyAction,
   PolicyActionType,
@@ -48,6 +50,7 @@ for (const [id, schema] of Object.entries({
   CriterionSpec,
   EffectCall,
   ForkPoint,
+  ParentLink,
   Plan,
   PolicyAction,
   Source,
@@ -145,9 +148,22 @@ const Effects = z.strictObject({
         madeIn: text.describe("the run that its token is bound to"),
         resolved: z.strictObject({ seq: count, outcome: text.describe("digest") }).nullable(),
       }),
+      z.strictObject({
+        kind: z.literal("child"),
+        position: count,
+        name: text,
+        since: time,
+        seq: count.describe("the event that started it"),
+        childId: runId,
+        finished: z.strictObject({ seq: count }).nullable(),
+      }),
     ]),
   ),
   suspended: z.boolean().describe("nobody works on it before one of the waits is over"),
+  checkpoint: SealedCheckpoint.pick({ id: true, turn: true, calls: true, agentVersion: true })
+    .extend({ seq: count, depth: count.describe("so many in a row are stored as differences") })
+    .nullable()
+    .describe("what its agent remembered last"),
 });
 
 const ListedEffect = named(
@@ -273,9 +289,12 @@ const Run = named(
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
+    parent: ParentLink.nullable().describe("the run that started it"),
+    parentTold: z.boolean().describe("that run knows what became of it"),
     left: z
       .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
       .describe("effects that earlier attempts left open under business keys"),
+    checkpoint: SealedCheckpoint.pick({ id: true, seal: true }).extend({ seq: count }).nullable(),
     blockedTeammates: z
       .array(
         z.strictObject({
@@ -319,7 +338,7 @@ const ListedRun = named(
 );
 
 const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "worker"]),
+  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
   sentence: text,
   hint: text.nullable().describe("what to type"),
   stepId: text.nullable(),
@@ -402,6 +421,26 @@ const answering = { runId, status, ...waiting };
 const Standing = named("Standing", document(answering));
 const standing: Shape = { kind: "document", schema: Standing };
 const driven: Shape = { kind: "lines", schema: Event, last: Summary };
+const Resumes = z.strictObject({
+  schemaVersion: z.literal(1),
+  type: z.literal("resumes"),
+  runId,
+  stepId: text,
+  attempt: count,
+  candidate: z.int().min(1).nullable(),
+  agent: text,
+  from: z
+    .strictObject({
+      checkpoint: text,
+      turn: count,
+      eventLogPosition: count,
+      suggestedNextAction: text,
+      blockedEffectKeys: count.describe("so many effects with a business key are not done again"),
+    })
+    .nullable()
+    .describe("null: no checkpoint holds; from its first line, what was recorded is read back"),
+  broken: z.array(z.strictObject({ id: text, why: text })).describe("newer ones that do not hold"),
+});
 const setting = { key: text, value: z.unknown() };
 const RolloutStage = named("RolloutStage", z.enum(stages));
 const Drift = named(
@@ -495,7 +534,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("empty when all validators bite"),
   }),
-  resume: driven,
+  resume: { kind: "lines", schema: z.union([Event, Resumes]), last: Summary },
   fork: { kind: "document", schema: Summary.extend({ forkedFrom: ForkPoint.nullable() }) },
   effect: oneOf({
     key: text,
@@ -521,6 +560,59 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         candidate: z.int().min(1).nullable(),
         since: time,
         token: text.nullable().describe("with --reveal"),
+      }),
+    ),
+  }),
+  checkpoints: oneOf({
+    runId,
+    checkpoints: z.array(
+      SealedCheckpoint.omit({ previousSeal: true, journalHash: true }).extend({
+        seq: count.describe("the event that says it was sealed"),
+        at: time,
+        holds: z.boolean(),
+        why: text.nullable().describe("it does not, in words that follow its id"),
+      }),
+    ),
+  }),
+  checkpoint: oneOf({
+    runId,
+    checkpoints: z
+      .array(
+        SealedCheckpoint.pick({
+          ...{ id: true, of: true, turn: true, eventLogPosition: true, contentHash: true },
+        }),
+      )
+      .describe("one for each attempt under way that has a memory, or one of the run"),
+  }),
+  schedules: oneOf({
+    schedules: z.array(
+      z.strictObject({
+        name: text,
+        cron: text,
+        timeZone: text,
+        plan: text,
+        goal: text.describe('"": the plan\'s own'),
+        catchUp: z.enum(["skip", "once", "all"]),
+        enabled: z.boolean(),
+        nextAt: time.nullable(),
+        lastRun: z.strictObject({ runId, createdAt: time, status }).nullable(),
+        problem: text.nullable().describe("why it could begin no run now"),
+      }),
+    ),
+  }),
+  children: oneOf({
+    runId,
+    parent: ParentLink.nullable().describe("the run that started this one"),
+    children: z.array(
+      z.strictObject({
+        runId,
+        name: text,
+        stepId: text,
+        attempt: count,
+        candidate: z.int().min(1).nullable(),
+        startedAt: time,
+        status: z.enum(runStatuses).nullable().describe("as it stands now; null when it is not here"),
+        finished: z.boolean().describe("its parent knows what became of it"),
       }),
     ),
   }),
@@ -615,6 +707,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     snapshots: count,
     keys: count,
     blobs: count.describe("as often as events name them"),
+    checkpoints: count,
     anchor: z.strictObject({
       state: z
         .enum(["none", "holds", "behind"])
@@ -625,7 +718,19 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     flaws: z
       .array(
         z.strictObject({
-          kind: z.enum(["file", "anchor", "chain", "event", "list", "snapshot", "key", "blob", "seal"]),
+          kind: z.enum([
+            "file",
+            "anchor",
+            "chain",
+            "event",
+            "list",
+            "snapshot",
+            "key",
+            "blob",
+            "checkpoint",
+            "lineage",
+            "seal",
+          ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
           message: text,

@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type AgentFunction, type Caller, openRunLedger, type RunLedger } from "../../src/index.js";
+import { type Caller, type OpenOptions, openRunLedger, type RunLedger } from "../../src/index.js";
 
 /** A small repository of its own, with a ledger whose data and workspaces lie beside it. */
 export type Sample = {
   readonly place: string;
   readonly repo: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  open(agents?: Record<string, AgentFunction>, now?: () => string): Promise<RunLedger>;
+  open(agents?: OpenOptions["agents"], now?: () => string): Promise<RunLedger>;
   write(files: Readonly<Record<string, string>>): Promise<void>;
   commit(message?: string): void;
   git(...args: string[]): string;

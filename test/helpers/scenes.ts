@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { EffectContext } from "../../src/engine/effects/context.js";
 import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
 import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
@@ -100,9 +101,17 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   return runId;
 };
 
-/** A run whose agent waits for an answer from outside. */
+const waiter = {
+  version: "1",
+  work: async (_task: unknown, effects: EffectContext): Promise<string> => {
+    await effects.checkpoint({ workingMemory: { asks: "for a signature" } });
+    return effects.promise("sign-off");
+  },
+};
+
+/** A run whose agent has ended a turn, and waits for an answer from outside. */
 const waiting = async (desk: Desk): Promise<{ readonly runId: string; readonly token: string }> => {
-  const app = await desk.open({ waiter: async (_task, effects) => effects.promise("sign-off") });
+  const app = await desk.open({ waiter });
   const { runId } = await app.createRun(person(app), {
     plan: { goal: "The plan waits", steps: [step("a", "waiter")] },
     sessionKey: SESSION,
@@ -175,7 +184,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
     // How long a judge took decides how wide its column is.
     ofMachine: true,
   },
-  resume: { lines: [({ run }) => [run("fresh")]] },
+  resume: { lines: [({ run }) => [run("fresh")], ({ run }) => [run("waits")]] },
+  checkpoints: { lines: [({ run }) => [run("waits")], ({ run }) => [run("done")]] },
+  checkpoint: { lines: [({ run }) => [run("waits")], ({ run }) => [run("asked")]] },
   effect: {
     lines: [
       () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],
@@ -203,6 +214,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  schedules: { lines: [() => []] },
+  children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
   },

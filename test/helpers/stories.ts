@@ -143,6 +143,8 @@ const whatIsDue = (run: Run, { luck, step }: Move): Said => {
 export const doing = (run: Run, action: Action, luck: number): Said => {
   if (action.kind === "verify_criterion")
     return luck > 3 ? cast.meet(action.index) : cast.unmeet(action.index);
+  if (action.kind === "end_child") return { ...cast.finishChild, childId: action.childId };
+  if (action.kind === "tell_parent") return cast.tellParent;
   const { stepId } = action;
   if (action.kind === "verify")
     return ofIts(action, luck > 5 ? cast.pass(stepId) : luck > 2 ? cast.fail(stepId) : cast.error(stepId));

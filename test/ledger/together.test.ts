@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { isLedgerError } from "../../src/core/errors.js";
 import { fold } from "../../src/core/evolve.js";
 import type { Store } from "../../src/stores/store.js";
@@ -201,6 +201,8 @@ test("Whoever speaks with a lease that is not current is not heard", async () =>
 });
 
 describe("changed", () => {
+  afterEach(() => void vi.useRealTimers());
+
   /** Far beyond what anything here takes: these tests end because they are woken. */
   const LONG_MS = 50_000;
 
@@ -225,6 +227,28 @@ describe("changed", () => {
     const waiting = ledger.changed("run_1", 2, LONG_MS, stop.signal);
     stop.abort();
     await waiting;
+  });
+
+  test("sleeps through what does not matter to whoever waits, until it looks by itself", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { ledger, tell } = await openedIn(":memory:");
+    await tell("run_1", create(plan));
+    const woken: string[] = [];
+    const waits = async (name: string): Promise<void> => {
+      const { seq } = await ledger.load("run_1");
+      await ledger.changed("run_1", seq, LONG_MS, undefined, ({ type }) => type !== "note_written");
+      woken.push(name);
+    };
+    const first = waits("for a pause");
+    await tell("run_1", cast.note("k", "v"));
+    expect(woken).toEqual([]);
+    await tell("run_1", { type: "pause_run", reason: "enough" });
+    await first;
+    const second = waits("until it looks");
+    await tell("run_1", cast.note("k", "v2"));
+    expect(woken).toEqual(["for a pause"]);
+    vi.advanceTimersByTime(1_000);
+    await second;
   });
 
   test("sleeps through what happens to other runs, and wakes when its time is over", async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -105,6 +105,29 @@ const gone = async (app: RunLedger, runId: string, hours: number): Promise<boole
   await app.prune();
   vi.useRealTimers();
   return (await app.ledger.store.runRow(runId)) === undefined;
+};
+
+/** A project with such a schedule, whose worker was away from six in the evening until noon (UTC). */
+const scheduled = async (keys: string): Promise<RunLedger> => {
+  const plan = /plan:/.test(keys) ? "" : ", plan: plan.json";
+  await shop?.dispose();
+  shop = await makeSample({
+    "plan.json": JSON.stringify(commandPlan("true")),
+    "runledger.yaml": `schedules: { nightly: { ${keys}${plan} } }\n`,
+  });
+  for (const now of ["2026-02-28T18:00:00.000Z", "2026-03-01T12:00:00.000Z"]) {
+    const app = await shop.open(done, () => now);
+    await app.worker({ maxRuns: 1, onTrouble: () => undefined }).drain(new AbortController().signal);
+    if (now.startsWith("2026-03")) return app;
+  }
+  return expect.unreachable();
+};
+/** When what it began was due. */
+const dueOf = async (keys: string): Promise<string[]> => {
+  const app = await scheduled(keys);
+  const rows = await app.ledger.list({ limit: 10 });
+  const runs = await Promise.all(rows.map(({ runId }) => app.ledger.load(runId)));
+  return runs.map(({ originalRequest }) => originalRequest.replace(/^.* due /, ""));
 };
 
 /** Every key, and a way to see that it changes what happens. */
@@ -330,6 +353,63 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     await driven(app, commandPlan("true"));
     expect(await app.keys()).toMatchObject({ root: { from: "command", state: "here" }, runs: { sealed: 1 } });
   },
+  "durable.checkpoints": async () => {
+    const app = await project("durable: { checkpoints: file }\n", {
+      coder: async (_task, effects) => {
+        await effects.checkpoint({ workingMemory: {} });
+        return "done";
+      },
+    });
+    const { runId } = await driven(app, commandPlan("true"));
+    expect((await app.checkpoints(runId)).map(({ keptIn, holds }) => [keptIn, holds])).toEqual([
+      ["file", true],
+    ]);
+    expect(await readdir(join(app.dataDir, "checkpoints", runId))).toHaveLength(1);
+  },
+  "durable.checkpointEvery": async () => {
+    const app = await project("durable: { checkpointEvery: 3 }\n", done);
+    const { runId } = await driven(app, commandPlan("true"));
+    const taken = (await app.checkpoints(runId)).map(({ reason, eventLogPosition }) => [
+      reason,
+      eventLogPosition,
+    ]);
+    expect(taken[0]).toEqual(["policy", 3]);
+  },
+  "durable.checkpointBefore": async () => {
+    const app = await project("durable: { checkpointBefore: [idempotent] }\n", {
+      coder: async (_task, effects) => {
+        await effects.effect("look", { class: "pure" }, () => 1);
+        await effects.effect("put", { class: "idempotent", key: "k" }, () => 2);
+        return "done";
+      },
+    });
+    const { runId } = await driven(app, commandPlan("true"));
+    const types = (await app.ledger.events(runId, 0, 100)).map(({ type }) => type);
+    const at = types.indexOf("checkpoint_sealed");
+    expect(types.slice(at - 1, at + 2)).toEqual(["effect_settled", "checkpoint_sealed", "effect_intended"]);
+    expect(types.lastIndexOf("checkpoint_sealed")).toBe(at);
+  },
+  "schedules.nightly.cron": async () => {
+    expect(await dueOf('cron: "30 4 * * *"')).toEqual(["2026-03-01T04:30:00.000Z"]);
+  },
+  "schedules.nightly.timeZone": async () => {
+    expect(await dueOf('cron: "30 4 * * *", timeZone: Asia/Seoul')).toEqual(["2026-02-28T19:30:00.000Z"]);
+  },
+  "schedules.nightly.plan": async () => {
+    expect(await dueOf('cron: "0 4 * * *", plan: none.json')).toEqual([]);
+  },
+  "schedules.nightly.goal": async () => {
+    const app = await scheduled('cron: "0 4 * * *", goal: Tidy up');
+    expect(await app.ledger.list({ limit: 2 })).toMatchObject([{ goal: "Tidy up" }]);
+  },
+  "schedules.nightly.catchUp": async () => {
+    expect(await dueOf('cron: "0 4,5 * * *", catchUp: skip')).toEqual([]);
+    expect(await dueOf('cron: "0 4,5 * * *", catchUp: once')).toHaveLength(1);
+    expect(await dueOf('cron: "0 4,5 * * *", catchUp: all')).toHaveLength(2);
+  },
+  "schedules.nightly.enabled": async () => {
+    expect(await dueOf('cron: "0 4 * * *", enabled: false')).toEqual([]);
+  },
   "runLedger.workspaceIsolation": async () => {
     const app = await project("runLedger: { workspaceIsolation: false }\n", done);
     const run = await driven(app, commandPlan("true"));
@@ -480,13 +560,16 @@ describe("every setting changes what happens", () => {
   it.each(Object.entries(consumers))("%s", async (_key, prove) => prove());
 
   it("and none is without such a proof", async () => {
-    const proved = Object.keys(consumers).map((key) => key.replace(".coder.", ".NAME."));
+    const proved = Object.keys(consumers).map((key) => key.replace(/\.(coder|nightly)\./, ".NAME."));
     const known = settingKeys().map(({ key }) => key);
     expect(proved.sort()).toEqual(["version", ...known].sort());
     shop = await makeSample(buggySum);
-    await shop.write({ "runledger.yaml": "agents: { coder: { kind: command, run: [x] } }\n" });
+    await shop.write({
+      "runledger.yaml":
+        "agents: { coder: { kind: command, run: [x] } }\nschedules: { nightly: { cron: '@daily', plan: p.json } }\n",
+    });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(".coder.", ".NAME."));
+    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|nightly)\./, ".NAME."));
     expect(said.sort()).toEqual([...known].sort());
   });
 });

@@ -124,6 +124,14 @@ const agent = closed({
   env: some(from(VARIABLES)),
   timeout: from(DURATIONS),
 });
+const schedule = closed({
+  cron: from(["0 9 * * 1-5", "@daily", "0 9 * *", "", "@often", "0 0 9 * * *", " 0 9 * * *"]),
+  timeZone: from(["Europe/Berlin", "UTC", "", "+02:00"]),
+  plan: from(PATHS),
+  goal: from(["", "Tidy up", "a".repeat(10_001)]),
+  catchUp: from(["skip", "once", "all", "some"]),
+  enabled: maybe(fc.boolean()),
+});
 const files = closed({
   version: from([1, 1, 1, 0]),
   agents: maybe(fc.dictionary(fc.constantFrom(...NAMES), agent, { maxKeys: 2 })),
@@ -152,7 +160,11 @@ const files = closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
     encryption: maybe(fc.boolean()),
     keyCommand: maybe(fc.array(from(["", "pass", 7]), { maxLength: 3 })),
+    checkpoints: from(["sqlite", "file", "memory", "postgres"]),
+    checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
+    checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),
+  schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),
@@ -230,7 +242,9 @@ describe("the JSON Schema", () => {
       );
       expect(node.title, key).toBe(title);
       expect(node.description, key).toContain(description);
-      expect(node.default !== undefined, key).toBe(!/^agents\.NAME\.(kind|run|timeout)$/.test(key));
+      expect(node.default !== undefined, key).toBe(
+        !/^(agents\.NAME\.(kind|run|timeout)|schedules\.NAME\.(cron|plan))$/.test(key),
+      );
     }
     expect(JSON.stringify(schema)).not.toMatch(/"(kind|group|bounds)":"/);
   });

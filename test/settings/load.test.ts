@@ -44,7 +44,15 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
-      durable: { paidAmbiguous: "rerun", encryption: false, keyCommand: [] },
+      durable: {
+        paidAmbiguous: "rerun",
+        encryption: false,
+        keyCommand: [],
+        checkpoints: "sqlite",
+        checkpointEvery: 0,
+        checkpointBefore: [],
+      },
+      schedules: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -63,6 +71,9 @@ describe("loadSettings", () => {
       "agentTimeout",
       "agents",
       "changeValidator",
+      "durable.checkpointBefore",
+      "durable.checkpointEvery",
+      "durable.checkpoints",
       "durable.encryption",
       "durable.keyCommand",
       "durable.paidAmbiguous",
@@ -94,6 +105,7 @@ describe("loadSettings", () => {
       "runLedger.validatorTimeout",
       "runLedger.workspaceIsolation",
       "runLedger.writeThrough",
+      "schedules",
       "secrets.except",
       "secrets.names",
       "workspace.cache",
@@ -124,7 +136,10 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip, encryption: true, keyCommand: [secret-tool, lookup] }
+durable:
+  { paidAmbiguous: skip, checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded],
+    encryption: true, keyCommand: [secret-tool, lookup] }
+schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
@@ -180,7 +195,24 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
-      durable: { paidAmbiguous: "skip", encryption: true, keyCommand: ["secret-tool", "lookup"] },
+      durable: {
+        paidAmbiguous: "skip",
+        encryption: true,
+        keyCommand: ["secret-tool", "lookup"],
+        checkpoints: "file",
+        checkpointEvery: 50,
+        checkpointBefore: ["guarded"],
+      },
+      schedules: {
+        nightly: {
+          cron: "0 3 * * 1-5",
+          timeZone: "Europe/Berlin",
+          plan: "nightly.yaml",
+          goal: "",
+          catchUp: "skip",
+          enabled: true,
+        },
+      },
       runLedger: {
         enabled: true,
         shadow: true,

@@ -62,14 +62,14 @@ const requireFew = ({ recorded }: Effects, entries: readonly Entry[]): void => {
 };
 
 // The clock is read once: who goes on with the attempt waits for the same moment.
-const begun = ({ runId }: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, at: string): EventBody => {
+const begun = (run: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, at: string): EventBody => {
   const { waits } = step.effects;
   const { position, name } = wait;
-  const former = waits.find((one) => one.position === position);
-  if (former !== undefined)
+  const taken = waits.find((one) => one.position === position);
+  if (taken !== undefined)
     throw new LedgerError(
       "replay_divergence",
-      `Call ${position} of "${step.spec.id}" waits for "${former.name}" already.`,
+      `Call ${position} of "${step.spec.id}" waits for "${taken.name}" already.`,
       { hint: "Another life of the attempt has begun it: read it back.", details: waitPrint(wait) },
     );
   const about = { stepId: step.spec.id, ...named(step), position, name };
@@ -78,15 +78,27 @@ const begun = ({ runId }: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, a
     const dueAt = new Date(Date.parse(at) + wait.ms).toISOString();
     return { type: "timer_armed", ...same, payload: { ...about, ms: wait.ms, dueAt } };
   }
-  if (waits.filter(({ kind }) => kind === "promise").length >= limit.PROMISES_PER_ATTEMPT)
-    throw new LedgerError(
-      "limit_exceeded",
-      `An attempt makes at most ${limit.PROMISES_PER_ATTEMPT} promises.`,
-      { hint: "Divide the work into more steps." },
-    );
-  const payload = { ...about, tokenHash: wait.tokenHash, madeIn: runId };
+  const former = waits.filter(({ kind }) => kind === wait.kind).length;
+  if (wait.kind === "child") {
+    requireFewChildren(run, former);
+    const { childId, input } = wait;
+    return { type: "child_started", ...same, payload: { ...about, childId, input } };
+  }
+  if (former >= limit.PROMISES_PER_ATTEMPT)
+    throw tooMany(`An attempt makes at most ${limit.PROMISES_PER_ATTEMPT} promises.`);
+  const payload = { ...about, tokenHash: wait.tokenHash, madeIn: run.runId };
   return { type: "promise_created", ...same, payload };
 };
+
+const requireFewChildren = ({ parent }: Run, former: number): void => {
+  if (former >= limit.CHILDREN_PER_ATTEMPT)
+    throw tooMany(`An attempt starts at most ${limit.CHILDREN_PER_ATTEMPT} runs.`);
+  if ((parent?.depth ?? 0) >= limit.CHILD_DEPTH_MAX)
+    throw tooMany(`Runs start runs at most ${limit.CHILD_DEPTH_MAX} deep.`);
+};
+
+const tooMany = (message: string): LedgerError =>
+  new LedgerError("limit_exceeded", message, { hint: "Divide the work into more steps." });
 
 const recorded = (
   { forkedFrom }: Run,

@@ -1,6 +1,8 @@
+import { type OpenChild, openChildren } from "../children.js";
 import { LedgerError } from "../errors.js";
 import type { StoredEvent } from "../events.js";
 import { evolve } from "../evolve.js";
+import { named } from "../race.js";
 import { type BlockedTeammate, isTerminal, type Run } from "../run.js";
 import {
   alreadyDone,
@@ -36,9 +38,10 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
     );
   const forkedFrom = { runId: from, seq: last.seq, hash: last.hash };
   return [
-    { type: "run_created", version: 3, payload: { ...first.payload, forkedFrom } },
+    { type: "run_created", version: 4, payload: { ...first.payload, forkedFrom, parent: null } },
     ...history.slice(1, last.seq).map(asTakenOver),
     ...source.blockedTeammates.map(leftBehind),
+    ...openChildren(source).map(childLeftBehind),
   ];
 };
 
@@ -47,6 +50,20 @@ const leftBehind = ({ grantRequestId, agent }: BlockedTeammate): Decided => ({
   type: "teammate_approval_unblocked",
   version: 1,
   payload: { grantRequestId, agent, outcome: "withdrawn" },
+});
+
+/** It works for the run that started it. Whoever waits for it here is told so, and may start one of their own. */
+const childLeftBehind = ({ step, child }: OpenChild): Decided => ({
+  type: "child_finished",
+  version: 1,
+  attempt: step.attempt,
+  payload: {
+    stepId: step.spec.id,
+    ...named(step),
+    position: child.position,
+    childId: child.childId,
+    outcome: { kind: "left_behind" },
+  },
 });
 
 /** The same fork asked for again changes nothing. */

@@ -3,6 +3,8 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
+import { discardCheckpoints, sealCheckpoint } from "./checkpoints.js";
+import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
 import { forkRun } from "./fork.js";
@@ -92,8 +94,12 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   record_effects: recordEffects,
   decide_effect: decideEffect,
   suspend_step: suspendStep,
+  seal_checkpoint: sealCheckpoint,
+  discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
+  finish_child: finishChild,
+  tell_parent: tellParent,
   record_verdict: recordVerdict,
   record_criterion_verdict: recordCriterionVerdict,
   apply_policy: applyPolicy,

@@ -7,6 +7,7 @@ import { readPlan } from "../plan.js";
 import { planWire } from "../plan-wire.js";
 import type { Run } from "../run.js";
 import { type Plan, planDigest } from "../spec.js";
+import { requireSameAgents } from "./checkpoints.js";
 import {
   alreadyDone,
   type DecideContext,
@@ -22,14 +23,19 @@ import {
 
 // A run with a plan is born in one append, so no half-made run exists.
 export const createRun: Decider<"create_run"> = (command, run, { caller, rules }) => {
-  requireRole(caller, "create a run", "orchestrator", "human");
-  const { goal, originalRequest, workspaceIsolation, base, plan } = command;
+  const { goal, originalRequest, workspaceIsolation, base, plan, child } = command;
+  const { parent, sessionKey } = child ?? { parent: null, sessionKey: caller.sessionKey };
+  // Who says to be the child of another run is believed only when the engine says it.
+  if (parent === null) requireRole(caller, "create a run", "orchestrator", "human");
+  else requireRole(caller, "start a child run", "engine");
   if (run !== undefined) {
     const same =
       run.originalRequest === originalRequest &&
       run.goal === (plan?.goal ?? goal) &&
-      run.planDigest === (plan ? planDigest(plan) : null);
-    if (same && run.sessionKey === caller.sessionKey) return alreadyDone;
+      run.planDigest === (plan ? planDigest(plan) : null) &&
+      run.parent?.runId === parent?.runId &&
+      run.parent?.seq === parent?.seq;
+    if (same && run.sessionKey === sessionKey) return alreadyDone;
     throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`, {
       hint: "Give the new run another id, or none.",
     });
@@ -38,7 +44,8 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
   return [
     {
       type: "run_created",
-      version: 3,
+      version: 4,
+      sessionKey,
       payload: {
         goal: plan?.goal ?? goal,
         originalRequest,
@@ -46,9 +53,10 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
         base,
         forkedFrom: null,
         source: null,
+        parent,
       },
     },
-    ...(plan === undefined ? [] : [planAttached(plan)]),
+    ...(plan === undefined ? [] : [{ ...planAttached(plan), sessionKey }]),
   ];
 };
 
@@ -114,6 +122,7 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
       hint: `What it waits for: runledger why ${run.runId}`,
     });
   requireFresh(run, command, context);
+  requireSameAgents(run, context.rules);
   return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
 };
 

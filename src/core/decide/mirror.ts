@@ -23,7 +23,7 @@ export const mirrorRun: Decider<"mirror_run"> = ({ projection, record, existing 
 
 const created = (projection: string, record: HostRun): Decided => ({
   type: "run_created",
-  version: 3,
+  version: 4,
   sessionKey: record.sessionKey,
   payload: {
     goal: record.name,
@@ -31,6 +31,7 @@ const created = (projection: string, record: HostRun): Decided => ({
     workspaceIsolation: false,
     base: null,
     forkedFrom: null,
+    parent: null,
     source: {
       kind: record.kind,
       projection,

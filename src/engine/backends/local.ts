@@ -4,6 +4,7 @@ import { isTerminal, type Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { RunRow } from "../../stores/store.js";
 import type { Driven } from "../executor.js";
+import type { Schedules } from "../schedules/schedules.js";
 import { findAbandoned } from "./watchdog.js";
 
 export type WorkerOptions = {
@@ -14,9 +15,12 @@ export type WorkerOptions = {
   /** Archives what has become too old or too much while it worked; never throws. */
   readonly tidy: (signal: AbortSignal) => Promise<void>;
   readonly tidyEveryMs: number;
+  /** Begins runs by the clock; what it cannot begin is told under `schedule NAME`. */
+  readonly openSchedules: (onTrouble: WorkerOptions["onTrouble"]) => Promise<Schedules>;
   /** Runs driven at the same time. */
   readonly maxRuns: number;
-  readonly onTrouble: (runId: string, error: unknown) => void;
+  /** About a run, or a schedule: `schedule NAME`. */
+  readonly onTrouble: (about: string, error: unknown) => void;
 };
 
 export interface Worker {
@@ -43,7 +47,7 @@ const wakeMs = (run: Run): number => {
 
 // Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
 export const createWorker = (options: WorkerOptions): Worker => {
-  const { ledger, drive, reclaim, tidy, tidyEveryMs, maxRuns, onTrouble } = options;
+  const { ledger, drive, reclaim, tidy, tidyEveryMs, openSchedules, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
   const resting = new Map<string, Rest>();
   const nowMs = (): number => Date.parse(ledger.now());
@@ -84,10 +88,10 @@ export const createWorker = (options: WorkerOptions): Worker => {
     }
   };
 
-  /** Until the next look, or the moment at which the next timer is due. */
-  const pauseMs = async (): Promise<number> => {
-    const wakeAt = await ledger.store.nextWake();
-    const toWakeMs = wakeAt === null ? TICK_MS : wakeAt - nowMs();
+  /** Until the next look, or the moment at which the next timer or schedule is due. */
+  const pauseMs = async (schedules: Schedules): Promise<number> => {
+    const wakeAt = (await ledger.store.nextWake()) ?? Number.POSITIVE_INFINITY;
+    const toWakeMs = Math.min(wakeAt, schedules.nextMs() ?? wakeAt) - nowMs();
     return toWakeMs > 0 && toWakeMs < TICK_MS ? toWakeMs : TICK_MS;
   };
 
@@ -109,12 +113,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
     run: async (signal) => {
       stop = signal;
       await reclaim();
+      const schedules = await openSchedules(onTrouble);
       const tidying = everySoOften(tidy, tidyEveryMs);
       try {
         while (!signal.aborted) {
           tidying.ifDue(signal);
+          await schedules.fire();
           await tick();
-          await pause(signal, await pauseMs());
+          await pause(signal, await pauseMs(schedules));
         }
       } finally {
         await Promise.all([...driving.values(), tidying.ended()]);
@@ -123,7 +129,9 @@ export const createWorker = (options: WorkerOptions): Worker => {
     drain: async (signal) => {
       stop = signal;
       await reclaim();
+      const schedules = await openSchedules(onTrouble);
       for (;;) {
+        if (!signal.aborted) await schedules.fire();
         if (!signal.aborted) await tick();
         if (driving.size === 0) return;
         await Promise.race(driving.values());

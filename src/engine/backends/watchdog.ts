@@ -12,7 +12,7 @@ export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> 
   // The list begins with the newest: who stopped there would never come to those that wait longest.
   const wakingBy = Date.parse(ledger.now());
   const free = [
-    ...(await oldestOf(ledger, { statuses: ["running"], claimable: true })),
+    ...(await oldestOf(ledger, { claimable: true })),
     ...(await oldestOf(ledger, { wakingBy })).filter(({ runnable }) => !runnable),
   ];
   const known = new Set(free.map(({ runId }) => runId));

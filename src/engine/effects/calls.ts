@@ -1,5 +1,6 @@
 import {
   type EffectCall,
+  type EffectClass,
   type EffectDecision,
   type EffectOutcome,
   type Effects,
@@ -11,9 +12,11 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
+import type { NewChild } from "../children.js";
 import { broughtTo, endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
+import type { AttemptCheckpoints } from "./turns.js";
 
 export type EffectsOptions = {
   readonly ledger: Ledger;
@@ -28,8 +31,13 @@ export type EffectsOptions = {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly tokenOf: TokenOf;
+  /** Makes the run that an attempt is recorded to have started, or finds it made. */
+  readonly startChild: (child: NewChild) => Promise<void>;
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
+  readonly checkpoints: AttemptCheckpoints;
+  /** A checkpoint is taken before an effect of these classes happens that did not happen before. */
+  readonly before: { readonly classes: readonly EffectClass[]; readonly seal: () => Promise<void> };
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -107,8 +115,13 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
       return { kind: "skipped" };
     }
     const known = await answered(call);
-    if (known !== undefined || (call.class !== "guarded" && call.key === null)) return known;
-    return begin(call);
+    if (known !== undefined) return known;
+    if (options.before.classes.includes(call.class)) {
+      // What settled before it belongs into the checkpoint; for all others it waits for the next intent.
+      await recorder.flush();
+      await options.before.seal();
+    }
+    return call.class !== "guarded" && call.key === null ? undefined : begin(call);
   };
   const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
     try {

@@ -16,7 +16,8 @@ import { LedgerError } from "../../core/errors.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
-import { type AttemptName, readRecorded } from "./recorded.js";
+import { type AttemptName, type ChildResult, readRecorded } from "./recorded.js";
+import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
 import { createWaits } from "./waits.js";
@@ -44,7 +45,7 @@ export type EffectGiven = {
 type Perform<T> = (given: EffectGiven) => Promise<T> | T;
 
 /** What an agent in this process does to the world, so that a crash neither repeats nor forgets it (seed 003). */
-export interface EffectContext {
+export interface EffectContext extends Turns {
   /**
    * Does it once: a later life of the attempt gets what was recorded, through JSON, and nothing runs. Rejects with
    * `effect_failed` for one that threw, now and in each later life.
@@ -67,11 +68,21 @@ export interface EffectContext {
   sleep(duration: string | number): Promise<void>;
   /** Until somebody outside resolves it, in the same way. Rejects with `effect_failed` when they reject it. */
   promise<T = unknown>(name: string, options?: PromiseOptions): Promise<T>;
+  /**
+   * Starts a run of this plan, once whatever crashes, and waits for its end in the same way; a run that failed is an answer
+   * too. It works beside this one, from the commit at which the attempt began; what it makes stays in it.
+   */
+  child(name: string, plan: unknown, options?: ChildOptions): Promise<ChildResult>;
   /** All of them, each to its end; then the first that failed, by its place in the list. */
   all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
   /** The first that ends, the same one in each life of the attempt. Of the others nobody waits for a `sleep` or `promise`. */
   race<T>(parts: readonly Promise<T>[]): Promise<T>;
 }
+
+export type ChildOptions = {
+  /** In whose words it was asked for; the plan's goal when not given. */
+  readonly request?: string;
+};
 
 export type PromiseOptions = {
   /** Hands the token to who is to resolve it: a guarded effect, done again with the same token when a crash leaves it open. */
@@ -148,6 +159,17 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     effectAt(take(), name, said, perform);
+  const turns = createTurns({
+    checkpoints: options.checkpoints,
+    redactor: ledger.redactor,
+    waits: waiting,
+    flush: calls.recorder.flush,
+    calls: () => next,
+    goOnAt: (position) => {
+      next = position;
+    },
+    underWay,
+  });
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
     effect(name, { class: "pure" }, make) as Promise<T>;
   return {
@@ -156,7 +178,8 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       now: () => recordedValue("now", () => Date.parse(ledger.now())),
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
-      ...createWaiting({ calls, recorded, waits: waiting, take, effectAt }),
+      ...createWaiting({ calls, recorded, waits: waiting, take, effectAt, underWay }),
+      ...turns,
     },
     keyed: keyedEffects({ calls, recorded, underWay }),
     close: async ({ isStopped }) => {

@@ -1,6 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import type { ListedChild } from "../children.js";
 import type { EffectAnswer } from "./answer.js";
 import type { EffectQuery, ListedEffect } from "./list.js";
 
@@ -8,6 +9,8 @@ import type { EffectQuery, ListedEffect } from "./list.js";
 export interface EffectFaces {
   /** What its agents did to the world by their effects, in the order in which it was recorded. */
   effects(runId: string, query?: EffectQuery): Promise<readonly ListedEffect[]>;
+  /** The runs that its attempts have started, in that order. */
+  children(runId: string): Promise<readonly ListedChild[]>;
   /** A person says what becomes of an effect that a crash left open. It resumes nothing. */
   answerEffect(
     caller: Caller,
@@ -19,6 +22,7 @@ export interface EffectFaces {
 
 // Few commands ask; the others must not wait until it is loaded.
 export const effectFaces = (ledger: Ledger): EffectFaces => ({
+  children: async (runId) => (await import("../children.js")).listChildren(ledger, runId),
   effects: async (...given) => (await import("./list.js")).listEffects(ledger, ...given),
   answerEffect: async (...given) => (await import("./answer.js")).answerEffect(ledger, ...given),
 });

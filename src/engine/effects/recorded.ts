@@ -1,5 +1,5 @@
 import type { EffectCall, EffectOutcome, Effects, PromiseOutcome } from "../../core/effects.js";
-import type { StoredEvent } from "../../core/events.js";
+import type { ChildOutcome, StoredEvent } from "../../core/events.js";
 import { type Fingerprint, waitPrint } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
@@ -46,7 +46,7 @@ const note = (found: Map<number, RecordedEffect>, of: AttemptName, event: Stored
 
 const CALLS = [
   ...(["effect_intended", "effect_settled", "timer_armed", "timer_fired"] as const),
-  ...(["promise_created", "promise_resolved"] as const),
+  ...(["promise_created", "promise_resolved", "child_started", "child_finished"] as const),
 ];
 type OfCall = Extract<StoredEvent, { type: (typeof CALLS)[number] }>;
 
@@ -66,6 +66,10 @@ const toldOf = (event: OfCall): Told => {
       return { call: waitPrint({ kind: "timer", ...event.payload }), ...event.payload, outcome: null };
     case "promise_created":
       return { call: waitPrint({ kind: "promise", ...event.payload }), ...event.payload, outcome: null };
+    case "child_started":
+      return { call: waitPrint({ kind: "child", ...event.payload }), ...event.payload, outcome: null };
+    case "child_finished":
+      return { position: event.payload.position, outcome: childTold(event.payload) };
     case "timer_fired":
       return { position: event.payload.position, outcome: OVER };
     case "effect_settled":
@@ -78,6 +82,29 @@ const toldOf = (event: OfCall): Told => {
 /** An answer from outside, as whoever waited for it gets it. */
 export const answered = (outcome: PromiseOutcome): EffectOutcome =>
   outcome.kind === "failed" ? { ...outcome, happened: false } : outcome;
+
+/** What whoever waits for a child gets. */
+export const childTold = ({
+  childId,
+  outcome,
+}: Pick<
+  Extract<StoredEvent, { type: "child_finished" }>["payload"],
+  "childId" | "outcome"
+>): EffectOutcome => {
+  if (outcome.kind === "ended") {
+    const { kind: _kind, ...told } = outcome;
+    const json = JSON.stringify({ runId: childId, ...told } satisfies ChildResult);
+    return { kind: "done", value: { kind: "inline", json } };
+  }
+  const error =
+    outcome.kind === "absent"
+      ? `The child run "${childId}" is not here.`
+      : `The child run "${childId}" belongs to the run that this one was forked from; it is not waited for here.`;
+  return { kind: "failed", error, happened: false };
+};
+
+/** How a child run ended, as whoever started it gets it. */
+export type ChildResult = Omit<Extract<ChildOutcome, { kind: "ended" }>, "kind"> & { readonly runId: string };
 
 /** A time that has come says nothing else. */
 export const OVER: EffectOutcome = { kind: "done", value: { kind: "inline", json: "null" } };

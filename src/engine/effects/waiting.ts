@@ -1,11 +1,15 @@
+import { digestOf } from "../../core/canonical.js";
 import { parseDuration } from "../../core/duration.js";
 import { type EffectCall, requireSameCall } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
+import { readPlan } from "../../core/plan.js";
+import { planDigest } from "../../core/spec.js";
 import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits.js";
+import { newRunId } from "../../ledger/run-id.js";
 import type { Calls } from "./calls.js";
-import type { EffectContext, EffectOptions, PromiseOptions } from "./context.js";
-import type { RecordedEffect } from "./recorded.js";
+import type { ChildOptions, EffectContext, EffectOptions, PromiseOptions } from "./context.js";
+import type { ChildResult, RecordedEffect } from "./recorded.js";
 import { readValue } from "./values.js";
 import type { Waits } from "./waits.js";
 
@@ -15,6 +19,8 @@ export type WaitingOptions = {
   readonly waits: Waits;
   /** The next position; taken when a call is made, before anything is waited for. */
   readonly take: () => number;
+  /** The end of the attempt waits for it; rejects when that has come. */
+  readonly underWay: <T>(name: string, work: () => Promise<T>) => Promise<T>;
   readonly effectAt: (
     position: number,
     name: string,
@@ -26,7 +32,7 @@ export type WaitingOptions = {
 /** What an agent waits for: times, answers from outside, and several things at once. */
 export const createWaiting = (
   options: WaitingOptions,
-): Pick<EffectContext, "sleep" | "promise" | "all" | "race"> => {
+): Pick<EffectContext, "sleep" | "promise" | "child" | "all" | "race"> => {
   const { take, waits } = options;
   const positions = new WeakMap<Promise<unknown>, number>();
   /** Who does not look at what came of it is told nothing when the agent ends; a rejection that nobody hears would end the process. */
@@ -48,6 +54,10 @@ export const createWaiting = (
       const position = take();
       const delivery = said.deliver === undefined ? null : take();
       return tracked(position, promise(options, { position, delivery }, name, said)) as Promise<T>;
+    },
+    child: (name, plan, said = {}) => {
+      const position = take();
+      return tracked(position, child(options, position, { name, plan, ...said }));
     },
     all: async (parts) => {
       const ended = await Promise.allSettled(parts);
@@ -110,6 +120,33 @@ const promise = async (
   if (outcome.kind === "done") return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value);
   if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
   return undefined;
+};
+
+/** Recorded under its id before it is made: a crash in between leaves nothing that could be made twice. */
+const child = async (
+  options: WaitingOptions,
+  position: number,
+  { name, plan: given, request }: { readonly name: string; readonly plan: unknown } & ChildOptions,
+): Promise<ChildResult> => {
+  const { calls, waits, underWay } = options;
+  const { ledger, step, startChild } = calls.options;
+  const { agents } = ledger.rules;
+  const plan = readPlan(given, agents === null ? {} : { agents });
+  const originalRequest = request ?? plan.goal;
+  const known = step.effects.waits.find((one) => one.position === position);
+  const childId = known?.kind === "child" ? known.childId : newRunId();
+  const input = digestOf({ plan: planDigest(plan), originalRequest });
+  const call = { kind: "child", position, name, childId, input } as const;
+  const before = await begin(options, call);
+  if (before === null)
+    await waits.busy(() => underWay(name, () => startChild({ childId, plan, originalRequest })));
+  const outcome = before ?? (await waits.until(call));
+  if (outcome.kind === "done")
+    return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value) as Promise<ChildResult>;
+  throw new LedgerError(
+    "effect_failed",
+    outcome.kind === "failed" ? outcome.error : "It was not waited for.",
+  );
 };
 
 /** Who fails to reach an address often names it. */

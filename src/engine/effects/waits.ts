@@ -4,7 +4,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import type { WaitCall } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
-import { type AttemptName, answered, OVER, type RecordedEffect } from "./recorded.js";
+import { type AttemptName, answered, childTold, OVER, type RecordedEffect } from "./recorded.js";
 
 type Outcome = NonNullable<RecordedEffect["outcome"]>;
 
@@ -16,6 +16,8 @@ export interface Waits {
   until(wait: WaitCall): Promise<Outcome>;
   /** Nobody waits for it any more. */
   letGo(position: number): void;
+  /** Nothing of the agent is under way, and it waits for nothing. */
+  isIdle(): boolean;
   /** Rejects every call of an agent that has left. */
   requireHere(): void;
   /** The agent has ended. Answers the positions it waits for when it has left before. */
@@ -69,12 +71,11 @@ export const createWaits = (options: WaitsOptions): Waits => {
   };
 
   const settle = async (run: Run): Promise<boolean> => {
-    const settled = await Promise.all(
-      [...pending.values()].map((one) => outcomeOf(ledger, of, run, one.wait)),
-    );
-    const over = [...pending.values()].flatMap((one, index) => {
+    const waited = [...pending.values()];
+    const settled = await Promise.all(waited.map(({ wait }) => outcomeOf(ledger, of, run, wait)));
+    const over = waited.flatMap((one, index) => {
       const outcome = settled[index];
-      return outcome === undefined ? [] : [{ one, outcome }];
+      return outcome === undefined || !pending.has(one.wait.position) ? [] : [{ one, outcome }];
     });
     for (const { one, outcome } of over) {
       pending.delete(one.wait.position);
@@ -134,6 +135,7 @@ export const createWaits = (options: WaitsOptions): Waits => {
         pending.set(wait.position, { wait, resolve, reject });
         look();
       }),
+    isIdle: () => working === 0 && pending.size === 0,
     letGo: (position) => void pending.delete(position),
     requireHere: () => {
       if (left !== null) throw new Suspended();
@@ -164,10 +166,12 @@ const outcomeOf = async (
   if (step === undefined) return undefined;
   const found = step.effects.waits.find((one) => one.position === position);
   if (found === undefined) return kind === "timer" ? OVER : undefined;
-  if (found.kind === "timer" || found.resolved === null) return undefined;
-  const [event] = await ledger.events(of.runId, found.resolved.seq - 1, 1);
+  const end = found.kind === "timer" ? null : found.kind === "promise" ? found.resolved : found.finished;
+  if (end === null) return undefined;
+  const [event] = await ledger.events(of.runId, end.seq - 1, 1);
   if (event?.type === "promise_resolved") return answered(event.payload.outcome);
-  throw new LedgerError("journal_tampered", `Event ${found.resolved.seq} of run "${of.runId}" is not there.`);
+  if (event?.type === "child_finished") return childTold(event.payload);
+  throw new LedgerError("journal_tampered", `Event ${end.seq} of run "${of.runId}" is not there.`);
 };
 
 const isDueSoon = (

@@ -1,9 +1,20 @@
 /**
  * What can be wrong: the database file itself, its anchor, an event that is not as it was written or is gone, one that cannot
- * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, the key of a sealed
- * run.
+ * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, a checkpoint, who
+ * started whom, and the key of an encrypted run.
  */
-export type FlawKind = "file" | "anchor" | "chain" | "event" | "list" | "snapshot" | "key" | "blob" | "seal";
+export type FlawKind =
+  | "file"
+  | "anchor"
+  | "chain"
+  | "event"
+  | "list"
+  | "snapshot"
+  | "key"
+  | "blob"
+  | "checkpoint"
+  | "lineage"
+  | "seal";
 
 export type Flaw = {
   readonly kind: FlawKind;

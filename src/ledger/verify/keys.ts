@@ -1,10 +1,8 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
-import { isLedgerError } from "../../core/errors.js";
-import type { StoredEvent } from "../../core/events.js";
-import type { Audit, KeptKey, RunCipher, RunRow, Store } from "../../stores/store.js";
-import { fromRow } from "../journal.js";
+import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
 import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
+import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
 import { isUnread, runCipherOf } from "./run.js";
 
@@ -51,25 +49,9 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
 };
 
 const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {
-  const cipher = runCipherOf(store.seals, row.runId);
-  if (isUnread(cipher)) return undefined;
-  const event = await eventAt(store, row, cipher);
+  if (isUnread(runCipherOf(store.seals, row.runId))) return undefined;
+  const event = await eventAt(store, row.runId, row.firstSeq);
   return row.firstSeq === row.lastSeq && isOfEffect(row, event)
     ? undefined
     : "another effect than it was used for";
-};
-
-const eventAt = async (
-  store: Store,
-  { runId, firstSeq: seq }: KeptKey,
-  cipher: RunCipher | null,
-): Promise<StoredEvent | undefined> => {
-  const [row] = await store.read(runId, seq - 1, 1);
-  if (row?.seq !== seq) return undefined;
-  try {
-    return fromRow(row, cipher);
-  } catch (error) {
-    if (isLedgerError(error)) return undefined;
-    throw error;
-  }
 };

@@ -4,14 +4,17 @@ import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import { evolve } from "../../core/evolve.js";
 import type { Run } from "../../core/run.js";
-import { isSealed } from "../../core/sealed.js";
+import { isSealed as isSealedText } from "../../core/sealed.js";
 import type { EventRow, RunCipher, RunRow, Seals, SnapshotRow, Store } from "../../stores/store.js";
+import { isSealed, type SealedEvent } from "../checkpoints/read.js";
 import { fromRows, GENESIS_HASH, requireLinked } from "../journal.js";
 import { READ_BATCH } from "../known.js";
 import { projectionOf } from "../projection.js";
 import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
+import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { checkLineage, withChildren } from "./lineage.js";
 
 export type RunChecked = {
   readonly events: number;
@@ -19,12 +22,19 @@ export type RunChecked = {
   readonly snapshots: number;
   /** Why nothing but its chain was checked; null when all was. */
   readonly unread: Unread | null;
+  readonly checkpoints: number;
   /** Position of its first event: lists are in that order. */
   readonly firstPosition: number | null;
 };
 
 /** Its key is not here, or was destroyed. */
 export type Unread = "locked" | "erased";
+type Checking = {
+  readonly lastPosition: number;
+  readonly add: Add;
+  readonly signal: AbortSignal;
+  readonly sources: CheckpointSources;
+};
 
 /** How far the check of a run has come. */
 type Progress = {
@@ -40,19 +50,22 @@ type Progress = {
   isFolded: boolean;
   blobs: number;
   keyed: ReturnType<typeof withKeys>;
+  sealed: SealedEvent[];
+  children: ReturnType<typeof withChildren>;
 };
 
 /** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal }: { lastPosition: number; add: Add; signal: AbortSignal },
+  { lastPosition, add, signal, sources }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const cipher = cipherOf(store, row, add);
   const at: Progress = {
     ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0, keyed: withKeys() },
+    ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
+    ...{ keyed: withKeys(), sealed: [], children: withChildren() },
   };
   const snapshot = isUnread(cipher) ? undefined : await store.readSnapshot(runId);
   for (;;) {
@@ -69,6 +82,8 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await checkCheckpoints(store, at.run, at.sealed, { sources, add });
+    await checkLineage(store, at.run, at.children.started, add);
   }
   return counted(at, snapshot);
 };
@@ -99,6 +114,7 @@ const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked =>
   blobs: at.blobs,
   snapshots: snapshot === undefined ? 0 : 1,
   unread: isUnread(at.cipher) ? at.cipher : null,
+  checkpoints: at.sealed.length,
   firstPosition: at.first?.position ?? null,
 });
 
@@ -117,6 +133,8 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   if (event === undefined) return true;
   fold(event, at, add);
   at.keyed.take(event);
+  if (isSealed(event)) at.sealed.push(event);
+  at.children.take(event);
   for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
   return true;
 };
@@ -127,7 +145,7 @@ const readEvent = (row: EventRow, at: Progress, add: Add): StoredEvent | undefin
   try {
     if (!isUnread(at.cipher)) return fromRows([row], at.hash, at.cipher)[0];
     requireLinked(row, at.hash);
-    if (isSealed(row.payload)) return undefined;
+    if (isSealedText(row.payload)) return undefined;
   } catch (error) {
     if (!isLedgerError(error)) throw error;
     if (error.code === "key_unavailable") {

@@ -1,5 +1,6 @@
 import { isLedgerError } from "../../core/errors.js";
 import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
+import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
 import { checkRun, type Unread } from "./run.js";
@@ -12,6 +13,7 @@ export type Verification = {
   readonly keys: number;
   /** As often as events name them. */
   readonly blobs: number;
+  readonly checkpoints: number;
   readonly anchor: Pick<AnchorState, "state" | "position" | "later">;
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
@@ -21,16 +23,23 @@ export type Verification = {
   readonly unreadInAll: number;
 };
 
+export type VerifyOptions = {
+  readonly runId?: string;
+  readonly signal: AbortSignal;
+  /** Where checkpoints lie beside the database, and the key that their seals are made with. */
+  readonly sources: CheckpointSources;
+};
+
 const PAGE = 100;
 const UNREAD_LISTED = 1_000;
 
 /** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
 export const verifyLedger = async (
   audit: Audit,
-  { runId, signal }: { readonly runId?: string; readonly signal: AbortSignal },
+  { runId, signal, sources }: VerifyOptions,
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
-  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0 };
+  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0 };
   const unread: Verification["unread"][number][] = [];
   let unreadInAll = 0;
   const anchor = checkAnchor(audit, add);
@@ -42,8 +51,8 @@ export const verifyLedger = async (
         firstPosition,
         unread: because,
         ...one
-      } = await checkRun(audit.store, row, { lastPosition, add, signal });
-      for (const name of ["events", "snapshots", "blobs"] as const) seen[name] += one[name];
+      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources });
+      for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
       if (because !== null) {
         unreadInAll += 1;

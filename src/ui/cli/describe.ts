@@ -1,5 +1,6 @@
 import {
   formatDuration,
+  isOver,
   isRaced,
   protectedAs,
   type RunView,
@@ -155,8 +156,15 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "timer_fired":
     case "promise_created":
     case "promise_resolved":
+    case "child_started":
+    case "child_finished":
     case "step_suspended":
       return waitTold(event);
+    case "checkpoint_sealed":
+    case "checkpoint_discarded":
+      return checkpointTold(event);
+    case "parent_told":
+      return line("grey", "·", `${event.payload.parentId}, which started it, knows that it has ended`);
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
@@ -168,13 +176,8 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "approval_received":
       return line("green", "✔", `${event.payload.stepId}: ${event.payload.decision} by ${event.actor.name}`);
     case "criterion_met":
-      return line("green", "✔", `criterion met: ${event.payload.description}`);
     case "criterion_unmet":
-      return line(
-        "red",
-        "✘",
-        `criterion unmet: ${event.payload.description}: ${event.payload.verdict.message}`,
-      );
+      return criterionTold(event);
     case "run_paused":
       return line("yellow", "‖", `paused: ${event.payload.message}`);
     case "run_resumed":
@@ -215,6 +218,15 @@ const effectTold = (
   return { style: "yellow", mark: "!", text: `${of} ${position}: ${decision} (${reason})` };
 };
 
+const criterionTold = (
+  event: Extract<StoredEvent, { type: "criterion_met" | "criterion_unmet" }>,
+): EventTold => {
+  const { description, verdict } = event.payload;
+  return event.type === "criterion_met"
+    ? { style: "green", mark: "✔", text: `criterion met: ${description}` }
+    : { style: "red", mark: "✘", text: `criterion unmet: ${description}: ${verdict.message}` };
+};
+
 type OfHost = "run_reported" | "step_reported" | "projection_synced";
 
 const hostTold = (event: Extract<StoredEvent, { type: OfHost }>): EventTold => {
@@ -228,7 +240,9 @@ const hostTold = (event: Extract<StoredEvent, { type: OfHost }>): EventTold => {
   return { style: "blue", mark: "≡", text: `${of}reported ${status}${after(event.payload)}` };
 };
 
-type OfWait = "timer_armed" | "timer_fired" | "promise_created" | "promise_resolved" | "step_suspended";
+type OfWait =
+  | ("timer_armed" | "timer_fired" | "promise_created" | "promise_resolved")
+  | ("child_started" | "child_finished" | "step_suspended");
 
 const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
   const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({
@@ -248,9 +262,32 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
       const words = outcome.kind === "done" ? "resolved" : `rejected: ${outcome.error}`;
       return line("green", "✔", `promise ${position}: ${words} by ${event.actor.name}`);
     }
+    case "child_started":
+      return line("blue", "▶", `run ${event.payload.childId}: ${event.payload.name}`);
+    case "child_finished": {
+      const { childId, outcome } = event.payload;
+      if (outcome.kind !== "ended") return line("grey", "–", `run ${childId} is not waited for here`);
+      const isDone = outcome.status === "completed";
+      return line(
+        isDone ? "green" : "red",
+        isDone ? "✔" : "✘",
+        `run ${childId} ${outcome.status}: ${outcome.message}`,
+      );
+    }
     case "step_suspended":
       return line("grey", "‖", "waits, and holds nothing");
   }
+};
+
+const checkpointTold = (
+  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" }>,
+): EventTold => {
+  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
+  if (event.type === "checkpoint_discarded")
+    return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
+  const { id, of, turn, reason } = event.payload;
+  const what = of === null ? "the run" : `${subject({ payload: of })}: turn ${turn}`;
+  return line("grey", "●", `${what}: checkpoint ${id} (${reason})`);
 };
 
 /** The step, and of a race who it is about. */
@@ -302,8 +339,9 @@ const waitsTold = ({ state, effects }: Step): string =>
   state.status === "in_progress" && effects.suspended
     ? effects.waits
         .flatMap((wait) => {
+          if (isOver(wait)) return [];
           if (wait.kind === "timer") return [`waits until ${timeOf(wait.dueAt)}`];
-          return wait.resolved === null ? [`waits for "${wait.name}"`] : [];
+          return [`waits for "${wait.name}"${wait.kind === "child" ? ` (${wait.childId})` : ""}`];
         })
         .join("; ")
     : "";

@@ -1,5 +1,6 @@
 import type { Command as Cli } from "commander";
 import { addActCommands } from "./groups/act.js";
+import { addCheckpointCommands } from "./groups/checkpoints.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
@@ -27,6 +28,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addRunCommands(cli, register);
   addActCommands(cli, register);
   addPromiseCommands(cli, register);
+  addCheckpointCommands(cli, register);
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addKeepCommands(cli, register);

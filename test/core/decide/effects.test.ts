@@ -73,6 +73,7 @@ describe("the effects of an attempt", () => {
     const asked = [...begun, cast.intend("a"), cast.decideEffect("a", "fail")] as const;
     const told = played(...asked, byPerson(cast.decideEffect("a", "done", value)));
     expect(told.steps[0]?.effects).toEqual({
+      checkpoint: null,
       recorded: 1,
       firstSeq: 4,
       open: [],

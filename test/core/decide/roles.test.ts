@@ -118,6 +118,16 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.decideEffect("a"),
     row: { ...engineOnly, person: "may" },
   },
+  seal_checkpoint: {
+    run: () => played(...retried, cast.start("a")),
+    said: cast.sealed("a"),
+    row: { ...inCharge, engine: "may" },
+  },
+  discard_checkpoints: {
+    run: () => played(...retried, cast.start("a"), cast.sealed("a")),
+    said: cast.discardCheckpoints,
+    row: inCharge,
+  },
   suspend_step: {
     run: () => played(...retried, cast.start("a"), cast.beginWait("a")),
     said: cast.suspend("a"),
@@ -132,6 +142,16 @@ const situations: { readonly [T in CommandType]: Situation } = {
     run: () => played(...retried, cast.start("a"), cast.promiseOf("a")),
     said: cast.answerPromise("a", { promise: "a/2/0" }),
     row: inCharge,
+  },
+  finish_child: {
+    run: () => played(...retried, cast.start("a"), cast.startChild("a")),
+    said: cast.finishChild,
+    row: engineOnly,
+  },
+  tell_parent: {
+    run: () => played(...retried),
+    said: cast.tellParent,
+    row: engineOnly,
   },
   record_verdict: {
     run: () => played(...retried, cast.start("a"), cast.propose("a")),

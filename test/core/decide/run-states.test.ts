@@ -107,6 +107,20 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("effect_not_open"),
     ...ended,
   }),
+  seal_checkpoint: drivenHere({
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    ...ended,
+  }),
+  // Nobody remembers anything.
+  discard_checkpoints: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    ...ended,
+  }),
   suspend_step: drivenHere({
     ...absent,
     running: "step_not_in_progress",
@@ -114,6 +128,22 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ended,
   }),
   fire_timers: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  }),
+  finish_child: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: nothing,
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
+  }),
+  tell_parent: drivenHere({
     none: "run_not_found",
     planning: nothing,
     running: nothing,

@@ -82,6 +82,15 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "racing open": ["effect_intended"],
   },
   decide_effect: every("effect_not_open"),
+  seal_checkpoint: {
+    ...every("step_not_in_progress"),
+    "in_progress open": ["checkpoint_sealed"],
+    // It speaks for the step, and not for one of those who race.
+    "racing open": "step_not_yours",
+    "racing errored": "step_not_yours",
+  },
+  // Nobody remembers anything.
+  discard_checkpoints: { ...every(nothing), ...ofHosts("run_mirrored") },
   // Nobody waits for anything yet.
   suspend_step: {
     ...every("step_not_in_progress"),
@@ -90,6 +99,9 @@ const rows: { readonly [C in CommandCase]: Row } = {
   },
   fire_timers: every(nothing),
   resolve_promise: every("promise_refused"),
+  // Nobody has started anything, nor was started by anybody.
+  finish_child: every(nothing),
+  tell_parent: every(nothing),
   "record_verdict passed": {
     ...every("step_not_waiting"),
     "racing errored": ["step_validation_passed", "candidate_cancelled"],

@@ -47,6 +47,17 @@ export const quarantines = ({ store }: Suite): void => {
   });
 };
 
+export const scheduleMarks = ({ store }: Suite): void => {
+  it("keeps up to where each schedule is settled, the last word of each", async () => {
+    expect(await store().scheduleMark("nightly")).toBeUndefined();
+    await store().markSchedule("nightly", { timing: "@daily UTC", sinceMs: 1 });
+    await store().markSchedule("weekly", { timing: "@weekly UTC", sinceMs: 2 });
+    await store().markSchedule("nightly", { timing: "@daily UTC", sinceMs: 3 });
+    expect(await store().scheduleMark("nightly")).toEqual({ timing: "@daily UTC", sinceMs: 3 });
+    expect(await store().scheduleMark("weekly")).toEqual({ timing: "@weekly UTC", sinceMs: 2 });
+  });
+};
+
 export const removals = ({ store }: Suite): void => {
   const removal = (seq: number) => ({
     lastHash: eventAt("a", seq).hash,

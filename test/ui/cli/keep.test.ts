@@ -105,6 +105,10 @@ describe("config", () => {
       durable.paidAmbiguous         rerun                                                                                 default
       durable.encryption            false                                                                                 default
       durable.keyCommand            []                                                                                    default
+      durable.checkpoints           sqlite                                                                                default
+      durable.checkpointEvery       0                                                                                     default
+      durable.checkpointBefore      []                                                                                    default
+      schedules                     {}                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       limits.memory                 8GiB                                                                                  default

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
+  aboutFile,
   awaitsApproval,
   type Caller,
   type Command,
@@ -8,11 +9,11 @@ import {
   type PolicyActionType,
   type Run,
   type RunLedger,
+  readTextFile,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
-import { aboutFile, readTextFile } from "../plan-file.js";
 import type { Bench } from "../program.js";
 
 /** Submits one command of a person and says where the run stands then. */

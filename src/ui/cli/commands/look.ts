@@ -151,6 +151,9 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
   ...(run.degraded === null
     ? []
     : [["mirror", `${run.source?.projection ?? ""} is behind: ${run.degraded}`]]),
+  ...(run.parent === null
+    ? []
+    : [["started", `by ${run.parent.runId}, step ${run.parent.stepId}, attempt ${run.parent.attempt}`]]),
   ...(run.forkedFrom === null
     ? []
     : [["forked", `from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`]]),

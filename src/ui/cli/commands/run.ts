@@ -1,18 +1,20 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import {
+  aboutFile,
   type Caller,
   type Driven,
   type Forking,
   LedgerError,
   type Run,
   type RunLedger,
+  readPlanFile,
   workedSteps,
 } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
 import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
-import { aboutFile, readPlanFile } from "../plan-file.js";
+import { resumeLines } from "./checkpoints.js";
 
 export type RunOptions = {
   readonly request?: string;
@@ -54,12 +56,13 @@ export const resumeRun = async (
   output: Output,
   caller: Caller,
   runId: string,
-  options: { stale: boolean; reason: string; idempotencyKey?: string },
+  options: { stale: boolean; anew: boolean; reason: string; idempotencyKey?: string },
   interrupted: AbortSignal,
 ): Promise<number> => {
   const driven = await watched(app, output, interrupted, async (line) => {
+    if (options.anew) await forgetMemory(app, caller, runId, options.reason);
     const run = await app.ledger.load(runId);
-    tellWhatGoesOn(output, line, run);
+    await tellWhatGoesOn(app, output, line, run);
     const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
     const { idempotencyKey } = options;
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
@@ -83,8 +86,11 @@ export const forkRun = async (
 };
 
 /** Attempts that go on are in the journal already, so no event will tell of them. */
-const tellWhatGoesOn = (output: Output, line: LiveLine, run: Run): void => {
+const tellWhatGoesOn = async (app: RunLedger, output: Output, line: LiveLine, run: Run): Promise<void> => {
   line.show(run);
+  const points = await app.resumePoints(run.runId);
+  for (const point of points)
+    if (output.json) printJson(output, { type: "resumes", runId: run.runId, ...point });
   if (output.json) return;
   for (const step of run.steps.flatMap(workedSteps))
     if (step.state.status === "in_progress") {
@@ -94,6 +100,13 @@ const tellWhatGoesOn = (output: Output, line: LiveLine, run: Run): void => {
         `${paint(output, "blue", "▶")} ${spec.id}${who}: ${spec.ownerAgent} goes on with attempt ${attempt}`,
       );
     }
+  for (const point of points) for (const text of resumeLines(output, point)) line.above(text);
+};
+
+/** Attempts under way begin at their first line; what they did is read back. */
+const forgetMemory = async (app: RunLedger, caller: Caller, runId: string, reason: string): Promise<void> => {
+  const why = reason === "" ? "Resumed anew." : reason;
+  await app.ledger.submit(runId, { type: "discard_checkpoints", reason: why }, caller);
 };
 
 const report = async (app: RunLedger, output: Output, { run, end }: Driven): Promise<number> => {

@@ -1,14 +1,15 @@
 import { resolve } from "node:path";
 import {
+  aboutFile,
   formatDuration,
   type RunLedger,
+  readPlanFile,
   type SelftestOptions,
   type SelftestReport,
   type Trial,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, paint, printJson, printLine, safe, say } from "../output.js";
-import { aboutFile, readPlanFile } from "../plan-file.js";
 import { type Cell, printTable } from "../table.js";
 
 export type SelftestWords = {

@@ -26,7 +26,7 @@ export const verify = async (
 };
 
 const report = async (output: Output, found: Verification): Promise<void> => {
-  const { runs, events, snapshots, keys, blobs, flaws, flawsInAll } = found;
+  const { runs, events, snapshots, keys, blobs, checkpoints, flaws, flawsInAll } = found;
   if (flaws.length > 0)
     await printTable(output, {
       head: ["", "RUN", "EVENT", "WHAT", "IS WRONG"],
@@ -47,6 +47,7 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     counted(blobs, "blob"),
     counted(snapshots, "snapshot"),
     counted(keys, "key"),
+    ...(checkpoints === 0 ? [] : [counted(checkpoints, "checkpoint")]),
   ].join(", ");
   printLine(
     output,
@@ -65,6 +66,8 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
   snapshot: "snapshot",
   key: "key",
   blob: "blob",
+  checkpoint: "checkpoint",
+  lineage: "lineage",
   seal: "key",
 };
 

@@ -109,7 +109,10 @@ const addSwitches = (cli: Cli, withLedger: Register["withLedger"]): void => {
       .action((id: string, { reason, ...options }: Keyed & { reason: string }) =>
         withLedger(async (app, b) => {
           const { act } = await import("../commands/act.js");
-          return act(app, b.output, personOf(app, b), await app.findRun(id), { type, reason }, options);
+          const runId = await app.findRun(id);
+          const code = await act(app, b.output, personOf(app, b), runId, { type, reason }, options);
+          if (type === "cancel_run") await (await import("../commands/children.js")).endFamily(app, runId);
+          return code;
         }),
       );
 };

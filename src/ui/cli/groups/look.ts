@@ -11,6 +11,16 @@ export const addLookCommands = (cli: Cli, register: Register): void => {
   addLists(cli, register);
   addBrowser(cli, register);
   addLogs(cli, register);
+  addSchedules(cli, register);
+};
+
+const addSchedules = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("schedules")
+    .description("what begins by the clock: when next, and its last run")
+    .action(() =>
+      withLedger(async (app, b) => (await import("../commands/schedules.js")).listSchedules(app, b.output)),
+    );
 };
 
 const addLists = (cli: Cli, { withLedger }: Register): void => {

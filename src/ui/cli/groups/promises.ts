@@ -17,6 +17,17 @@ export const addPromiseCommands = (cli: Cli, { withLedger }: Register): void => 
     );
 
   cli
+    .command("children")
+    .description("the runs that the agents of a run have started")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .action((id: string) =>
+      withLedger(async (app, b) => {
+        const { listChildren } = await import("../commands/children.js");
+        return listChildren(app, b.output, await app.findRun(id));
+      }),
+    );
+
+  cli
     .command("promise")
     .description("answer what an agent waits for")
     .command("resolve")

@@ -103,6 +103,7 @@ const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
     .description("drive a run that is not finished: after a crash, an approval, a pause")
     .argument("<run>", "run id, the end of one, or `last`")
     .option("--stale", "also when it has been paused for longer than staleTtl", false)
+    .option("--anew", "without what its agents remember: from the journal alone", false)
     .option("--reason <text>", "why", "")
     .addOption(idempotencyKey())
     .action((id: string, options) =>

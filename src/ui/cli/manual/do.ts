@@ -45,10 +45,11 @@ export const doPages: Pages = {
   },
   resume: {
     about:
-      "Goes on with a run where its journal ends: after a crash, an answer, a pause or Ctrl-C. What was recorded is not done again. A run paused on request for longer than runLedger.staleTtl is resumed only with --stale; one that another worker drives is never taken away from it.",
+      "Goes on with a run where its journal ends: after a crash, an answer, a pause or Ctrl-C. What was recorded is not done again. A run paused on request for longer than runLedger.staleTtl is resumed only with --stale; one that another worker drives is never taken away from it. An agent goes on from the newest checkpoint that holds; one whose definition has changed since is refused, unless it brings a migration or you say --anew.",
     examples: [
       ["runledger resume last", "go on with the newest run"],
       ["runledger resume last --stale", "although it has been paused for long"],
+      ["runledger resume last --anew", "without what its agents remember"],
     ],
     exits: { ...driving, failed: FAILED },
     seeAlso: ["why", "worker", "pause"],
@@ -73,6 +74,13 @@ export const doPages: Pages = {
     ],
     exits: { conflict },
     seeAlso: ["deny", "show", "resume"],
+  },
+  checkpoint: {
+    about:
+      "Seals a checkpoint of a run now: of every attempt under way whose agent has given its memory at the end of a turn, with what it remembered then; or, when there is none, of the run itself. Refused for a run that is over.",
+    examples: [["runledger checkpoint last", "before you restart the machine"]],
+    exits: { conflict },
+    seeAlso: ["checkpoints", "resume", "docs/checkpoints.md"],
   },
   promise: {
     about: "Answers what an agent waits for from outside; `promises` lists it.",

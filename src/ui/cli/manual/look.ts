@@ -45,6 +45,24 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["promise resolve", "why", "docs/waiting.md"],
   },
+  checkpoints: {
+    about:
+      "Lists the checkpoints of a run, oldest first: when and why each was taken, the turn of the agent whose memory it holds, the last event it knows, and whether its seal holds. One that does not is passed over when the run goes on, and named.",
+    examples: [
+      ["runledger checkpoints last", "what could it go on from?"],
+      ["runledger checkpoints last --json", "for a program"],
+    ],
+    seeAlso: ["checkpoint", "resume", "verify", "docs/checkpoints.md"],
+  },
+  children: {
+    about:
+      "Lists the runs that the agents of a run have started (`effects.child`), with how each of them stands now. They are runs as any other: `show`, `why`, `patch` and `cancel` take them. They are cancelled with the attempt that waits for them.",
+    examples: [
+      ["runledger children last", "which runs did it start?"],
+      ["runledger children last --json", "for a program, with the run that started this one"],
+    ],
+    seeAlso: ["show", "why", "docs/children.md"],
+  },
   journal: {
     about:
       "Prints every event of a run in the order it was recorded, its hash chain checked while it is read; times are UTC. With --follow it goes on until the run is over. It never changes anything.",
@@ -88,6 +106,16 @@ export const lookPages: Pages = {
       ["runledger effects last pay --attempt 1 --json", "those of an earlier attempt, for a program"],
     ],
     seeAlso: ["decide", "journal", "docs/effects.md"],
+  },
+  schedules: {
+    about:
+      "Lists the schedules of the settings: when each is due next, the run that it began last, and what would keep it from beginning one. `worker` begins them; nothing else does.",
+    examples: [
+      ["runledger schedules", "when is what due?"],
+      ["runledger schedules --json", "for a program"],
+      ["runledger list --session schedule:nightly --mine", "all runs of one"],
+    ],
+    seeAlso: ["worker", "doctor", "docs/schedules.md"],
   },
   status: {
     about:

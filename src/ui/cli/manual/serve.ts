@@ -7,7 +7,7 @@ const { interrupted, terminated } = EXIT_WORDS;
 export const servePages: Pages = {
   worker: {
     about:
-      "Drives every run of this project that is due, several at the same time, and takes over those whose worker has died. Stops on Ctrl-C, with --once when nothing is due any more. A run that waits for a time is taken up when it is due, at once when that is past; one that only a person can help is left alone.",
+      "Drives every run of this project that is due, several at the same time, and takes over those whose worker has died. Stops on Ctrl-C, with --once when nothing is due any more. A run that waits for a time is taken up when it is due, at once when that is past; one that only a person can help is left alone. Runs of `schedules` that are due begin here, once, however many workers there are.",
     examples: [
       ["runledger worker", "until stopped"],
       ["runledger worker --once", "until nothing is due, for a CI job"],
@@ -18,6 +18,6 @@ export const servePages: Pages = {
       interrupted,
       terminated,
     },
-    seeAlso: ["run", "resume", "list"],
+    seeAlso: ["run", "resume", "list", "schedules"],
   },
 };

@@ -38,8 +38,9 @@ export const topics: Readonly<Record<string, Topic>> = {
       [".runledger/ledger.anchor", "which event was acknowledged last, against files that were put back"],
       [
         ".runledger/ledger.key",
-        "the root key of sealed runs, and of tokens of promises; without it they cannot be read",
+        "the root key of encrypted runs; tokens of promises and seals of checkpoints are made from it too",
       ],
+      [".runledger/checkpoints/", "checkpoints, where durable.checkpoints is file"],
       [".runledger/blobs/", "output and patches that events name"],
       [".runledger/store.git/", "proposals and verified commits"],
       [".runledger/archive/", "runs that prune removed, as bundles"],

@@ -180,6 +180,9 @@ export const factLines = (view: RunView, columns: number, now: number): readonly
       ? []
       : [fact("head", run.head === run.base ? `${run.head} (nothing verified yet)` : run.head)]),
     fact("by", `${told(run.createdBy.name)}, session ${told(run.sessionKey)}`),
+    ...(run.parent === null
+      ? []
+      : [fact("started", `by ${run.parent.runId}, step ${told(run.parent.stepId)}`)]),
     ...(run.forkedFrom === null
       ? []
       : [fact("forked", `from ${run.forkedFrom.runId}, event ${run.forkedFrom.seq}`)]),

@@ -15,7 +15,7 @@ import {
 } from "../kit/line.js";
 import { seen } from "../kit/list.js";
 import { typingLine } from "../kit/typing.js";
-import { type Editor, editOf, type Item, sectionOf, trialRow } from "./state.js";
+import { type Editor, editOf, type Item, isNamedGroup, sectionOf, trialRow } from "./state.js";
 import { twinOf } from "./twin.js";
 
 /** From here on there is room for what is chosen beside the list. */
@@ -97,10 +97,10 @@ const MARK = 3;
 const ORIGIN = 8;
 const TITLE_MAX = 32;
 
-/** The same titles come again for each agent. */
+/** The same titles come again for each agent and each schedule. */
 const titleOf = ({ key, title }: SettingRow): string => {
   const [first, name, last] = key.split(".");
-  return first === "agents" && last !== undefined ? told(`${name} · ${title}`) : title;
+  return isNamedGroup(first) && last !== undefined ? told(`${name} · ${title}`) : title;
 };
 
 const markOf = ({ defects, changed }: SettingRow): Line[number] => {
@@ -229,7 +229,7 @@ const HELP: readonly Line[] = [
   helpLine("enter  space  e", "switch it, or type a value"),
   helpLine("← → h l", "the other choices"),
   helpLine("x", "leave it out of this file"),
-  helpLine("a  D", "new agent, take an agent out"),
+  helpLine("a  D", "new agent, take an agent or schedule out"),
   helpLine("u", "undo the last change"),
   helpLine("s", "save all changes, if all of it is valid"),
   helpLine("q  esc", "leave; asks when something is unsaved"),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type LedgerError,
+  namedGroups,
   type SettingEdit,
   type SettingRow,
   type SettingsDraft,
@@ -157,7 +158,7 @@ const pressOnRow = (editor: Editor, key: Key): Editor | undefined => {
   if (row.locked !== undefined)
     return told(editor, "bad", `${row.key} cannot be changed here: ${row.locked}.`);
   if (key === "x") return edited(editor, { key: row.key, value: undefined });
-  if (key === "D") return agentRemoved(editor, row);
+  if (key === "D") return namedRemoved(editor, row);
   const back = key === "left" || key === "h";
   if (row.kind === "toggle") return edited(editor, { key: row.key, value: String(row.value !== true) });
   if (row.kind === "choice") return edited(editor, { key: row.key, value: nextOption(row, back ? -1 : 1) });
@@ -171,11 +172,15 @@ const nextOption = ({ options, value }: SettingRow, by: number): string => {
   return options[(at + by + options.length) % options.length] ?? "";
 };
 
-const agentRemoved = (editor: Editor, { key }: SettingRow): Editor => {
+/** Of which there are several, so that their names are told. */
+export const isNamedGroup = (group: string | undefined): boolean =>
+  namedGroups.some((named) => named === group);
+
+const namedRemoved = (editor: Editor, { key }: SettingRow): Editor => {
   const [first, name] = key.split(".");
-  return first === "agents" && name !== undefined
-    ? edited(editor, { key: `agents.${name}`, value: undefined })
-    : told(editor, "dim", "Only agents can be taken out whole; x leaves one value out.");
+  return isNamedGroup(first) && name !== undefined
+    ? edited(editor, { key: `${first}.${name}`, value: undefined })
+    : told(editor, "dim", "Only agents and schedules can be taken out whole; x leaves one value out.");
 };
 
 const pressTyping = (editor: Editor, mode: Extract<Mode, { kind: "typing" }>, key: Key): Editor => {

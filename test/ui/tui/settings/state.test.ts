@@ -20,16 +20,17 @@ const editorOf = async (yaml: string) => {
 
 describe("the editor's list", () => {
   it("has every key that the schema has, with its title, in some section", async () => {
-    const { items } = await editorOf(YAML);
+    const all = `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`;
+    const { items } = await editorOf(all);
     const rows = items.flatMap((item) => (item.kind === "row" ? [item.row] : []));
-    const shown = rows.map(({ key }) => key.replace(".coder.", ".NAME."));
+    const shown = rows.map(({ key }) => key.replace(/\.(coder|nightly)\./, ".NAME."));
     expect(shown.sort()).toEqual(
       settingKeys()
         .map(({ key }) => key)
         .sort(),
     );
-    const editor = await editorOf(YAML);
-    const text = plainText(drawEditor(editor, { columns: 80, rows: 80 }));
+    const editor = await editorOf(all);
+    const text = plainText(drawEditor(editor, { columns: 80, rows: 90 }));
     for (const { title } of settingKeys()) expect(text).toContain(title);
   });
 });

@@ -1,4 +1,4 @@
 import { gaming } from "./families/gaming.js";
 import { holdAgainst } from "./hold.js";
 
-holdAgainst(gaming);
+holdAgainst(gaming, 1);

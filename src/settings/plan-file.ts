@@ -1,5 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
-import { isLedgerError, LedgerError, PLAN_TEXT_CHARS, parseYaml } from "../../index.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { PLAN_TEXT_CHARS } from "../core/limits.js";
+import { parseYaml } from "./layers.js";
 
 // A plan file is YAML when it says so, otherwise text in which a plan is looked for (JSON, or a model's whole answer).
 export const readPlanFile = async (file: string): Promise<unknown> => {

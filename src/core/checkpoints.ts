@@ -1,0 +1,137 @@
+import * as z from "zod";
+
+/** Why it was taken: an agent came to the end of a turn, or is about to wait; a person asked; a policy; its worker stops. */
+export const CheckpointReason = z.enum(["turn", "wait", "demand", "policy", "interruption"]);
+export type CheckpointReason = z.infer<typeof CheckpointReason>;
+
+/** Where the bytes of a checkpoint lie. */
+export const KeptIn = z.enum(["sqlite", "file", "memory"]);
+export type KeptIn = z.infer<typeof KeptIn>;
+
+/** The attempt whose memory it holds. */
+export const CheckpointOf = z.strictObject({
+  stepId: z.string(),
+  candidate: z.int().min(1).optional(),
+  attempt: z.int().min(1),
+});
+export type CheckpointOf = z.infer<typeof CheckpointOf>;
+
+/** What the journal knows of a checkpoint: where its content lies, and the seal that it must hold under. */
+export const SealedCheckpoint = z.strictObject({
+  id: z.string().regex(/^ckpt_[0-9a-f]{16}$/),
+  reason: CheckpointReason,
+  /** Null when nobody was at work: then it holds what the run waits for, and no memory. */
+  of: CheckpointOf.nullable(),
+  /** Of the agent whose memory it is; null without one. */
+  agentVersion: z.string().nullable(),
+  /** Turns that the agent had ended; 0 where it never gave its memory. */
+  turn: z.int().min(0),
+  /** Calls of the context that it had made by the end of that turn. */
+  calls: z.int().min(0),
+  /** The last event that the content knows, and that event's hash. */
+  eventLogPosition: z.int().min(1),
+  journalHash: z.string(),
+  /** SHA-256 of the whole content, however it is stored. */
+  contentHash: z.string(),
+  keptIn: KeptIn,
+  /** Stored whole; otherwise as what differs from `former`. */
+  full: z.boolean(),
+  /** Event of the checkpoint before it that holds a memory of the same attempt. */
+  former: z.int().min(1).nullable(),
+  /** Of the run's checkpoint before it: a seal vouches for all those before. */
+  previousSeal: z.string().nullable(),
+  seal: z.string(),
+});
+export type SealedCheckpoint = z.infer<typeof SealedCheckpoint>;
+
+/** What an agent has used so far, as it says. */
+export const AgentMetrics = z.strictObject({
+  tokensIn: z.int().min(0),
+  tokensOut: z.int().min(0),
+  toolCalls: z.int().min(0),
+  /** In whatever currency the agent counts. */
+  cost: z.number().min(0),
+});
+export type AgentMetrics = z.infer<typeof AgentMetrics>;
+
+export const noMetrics: AgentMetrics = { tokensIn: 0, tokensOut: 0, toolCalls: 0, cost: 0 };
+
+/** An effect that must not happen twice, and what became of it. */
+const Receipt = z.strictObject({
+  seq: z.int(),
+  stepId: z.string(),
+  attempt: z.int(),
+  name: z.string(),
+  key: z.string().nullable(),
+  status: z.string(),
+});
+
+const Artifact = z.strictObject({
+  seq: z.int(),
+  stepId: z.string(),
+  attempt: z.int(),
+  tree: z.string().nullable(),
+});
+
+/** What a run knows without anybody's memory: the journal tells it again at any time. */
+export const CheckpointFacts = z.strictObject({
+  /** The newest of them, and how many there are in all. */
+  receipts: z.array(Receipt),
+  receiptsInAll: z.int().min(0),
+  artifacts: z.array(Artifact),
+  artifactsInAll: z.int().min(0),
+  /** Business keys of effects that happened, or may have: the ledger lets none of them happen again. */
+  blockedEffectKeys: z.array(z.string()),
+  blockedEffectKeysInAll: z.int().min(0),
+  /** Notes written since the run began, and the digest of each. */
+  memoryDelta: z.record(z.string(), z.string()),
+});
+export type CheckpointFacts = z.infer<typeof CheckpointFacts>;
+
+/** A claim that waits for its judge, and the digest of what was claimed. */
+export const PendingProposal = z.strictObject({
+  stepId: z.string(),
+  candidate: z.int().optional(),
+  attempt: z.int(),
+  seq: z.int(),
+  digest: z.string(),
+});
+export type PendingProposal = z.infer<typeof PendingProposal>;
+
+const UnresolvedApproval = z.strictObject({
+  kind: z.enum(["approval", "policy", "promise", "effect"]),
+  stepId: z.string(),
+  attempt: z.int(),
+  position: z.int().nullable(),
+});
+export type UnresolvedApproval = z.infer<typeof UnresolvedApproval>;
+
+/** All that a run needs to go on from where it was (seeds 000 and 001). */
+export const CheckpointContent = z.strictObject({
+  version: z.literal(1),
+  runId: z.string(),
+  of: CheckpointOf.nullable(),
+  agentVersion: z.string().nullable(),
+  turn: z.int().min(0),
+  calls: z.int().min(0),
+  eventLogPosition: z.int().min(1),
+  /** What the agent gave at the end of its turn, as JSON. */
+  workingMemory: z.json(),
+  pendingProposals: z.array(PendingProposal),
+  ...CheckpointFacts.shape,
+  metrics: AgentMetrics,
+  unresolvedApprovals: z.array(UnresolvedApproval),
+  suggestedNextAction: z.string(),
+  createdAt: z.string(),
+});
+export type CheckpointContent = z.infer<typeof CheckpointContent>;
+
+/** The last one of a run: the next names its seal. */
+export type LastCheckpoint = Pick<SealedCheckpoint, "id" | "seal"> & { readonly seq: number };
+
+/** The last one that holds a memory of an attempt. */
+export type AttemptCheckpoint = Pick<SealedCheckpoint, "id" | "turn" | "calls" | "agentVersion"> & {
+  readonly seq: number;
+  /** So many in a row are stored as differences. */
+  readonly depth: number;
+};

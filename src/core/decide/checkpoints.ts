@@ -1,0 +1,84 @@
+import { LedgerError } from "../errors.js";
+import type { EventBody } from "../events.js";
+import { named, workedStep, workedSteps } from "../race.js";
+import type { Run } from "../run.js";
+import { requireAttempt } from "./effects.js";
+import {
+  alreadyDone,
+  type Decider,
+  type Rules,
+  requireLive,
+  requireRole,
+  requireSession,
+  requireState,
+  requireStep,
+} from "./guards.js";
+
+// What is appended says what was sealed. Whether the seal holds, only who has the key can tell: nobody here believes it.
+export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller }) => {
+  requireRole(caller, "seal a checkpoint", "engine", "orchestrator", "human");
+  requireSession(run, caller);
+  if (run.checkpoint?.id === checkpoint.id) return alreadyDone;
+  requireLive(run);
+  if (checkpoint.previousSeal !== (run.checkpoint?.seal ?? null)) throw overtaken(run);
+  if (checkpoint.eventLogPosition > run.seq)
+    throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
+  requireFormer(run, checkpoint, caller);
+  return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }];
+};
+
+const requireFormer = (
+  run: Run,
+  { of, former, turn }: Parameters<typeof sealCheckpoint>[0]["checkpoint"],
+  caller: Parameters<typeof requireStep>[1],
+): void => {
+  if (of === null) {
+    if (former === null && turn === 0) return;
+    throw new LedgerError("invalid_input", "A checkpoint of no attempt holds no memory.");
+  }
+  const step = workedStep(requireStep(run, caller, of.stepId), of.candidate);
+  requireState(step, "in_progress", "step_not_in_progress");
+  requireAttempt(step, of.attempt);
+  if (former !== (step.effects.checkpoint?.seq ?? null)) throw overtaken(run);
+};
+
+const overtaken = ({ runId }: Run): LedgerError =>
+  new LedgerError("checkpoint_overtaken", `Another checkpoint of run "${runId}" was sealed meanwhile.`, {
+    hint: "Take it again.",
+  });
+
+// A memory that cannot be trusted or read any more is given up; the attempt goes on from its first line, and what it did is
+// read back.
+export const discardCheckpoints: Decider<"discard_checkpoints"> = ({ reason }, run, { caller }) => {
+  requireRole(caller, "set a memory aside", "orchestrator", "human");
+  requireSession(run, caller);
+  requireLive(run);
+  return run.steps.flatMap(workedSteps).flatMap((step): readonly EventBody[] => {
+    if (step.effects.checkpoint === null || step.state.status !== "in_progress") return [];
+    const payload = { stepId: step.spec.id, ...named(step), reason };
+    return [{ type: "checkpoint_discarded", version: 1, attempt: step.attempt, payload }];
+  });
+};
+
+/** Nobody goes on with a memory that another version of its agent left behind, unless it can be brought over. */
+export const requireSameAgents = (run: Run, { takesMemoryOf }: Pick<Rules, "takesMemoryOf">): void => {
+  if (takesMemoryOf === undefined) return;
+  for (const { spec, attempt, effects, state } of run.steps.flatMap(workedSteps)) {
+    const { checkpoint } = effects;
+    if (state.status !== "in_progress" || checkpoint === null) continue;
+    if (takesMemoryOf(spec.ownerAgent, checkpoint.agentVersion ?? "")) continue;
+    throw new LedgerError(
+      "agent_changed",
+      `Agent "${spec.ownerAgent}" is not the one that left its memory at turn ${checkpoint.turn} of "${spec.id}".`,
+      {
+        hint: `Give the agent a migration from ${checkpoint.agentVersion}, or go on from the journal alone: runledger resume ${run.runId} --anew`,
+        details: {
+          stepId: spec.id,
+          attempt,
+          checkpoint: checkpoint.id,
+          agentVersion: checkpoint.agentVersion,
+        },
+      },
+    );
+  }
+};

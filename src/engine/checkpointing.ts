@@ -1,0 +1,88 @@
+import type { CheckpointReason } from "../core/checkpoints.js";
+import type { Caller } from "../core/commands.js";
+import type { EffectClass } from "../core/effects.js";
+import { isLedgerError } from "../core/errors.js";
+import { named, workedStep } from "../core/race.js";
+import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { AgentVersions } from "./agents/versions.js";
+import type { EffectsOptions } from "./effects/calls.js";
+
+/** When checkpoints are taken that nobody asks for. */
+export type CheckpointPolicy = {
+  /** So many events after the last one; null for never. */
+  readonly every: number | null;
+  /** Before an effect of one of these classes happens. */
+  readonly before: readonly EffectClass[];
+};
+
+/** What the executor and the agents' work need of checkpoints. */
+export interface Checkpointing {
+  /** Of one attempt, for its context. */
+  ofAttempt(runId: string, step: WorkedStep, epoch: number): Pick<EffectsOptions, "checkpoints" | "before">;
+  /** An agent stops before its attempt ends: what it remembered is sealed again, with what the run knows now. */
+  sealMemory(
+    runId: string,
+    step: WorkedStep,
+    reason: Extract<CheckpointReason, "wait" | "interruption">,
+    epoch: number,
+  ): Promise<void>;
+  sealIfDue(run: Run, epoch: number): Promise<void>;
+}
+
+export const createCheckpointing = (options: {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly manager: CheckpointManager;
+  readonly versions: AgentVersions;
+  readonly policy: CheckpointPolicy;
+}): Checkpointing => {
+  const { ledger, engine: caller, manager, versions, policy } = options;
+  return {
+    ofAttempt: (runId, step, epoch) => {
+      const of = ofStep(step);
+      return {
+        checkpoints: {
+          last: step.effects.checkpoint,
+          seal: async (told) =>
+            void (await manager.seal(runId, { reason: "turn", of, told }, { caller, epoch })),
+          restore: () => manager.restore(runId, step),
+          memoryFrom: (version) => versions.pathFrom(step.spec.ownerAgent, version ?? ""),
+          blockedKeys: async () => manager.blockedKeys(await ledger.load(runId)),
+        },
+        before: {
+          classes: policy.before,
+          seal: async () => void (await manager.seal(runId, { reason: "policy", of }, { caller, epoch })),
+        },
+      };
+    },
+    sealMemory: async (runId, step, reason, epoch) => {
+      // What no agent remembers, the journal tells as well.
+      if (!(await isRemembering(ledger, runId, step))) return;
+      await manager.seal(runId, { reason, of: ofStep(step) }, { caller, epoch }).catch(unlessOver);
+    },
+    sealIfDue: async (run, epoch) => {
+      const { every } = policy;
+      if (every === null || run.state.status !== "running") return;
+      if (run.seq - (run.checkpoint?.seq ?? 0) < every) return;
+      await manager.sealRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
+    },
+  };
+};
+
+const ofStep = (step: WorkedStep) => ({
+  stepId: step.spec.id,
+  ...named(step),
+  attempt: step.attempt,
+});
+
+const isRemembering = async (ledger: Ledger, runId: string, step: WorkedStep): Promise<boolean> => {
+  const found = findStep(await ledger.load(runId), step.spec.id);
+  return found !== undefined && workedStep(found, step.candidate).effects.checkpoint !== null;
+};
+
+/** Somebody ended the attempt or took the run over at this moment: nothing is lost that one needs. */
+const unlessOver = (error: unknown): void => {
+  if (!isLedgerError(error) || (error.kind !== "refused" && error.kind !== "conflict")) throw error;
+};

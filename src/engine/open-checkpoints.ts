@@ -1,0 +1,100 @@
+import type { KeptIn, SealedCheckpoint } from "../core/checkpoints.js";
+import type { Caller } from "../core/commands.js";
+import { workedSteps } from "../core/race.js";
+import type { WorkedStep } from "../core/run.js";
+import {
+  type BrokenCheckpoint,
+  type CheckpointManager,
+  createCheckpoints,
+  type ListedCheckpoint,
+} from "../ledger/checkpoints/checkpoints.js";
+import type { CheckpointStores } from "../ledger/checkpoints/read.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { AgentVersions } from "./agents/versions.js";
+import { type Checkpointing, type CheckpointPolicy, createCheckpointing } from "./checkpointing.js";
+
+/** What an attempt that was cut off goes on from. */
+export type ResumePoint = {
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly candidate: number | null;
+  readonly agent: string;
+  /** Null: from its first line, and what was recorded is read back. */
+  readonly from: {
+    readonly checkpoint: string;
+    readonly turn: number;
+    readonly eventLogPosition: number;
+    readonly blockedEffectKeys: number;
+    readonly suggestedNextAction: string;
+  } | null;
+  /** Newer ones that cannot be used. */
+  readonly broken: readonly BrokenCheckpoint[];
+};
+
+/** What people and hosts do with checkpoints. */
+export interface CheckpointFaces {
+  /** Those of a run, oldest first, and whether each holds. */
+  checkpoints(runId: string): Promise<readonly ListedCheckpoint[]>;
+  /** Takes one now: of every attempt under way that has a memory, or of the run itself. */
+  checkpoint(caller: Caller, runId: string): Promise<readonly SealedCheckpoint[]>;
+  /** Of every attempt under way that left a memory. */
+  resumePoints(runId: string): Promise<readonly ResumePoint[]>;
+}
+
+export type OpenedCheckpoints = {
+  readonly checkpointing: Checkpointing;
+  readonly faces: CheckpointFaces;
+  readonly forget: CheckpointManager["forget"];
+};
+
+export const openCheckpoints = (options: {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly stores: CheckpointStores;
+  readonly key: () => Promise<Uint8Array>;
+  readonly versions: AgentVersions;
+  readonly durable: {
+    readonly checkpoints: KeptIn;
+    readonly checkpointEvery: number;
+    readonly checkpointBefore: CheckpointPolicy["before"];
+  };
+}): OpenedCheckpoints => {
+  const { ledger, engine, stores, key, versions, durable } = options;
+  const { versionOf } = versions;
+  const manager = createCheckpoints({ ledger, stores, keepIn: durable.checkpoints, key, versionOf });
+  const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
+  return {
+    checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
+    forget: manager.forget,
+    faces: {
+      checkpoints: (runId) => manager.list(runId),
+      checkpoint: (caller, runId) => manager.sealRun(runId, "demand", { caller: ledger.check(caller) }),
+      resumePoints: async (runId) => {
+        const points: ResumePoint[] = [];
+        for (const step of (await ledger.load(runId)).steps.flatMap(workedSteps))
+          if (step.state.status === "in_progress" && step.effects.checkpoint !== null)
+            points.push(await resumePoint(manager, runId, step));
+        return points;
+      },
+    },
+  };
+};
+
+const resumePoint = async (
+  manager: CheckpointManager,
+  runId: string,
+  step: WorkedStep,
+): Promise<ResumePoint> => {
+  const { found, broken } = await manager.restore(runId, step);
+  const { spec, attempt, candidate = null } = step;
+  const of = { stepId: spec.id, attempt, candidate, agent: spec.ownerAgent, broken };
+  if (found === null) return { ...of, from: null };
+  const { turn, eventLogPosition, blockedEffectKeysInAll, suggestedNextAction } = found.content;
+  return {
+    ...of,
+    from: {
+      ...{ checkpoint: found.id, turn, eventLogPosition, suggestedNextAction },
+      blockedEffectKeys: blockedEffectKeysInAll,
+    },
+  };
+};

@@ -1,0 +1,316 @@
+import { randomBytes } from "node:crypto";
+import { digestOf } from "../../core/canonical.js";
+import {
+  followFacts,
+  pendingProposals,
+  suggestedAction,
+  unresolvedApprovals,
+} from "../../core/checkpoint-facts.js";
+import {
+  type AgentMetrics,
+  type CheckpointContent,
+  type CheckpointFacts,
+  type CheckpointOf,
+  type CheckpointReason,
+  type KeptIn,
+  noMetrics,
+  type SealedCheckpoint,
+} from "../../core/checkpoints.js";
+import type { Caller } from "../../core/commands.js";
+import { isLedgerError, LedgerError } from "../../core/errors.js";
+import type { StoredEvent } from "../../core/events.js";
+import { deltaOf } from "../../core/json-delta.js";
+import * as limit from "../../core/limits.js";
+import { named, workedStep, workedSteps } from "../../core/race.js";
+import { findStep, type Run, type WorkedStep } from "../../core/run.js";
+import { READ_BATCH } from "../known.js";
+import type { Ledger } from "../ledger.js";
+import { writeBytes } from "./bytes.js";
+import {
+  type CheckpointParts,
+  type CheckpointStores,
+  checkCheckpoint,
+  isSealed,
+  type SealedEvent,
+} from "./read.js";
+import { sealOf } from "./seal.js";
+
+/** What an agent says at the end of a turn. */
+export type TurnTold = {
+  readonly turn: number;
+  readonly calls: number;
+  /** As JSON tells it. */
+  readonly workingMemory: CheckpointContent["workingMemory"];
+  readonly metrics?: Partial<AgentMetrics>;
+  readonly suggestedNextAction?: string;
+};
+
+export type SealRequest = {
+  readonly reason: CheckpointReason;
+  readonly of: CheckpointOf | null;
+  /** Without it, what its last checkpoint remembers. */
+  readonly told?: TurnTold;
+};
+
+type SubmitAs = { readonly caller: Caller; readonly epoch?: number };
+
+/** One that cannot be used, and why, in words that follow its id. */
+export type BrokenCheckpoint = { readonly id: string; readonly why: string };
+
+export type ListedCheckpoint = Omit<SealedCheckpoint, "previousSeal" | "journalHash"> & {
+  /** The event that says it was sealed. */
+  readonly seq: number;
+  readonly at: string;
+  readonly holds: boolean;
+  /** Why it does not, in words that follow its id. */
+  readonly why: string | null;
+};
+
+/** The newest one that holds, and those that were tried before it. */
+export type Restored = {
+  readonly found: { readonly id: string; readonly content: CheckpointContent } | null;
+  readonly broken: readonly BrokenCheckpoint[];
+};
+
+/** Takes, keeps and checks the checkpoints of runs (seed 001). */
+export interface CheckpointManager {
+  seal(runId: string, request: SealRequest, as: SubmitAs): Promise<SealedCheckpoint>;
+  /** Of every attempt under way that has a memory; without any, of the run itself. */
+  sealRun(runId: string, reason: CheckpointReason, as: SubmitAs): Promise<readonly SealedCheckpoint[]>;
+  /** In the order of the journal. */
+  list(runId: string): Promise<readonly ListedCheckpoint[]>;
+  restore(runId: string, step: WorkedStep): Promise<Restored>;
+  /** Of a run that goes for good, or into its archive. */
+  forget(runId: string): Promise<void>;
+  /** Business keys of effects that happened, or may have, as of now: all of them. */
+  blockedKeys(run: Run): Promise<ReadonlySet<string>>;
+}
+
+export type CheckpointManagerOptions = {
+  readonly ledger: Ledger;
+  readonly stores: CheckpointStores;
+  readonly keepIn: KeptIn;
+  readonly key: () => Promise<Uint8Array>;
+  readonly versionOf: (agent: string) => string | null;
+};
+
+/** Of so many runs it is remembered what their journal told; others are read again. */
+const FOLLOWED_RUNS = 64;
+
+type Followed = { readonly facts: ReturnType<typeof followFacts>; seq: number; hash: string };
+
+export const createCheckpoints = (options: CheckpointManagerOptions): CheckpointManager => {
+  const { ledger, stores, key } = options;
+  const eventAt = async (runId: string, seq: number): Promise<StoredEvent | undefined> =>
+    (await ledger.events(runId, seq - 1, 1))[0];
+  const parts: CheckpointParts = { stores, key, eventAt };
+  const follow = follower(ledger);
+  const inTurn = oneAtATime();
+  const seal: CheckpointManager["seal"] = (runId, request, as) =>
+    inTurn(runId, () => untilNotOvertaken(() => sealNow({ options, parts, follow }, runId, request, as)));
+  const sealedOnes = async function* (runId: string): AsyncGenerator<SealedEvent> {
+    for (let after = 0; ; ) {
+      const events = await ledger.events(runId, after, READ_BATCH);
+      for (const event of events) if (isSealed(event)) yield event;
+      if (events.length === 0) return;
+      after += events.length;
+    }
+  };
+  return {
+    seal,
+    sealRun: async (runId, reason, as) => {
+      const remembering = rememberedAttempts(await ledger.load(runId));
+      const of = remembering.length === 0 ? [null] : remembering;
+      const sealed: SealedCheckpoint[] = [];
+      for (const one of of) sealed.push(await seal(runId, { reason, of: one }, as));
+      return sealed;
+    },
+    list: async (runId) => {
+      const { forkedFrom } = await ledger.load(runId);
+      const listed: ListedCheckpoint[] = [];
+      for await (const event of sealedOnes(runId)) {
+        if (event.seq <= (forkedFrom?.seq ?? 0)) continue;
+        const checked = await checkCheckpoint(parts, event);
+        const { previousSeal: _previous, journalHash: _hash, ...told } = event.payload;
+        const why = "why" in checked ? checked.why : null;
+        listed.push({ ...told, seq: event.seq, at: event.at, holds: why === null, why });
+      }
+      return listed;
+    },
+    restore: (runId, step) => restore(parts, runId, step),
+    forget: async (runId) => {
+      for (const store of Object.values(stores)) await store.removeRun(runId);
+    },
+    blockedKeys: async (run) => (await follow(run)).facts.blockedKeys(),
+  };
+};
+
+const rememberedAttempts = (run: Run): readonly CheckpointOf[] =>
+  run.steps
+    .flatMap(workedSteps)
+    .filter(({ state, effects }) => state.status === "in_progress" && effects.checkpoint !== null)
+    .map((step) => ({ stepId: step.spec.id, ...named(step), attempt: step.attempt }));
+
+/** Reads on from where it stopped; the facts are of exactly the events that the run was folded from. */
+const follower = (ledger: Ledger) => {
+  const runs = new Map<string, Followed>();
+  return async (run: Run): Promise<Followed> => {
+    const { runId } = run;
+    const known = runs.get(runId);
+    const followed =
+      known !== undefined && known.seq <= run.seq ? known : { facts: followFacts(run), seq: 0, hash: "" };
+    while (followed.seq < run.seq) {
+      const count = Math.min(READ_BATCH, run.seq - followed.seq);
+      for (const event of await ledger.events(runId, followed.seq, count)) {
+        followed.facts.take(event);
+        followed.seq = event.seq;
+        followed.hash = event.hash;
+      }
+    }
+    runs.delete(runId);
+    runs.set(runId, followed);
+    const [oldest] = runs.keys();
+    if (runs.size > FOLLOWED_RUNS && oldest !== undefined) runs.delete(oldest);
+    return followed;
+  };
+};
+
+const oneAtATime = () => {
+  const last = new Map<string, Promise<unknown>>();
+  return async <T>(runId: string, work: () => Promise<T>): Promise<T> => {
+    const turn = (last.get(runId) ?? Promise.resolve()).then(work, work);
+    last.set(runId, turn);
+    try {
+      return await turn;
+    } finally {
+      if (last.get(runId) === turn) last.delete(runId);
+    }
+  };
+};
+
+/** Another process that takes checkpoints of the same run is one person at a terminal: a few tries are enough. */
+const OVERTAKEN_MAX = 10;
+
+const untilNotOvertaken = async <T>(work: () => Promise<T>): Promise<T> => {
+  for (let tried = 1; ; tried += 1)
+    try {
+      return await work();
+    } catch (error) {
+      if (!isLedgerError(error, "checkpoint_overtaken") || tried >= OVERTAKEN_MAX) throw error;
+    }
+};
+
+type Sealing = {
+  readonly options: CheckpointManagerOptions;
+  readonly parts: CheckpointParts;
+  readonly follow: (run: Run) => Promise<Followed>;
+};
+
+/** The bytes come first: what the journal names is there, and what it does not name is nothing. */
+const sealNow = async (
+  sealing: Sealing,
+  runId: string,
+  request: SealRequest,
+  { caller, epoch }: SubmitAs,
+): Promise<SealedCheckpoint> => {
+  const { ledger, stores, keepIn, key } = sealing.options;
+  const run = await ledger.load(runId);
+  const { reason, of } = request;
+  const step = of === null ? null : stepOf(run, of);
+  const last = step?.effects.checkpoint ?? null;
+  const before = last === null ? null : await contentAt(sealing.parts, runId, last.seq);
+  const { facts, hash } = await sealing.follow(run);
+  const content = contentOf(sealing.options, { run, step, before, facts: facts.told() }, request);
+  const full = before === null || last === null || last.depth + 1 >= limit.CHECKPOINT_FULL_EVERY;
+  const id = `ckpt_${randomBytes(8).toString("hex")}`;
+  const unsealed = {
+    ...{ id, reason, of, agentVersion: content.agentVersion, turn: content.turn, calls: content.calls },
+    ...{ eventLogPosition: run.seq, journalHash: hash, contentHash: digestOf(content), keptIn: keepIn, full },
+    ...{ former: last?.seq ?? null, previousSeal: run.checkpoint?.seal ?? null },
+  };
+  const checkpoint = { ...unsealed, seal: sealOf(await key(), runId, unsealed) };
+  const packed = full
+    ? ({ kind: "full", content } as const)
+    : ({ kind: "delta", delta: deltaOf(before, content) } as const);
+  await writeBytes(stores[keepIn], { runId, id }, packed);
+  try {
+    const options = epoch === undefined ? {} : { epoch };
+    await ledger.submit(runId, { type: "seal_checkpoint", checkpoint }, caller, options);
+  } catch (error) {
+    await stores[keepIn].remove({ runId, id });
+    throw error;
+  }
+  return checkpoint;
+};
+
+const contentAt = async (
+  parts: CheckpointParts,
+  runId: string,
+  seq: number,
+): Promise<CheckpointContent | null> => {
+  const event = await parts.eventAt(runId, seq);
+  const checked = isSealed(event) ? await checkCheckpoint(parts, event) : undefined;
+  return checked !== undefined && "content" in checked ? checked.content : null;
+};
+
+type Known = {
+  readonly run: Run;
+  readonly step: WorkedStep | null;
+  /** What the attempt's last checkpoint holds; null when it does not hold, or there is none. */
+  readonly before: CheckpointContent | null;
+  readonly facts: CheckpointFacts;
+};
+
+const contentOf = (
+  { ledger, versionOf }: CheckpointManagerOptions,
+  { run, step, before, facts }: Known,
+  { of, told }: SealRequest,
+): CheckpointContent => {
+  const memory = told ?? before ?? { turn: 0, calls: 0, workingMemory: null };
+  const version = (): string | null => (step === null ? null : versionOf(step.spec.ownerAgent));
+  return {
+    ...{ version: 1, runId: run.runId, of, turn: memory.turn, calls: memory.calls },
+    // A memory that is only taken over is still that of whoever left it.
+    agentVersion: told === undefined && before !== null ? before.agentVersion : version(),
+    eventLogPosition: run.seq,
+    workingMemory: memory.workingMemory,
+    pendingProposals: pendingProposals(run),
+    ...facts,
+    metrics: { ...(before?.metrics ?? noMetrics), ...told?.metrics },
+    unresolvedApprovals: unresolvedApprovals(run),
+    suggestedNextAction: (told?.suggestedNextAction ?? suggestedAction(run)).slice(
+      0,
+      limit.NEXT_ACTION_CHARS,
+    ),
+    createdAt: ledger.now(),
+  };
+};
+
+const stepOf = (run: Run, { stepId, candidate, attempt }: CheckpointOf): WorkedStep => {
+  const step = findStep(run, stepId);
+  const worked = step === undefined ? undefined : workedStep(step, candidate);
+  if (worked?.attempt === attempt) return worked;
+  throw new LedgerError("step_not_in_progress", `Attempt ${attempt} of "${stepId}" is not under way.`);
+};
+
+/** The newest that holds; before all of them is the journal, which needs none. */
+const restore = async (
+  parts: CheckpointParts,
+  runId: string,
+  { effects, attempt, spec, candidate }: WorkedStep,
+): Promise<Restored> => {
+  const broken: BrokenCheckpoint[] = [];
+  let seq = effects.checkpoint?.seq ?? null;
+  while (seq !== null && broken.length < limit.CHECKPOINTS_TRIED) {
+    const event = await parts.eventAt(runId, seq);
+    if (!isSealed(event)) break;
+    const { id, of, turn, former } = event.payload;
+    const isOurs = of?.stepId === spec.id && of.attempt === attempt && of.candidate === candidate;
+    const checked = await checkCheckpoint(parts, event);
+    if ("content" in checked && isOurs && turn > 0)
+      return { found: { id, content: checked.content }, broken };
+    broken.push({ id, why: "why" in checked ? checked.why : "belongs to another attempt" });
+    seq = former;
+  }
+  return { found: null, broken };
+};

@@ -1,0 +1,102 @@
+import { digestOf } from "../../core/canonical.js";
+import { proposalDigest } from "../../core/checkpoint-facts.js";
+import { CheckpointContent, type KeptIn, type SealedCheckpoint } from "../../core/checkpoints.js";
+import type { StoredEvent } from "../../core/events.js";
+import { applyDelta } from "../../core/json-delta.js";
+import * as limit from "../../core/limits.js";
+import type { CheckpointStore } from "../../stores/store.js";
+import { type Packed, readBytes } from "./bytes.js";
+import { sealHolds } from "./seal.js";
+
+export type CheckpointStores = Readonly<Record<KeptIn, CheckpointStore>>;
+
+/** What checking a checkpoint needs. */
+export type CheckpointParts = {
+  readonly stores: CheckpointStores;
+  /** Null where the ledger has none: then no seal can be told to hold. */
+  readonly key: () => Promise<Uint8Array | null>;
+  readonly eventAt: (runId: string, seq: number) => Promise<StoredEvent | undefined>;
+};
+
+/** Its content when all holds, or why it cannot be used, in words that follow "it". */
+export type Checked =
+  | { readonly content: CheckpointContent }
+  | { readonly why: string; readonly isGone: boolean };
+
+export type SealedEvent = Extract<StoredEvent, { type: "checkpoint_sealed" }>;
+
+export const isSealed = (event: StoredEvent | undefined): event is SealedEvent =>
+  event?.type === "checkpoint_sealed";
+
+/** The seal, what it was sealed on, the bytes, and what they come to. */
+export const checkCheckpoint = async (
+  parts: CheckpointParts,
+  { runId, payload }: SealedEvent,
+  depth = 0,
+): Promise<Checked> => {
+  const key = await parts.key();
+  if (key === null) return broken("cannot be checked: the ledger's key is not there");
+  if (!sealHolds(key, runId, payload)) return broken("does not hold under its seal");
+  const sealedOn = await parts.eventAt(runId, payload.eventLogPosition);
+  if (sealedOn?.hash !== payload.journalHash) return broken("was sealed on another journal");
+  const packed = await readBytes(parts.stores[payload.keptIn], { runId, id: payload.id });
+  if (packed === undefined) return { why: "is gone", isGone: true };
+  if (packed === "unreadable") return broken("is not as it was written");
+  const checked = await unpacked(parts, runId, payload, packed, depth);
+  if ("why" in checked) return checked;
+  for (const pending of checked.content.pendingProposals)
+    if (!isProposed(await parts.eventAt(runId, pending.seq), pending.digest))
+      return broken("holds another proposal than was made");
+  return checked;
+};
+
+/** Whatever was approved since was approved of the proposal in the journal: a checkpoint that holds another one is no use. */
+const isProposed = (event: StoredEvent | undefined, digest: string): boolean =>
+  event?.type === "step_result_proposed" &&
+  proposalDigest({ ...event.payload, seq: event.seq, at: event.at }) === digest;
+
+const unpacked = async (
+  parts: CheckpointParts,
+  runId: string,
+  payload: SealedCheckpoint,
+  packed: Packed,
+  depth: number,
+): Promise<Checked> => {
+  if (packed.kind === "full") return asSealed(packed.content, payload);
+  const former = await formerOf(parts, runId, payload, depth);
+  if ("why" in former) return former;
+  try {
+    return asSealed(applyDelta(former.content, packed.delta), payload);
+  } catch {
+    return broken("is not as it was written");
+  }
+};
+
+const asSealed = (value: unknown, { contentHash }: SealedCheckpoint): Checked => {
+  if (value === null || typeof value !== "object" || digestOf(value) !== contentHash)
+    return broken("is not as it was sealed");
+  const content = CheckpointContent.safeParse(value);
+  if (!content.success) return broken("is none that this version can read");
+  // The limit holds for what is read too: who wrote it may have known another one.
+  const bytes = Buffer.byteLength(JSON.stringify(content.data.workingMemory));
+  return bytes <= limit.CHECKPOINT_MEMORY_BYTES
+    ? { content: content.data }
+    : broken(`holds a memory of ${bytes} bytes; ${limit.CHECKPOINT_MEMORY_BYTES} are the most`);
+};
+
+const formerOf = async (
+  parts: CheckpointParts,
+  runId: string,
+  { former }: SealedCheckpoint,
+  depth: number,
+): Promise<Checked> => {
+  const event = former === null ? undefined : await parts.eventAt(runId, former);
+  if (!isSealed(event) || depth >= limit.CHECKPOINT_FULL_EVERY)
+    return broken("builds on one that there is not");
+  const checked = await checkCheckpoint(parts, event, depth + 1);
+  if ("content" in checked) return checked;
+  const { id } = event.payload;
+  return { ...checked, why: `builds on ${id}, which ${checked.why.replace(/^builds on \S+, which /, "")}` };
+};
+
+const broken = (why: string): Checked => ({ why, isGone: false });

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { LedgerError } from "../core/errors.js";
+import type { CheckpointName, CheckpointStore, Seals } from "./store.js";
+
+/** In the ledger's folder. */
+export const CHECKPOINTS_FOLDER = "checkpoints";
+
+/** Gone with the process: for tests, and for runs that nobody would go on with. */
+export const memoryCheckpoints = (): CheckpointStore => {
+  const runs = new Map<string, Map<string, Uint8Array>>();
+  return {
+    put: async ({ runId, id }, bytes) => {
+      const kept = runs.get(runId) ?? new Map<string, Uint8Array>();
+      if (kept.has(id)) throw new LedgerError("invalid_input", "There is such a checkpoint already.");
+      runs.set(runId, kept.set(id, Uint8Array.from(bytes)));
+    },
+    get: async ({ runId, id }) => runs.get(runId)?.get(id),
+    remove: async ({ runId, id }) => void runs.get(runId)?.delete(id),
+    removeRun: async (runId) => void runs.delete(runId),
+  };
+};
+
+/** Those of an encrypted run are bytes that only its key opens, and gone with that. */
+export const encryptedCheckpoints = (inner: CheckpointStore, seals: Seals): CheckpointStore => ({
+  ...inner,
+  put: async (name, bytes) => {
+    const cipher = seals.of(name.runId);
+    return inner.put(name, cipher === null ? bytes : cipher.sealBytes(bytes, placeOf(name)));
+  },
+  get: async (name) => {
+    const cipher = seals.of(name.runId);
+    const kept = await inner.get(name);
+    // Bytes that do not open have another hash than their event says.
+    return cipher === null || kept === undefined ? kept : (cipher.openBytes(kept, placeOf(name)) ?? kept);
+  },
+});
+
+const placeOf = ({ id }: CheckpointName): string => `checkpoint ${id}`;
+
+/** A folder for each run, a file for each checkpoint, readable by their owner alone. */
+export const fileCheckpoints = (folder: string): CheckpointStore => ({
+  put: (name, bytes) => inOurWords(() => write(fileOf(folder, name), bytes)),
+  get: (name) =>
+    inOurWords(() =>
+      readFile(fileOf(folder, name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      }),
+    ),
+  remove: (name) => inOurWords(() => rm(fileOf(folder, name), { force: true })),
+  removeRun: (runId) => inOurWords(() => rm(folderOf(folder, { runId }), { recursive: true, force: true })),
+});
+
+const folderOf = (folder: string, { runId }: Pick<CheckpointName, "runId">): string =>
+  join(folder, requireName(runId));
+
+const fileOf = (folder: string, name: CheckpointName): string =>
+  join(folderOf(folder, name), requireName(name.id));
+
+/** Runs may be called by their hosts; what names a file is checked where it does. */
+const requireName = (name: string): string => {
+  if (/^[A-Za-z0-9][\w-]*$/.test(name)) return name;
+  throw new LedgerError("invalid_input", `"${name}" cannot name a file.`);
+};
+
+/** Under another name until its bytes are on the disk, so that a crash leaves none half there. */
+const write = async (file: string, bytes: Uint8Array): Promise<void> => {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(8).toString("hex")}`;
+  try {
+    const handle = await open(draft, "wx", 0o600);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    // Unlike renaming, it refuses to take the place of another one.
+    await link(draft, file);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof LedgerError || code === undefined) throw error;
+    if (code === "EEXIST") throw new LedgerError("invalid_input", "There is such a checkpoint already.");
+    throw new LedgerError("store_unavailable", `A checkpoint cannot be read or written (${code}).`, {
+      hint: "Check the disk and the owner of the ledger's folder.",
+      cause: error,
+    });
+  }
+};

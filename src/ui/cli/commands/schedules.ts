@@ -1,0 +1,31 @@
+import type { ListedSchedule, RunLedger } from "../../../index.js";
+import { agoOf, statusCell, timeOf } from "../describe.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, printJson } from "../output.js";
+import { printTable } from "../table.js";
+
+export const listSchedules = async (app: RunLedger, output: Output): Promise<number> => {
+  const schedules = await app.schedules();
+  if (output.json) printJson(output, { schedules });
+  else
+    await printTable(output, {
+      head: ["SCHEDULE", "WHEN", "ZONE", "NEXT", "LAST RUN", "STATUS", "PLAN"],
+      rows: schedules.map((one) => [
+        one.name,
+        one.cron,
+        one.timeZone,
+        { text: one.nextAt === null ? "–" : timeOf(one.nextAt) },
+        one.lastRun === null ? "–" : `${one.lastRun.runId.slice(-6)}, ${agoOf(one.lastRun.createdAt)}`,
+        one.lastRun === null ? "–" : statusCell(one.lastRun.status),
+        planWords(one),
+      ]),
+      empty: "Nothing begins by the clock here; schedules in runledger.yaml would.",
+      wrap: true,
+    });
+  return EXIT.done;
+};
+
+const planWords = ({ plan, problem, enabled }: ListedSchedule): string => {
+  if (!enabled) return `${plan} (not enabled)`;
+  return problem === null ? plan : `${plan}: ${problem}`;
+};

@@ -1,0 +1,4 @@
+import { gaming } from "./families/gaming.js";
+import { holdAgainst } from "./hold.js";
+
+holdAgainst(gaming, 3);

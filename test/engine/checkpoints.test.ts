@@ -1,0 +1,262 @@
+import { describe, expect, it } from "vitest";
+import { type Resumed, verifyAt } from "../../src/index.js";
+import { refusalOf } from "../helpers/bench.js";
+import { eventsOf, pause, resume, say } from "../helpers/driving.js";
+import type { Sample } from "../helpers/project.js";
+import { checkpointsIn, flipped, inLedger, type Life, lifeOf, shopOf, spoil } from "../helpers/turns.js";
+
+type Memory = { readonly done: readonly string[] };
+
+/** Three turns of one effect each; cut off behind the effect of the third. */
+const threeTurns =
+  (done: string[], upTo = 3): Life =>
+  async (effects) => {
+    const said: string[] = [];
+    for (const name of ["one", "two", "three"].slice(0, upTo)) {
+      await effects.effect(name, { class: "guarded", key: `key-${name}`, onAmbiguous: "fail" }, () => {
+        done.push(name);
+        return name;
+      });
+      said.push(name);
+      if (name !== "three")
+        await effects.checkpoint({ workingMemory: { done: said }, metrics: { toolCalls: said.length } });
+    }
+    return undefined;
+  };
+
+/** Goes on from wherever it was; the effects of turns that are behind it are not even asked for. */
+const goOn =
+  (done: string[], seen: (Resumed<Memory> | null)[]): Life =>
+  async (effects) => {
+    const from = await effects.resumed<Memory>();
+    seen.push(from);
+    const said = [...(from?.workingMemory.done ?? [])];
+    for (const name of ["one", "two", "three"].filter((one) => !said.includes(one))) {
+      await effects.effect(name, { class: "guarded", key: `key-${name}`, onAmbiguous: "fail" }, () => {
+        done.push(name);
+        return name;
+      });
+      said.push(name);
+      await effects.checkpoint({ workingMemory: { done: said } });
+    }
+    return said.join(" ");
+  };
+
+const found = (shop: Sample) => verifyAt({ projectDir: shop.repo, env: shop.env });
+
+describe("an agent that ends turns", () => {
+  it("goes on behind the last one, with its memory, and nothing happens twice", async () => {
+    const shop = await shopOf();
+    const done: string[] = [];
+    const seen: (Resumed<Memory> | null)[] = [];
+    await lifeOf(shop, threeTurns(done));
+    const { run } = await lifeOf(shop, goOn(done, seen));
+    expect(run.state.status).toBe("completed");
+    expect(done).toEqual(["one", "two", "three"]);
+    expect(seen).toMatchObject([{ turn: 2, workingMemory: { done: ["one", "two"] }, broken: [] }]);
+    expect(seen[0]?.metrics).toEqual({ tokensIn: 0, tokensOut: 0, toolCalls: 2, cost: 0 });
+    // Also the one that came after the checkpoint was taken.
+    expect([...(seen[0]?.blockedEffectKeys ?? [])]).toEqual(["key-one", "key-two", "key-three"]);
+    expect(seen[0]?.blockedEffectKeys.has("key-three")).toBe(true);
+    const kinds = (await checkpointsIn(shop)).map(({ reason, turn, holds }) => [reason, turn, holds]);
+    expect(kinds).toEqual([
+      ["turn", 1, true],
+      ["turn", 2, true],
+      ["interruption", 2, true],
+      ["turn", 3, true],
+    ]);
+    expect(await found(shop)).toMatchObject({ flaws: [], checkpoints: 4 });
+  });
+
+  it("may as well begin at its first line: what it did is read back, and no turn is sealed again", async () => {
+    const shop = await shopOf();
+    const done: string[] = [];
+    await lifeOf(shop, threeTurns(done));
+    const { run } = await lifeOf(shop, async (effects) => {
+      await threeTurns(done)(effects);
+      return "all three";
+    });
+    expect(run.state.status).toBe("completed");
+    expect(done).toEqual(["one", "two", "three"]);
+    expect((await checkpointsIn(shop)).map(({ reason }) => reason)).toEqual(["turn", "turn", "interruption"]);
+  });
+
+  it("ends a turn at the same call in each life", async () => {
+    const shop = await shopOf();
+    await lifeOf(shop, threeTurns([], 1));
+    const { run } = await lifeOf(shop, async (effects) => {
+      await effects.checkpoint({ workingMemory: {} });
+      return "too early";
+    });
+    expect(run.steps[0]?.feedback).toMatchObject({
+      reason: expect.stringContaining("Turn 1 ended after 1 calls in an earlier life, and after 0"),
+    });
+  });
+
+  it("ends a turn only when nothing is under way, and asks for its memory before anything else", async () => {
+    const shop = await shopOf();
+    const refusals: string[] = [];
+    const { run } = await lifeOf(shop, async (effects) => {
+      const slow = effects.effect("slow", { class: "pure" }, () => 1);
+      await effects.checkpoint({ workingMemory: {} }).catch((error: Error) => refusals.push(error.message));
+      await slow;
+      await effects.resumed().catch((error: Error) => refusals.push(error.message));
+      const large = { text: "x".repeat(1_048_576) };
+      await effects
+        .checkpoint({ workingMemory: large })
+        .catch((error: Error) => refusals.push(error.message));
+      await effects
+        .checkpoint({ workingMemory: {}, metrics: { cost: -1 } })
+        .catch((error: Error) => refusals.push(error.message));
+      return "done";
+    });
+    expect(run.state.status).toBe("completed");
+    expect(refusals).toEqual([
+      "A turn ends when nothing of it is under way.",
+      "What an earlier life remembered is asked for before anything else.",
+      "The working memory has 1048587 bytes; 1048576 are the most.",
+      expect.stringContaining("metrics"),
+    ]);
+    expect(await checkpointsIn(shop)).toEqual([]);
+  });
+
+  it("is stored as what differs, and now and then whole", async () => {
+    const shop = await shopOf();
+    const log: string[] = [];
+    await lifeOf(shop, async (effects) => {
+      for (let turn = 1; turn <= 13; turn += 1) {
+        log.push(`what was said in turn ${turn}`);
+        await effects.checkpoint({ workingMemory: { log, turn, __proto__: null } });
+      }
+      return undefined;
+    });
+    const whole = (await checkpointsIn(shop)).map(({ full }) => full);
+    expect(whole.flatMap((full, index) => (full ? [index] : []))).toEqual([0, 10]);
+    let memory: unknown;
+    await lifeOf(shop, async (effects) => {
+      memory = (await effects.resumed())?.workingMemory;
+      return "done";
+    });
+    expect(memory).toEqual({ log, turn: 13 });
+  });
+});
+
+describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it was sealed", (store) => {
+  const settings = `durable: { checkpoints: ${store} }\n`;
+
+  it("is passed over and named, and the one before counts", async () => {
+    const shop = await shopOf(settings);
+    const done: string[] = [];
+    const seen: (Resumed<Memory> | null)[] = [];
+    await lifeOf(shop, threeTurns(done));
+    const [, second, last] = await checkpointsIn(shop);
+    if (second === undefined || last === undefined) throw new Error("there are three");
+    expect(last.keptIn).toBe(store);
+    await spoil(shop, last, flipped);
+    await spoil(shop, second, flipped);
+    expect((await found(shop)).flaws.map(({ kind, message }) => [kind, message])).toEqual([
+      ["checkpoint", expect.stringMatching(`^${second.id} is not as it was (written|sealed)\\.$`)],
+      ["checkpoint", expect.stringMatching(`^${last.id} `)],
+    ]);
+    const { run } = await lifeOf(shop, goOn(done, seen));
+    expect(run.state.status).toBe("completed");
+    expect(done).toEqual(["one", "two", "three"]);
+    expect(seen[0]).toMatchObject({ turn: 1, workingMemory: { done: ["one"] } });
+    expect(seen[0]?.broken.map(({ id }) => id)).toEqual([last.id, second.id]);
+  });
+
+  it("may be gone altogether: the journal alone is enough, and they are sealed again on the way", async () => {
+    const shop = await shopOf(settings);
+    const done: string[] = [];
+    const seen: (Resumed<Memory> | null)[] = [];
+    await lifeOf(shop, threeTurns(done));
+    for (const one of await checkpointsIn(shop)) await spoil(shop, one, null);
+    const points = await inLedger(shop, {}, (app, runId) => app.resumePoints(runId));
+    expect(points).toMatchObject([{ stepId: "a", from: null }]);
+    expect(points[0]?.broken).toHaveLength(3);
+    const { run } = await lifeOf(shop, goOn(done, seen));
+    expect(run.state.status).toBe("completed");
+    expect(done).toEqual(["one", "two", "three"]);
+    expect(seen).toEqual([null]);
+    const after = await checkpointsIn(shop);
+    expect(after.map(({ turn, holds }) => [turn, holds])).toEqual([
+      [1, false],
+      [2, false],
+      [2, false],
+      [1, true],
+      [2, true],
+      [3, true],
+    ]);
+  });
+
+  it("cannot be one that somebody packed himself", async () => {
+    const shop = await shopOf(settings);
+    const { gunzipSync, gzipSync } = await import("node:zlib");
+    await lifeOf(shop, threeTurns([], 1));
+    for (const one of await checkpointsIn(shop))
+      await spoil(shop, one, (bytes) =>
+        gzipSync(
+          gunzipSync(bytes).toString().replace('"done":["one"]', '"done":["two"]').replace("20", "21"),
+        ),
+      );
+    expect((await checkpointsIn(shop)).map(({ why }) => why)).toEqual([
+      "is not as it was sealed",
+      expect.stringMatching(/^builds on ckpt_\w+, which is not as it was sealed$/),
+    ]);
+  });
+});
+
+describe("an agent that has changed", () => {
+  const left = async () => {
+    const shop = await shopOf();
+    await lifeOf(shop, threeTurns([]));
+    return shop;
+  };
+  const other: Life = async (effects) => JSON.stringify((await effects.resumed())?.workingMemory ?? null);
+
+  it("does not go on with the memory of what it was, and nothing is written", async () => {
+    const shop = await left();
+    await inLedger(shop, {}, (app, runId) => say(app, runId, pause));
+    const before = await inLedger(shop, {}, eventsOf);
+    const refused = await refusalOf(lifeOf(shop, other, { version: "2" }));
+    expect(refused.code).toBe("agent_changed");
+    expect(refused.message).toBe('Agent "coder" is not the one that left its memory at turn 2 of "a".');
+    expect(refused.hint).toContain("--anew");
+    const coder = { work: async () => "", version: "2" };
+    await inLedger(shop, { coder }, async (app, runId) => {
+      expect((await refusalOf(say(app, runId, resume))).code).toBe("agent_changed");
+    });
+    expect(await inLedger(shop, {}, eventsOf)).toEqual(before);
+  });
+
+  it("goes on with what its migrations make of it, one after the other", async () => {
+    const shop = await left();
+    const migrations = [
+      { from: "2", to: "3", migrate: (memory: unknown) => ({ twice: memory }) },
+      { from: "1", to: "2", migrate: (memory: unknown) => ({ once: memory }) },
+    ];
+    const { run } = await lifeOf(shop, other, { version: "3", migrations });
+    const [step] = run.steps;
+    expect(step?.state.status === "completed" && step.state.proposal?.result).toBe(
+      JSON.stringify({ twice: { once: { done: ["one", "two"] } } }),
+    );
+  });
+
+  it("goes on from the journal alone when somebody says so", async () => {
+    const shop = await left();
+    await inLedger(shop, {}, (app, runId) =>
+      say(app, runId, { type: "discard_checkpoints", reason: "another agent" }),
+    );
+    const done: string[] = [];
+    const seen: (Resumed<Memory> | null)[] = [];
+    const { run } = await lifeOf(shop, goOn(done, seen), { version: "2" });
+    expect(run.state.status).toBe("completed");
+    expect(seen).toEqual([null]);
+    expect(done).toEqual([]);
+  });
+
+  it("is one whose text has changed, where its host gives it no version", async () => {
+    const shop = await left();
+    expect((await refusalOf(lifeOf(shop, other, {}))).code).toBe("agent_changed");
+  });
+});
