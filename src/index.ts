@@ -57,6 +57,7 @@ export {
 } from "./engine/effects/list.js";
 export type { ChildResult } from "./engine/effects/recorded.js";
 export type { Resumed, Turn } from "./engine/effects/turns.js";
+export type { Erased } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
@@ -148,3 +149,4 @@ export { type Settings, settingsWire } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
+export type { Rotated, SealFacts, SealState } from "./stores/store.js";

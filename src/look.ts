@@ -3,17 +3,20 @@ import { type Glance, glanceInto } from "./ledger/glance.js";
 import { findRun } from "./ledger/look-up.js";
 import type { Verification } from "./ledger/verify/verify.js";
 import type { OpenOptions } from "./open.js";
+import { sealing } from "./sealing.js";
+import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject } from "./settings/project.js";
-import { CHECKPOINTS_FOLDER, fileCheckpoints } from "./stores/checkpoints.js";
+import { CHECKPOINTS_FOLDER, encryptedCheckpoints, fileCheckpoints } from "./stores/checkpoints.js";
 import { auditStore, lookAtStore } from "./stores/open.js";
-import { KEY_FILE, readSecretKey } from "./stores/secret-key.js";
 
 /** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
 export const glanceAt = async (
   options: Pick<OpenOptions, "projectDir" | "env"> = {},
 ): Promise<Glance | undefined> => {
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
-  const store = await lookAtStore(await dataFolder(projectDir, options.env ?? process.env));
+  const { env = process.env } = options;
+  const dataDir = await dataFolder(projectDir, env);
+  const store = await lookAtStore(dataDir, sealing({ env, projectDir, dataDir, settings: undefined }));
   return store === undefined ? undefined : glanceInto(store);
 };
 
@@ -22,8 +25,14 @@ export const verifyAt = async (
   options: Pick<OpenOptions, "projectDir" | "env"> & { readonly run?: string; readonly signal?: AbortSignal },
 ): Promise<Verification> => {
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
-  const dataDir = await dataFolder(projectDir, options.env ?? process.env);
-  const audit = await auditStore(dataDir);
+  const { env = process.env } = options;
+  const dataDir = await dataFolder(projectDir, env);
+  // Whatever is wrong with the settings, the ledger can be checked.
+  const settings = await loadSettings(projectDir, env).then(
+    (loaded) => loaded.settings,
+    () => undefined,
+  );
+  const audit = await auditStore(dataDir, sealing({ env, projectDir, dataDir, settings }));
   try {
     const { run, signal = new AbortController().signal } = options;
     const { store } = audit;
@@ -32,8 +41,8 @@ export const verifyAt = async (
       ...runId,
       signal,
       sources: {
-        file: fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)),
-        key: () => readSecretKey(join(dataDir, KEY_FILE)),
+        file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+        key: async () => store.seals.tokenKeyIfAny(),
       },
     });
   } finally {

@@ -49,16 +49,21 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
+import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor, secretVariables } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
-import { CHECKPOINTS_FOLDER, fileCheckpoints, memoryCheckpoints } from "./stores/checkpoints.js";
+import {
+  CHECKPOINTS_FOLDER,
+  encryptedCheckpoints,
+  fileCheckpoints,
+  memoryCheckpoints,
+} from "./stores/checkpoints.js";
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
-import { KEY_FILE, openSecretKey } from "./stores/secret-key.js";
 import type { ListQuery, Store } from "./stores/store.js";
 
 export type OpenOptions = {
@@ -136,7 +141,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
   const redactor = redactorFor(settings, env);
-  const store = await openStore(dataDir);
+  const store = await openStore(dataDir, sealing({ settings, env, projectDir, dataDir }));
   const places = await openPlaces(join(dataDir, "places"));
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(settings.agents, functions);
@@ -150,8 +155,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project });
-  const key = openSecretKey(join(dataDir, KEY_FILE));
-  const tokenOf = tokensOf(key);
+  const key = async () => store.seals.tokenKey();
+  const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
   const { durable } = settings;
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable });
@@ -285,7 +290,7 @@ const openProject = async (parts: {
     validatorTimeoutMs,
     environment: env,
     redactor,
-    putBlob: (bytes) => store.putBlob(bytes),
+    putBlob: (bytes, runId) => store.putBlob(bytes, runId),
   };
 };
 
@@ -312,7 +317,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
 
 const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
   sqlite: store.checkpoints,
-  file: fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)),
+  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
   memory: memoryCheckpoints(),
 });
 

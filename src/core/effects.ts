@@ -61,8 +61,8 @@ const FirstOutcome = z.discriminatedUnion("kind", [
   Done,
   /** `happened`: it was done, and only its result could not be kept; then its business key is not given back. */
   z.strictObject({ kind: z.literal("failed"), error: z.string(), happened: z.boolean() }),
-  /** Whether it happened is not known, and it is done without. */
-  z.strictObject({ kind: z.literal("skipped") }),
+  /** Whether it happened is not known, and it is done without; or it happened, and its result was erased with its run. */
+  z.strictObject({ kind: z.literal("skipped"), erased: z.literal(true).optional() }),
 ]);
 export type FirstOutcome = z.infer<typeof FirstOutcome>;
 

@@ -40,6 +40,8 @@ export const errorKinds = {
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",
+  run_not_sealed: "refused",
+  run_not_finished: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
@@ -52,6 +54,7 @@ export const errorKinds = {
   file_not_found: "not_found",
   agent_not_found: "not_found",
   drift_not_found: "not_found",
+  run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",
   seq_conflict: "conflict",
@@ -73,6 +76,7 @@ export const errorKinds = {
   held_out_unfit: "environment",
   isolation_unmet: "environment",
   store_unavailable: "environment",
+  key_unavailable: "environment",
   no_space: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",

@@ -1,3 +1,4 @@
+import { blobsNamed } from "../core/blobs-named.js";
 import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
@@ -20,6 +21,8 @@ import {
   unpackRun,
 } from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
+import type { Rotated, SealFacts } from "../stores/store.js";
+import { type Erased, eraseRun } from "./erasing.js";
 import { loggedRuns, removeLogs } from "./logs.js";
 import { type Pruned, type Pruning, type PruningParts, pruneRuns } from "./pruning.js";
 
@@ -29,21 +32,37 @@ type KeepingOptions = Omit<PruningParts, "exportRun">;
 export interface Keeping {
   /** A new run that goes on from the past of another one, whatever became of that. */
   fork(caller: Caller, forking: Forking): Promise<Run>;
-  /** One run as a portable bundle, JSON Lines. */
+  /** One run as a portable bundle, JSON Lines; that of a sealed run brings its key along. */
   exportRun(runId: string): AsyncIterable<string>;
   /** Takes a bundle in: all of it, its chain as it is, or nothing. A run that was running is paused. */
   importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
   /** Archives and removes finished runs beyond the limits that are given, or those of the settings. */
   prune(pruning?: Pruning): Promise<Pruned>;
+  /**
+   * Destroys the key of a finished, sealed run, and all that lies beside its journal: its chain stays, and nobody can read it
+   * again. For people. Throws `run_not_finished`, `run_not_sealed`.
+   */
+  erase(caller: Caller, runId: string): Promise<Erased>;
+  /** Where the root key is, and how many runs are sealed. */
+  keys(): Promise<SealFacts>;
+  /** A new root and a new key of the ledger; what is sealed stays as it is. For people. */
+  rotateKeys(caller: Caller): Promise<Rotated>;
   /** Removes what no run needs any more: blobs, workspaces and logs, copies of set-ups, git objects, free pages of the file. */
   collectGarbage(options?: Collecting): Promise<Collected>;
 }
 
 export const createKeeping = (options: KeepingOptions): Keeping => ({
   fork: (caller, forking) => forkRun(options, caller, forking),
-  exportRun: (runId) => exportRun(options, runId),
+  exportRun: (runId) => exportRun(options, runId, true),
   importRun: (caller, chunks) => importRun(options, caller, chunks),
-  prune: (pruning) => pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId) }, pruning),
+  prune: (pruning) =>
+    pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId, false) }, pruning),
+  erase: (caller, runId) => eraseRun(options, caller, runId),
+  keys: async () => options.ledger.store.seals.facts(),
+  rotateKeys: async (caller) => {
+    requireRole(options.ledger.check(caller), "rotate keys", "human");
+    return options.ledger.store.seals.rotate();
+  },
   collectGarbage: (collecting) => collectGarbage(options, collecting),
 });
 
@@ -95,6 +114,7 @@ const forkRun = async (
   const earlier = await ledger.answered(forkId, command, caller, idempotencyKey);
   if (earlier !== undefined) return earlier;
   await ledger.load(runId);
+  await shareBlobs(ledger, runId, forkId);
   await shareCommits(project.store, runId, forkId);
   try {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
@@ -105,10 +125,35 @@ const forkRun = async (
   }
 };
 
-async function* exportRun({ ledger, project, now }: KeepingOptions, runId: string): AsyncGenerator<string> {
+/** What is sealed for a run only that run can open: a fork gets its own. */
+const shareBlobs = async (
+  { store, events }: KeepingOptions["ledger"],
+  runId: string,
+  forkId: string,
+): Promise<void> => {
+  if (store.seals.keepAhead(forkId, runId) === null) return;
+  for (let after = 0; ; ) {
+    const page = await events(runId, after, PAGE);
+    for (const hash of new Set(page.flatMap(blobsNamed))) {
+      const bytes = await store.getBlob(hash, runId);
+      if (bytes !== undefined) await store.putBlob(bytes, forkId);
+    }
+    after += page.length;
+    if (page.length < PAGE) return;
+  }
+};
+
+/** So many events at a time. */
+const PAGE = 250;
+
+async function* exportRun(
+  { ledger, project, now }: KeepingOptions,
+  runId: string,
+  withKey: boolean,
+): AsyncGenerator<string> {
   if ((await ledger.store.runRow(runId)) === undefined) await ledger.load(runId);
   const commits = await packRun(project.store, runId);
-  yield* writeBundle(ledger.store, runId, { commits, at: now() });
+  yield* writeBundle(ledger.store, runId, { commits, at: now(), withKey });
 }
 
 // What comes from elsewhere is checked whole before anything of it counts, and goes on here only when somebody says so:
@@ -121,7 +166,8 @@ const importRun = async (
   const { ledger, project } = options;
   ledger.check(caller);
   requireRole(caller, "import a run", "orchestrator", "human");
-  const bundle = await readBundle(chunks, (bytes) => ledger.store.putBlob(bytes));
+  const { store } = ledger;
+  const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor: store.seals.forArrival });
   const known = await sameRun(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
@@ -130,7 +176,7 @@ const importRun = async (
   const elsewhere = ledgerId !== ledger.store.ledgerId;
   const { run, rows } = onArrival(options, caller, bundle);
   const origin = elsewhere ? { ledgerId, importedAt: options.now() } : null;
-  const adopted = await ledger.adopt({ run, rows, origin });
+  const adopted = await ledger.adopt({ run, rows, origin, cipher: bundle.cipher });
   // Until it was here, whoever cleaned up took its refs for those of a run that was refused.
   if (commits === "here" && git !== undefined && project.store !== null)
     await nameCommits(project.store, run.runId, git);
@@ -153,14 +199,14 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
 const onArrival = (
   { ledger, now }: KeepingOptions,
   caller: Caller,
-  { run, rows, header }: ReadBundle,
+  { run, rows, header, cipher }: ReadBundle,
 ): Pick<ReadBundle, "run" | "rows"> => {
   // Of a run that a host drives nobody here would go on with anything.
   if (run.state.status !== "running" || run.source !== null) return { run, rows };
   const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
   const context = { caller, at: now(), rules: ledger.rules };
   const paused = decide({ type: "pause_run", reason }, run, context, run.runId);
-  return { run: paused.run, rows: [...rows, ...toRows(paused.events, header.lastHash)] };
+  return { run: paused.run, rows: [...rows, ...toRows(paused.events, header.lastHash, cipher)] };
 };
 
 const collectGarbage = async (

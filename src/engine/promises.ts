@@ -64,7 +64,7 @@ export const createPromises = (ledger: Ledger, tokenOf: TokenOf): Promises => ({
     const outcome =
       "error" in answer
         ? ({ kind: "failed", error: answer.error } as const)
-        : ({ kind: "done", value: await keepValue(ledger, promise, answer.value) } as const);
+        : ({ kind: "done", value: await keepValue(ledger, { runId, name: promise }, answer.value) } as const);
     const command = { type: "resolve_promise", promise, token, outcome } as const;
     return (await ledger.submit(runId, command, caller, options)).run;
   },

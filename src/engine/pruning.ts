@@ -147,7 +147,8 @@ const removeRuns = async (
     if (signal?.aborted === true || (beyond === null && left <= 0)) break;
     const { runId, goal } = row;
     try {
-      if (!(await isFree(parts, runId)) || !(await canComeBack(parts, runId))) continue;
+      if (!(await isFree(parts, runId))) continue;
+      if (row.seal !== "erased" && !(await canComeBack(parts, runId))) continue;
       const bytes = await store.bytesOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
       pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
@@ -177,14 +178,11 @@ const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean>
 const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Promise<boolean> =>
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
-const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string> => {
-  const { ledger, project, archive, logFolder, now, exportRun, forgetCheckpoints } = parts;
+const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string | null> => {
+  const { ledger, project, logFolder, now, forgetCheckpoints } = parts;
   const { runId, lastHash } = row;
-  const file = await archive.write(runId, exportRun(runId), async (bytes) => {
-    const { header } = await readBundle(bytes, async () => {});
-    if (header.lastHash !== lastHash)
-      throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
-  });
+  // Nobody can read an erased one: there is nothing to archive.
+  const file = row.seal === "erased" ? null : await archived(parts, row);
   await forgetCheckpoints(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);
@@ -192,3 +190,16 @@ const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<strin
   await removeLogs(logFolder, runId);
   return file;
 };
+
+const archived = (
+  { ledger, archive, exportRun }: PruningParts,
+  { runId, lastHash }: RunRow,
+): Promise<string> =>
+  archive.write(runId, exportRun(runId), async (bytes) => {
+    const { header } = await readBundle(bytes, {
+      putBlob: async () => {},
+      cipherFor: ledger.store.seals.forArrival,
+    });
+    if (header.lastHash !== lastHash)
+      throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);
+  });

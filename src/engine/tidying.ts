@@ -53,6 +53,9 @@ const onDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
     },
     importRun: async (...given) => (await load()).importRun(...given),
     prune: async (...given) => (await load()).prune(...given),
+    erase: async (...given) => (await load()).erase(...given),
+    keys: async () => (await load()).keys(),
+    rotateKeys: async (...given) => (await load()).rotateKeys(...given),
     collectGarbage: async (...given) => (await load()).collectGarbage(...given),
   };
 };

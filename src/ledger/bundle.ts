@@ -5,8 +5,8 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import { Actor } from "../core/events.js";
 import { evolve } from "../core/evolve.js";
 import type { Run } from "../core/run.js";
-import type { EventRow, NewEventRow, Store } from "../stores/store.js";
-import { fromRows, GENESIS_HASH } from "./journal.js";
+import type { BareRunKey, EventRow, NewEventRow, RunCipher, Store } from "../stores/store.js";
+import { fromRows, GENESIS_HASH, payloadOf } from "./journal.js";
 
 /** One run as a file that others can read, check and take in: JSON Lines, in the order header, events, blobs, commits. */
 const FORMAT = "runledger-bundle";
@@ -34,6 +34,8 @@ const Header = z.strictObject({
   lastHash: hex(64),
   blobs: z.int().min(0),
   commits: z.boolean(),
+  /** Of a sealed run, whose events and output are sealed here too. Without the key, only the ledger that has it can read them. */
+  seal: z.strictObject({ ledgerId: hex(32), keyId: hex(16), key: base64.nullable() }).optional(),
 });
 export type BundleHeader = z.infer<typeof Header>;
 
@@ -69,15 +71,21 @@ export type BundledCommits = {
 export async function* writeBundle(
   store: Store,
   runId: string,
-  options: { readonly commits: BundledCommits | undefined; readonly at: string },
+  options: {
+    readonly commits: BundledCommits | undefined;
+    readonly at: string;
+    /** So that others can read a sealed run. */
+    readonly withKey: boolean;
+  },
 ): AsyncGenerator<string> {
-  const { commits, at } = options;
+  const { commits, at, withKey } = options;
+  const cipher = store.seals.of(runId);
   const rows: EventRow[] = [];
   for await (const page of pagesOf(store, runId)) rows.push(...page);
   const last = rows.at(-1);
   // Another process took it out since it was looked up.
   if (last === undefined) throw runNotFound(runId);
-  const blobs = await presentBlobs(store, rows);
+  const blobs = await presentBlobs(store, runId, namesIn(rows, cipher));
   yield lineOf({
     line: "header",
     format: FORMAT,
@@ -89,12 +97,12 @@ export async function* writeBundle(
     lastHash: last.hash,
     blobs: blobs.length,
     commits: commits !== undefined,
+    ...(cipher === null ? {} : { seal: sealOf(cipher, withKey) }),
   });
   for (const { position: _position, runId: _run, ...row } of rows) yield lineOf({ line: "event", ...row });
   for (const hash of blobs) {
-    const bytes = await store.getBlob(hash);
-    if (bytes !== undefined)
-      yield lineOf({ line: "blob", hash, data: Buffer.from(bytes).toString("base64") });
+    const bytes = await store.getBlob(hash, runId);
+    if (bytes !== undefined) yield lineOf({ line: "blob", ...blobLine(hash, bytes, cipher) });
   }
   if (commits === undefined) return;
   const { origin, refs, pack } = commits;
@@ -106,29 +114,71 @@ export type ReadBundle = {
   readonly run: Run;
   readonly rows: readonly NewEventRow[];
   readonly commits: BundledCommits | undefined;
+  /** Of a sealed run. */
+  readonly cipher: RunCipher | null;
+};
+
+/** Who takes in what a bundle brings. */
+export type Taking = {
+  readonly putBlob: (bytes: Uint8Array, runId: string) => Promise<unknown>;
+  /** Throws where its key is not here and it does not bring it. */
+  readonly cipherFor: (runId: string, brought: BareRunKey) => RunCipher;
 };
 
 /** Everything is checked before anything is taken in; a blob is handed over as soon as it is known to be the right one. */
 export const readBundle = async (
   chunks: AsyncIterable<Uint8Array>,
-  putBlob: (bytes: Uint8Array) => Promise<unknown>,
+  { putBlob, cipherFor }: Taking,
 ): Promise<ReadBundle> => {
   const lines = numbered(chunks);
   const header = await next(lines, Header, "the header");
-  const { rows, run } = await readEvents(lines, header);
-  const named = new Set(rows.flatMap(({ payload }) => hashesIn(payload)));
+  const { seal, runId } = header;
+  const key = typeof seal?.key === "string" ? Buffer.from(seal.key, "base64") : null;
+  const cipher = seal === undefined ? null : cipherFor(runId, { ...seal, key });
+  const { rows, run } = await readEvents(lines, header, cipher);
+  const named = new Set(namesIn(stored(rows, runId), cipher));
   for (let blob = 0; blob < header.blobs; blob += 1) {
-    const { hash, data, number } = await next(lines, BlobLine, `blob ${blob + 1} of ${header.blobs}`);
-    const bytes = Buffer.from(data, "base64");
-    if (sha256(bytes) !== hash) throw invalid(number, `the bytes are not those of blob ${hash}`);
-    if (!named.has(hash)) throw invalid(number, `no event names blob ${hash}`);
-    await putBlob(bytes);
+    const line = await next(lines, BlobLine, `blob ${blob + 1} of ${header.blobs}`);
+    const bytes = blobIn(line, cipher);
+    if (!named.has(sha256(bytes))) throw invalid(line.number, `no event names blob ${line.hash}`);
+    await putBlob(bytes, runId);
   }
   const commits = header.commits ? commitsOf(await next(lines, CommitsLine, "the commits"), run) : undefined;
   const rest = await lines.next();
   if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
-  return { header, rows, run, commits };
+  return { header, rows, run, commits, cipher };
 };
+
+const sealOf = (cipher: RunCipher, withKey: boolean) => {
+  const { key, ...of } = cipher.bare();
+  return { ...of, key: withKey && key !== null ? Buffer.from(key).toString("base64") : null };
+};
+
+/** Of a sealed run under the name that its key makes of it: the hash would tell whoever guesses what it is. */
+const blobLine = (hash: string, bytes: Uint8Array, cipher: RunCipher | null) => {
+  const data = cipher === null ? bytes : cipher.sealBytes(bytes, inBundle(cipher.nameOf(hash)));
+  return { hash: cipher?.nameOf(hash) ?? hash, data: Buffer.from(data).toString("base64") };
+};
+
+const inBundle = (name: string): string => `blob of a bundle ${name}`;
+
+const blobIn = (
+  { hash, data, number }: z.output<typeof BlobLine> & { readonly number: number },
+  cipher: RunCipher | null,
+): Uint8Array => {
+  const came = Buffer.from(data, "base64");
+  const bytes = cipher === null ? came : cipher.openBytes(came, inBundle(hash));
+  const name = bytes && (cipher === null ? sha256(bytes) : cipher.nameOf(sha256(bytes)));
+  if (bytes === undefined || name !== hash) throw invalid(number, `the bytes are not those of blob ${hash}`);
+  return bytes;
+};
+
+const stored = (rows: readonly NewEventRow[], runId: string): readonly EventRow[] =>
+  rows.map((row) => ({ ...row, runId, position: row.seq }));
+
+/** What the events of a run may name. */
+const namesIn = (rows: readonly EventRow[], cipher: RunCipher | null): readonly string[] =>
+  rows.flatMap((row) => hashesIn(payloadOf(row, cipher)));
 
 /** Hashes of 64 hex digits in a text: among them are all blobs it names, whatever the event is. */
 export const hashesIn = (payload: string): readonly string[] => payload.match(/\b[0-9a-f]{64}\b/g) ?? [];
@@ -143,10 +193,13 @@ async function* pagesOf(store: Store, runId: string): AsyncGenerator<readonly Ev
 }
 
 /** Output that was cleaned away is not in the bundle; the events still say which it was. */
-const presentBlobs = async (store: Store, rows: readonly EventRow[]): Promise<readonly string[]> => {
+const presentBlobs = async (
+  store: Store,
+  runId: string,
+  names: readonly string[],
+): Promise<readonly string[]> => {
   const present: string[] = [];
-  for (const hash of new Set(rows.flatMap(({ payload }) => hashesIn(payload))))
-    if ((await store.getBlob(hash)) !== undefined) present.push(hash);
+  for (const hash of new Set(names)) if ((await store.getBlob(hash, runId)) !== undefined) present.push(hash);
   return present;
 };
 
@@ -184,13 +237,15 @@ const jsonOf = ({ text, number }: Line): unknown => {
 const readEvents = async (
   lines: AsyncGenerator<Line, void>,
   { runId, events, lastHash }: BundleHeader,
+  cipher: RunCipher | null,
 ): Promise<{ readonly rows: readonly NewEventRow[]; readonly run: Run }> => {
   const rows: NewEventRow[] = [];
   let run: Run | undefined;
   for (let at = 1; at <= events; at += 1) {
     const { line: _line, number, ...row } = await next(lines, EventLine, `event ${at} of ${events}`);
     if (row.seq !== at) throw invalid(number, `event ${row.seq} stands where ${at} should`);
-    run = withEvent(run, { ...row, runId, position: at } as EventRow, rows.at(-1)?.hash, number);
+    const came = { ...row, runId, position: at } as EventRow;
+    run = withEvent(run, came, { prevHash: rows.at(-1)?.hash ?? GENESIS_HASH, cipher, number });
     rows.push(row as NewEventRow);
   }
   if (run === undefined || rows.at(-1)?.hash !== lastHash)
@@ -200,9 +255,13 @@ const readEvents = async (
   return { rows, run };
 };
 
-const withEvent = (run: Run | undefined, row: EventRow, prevHash = GENESIS_HASH, number: number): Run => {
+const withEvent = (
+  run: Run | undefined,
+  row: EventRow,
+  { prevHash, cipher, number }: { prevHash: string; cipher: RunCipher | null; number: number },
+): Run => {
   try {
-    return fromRows([row], prevHash).reduce<Run | undefined>(evolve, run) as Run;
+    return fromRows([row], prevHash, cipher).reduce<Run | undefined>(evolve, run) as Run;
   } catch (error) {
     const { message, hint } = isLedgerError(error)
       ? error

@@ -73,13 +73,22 @@ export const unnamedBlobs = async (
   without: ReadonlySet<string> = new Set(),
 ): Promise<readonly KeptBlob[]> => {
   const unnamed = new Map<string, KeptBlob>();
+  // Sealed ones are their run's alone, and go with it: nobody needs its key to know.
+  const ofGone: KeptBlob[] = [];
   for (const blob of await store.listBlobs())
-    if (nowMs - blob.writtenAtMs >= UNNAMED_BLOB_MS) unnamed.set(blob.hash, blob);
+    if (nowMs - blob.writtenAtMs < UNNAMED_BLOB_MS) continue;
+    else if (blob.runId === undefined) unnamed.set(blob.hash, blob);
+    else if (without.has(blob.runId) || !(await mayName(store, blob.runId))) ofGone.push(blob);
   for await (const { runId, hashes } of namings(store)) {
     if (!without.has(runId)) for (const hash of hashes) unnamed.delete(hash);
     if (unnamed.size === 0) break;
   }
-  return [...unnamed.values()];
+  return [...unnamed.values(), ...ofGone];
+};
+
+const mayName = async (store: Store, runId: string): Promise<boolean> => {
+  const row = await store.runRow(runId);
+  return row !== undefined && row.seal !== "erased";
 };
 
 /** Bytes of blobs that go with each run when they go in this order, and of those that no run names now. */
@@ -89,7 +98,9 @@ export const blobShares = async (
   order: readonly string[],
 ): Promise<{ readonly ofRun: ReadonlyMap<string, number>; readonly ofNone: number }> => {
   const places = new Map(order.map((runId, place) => [runId, place]));
-  const lastNamers = new Map(blobs.map(({ hash }) => [hash, -1]));
+  const lastNamers = new Map(
+    blobs.map(({ hash, runId }) => [hash, runId === undefined ? -1 : (places.get(runId) ?? order.length)]),
+  );
   for await (const { runId, hashes } of namings(store)) {
     const place = places.get(runId) ?? order.length;
     for (const hash of hashes) {

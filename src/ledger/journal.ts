@@ -1,14 +1,22 @@
 import { sha256 } from "../core/canonical.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
+import { isSealed } from "../core/sealed.js";
 import { isNewer, upcast } from "../core/upcast.js";
-import type { EventRow, NewEventRow } from "../stores/store.js";
+import type { EventRow, NewEventRow, RunCipher } from "../stores/store.js";
 
 /** What the first event of a run chains to. */
 export const GENESIS_HASH = "0".repeat(64);
 
-/** Turns events into rows, each committing to the one before it. Throws before anything is written when one does not fit. */
-export const toRows = (events: readonly JournalEvent[], lastHash: string): readonly NewEventRow[] => {
+/**
+ * Turns events into rows, each committing to the one before it. Throws before anything is written when one does not fit. With a
+ * cipher the payload is sealed, bound to all that stands beside it.
+ */
+export const toRows = (
+  events: readonly JournalEvent[],
+  lastHash: string,
+  cipher: RunCipher | null = null,
+): readonly NewEventRow[] => {
   let prevHash = lastHash;
   return events.map((event) => {
     const body = EventBody.parse(bodyOf(event));
@@ -24,7 +32,9 @@ export const toRows = (events: readonly JournalEvent[], lastHash: string): reado
       payload: JSON.stringify(body.payload),
       prevHash,
     };
-    const hash = hashOf(row);
+    const header = headerOf(row);
+    if (cipher !== null) row.payload = cipher.seal(row.payload, placeOf(header));
+    const hash = hashOf(header, row.payload);
     prevHash = hash;
     return { ...row, hash };
   });
@@ -41,25 +51,61 @@ export const asAppended = (
     return { position: row.position, prevHash: row.prevHash, hash: row.hash, ...event };
   });
 
-/** Turns rows back into events, refusing a row that is not as it was written or does not follow the one before. */
-export const fromRows = (rows: readonly EventRow[], lastHash: string): readonly StoredEvent[] => {
+/**
+ * Turns rows back into events, refusing a row that is not as it was written or does not follow the one before. The cipher is
+ * that of their run; of a sealed run no row may be plain, or whoever can write to the file could put words into it.
+ */
+export const fromRows = (
+  rows: readonly EventRow[],
+  lastHash: string,
+  cipher: RunCipher | null,
+): readonly StoredEvent[] => {
   let prevHash = lastHash;
   return rows.map((row) => {
-    if (row.prevHash !== prevHash || hashOf(row) !== row.hash)
-      throw tampered(row.runId, row.seq, row.position);
+    const header = requireLinked(row, prevHash);
     prevHash = row.hash;
-    return storedEvent(row);
+    return storedEvent(row, cipher === null ? requirePlain(row) : opened(row, header, cipher));
+  });
+};
+
+/** Its own hash and its place in the chain, which need no key. Answers with what else stands in it than the payload. */
+export const requireLinked = (row: EventRow, prevHash: string): string => {
+  const header = headerOf(row);
+  if (row.prevHash !== prevHash || hashOf(header, row.payload) !== row.hash)
+    throw tampered(row.runId, row.seq, row.position);
+  return header;
+};
+
+const opened = (row: EventRow, header: string, cipher: RunCipher): string => {
+  const payload = cipher.open(row.payload, placeOf(header));
+  if (payload === undefined) throw tampered(row.runId, row.seq, row.position);
+  return payload;
+};
+
+/** The words of a row whose chain is checked by somebody else. */
+export const payloadOf = (row: EventRow, cipher: RunCipher | null): string =>
+  cipher === null ? requirePlain(row) : opened(row, headerOf(row), cipher);
+
+const requirePlain = ({ payload, runId, seq, position }: EventRow): string => {
+  if (!isSealed(payload)) return payload;
+  throw new LedgerError("key_unavailable", `The key of run "${runId}" is not kept here.`, {
+    hint: "Restore the ledger from a backup: the rows of its keys are gone.",
+    details: { runId, seq, position },
   });
 };
 
 /** As many as can be read: what stands before a bad row is answered, and only a reader that stands at it is refused. */
-export const readable = (rows: readonly EventRow[], lastHash: string): readonly StoredEvent[] => {
+export const readable = (
+  rows: readonly EventRow[],
+  lastHash: string,
+  cipher: RunCipher | null,
+): readonly StoredEvent[] => {
   try {
-    return fromRows(rows, lastHash);
+    return fromRows(rows, lastHash, cipher);
   } catch (error) {
     const bad = isLedgerError(error) ? rows.findIndex(({ seq }) => seq === error.details.seq) : 0;
     if (bad <= 0) throw error;
-    return fromRows(rows.slice(0, bad), lastHash);
+    return fromRows(rows.slice(0, bad), lastHash, cipher);
   }
 };
 
@@ -71,29 +117,43 @@ export const tampered = (runId: string, seq: number, position?: number): LedgerE
   });
 
 /** One row as an event, its own hash checked, for readers that see rows of many runs (the feed). */
-export const fromRow = (row: EventRow): StoredEvent => {
-  const [event] = fromRows([row], row.prevHash);
+export const fromRow = (row: EventRow, cipher: RunCipher | null): StoredEvent => {
+  const [event] = fromRows([row], row.prevHash, cipher);
   if (event === undefined) throw new Error("one row gives one event");
   return event;
 };
 
-type Hashed = Omit<NewEventRow, "hash"> & { readonly runId: string };
+type Hashed = Omit<NewEventRow, "hash" | "payload"> & { readonly runId: string };
 
 // The header is canonical JSON, the payload its bytes as stored: integrity can be checked without reading the payload.
-const hashOf = (row: Hashed): string => {
-  const { payload, runId, seq, type, version, at, actor, sessionKey, attempt, prevHash } = row;
+const headerOf = (row: Hashed): string => {
+  const { runId, seq, type, version, at, actor, sessionKey, attempt, prevHash } = row;
   const { name, role } = actor;
   // Written down in the order that canonical JSON has anyway: sorting costs more than hashing.
-  const header = { actor: { name, role }, at, attempt, prevHash, runId, seq, sessionKey, type, version };
-  return sha256(`${JSON.stringify(header)}\n${payload}`);
+  return JSON.stringify({
+    actor: { name, role },
+    at,
+    attempt,
+    prevHash,
+    runId,
+    seq,
+    sessionKey,
+    type,
+    version,
+  });
 };
 
-const storedEvent = (row: EventRow): StoredEvent => {
+const hashOf = (header: string, payload: string): string => sha256(`${header}\n${payload}`);
+
+/** Run, seq, type, version and the hash of the one before it are in the header. */
+const placeOf = (header: string): string => `event\n${header}`;
+
+const storedEvent = (row: EventRow, payload: string): StoredEvent => {
   const { type, version, attempt } = row;
   const parsed = EventBody.safeParse({
     type,
     ...(attempt === null ? {} : { attempt }),
-    ...upcast({ type, version, payload: jsonOf(row.payload) }),
+    ...upcast({ type, version, payload: jsonOf(payload) }),
   });
   if (!parsed.success) throw unreadable(row, parsed.error);
   const { runId, seq, at, actor, sessionKey, position, prevHash, hash } = row;

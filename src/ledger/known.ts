@@ -1,5 +1,5 @@
 import { fold } from "../core/evolve.js";
-import type { Store } from "../stores/store.js";
+import type { RunCipher, Store } from "../stores/store.js";
 import { fromRows, GENESIS_HASH, tampered } from "./journal.js";
 import { settingAside } from "./quarantine.js";
 import { fromSnapshot, type Known } from "./snapshot.js";
@@ -23,7 +23,12 @@ export const knownRuns = (store: Store) => {
   };
   const known = async (runId: string): Promise<Known | undefined> => {
     const start = cache.get(runId);
-    const current = await settingAside(store, runId, () => upToDate(store, runId, start));
+    const current = await settingAside(store, runId, () => upToDate(store, runId, start)).catch(
+      (error: unknown) => {
+        cache.delete(runId);
+        throw error;
+      },
+    );
     if (current !== undefined) remember(runId, current);
     else cache.delete(runId);
     return current;
@@ -35,7 +40,9 @@ export const knownRuns = (store: Store) => {
 const wholeRun = async (store: Store, runId: string): Promise<Known | undefined> => {
   const row = await store.runRow(runId);
   if (row === undefined) return undefined;
-  const known = await withTail(store, runId, fromSnapshot(await store.readSnapshot(runId)));
+  // First of all: of an erased run, or one whose key is not here, there is nothing to read.
+  const cipher = store.seals.of(runId);
+  const known = await withTail(store, runId, cipher, fromSnapshot(await store.readSnapshot(runId)));
   const seq = known?.run.seq ?? 0;
   // Taken out between the two readings, it is no damage.
   if (seq < row.lastSeq && (await store.runRow(runId)) === undefined) return undefined;
@@ -54,19 +61,22 @@ const upToDate = async (
   if (start === undefined) return wholeRun(store, runId);
   const row = await store.runRow(runId);
   if (row === undefined) return undefined;
-  return row.lastHash === start.hash ? start : withTail(store, runId, start);
+  // Another process may have erased what is remembered here.
+  const cipher = store.seals.of(runId);
+  return row.lastHash === start.hash ? start : withTail(store, runId, cipher, start);
 };
 
 const withTail = async (
   store: Store,
   runId: string,
+  cipher: RunCipher | null,
   start: Known | undefined,
 ): Promise<Known | undefined> => {
   let current = start;
   for (;;) {
     const rows = await store.read(runId, current?.run.seq ?? 0, READ_BATCH);
     if (rows.length === 0) return current;
-    const events = fromRows(rows, current?.hash ?? GENESIS_HASH);
+    const events = fromRows(rows, current?.hash ?? GENESIS_HASH, cipher);
     const run = fold(events, current?.run);
     const hash = events.at(-1)?.hash;
     if (run === undefined || hash === undefined) return current;

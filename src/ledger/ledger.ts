@@ -8,13 +8,14 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
-import type { ListQuery, NewEventRow, NewMirror, Origin, RunRow, Store } from "../stores/store.js";
+import type { ListQuery, NewEventRow, NewMirror, Origin, RunCipher, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
-import { asAppended, fromRow, GENESIS_HASH, readable, tampered, toRows } from "./journal.js";
+import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
 import { effectKeysOf, keyOf } from "./keys.js";
-import { knownRuns, READ_BATCH } from "./known.js";
+import { knownRuns } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionOf } from "./projection.js";
+import { readEvents, readFeed, wholeHistory } from "./reading.js";
 import { absent } from "./removal.js";
 import { requireRunId } from "./run-id.js";
 import { withoutSecrets } from "./secrets-gate.js";
@@ -34,6 +35,8 @@ export type Submitted = { readonly run: Run; readonly events: readonly StoredEve
 export type Arrived = {
   readonly run: Run;
   readonly rows: readonly NewEventRow[];
+  /** Of a sealed run. */
+  readonly cipher: RunCipher | null;
   readonly origin: Origin | null;
 };
 
@@ -261,43 +264,15 @@ const unlessOvertaken = async <T>(
   }
 };
 
-const readEvents = async (
+/** A fork tells what its run told, so it is sealed where that is. */
+const cipherOf = (
   store: Store,
   runId: string,
-  afterSeq: number,
-  count: number,
-): Promise<readonly StoredEvent[]> => {
-  const rows = await store.read(runId, afterSeq, count);
-  const [first] = rows;
-  if (first !== undefined && first.seq !== afterSeq + 1) throw tampered(runId, afterSeq + 1);
-  return readable(rows, afterSeq === 0 ? GENESIS_HASH : (first?.prevHash ?? GENESIS_HASH));
-};
-
-const wholeHistory = async (store: Store, runId: string): Promise<readonly StoredEvent[]> => {
-  const history: StoredEvent[] = [];
-  for (;;) {
-    const events = await readEvents(store, runId, history.length, READ_BATCH);
-    if (events.length === 0) return history;
-    history.push(...events);
-  }
-};
-
-// One bad row must not hide the others: what comes before it is answered, and a reader that stands at it is told its
-// position, so that it can go on behind it.
-const readFeed = async (
-  store: Store,
-  afterPosition: number,
-  count: number,
-): Promise<readonly StoredEvent[]> => {
-  const events: StoredEvent[] = [];
-  for (const row of await store.feed(afterPosition, count))
-    try {
-      events.push(fromRow(row));
-    } catch (error) {
-      if (events.length === 0) throw error;
-      break;
-    }
-  return events;
+  before: Known | undefined,
+  command: Command,
+): RunCipher | null => {
+  if (before !== undefined) return store.seals.of(runId);
+  return command.type === "fork_run" ? store.seals.forNew(runId, command.from) : store.seals.forNew(runId);
 };
 
 const append = async (
@@ -310,13 +285,15 @@ const append = async (
   { epoch, idempotencyKey, mirror }: SubmitOptions,
 ): Promise<readonly StoredEvent[]> => {
   const lastHash = before?.hash ?? GENESIS_HASH;
-  const rows = toRows(events, lastHash);
+  const cipher = cipherOf(store, runId, before, command);
+  const rows = toRows(events, lastHash, cipher);
   const snapshot = toSnapshot({ run, hash: rows.at(-1)?.hash ?? lastHash }, before?.run.seq ?? 0);
   const appended = await store.append({
     runId,
     expectedSeq: before?.run.seq ?? 0,
     events: rows,
     projection: projectionOf(run),
+    cipher,
     ...(epoch === undefined ? {} : { epoch }),
     ...effectKeysOf(command, before?.run),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
@@ -329,7 +306,7 @@ const append = async (
 /** In one append, so that a run is either here whole or not at all. */
 const take = async (
   store: Store,
-  { run, rows, origin }: Arrived,
+  { run, rows, cipher, origin }: Arrived,
 ): Promise<Known & { readonly events: readonly StoredEvent[] }> => {
   requireRunId(run.runId);
   const hash = rows.at(-1)?.hash ?? GENESIS_HASH;
@@ -339,11 +316,12 @@ const take = async (
     expectedSeq: 0,
     events: rows,
     projection: projectionOf(run),
+    cipher,
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(origin === null ? {} : { origin }),
     ...(run.source === null ? {} : { mirror: mirrorOf(run.source) }),
   });
-  return { run, hash, events: appended.map(fromRow) };
+  return { run, hash, events: appended.map((row) => fromRow(row, cipher)) };
 };
 
 const mirrorOf = ({ projection, hostId, createdAt }: Source): NewMirror => ({

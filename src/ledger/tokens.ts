@@ -6,10 +6,8 @@ import type { PromiseName } from "../core/waits.js";
 export type TokenOf = (of: PromiseName) => Promise<string>;
 
 export const tokensOf =
-  (key: () => Promise<Uint8Array>): TokenOf =>
+  (key: () => Uint8Array): TokenOf =>
   async ({ runId, stepId, attempt, candidate = null, position }) => {
     const name = { promise: { runId, stepId, attempt, candidate, position } };
-    return createHmac("sha256", await key())
-      .update(canonicalJson(name))
-      .digest("hex");
+    return createHmac("sha256", key()).update(canonicalJson(name)).digest("hex");
   };

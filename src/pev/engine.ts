@@ -323,7 +323,10 @@ const captureStep = async (project: Project, run: Run, step: WorkedStep): Promis
   const patchOf = async () => (changed.length === 0 ? Buffer.alloc(0) : patchBetween(store, base, commit));
   const [, { patch, patchBytes }] = await allEnded([
     keep(store, run.runId, commit),
-    patchOf().then(async (bytes) => ({ patch: await project.putBlob(bytes), patchBytes: bytes.length })),
+    patchOf().then(async (bytes) => ({
+      patch: await project.putBlob(bytes, run.runId),
+      patchBytes: bytes.length,
+    })),
   ]);
   return { base, tree, commit, patch, filesChanged: changed.length, patchBytes };
 };

@@ -46,5 +46,6 @@ export type Project = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes secrets out of what programs print and knows which files hold one. */
   readonly redactor: Redactor;
-  putBlob(bytes: Uint8Array): Promise<string>;
+  /** Answers with the hash; what belongs to a sealed run is sealed. */
+  putBlob(bytes: Uint8Array, runId: string): Promise<string>;
 };

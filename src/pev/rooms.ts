@@ -46,7 +46,7 @@ export const openRoom = (
     passEnv,
     cacheFolder,
     timeoutMs,
-    putBlob,
+    putBlob: (bytes: Uint8Array) => putBlob(bytes, run.runId),
     redactor,
     environment,
     signal,

@@ -1,9 +1,9 @@
-import type * as z from "zod";
+import * as z from "zod";
 import { EffectClass } from "../core/effects.js";
 import { EFFECT_VALUE_BYTES, EFFECTS_PER_ATTEMPT, EVENTS_PER_RUN } from "../core/limits.js";
 import { exactSize } from "../core/size.js";
 import { closed } from "../core/wire.js";
-import { choice, list, size, wholeNumber } from "./kinds.js";
+import { choice, list, size, toggle, wholeNumber } from "./kinds.js";
 
 /** An identifier and a few words fit in. */
 const RESULT_MIN_BYTES = 1_024;
@@ -13,6 +13,8 @@ const EVENTS_PER_RUN_MAX = 10 * EVENTS_PER_RUN;
 
 /** Above it no policy is needed: agents take their own. */
 const EVENTS_MAX = 1_000_000;
+const WORDS_MAX = 50;
+const WORD_CHARS = 1_000;
 
 export const DurableKeys = closed({
   paidAmbiguous: choice(
@@ -23,6 +25,24 @@ export const DurableKeys = closed({
     },
     ["rerun", "skip"],
   ).default("rerun"),
+  encryption: toggle(
+    {
+      title: "Seal new runs",
+      description:
+        "The journal, snapshots and output of new runs are encrypted, each run with a key of its own; older runs stay as they are.",
+    },
+    false,
+  ),
+  keyCommand: list(
+    "words",
+    {
+      title: "Root key from a command",
+      description:
+        "A command that prints the ledger's root key, such as one that asks a keychain; without it the key is a file beside the ledger. RUNLEDGER_KEY comes first.",
+    },
+    z.string().min(1).max(WORD_CHARS),
+    WORDS_MAX,
+  ).default([]),
   effectsPerAttempt: wholeNumber(
     {
       title: "Effects per attempt",

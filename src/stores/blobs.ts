@@ -1,20 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
 import { sha256 } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { diskError } from "./disk-errors.js";
 import { makeFolders, syncFolder } from "./folders.js";
-import type { KeptBlob } from "./store.js";
+import type { KeptBlob, RunCipher } from "./store.js";
 
 /** Patches, logs and other bytes that are named by what they are, so nobody can swap them unseen. */
 export type Blobs = {
   readonly put: (bytes: Uint8Array) => Promise<string>;
   readonly get: (hash: string) => Promise<Uint8Array | undefined>;
+  readonly putSealed: (bytes: Uint8Array, cipher: RunCipher) => Promise<string>;
+  readonly getSealed: (hash: string, cipher: RunCipher) => Promise<Uint8Array | undefined>;
   readonly list: () => Promise<readonly KeptBlob[]>;
-  readonly remove: (listed: Pick<KeptBlob, "hash" | "writtenAtMs">) => Promise<void>;
+  readonly remove: (listed: Omit<KeptBlob, "bytes">) => Promise<void>;
+  readonly removeOf: (runId: string) => Promise<void>;
 };
 
 /** Each blob is a compressed file of its own; one that has its final name is whole and on the disk. */
@@ -22,15 +25,7 @@ export const fileBlobs = (folder: string): Blobs => ({
   put: async (bytes) => {
     refuseTooLarge(bytes);
     const hash = sha256(bytes);
-    const file = pathOf(folder, hash);
-    try {
-      if (await exists(file)) await touch(file);
-      else await writeWhole(folder, file, await deflated(bytes));
-      // Also when another writer was faster: its rename may not be on the disk yet.
-      await syncFolder(dirname(file));
-    } catch (error) {
-      throw diskError("a blob", "Check the disk and its mount, then start again.", error);
-    }
+    await keep(folder, pathOf(folder, hash), () => deflated(bytes));
     return hash;
   },
   get: async (hash) => {
@@ -38,22 +33,51 @@ export const fileBlobs = (folder: string): Blobs => ({
     const packed = await readIfThere(pathOf(folder, hash));
     return packed && verified(hash, await unpacked(hash, packed));
   },
+  putSealed: async (bytes, cipher) => {
+    refuseTooLarge(bytes);
+    const hash = sha256(bytes);
+    const file = sealedPath(folder, cipher.runId, cipher.nameOf(hash));
+    await keep(folder, file, async () => cipher.sealBytes(await deflated(bytes), placeOf(hash)));
+    return hash;
+  },
+  getSealed: async (hash, cipher) => {
+    if (!HASH.test(hash)) return undefined;
+    const sealed = await readIfThere(sealedPath(folder, cipher.runId, cipher.nameOf(hash)));
+    return sealed && verified(hash, await unpacked(hash, unsealed(hash, sealed, cipher)));
+  },
   list: () => listFiles(folder),
-  remove: async ({ hash, writtenAtMs }) => {
+  removeOf: (runId) => rm(join(folder, SEALED_FOLDER, runId), { recursive: true, force: true }),
+  remove: async ({ hash, writtenAtMs, runId }) => {
     if (!HASH.test(hash)) return;
-    const file = pathOf(folder, hash);
+    const file = runId === undefined ? pathOf(folder, hash) : sealedPath(folder, runId, hash);
     if ((await unlessMissing(stat(file)))?.mtimeMs === writtenAtMs) await rm(file, { force: true });
   },
 });
+
+const keep = async (folder: string, file: string, pack: () => Promise<Uint8Array>): Promise<void> => {
+  try {
+    if (await exists(file)) await touch(file);
+    else await writeWhole(folder, file, await pack());
+    // Also when another writer was faster: its rename may not be on the disk yet.
+    await syncFolder(dirname(file));
+  } catch (error) {
+    throw diskError("a blob", "Check the disk and its mount, then start again.", error);
+  }
+};
 
 const listFiles = async (folder: string): Promise<readonly KeptBlob[]> => {
   const entries = (await unlessMissing(readdir(folder, { recursive: true, withFileTypes: true }))) ?? [];
   const found = await Promise.all(
     entries
       .filter((entry) => entry.isFile() && HASH.test(entry.name))
-      .map(async ({ name }) => {
-        const facts = await unlessMissing(stat(pathOf(folder, name)));
-        return facts && { hash: name, bytes: facts.size, writtenAtMs: facts.mtimeMs };
+      .map(async ({ name, parentPath }) => {
+        const file = join(parentPath, name);
+        const runId = runOf(folder, parentPath);
+        if (runId === undefined && file !== pathOf(folder, name)) return undefined;
+        const facts = await unlessMissing(stat(file));
+        if (facts === undefined) return undefined;
+        const blob = { hash: name, bytes: facts.size, writtenAtMs: facts.mtimeMs };
+        return runId === undefined ? blob : { ...blob, runId };
       }),
   );
   return found.filter((blob) => blob !== undefined);
@@ -61,31 +85,44 @@ const listFiles = async (folder: string): Promise<readonly KeptBlob[]> => {
 
 /** For ledgers that live in memory. */
 export const memoryBlobs = (): Blobs => {
-  const kept = new Map<string, Uint8Array>();
-  const writtenAtMs = new Map<string, number>();
+  const kept = new Map<string, KeptBlob & { readonly content: Uint8Array }>();
+  const put = (hash: string, content: Uint8Array, runId?: string): void => {
+    const blob = { hash, content, bytes: content.byteLength, writtenAtMs: Date.now() };
+    kept.set(memoryKey(hash, runId), runId === undefined ? blob : { ...blob, runId });
+  };
   return {
     put: async (bytes) => {
       refuseTooLarge(bytes);
       const hash = sha256(bytes);
-      kept.set(hash, Uint8Array.from(bytes));
-      writtenAtMs.set(hash, Date.now());
+      put(hash, Uint8Array.from(bytes));
       return hash;
     },
     get: async (hash) => {
-      const bytes = kept.get(hash);
-      return bytes && Uint8Array.from(bytes);
+      const blob = kept.get(memoryKey(hash));
+      return blob && Uint8Array.from(blob.content);
     },
-    list: async () =>
-      [...kept].map(([hash, { byteLength }]) => ({
-        hash,
-        bytes: byteLength,
-        writtenAtMs: writtenAtMs.get(hash) ?? 0,
-      })),
-    remove: async (listed) => {
-      if (writtenAtMs.get(listed.hash) === listed.writtenAtMs) kept.delete(listed.hash);
+    putSealed: async (bytes, cipher) => {
+      refuseTooLarge(bytes);
+      const hash = sha256(bytes);
+      put(cipher.nameOf(hash), cipher.sealBytes(bytes, placeOf(hash)), cipher.runId);
+      return hash;
+    },
+    getSealed: async (hash, cipher) => {
+      const blob = kept.get(memoryKey(cipher.nameOf(hash), cipher.runId));
+      return blob && unsealed(hash, blob.content, cipher);
+    },
+    list: async () => [...kept.values()].map(({ content: _content, ...blob }) => blob),
+    remove: async ({ hash, runId, writtenAtMs }) => {
+      const key = memoryKey(hash, runId);
+      if (kept.get(key)?.writtenAtMs === writtenAtMs) kept.delete(key);
+    },
+    removeOf: async (runId) => {
+      for (const [key, blob] of kept) if (blob.runId === runId) kept.delete(key);
     },
   };
 };
+
+const memoryKey = (hash: string, runId = ""): string => `${runId}/${hash}`;
 
 /** A blob is held in memory whole; a larger patch or log helps nobody who must read it. */
 const BLOB_BYTES = 256 * 1024 * 1024;
@@ -106,6 +143,23 @@ const HASH = /^[0-9a-f]{64}$/;
 
 const pathOf = (folder: string, hash: string): string =>
   join(folder, hash.slice(0, 2), hash.slice(2, 4), hash);
+
+/** Beside those that all runs share; a run's own go with it. */
+const SEALED_FOLDER = "sealed";
+
+const sealedPath = (folder: string, runId: string, name: string): string =>
+  join(folder, SEALED_FOLDER, runId, name);
+
+const runOf = (folder: string, parent: string): string | undefined =>
+  dirname(parent) === join(folder, SEALED_FOLDER) ? basename(parent) : undefined;
+
+const placeOf = (hash: string): string => `blob ${hash}`;
+
+const unsealed = (hash: string, sealed: Uint8Array, cipher: RunCipher): Uint8Array => {
+  const bytes = cipher.openBytes(sealed, placeOf(hash));
+  if (bytes === undefined) throw corrupt(hash);
+  return bytes;
+};
 
 const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LedgerError } from "../core/errors.js";
-import type { CheckpointName, CheckpointStore } from "./store.js";
+import type { CheckpointName, CheckpointStore, Seals } from "./store.js";
 
 /** In the ledger's folder. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
@@ -21,6 +21,23 @@ export const memoryCheckpoints = (): CheckpointStore => {
     removeRun: async (runId) => void runs.delete(runId),
   };
 };
+
+/** Those of an encrypted run are bytes that only its key opens, and gone with that. */
+export const encryptedCheckpoints = (inner: CheckpointStore, seals: Seals): CheckpointStore => ({
+  ...inner,
+  put: async (name, bytes) => {
+    const cipher = seals.of(name.runId);
+    return inner.put(name, cipher === null ? bytes : cipher.sealBytes(bytes, placeOf(name)));
+  },
+  get: async (name) => {
+    const cipher = seals.of(name.runId);
+    const kept = await inner.get(name);
+    // Bytes that do not open have another hash than their event says.
+    return cipher === null || kept === undefined ? kept : (cipher.openBytes(kept, placeOf(name)) ?? kept);
+  },
+});
+
+const placeOf = ({ id }: CheckpointName): string => `checkpoint ${id}`;
 
 /** A folder for each run, a file for each checkpoint, readable by their owner alone. */
 export const fileCheckpoints = (folder: string): CheckpointStore => ({

@@ -6,25 +6,33 @@ import { ANCHOR_FILE } from "./anchor.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
 import { makeFolders } from "./folders.js";
 import { auditSqliteStore, lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
+import type { SealOptions } from "./sqlite-seals.js";
 import type { Audit, Store } from "./store.js";
 
 /** Opens the ledger in a folder and makes it when there is none; ":memory:" is one that ends with the process. */
-export const openStore = async (place: string): Promise<Store> => {
-  if (place === ":memory:") return openSqliteStore({ file: place, blobs: memoryBlobs(), anchor: null });
+export const openStore = async (place: string, seals: SealOptions = UNSEALED): Promise<Store> => {
+  if (place === ":memory:")
+    return openSqliteStore({ file: place, blobs: memoryBlobs(), anchor: null, seals });
   await makePrivate(place);
   await removeAbandoned(join(place, "blobs"));
-  return openSqliteStore(partsOf(place));
+  return openSqliteStore({ ...partsOf(place), seals });
 };
 
+/** Runs are kept plain, and what was sealed before stays closed. */
+const UNSEALED: SealOptions = { isOn: false, roots: null };
+
 /** The ledger of a folder to read in, for a look that must not make or change anything; undefined when there is none. */
-export const lookAtStore = async (place: string): Promise<Store | undefined> =>
-  (await isThere(place)) ? lookAtSqliteStore(partsOf(place)) : undefined;
+export const lookAtStore = async (
+  place: string,
+  seals: SealOptions = UNSEALED,
+): Promise<Store | undefined> =>
+  (await isThere(place)) ? lookAtSqliteStore({ ...partsOf(place), seals }) : undefined;
 
 /** The ledger of a folder to check, whatever is wrong with it. */
-export const auditStore = async (place: string): Promise<Audit> => {
+export const auditStore = async (place: string, seals: SealOptions = UNSEALED): Promise<Audit> => {
   const audit =
     (await isThere(place)) || existsSync(partsOf(place).anchor)
-      ? await auditSqliteStore(partsOf(place))
+      ? await auditSqliteStore({ ...partsOf(place), seals })
       : null;
   if (audit === null)
     throw new LedgerError("file_not_found", `There is no ledger in ${place}.`, {

@@ -6,7 +6,7 @@ import type { RunStatus } from "../core/run.js";
 import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -174,6 +174,28 @@ export const keys = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.scope, table.key] })],
 );
+
+/**
+ * The keys of sealed runs, each wrapped under the ledger's key. One outlives its run: the archive of that is sealed by it, and
+ * whoever erases the run destroys the key alone.
+ */
+export const runKeys = sqliteTable("run_keys", {
+  runId: text("run_id").primaryKey(),
+  ledgerId: text("ledger_id").notNull(),
+  keyId: text("key_id").notNull(),
+  wrappedBy: text("wrapped_by").notNull(),
+  /** Null: destroyed. */
+  wrapped: text("wrapped"),
+  erasedAt: text("erased_at"),
+});
+
+/** The ledger's key under the root key, and beside it what tokens are made from, under the ledger's key. */
+export const keyTree = sqliteTable("key_tree", {
+  name: text("name").$type<"ledger" | "tokens">().primaryKey(),
+  keyId: text("key_id").notNull(),
+  wrappedBy: text("wrapped_by").notNull(),
+  wrapped: text("wrapped").notNull(),
+});
 
 /** `ledger_id` and `schema_version`, both written by the migrations. */
 export const meta = sqliteTable("meta", {

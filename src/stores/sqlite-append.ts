@@ -4,11 +4,17 @@ import { LedgerError } from "../core/errors.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
-import type { AppendBatch, EventRow, NewMirror, RunProjection } from "./store.js";
+import type { AppendBatch, EventRow, NewMirror, RunCipher, RunProjection } from "./store.js";
+
+/** Keeps the key of a sealed run, in the transaction that brings its first events. */
+type KeepKey = (cipher: RunCipher) => void;
 
 /** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
-export const groupCommitter = (sqlite: Database.Database, statements: Statements) => {
-  const transaction = sqlite.transaction((batch: AppendBatch) => appendBatch(statements, batch));
+export const groupCommitter = (sqlite: Database.Database, statements: Statements, keepKey?: KeepKey) => {
+  const transaction = sqlite.transaction((batch: AppendBatch) => {
+    if (batch.expectedSeq === 0 && batch.cipher) keepKey?.(batch.cipher);
+    return appendBatch(statements, batch);
+  });
   // Called within a transaction it makes a savepoint.
   const attempt = (batch: AppendBatch): Outcome<readonly EventRow[]> => {
     try {

@@ -14,20 +14,22 @@ import {
   sql,
 } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
-import { leases, mirrors, quarantines, runs } from "./schema-sqlite.js";
+import { leases, mirrors, quarantines, runKeys, runs } from "./schema-sqlite.js";
+import { GOAL_FUNCTION, type KeptRunRow } from "./sqlite-sealed.js";
 import { live, runRow } from "./sqlite-statements.js";
-import type { ListQuery, RunQuery, RunRow } from "./store.js";
+import type { ListQuery, RunQuery } from "./store.js";
 
 /** Lists come with any mix of filters, so this one is built for each question. */
 export const listRuns = (
   db: BetterSQLite3Database,
   query: ListQuery,
   olderThan: number | undefined,
-): RunRow[] =>
+): KeptRunRow[] =>
   db
     .select(runRow)
     .from(runs)
     .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+    .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
     .where(asked(query, olderThan))
     .orderBy(query.wakingBy === undefined ? desc(runs.created) : sortedAfterwards)
     .limit(query.limit)
@@ -46,6 +48,7 @@ export const countRuns = (
     .select({ runs: count() })
     .from(runs)
     .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+    .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
     .where(asked(query, olderThan))
     .get()?.runs ?? 0;
 
@@ -59,14 +62,17 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
     query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
     query.quarantined ? isNotNull(quarantines.runId) : undefined,
     query.waiting ? isNotNull(runs.blocker) : undefined,
-    query.text === undefined
-      ? undefined
-      : or(contains(runs.goal, query.text), contains(runs.runId, query.text)),
+    query.text === undefined ? undefined : or(contains(goal, query.text), contains(runs.runId, query.text)),
     olderThan === undefined ? undefined : lt(runs.created, olderThan),
   );
 
+/** Opened where it is sealed. */
+const goal = sql`CASE WHEN ${runKeys.runId} IS NULL THEN ${runs.goal} ELSE ${sql.raw(GOAL_FUNCTION)}(
+  ${runs.goal}, ${runKeys.runId}, ${runKeys.ledgerId}, ${runKeys.keyId}, ${runKeys.wrappedBy}, ${runKeys.wrapped}) END`;
+
 /** Not LIKE, which has letters of its own. */
-const contains = (column: Column, text: string): SQL => sql`instr(lower(${column}), lower(${text})) > 0`;
+const contains = (column: Column | SQL, text: string): SQL =>
+  sql`instr(lower(${column}), lower(${text})) > 0`;
 
 const nobodyHolds = sql`${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;

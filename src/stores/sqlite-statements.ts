@@ -25,6 +25,7 @@ import {
   origins,
   quarantines,
   removals,
+  runKeys,
   runs,
   snapshots,
 } from "./schema-sqlite.js";
@@ -166,6 +167,7 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .select(runRow)
         .from(runs)
         .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
+        .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
         .where(ofRun)
         .prepare(),
     origin: () =>
@@ -333,7 +335,8 @@ const leaseRow = {
 
 const { created: _order, ...runColumns } = getTableColumns(runs);
 /** A left join without a partner gives null. */
-export const runRow = { ...runColumns, quarantine: { seq: quarantines.seq, code: quarantines.code } };
+const quarantine = { seq: quarantines.seq, code: quarantines.code };
+export const runRow = { ...runColumns, quarantine, key: getTableColumns(runKeys) };
 
 /** In the order of `EventValues`. */
 const eventColumns = {

@@ -1,5 +1,6 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
+import { encryptedCheckpoints } from "./checkpoints.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
 import {
   type AnchorHeld,
@@ -13,10 +14,13 @@ import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
 import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
+import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
+import { addGoalFunction, type KeptRunRow, sealedBatch, shownRow, shownSnapshot } from "./sqlite-sealed.js";
+import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
   appendStatements,
@@ -26,7 +30,18 @@ import {
   readStatements,
 } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
-import type { AppendBatch, Audit, ClaimRequest, EventRow, Lease, Removal, RunQuery, Store } from "./store.js";
+import type {
+  AppendBatch,
+  Audit,
+  ClaimRequest,
+  EventRow,
+  Lease,
+  Removal,
+  RunQuery,
+  RunRow,
+  SnapshotRow,
+  Store,
+} from "./store.js";
 
 export type SqliteOptions = {
   /** A path, or ":memory:". */
@@ -34,15 +49,17 @@ export type SqliteOptions = {
   readonly blobs: Blobs;
   /** The file of the anchor; null for what ends with the process. */
   readonly anchor: string | null;
+  readonly seals: SealOptions;
 };
 
 /** The store of one machine: nothing to start, and what it acknowledged is on the disk. Throws `ledger_behind`. */
-export const openSqliteStore = async ({ file, blobs, anchor }: SqliteOptions): Promise<Store> => {
+export const openSqliteStore = async ({ file, blobs, anchor, seals }: SqliteOptions): Promise<Store> => {
   try {
     const read = anchorBefore(file, anchor);
     const connection = await connect(file);
     try {
-      return storeOn(connection, blobs, { file: anchor, on: (of) => anchorOn(connection.sqlite, of, read) });
+      const anchored = { file: anchor, on: (of: AnchorOf) => anchorOn(connection.sqlite, of, read) };
+      return storeOn(connection, blobs, anchored, seals);
     } catch (error) {
       connection.sqlite.close();
       throw error;
@@ -57,12 +74,13 @@ export const lookAtSqliteStore = async ({
   file,
   blobs,
   anchor,
+  seals,
 }: SqliteOptions): Promise<Store | undefined> => {
   try {
     const connection = await connectToLook(file);
     return connection === undefined
       ? undefined
-      : storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
+      : storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR }, seals);
   } catch (error) {
     throw inOurWords(error);
   }
@@ -73,13 +91,14 @@ export const auditSqliteStore = async ({
   file,
   blobs,
   anchor,
+  seals,
 }: SqliteOptions): Promise<Audit | undefined> => {
   try {
     // Where nothing is left but the anchor, that is all there is to say.
     anchorBefore(file, anchor);
     const connection = await connectToLook(file);
     if (connection === undefined) return undefined;
-    const store = storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR });
+    const store = storeOn(connection, blobs, { file: anchor, on: () => NO_ANCHOR }, seals);
     return auditOn(connection.sqlite, store, anchor);
   } catch (error) {
     throw inOurWords(error);
@@ -90,15 +109,23 @@ type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) =>
 
 const NO_ANCHOR: AnchorHeld = { anchor: null, madeAnew: false };
 
-const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: AnchorUsed): Store => {
+const storeOn = (
+  connection: SqliteConnection,
+  blobs: Blobs,
+  { file, on }: AnchorUsed,
+  sealing: SealOptions,
+): Store => {
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const leases = onFirstUse(() => leaseStatements(db));
   const { call, stop, orStop } = gate();
-  const commit = onFirstUse(() => groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }));
   const keeping = onFirstUse(() => housekeepingStatements(db));
-  const mirrors = onFirstUse(() => mirrorStatements(db));
   const ledgerId = requireLedgerId(reads);
+  const vault = openVault(connection, ledgerId, sealing);
+  addGoalFunction(sqlite, vault);
+  const commit = onFirstUse(() =>
+    groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }, vault.keep),
+  );
   const { anchor, madeAnew } = on({ ledgerId, file });
   const hold = (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
     if (newest === undefined || anchor === null) return;
@@ -120,17 +147,19 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   const appends = groupCommit(committed, bytesWaiting);
   return {
     ledgerId,
+    seals: vault,
     anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
-    append: async (batch) => call(() => appends.add(batch)),
+    append: async (batch) => call(() => appends.add(sealedBatch(batch))),
     read: async (runId, afterSeq, limit) =>
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
     position: async () => call(() => reads.position.get()?.position ?? 0),
-    list: async (query) => call(() => listRuns(db, query, olderThan(reads, query))),
+    list: async (query) =>
+      call(() => listRuns(db, query, olderThan(reads, query)).map((row) => shownRow(vault, row))),
     count: async (query) => call(() => countRuns(db, query, olderThan(reads, query))),
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
-    runRow: async (runId) => call(() => reads.run.get({ runId })),
+    runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
     markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
@@ -141,7 +170,7 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
       call(() => leases().release.run(lease));
     },
     leaseOf: async (runId) => call(() => leases().current.get({ runId })),
-    readSnapshot: async (runId) => call(() => reads.snapshot.get({ runId })),
+    readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {
       call(() =>
         found ? keeping().setQuarantine.run({ runId, ...found }) : keeping().liftQuarantine.run({ runId }),
@@ -149,23 +178,15 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
     },
     originOf: async (runId) => call(() => reads.origin.get({ runId })),
     remove: async (runId, removal) => call(() => remove()(runId, removal)),
+    erase: async (runId, erasing) => call(() => erase(sqlite, vault, runId, erasing)),
     bytesOf: async (runId) => call(() => keeping().bytesOfRun.get({ runId })?.bytes ?? 0),
     space: async () => call(() => spaceOf(sqlite)),
     giveBack: () => giveBack(sqlite, call),
     compact: async () => call(() => compact(sqlite, keeping().anyLease.get()?.runId)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
-    mirrorOf: async (by) => call(() => mirrorOf(mirrors(), by)),
-    listMirrors: async (query) => call(() => listMirrors(db, query)),
-    countMirrors: async (projection) => call(() => countMirrors(mirrors(), projection)),
-    markSync: async (runId, sync) => {
-      call(() => mirrors().markSync.run({ runId, ...sync }));
-    },
-    explain: async ({ by, ...row }) => {
-      call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
-    },
-    checkpoints: sqliteCheckpoints(db, call),
-    explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
-    ...filesOf(blobs, { call, orStop }),
+    checkpoints: encryptedCheckpoints(sqliteCheckpoints(db, call), vault),
+    ...mirrorsOf(db, call),
+    ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
       appends.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
@@ -175,17 +196,57 @@ const storeOn = (connection: SqliteConnection, blobs: Blobs, { file, on }: Ancho
   };
 };
 
-type FilesOf = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob">;
+const shown = (vault: Vault, row: KeptRunRow | undefined): RunRow | undefined => row && shownRow(vault, row);
 
-const filesOf = (
+const snapshotOf = (vault: Vault, runId: string, row: SnapshotRow | undefined): SnapshotRow | undefined =>
+  row && shownSnapshot(vault.of(runId), row);
+
+type Call = ReturnType<typeof gate>["call"];
+type MirrorCalls = Pick<
+  Store,
+  "mirrorOf" | "listMirrors" | "countMirrors" | "markSync" | "explain" | "explanationOf"
+>;
+
+const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
+  const mirrors = onFirstUse(() => mirrorStatements(db));
+  return {
+    mirrorOf: async (by) => call(() => mirrorOf(mirrors(), by)),
+    listMirrors: async (query) => call(() => listMirrors(db, query)),
+    countMirrors: async (projection) => call(() => countMirrors(mirrors(), projection)),
+    markSync: async (runId, sync) => {
+      call(() => mirrors().markSync.run({ runId, ...sync }));
+    },
+    explain: async ({ by, ...row }) => {
+      call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
+    },
+    explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
+  };
+};
+
+type BlobCalls = Pick<Store, "putBlob" | "getBlob" | "listBlobs" | "removeBlob" | "removeBlobsOf">;
+
+const blobsOf = (
   blobs: Blobs,
+  vault: Vault,
   { call, orStop }: Pick<ReturnType<typeof gate>, "call" | "orStop">,
-): FilesOf => ({
-  putBlob: async (bytes) => call(() => orStop(blobs.put(bytes))),
-  getBlob: async (hash) => call(() => blobs.get(hash)),
-  listBlobs: async () => call(() => blobs.list()),
-  removeBlob: async (listed) => call(() => blobs.remove(listed)),
-});
+): BlobCalls => {
+  const sealing = (runId: string | undefined) => (runId === undefined ? null : vault.of(runId));
+  return {
+    putBlob: async (bytes, runId) =>
+      call(() => {
+        const cipher = sealing(runId);
+        return orStop(cipher === null ? blobs.put(bytes) : blobs.putSealed(bytes, cipher));
+      }),
+    getBlob: async (hash, runId) =>
+      call(() => {
+        const cipher = sealing(runId);
+        return cipher === null ? blobs.get(hash) : blobs.getSealed(hash, cipher);
+      }),
+    listBlobs: async () => call(() => blobs.list()),
+    removeBlob: async (listed) => call(() => blobs.remove(listed)),
+    removeBlobsOf: async (runId) => call(() => blobs.removeOf(runId)),
+  };
+};
 
 const lastRowOf = (outcomes: readonly Outcome<readonly EventRow[]>[]): EventRow | undefined => {
   for (let at = outcomes.length - 1; at >= 0; at -= 1) {

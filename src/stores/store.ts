@@ -1,6 +1,9 @@
 import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
+import type { RunCipher, SealState, Seals } from "./seals.js";
+
+export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
  * Where rows and bytes live. A store keeps and fences; it decides nothing and knows no rule beyond these:
@@ -10,6 +13,7 @@ import type { RunStatus } from "../core/run.js";
 export interface Store {
   /** Made when the store was made; part of nothing secret. */
   readonly ledgerId: string;
+  readonly seals: Seals;
   /**
    * All events of the batch, the list row, the key and the snapshot in one transaction, durable when it resolves.
    * Throws LedgerError: `seq_conflict` (somebody appended first), `lease_lost`, `run_exists`, `run_not_found`,
@@ -59,6 +63,11 @@ export interface Store {
    * `lastHash` any more. What stays is the removal; only the very same run can come back.
    */
   remove(runId: string, removal: { readonly lastHash: string } & Omit<Removal, "lastSeq">): Promise<void>;
+  /**
+   * Destroys the key of a finished run, its snapshot, and what lists say of it; its chain stays. Its own blobs go next. Done
+   * again, it finishes what was cut off. `run_not_sealed`; `seq_conflict` when it is not at `lastHash` any more.
+   */
+  erase(runId: string, erasing: { readonly lastHash: string | null; readonly at: string }): Promise<void>;
   /** Bytes that the events of a run take here, about; 0 when it is not here. */
   bytesOf(runId: string): Promise<number>;
   space(): Promise<Space>;
@@ -87,14 +96,19 @@ export interface Store {
   /** Of the runs that are here; they go with their run. */
   readonly checkpoints: CheckpointStore;
 
-  /** Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. */
-  putBlob(bytes: Uint8Array): Promise<string>;
+  /**
+   * Content-addressed: answers with the hex SHA-256 of the bytes. Writing the same bytes again changes nothing. Those of a
+   * sealed run are sealed, and its own: no other run has the same.
+   */
+  putBlob(bytes: Uint8Array, runId?: string): Promise<string>;
   /** Verified against its hash; throws `blob_corrupt` when it does not match. */
-  getBlob(hash: string): Promise<Uint8Array | undefined>;
+  getBlob(hash: string, runId?: string): Promise<Uint8Array | undefined>;
   /** All that is kept, with the time it was last put, in milliseconds since 1970. */
   listBlobs(): Promise<readonly KeptBlob[]>;
   /** Not when it was put again since it was listed: somebody is about to name it. */
-  removeBlob(listed: Pick<KeptBlob, "hash" | "writtenAtMs">): Promise<void>;
+  removeBlob(listed: Omit<KeptBlob, "bytes">): Promise<void>;
+  /** Those that are sealed for one run. */
+  removeBlobsOf(runId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -173,7 +187,7 @@ export type NewEventRow = {
   readonly actor: Actor;
   readonly sessionKey: string;
   readonly attempt: number | null;
-  /** JSON text, hashed and stored as it is. */
+  /** JSON text, or that sealed; hashed and stored as it is. */
   readonly payload: string;
   readonly prevHash: string;
   readonly hash: string;
@@ -200,6 +214,8 @@ export type RunRow = RunProjection & {
   readonly lastHash: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Where it is not plain or open, goal and blocker are words for that. */
+  readonly seal: SealState;
   /** Why the journal cannot be read; null when it can. */
   readonly quarantine: Quarantine | null;
 };
@@ -278,7 +294,14 @@ export type ExplanationRow = {
   readonly at: string;
 };
 
-export type KeptBlob = { readonly hash: string; readonly bytes: number; readonly writtenAtMs: number };
+export type KeptBlob = {
+  /** Of one that is sealed: the name that its run's key makes of it. */
+  readonly hash: string;
+  readonly bytes: number;
+  readonly writtenAtMs: number;
+  /** The run that it is sealed for. */
+  readonly runId?: string;
+};
 
 export type SnapshotRow = {
   readonly seq: number;
@@ -304,6 +327,8 @@ export type AppendBatch = {
   readonly expectedSeq: number;
   readonly events: readonly NewEventRow[];
   readonly projection: RunProjection;
+  /** Of a sealed run, whose events come sealed; with its first events, its key is kept. */
+  readonly cipher?: RunCipher | null;
   /** Epoch of the speaker's lease; absent when people or tools speak. */
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };

@@ -59,7 +59,7 @@ const wrongIn = async (place: string, state: State): Promise<readonly string[]> 
   await laid(place, state);
   const store = await openStore(join(place, "ledger"));
   try {
-    const rows = (await store.feed(0, 10_000)).map(fromRow);
+    const rows = (await store.feed(0, 10_000)).map((row) => fromRow(row, null));
     const journal = rows.map(
       ({ position, runId, seq, type, hash }) => `${position} ${runId} ${seq} ${type} ${hash}`,
     );

@@ -189,6 +189,7 @@ const ListedEffect = named(
       .describe("after a crash"),
     error: text.nullable(),
     origin: EffectOrigin.nullable().describe("of one that is known: the intent of the first"),
+    erased: z.boolean().describe("of one that is known: it is skipped, its result was erased with its run"),
     bytes: count.nullable().describe("of its result as JSON"),
     value: z.unknown().optional().describe("its result; when one effect is asked for"),
   }),
@@ -329,6 +330,11 @@ const ListedRun = named(
     lastSeq: count,
     lastHash: text,
     quarantine: z.strictObject({ seq: count, code: ErrorCode }).nullable(),
+    seal: z
+      .enum(["plain", "open", "locked", "erased"])
+      .describe(
+        "locked: the key is not here; then, and when it is erased, goal and blocker say no more than that",
+      ),
   }),
 );
 
@@ -732,6 +738,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "blob",
             "checkpoint",
             "lineage",
+            "seal",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
@@ -740,6 +747,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("the first thousand; with one the exit code is 1"),
     flawsInAll: count,
+    unread: z
+      .array(z.strictObject({ runId, because: z.enum(["locked", "erased"]) }))
+      .describe("sealed runs of which only the chain could be checked; the first thousand"),
+    unreadInAll: count,
   }),
   export: oneOf({
     runId,
@@ -769,6 +780,27 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .nullable()
       .describe("by which the database's file became smaller; null: known afterwards"),
     stays: z.array(z.strictObject({ runId, code: ErrorCode, message: text })),
+  }),
+  keys: { kind: "text", why: "it is only a group of commands" },
+  "keys show": oneOf({
+    isOn: z.boolean().describe("new runs are sealed"),
+    algorithm: text,
+    root: z.strictObject({
+      from: z.enum(["file", "environment", "command", "none"]),
+      id: text.nullable(),
+      state: z.enum(["none", "here", "missing"]).describe("none: nothing was sealed yet"),
+    }),
+    ledgerKeyId: text.nullable(),
+    runs: z.strictObject({ sealed: count, erased: count, plain: count }),
+  }),
+  "keys rotate": oneOf({
+    rootId: text,
+    formerRootId: text,
+    runs: count.describe("whose keys were wrapped anew"),
+  }),
+  erase: oneOf({
+    runId,
+    archive: text.nullable().describe("of a run that was archived: nobody can read it any more"),
   }),
   gc: oneOf({
     dryRun: z.boolean(),

@@ -48,6 +48,8 @@ export const openStage = async (): Promise<Stage> => {
   await desk.write({ "runledger.yaml": `${settings}maxParallelSteps: 1\n` });
   const race = step("a", "maker", { candidates: ["maker", "liar"], pick: "smallest" });
   runs.raced = (await desk.type("run", await planOf(desk, "raced.json", [race]))).out.trim();
+  await desk.write({ "runledger.yaml": `${settings}durable: { encryption: true }\n` });
+  runs.sealed = (await desk.type("run", await planOf(desk, "sealed.json", [step("a", "maker")]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
   const { runId, token } = await waiting(desk);
@@ -237,6 +239,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: {
     lines: [() => ["--dry-run", "--keep", "0"], () => ["--older-than", "30d", "--max-bytes", "1GiB"]],
   },
+  "keys show": { lines: [() => []], ofMachine: true },
+  "keys rotate": { lines: [() => []], ofMachine: true },
+  erase: { lines: [({ run }) => [run("sealed"), "--yes"]] },
   gc: { lines: [() => ["--dry-run"], () => [], () => ["--vacuum"]], ofMachine: true },
   completion: { lines: [() => ["fish"]], ofMachine: true },
   "rollout status": { lines: [() => []] },

@@ -38,14 +38,14 @@ describe("What is written is what is read", () => {
   test("for whole stories", () => {
     const created = attempt(undefined, create(planOf([stepSpec("a")])), undefined);
     if (!("events" in created)) throw created;
-    const read = fromRows(rowsOf(created.events), GENESIS_HASH);
+    const read = fromRows(rowsOf(created.events), GENESIS_HASH, null);
     expect(read).toMatchObject(created.events);
   });
 
   test.each(["\0", "\u2028", "\ud83d\ude00", "\ud83d", '"\\\n', "é", "e\u0301", "__proto__"])(
     "for the text %j",
     (text) => {
-      const [event] = fromRows(rowsOf([written(text)]), GENESIS_HASH);
+      const [event] = fromRows(rowsOf([written(text)]), GENESIS_HASH, null);
       expect(event?.payload).toEqual({ key: "k", value: text });
     },
   );
@@ -69,9 +69,9 @@ describe("Each event commits to the one before it", () => {
       [a, c, b],
       [c, b, a],
     ])
-      expect(refusalOf(() => fromRows(broken, GENESIS_HASH)).code).toBe("journal_tampered");
-    expect(fromRows(three, GENESIS_HASH)).toHaveLength(3);
-    expect(fromRows([b, c], a.hash)).toHaveLength(2);
+      expect(refusalOf(() => fromRows(broken, GENESIS_HASH, null)).code).toBe("journal_tampered");
+    expect(fromRows(three, GENESIS_HASH, null)).toHaveLength(3);
+    expect(fromRows([b, c], a.hash, null)).toHaveLength(2);
   });
 
   test("and the first event of a run to nothing else", () => {
@@ -91,7 +91,7 @@ describe("A row that is whole but cannot be understood", () => {
 
   test("is named, with what to do: it was written by another version (W12)", () => {
     for (const change of [{ version: 2 }, { type: "run_paused" as const }, { payload: "no json" }]) {
-      const refusal = refusalOf(() => fromRow(rehashed(change)));
+      const refusal = refusalOf(() => fromRow(rehashed(change), null));
       expect(refusal.code).toBe("event_unreadable");
       expect(refusal.details).toMatchObject({ runId: RUN_ID, seq: 1, position: 1 });
     }

@@ -358,6 +358,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const { run } = await app.drive(runId);
     expect(run.state).toMatchObject({ status: "paused", reason: "escalated" });
   },
+  "durable.encryption": async () => {
+    const app = await project("durable: { encryption: true }\n", done);
+    await driven(app, commandPlan("true"));
+    expect(await app.list({ limit: 1 })).toMatchObject([{ seal: "open" }]);
+  },
+  "durable.keyCommand": async () => {
+    const keyCommand = `[printf, "%s", ${"5a".repeat(32)}]`;
+    const app = await project(`durable: { encryption: true, keyCommand: ${keyCommand} }\n`, done);
+    await driven(app, commandPlan("true"));
+    expect(await app.keys()).toMatchObject({ root: { from: "command", state: "here" }, runs: { sealed: 1 } });
+  },
   "durable.effectsPerAttempt": async () => {
     expect(await stoppedAt("effectsPerAttempt: 2")).toContain("at most 2 effects");
   },

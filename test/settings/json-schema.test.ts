@@ -158,6 +158,8 @@ const files = closed({
   leaseTtl: from(DURATIONS),
   durable: closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
+    encryption: maybe(fc.boolean()),
+    keyCommand: maybe(fc.array(from(["", "pass", 7]), { maxLength: 3 })),
     checkpoints: from(["sqlite", "file", "memory", "postgres"]),
     effectsPerAttempt: from([1, 100_000, 0, 100_001]),
     eventsPerRun: from([100, 99, 10_000_001]),

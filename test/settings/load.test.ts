@@ -46,6 +46,8 @@ describe("loadSettings", () => {
       leaseTtlMs: 30_000,
       durable: {
         paidAmbiguous: "rerun",
+        encryption: false,
+        keyCommand: [],
         effectsPerAttempt: 100_000,
         eventsPerRun: 1_000_000,
         resultBytes: 1_048_576,
@@ -76,7 +78,9 @@ describe("loadSettings", () => {
       "durable.checkpointEvery",
       "durable.checkpoints",
       "durable.effectsPerAttempt",
+      "durable.encryption",
       "durable.eventsPerRun",
+      "durable.keyCommand",
       "durable.paidAmbiguous",
       "durable.resultSize",
       "isolation.maximum",
@@ -140,7 +144,8 @@ runLedger:
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
-    checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
+    checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded],
+    encryption: true, keyCommand: [secret-tool, lookup] }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
@@ -199,6 +204,8 @@ rollout: { board: BOARD.md }
       leaseTtlMs: 2_000,
       durable: {
         paidAmbiguous: "skip",
+        encryption: true,
+        keyCommand: ["secret-tool", "lookup"],
         effectsPerAttempt: 50,
         eventsPerRun: 5_000,
         resultBytes: 65_536,

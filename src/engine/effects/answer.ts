@@ -33,10 +33,10 @@ export const answerEffect = async (
   if (value !== undefined) requireRole(ledger.check(caller), "say what became of an effect", "human");
   const step = findStep(await ledger.load(runId), stepId);
   const call = step && openEffect(workedStep(step, candidate).effects, position)?.call;
-  const kept =
-    value === undefined ? {} : { value: await keepValue(ledger, call?.name ?? `${position}`, value) };
+  const of = { runId, name: call?.name ?? `${position}` };
+  const kept = value === undefined ? {} : { value: await keepValue(ledger, of, value) };
   const attempt = answer.attempt ?? step?.attempt ?? 0;
-  const of = { stepId, ...named({ candidate }), attempt, position };
-  const command = { type: "decide_effect", ...of, decision, reason, ...kept } as const;
+  const which = { stepId, ...named({ candidate }), attempt, position };
+  const command = { type: "decide_effect", ...which, decision, reason, ...kept } as const;
   return (await ledger.submit(runId, command, caller, options)).run;
 };

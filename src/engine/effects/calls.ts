@@ -13,7 +13,7 @@ import { findStep, type WorkedStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
 import type { NewChild } from "../children.js";
-import { endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
+import { broughtTo, endedElsewhere, findKnown, isKeyFree, type KnownEffect } from "./known.js";
 import { type AttemptName, isEffect, type RecordedEffect, readRecorded } from "./recorded.js";
 import { createRecorder, type EffectEntry, type Recorder } from "./recorder.js";
 import type { AttemptCheckpoints } from "./turns.js";
@@ -92,15 +92,21 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     asked.delete(call.position);
     return outcome;
   };
-  const learned = (call: EffectCall, known: KnownEffect | undefined): EffectOutcome | undefined => {
-    if (known !== undefined) settle(call, { kind: "known", ...known });
-    return known?.outcome;
+  const learned = async (
+    call: EffectCall,
+    known: KnownEffect | undefined,
+  ): Promise<EffectOutcome | undefined> => {
+    if (known === undefined) return undefined;
+    const outcome = await broughtTo(options.ledger, options.runId, known);
+    settle(call, { kind: "known", origin: known.origin, outcome });
+    return outcome;
   };
   const answered = async (call: EffectCall): Promise<EffectOutcome | undefined> =>
     learned(call, await findKnown(options.ledger, call));
   const enter: Calls["enter"] = async (call, isOpen) => {
     if (isOpen) {
-      const ended = (await told(call)) ?? learned(call, await endedElsewhere(options.ledger, of, call));
+      const ended =
+        (await told(call)) ?? (await learned(call, await endedElsewhere(options.ledger, of, call)));
       if (ended !== undefined) return ended;
       if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
         return (await isKeyFree(options.ledger, call)) ? begin(call) : undefined;

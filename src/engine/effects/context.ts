@@ -153,7 +153,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       const before = recorded.get(call.position);
       if (before !== undefined) requireSameCall(before.call, call);
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
-      return resultOf(ledger, call, outcome);
+      return resultOf(ledger, options.runId, call, outcome);
     };
     return underWay(name, () => waiting.busy(work));
   };
@@ -257,6 +257,6 @@ const performed = async (
       await delay(retry.backoffMs * 2 ** tried, undefined, { signal });
       continue;
     }
-    return keptOutcome(ledger, call.name, value);
+    return keptOutcome(ledger, { runId: options.runId, name: call.name }, value);
   }
 };

@@ -61,7 +61,7 @@ export const keyedEffects = ({ calls, recorded, underWay }: Parts): KeyedEffects
     await calls.recorder.flush();
   };
   const answer = async (call: EffectCall, outcome: EffectOutcome): Promise<KeyedAnswer> => {
-    const value = (await resultOf(ledger, call, outcome)) ?? null;
+    const value = (await resultOf(ledger, calls.of.runId, call, outcome)) ?? null;
     return { status: outcome.kind === "skipped" ? "skipped" : "done", value };
   };
   const hold = (call: EffectCall & { key: string }, release: () => void): HeldEffect => {
@@ -75,7 +75,7 @@ export const keyedEffects = ({ calls, recorded, underWay }: Parts): KeyedEffects
       done: (value) =>
         underWay(call.name, async () => {
           isEnding = true;
-          const outcome = await keptOutcome(ledger, call.name, value);
+          const outcome = await keptOutcome(ledger, { runId: calls.of.runId, name: call.name }, value);
           await ending(outcome);
           return answer(call, outcome);
         }),

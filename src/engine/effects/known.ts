@@ -34,8 +34,11 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
     );
   const origin = { runId: row.runId, seq: row.firstSeq };
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome === "gone" && call.onAmbiguous !== "skip") throw await resultGone(ledger, call.key, origin);
-  if (outcome !== undefined) return { origin, outcome: outcome === "gone" ? { kind: "skipped" } : outcome };
+  if (outcome === "gone" || outcome === "erased") {
+    if (call.onAmbiguous !== "skip") throw await resultGone(ledger, call.key, origin, outcome);
+    return { origin, outcome: { kind: "skipped", ...(outcome === "erased" && { erased: true }) } };
+  }
+  if (outcome !== undefined) return { origin, outcome };
   throw new LedgerError(
     "effect_ambiguous",
     `The effect under the key "${call.key}" began in run "${row.runId}" (event ${row.firstSeq}) and has not ended there.`,
@@ -44,26 +47,34 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
 };
 
 /** It must not happen again, and whoever needs its result must not be told that there is none. */
-const resultGone = async (ledger: Ledger, key: string, origin: EffectOrigin): Promise<LedgerError> => {
+const resultGone = async (
+  ledger: Ledger,
+  key: string,
+  origin: EffectOrigin,
+  how: "gone" | "erased",
+): Promise<LedgerError> => {
   const { runId, seq } = origin;
+  const began = `The effect under the key "${key}" began in run "${runId}" (event ${seq})`;
+  if (how === "erased")
+    return new LedgerError("effect_result_gone", `${began}; it is skipped, its result was erased.`, {
+      hint: 'Find it at the other side; or give another key, or onAmbiguous "skip" to do without.',
+      details: { status: "skipped", origin, archive: null },
+    });
   const removal = await ledger.store.removalOf(runId);
   const archive = removal?.archive ?? null;
-  return new LedgerError(
-    "effect_result_gone",
-    `The effect under the key "${key}" began in run "${runId}" (event ${seq}), which was taken out; its result is gone with it.`,
-    {
-      hint: `${archive === null ? "Find it at the other side" : `Import ${archive}, which has it`}; or give another key, or onAmbiguous "skip" to do without.`,
-      details: { status: "skipped", origin, archive },
-    },
-  );
+  return new LedgerError("effect_result_gone", `${began}, which was taken out; its result is gone with it.`, {
+    hint: `${archive === null ? "Find it at the other side" : `Import ${archive}, which has it`}; or give another key, or onAmbiguous "skip" to do without.`,
+    details: { status: "skipped", origin, archive },
+  });
 };
 
-/** A run that was taken out has left its keys behind, and nothing of what came of them: `gone`. */
+/** A run that was taken out or erased has left its keys behind, and nothing of what came of them. */
 const outcomeOf = async (
   ledger: Ledger,
   runId: string,
   seq: number,
-): Promise<FirstOutcome | "gone" | undefined> => {
+): Promise<FirstOutcome | "gone" | "erased" | undefined> => {
+  if ((await ledger.store.runRow(runId))?.seal === "erased") return "erased";
   const [intent] = await ledger.events(runId, seq - 1, 1);
   if (intent === undefined) return "gone";
   if (intent.type !== "effect_intended") return undefined;
@@ -101,7 +112,7 @@ export const endedElsewhere = async (
   const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
   if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
-  if (outcome === undefined || outcome === "gone" || outcome.kind === "skipped") return undefined;
+  if (outcome === undefined || typeof outcome === "string" || outcome.kind === "skipped") return undefined;
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
 };
 
@@ -118,13 +129,26 @@ const endedBeforeFork = async (
   const { seq } = open;
   for (let from = run.forkedFrom; from !== null && seq <= from.seq; ) {
     const outcome = await outcomeOf(ledger, from.runId, seq);
-    if (outcome === "gone" || outcome?.kind === "skipped") return undefined;
+    if (typeof outcome === "string" || outcome?.kind === "skipped") return undefined;
     if (outcome !== undefined) return { origin: { runId: from.runId, seq }, outcome };
     from = (await ledger.load(from.runId)).forkedFrom;
   }
   return undefined;
 };
 
+/** As it is told in the run that asks: what is sealed for the first one only that can open. */
+export const broughtTo = async (
+  { store }: Ledger,
+  runId: string,
+  { origin, outcome }: KnownEffect,
+): Promise<FirstOutcome> => {
+  if (outcome.kind !== "done" || outcome.value.kind !== "blob") return outcome;
+  if ([origin.runId, runId].some((each) => store.seals.of(each) !== null)) {
+    const bytes = await store.getBlob(outcome.value.hash, origin.runId);
+    if (bytes !== undefined) await store.putBlob(bytes, runId);
+  }
+  return outcome;
+};
 /** A fork took it over open, and the run that had its key has given it back since: anybody may take it now. */
 export const isKeyFree = async ({ store }: Ledger, { key }: EffectCall): Promise<boolean> =>
   key !== null && (await store.findKey(EFFECT_SCOPE, key)) === undefined;
@@ -132,17 +156,18 @@ export const isKeyFree = async ({ store }: Ledger, { key }: EffectCall): Promise
 /** What whoever called gets. */
 export const resultOf = async (
   ledger: Ledger,
-  call: EffectCall,
+  runId: string,
+  call: Pick<EffectCall, "name">,
   outcome: EffectOutcome,
 ): Promise<unknown> => {
   switch (outcome.kind) {
     case "done":
-      return readValue(ledger.store, call.name, outcome.value);
+      return readValue(ledger.store, { runId, name: call.name }, outcome.value);
     case "failed":
       throw new LedgerError("effect_failed", outcome.error);
     case "skipped":
       return undefined;
     case "known":
-      return resultOf(ledger, call, outcome.outcome);
+      return resultOf(ledger, runId, call, outcome.outcome);
   }
 };

@@ -43,6 +43,8 @@ export type ListedEffect = Omit<EffectCall, "input"> & {
   readonly error: string | null;
   /** Of one that is known: the intent of the first. */
   readonly origin: EffectOrigin | null;
+  /** Of one that is known: its result went with the run that had it. */
+  readonly erased: boolean;
   /** Of its result as JSON; null where there is none here. */
   readonly bytes: number | null;
   /** Only when asked for, and only where there is one: of a known one that of the first. */
@@ -80,7 +82,7 @@ export const listEffects = async (
   const listed: ListedEffect[] = [];
   for (const one of found.values()) {
     if (query.open === true && one.outcome !== null) continue;
-    listed.push({ ...told(one), ...(query.values === true ? await resultOf(ledger, one) : {}) });
+    listed.push({ ...told(one), ...(query.values === true ? await resultOf(ledger, runId, one) : {}) });
   }
   return listed;
 };
@@ -156,6 +158,8 @@ const told = ({ of, call, since, settledAt, outcome, decision }: Found): ListedE
     decision,
     error: outcome?.kind === "failed" ? outcome.error : null,
     origin: outcome?.kind === "known" ? outcome.origin : null,
+    erased:
+      outcome?.kind === "known" && outcome.outcome.kind === "skipped" && outcome.outcome.erased === true,
     bytes: outcome?.kind === "done" ? bytesOf(outcome.value) : null,
   };
 };
@@ -163,7 +167,11 @@ const told = ({ of, call, since, settledAt, outcome, decision }: Found): ListedE
 const bytesOf = (value: Extract<EffectOutcome, { kind: "done" }>["value"]): number =>
   value.kind === "inline" ? Buffer.byteLength(value.json) : value.bytes;
 
-const resultOf = async (ledger: Ledger, { call, outcome }: Found): Promise<{ readonly value?: unknown }> => {
+const resultOf = async (
+  { store }: Ledger,
+  runId: string,
+  { call: { name }, outcome }: Found,
+): Promise<{ readonly value?: unknown }> => {
   const first = outcome?.kind === "known" ? outcome.outcome : outcome;
-  return first?.kind === "done" ? { value: await readValue(ledger.store, call.name, first.value) } : {};
+  return first?.kind === "done" ? { value: await readValue(store, { runId, name }, first.value) } : {};
 };

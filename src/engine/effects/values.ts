@@ -11,10 +11,13 @@ type Keeper = {
   readonly rules: Pick<Rules, "recording">;
 };
 
+/** The run whose journal has it, and the name of its effect. */
+type NamedValue = { readonly runId: string; readonly name: string };
+
 /** A result as it is kept, and as every life of the attempt gets it: through JSON, without secrets. */
 export const keepValue = async (
   { store, redactor, rules }: Keeper,
-  name: string,
+  { runId, name }: NamedValue,
   value: unknown,
 ): Promise<EffectValue> => {
   const json = JSON.stringify(redactor.deep(value ?? null));
@@ -26,12 +29,12 @@ export const keepValue = async (
   const most = rules.recording?.resultBytes ?? limit.EFFECT_VALUE_BYTES;
   if (bytes > most) throw tooLarge(name, bytes, most);
   if (bytes <= limit.EFFECT_INLINE_BYTES) return { kind: "inline", json };
-  return { kind: "blob", hash: await store.putBlob(Buffer.from(json)), bytes };
+  return { kind: "blob", hash: await store.putBlob(Buffer.from(json), runId), bytes };
 };
 
 /** How it ended once it has happened: that its result cannot be kept is no reason to do it again. */
-export const keptOutcome = (keeper: Keeper, name: string, value: unknown): Promise<EffectOutcome> =>
-  keepValue(keeper, name, value).then(
+export const keptOutcome = (keeper: Keeper, of: NamedValue, value: unknown): Promise<EffectOutcome> =>
+  keepValue(keeper, of, value).then(
     (kept) => ({ kind: "done", value: kept }) as const,
     (error: unknown) => failedWith(keeper.redactor, error, true),
   );
@@ -44,11 +47,15 @@ export const failedWith = ({ text }: Redactor, error: unknown, happened: boolean
 });
 
 /** A limit holds for what is read too, whoever wrote it: the largest there is, for a setting may have been higher before. */
-export const readValue = async (store: Store, name: string, value: EffectValue): Promise<unknown> => {
+export const readValue = async (
+  store: Store,
+  { runId, name }: NamedValue,
+  value: EffectValue,
+): Promise<unknown> => {
   const bytes = value.kind === "inline" ? Buffer.byteLength(value.json) : value.bytes;
   if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes, limit.EFFECT_VALUE_BYTES);
   if (value.kind === "inline") return JSON.parse(value.json);
-  const blob = await store.getBlob(value.hash);
+  const blob = await store.getBlob(value.hash, runId);
   if (blob !== undefined) return JSON.parse(Buffer.from(blob).toString("utf8"));
   throw new LedgerError("blob_corrupt", `The result of effect "${name}" is not there (blob ${value.hash}).`, {
     hint: "Restore the ledger from a backup.",

@@ -117,7 +117,7 @@ const promise = async (
     await effectAt(delivery, `deliver: ${name}`, said, hand);
   }
   const outcome = before ?? (await waits.until(call));
-  if (outcome.kind === "done") return readValue(ledger.store, name, outcome.value);
+  if (outcome.kind === "done") return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value);
   if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
   return undefined;
 };
@@ -141,7 +141,8 @@ const child = async (
   if (before === null)
     await waits.busy(() => underWay(name, () => startChild({ childId, plan, originalRequest })));
   const outcome = before ?? (await waits.until(call));
-  if (outcome.kind === "done") return readValue(ledger.store, name, outcome.value) as Promise<ChildResult>;
+  if (outcome.kind === "done")
+    return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value) as Promise<ChildResult>;
   throw new LedgerError(
     "effect_failed",
     outcome.kind === "failed" ? outcome.error : "It was not waited for.",
@@ -182,7 +183,9 @@ const winnerOf = async (
   const before = recorded.get(position);
   if (before !== undefined) requireSameCall(before.call, call);
   if (before?.outcome?.kind === "done")
-    return Number(await readValue(calls.options.ledger.store, call.name, before.outcome.value));
+    return Number(
+      await readValue(calls.options.ledger.store, { ...calls.of, name: call.name }, before.outcome.value),
+    );
   const ends = parts.map((part, index) => {
     const ended = (): number => index;
     return part.then(ended, ended);

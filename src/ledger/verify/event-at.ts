@@ -8,7 +8,7 @@ export const eventAt = async (store: Store, runId: string, seq: number): Promise
   const [row] = await store.read(runId, seq - 1, 1);
   if (row?.seq !== seq) return undefined;
   try {
-    return fromRow(row);
+    return fromRow(row, store.seals.of(runId));
   } catch (error) {
     if (isLedgerError(error)) return undefined;
     throw error;

@@ -4,6 +4,7 @@ import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
 import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
+import { isUnread, runCipherOf } from "./run.js";
 
 const PAGE = 1_000;
 
@@ -42,10 +43,15 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   const { scope, firstSeq, lastSeq, runId } = row;
   const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
   if (!within) return "events that there are not";
-  if (scope === EFFECT_SCOPE)
-    return firstSeq === lastSeq && isOfEffect(row, await eventAt(store, runId, firstSeq))
-      ? undefined
-      : "another effect than it was used for";
+  if (scope === EFFECT_SCOPE) return wrongEffect(store, row);
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
   return "a run that it does not belong to";
+};
+
+const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {
+  if (isUnread(runCipherOf(store.seals, row.runId))) return undefined;
+  const event = await eventAt(store, row.runId, row.firstSeq);
+  return row.firstSeq === row.lastSeq && isOfEffect(row, event)
+    ? undefined
+    : "another effect than it was used for";
 };

@@ -4,9 +4,10 @@ import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import { evolve } from "../../core/evolve.js";
 import type { Run } from "../../core/run.js";
-import type { EventRow, RunRow, SnapshotRow, Store } from "../../stores/store.js";
+import { isSealed as isSealedText } from "../../core/sealed.js";
+import type { EventRow, RunCipher, RunRow, Seals, SnapshotRow, Store } from "../../stores/store.js";
 import { isSealed, type SealedEvent } from "../checkpoints/read.js";
-import { fromRows, GENESIS_HASH } from "../journal.js";
+import { fromRows, GENESIS_HASH, requireLinked } from "../journal.js";
 import { READ_BATCH } from "../known.js";
 import { projectionOf } from "../projection.js";
 import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
@@ -19,11 +20,15 @@ export type RunChecked = {
   readonly events: number;
   readonly blobs: number;
   readonly snapshots: number;
+  /** Why nothing but its chain was checked; null when all was. */
+  readonly unread: Unread | null;
   readonly checkpoints: number;
   /** Position of its first event: lists are in that order. */
   readonly firstPosition: number | null;
 };
 
+/** Its key is not here, or was destroyed. */
+export type Unread = "locked" | "erased";
 type Checking = {
   readonly lastPosition: number;
   readonly add: Add;
@@ -33,6 +38,7 @@ type Checking = {
 
 /** How far the check of a run has come. */
 type Progress = {
+  readonly cipher: RunCipher | null | Unread;
   readonly lastPosition: number;
   seq: number;
   hash: string;
@@ -55,11 +61,13 @@ export const checkRun = async (
   { lastPosition, add, signal, sources }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
+  const cipher = cipherOf(store, row, add);
   const at: Progress = {
-    ...{ seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
-    ...{ lastPosition, isFolded: true, blobs: 0, keyed: withKeys(), sealed: [], children: withChildren() },
+    ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
+    ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
+    ...{ keyed: withKeys(), sealed: [], children: withChildren() },
   };
-  const snapshot = await store.readSnapshot(runId);
+  const snapshot = isUnread(cipher) ? undefined : await store.readSnapshot(runId);
   for (;;) {
     signal.throwIfAborted();
     const page = await store.read(runId, at.seq, READ_BATCH);
@@ -80,10 +88,32 @@ export const checkRun = async (
   return counted(at, snapshot);
 };
 
+export const isUnread = (cipher: RunCipher | null | Unread): cipher is Unread => typeof cipher === "string";
+
+/** That a run cannot be opened is no flaw, unless what opens all others is here. */
+const cipherOf = ({ seals }: Store, { runId }: RunRow, add: Add): Progress["cipher"] => {
+  const found = runCipherOf(seals, runId);
+  if (found === "locked" && seals.facts().root.state === "here")
+    add("seal", "Its key is not as it was kept.", { runId });
+  return found;
+};
+
+/** For one question about a run, whatever its key says. */
+export const runCipherOf = (seals: Seals, runId: string): Progress["cipher"] => {
+  try {
+    return seals.of(runId);
+  } catch (error) {
+    if (isLedgerError(error, "run_erased")) return "erased";
+    if (isLedgerError(error, "key_unavailable")) return "locked";
+    throw error;
+  }
+};
+
 const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked => ({
   events: at.seq,
   blobs: at.blobs,
   snapshots: snapshot === undefined ? 0 : 1,
+  unread: isUnread(at.cipher) ? at.cipher : null,
   checkpoints: at.sealed.length,
   firstPosition: at.first?.position ?? null,
 });
@@ -113,21 +143,28 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
 const readEvent = (row: EventRow, at: Progress, add: Add): StoredEvent | undefined | false => {
   const { runId, seq } = row;
   try {
-    return fromRows([row], at.hash)[0];
+    if (!isUnread(at.cipher)) return fromRows([row], at.hash, at.cipher)[0];
+    requireLinked(row, at.hash);
+    if (isSealedText(row.payload)) return undefined;
   } catch (error) {
     if (!isLedgerError(error)) throw error;
+    if (error.code === "key_unavailable") {
+      add("seal", "It is sealed, and no key of its run is kept.", { runId, seq });
+      at.isFolded = false;
+      return undefined;
+    }
     if (error.code === "event_unreadable") {
       add("event", error.message, { runId, seq });
       at.isFolded = false;
       return undefined;
     }
-    const follows = row.prevHash === at.hash;
-    add("chain", follows ? "It is not as it was written." : "It does not follow the event before it.", {
-      runId,
-      seq,
-    });
-    return false;
   }
+  const follows = row.prevHash === at.hash;
+  add("chain", follows ? "It is not as it was written." : "It does not follow the event before it.", {
+    runId,
+    seq,
+  });
+  return false;
 };
 
 const fold = (event: StoredEvent, at: Progress, add: Add): void => {
@@ -149,7 +186,8 @@ const checkBlob = async (
 ): Promise<void> => {
   at.blobs += 1;
   try {
-    if ((await store.getBlob(hash)) === undefined) add("blob", `Blob ${hash} is gone.`, { runId, seq });
+    if ((await store.getBlob(hash, runId)) === undefined)
+      add("blob", `Blob ${hash} is gone.`, { runId, seq });
   } catch (error) {
     const code = isLedgerError(error) ? error.code : (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;

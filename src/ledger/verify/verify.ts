@@ -3,7 +3,7 @@ import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
 import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
-import { checkRun } from "./run.js";
+import { checkRun, type Unread } from "./run.js";
 
 /** What was looked at, and all that is wrong with it. */
 export type Verification = {
@@ -18,6 +18,9 @@ export type Verification = {
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
   readonly flawsInAll: number;
+  /** Runs of which nothing but the chain could be checked; the first thousand. */
+  readonly unread: readonly { readonly runId: string; readonly because: Unread }[];
+  readonly unreadInAll: number;
 };
 
 export type VerifyOptions = {
@@ -28,6 +31,7 @@ export type VerifyOptions = {
 };
 
 const PAGE = 100;
+const UNREAD_LISTED = 1_000;
 
 /** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
 export const verifyLedger = async (
@@ -36,16 +40,24 @@ export const verifyLedger = async (
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
   const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0 };
+  const unread: Verification["unread"][number][] = [];
+  let unreadInAll = 0;
   const anchor = checkAnchor(audit, add);
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
-      const { firstPosition, ...one } = await checkRun(audit.store, row, {
-        ...{ lastPosition, add, signal, sources },
-      });
+      const {
+        firstPosition,
+        unread: because,
+        ...one
+      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources });
       for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
+      if (because !== null) {
+        unreadInAll += 1;
+        if (unread.length < UNREAD_LISTED) unread.push({ runId: row.runId, because });
+      }
       if (firstPosition !== null && firstPosition >= newer)
         add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });
       newer = firstPosition ?? newer;
@@ -56,7 +68,7 @@ export const verifyLedger = async (
     if (!isLedgerError(error, "store_unavailable")) throw error;
     add("file", `${error.message} The check ends here.`);
   }
-  return { ...seen, anchor, flaws, flawsInAll: count() };
+  return { ...seen, anchor, flaws, flawsInAll: count(), unread, unreadInAll };
 };
 
 const checkAnchor = ({ anchored }: Audit, add: Add): Verification["anchor"] => {

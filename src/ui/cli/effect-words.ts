@@ -5,9 +5,10 @@ export const effectClass = ({ class: kind, risk }: ListedEffect): string =>
   risk === "none" ? kind : `${kind} ${risk}`;
 
 /** What else is to be said of one beside its status. */
-export const effectWords = ({ status, error, origin, decision, key }: ListedEffect): string => {
+export const effectWords = ({ status, error, origin, erased, decision, key }: ListedEffect): string => {
   if (error !== null) return error;
-  if (origin !== null) return `first in ${origin.runId}, event ${origin.seq}`;
+  if (origin !== null)
+    return `${erased ? "skipped, result erased; " : ""}first in ${origin.runId}, event ${origin.seq}`;
   if (status === "asked") return "a person decides: runledger decide";
   if (decision !== null) return `${decision.decision} (${decision.by.name}: ${decision.reason})`;
   return key === null ? "" : `key ${key}`;

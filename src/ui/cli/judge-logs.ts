@@ -14,7 +14,11 @@ export const otherLogs = ({ log, tests }: Verdict): readonly JudgeLog[] => {
 };
 
 /** Null where nothing was printed, or where it is not kept here. */
-export const logText = async (app: RunLedger, hash: string | null | undefined): Promise<string | null> => {
-  const bytes = hash == null ? undefined : await app.ledger.store.getBlob(hash);
+export const logText = async (
+  app: RunLedger,
+  runId: string,
+  hash: string | null | undefined,
+): Promise<string | null> => {
+  const bytes = hash == null ? undefined : await app.ledger.store.getBlob(hash, runId);
   return bytes == null ? null : Buffer.from(bytes).toString("utf8");
 };

@@ -7,6 +7,7 @@ import { addLookCommands } from "./groups/look.js";
 import { addPromiseCommands } from "./groups/promises.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
+import { addSealCommands } from "./groups/seal.js";
 import { explain } from "./manual/explain.js";
 import type { Register } from "./program.js";
 import { VERSION } from "./version.js";
@@ -31,6 +32,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addKeepCommands(cli, register);
+  addSealCommands(cli, register);
   addRolloutCommands(cli, register);
   addHelpCommands(cli, register);
   explain(cli);

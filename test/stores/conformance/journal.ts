@@ -28,6 +28,7 @@ export const appends = ({ store }: Suite): void => {
       createdAt: eventAt("a", 1).at,
       updatedAt: eventAt("a", 3).at,
       quarantine: null,
+      seal: "plain",
     });
     expect(await store().runRow("b")).toBeUndefined();
   });

@@ -311,6 +311,8 @@ describe("status", () => {
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
       Durable    durable.paidAmbiguous         rerun                                                                           default
+                 durable.encryption            false                                                                           default
+                 durable.keyCommand            []                                                                              default
                  durable.effectsPerAttempt     100000                                                                          default
                  durable.eventsPerRun          1000000                                                                         default
                  durable.resultSize            1MiB                                                                            default
@@ -426,7 +428,9 @@ describe("status", () => {
             "checkpointEvery": "number",
             "checkpoints": "string",
             "effectsPerAttempt": "number",
+            "encryption": "boolean",
             "eventsPerRun": "number",
+            "keyCommand": [],
             "paidAmbiguous": "string",
             "resultSize": "string",
           },

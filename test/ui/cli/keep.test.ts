@@ -103,6 +103,8 @@ describe("config", () => {
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
       durable.paidAmbiguous         rerun                                                                                 default
+      durable.encryption            false                                                                                 default
+      durable.keyCommand            []                                                                                    default
       durable.checkpoints           sqlite                                                                                default
       durable.checkpointEvery       0                                                                                     default
       durable.checkpointBefore      []                                                                                    default

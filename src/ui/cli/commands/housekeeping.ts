@@ -17,6 +17,7 @@ export const exportRun = async (
   file: string | undefined,
   interrupted: AbortSignal,
 ): Promise<number> => {
+  const isSealed = (await app.ledger.store.runRow(runId))?.seal === "open";
   const lines = app.exportRun(runId);
   try {
     if (file === undefined) await pour(lines, output.out, interrupted);
@@ -25,6 +26,7 @@ export const exportRun = async (
     if (interrupted.aborted || hasCode(error, "EPIPE")) return EXIT.interrupted;
     throw error;
   }
+  if (isSealed) say(output, "The run is sealed, and its bundle brings the key: whoever has it can read it.");
   if (file === undefined) return EXIT.done;
   if (output.json) printJson(output, { runId, file });
   else printLine(output, file);

@@ -27,6 +27,9 @@ workspace:
   setup: []                      # commands that prepare a fresh tree, such as [[npm, ci, --offline]]
   share: []                      # paths copied into it from your checkout, such as [node_modules]
 
+durable:
+  encryption: true               # journal, output and snapshots of new runs are encrypted; the key is .runledger/ledger.key
+
 runLedger:
   workspaceIsolation: true
   staleTtl: 1h

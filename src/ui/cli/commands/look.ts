@@ -284,10 +284,10 @@ export const printLogs = async (
   const logs = await app.logs(runId, stepId, options.attempt, options.candidate);
   const { agentLog, attempt, candidate, verdict } = logs;
   const agent = agentLog === null ? null : await readFile(agentLog, "utf8");
-  const judge = await logText(app, verdict?.log);
+  const judge = await logText(app, runId, verdict?.log);
   if (output.json) {
-    const runs = await Promise.all((verdict?.tests?.runs ?? []).map(({ log }) => logText(app, log)));
-    const heldOut = await logText(app, verdict?.tests?.heldOut?.log);
+    const runs = await Promise.all((verdict?.tests?.runs ?? []).map(({ log }) => logText(app, runId, log)));
+    const heldOut = await logText(app, runId, verdict?.tests?.heldOut?.log);
     return done(() =>
       printJson(output, { runId, stepId, attempt, candidate, agent, judge, runs, heldOut, verdict }),
     );
@@ -312,7 +312,7 @@ export const printLogs = async (
   if (judge !== null) printLine(output, safe(judge).trimEnd());
   for (const { name, hash } of otherLogs(verdict)) {
     printLine(output, paint(output, "grey", `— ${name} —`));
-    printLine(output, safe((await logText(app, hash)) ?? "(no log)").trimEnd());
+    printLine(output, safe((await logText(app, runId, hash)) ?? "(no log)").trimEnd());
   }
   return EXIT.done;
 };

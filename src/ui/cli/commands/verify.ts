@@ -54,6 +54,7 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     `${read}: ${flawsInAll === 0 ? "all as it was written." : `${flawsInAll} not as written.`}`,
   );
   say(output, ANCHORS[found.anchor.state](found.anchor));
+  for (const because of ["locked", "erased"] as const) sayUnread(output, found, because);
 };
 
 const WORDS: { readonly [K in Flaw["kind"]]: string } = {
@@ -67,6 +68,20 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
   blob: "blob",
   checkpoint: "checkpoint",
   lineage: "lineage",
+  seal: "key",
+};
+
+const UNREAD: Readonly<Record<Verification["unread"][number]["because"], string>> = {
+  locked: "their key is not here, so only the chain was checked",
+  erased: "their key was destroyed, so only the chain was checked",
+};
+
+const sayUnread = (output: Output, { unread }: Verification, because: keyof typeof UNREAD): void => {
+  const runs = unread.filter((one) => one.because === because);
+  const [first] = runs;
+  if (first === undefined) return;
+  const more = runs.length > 1 ? ` and ${runs.length - 1} more` : "";
+  say(output, `Of ${first.runId}${more}: ${UNREAD[because]}.`);
 };
 
 type Anchor = Verification["anchor"];

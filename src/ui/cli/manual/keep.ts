@@ -84,7 +84,7 @@ export const keepPages: Pages = {
   },
   verify: {
     about:
-      "Reads the whole ledger and compares it with all that it says of itself: the chain of every run, the anchor, the rows that lists show, snapshots, keys, and the blobs that events name. What does not hold is named with its run and event. It changes nothing, waits for nobody, and can be asked while others work; of a ledger that does not open any more it says why. Whoever may write to all of the ledger's folder can still write another history: against that stand backups elsewhere.",
+      "Reads the whole ledger and compares it with all that it says of itself: the chain of every run, the anchor, the rows that lists show, snapshots, keys, and the blobs that events name. Of a sealed run whose key is not here, or was destroyed, it checks the chain, and says so. What does not hold is named with its run and event. It changes nothing, waits for nobody, and can be asked while others work; of a ledger that does not open any more it says why. Whoever may write to all of the ledger's folder can still write another history: against that stand backups elsewhere.",
     examples: [
       ["runledger verify", "all of it"],
       ["runledger verify last", "one run"],
@@ -95,7 +95,7 @@ export const keepPages: Pages = {
   },
   export: {
     about:
-      "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects. Your own history is not in it. A file that exists is never written over, and what bears the name is whole.",
+      "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects. Your own history is not in it. The bundle of a sealed run brings its key: whoever has it can read it. A file that exists is never written over, and what bears the name is whole.",
     examples: [
       ["runledger export last -o run.jsonl.gz", "into a compressed file"],
       ["runledger export last | ssh backup 'cat > run.jsonl'", "as JSON Lines, elsewhere"],
@@ -132,6 +132,36 @@ export const keepPages: Pages = {
     ],
     exits: { conflict: "a run is being driven, and --vacuum was asked for" },
     seeAlso: ["prune", "docs/keeping.md"],
+  },
+  keys: {
+    about:
+      "Sealed runs are encrypted, each under a key of its own; those keys are under the ledger's key, and that is under the root key, which is kept outside of the database. New runs are sealed with durable.encryption: true.",
+    examples: [
+      ["runledger keys show", "where the root key is"],
+      ["runledger keys rotate", "change it"],
+    ],
+    seeAlso: ["keys show", "keys rotate", "erase", "docs/encryption.md"],
+  },
+  "keys show": {
+    about:
+      "Says whether new runs are sealed, where the root key is looked for and whether it is the right one, and how many runs are sealed, plain and erased. It shows no key, only their ids.",
+    examples: [["runledger keys show", "of this ledger"]],
+    seeAlso: ["keys rotate", "verify", "docs/encryption.md"],
+  },
+  "keys rotate": {
+    about:
+      "Makes a new root key and a new key of the ledger, and wraps the keys of all runs under them: all, or none. What is sealed is not written again. Where the root key is not in the ledger's file, the new one is given in RUNLEDGER_NEW_KEY. Backups of before need the former root key.",
+    examples: [
+      ["runledger keys rotate", "the root key is in the ledger's file"],
+      ["RUNLEDGER_NEW_KEY=$(openssl rand -hex 32) runledger keys rotate", "it is kept elsewhere"],
+    ],
+    seeAlso: ["keys show", "docs/encryption.md"],
+  },
+  erase: {
+    about:
+      "Destroys the key of a finished run that is sealed, with its snapshot, its output, its logs and workspaces, and what lists say of it. Nobody can read it again: not from this ledger, nor from its archive, nor with any root key. Its events stay as they are, so that its chain can still be checked; business keys of its effects stay taken. A run that is plain cannot be erased, only pruned. Backups and exported bundles are elsewhere.",
+    examples: [["runledger erase last --yes", "for good"]],
+    seeAlso: ["keys show", "prune", "verify", "docs/encryption.md"],
   },
   completion: {
     about:

@@ -20,6 +20,8 @@ export const topics: Readonly<Record<string, Topic>> = {
       ["TERM=dumb", "no colours, no live line"],
       ["RUNLEDGER_HOME", "the ledger's folder, instead of .runledger at the top of the repository"],
       ["RUNLEDGER_SET_…", "one setting: RUNLEDGER_SET_runLedger__staleTtl=2h; outranks every file"],
+      ["RUNLEDGER_KEY", "the root key of sealed runs, in 64 hex digits or base64; else it is a file"],
+      ["RUNLEDGER_NEW_KEY", "the root key that `keys rotate` changes to, where it is not in the file"],
       ["RUNLEDGER_PROMISE_TOKEN", "the token for `promise resolve`, which --token would show to all users"],
       ["XDG_CONFIG_HOME", "where the user's settings file is (~/.config)"],
       ["XDG_STATE_HOME", "where workspaces are (~/.local/state)"],
@@ -36,7 +38,7 @@ export const topics: Readonly<Record<string, Topic>> = {
       [".runledger/ledger.anchor", "which event was acknowledged last, against files that were put back"],
       [
         ".runledger/ledger.key",
-        "what tokens of promises and seals of checkpoints are made from; keep it with the ledger",
+        "the root key of encrypted runs; tokens of promises and seals of checkpoints are made from it too",
       ],
       [".runledger/checkpoints/", "checkpoints, where durable.checkpoints is file"],
       [".runledger/blobs/", "output and patches that events name"],

@@ -16,11 +16,11 @@ export const textOf = async (
   tab: Tab,
 ): Promise<string | null> => {
   if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
-  if (tab === "judge log") return judgeText(app, verdictOf(step));
+  if (tab === "judge log") return judgeText(app, runId, verdictOf(step));
   if (tab === "effects") return effectsText(app, runId, step);
   const { state } = step;
   const proposal = "proposal" in state ? state.proposal : null;
-  return tab === "diff" ? blobText(app, proposal?.capture.patch ?? null) : null;
+  return tab === "diff" ? blobText(app, runId, proposal?.capture.patch ?? null) : null;
 };
 
 /** `runledger effects` has all of them, and their results. */
@@ -42,17 +42,17 @@ const effectLine = (effect: ListedEffect): string => {
 };
 
 /** The log of the command that decided; below it those of the others, each below its name. */
-const judgeText = async (app: RunLedger, verdict: Verdict | null): Promise<string | null> => {
+const judgeText = async (app: RunLedger, runId: string, verdict: Verdict | null): Promise<string | null> => {
   if (verdict === null) return null;
-  const texts = [await blobText(app, verdict.log)];
+  const texts = [await blobText(app, runId, verdict.log)];
   for (const { name, hash } of otherLogs(verdict))
-    texts.push(`— ${name} —\n${(await blobText(app, hash)) ?? "(no log)"}`);
+    texts.push(`— ${name} —\n${(await blobText(app, runId, hash)) ?? "(no log)"}`);
   const printed = texts.filter((text) => text !== null);
   return printed.length === 0 ? null : printed.join("\n");
 };
 
-const blobText = async (app: RunLedger, hash: string | null): Promise<string | null> => {
-  const bytes = hash === null ? undefined : await app.ledger.store.getBlob(hash);
+const blobText = async (app: RunLedger, runId: string, hash: string | null): Promise<string | null> => {
+  const bytes = hash === null ? undefined : await app.ledger.store.getBlob(hash, runId);
   if (bytes === undefined) return null;
   const text = Buffer.from(bytes.subarray(0, BYTES_MAX)).toString("utf8");
   return bytes.length > BYTES_MAX ? `${text}\n… and ${bytes.length - BYTES_MAX} bytes more` : text;

@@ -1,0 +1,50 @@
+import type { Caller } from "../core/commands.js";
+import { requireRole } from "../core/decide/guards.js";
+import { LedgerError } from "../core/errors.js";
+import { FINISHED } from "../ledger/housekeeping.js";
+import { absent } from "../ledger/removal.js";
+import { dropRun } from "../pev/objects.js";
+import { tidyStore } from "../pev/transfer.js";
+import { disposeWorkspaces } from "../pev/workspaces.js";
+import { removeLogs } from "./logs.js";
+import type { PruningParts } from "./pruning.js";
+
+export type Erased = {
+  readonly runId: string;
+  /** Its archive, which nobody can read any more; null when it was never archived or has come back. */
+  readonly archive: string | null;
+};
+
+/**
+ * The key first: from then on nobody can read the run, whatever is cut off. What lies beside the journal goes after it, and
+ * again when somebody asks again.
+ */
+export const eraseRun = async (
+  { ledger, project, logFolder, now, forgetCheckpoints }: Omit<PruningParts, "exportRun">,
+  caller: Caller,
+  runId: string,
+): Promise<Erased> => {
+  ledger.check(caller);
+  requireRole(caller, "erase a run", "human");
+  const { store } = ledger;
+  const [row, removal] = await Promise.all([store.runRow(runId), store.removalOf(runId)]);
+  if (row === undefined && removal === undefined) throw await absent(store, runId);
+  if (row !== undefined && !FINISHED.includes(row.status))
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}; only a finished run is erased.`,
+      {
+        hint: `End it first: runledger cancel ${runId}`,
+      },
+    );
+  await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
+  await store.removeBlobsOf(runId);
+  await forgetCheckpoints(runId);
+  await disposeWorkspaces(project, runId);
+  await removeLogs(logFolder, runId);
+  if (project.store !== null) {
+    await dropRun(project.store, runId);
+    await tidyStore(project.store);
+  }
+  return { runId, archive: removal?.archive ?? null };
+};

@@ -1,0 +1,189 @@
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { LedgerError } from "../core/errors.js";
+import { KEY_BYTES, keyIdOf, newKey } from "./cipher.js";
+import type { RootSource } from "./seals.js";
+
+/** Holds the root key, in 64 hex digits or in base64. */
+const VARIABLE = "RUNLEDGER_KEY";
+/** Holds the one that `keys rotate` is to change to, where the root is not in the ledger's own file. */
+const NEXT_VARIABLE = "RUNLEDGER_NEW_KEY";
+
+/** Where the root key is: in the environment, with a command that prints it, or in a file of the ledger. */
+export type RootKeys = {
+  readonly from: RootSource;
+  /** The one that is here; one in a file is made when there is none. */
+  current(): Uint8Array;
+  /** Undefined when another one is here, or none. */
+  find(id: string): Uint8Array | undefined;
+  /** One to change to, safe on the disk before it is answered. */
+  next(): Uint8Array;
+  /** It is the root from now on: whatever else there was goes. Nobody may change the root meanwhile. */
+  settle(id: string): void;
+  /** The file's key, which tokens are made from where there is no key tree; made when there is none. */
+  fileKey(): Uint8Array;
+  /** The same, but for the making. */
+  fileKeyIfAny(): Uint8Array | undefined;
+};
+
+type Where = {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Prints the root key; empty when there is none. */
+  readonly command: readonly string[];
+  readonly folder: string;
+};
+
+export const rootKeys = (where: Where): RootKeys => {
+  const { file, env, command } = where;
+  const told = env[NEXT_VARIABLE];
+  const ofFile = { fileKey: () => fromFile(file), fileKeyIfAny: () => written(file) };
+  const fixed = env[VARIABLE] ? () => parsed(env[VARIABLE] ?? "", `The variable ${VARIABLE}`) : undefined;
+  const outside = fixed ?? (command.length > 0 ? remembering(() => printed(where)) : undefined);
+  const next = (): Uint8Array => {
+    if (told) return parsed(told, `The variable ${NEXT_VARIABLE}`);
+    if (outside === undefined) return fileForNext(file);
+    throw new LedgerError(
+      "invalid_input",
+      "The root key is not in the ledger's file, so it is not made here.",
+      {
+        hint: `Give the new one in ${NEXT_VARIABLE}: 64 hex digits, such as from \`openssl rand -hex 32\`.`,
+      },
+    );
+  };
+  if (outside !== undefined)
+    return {
+      from: fixed === undefined ? "command" : "environment",
+      current: () => outside(),
+      find: (id) => matching(id, outside()) ?? matching(id, outside("again")),
+      next,
+      settle: () => undefined,
+      ...ofFile,
+    };
+  return {
+    from: "file",
+    current: ofFile.fileKey,
+    find: (id) => [file, nextFile(file, id)].map(written).find((key) => key && keyIdOf(key) === id),
+    next,
+    settle: (id) => settle(file, id),
+    ...ofFile,
+  };
+};
+
+const matching = (id: string, key: Uint8Array): Uint8Array | undefined =>
+  keyIdOf(key) === id ? key : undefined;
+
+/** A command is asked once, and once more for a key that it did not print then. */
+const remembering = (ask: () => Uint8Array) => {
+  let known: Uint8Array | undefined;
+  return (again?: "again"): Uint8Array => {
+    if (known === undefined || again !== undefined) known = ask();
+    return known;
+  };
+};
+
+const COMMAND_MS = 60_000;
+
+const printed = ({ command, env, folder }: Where): Uint8Array => {
+  const [program = "", ...rest] = command;
+  const { error, status, stdout } = spawnSync(program, rest, {
+    cwd: folder,
+    env: { ...env },
+    encoding: "utf8",
+    timeout: COMMAND_MS,
+    stdio: ["inherit", "pipe", "inherit"],
+  });
+  if (error === undefined && status === 0) return parsed(stdout, `What ${program} printed`);
+  throw new LedgerError("key_unavailable", `${program}, which is to print the root key, failed.`, {
+    hint: "See durable.keyCommand in the settings.",
+    ...(error === undefined ? { details: { exitCode: status } } : { cause: error }),
+  });
+};
+
+const parsed = (text: string, what: string): Uint8Array => {
+  const trimmed = text.trim();
+  const key = /^[0-9a-fA-F]{64}$/.test(trimmed)
+    ? Buffer.from(trimmed, "hex")
+    : Buffer.from(trimmed, "base64");
+  if (key.byteLength === KEY_BYTES) return key;
+  throw new LedgerError("key_unavailable", `${what} is no key of ${KEY_BYTES} bytes.`, {
+    hint: "Give it as 64 hex digits or in base64; `openssl rand -hex 32` makes one.",
+  });
+};
+
+const fromFile = (file: string): Uint8Array => {
+  let found = written(file);
+  if (found === undefined) {
+    make(file, newKey());
+    found = written(file);
+  }
+  if (found?.byteLength === KEY_BYTES) return found;
+  throw new LedgerError("key_unavailable", `The ledger's key (${file}) is not as it was made.`, {
+    hint: "Restore it from a backup.",
+  });
+};
+
+const written = (file: string): Uint8Array | undefined => {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw unreachable(file, error);
+  }
+};
+
+/** Under another name until it is synced; when another process was faster, that one's counts. */
+const make = (file: string, key: Uint8Array): void => {
+  const draft = `${file}.${randomBytes(8).toString("hex")}`;
+  try {
+    fs.writeFileSync(draft, key, { flag: "wx", mode: 0o600, flush: true });
+    fs.linkSync(draft, file);
+    syncFolder(dirname(file));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw unreachable(file, error);
+  } finally {
+    fs.rmSync(draft, { force: true });
+  }
+};
+
+const nextFile = (file: string, id: string): string => `${file}.next-${id}`;
+
+const fileForNext = (file: string): Uint8Array => {
+  const key = newKey();
+  make(nextFile(file, keyIdOf(key)), key);
+  return key;
+};
+
+const settle = (file: string, id: string): void => {
+  const next = nextFile(file, id);
+  if (fs.existsSync(next)) fs.renameSync(next, file);
+  const folder = dirname(file);
+  for (const name of fs.readdirSync(folder))
+    if (nextName.test(name)) fs.rmSync(`${folder}/${name}`, { force: true });
+  syncFolder(folder);
+};
+
+const nextName = /^ledger\.key\.next-[0-9a-f]{16}$/;
+
+/** Without it a power loss could take the name of a key whose runs are already on the disk. */
+const syncFolder = (folder: string): void => {
+  const handle = fs.openSync(folder, "r");
+  try {
+    fs.fsyncSync(handle);
+  } finally {
+    fs.closeSync(handle);
+  }
+};
+
+const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code;
+
+const unreachable = (file: string, cause: unknown): LedgerError =>
+  new LedgerError(
+    "store_unavailable",
+    `The ledger's key (${file}) cannot be read or made (${codeOf(cause)}).`,
+    {
+      cause,
+    },
+  );

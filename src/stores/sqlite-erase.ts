@@ -1,0 +1,31 @@
+import type Database from "better-sqlite3";
+import { LedgerError } from "../core/errors.js";
+import type { Vault } from "./sqlite-seals.js";
+import type { Store } from "./store.js";
+
+/** The key of a run goes, with what was derived from its events; a run that was taken out has no row any more. */
+export const erase = (
+  sqlite: Database.Database,
+  vault: Vault,
+  runId: string,
+  { lastHash, at }: Parameters<Store["erase"]>[1],
+): void => {
+  sqlite
+    .transaction(() => {
+      const row = sqlite.prepare("SELECT last_hash FROM runs WHERE run_id = ?").pluck().get(runId) ?? null;
+      if (row !== lastHash)
+        throw new LedgerError("seq_conflict", `Run "${runId}" has changed; it is not erased.`);
+      if (vault.erase(runId, at) === undefined) throw notSealed(runId);
+      sqlite.prepare("UPDATE runs SET goal = '', blocker = NULL WHERE run_id = ?").run(runId);
+      sqlite.prepare("DELETE FROM snapshots WHERE run_id = ?").run(runId);
+    })
+    .immediate();
+  // The log of changes still has the pages of before; secure_delete only looks after the database itself.
+  sqlite.pragma("wal_checkpoint(TRUNCATE)");
+};
+
+const notSealed = (runId: string): LedgerError =>
+  new LedgerError("run_not_sealed", `Run "${runId}" is not sealed: it has no key that could be destroyed.`, {
+    hint: "Take it out instead: runledger prune. New runs are sealed with durable.encryption: true.",
+    details: { runId },
+  });

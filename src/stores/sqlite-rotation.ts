@@ -1,0 +1,75 @@
+import type Database from "better-sqlite3";
+import { LedgerError } from "../core/errors.js";
+import { keyIdOf, newKey } from "./cipher.js";
+import type { RootKeys } from "./root-key.js";
+import { unwrapRunKey, wrap, wrapRunKey } from "./run-cipher.js";
+import type { Rotated } from "./seals.js";
+import type { KeysInFile } from "./sqlite-seal-rows.js";
+import type { OpenTree, Tree } from "./sqlite-seals.js";
+
+const PAGE = 1_000;
+
+type Parts = {
+  readonly sqlite: Database.Database;
+  readonly rows: KeysInFile;
+  readonly roots: RootKeys | null;
+  readonly tree: OpenTree;
+};
+
+/**
+ * The new root is on the disk before anything is wrapped under what it opens, and the former one goes when all is committed:
+ * wherever it is cut off, the rows say which of the two counts, and that one is there.
+ */
+export const rotation = ({ sqlite, rows, roots, tree }: Parts): (() => Rotated) => {
+  const rewrap = sqlite.transaction((from: RootKeys, before: Tree): Rotated & { readonly made: Tree } => {
+    const [root, key] = [from.next(), newKey()];
+    const made: Tree = { rootId: keyIdOf(root), id: keyIdOf(key), key };
+    const tokens = tree.tokensUnder(before);
+    rows.setTree({
+      name: "ledger",
+      keyId: made.id,
+      wrappedBy: made.rootId,
+      wrapped: wrap(key, `ledger\n${made.id}`, root),
+    });
+    rows.setTree({
+      name: "tokens",
+      keyId: keyIdOf(tokens),
+      wrappedBy: made.id,
+      wrapped: wrap(tokens, "tokens", key),
+    });
+    let runs = 0;
+    for (let after = ""; ; ) {
+      const page = rows.page(after, PAGE);
+      for (const kept of page) {
+        const opened = unwrapRunKey(kept, before.key);
+        if (opened === undefined) throw stuck(kept.runId);
+        rows.rewrapKey(wrapRunKey(opened, kept, made));
+      }
+      runs += page.length;
+      after = page.at(-1)?.runId ?? after;
+      if (page.length < PAGE) break;
+    }
+    return { rootId: made.rootId, formerRootId: before.rootId, runs, made };
+  });
+  // Under the lock, and only while it is still the root: another one may have come after it.
+  const settle = sqlite.transaction((from: RootKeys, rootId: string): void => {
+    if (rows.tree("ledger")?.wrappedBy === rootId) from.settle(rootId);
+  });
+  return () => {
+    if (roots === null) throw nothingSealed();
+    const before = tree.planted();
+    const { made, ...rotated } = sqlite.transaction(() => rewrap(roots, tree.now() ?? before)).immediate();
+    tree.set(made);
+    settle.immediate(roots, made.rootId);
+    return rotated;
+  };
+};
+
+const nothingSealed = (): LedgerError =>
+  new LedgerError("key_unavailable", "Nobody says where the root key of this ledger is.");
+
+const stuck = (runId: string): LedgerError =>
+  new LedgerError("key_unavailable", `The key of run "${runId}" is not as it was kept; no key was changed.`, {
+    hint: "Restore the ledger from a backup, or erase the run.",
+    details: { runId },
+  });

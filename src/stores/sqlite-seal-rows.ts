@@ -1,0 +1,60 @@
+import type Database from "better-sqlite3";
+import { eq } from "drizzle-orm";
+import { keyTree } from "./schema-sqlite.js";
+import type { KeptRunKey, SealFacts } from "./seals.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+
+type TreeRow = typeof keyTree.$inferSelect;
+
+const COLUMNS = `run_id AS runId, ledger_id AS ledgerId, key_id AS keyId, wrapped_by AS wrappedBy, wrapped,
+  erased_at AS erasedAt`;
+
+export type KeysInFile = ReturnType<typeof keysInFile>;
+
+/** The rows of keys. Each question is prepared when it is first asked. */
+export const keysInFile = ({ sqlite, db }: SqliteConnection) => {
+  const prepared = new Map<string, Database.Statement>();
+  const asked = (text: string): Database.Statement => {
+    const known = prepared.get(text);
+    if (known !== undefined) return known;
+    const statement = sqlite.prepare(text);
+    prepared.set(text, statement);
+    return statement;
+  };
+  return {
+    key: (runId: string): KeptRunKey | undefined =>
+      asked(`SELECT ${COLUMNS} FROM run_keys WHERE run_id = ?`).get(runId) as KeptRunKey | undefined,
+    isHere: (runId: string): boolean => asked("SELECT 1 FROM runs WHERE run_id = ?").get(runId) !== undefined,
+    insertKey: (kept: KeptRunKey): void => {
+      asked(
+        `INSERT INTO run_keys (run_id, ledger_id, key_id, wrapped_by, wrapped, erased_at)
+         VALUES (@runId, @ledgerId, @keyId, @wrappedBy, @wrapped, @erasedAt)`,
+      ).run(kept);
+    },
+    destroyKey: (runId: string, at: string): void => {
+      asked("UPDATE run_keys SET wrapped = NULL, erased_at = ? WHERE run_id = ?").run(at, runId);
+    },
+    rewrapKey: ({ runId, wrappedBy, wrapped }: KeptRunKey): void => {
+      asked("UPDATE run_keys SET wrapped_by = ?, wrapped = ? WHERE run_id = ?").run(
+        wrappedBy,
+        wrapped,
+        runId,
+      );
+    },
+    /** Those that were not destroyed, so many, in the order of their runs. */
+    page: (after: string, limit: number): readonly KeptRunKey[] =>
+      asked(
+        `SELECT ${COLUMNS} FROM run_keys WHERE run_id > ? AND wrapped IS NOT NULL ORDER BY run_id LIMIT ?`,
+      ).all(after, limit) as KeptRunKey[],
+    tree: (name: TreeRow["name"]): TreeRow | undefined =>
+      db.select().from(keyTree).where(eq(keyTree.name, name)).get(),
+    setTree: (row: TreeRow): void => {
+      db.insert(keyTree).values(row).onConflictDoUpdate({ target: keyTree.name, set: row }).run();
+    },
+    counts: (): SealFacts["runs"] =>
+      asked(
+        `SELECT count(run_keys.wrapped) AS sealed, count(run_keys.erased_at) AS erased,
+           count(*) - count(run_keys.run_id) AS plain FROM runs LEFT JOIN run_keys USING (run_id)`,
+      ).get() as SealFacts["runs"],
+  };
+};

@@ -1,0 +1,78 @@
+import { type Caller, LedgerError, type RunLedger, type SealFacts } from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, printJson, printLine, say } from "../output.js";
+import { printTable } from "../table.js";
+
+export const showKeys = async (app: RunLedger, output: Output): Promise<number> => {
+  const facts = await app.keys();
+  if (output.json) {
+    printJson(output, facts);
+    return EXIT.done;
+  }
+  const { isOn, algorithm, root, ledgerKeyId, runs } = facts;
+  await printTable(output, {
+    rows: [
+      ["new runs", isOn ? `sealed (${algorithm})` : "plain (durable.encryption is off)"],
+      ["root key", rootWords(root)],
+      ["ledger's key", ledgerKeyId ?? "none yet"],
+      ["runs", `${runs.sealed} sealed, ${runs.plain} plain, ${runs.erased} erased`],
+    ],
+    empty: "",
+  });
+  return EXIT.done;
+};
+
+const PLACES: Readonly<Record<SealFacts["root"]["from"], string>> = {
+  file: "in ledger.key",
+  environment: "in RUNLEDGER_KEY",
+  command: "from durable.keyCommand",
+  none: "nowhere",
+};
+
+const rootWords = ({ from, id, state }: SealFacts["root"]): string =>
+  state === "none"
+    ? `none yet; looked for ${PLACES[from]}`
+    : `${id}, ${state === "here" ? PLACES[from] : `missing: not ${PLACES[from]}`}`;
+
+export const rotateKeys = async (app: RunLedger, output: Output, caller: Caller): Promise<number> => {
+  const rotated = await app.rotateKeys(caller);
+  if (output.json) printJson(output, rotated);
+  else {
+    printLine(output, rotated.rootId);
+    say(
+      output,
+      `It took the place of ${rotated.formerRootId}; the keys of ${rotated.runs} runs are under it now.`,
+    );
+    say(output, "Backups of before open with the former root key only: keep that with them.");
+  }
+  return EXIT.done;
+};
+
+export const eraseRun = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  { id, yes }: { readonly id: string; readonly yes: boolean },
+): Promise<number> => {
+  // An archived run is not listed any more, and can be erased all the same.
+  const isRemoved = (await app.ledger.store.removalOf(id)) !== undefined;
+  const runId = isRemoved ? id : await app.findRun(id);
+  if (!yes)
+    throw new LedgerError(
+      "invalid_input",
+      `Nobody could read run "${runId}" again, and nothing brings it back.`,
+      {
+        hint: `If that is meant: runledger erase ${runId} --yes`,
+      },
+    );
+  const erased = await app.erase(caller, runId);
+  if (output.json) printJson(output, erased);
+  else {
+    printLine(output, runId);
+    say(
+      output,
+      "Its key is destroyed; its chain stays. Backups and bundles that were made of it are elsewhere.",
+    );
+  }
+  return EXIT.done;
+};
