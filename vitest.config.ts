@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/engine/{command-agent,crash,effect-command,effects-list,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
+  "test/engine/{children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -40,12 +40,14 @@ const SWEEPS = [
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];
+/** Small enough for every run, and far larger with `npm run test:full`. */
+const IN_BOTH = ["test/faults/simulation.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 
 export default defineConfig({
   test: {
-    include: full ? SWEEPS : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
+    include: full ? [...SWEEPS, ...IN_BOTH] : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
     exclude: full || slow ? [] : [...SLOW, ...SWEEPS],
     reporters: ["default", closingLine],
     // The first Go room fills a cache, which takes half a minute on a busy machine.

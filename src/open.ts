@@ -306,6 +306,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   onUnmetCriteria: settings.onUnmetCriteria,
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
+  recording: settings.durable,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
 });
 

@@ -77,6 +77,8 @@ export type EffectOutcome = z.infer<typeof EffectOutcome>;
 export type OpenEffect = {
   readonly call: EffectCall;
   readonly since: string;
+  /** Its intent; of a fork's past the same number as in the run that it was taken from. */
+  readonly seq: number;
   readonly attempt: number;
   /** What was decided when it was found open after a crash; it holds for the next crash too. */
   readonly decision: EffectDecision | null;
@@ -128,7 +130,10 @@ export const effectIntended = (
   const former = openEffect(effects, call.position);
   const { open, ...rest } = counted(effects, former === undefined, seq);
   const others = open.filter((one) => one !== former);
-  return { ...rest, open: [...others, { call, since: at, attempt, decision: former?.decision ?? null }] };
+  return {
+    ...rest,
+    open: [...others, { call, since: at, seq, attempt, decision: former?.decision ?? null }],
+  };
 };
 
 export const effectSettled = (effects: Effects, position: number, seq: number): Effects => {

@@ -54,6 +54,8 @@ export const PATHS_LISTED = 50;
 export const HOST_ID_CHARS = 200;
 /** Calls of one attempt that are recorded; far above what a run of 50,000 events needs, and a loop without end stops. */
 export const EFFECTS_PER_ATTEMPT = 100_000;
+/** Twenty times what one run is proved with; each is read when it is folded anew. */
+export const EVENTS_PER_RUN = 1_000_000;
 /** So many calls at once settle or begin in one commit; more wait for the next. */
 export const EFFECT_ENTRIES = 1_000;
 /** Names are shown in lists; business keys are compared and stored. */

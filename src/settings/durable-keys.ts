@@ -1,7 +1,15 @@
 import type * as z from "zod";
 import { EffectClass } from "../core/effects.js";
+import { EFFECT_VALUE_BYTES, EFFECTS_PER_ATTEMPT, EVENTS_PER_RUN } from "../core/limits.js";
+import { exactSize } from "../core/size.js";
 import { closed } from "../core/wire.js";
-import { choice, list, wholeNumber } from "./kinds.js";
+import { choice, list, size, wholeNumber } from "./kinds.js";
+
+/** An identifier and a few words fit in. */
+const RESULT_MIN_BYTES = 1_024;
+/** A run of one step has about ten beside its effects. */
+const EVENTS_PER_RUN_MIN = 100;
+const EVENTS_PER_RUN_MAX = 10 * EVENTS_PER_RUN;
 
 /** Above it no policy is needed: agents take their own. */
 const EVENTS_MAX = 1_000_000;
@@ -15,6 +23,24 @@ export const DurableKeys = closed({
     },
     ["rerun", "skip"],
   ).default("rerun"),
+  effectsPerAttempt: wholeNumber(
+    {
+      title: "Effects per attempt",
+      description: "How many effects and waits one attempt of an agent records.",
+    },
+    { min: 1, max: EFFECTS_PER_ATTEMPT, byDefault: EFFECTS_PER_ATTEMPT },
+  ),
+  eventsPerRun: wholeNumber(
+    {
+      title: "Events per run",
+      description: "From so many events of a run on, none of its agents begins another effect.",
+    },
+    { min: EVENTS_PER_RUN_MIN, max: EVENTS_PER_RUN_MAX, byDefault: EVENTS_PER_RUN },
+  ),
+  resultSize: size(
+    { title: "Size of a result", description: "How long the result of an effect may be, as JSON." },
+    { minBytes: RESULT_MIN_BYTES, maxBytes: EFFECT_VALUE_BYTES },
+  ).prefault("1MiB"),
   checkpoints: choice(
     {
       title: "Checkpoints lie in",
@@ -38,7 +64,12 @@ export const DurableKeys = closed({
     EffectClass,
     EffectClass.options.length,
   ).prefault([]),
-});
+}).transform(({ resultSize, ...same }) => ({ ...same, resultBytes: resultSize }));
 
 /** What a crash means where nobody said it, and what is kept for it. */
 export type DurableSettings = Readonly<z.output<typeof DurableKeys>>;
+
+export const durableWire = ({ resultBytes, ...same }: DurableSettings) => ({
+  ...same,
+  resultSize: exactSize(resultBytes),
+});

@@ -65,7 +65,7 @@ const Schedule = closed({
   goal: described(
     "text",
     { title: "Goal", description: "What its runs are to reach, instead of the plan's own goal." },
-    textUpTo(limit.GOAL_CHARS).default(""),
+    withWords(textUpTo(limit.GOAL_CHARS), () => ({ maxLength: limit.GOAL_CHARS })).default(""),
   ),
   catchUp: choice(
     {

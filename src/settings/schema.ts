@@ -4,7 +4,7 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
-import { DurableKeys, type DurableSettings } from "./durable-keys.js";
+import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
@@ -281,7 +281,7 @@ export const SettingsFile = closed({
   ).prefault("30s"),
   durable: DurableKeys.prefault({}).meta({
     title: settingGroups.durable,
-    description: "What a crash means where nobody said it.",
+    description: "What a crash means where nobody said it, and what agents may record.",
   }),
   schedules: named(ScheduleKeys)
     .prefault({})
@@ -310,7 +310,7 @@ export const SettingsFile = closed({
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, ...same } = settings;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(
@@ -322,6 +322,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     ...same,
     limits: limitsWire(limits),
     retention: retentionWire(retention),
+    durable: durableWire(durable),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

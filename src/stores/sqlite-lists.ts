@@ -53,6 +53,7 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
   and(
     query.statuses && inArray(runs.status, [...query.statuses]),
     query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
+    query.runnable ? isRunnable : undefined,
     query.claimable ? claimable : undefined,
     query.wakingBy === undefined ? undefined : and(lte(runs.wakeAt, query.wakingBy), nobodyHolds),
     query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
@@ -71,6 +72,8 @@ const nobodyHolds = sql`${quarantines.runId} IS NULL
   AND NOT EXISTS (SELECT 1 FROM ${leases} WHERE ${leases.runId} = ${runs.runId} AND ${live})`;
 
 /** The 1 is written out, because the index on it is found by its text. */
-const claimable = sql`${runs.runnable} = 1 AND ${nobodyHolds}`;
+const isRunnable = sql`${runs.runnable} = 1`;
+
+const claimable = sql`${isRunnable} AND ${nobodyHolds}`;
 
 const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;

@@ -319,6 +319,8 @@ export type AppendBatch = {
 export type RunQuery = {
   readonly statuses?: readonly RunStatus[];
   readonly sessionKey?: string;
+  /** Only runs for which something can be done now, whoever holds a lease on them. */
+  readonly runnable?: true;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
   /** Only runs with a timer that is due at this moment and that nobody holds a live lease on. */

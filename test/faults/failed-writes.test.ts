@@ -83,7 +83,9 @@ const sweep = async (
 /** From the failed call on, what a process does to its files until it says that it opens again. */
 const retriesIn = (log: string): readonly string[] => {
   const lines = log.split("\n");
-  const failed = lines.findIndex((line) => line.includes("(INJECTED)"));
+  // Those that SQLite passed over came before it.
+  const told = lines.findIndex((line) => line.includes("refused"));
+  const failed = lines.slice(0, told).findLastIndex((line) => line.includes("(INJECTED)"));
   const rest = lines.slice(failed + 1);
   const until = rest.findIndex((line) => line.includes("reopening") || line.includes("acknowledged"));
   return rest.slice(0, until === -1 ? undefined : until).filter((line) => /\b(fsync|pwrite64)\(/.test(line));

@@ -108,7 +108,7 @@ describe.skipIf(noStrace !== undefined)(
       SWEEP_MS,
     );
 
-    it.each(["v1", "v2", "v3"])(
+    it.each(["v1", "v2", "v3", "v4"])(
       "of bringing a ledger of schema %s up to date",
       async (version) => {
         const template = await lab.newPlace();

@@ -5,8 +5,7 @@ import { sha256 } from "../../src/core/canonical.js";
 import { fromRow } from "../../src/ledger/journal.js";
 import { openStore } from "../../src/stores/open.js";
 import { randomFrom, SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
-import { verified } from "./damaged.js";
-import { type Expected, expectedOf, wrongAfterwards } from "./lab/outcome.js";
+import { type Expected, expectedOf, flawsIn, wrongAfterwards } from "./lab/outcome.js";
 import { type State, type Step, statesOf } from "./lab/power.js";
 import { PATCH, STORY } from "./lab/story.js";
 import { type Lab, noStrace, openLab } from "./lab/straced.js";
@@ -86,9 +85,7 @@ const tried = async (states: readonly State[]): Promise<readonly string[]> => {
     try {
       const wrong = [...(await wrongIn(place, state))];
       if (index % VERIFIED_EVERY === 0)
-        wrong.push(
-          ...(await verified(join(place, "ledger"))).flaws.map(({ message }) => `verify: ${message}`),
-        );
+        wrong.push(...(await flawsIn(place)).map(({ message }) => `verify: ${message}`));
       if (index % GONE_ON_EVERY === 1) wrong.push(...(await wrongAfterwards(place, expected)));
       faults.push(...wrong.map((one) => `${state.told}: ${one}`));
     } catch (error) {

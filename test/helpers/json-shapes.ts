@@ -127,6 +127,7 @@ const OpenEffect = named(
   z.strictObject({
     call: EffectCall,
     since: time,
+    seq: count.describe("its intent"),
     attempt: count,
     decision: EffectDecision.nullable().describe("what was said of it after a crash"),
   }),
@@ -649,7 +650,15 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     heldOut: text.nullable().describe("of the held-out tests"),
     verdict: Verdict.nullable(),
   }),
-  effects: oneOf({ runId, effects: z.array(ListedEffect) }),
+  effects: oneOf({
+    runId,
+    effects: z.array(ListedEffect),
+    blockedSideEffectKeys: z
+      .array(text)
+      .describe(
+        "business keys that it, or the runs it was forked from, have taken: nothing more happens under them",
+      ),
+  }),
   status: oneOf({
     project: text,
     data: text,

@@ -107,6 +107,22 @@ const gone = async (app: RunLedger, runId: string, hours: number): Promise<boole
   return (await app.ledger.store.runRow(runId)) === undefined;
 };
 
+/** Why an agent ended that did so many effects, each with a result of 2,000 characters, under these limits. */
+const stoppedAt = async (limits: string, count = 3): Promise<string> => {
+  const app = await project(`durable: { ${limits} }\n`, {
+    coder: async (_task, effects) => {
+      const guarded = { class: "guarded", risk: "none" } as const;
+      for (let n = 0; n < count; n += 1) await effects.effect("call", guarded, () => "x".repeat(2_000));
+      return "done";
+    },
+  });
+  const { runId } = await driven(app, commandPlan("true"));
+  const events = await app.ledger.events(runId, 0, 1_000);
+  const begun = events.filter(({ type }) => type === "effect_intended").length;
+  expect(events.filter(({ type }) => type === "effect_settled")).toHaveLength(begun);
+  return events.flatMap((event) => (event.type === "step_interrupted" ? [event.payload.reason] : [])).join();
+};
+
 /** A project with such a schedule, whose worker was away from six in the evening until noon (UTC). */
 const scheduled = async (keys: string): Promise<RunLedger> => {
   const plan = /plan:/.test(keys) ? "" : ", plan: plan.json";
@@ -341,6 +357,15 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     await app.drive(runId, stop.signal);
     const { run } = await app.drive(runId);
     expect(run.state).toMatchObject({ status: "paused", reason: "escalated" });
+  },
+  "durable.effectsPerAttempt": async () => {
+    expect(await stoppedAt("effectsPerAttempt: 2")).toContain("at most 2 effects");
+  },
+  "durable.eventsPerRun": async () => {
+    expect(await stoppedAt("eventsPerRun: 100", 200)).toContain("stop at 100 events");
+  },
+  "durable.resultSize": async () => {
+    expect(await stoppedAt("resultSize: 1KiB")).toContain("1024 are the most");
   },
   "durable.checkpoints": async () => {
     const app = await project("durable: { checkpoints: file }\n", {

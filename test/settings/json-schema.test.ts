@@ -159,6 +159,9 @@ const files = closed({
   durable: closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
     checkpoints: from(["sqlite", "file", "memory", "postgres"]),
+    effectsPerAttempt: from([1, 100_000, 0, 100_001]),
+    eventsPerRun: from([100, 99, 10_000_001]),
+    resultSize: from(SIZES),
     checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
     checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),

@@ -46,6 +46,9 @@ describe("loadSettings", () => {
       leaseTtlMs: 30_000,
       durable: {
         paidAmbiguous: "rerun",
+        effectsPerAttempt: 100_000,
+        eventsPerRun: 1_000_000,
+        resultBytes: 1_048_576,
         checkpoints: "sqlite",
         checkpointEvery: 0,
         checkpointBefore: [],
@@ -72,7 +75,10 @@ describe("loadSettings", () => {
       "durable.checkpointBefore",
       "durable.checkpointEvery",
       "durable.checkpoints",
+      "durable.effectsPerAttempt",
+      "durable.eventsPerRun",
       "durable.paidAmbiguous",
+      "durable.resultSize",
       "isolation.maximum",
       "isolation.minimum",
       "isolation.network",
@@ -132,7 +138,9 @@ leaseTtl: 2s
 runLedger:
   { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
-durable: { paidAmbiguous: skip, checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
+durable:
+  { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
+    checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded] }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
@@ -191,6 +199,9 @@ rollout: { board: BOARD.md }
       leaseTtlMs: 2_000,
       durable: {
         paidAmbiguous: "skip",
+        effectsPerAttempt: 50,
+        eventsPerRun: 5_000,
+        resultBytes: 65_536,
         checkpoints: "file",
         checkpointEvery: 50,
         checkpointBefore: ["guarded"],

@@ -17,6 +17,7 @@ import { waitPrint } from "../waits.js";
 import {
   alreadyDone,
   type Decider,
+  type Rules,
   requireLive,
   requireOwner,
   requireRole,
@@ -29,7 +30,7 @@ type Entry = CommandOf<"record_effects">["entries"][number];
 type EntryOf<K extends Entry["kind"]> = Extract<Entry, { kind: K }>;
 
 // Also of a paused run: what an agent had begun when somebody paused it is recorded, or it would happen again.
-export const recordEffects: Decider<"record_effects"> = (command, run, { caller, at }) => {
+export const recordEffects: Decider<"record_effects"> = (command, run, { caller, at, rules }) => {
   requireRole(caller, "record an effect", "executor", "engine");
   requireSession(run, caller);
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
@@ -37,7 +38,7 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   requireOwner(step, caller, step.attempt);
   requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
-  requireFew(step.effects, command.entries);
+  requireRoom(run, step.effects, command.entries, rules);
   return command.entries.map((entry) =>
     entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, command.entries, entry),
   );
@@ -50,15 +51,27 @@ export const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void 
   });
 };
 
-const requireFew = ({ recorded }: Effects, entries: readonly Entry[]): void => {
-  if (recorded + entries.length <= limit.EFFECTS_PER_ATTEMPT) return;
-  throw new LedgerError(
-    "limit_exceeded",
-    `An attempt records at most ${limit.EFFECTS_PER_ATTEMPT} effects.`,
-    {
-      hint: "Divide the work into more steps.",
-    },
-  );
+/** What has begun may always end: only calls that nobody has heard of yet are too many. */
+const requireRoom = (run: Run, effects: Effects, entries: readonly Entry[], { recording }: Rules): void => {
+  const begun = entries.filter((entry) => isNewCall(effects, entries, entry)).length;
+  if (begun === 0) return;
+  const { effectsPerAttempt = limit.EFFECTS_PER_ATTEMPT, eventsPerRun = limit.EVENTS_PER_RUN } =
+    recording ?? {};
+  if (effects.recorded + begun > effectsPerAttempt)
+    throw new LedgerError("limit_exceeded", `An attempt records at most ${effectsPerAttempt} effects.`, {
+      hint: "Divide the work into more steps, or raise durable.effectsPerAttempt.",
+    });
+  if (run.seq + entries.length > eventsPerRun)
+    throw new LedgerError("limit_exceeded", `Agents of a run stop at ${eventsPerRun} events.`, {
+      hint: "Divide the work into more runs, or raise durable.eventsPerRun.",
+    });
+};
+
+const isNewCall = (effects: Effects, entries: readonly Entry[], entry: Entry): boolean => {
+  if (entry.kind !== "settled") return true;
+  const { position } = entry.call;
+  const begun = (one: Entry): boolean => one.kind === "intended" && one.call.position === position;
+  return openEffect(effects, position) === undefined && !entries.some(begun);
 };
 
 // The clock is read once: who goes on with the attempt waits for the same moment.

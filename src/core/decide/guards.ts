@@ -16,6 +16,15 @@ export type Rules = {
   readonly agents: readonly string[] | null;
   /** Whether an agent can go on with what this version of it remembered; absent where nobody knows versions. */
   readonly takesMemoryOf?: (agent: string, agentVersion: string) => boolean;
+  /** What one agent may record; as limits.ts has it where nothing is said. */
+  readonly recording?: Recording;
+};
+
+export type Recording = {
+  readonly effectsPerAttempt: number;
+  readonly eventsPerRun: number;
+  /** Of one result as JSON. */
+  readonly resultBytes: number;
 };
 
 export type DecideContext = {

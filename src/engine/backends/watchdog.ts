@@ -17,7 +17,12 @@ export const findAbandoned = async (ledger: Ledger): Promise<readonly RunRow[]> 
   ];
   const known = new Set(free.map(({ runId }) => runId));
   const orphans: RunRow[] = [];
-  for (const row of await oldestOf(ledger, { statuses: ["running"] })) {
+  const held = [
+    ...(await oldestOf(ledger, { statuses: ["running"] })),
+    // Of a run that is over something may be due too: its children, and its parent.
+    ...(await oldestOf(ledger, { statuses: ["completed", "failed"], runnable: true })),
+  ];
+  for (const row of held) {
     const isDue = row.runnable || (row.wakeAt !== null && row.wakeAt <= wakingBy);
     if (known.has(row.runId) || !isDue || row.quarantine !== null) continue;
     const lease = await ledger.store.leaseOf(row.runId);

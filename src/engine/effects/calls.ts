@@ -100,8 +100,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     learned(call, await findKnown(options.ledger, call));
   const enter: Calls["enter"] = async (call, isOpen) => {
     if (isOpen) {
-      const ended =
-        (await told(call)) ?? learned(call, await endedElsewhere(options.ledger, options.runId, call));
+      const ended = (await told(call)) ?? learned(call, await endedElsewhere(options.ledger, of, call));
       if (ended !== undefined) return ended;
       if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
         return (await isKeyFree(options.ledger, call)) ? begin(call) : undefined;

@@ -5,9 +5,13 @@ import {
   type EffectOutcome,
   effectDigest,
   type FirstOutcome,
+  openEffect,
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
+import { workedStep } from "../../core/race.js";
+import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import type { AttemptName } from "./recorded.js";
 import { readValue } from "./values.js";
 
 export type KnownEffect = { readonly origin: EffectOrigin; readonly outcome: FirstOutcome };
@@ -84,19 +88,41 @@ const firstOf = (outcome: EffectOutcome): FirstOutcome =>
   outcome.kind === "known" ? outcome.outcome : outcome;
 
 /**
- * What came of an effect that is open here and stands under its key in another run: a fork was made while it was under way.
- * Undefined where that is not known either.
+ * What came of an effect that is open here and was begun in another run: a fork was made while it was under way. Undefined
+ * where that is not known either.
  */
 export const endedElsewhere = async (
   ledger: Ledger,
-  runId: string,
+  of: AttemptName,
   call: EffectCall,
 ): Promise<KnownEffect | undefined> => {
-  const row = call.key === null ? undefined : await ledger.store.findKey(EFFECT_SCOPE, call.key);
+  if (call.key === null) return endedBeforeFork(ledger, of, call);
+  const { runId } = of;
+  const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
   if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
   if (outcome === undefined || outcome === "gone" || outcome.kind === "skipped") return undefined;
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };
+};
+
+/** Without a business key it is the very intent that was taken over, and what the first run says of that. */
+const endedBeforeFork = async (
+  ledger: Ledger,
+  { runId, stepId, candidate }: AttemptName,
+  { position }: EffectCall,
+): Promise<KnownEffect | undefined> => {
+  const run = await ledger.load(runId);
+  const step = findStep(run, stepId);
+  const open = step && openEffect(workedStep(step, candidate).effects, position);
+  if (open === undefined) return undefined;
+  const { seq } = open;
+  for (let from = run.forkedFrom; from !== null && seq <= from.seq; ) {
+    const outcome = await outcomeOf(ledger, from.runId, seq);
+    if (outcome === "gone" || outcome?.kind === "skipped") return undefined;
+    if (outcome !== undefined) return { origin: { runId: from.runId, seq }, outcome };
+    from = (await ledger.load(from.runId)).forkedFrom;
+  }
+  return undefined;
 };
 
 /** A fork took it over open, and the run that had its key has given it back since: anybody may take it now. */

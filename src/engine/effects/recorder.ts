@@ -1,5 +1,6 @@
 import type { CommandOf } from "../../core/commands.js";
 import type { EffectCall, EffectOutcome } from "../../core/effects.js";
+import { isLedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import type { WaitCall } from "../../core/waits.js";
 
@@ -21,7 +22,18 @@ export interface Recorder {
  * One commit for the end of an effect and the beginning of the next. What could not be written stays unwritten: nothing that
  * comes after it is, so that no later intent stands without the outcome before it.
  */
-export const createRecorder = (submit: (entries: readonly EffectEntry[]) => Promise<void>): Recorder => {
+export const createRecorder = (write: (entries: readonly EffectEntry[]) => Promise<void>): Recorder => {
+  const submit = async (entries: readonly EffectEntry[]): Promise<void> => {
+    try {
+      await write(entries);
+    } catch (error) {
+      // That there is no room for more is no reason to forget how those ended that had begun.
+      const ended = entries.filter(isEndOfBegun);
+      if (isLedgerError(error, "limit_exceeded") && ended.length > 0 && ended.length < entries.length)
+        await write(ended);
+      throw error;
+    }
+  };
   const waiting: EffectEntry[] = [];
   let writing: Promise<void> = Promise.resolve();
   const flush = (): Promise<void> => {
@@ -54,3 +66,7 @@ export const createRecorder = (submit: (entries: readonly EffectEntry[]) => Prom
     flush,
   };
 };
+
+/** The others are told whole when they end. */
+const isEndOfBegun = (entry: EffectEntry): boolean =>
+  entry.kind === "settled" && (entry.call.class === "guarded" || entry.call.key !== null);

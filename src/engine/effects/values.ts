@@ -1,12 +1,19 @@
+import type { Rules } from "../../core/decide/guards.js";
 import type { EffectOutcome, EffectValue } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import type { Redactor } from "../../core/redact.js";
 import type { Store } from "../../stores/store.js";
 
+type Keeper = {
+  readonly store: Store;
+  readonly redactor: Redactor;
+  readonly rules: Pick<Rules, "recording">;
+};
+
 /** A result as it is kept, and as every life of the attempt gets it: through JSON, without secrets. */
 export const keepValue = async (
-  { store, redactor }: { readonly store: Store; readonly redactor: Redactor },
+  { store, redactor, rules }: Keeper,
   name: string,
   value: unknown,
 ): Promise<EffectValue> => {
@@ -16,17 +23,14 @@ export const keepValue = async (
       hint: "Return strings, numbers, booleans, lists and plain objects.",
     });
   const bytes = Buffer.byteLength(json);
-  if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes);
+  const most = rules.recording?.resultBytes ?? limit.EFFECT_VALUE_BYTES;
+  if (bytes > most) throw tooLarge(name, bytes, most);
   if (bytes <= limit.EFFECT_INLINE_BYTES) return { kind: "inline", json };
   return { kind: "blob", hash: await store.putBlob(Buffer.from(json)), bytes };
 };
 
 /** How it ended once it has happened: that its result cannot be kept is no reason to do it again. */
-export const keptOutcome = (
-  keeper: Parameters<typeof keepValue>[0],
-  name: string,
-  value: unknown,
-): Promise<EffectOutcome> =>
+export const keptOutcome = (keeper: Keeper, name: string, value: unknown): Promise<EffectOutcome> =>
   keepValue(keeper, name, value).then(
     (kept) => ({ kind: "done", value: kept }) as const,
     (error: unknown) => failedWith(keeper.redactor, error, true),
@@ -39,10 +43,10 @@ export const failedWith = ({ text }: Redactor, error: unknown, happened: boolean
   happened,
 });
 
-/** The limit holds for what is read too: who wrote the journal may have known another one. */
+/** A limit holds for what is read too, whoever wrote it: the largest there is, for a setting may have been higher before. */
 export const readValue = async (store: Store, name: string, value: EffectValue): Promise<unknown> => {
   const bytes = value.kind === "inline" ? Buffer.byteLength(value.json) : value.bytes;
-  if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes);
+  if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes, limit.EFFECT_VALUE_BYTES);
   if (value.kind === "inline") return JSON.parse(value.json);
   const blob = await store.getBlob(value.hash);
   if (blob !== undefined) return JSON.parse(Buffer.from(blob).toString("utf8"));
@@ -51,9 +55,9 @@ export const readValue = async (store: Store, name: string, value: EffectValue):
   });
 };
 
-const tooLarge = (name: string, bytes: number): LedgerError =>
+const tooLarge = (name: string, bytes: number, most: number): LedgerError =>
   new LedgerError(
     "limit_exceeded",
-    `The result of effect "${name}" has ${bytes} bytes; ${limit.EFFECT_VALUE_BYTES} are the most.`,
+    `The result of effect "${name}" has ${bytes} bytes; ${most} are the most.`,
     { hint: "Write it to a file of the workspace, and return where it lies." },
   );

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { noEffects } from "../../../src/core/effects.js";
 import * as cast from "../../helpers/cast.js";
 import { create, planOf, stepSpec } from "../../helpers/cast.js";
-import { played } from "../../helpers/given.js";
+import { given, played } from "../../helpers/given.js";
 
 const begun = [create(planOf([stepSpec("a")])), cast.start("a")] as const;
 const byPerson = (said: cast.Said) => [said, cast.person] as const;
@@ -30,6 +30,23 @@ describe("the effects of an attempt", () => {
         open: [],
       },
     );
+  });
+
+  it("that have begun may end, however few there may be; what is new is refused", () => {
+    const run = played(...begun, cast.intend("a"));
+    const most = { effectsPerAttempt: 1, eventsPerRun: 1_000, resultBytes: 1_024 };
+    const skipped = { kind: "skipped" } as const;
+    const pure = { position: 1, class: "pure", risk: "none", onAmbiguous: null } as const;
+    for (const recording of [most, { ...most, effectsPerAttempt: 9, eventsPerRun: run.seq }]) {
+      const world = { rules: { recording } };
+      given(run, world).when(cast.settle("a", skipped)).thenHappened("effect_settled");
+      given(run, world)
+        .when(cast.intend("a", { position: 1 }))
+        .thenRefuses("limit_exceeded");
+      given(run, world)
+        .when(cast.settle("a", skipped, pure))
+        .thenRefuses("limit_exceeded");
+    }
   });
 
   it("begin anew with each attempt", () => {

@@ -31,12 +31,12 @@ export const PATCH = "a patch of some length\n".repeat(40);
 type Spoken = readonly [runId: string, said: cast.Said, by?: Caller];
 
 const done = { kind: "done", value: { kind: "inline", json: "42" } } as const;
-const first = { key: "order-1" };
 const second = { position: 1 };
 
 /** Steps that are worked on, judged, refused, done again, waited in and approved, to a completed run. */
-const worked: readonly Spoken[] = (
-  [
+const worked = (as: string): readonly Spoken[] => {
+  const first = { key: `${as}order-1` };
+  const said: readonly cast.Said[] = [
     cast.create(undefined),
     cast.attach(
       cast.planOf(
@@ -74,53 +74,79 @@ const worked: readonly Spoken[] = (
     cast.approve("b"),
     cast.pass("b"),
     cast.meet(0),
-  ] as readonly cast.Said[]
-).map((said) => ["worked", said]);
+  ];
+  return said.map((one) => [`${as}worked`, one]);
+};
 
-const raced: readonly Spoken[] = (
-  [
-    cast.create(
-      cast.planOf([cast.stepSpec("a", { race: cast.two }), cast.stepSpec("z")], [cast.criterion("never")]),
-    ),
-    cast.of(1, cast.start("a")),
-    cast.of(2, cast.start("a")),
-    cast.of(2, cast.propose("a")),
-    cast.of(2, cast.pass("a")),
-    cast.start("z"),
-    cast.promiseOf("z"),
-    cast.suspend("z"),
-    cast.answerPromise("z", { promise: "z/1/0" }),
-    cast.propose("z"),
-    cast.pass("z"),
-    cast.unmeet(0),
-  ] as readonly cast.Said[]
-).map((said) => ["raced", said]);
+const raced = (as: string): readonly Spoken[] =>
+  (
+    [
+      cast.create(
+        cast.planOf([cast.stepSpec("a", { race: cast.two }), cast.stepSpec("z")], [cast.criterion("never")]),
+      ),
+      cast.of(1, cast.start("a")),
+      cast.of(2, cast.start("a")),
+      cast.of(2, cast.propose("a")),
+      cast.of(2, cast.pass("a")),
+      cast.start("z"),
+      cast.promiseOf("z"),
+      cast.suspend("z"),
+      cast.answerPromise("z", { promise: "z/1/0" }),
+      cast.propose("z"),
+      cast.pass("z"),
+      cast.unmeet(0),
+    ] as readonly cast.Said[]
+  ).map((said) => [`${as}raced`, said]);
 
-const hosted: readonly Spoken[] = (
-  [
-    cast.mirror({ id: "hosted" }),
-    cast.reportStep("a", "running"),
-    cast.sync("degraded"),
-    cast.teammates([{}]),
-    cast.teammates([], [{ grantRequestId: "grant-1", outcome: "granted" }]),
-    cast.reportRun("completed"),
-  ] as readonly cast.Said[]
-).map((said) => ["hosted", said]);
+const hosted = (as: string): readonly Spoken[] =>
+  (
+    [
+      cast.mirror({ id: `${as}hosted` }),
+      cast.reportStep("a", "running"),
+      cast.sync("degraded"),
+      cast.teammates([{}]),
+      cast.teammates([], [{ grantRequestId: "grant-1", outcome: "granted" }]),
+      cast.reportRun("completed"),
+    ] as readonly cast.Said[]
+  ).map((said) => [`${as}hosted`, said]);
 
-const ended: readonly Spoken[] = [
-  ["forked", cast.forkOf("worked", 4)],
-  ["forked", cast.cancel()],
+/** An attempt seals and discards what it knows, and starts a run that is cancelled before it does anything. */
+const family = (as: string): readonly Spoken[] => {
+  const [parent, child] = [`${as}parent`, `${as}child`];
+  const link = { runId: parent, seq: 6, stepId: "a", attempt: 1, position: 0, depth: 1 };
+  const began: readonly cast.Said[] = [
+    cast.create(cast.planOf([cast.stepSpec("a")])),
+    cast.start("a"),
+    cast.sealed("a"),
+    cast.discardCheckpoints,
+    cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
+  ];
+  const of = { child: { parent: link, sessionKey: cast.SESSION } };
+  return [
+    ...began.map((said): Spoken => [parent, said]),
+    [child, cast.create(undefined, of), cast.engine],
+    [child, cast.cancel()],
+    [child, cast.tellParent],
+    [parent, { ...cast.finishChild, childId: child }],
+  ];
+};
+
+const ended = (as: string): readonly Spoken[] => [
+  [`${as}forked`, cast.forkOf(`${as}worked`, 4)],
+  [`${as}forked`, cast.cancel()],
 ];
 
 /** An hour and more between two lines: whatever was armed is due at the next one. */
 const HOUR_AND_MORE_MS = 3_700_000;
 const BEGAN = Date.parse("2026-01-02T03:04:05.000Z");
 
-/** By the place of the effect, and by the host's own name for its run. */
-const TOLD_APART: readonly string[] = ["record_effects", "mirror_run"];
+/** By the place of the effect, by the host's own name for its run, and by the parent's for its child. */
+const isToldApart = ({ type }: Command, { role }: Caller): boolean =>
+  ["record_effects", "mirror_run"].includes(type) || (type === "create_run" && role === "engine");
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
-const played = (spoken: readonly Spoken[]) => {
+const played = (as: string) => {
+  const spoken = [worked, raced, hosted, ended, family].flatMap((part) => part(as));
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {
@@ -134,7 +160,7 @@ const played = (spoken: readonly Spoken[]) => {
     if (decision.events.length === 0) throw new Error(`nothing comes of line ${index}, ${command.type}`);
     runs.set(runId, decision.run);
     history.set(runId, [...(history.get(runId) ?? []), ...decision.events]);
-    const key = TOLD_APART.includes(command.type) ? null : `line ${index}`;
+    const key = isToldApart(command, caller) ? null : `${as}line ${index}`;
     return { runId, command, caller, at, key, seq: decision.run.seq };
   });
   return { lines, events: [...history.values()].flat() };
@@ -147,9 +173,11 @@ const asStored = (event: JournalEvent, at: number): StoredEvent => ({
   hash: "",
 });
 
-const { lines, events } = played([...worked, ...raced, ...hosted, ...ended]);
+const { lines, events } = played("");
 
 /** A life in which every type of event happens. */
 export const STORY: readonly Line[] = lines;
 export const typesTold: ReadonlySet<EventType> = new Set(events.map(({ type }) => type));
-export const EVENTS_TOLD = events.length;
+
+/** The same again in a ledger that knows it already: its runs bear other names. */
+export const storyAs = (as: string): readonly Line[] => played(as).lines;

@@ -75,10 +75,11 @@ export const tellStory = async (
   folder: string,
   acknowledged?: (line: number) => void,
   linesPerOpening = STORY.length,
+  story = STORY,
 ): Promise<void> => {
   let teller = await openTeller(folder);
   try {
-    for (const [index, line] of STORY.entries()) {
+    for (const [index, line] of story.entries()) {
       if (index > 0 && index % linesPerOpening === 0) {
         await teller.close();
         teller = await openTeller(folder);

@@ -311,6 +311,9 @@ describe("status", () => {
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
       Durable    durable.paidAmbiguous         rerun                                                                           default
+                 durable.effectsPerAttempt     100000                                                                          default
+                 durable.eventsPerRun          1000000                                                                         default
+                 durable.resultSize            1MiB                                                                            default
                  durable.checkpoints           sqlite                                                                          default
                  durable.checkpointEvery       0                                                                               default
                  durable.checkpointBefore      []                                                                              default
@@ -422,7 +425,10 @@ describe("status", () => {
             "checkpointBefore": [],
             "checkpointEvery": "number",
             "checkpoints": "string",
+            "effectsPerAttempt": "number",
+            "eventsPerRun": "number",
             "paidAmbiguous": "string",
+            "resultSize": "string",
           },
           "isolation": {
             "maximum": "number",

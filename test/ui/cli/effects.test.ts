@@ -33,6 +33,7 @@ describe("a run that asks what became of an effect", () => {
       "STEP  ATTEMPT  EFFECT  NAME  CLASS          STATUS  TIME                      LAST WORD
       a     1             0  look  pure           done    TIME
       a     1             1  pay   guarded money  asked   TIME  a person decides: runledger decide
+      Blocked keys: order-7
       "
     `);
     expect((await typed("effects", id, "a", "0")).text).toMatchInlineSnapshot(`

@@ -10,7 +10,7 @@ import { statusCell, timeOf } from "../describe.js";
 import { effectClass, effectWords, resultIn } from "../effect-words.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
-import { type Output, printJson, printLine, safe } from "../output.js";
+import { type Output, printJson, printLine, safe, say } from "../output.js";
 import { printTable } from "../table.js";
 import { standing } from "./act.js";
 
@@ -23,9 +23,14 @@ export const printEffects = async (
 ): Promise<number> => {
   const found = await app.effects(runId, { ...query, values: query.position !== undefined });
   const effects = query.position === undefined ? found : lastOf(runId, query, found);
-  if (output.json) printJson(output, { runId, effects });
+  const blocked =
+    output.json || (query.position === undefined && query.open !== true)
+      ? await app.blockedSideEffectKeys(runId)
+      : new Set<string>();
+  if (output.json) printJson(output, { runId, effects, blockedSideEffectKeys: [...blocked] });
   else if (query.position === undefined) await printList(output, effects, query);
   else for (const effect of effects) await printOne(output, effect);
+  if (!output.json && blocked.size > 0) say(output, safe(`Blocked keys: ${[...blocked].join(", ")}`));
   return EXIT.done;
 };
 

@@ -114,11 +114,18 @@ export const showRun = async (
     ]),
     empty: "It has no steps yet.",
   });
-  const facts = factsOf(view);
+  const facts = [...factsOf(view), ...(await blockedRows(app, run))];
   if (facts.length === 0) return EXIT.done;
   printLine(output, "");
   await printTable(output, { rows: facts, empty: "" });
   return EXIT.done;
+};
+
+/** What a fork's past, and the run it comes from, have done under business keys. */
+const blockedRows = async (app: RunLedger, run: Run): Promise<readonly (readonly Cell[])[]> => {
+  if (run.forkedFrom === null) return [];
+  const keys = await app.blockedSideEffectKeys(run.runId);
+  return keys.size === 0 ? [] : [["blocked keys", [...keys].join(", ")]];
 };
 
 /** A run's evidence is as good as its least safe room: the verdict of that; undefined before the first one. */

@@ -1,0 +1,44 @@
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
+import type { StoredEvent } from "../../core/events.js";
+import type { Ledger } from "../../ledger/ledger.js";
+
+/** So many events at a time. */
+const PAGE = 250;
+
+/**
+ * Business keys under which nothing more happens, because this run, or a run whose past it took over, has come with them: what
+ * a fork's source did after the fork is blocked too. Those that were given back are free.
+ */
+export const blockedKeys = async (ledger: Ledger, runId: string): Promise<ReadonlySet<string>> => {
+  const keys = new Set<string>();
+  let from: string | undefined = runId;
+  await ledger.load(runId);
+  while (from !== undefined) {
+    await collect(ledger, from, keys);
+    // A source that was taken out has left its keys behind; those of its past before the fork stand here.
+    const next: string | undefined = await sourceOf(ledger, from);
+    from = next !== undefined && (await ledger.store.runRow(next)) !== undefined ? next : undefined;
+  }
+  for (const key of keys) if ((await ledger.store.findKey(EFFECT_SCOPE, key)) === undefined) keys.delete(key);
+  return new Set([...keys].sort());
+};
+
+const sourceOf = async (ledger: Ledger, runId: string): Promise<string | undefined> =>
+  (await ledger.load(runId)).forkedFrom?.runId;
+
+const collect = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<void> => {
+  for (let after = 0; ; ) {
+    const events = await ledger.events(runId, after, PAGE);
+    for (const event of events) {
+      const key = keyIn(event);
+      if (key !== null) keys.add(key);
+    }
+    if (events.length < PAGE) return;
+    after += events.length;
+  }
+};
+
+const keyIn = (event: StoredEvent): string | null => {
+  if (event.type === "effect_intended") return event.payload.call.key;
+  return event.type === "effect_settled" ? (event.payload.call?.key ?? null) : null;
+};
