@@ -1,8 +1,10 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
+import { hchacha } from "@noble/ciphers/chacha.js";
 
 /*
  * XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha): HChaCha20 makes a key of its own for each nonce, and OpenSSL's
- * ChaCha20-Poly1305, which node:crypto brings, does the rest. So there is no native part to install, and none to load.
+ * ChaCha20-Poly1305, which node:crypto brings, does the rest: long texts several times faster than in JavaScript, and there is
+ * no native part to install.
  */
 
 export const KEY_BYTES = 32;
@@ -75,50 +77,13 @@ const shortNonce = (nonce: Uint8Array): Uint8Array => {
   return short;
 };
 
-const SIGMA = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
-const DOUBLE_ROUNDS = 10;
+/** A copy: words begin at places that bytes need not begin at. */
+const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(Uint8Array.from(bytes).buffer);
 
-/** The rounds of ChaCha20 over key and the nonce's first 16 bytes; the outer words of what comes out are the key. */
-const hchacha20 = (key: Uint8Array, nonce: Uint8Array): Buffer => {
-  const x = new Int32Array(16);
-  x.set(SIGMA);
-  for (let word = 0; word < 8; word += 1) x[4 + word] = wordAt(key, word);
-  for (let word = 0; word < 4; word += 1) x[12 + word] = wordAt(nonce, word);
-  for (let round = 0; round < DOUBLE_ROUNDS; round += 1) {
-    quarter(x, 0, 4, 8, 12);
-    quarter(x, 1, 5, 9, 13);
-    quarter(x, 2, 6, 10, 14);
-    quarter(x, 3, 7, 11, 15);
-    quarter(x, 0, 5, 10, 15);
-    quarter(x, 1, 6, 11, 12);
-    quarter(x, 2, 7, 8, 13);
-    quarter(x, 3, 4, 9, 14);
-  }
-  const out = Buffer.allocUnsafe(KEY_BYTES);
-  for (let word = 0; word < 4; word += 1) {
-    out.writeInt32LE(x[word] ?? 0, word * 4);
-    out.writeInt32LE(x[12 + word] ?? 0, 16 + word * 4);
-  }
-  return out;
-};
+const SIGMA = wordsOf(Buffer.from("expand 32-byte k"));
 
-const wordAt = (bytes: Uint8Array, word: number): number => {
-  const at = word * 4;
-  const byte = (offset: number): number => bytes[at + offset] ?? 0;
-  return byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24);
-};
-
-const quarter = (x: Int32Array, a: number, b: number, c: number, d: number): void => {
-  mix(x, a, b, d, 16);
-  mix(x, c, d, b, 12);
-  mix(x, a, b, d, 8);
-  mix(x, c, d, b, 7);
-};
-
-/** Adds `from` to `to`, and turns what that makes of `other`. */
-const mix = (x: Int32Array, to: number, from: number, other: number, bits: number): void => {
-  const sum = ((x[to] ?? 0) + (x[from] ?? 0)) | 0;
-  x[to] = sum;
-  const mixed = (x[other] ?? 0) ^ sum;
-  x[other] = (mixed << bits) | (mixed >>> (32 - bits));
+const hchacha20 = (key: Uint8Array, nonce: Uint8Array): Uint8Array => {
+  const words = new Uint32Array(KEY_BYTES / 4);
+  hchacha(SIGMA, wordsOf(key), wordsOf(nonce.subarray(0, 16)), words);
+  return new Uint8Array(words.buffer);
 };
