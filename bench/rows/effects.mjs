@@ -14,17 +14,19 @@ const RUNS_AT_ONCE = 100;
 
 export async function* rows() {
   yield* inFolder(oneAfterTheOther);
+  yield* inFolder(sealed);
   yield* inFolder(manyAtOnce);
   for (const count of [1_000, 10_000]) yield* inFolder((place) => readBack(place, count));
 }
 
 /** Lets `work` be the agent of a run in a project of its own, and drives it. */
-const asAgent = async (place, work, signal) => {
+const asAgent = async (place, work, { signal, sealed = false } = {}) => {
   const project = join(place, "project");
   await mkdir(project, { recursive: true });
   await writeFile(join(project, "runledger.yaml"), "");
   const agents = { a: async (_task, effects) => `${await work(effects)}` };
-  const app = await openRunLedger({ projectDir: project, env: environmentIn(place), agents });
+  const env = { ...environmentIn(place), RUNLEDGER_SET_durable__encryption: String(sealed) };
+  const app = await openRunLedger({ projectDir: project, env, agents });
   const me = app.issue({ name: "bench", role: "human", sessionKey: "bench" });
   const given = { plan, sessionKey: "bench", originalRequest: "bench", idempotencyKey: "one" };
   const { runId } = await app.createRun(me, given);
@@ -78,6 +80,26 @@ async function* oneAfterTheOther(place) {
     "µs",
     5,
   );
+}
+
+/** The same with every event sealed, under a key of the run's own. */
+async function* sealed(place) {
+  const samples = { ours: [], floor: [] };
+  const bare = bareCommits(join(place, "bare.db"), await bytesOfEffect(join(place, "sample")));
+  const effects = async (context) => {
+    const one = () => context.effect("call", guarded, () => VALUE);
+    for (let at = 0; at < WARM; at += 1) await one();
+    for (let turn = 0; turn < TURNS * REPETITIONS; turn += 1) {
+      samples.floor.push(...(await timed(10, bare)));
+      samples.ours.push(...(await timed(10, one)));
+    }
+    return "done";
+  };
+  const { app } = await asAgent(join(place, "app"), effects, { sealed: true });
+  await app.close();
+  const [ours, floor] = [median(samples.ours), median(samples.floor)];
+  const name = "a durable effect of an encrypted run, over a bare commit";
+  yield row({ name, ratio: ours / floor, ours, floor, unit: "µs", goal: 2, aim: { max: 1.4 }, bound: BOUND });
 }
 
 const BOUND =
@@ -146,7 +168,7 @@ async function* readBack(place, count) {
       stop.abort();
       return new Promise(() => undefined);
     },
-    stop.signal,
+    { signal: stop.signal },
   );
   await first.app.close();
   const bytes = await bytesOfEffect(join(place, "sample"));
@@ -165,7 +187,7 @@ async function* readBack(place, count) {
         halt.abort();
         return new Promise(() => undefined);
       },
-      halt.signal,
+      { signal: halt.signal },
     );
     await app.close();
     return took;
