@@ -15,4 +15,4 @@ CREATE TABLE `run_keys` (
 	`erased_at` text
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
-UPDATE `meta` SET `value` = '6' WHERE `key` = 'schema_version';
+UPDATE `meta` SET `value` = '5' WHERE `key` = 'schema_version';

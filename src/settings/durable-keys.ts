@@ -27,7 +27,7 @@ export const DurableKeys = closed({
   ).default("rerun"),
   encryption: toggle(
     {
-      title: "Seal new runs",
+      title: "Encrypt new runs",
       description:
         "The journal, snapshots and output of new runs are encrypted, each run with a key of its own; older runs stay as they are.",
     },

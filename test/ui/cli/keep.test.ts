@@ -102,12 +102,6 @@ describe("config", () => {
       secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
-      durable.paidAmbiguous         rerun                                                                                 default
-      durable.encryption            false                                                                                 default
-      durable.keyCommand            []                                                                                    default
-      durable.checkpoints           sqlite                                                                                default
-      durable.checkpointEvery       0                                                                                     default
-      durable.checkpointBefore      []                                                                                    default
       schedules                     {}                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
@@ -120,6 +114,15 @@ describe("config", () => {
       retention.failedFor           forever                                                                               default
       retention.maxBytes            unlimited                                                                             default
       retention.every               1h                                                                                    default
+      durable.paidAmbiguous         rerun                                                                                 default
+      durable.encryption            false                                                                                 default
+      durable.keyCommand            []                                                                                    default
+      durable.effectsPerAttempt     100000                                                                                default
+      durable.eventsPerRun          1000000                                                                               default
+      durable.checkpoints           sqlite                                                                                default
+      durable.checkpointEvery       0                                                                                     default
+      durable.checkpointBefore      []                                                                                    default
+      durable.resultSize            1MiB                                                                                  default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default
