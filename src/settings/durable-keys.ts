@@ -38,7 +38,7 @@ export const DurableKeys = closed({
     {
       title: "Root key from a command",
       description:
-        "A command that prints the ledger's root key, such as one that asks a keychain; without it the key is a file beside the ledger. RUNLEDGER_KEY comes first.",
+        "A command that prints the root key, such as one that asks a keychain; without it the key is a file. RUNLEDGER_KEY comes first.",
     },
     z.string().min(1).max(WORD_CHARS),
     WORDS_MAX,

@@ -134,7 +134,8 @@ describe("a driver that does not fit", () => {
     const modules = join(built.folder, "node_modules");
     await rm(modules, { recursive: true });
     await mkdir(join(modules, "better-sqlite3"), { recursive: true });
-    await symlink(join(root, "node_modules", "drizzle-orm"), join(modules, "drizzle-orm"));
+    for (const other of ["drizzle-orm", "@noble"])
+      await symlink(join(root, "node_modules", other), join(modules, other));
     const manifest = { name: "better-sqlite3", version, main: "index.js" };
     await writeFile(join(modules, "better-sqlite3", "package.json"), JSON.stringify(manifest));
     await writeFile(join(modules, "better-sqlite3", "index.js"), code);

@@ -84,7 +84,10 @@ describe("Tab offers", () => {
       "liar",
       "breaker",
     ]);
-    expect(await offered("help", "e")).toEqual(["effect", "effects", "export", "exit-codes", "environment"]);
+    expect(await offered("help", "e")).toEqual([
+      ...["effect", "effects", "export", "erase"],
+      ...["exit-codes", "environment"],
+    ]);
   });
 
   it("files and folders where they fit", async () => {
