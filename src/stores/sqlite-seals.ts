@@ -25,7 +25,6 @@ export type Vault = Seals & {
   keep(cipher: RunCipher): void;
   /** Within the transaction that forgets the rest. */
   erase(runId: string, at: string): KeptRunKey | undefined;
-  keptKey(runId: string): KeptRunKey | undefined;
 };
 
 /** Opened keys that are remembered; each is checked against its row whenever it is used. */
@@ -77,7 +76,11 @@ export const openVault = (
       const kept = rows.key(runId);
       if (kept !== undefined) return cipherOf(kept);
       if (plain.size >= PLAIN_REMEMBERED) plain.clear();
-      if (rows.isHere(runId)) plain.add(runId);
+      if (!rows.isHere(runId)) return null;
+      // Another process may have brought it, and its key, since the first question.
+      const late = rows.key(runId);
+      if (late !== undefined) return cipherOf(late);
+      plain.add(runId);
       return null;
     },
     forNew: (runId, from) => {
@@ -113,7 +116,6 @@ export const openVault = (
       if (kept !== undefined && kept.wrapped !== null) rows.destroyKey(runId, at);
       return rows.key(runId);
     },
-    keptKey: rows.key,
   };
 };
 
@@ -144,6 +146,8 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
     const there = now();
     if (there !== undefined) return there;
     if (roots === null) throw noRoot("", roots);
+    // Looked for before the root is: a file that is only made for that gave out no tokens.
+    const before = roots.fileKeyIfAny();
     const [root, key] = [roots.current(), newKey()];
     const made = { rootId: keyIdOf(root), id: keyIdOf(key), key };
     rows.setTree({
@@ -153,7 +157,7 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       wrapped: wrap(key, `ledger\n${made.id}`, root),
     });
     // Tokens that were given out before stay right, and go on being so whatever becomes of the root.
-    const tokens = roots.fileKeyIfAny() ?? newKey();
+    const tokens = before ?? newKey();
     rows.setTree({
       name: "tokens",
       keyId: keyIdOf(tokens),
