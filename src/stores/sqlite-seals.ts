@@ -21,6 +21,10 @@ export type Tree = { readonly rootId: string; readonly id: string; readonly key:
 export type Vault = Seals & {
   /** For a list: undefined where it cannot be opened, and no complaint. */
   peek(kept: KeptRunKey): RunCipher | undefined;
+  /** The same for a function that SQLite calls while it answers, when the file can be asked nothing: see `warm`. */
+  peekHeld(kept: KeptRunKey): RunCipher | undefined;
+  /** Holds the ledger's key, where it can be opened. */
+  warm(): void;
   /** Within the append that brings its first events. */
   keep(cipher: RunCipher): void;
   /** Within the transaction that forgets the rest. */
@@ -43,12 +47,12 @@ export const openVault = (
   const plain = new Set<string>();
   const tree = treeOf(sqlite, rows, roots);
 
-  const cipherOf = (kept: KeptRunKey): RunCipher => {
+  const cipherOf = (kept: KeptRunKey, under: (id: string) => Tree = tree.under): RunCipher => {
     const known = opened.get(kept.runId);
     if (known !== undefined && known.kept.wrapped === kept.wrapped) return known;
     opened.delete(kept.runId);
     if (kept.wrapped === null) throw erased(kept);
-    const key = unwrapRunKey(kept, tree.under(kept.wrappedBy).key);
+    const key = unwrapRunKey(kept, under(kept.wrappedBy).key);
     if (key === undefined) throw notAsKept(kept.runId);
     return remember(opened, runCipher(key, kept));
   };
@@ -102,13 +106,9 @@ export const openVault = (
     tokenKeyIfAny: () => tree.tokenKeyIfAny(),
     rotate: rotation({ sqlite, rows, roots, tree }),
     facts: () => factsOf(rows, { isOn, roots }),
-    peek: (kept) => {
-      try {
-        return cipherOf(kept);
-      } catch {
-        return undefined;
-      }
-    },
+    peek: (kept) => orNothing(() => cipherOf(kept)),
+    peekHeld: (kept) => orNothing(() => cipherOf(kept, tree.held)),
+    warm: () => void orNothing(tree.now),
     keep,
     erase: (runId, at) => {
       opened.delete(runId);
@@ -117,6 +117,14 @@ export const openVault = (
       return rows.key(runId);
     },
   };
+};
+
+const orNothing = <T>(open: () => T): T | undefined => {
+  try {
+    return open();
+  } catch {
+    return undefined;
+  }
 };
 
 const remember = (opened: Map<string, RunCipher>, cipher: RunCipher): RunCipher => {
@@ -186,17 +194,18 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       if (tree?.id !== id) throw notAsKept(null);
       return tree;
     },
+    held: (id: string): Tree => {
+      if (open?.id !== id) throw notAsKept(null);
+      return open;
+    },
     tokensUnder,
     // Nobody plants a tree between the look for one and the making of a key beside it.
     tokenKey: (): Uint8Array => (now() === undefined ? tokenKey.immediate() : tokenKey()),
-    tokenKeyIfAny: (): Uint8Array | null => {
-      try {
+    tokenKeyIfAny: (): Uint8Array | null =>
+      orNothing(() => {
         const tree = now();
-        return (tree === undefined ? roots?.fileKeyIfAny() : tokensUnder(tree)) ?? null;
-      } catch {
-        return null;
-      }
-    },
+        return tree === undefined ? roots?.fileKeyIfAny() : tokensUnder(tree);
+      }) ?? null,
     set: (tree: Tree): void => {
       open = tree;
     },
