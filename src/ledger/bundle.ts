@@ -106,7 +106,8 @@ export async function* writeBundle(
   }
   if (commits === undefined) return;
   const { origin, refs, pack } = commits;
-  yield lineOf({ line: "commits", origin, refs, pack: Buffer.from(pack).toString("base64") });
+  const kept = cipher === null ? pack : cipher.sealBytes(pack, COMMITS);
+  yield lineOf({ line: "commits", origin, refs, pack: Buffer.from(kept).toString("base64") });
 }
 
 export type ReadBundle = {
@@ -143,7 +144,9 @@ export const readBundle = async (
     if (!named.has(sha256(bytes))) throw invalid(line.number, `no event names blob ${line.hash}`);
     await putBlob(bytes, runId);
   }
-  const commits = header.commits ? commitsOf(await next(lines, CommitsLine, "the commits"), run) : undefined;
+  const commits = header.commits
+    ? commitsOf(await next(lines, CommitsLine, "the commits"), run, cipher)
+    : undefined;
   const rest = await lines.next();
   if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
   return { header, rows, run, commits, cipher };
@@ -159,6 +162,9 @@ const blobLine = (hash: string, bytes: Uint8Array, cipher: RunCipher | null) => 
   const data = cipher === null ? bytes : cipher.sealBytes(bytes, inBundle(cipher.nameOf(hash)));
   return { hash: cipher?.nameOf(hash) ?? hash, data: Buffer.from(data).toString("base64") };
 };
+
+/** Of a sealed run also sealed: a pack is all of its work, in the clear. */
+const COMMITS = "commits of a bundle";
 
 const inBundle = (name: string): string => `blob of a bundle ${name}`;
 
@@ -274,6 +280,7 @@ const withEvent = (
 const commitsOf = (
   { origin, refs, pack, number }: z.output<typeof CommitsLine> & { readonly number: number },
   run: Run,
+  cipher: RunCipher | null,
 ): BundledCommits => {
   for (const [name, commit] of Object.entries(refs))
     if (name === "base" ? commit !== run.base : name !== `kept/${commit}`)
@@ -282,7 +289,10 @@ const commitsOf = (
   for (const commit of [run.base, run.head])
     if (commit !== null && !kept.has(commit))
       throw invalid(number, `commit ${commit} of the run is not there`);
-  return { origin, refs, pack: Buffer.from(pack, "base64") };
+  const came = Buffer.from(pack, "base64");
+  const opened = cipher === null ? came : cipher.openBytes(came, COMMITS);
+  if (opened === undefined) throw invalid(number, "the pack is not one of this run");
+  return { origin, refs, pack: opened };
 };
 
 const invalid = (number: number, why: string, hint?: string, cause?: unknown): LedgerError =>

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { KeptRunKey, RunCipher, SealState } from "./seals.js";
+import type { KeptRunKey, RunCipher, SealState, Seals } from "./seals.js";
 import type { Vault } from "./sqlite-seals.js";
 import type { AppendBatch, RunRow, SnapshotRow } from "./store.js";
 
@@ -65,6 +65,25 @@ export const shownSnapshot = (
 
 const placeOf = ({ seq, hash, shape }: SnapshotRow): string => `snapshot ${seq} ${shape} ${hash}`;
 
+/** For who is not the store: nothing of it passes a store that has stopped. */
+export const sealsBehind = (vault: Vault, call: <T>(work: () => T) => T): Seals => ({
+  of: (runId) => call(() => vault.of(runId)),
+  forNew: (runId, from) => call(() => vault.forNew(runId, from)),
+  keepAhead: (runId, from) => call(() => vault.keepAhead(runId, from)),
+  forArrival: (runId, brought) => call(() => vault.forArrival(runId, brought)),
+  tokenKey: () => call(vault.tokenKey),
+  tokenKeyIfAny: () => call(vault.tokenKeyIfAny),
+  rotate: () => call(vault.rotate),
+  facts: () => call(vault.facts),
+});
+
+/** All in one view of the file: between the key and the rows that it opens nobody changes the keys. */
+export const searching = <T>(sqlite: Database.Database, vault: Vault, find: () => T): T =>
+  sqlite.transaction(() => {
+    vault.warm();
+    return find();
+  })();
+
 /** For searching: the goal of a sealed run, of the row of its key. */
 export const GOAL_FUNCTION = "runledger_goal";
 
@@ -72,7 +91,7 @@ export const addGoalFunction = (sqlite: Database.Database, vault: Vault): void =
   sqlite.function(GOAL_FUNCTION, { varargs: true, directOnly: true }, (...given: unknown[]): string => {
     const [goal, runId, ledgerId, keyId, wrappedBy, wrapped] = given as string[];
     if (!goal || !runId || !ledgerId || !keyId || !wrappedBy || !wrapped) return "";
-    const cipher = vault.peek({ runId, ledgerId, keyId, wrappedBy, wrapped, erasedAt: null });
+    const cipher = vault.peekHeld({ runId, ledgerId, keyId, wrappedBy, wrapped, erasedAt: null });
     return cipher?.open(goal, GOAL) ?? "";
   });
 };

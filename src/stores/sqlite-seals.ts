@@ -21,11 +21,14 @@ export type Tree = { readonly rootId: string; readonly id: string; readonly key:
 export type Vault = Seals & {
   /** For a list: undefined where it cannot be opened, and no complaint. */
   peek(kept: KeptRunKey): RunCipher | undefined;
+  /** The same for a function that SQLite calls while it answers, when the file can be asked nothing: see `warm`. */
+  peekHeld(kept: KeptRunKey): RunCipher | undefined;
+  /** Holds the ledger's key, where it can be opened. */
+  warm(): void;
   /** Within the append that brings its first events. */
   keep(cipher: RunCipher): void;
   /** Within the transaction that forgets the rest. */
   erase(runId: string, at: string): KeptRunKey | undefined;
-  keptKey(runId: string): KeptRunKey | undefined;
 };
 
 /** Opened keys that are remembered; each is checked against its row whenever it is used. */
@@ -44,12 +47,12 @@ export const openVault = (
   const plain = new Set<string>();
   const tree = treeOf(sqlite, rows, roots);
 
-  const cipherOf = (kept: KeptRunKey): RunCipher => {
+  const cipherOf = (kept: KeptRunKey, under: (id: string) => Tree = tree.under): RunCipher => {
     const known = opened.get(kept.runId);
     if (known !== undefined && known.kept.wrapped === kept.wrapped) return known;
     opened.delete(kept.runId);
     if (kept.wrapped === null) throw erased(kept);
-    const key = unwrapRunKey(kept, tree.under(kept.wrappedBy).key);
+    const key = unwrapRunKey(kept, under(kept.wrappedBy).key);
     if (key === undefined) throw notAsKept(kept.runId);
     return remember(opened, runCipher(key, kept));
   };
@@ -77,7 +80,11 @@ export const openVault = (
       const kept = rows.key(runId);
       if (kept !== undefined) return cipherOf(kept);
       if (plain.size >= PLAIN_REMEMBERED) plain.clear();
-      if (rows.isHere(runId)) plain.add(runId);
+      if (!rows.isHere(runId)) return null;
+      // Another process may have brought it, and its key, since the first question.
+      const late = rows.key(runId);
+      if (late !== undefined) return cipherOf(late);
+      plain.add(runId);
       return null;
     },
     forNew: (runId, from) => {
@@ -99,13 +106,9 @@ export const openVault = (
     tokenKeyIfAny: () => tree.tokenKeyIfAny(),
     rotate: rotation({ sqlite, rows, roots, tree }),
     facts: () => factsOf(rows, { isOn, roots }),
-    peek: (kept) => {
-      try {
-        return cipherOf(kept);
-      } catch {
-        return undefined;
-      }
-    },
+    peek: (kept) => orNothing(() => cipherOf(kept)),
+    peekHeld: (kept) => orNothing(() => cipherOf(kept, tree.held)),
+    warm: () => void orNothing(tree.now),
     keep,
     erase: (runId, at) => {
       opened.delete(runId);
@@ -113,8 +116,15 @@ export const openVault = (
       if (kept !== undefined && kept.wrapped !== null) rows.destroyKey(runId, at);
       return rows.key(runId);
     },
-    keptKey: rows.key,
   };
+};
+
+const orNothing = <T>(open: () => T): T | undefined => {
+  try {
+    return open();
+  } catch {
+    return undefined;
+  }
 };
 
 const remember = (opened: Map<string, RunCipher>, cipher: RunCipher): RunCipher => {
@@ -144,6 +154,8 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
     const there = now();
     if (there !== undefined) return there;
     if (roots === null) throw noRoot("", roots);
+    // Looked for before the root is: a file that is only made for that gave out no tokens.
+    const before = roots.fileKeyIfAny();
     const [root, key] = [roots.current(), newKey()];
     const made = { rootId: keyIdOf(root), id: keyIdOf(key), key };
     rows.setTree({
@@ -153,7 +165,7 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       wrapped: wrap(key, `ledger\n${made.id}`, root),
     });
     // Tokens that were given out before stay right, and go on being so whatever becomes of the root.
-    const tokens = roots.fileKeyIfAny() ?? newKey();
+    const tokens = before ?? newKey();
     rows.setTree({
       name: "tokens",
       keyId: keyIdOf(tokens),
@@ -182,17 +194,18 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       if (tree?.id !== id) throw notAsKept(null);
       return tree;
     },
+    held: (id: string): Tree => {
+      if (open?.id !== id) throw notAsKept(null);
+      return open;
+    },
     tokensUnder,
     // Nobody plants a tree between the look for one and the making of a key beside it.
     tokenKey: (): Uint8Array => (now() === undefined ? tokenKey.immediate() : tokenKey()),
-    tokenKeyIfAny: (): Uint8Array | null => {
-      try {
+    tokenKeyIfAny: (): Uint8Array | null =>
+      orNothing(() => {
         const tree = now();
-        return (tree === undefined ? roots?.fileKeyIfAny() : tokensUnder(tree)) ?? null;
-      } catch {
-        return null;
-      }
-    },
+        return tree === undefined ? roots?.fileKeyIfAny() : tokensUnder(tree);
+      }) ?? null,
     set: (tree: Tree): void => {
       open = tree;
     },

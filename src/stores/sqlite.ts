@@ -19,7 +19,15 @@ import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
-import { addGoalFunction, type KeptRunRow, sealedBatch, shownRow, shownSnapshot } from "./sqlite-sealed.js";
+import {
+  addGoalFunction,
+  type KeptRunRow,
+  sealedBatch,
+  sealsBehind,
+  searching,
+  shownRow,
+  shownSnapshot,
+} from "./sqlite-sealed.js";
 import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import {
@@ -144,10 +152,12 @@ const storeOn = (
       hold(lastRowOf(outcomes));
       return outcomes;
     });
+  const found = finder(connection, reads, vault);
+  const seals = sealsBehind(vault, call);
   const appends = groupCommit(committed, bytesWaiting);
   return {
     ledgerId,
-    seals: vault,
+    seals,
     anchored: async () => call(() => anchorState(sqlite, { ledgerId, file }, madeAnew)),
     append: async (batch) => call(() => appends.add(sealedBatch(batch))),
     read: async (runId, afterSeq, limit) =>
@@ -155,9 +165,8 @@ const storeOn = (
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
     position: async () => call(() => reads.position.get()?.position ?? 0),
-    list: async (query) =>
-      call(() => listRuns(db, query, olderThan(reads, query)).map((row) => shownRow(vault, row))),
-    count: async (query) => call(() => countRuns(db, query, olderThan(reads, query))),
+    list: async (query) => call(() => found(query, listRuns).map((row) => shownRow(vault, row))),
+    count: async (query) => call(() => found(query, countRuns)),
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
@@ -184,7 +193,7 @@ const storeOn = (
     giveBack: () => giveBack(sqlite, call),
     compact: async () => call(() => compact(sqlite, keeping().anyLease.get()?.runId)),
     removalOf: async (runId) => call(() => reads.removal.get({ runId })),
-    checkpoints: encryptedCheckpoints(sqliteCheckpoints(db, call), vault),
+    checkpoints: encryptedCheckpoints(sqliteCheckpoints(db, call), seals),
     ...mirrorsOf(db, call),
     ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
@@ -304,6 +313,17 @@ const stoppedBy = (cause: unknown): LedgerError =>
   });
 
 type Reads = ReturnType<typeof readStatements>;
+
+/** What a search opens it opens with the key that is held: nothing else can be asked meanwhile. */
+const finder =
+  ({ sqlite, db }: SqliteConnection, reads: Reads, vault: Vault) =>
+  <Q extends RunQuery, T>(
+    query: Q,
+    find: (of: typeof db, query: Q, olderThan: number | undefined) => T,
+  ): T => {
+    const now = () => find(db, query, olderThan(reads, query));
+    return query.text === undefined ? now() : searching(sqlite, vault, now);
+  };
 
 const requireLedgerId = (reads: Reads): string => {
   const row = reads.ledgerId.get();

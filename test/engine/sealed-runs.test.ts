@@ -55,6 +55,13 @@ const bundleOf = async (app: RunLedger, runId: string): Promise<Buffer> => {
   return Buffer.from(lines.join(""));
 };
 
+/** What is in the line of its commits, which is the last one. */
+const packIn = (bundle: Buffer): Buffer => {
+  const line = JSON.parse(bundle.toString().trimEnd().split("\n").at(-1) ?? "");
+  expect(line.line).toBe("commits");
+  return Buffer.from(line.pack, "base64");
+};
+
 async function* whole(bytes: Buffer): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
@@ -140,10 +147,14 @@ describe("A sealed run", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
     const [pruned] = (await app.prune({ keep: 0 })).runs;
     const archive = gunzipSync(await readFile(pruned?.archive ?? ""));
+    expect(packIn(archive).subarray(0, 4).toString("latin1")).not.toBe("PACK");
     expect((await sealedBytes(app.dataDir)).includes(Buffer.from(SECRET))).toBe(false);
     const rotating = await makeRotated(shop);
     const { run, arrived } = await rotating.importRun(person(rotating), whole(archive));
     expect({ arrived, seq: run.seq, goal: run.goal }).toEqual({ arrived: true, seq, goal: SECRET });
+    expect(
+      shop.git("--git-dir", join(rotating.dataDir, "store.git"), "cat-file", "-t", run.head ?? "?"),
+    ).toBe("commit\n");
     const elsewhere = await (await sealedShop()).open();
     await expect(elsewhere.importRun(person(elsewhere), whole(archive))).rejects.toMatchObject({
       code: "key_unavailable",
