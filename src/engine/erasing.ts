@@ -37,6 +37,13 @@ export const eraseRun = async (
         hint: `End it first: runledger cancel ${runId}`,
       },
     );
+  // Who waits for it would wait for ever: nobody could read any more what is to be done.
+  if (row !== undefined && row.seal !== "erased" && row.runnable)
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}, and something is still due for it: its parent or its children are to be told.`,
+      { hint: `runledger resume ${runId}` },
+    );
   await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
   await forgetCheckpoints(runId);
