@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
 import { verifyAt } from "../../src/index.js";
@@ -242,6 +243,44 @@ describe("Erasing", () => {
     expect((await verified(shop)).flaws).toEqual([]);
     await app.erase(person(app), runId);
     expect((await verified(shop)).flaws).toEqual([]);
+  });
+
+  test("says that it is not finished while somebody reads the key in the log, and is, the next time", async () => {
+    const shop = await sealedShop();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app);
+    const reader = new Database(join(app.dataDir, "ledger.db"), { readonly: true });
+    const read = reader.prepare("SELECT wrapped FROM run_keys WHERE run_id = ?").pluck();
+    const inAnyFile = async (key: string) => (await sealedBytes(app.dataDir)).includes(Buffer.from(key));
+    reader.exec("BEGIN");
+    const key = String(read.get(runId));
+    await expect(app.erase(person(app), runId)).rejects.toMatchObject({
+      code: "store_unavailable",
+      message: "The key is destroyed; the log beside the database still has it.",
+    });
+    expect(await inAnyFile(key)).toBe(true);
+    await expect(app.view(runId)).rejects.toMatchObject({ code: "run_erased" });
+    expect(shop.git("--git-dir", join(app.dataDir, "store.git"), "for-each-ref")).toBe("");
+    reader.exec("COMMIT");
+    reader.close();
+    await app.erase(person(app), runId);
+    expect(await inAnyFile(key)).toBe(false);
+  });
+
+  test("that was killed once the key was gone is finished by gc", async () => {
+    const shop = await sealedShop();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app);
+    const { lastHash = "" } = (await app.ledger.store.runRow(runId)) ?? {};
+    await mkdir(join(app.dataDir, "logs", runId), { recursive: true });
+    await app.ledger.store.erase(runId, { lastHash, at: new Date().toISOString() });
+    const refs = () => shop.git("--git-dir", join(app.dataDir, "store.git"), "for-each-ref");
+    expect(refs()).toContain(runId);
+    expect((await app.collectGarbage({ dryRun: true })).logs).toEqual([runId]);
+    expect(refs()).toContain(runId);
+    await app.collectGarbage();
+    expect((await app.collectGarbage()).logs).toEqual([]);
+    expect(refs()).toBe("");
   });
 
   test("is for finished, sealed runs, and for people", async () => {
