@@ -129,7 +129,8 @@ export const driveFamily = async (
 
 /** Another worker has it, or it was imported elsewhere; the parent goes on when it ends there. */
 const unlessElsewhere = (error: unknown): void => {
-  if (!isLedgerError(error, "lease_held") && !isLedgerError(error, "run_not_found")) throw error;
+  if (!isLedgerError(error) || !["lease_held", "run_not_found", "run_erased"].includes(error.code))
+    throw error;
 };
 
 /** A run that another one has started. */

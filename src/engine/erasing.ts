@@ -37,7 +37,14 @@ export const eraseRun = async (
         hint: `End it first: runledger cancel ${runId}`,
       },
     );
-  await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
+  // Who waits for it would wait for ever: nobody could read any more what is to be done.
+  if (row !== undefined && row.seal !== "erased" && row.runnable)
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}, and something is still due for it: its parent or its children are to be told.`,
+      { hint: `runledger resume ${runId}` },
+    );
+  const isGone = await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
   await forgetCheckpoints(runId);
   await disposeWorkspaces(project, runId);
@@ -46,5 +53,14 @@ export const eraseRun = async (
     await dropRun(project.store, runId);
     await tidyStore(project.store);
   }
+  if (!isGone)
+    throw new LedgerError(
+      "store_unavailable",
+      "The key is destroyed; the log beside the database still has it.",
+      {
+        hint: "Somebody reads the ledger: erase again when they are done.",
+        details: { runId },
+      },
+    );
   return { runId, archive: removal?.archive ?? null };
 };

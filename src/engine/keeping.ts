@@ -9,6 +9,7 @@ import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
+import { forgetUnknownRuns } from "../pev/leftovers.js";
 import { dropRun } from "../pev/objects.js";
 import { removeFolder } from "../pev/private-folder.js";
 import { unusedSetups } from "../pev/setup-cache.js";
@@ -92,7 +93,7 @@ export type Collected = {
   readonly blobBytes: number;
   /** Finished or removed runs whose workspaces went. */
   readonly workspaces: readonly string[];
-  /** Removed runs whose logs went. */
+  /** Removed or erased runs whose logs went. */
   readonly logs: readonly string[];
   /** Copies of what set-up made that nobody used for a week, and their bytes. */
   readonly setups: number;
@@ -219,7 +220,9 @@ const collectGarbage = async (
     const status = (await store.runRow(runId))?.status;
     return status === undefined || FINISHED.includes(status);
   });
-  const gone = async (runId: string) => (await store.removalOf(runId)) !== undefined;
+  // Whoever erased one may have been killed before all that lies beside its journal was gone.
+  const gone = async (runId: string) =>
+    (await store.removalOf(runId)) !== undefined || (await store.runRow(runId))?.seal === "erased";
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -238,6 +241,7 @@ const collectGarbage = async (
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);
   for (const { path } of setups) await removeFolder(path);
+  await forgetUnknownRuns(ledger, project);
   return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store), fileBytes };
 };
 

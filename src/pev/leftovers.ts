@@ -40,12 +40,19 @@ const neededOf = async (ledger: Ledger, { places }: Project): Promise<(place: Pl
   return ({ runId, base }) => unfinished.has(runId) && base !== undefined;
 };
 
-/** The base is captured first and the run recorded after it; a run that was refused leaves commits nobody will ask for. */
-const forgetUnknownRuns = async ({ store: rows }: Ledger, { store }: Project): Promise<void> => {
+/**
+ * The base is captured first and the run recorded after it; a run that was refused leaves commits nobody will ask for. And
+ * whoever erased one may have been killed before its commits were gone.
+ */
+export const forgetUnknownRuns = async (
+  { store: rows }: Pick<Ledger, "store">,
+  { store }: Project,
+): Promise<void> => {
   if (store === null) return;
   for (const runId of await runsWithRefs(store)) {
+    const row = await rows.runRow(runId);
     const madeAt = runIdTime(runId);
-    if (madeAt === undefined || Date.now() - madeAt < CREATING_MS) continue;
-    if ((await rows.runRow(runId)) === undefined) await dropRun(store, runId);
+    const isRefused = row === undefined && madeAt !== undefined && Date.now() - madeAt >= CREATING_MS;
+    if (isRefused || row?.seal === "erased") await dropRun(store, runId);
   }
 };

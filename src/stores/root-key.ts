@@ -41,7 +41,9 @@ export const rootKeys = (where: Where): RootKeys => {
   const told = env[NEXT_VARIABLE];
   const ofFile = { fileKey: () => fromFile(file), fileKeyIfAny: () => written(file) };
   const fixed = env[VARIABLE] ? () => parsed(env[VARIABLE] ?? "", `The variable ${VARIABLE}`) : undefined;
-  const outside = fixed ?? (command.length > 0 ? remembering(() => printed(where)) : undefined);
+  const asked = command.length > 0 ? remembering(() => printed(where)) : undefined;
+  const outside =
+    fixed === undefined ? asked : { current: fixed, find: (id: string) => matching(id, fixed()) };
   const next = (): Uint8Array => {
     if (told) return parsed(told, `The variable ${NEXT_VARIABLE}`);
     if (outside === undefined) return fileForNext(file);
@@ -56,8 +58,7 @@ export const rootKeys = (where: Where): RootKeys => {
   if (outside !== undefined)
     return {
       from: fixed === undefined ? "command" : "environment",
-      current: () => outside(),
-      find: (id) => matching(id, outside()) ?? matching(id, outside("again")),
+      ...outside,
       next,
       settle: () => undefined,
       ...ofFile,
@@ -75,14 +76,41 @@ export const rootKeys = (where: Where): RootKeys => {
 const matching = (id: string, key: Uint8Array): Uint8Array | undefined =>
   keyIdOf(key) === id ? key : undefined;
 
-/** A command is asked once, and once more for a key that it did not print then. */
-const remembering = (ask: () => Uint8Array) => {
+/**
+ * Whoever asks for row after row is answered the same for so long: the command may take its time, and nobody's lease is
+ * renewed meanwhile.
+ */
+const ASK_AGAIN_MS = 10_000;
+
+/** A command is asked once, and again for a key that it did not print then, or when it failed. */
+const remembering = (ask: () => Uint8Array): Pick<RootKeys, "current" | "find"> => {
   let known: Uint8Array | undefined;
-  return (again?: "again"): Uint8Array => {
-    if (known === undefined || again !== undefined) known = ask();
-    return known;
+  let failed: { readonly error: unknown; readonly atMs: number } | undefined;
+  let missed: { readonly id: string; readonly atMs: number } | undefined;
+  const asked = (): Uint8Array => {
+    if (failed !== undefined && isRecent(failed)) throw failed.error;
+    try {
+      known = ask();
+      return known;
+    } catch (error) {
+      failed = { error, atMs: performance.now() };
+      throw error;
+    }
+  };
+  return {
+    current: () => known ?? asked(),
+    find: (id) => {
+      const there = known && matching(id, known);
+      // Another id is another question: somebody changed the root, and the command may print that one by now.
+      if (there !== undefined || (missed?.id === id && isRecent(missed))) return there;
+      const found = matching(id, asked());
+      if (found === undefined) missed = { id, atMs: performance.now() };
+      return found;
+    },
   };
 };
+
+const isRecent = ({ atMs }: { readonly atMs: number }): boolean => performance.now() - atMs < ASK_AGAIN_MS;
 
 const COMMAND_MS = 60_000;
 
@@ -159,13 +187,17 @@ const fileForNext = (file: string): Uint8Array => {
 const settle = (file: string, id: string): void => {
   const next = nextFile(file, id);
   if (fs.existsSync(next)) fs.renameSync(next, file);
+  // The new one is kept elsewhere. Tokens go on with their key, which is in the database by now.
+  const left = written(file);
+  if (left !== undefined && keyIdOf(left) !== id) fs.rmSync(file);
   const folder = dirname(file);
   for (const name of fs.readdirSync(folder))
     if (nextName.test(name)) fs.rmSync(`${folder}/${name}`, { force: true });
   syncFolder(folder);
 };
 
-const nextName = /^ledger\.key\.next-[0-9a-f]{16}$/;
+/** Others to change to, and drafts: whoever is killed leaves them, each with a key. */
+const nextName = /^ledger\.key\.(?:next-[0-9a-f]{16}(?:\.[0-9a-f]{16})?|[0-9a-f]{16})$/;
 
 /** Without it a power loss could take the name of a key whose runs are already on the disk. */
 const syncFolder = (folder: string): void => {

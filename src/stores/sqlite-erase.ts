@@ -3,13 +3,16 @@ import { LedgerError } from "../core/errors.js";
 import type { Vault } from "./sqlite-seals.js";
 import type { Store } from "./store.js";
 
-/** The key of a run goes, with what was derived from its events; a run that was taken out has no row any more. */
+/**
+ * The key of a run goes, with what was derived from its events; a run that was taken out has no row any more. False when the
+ * log beside the database still has the key.
+ */
 export const erase = (
   sqlite: Database.Database,
   vault: Vault,
   runId: string,
   { lastHash, at }: Parameters<Store["erase"]>[1],
-): void => {
+): boolean => {
   sqlite
     .transaction(() => {
       const row = sqlite.prepare("SELECT last_hash FROM runs WHERE run_id = ?").pluck().get(runId) ?? null;
@@ -20,9 +23,15 @@ export const erase = (
       sqlite.prepare("DELETE FROM snapshots WHERE run_id = ?").run(runId);
     })
     .immediate();
-  // The log of changes still has the pages of before; secure_delete only looks after the database itself.
-  sqlite.pragma("wal_checkpoint(TRUNCATE)");
+  return emptyLog(sqlite);
 };
+
+/**
+ * The log of changes still has the pages of before; secure_delete only looks after the database itself. False while somebody
+ * reads in it: this pragma answers so, and never throws.
+ */
+export const emptyLog = (sqlite: Database.Database): boolean =>
+  sqlite.pragma("wal_checkpoint(TRUNCATE)", { simple: true }) === 0;
 
 const notSealed = (runId: string): LedgerError =>
   new LedgerError("run_not_sealed", `Run "${runId}" is not sealed: it has no key that could be destroyed.`, {

@@ -4,6 +4,7 @@ import { keyIdOf, newKey } from "./cipher.js";
 import type { RootKeys } from "./root-key.js";
 import { unwrapRunKey, wrap, wrapRunKey } from "./run-cipher.js";
 import type { Rotated } from "./seals.js";
+import { emptyLog } from "./sqlite-erase.js";
 import type { KeysInFile } from "./sqlite-seal-rows.js";
 import type { OpenTree, Tree } from "./sqlite-seals.js";
 
@@ -61,9 +62,20 @@ export const rotation = ({ sqlite, rows, roots, tree }: Parts): (() => Rotated) 
     const { made, ...rotated } = sqlite.transaction(() => rewrap(roots, tree.now() ?? before)).immediate();
     tree.set(made);
     settle.immediate(roots, made.rootId);
+    if (!emptyLog(sqlite)) throw keptInLog(rotated);
     return rotated;
   };
 };
+
+const keptInLog = (rotated: Rotated): LedgerError =>
+  new LedgerError(
+    "store_unavailable",
+    `The keys are changed, the root is ${rotated.rootId}; the log beside the database still has those of before.`,
+    {
+      hint: "Somebody reads the ledger: `runledger gc` when they are done empties the log.",
+      details: { ...rotated },
+    },
+  );
 
 const nothingSealed = (): LedgerError =>
   new LedgerError("key_unavailable", "Nobody says where the root key of this ledger is.");

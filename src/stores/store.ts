@@ -65,9 +65,10 @@ export interface Store {
   remove(runId: string, removal: { readonly lastHash: string } & Omit<Removal, "lastSeq">): Promise<void>;
   /**
    * Destroys the key of a finished run, its snapshot, and what lists say of it; its chain stays. Its own blobs go next. Done
-   * again, it finishes what was cut off. `run_not_sealed`; `seq_conflict` when it is not at `lastHash` any more.
+   * again, it finishes what was cut off. `run_not_sealed`; `seq_conflict` when it is not at `lastHash` any more. False when it
+   * is not finished: somebody reads, and what the file was before is still beside it.
    */
-  erase(runId: string, erasing: { readonly lastHash: string | null; readonly at: string }): Promise<void>;
+  erase(runId: string, erasing: { readonly lastHash: string | null; readonly at: string }): Promise<boolean>;
   /** Bytes that the events of a run take here, about; 0 when it is not here. */
   bytesOf(runId: string): Promise<number>;
   space(): Promise<Space>;

@@ -1,10 +1,13 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
 import { verifyAt } from "../../src/index.js";
+import { planOfSteps, stepBy } from "../helpers/bench.js";
+import { began, cancel } from "../helpers/driving.js";
 import {
   buggySum,
   FIXED_SUM,
@@ -216,11 +219,79 @@ describe("Erasing", () => {
     const [pruned] = (await app.prune({ keep: 0 })).runs;
     const archive = pruned?.archive ?? "";
     expect(await app.erase(person(app), runId)).toEqual({ runId, archive });
+    // Nothing brings it back, and nobody is told that an archive would.
+    await expect(app.view(runId)).rejects.toMatchObject({ code: "run_erased" });
     await expect(
       app.importRun(person(app), whole(gunzipSync(await readFile(archive)))),
     ).rejects.toMatchObject({
       code: "run_erased",
     });
+  });
+
+  test("waits until whoever waits for the run was told, and leaves its family without a flaw", async () => {
+    const shop = await sealedShop();
+    const child = planOfSteps(stepBy("sub", "true", { owner_agent: "reviewer" }));
+    const app = await shop.open({
+      coder: async (_task, effects) => {
+        const ended = [await effects.child("first", child), await effects.child("second", child)];
+        return ended.map(({ status }) => status).join();
+      },
+      reviewer: async (_task, effects) => `${await effects.promise("never")}`,
+    });
+    const runId = await began(app, planOfSteps(stepBy("a", "true")));
+    for (const at of [0, 1]) {
+      await app.drive(runId);
+      const childId = (await app.children(runId))[at]?.runId ?? "";
+      await app.ledger.submit(childId, cancel, person(app));
+      await expect(app.erase(person(app), childId)).rejects.toMatchObject({
+        code: "run_not_finished",
+        hint: `runledger resume ${childId}`,
+      });
+    }
+    expect((await app.drive(runId)).run.state.status).toBe("completed");
+    const [first] = await app.children(runId);
+    await app.erase(person(app), first?.runId ?? "");
+    expect((await verified(shop)).flaws).toEqual([]);
+    await app.erase(person(app), runId);
+    expect((await verified(shop)).flaws).toEqual([]);
+  });
+
+  test("says that it is not finished while somebody reads the key in the log, and is, the next time", async () => {
+    const shop = await sealedShop();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app);
+    const reader = new Database(join(app.dataDir, "ledger.db"), { readonly: true });
+    const read = reader.prepare("SELECT wrapped FROM run_keys WHERE run_id = ?").pluck();
+    const inAnyFile = async (key: string) => (await sealedBytes(app.dataDir)).includes(Buffer.from(key));
+    reader.exec("BEGIN");
+    const key = String(read.get(runId));
+    await expect(app.erase(person(app), runId)).rejects.toMatchObject({
+      code: "store_unavailable",
+      message: "The key is destroyed; the log beside the database still has it.",
+    });
+    expect(await inAnyFile(key)).toBe(true);
+    await expect(app.view(runId)).rejects.toMatchObject({ code: "run_erased" });
+    expect(shop.git("--git-dir", join(app.dataDir, "store.git"), "for-each-ref")).toBe("");
+    reader.exec("COMMIT");
+    reader.close();
+    await app.erase(person(app), runId);
+    expect(await inAnyFile(key)).toBe(false);
+  });
+
+  test("that was killed once the key was gone is finished by gc", async () => {
+    const shop = await sealedShop();
+    const app = await shop.open({ coder: fixes });
+    const { runId } = await driven(app);
+    const { lastHash = "" } = (await app.ledger.store.runRow(runId)) ?? {};
+    await mkdir(join(app.dataDir, "logs", runId), { recursive: true });
+    await app.ledger.store.erase(runId, { lastHash, at: new Date().toISOString() });
+    const refs = () => shop.git("--git-dir", join(app.dataDir, "store.git"), "for-each-ref");
+    expect(refs()).toContain(runId);
+    expect((await app.collectGarbage({ dryRun: true })).logs).toEqual([runId]);
+    expect(refs()).toContain(runId);
+    await app.collectGarbage();
+    expect((await app.collectGarbage()).logs).toEqual([]);
+    expect(refs()).toBe("");
   });
 
   test("is for finished, sealed runs, and for people", async () => {
@@ -235,41 +306,49 @@ describe("Erasing", () => {
     expect((await app.ledger.load(runId)).goal).toBe(SECRET);
   });
 
-  test("answers later calls under a business key that they are skipped, their result erased", async () => {
-    const shop = await sealedShop();
-    let charged = 0;
-    const refused: unknown[] = [];
-    const charge: AgentFunction = async ({ workspace }, effects) => {
-      const once = (onAmbiguous: "fail" | "skip") =>
-        effects.effect("charge", { class: "guarded", onAmbiguous, key: "order-1" }, () => {
-          charged += 1;
-          return long;
-        });
-      await once("fail").catch((error) => refused.push(error));
-      await once("skip");
-      await writeFile(join(workspace, "src/sum.mjs"), FIXED_SUM);
-      return "done";
-    };
-    const app = await shop.open({ coder: charge });
-    const first = await driven(app);
-    const second = await driven(app);
-    const known = { status: "known", value: long };
-    expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
-    await app.erase(person(app), first.runId);
-    expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
-    expect(refused).toEqual([]);
-    const third = await driven(app);
-    const told = (await app.effects(third.runId, { values: true })).at(-1);
-    expect(refused).toMatchObject([
-      {
-        code: "effect_result_gone",
-        details: { status: "skipped" },
-        message: expect.stringContaining("erased"),
-      },
-    ]);
-    expect(told).toMatchObject({ status: "known", origin: { runId: first.runId }, erased: true });
-    expect(told).not.toHaveProperty("value");
-    expect(charged).toBe(1);
-    expect((await verified(shop)).flaws).toEqual([]);
-  });
+  test.each([
+    ["", false],
+    [", also of a run that was pruned before", true],
+  ])(
+    "answers later calls under a business key that they are skipped, their result erased%s",
+    async (_of, prunes) => {
+      const shop = await sealedShop();
+      let charged = 0;
+      const refused: unknown[] = [];
+      const charge: AgentFunction = async ({ workspace }, effects) => {
+        const once = (onAmbiguous: "fail" | "skip") =>
+          effects.effect("charge", { class: "guarded", onAmbiguous, key: "order-1" }, () => {
+            charged += 1;
+            return long;
+          });
+        await once("fail").catch((error) => refused.push(error));
+        await once("skip");
+        await writeFile(join(workspace, "src/sum.mjs"), FIXED_SUM);
+        return "done";
+      };
+      const app = await shop.open({ coder: charge });
+      const first = await driven(app);
+      const second = await driven(app);
+      const known = { status: "known", value: long };
+      expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
+      if (prunes) expect((await app.prune({ keep: 1 })).runs).toMatchObject([{ runId: first.runId }]);
+      await app.erase(person(app), first.runId);
+      expect(await app.effects(second.runId, { values: true })).toMatchObject([known, known]);
+      expect(refused).toEqual([]);
+      const third = await driven(app);
+      const told = (await app.effects(third.runId, { values: true })).at(-1);
+      expect(refused).toMatchObject([
+        {
+          code: "effect_result_gone",
+          details: { status: "skipped" },
+          message: expect.stringContaining("erased"),
+        },
+      ]);
+      expect(told).toMatchObject({ status: "known", origin: { runId: first.runId }, erased: true });
+      expect(told).not.toHaveProperty("value");
+      expect(charged).toBe(1);
+      expect((await verified(shop)).flaws).toEqual([]);
+    },
+  );
 });

@@ -7,7 +7,7 @@ import {
   type FirstOutcome,
   openEffect,
 } from "../../core/effects.js";
-import { LedgerError } from "../../core/errors.js";
+import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -74,7 +74,20 @@ const outcomeOf = async (
   runId: string,
   seq: number,
 ): Promise<FirstOutcome | "gone" | "erased" | undefined> => {
-  if ((await ledger.store.runRow(runId))?.seal === "erased") return "erased";
+  try {
+    return await recordedOutcome(ledger, runId, seq);
+  } catch (error) {
+    // Also of one that was taken out first, and has no row that would say so.
+    if (isLedgerError(error, "run_erased")) return "erased";
+    throw error;
+  }
+};
+
+const recordedOutcome = async (
+  ledger: Ledger,
+  runId: string,
+  seq: number,
+): Promise<FirstOutcome | "gone" | undefined> => {
   const [intent] = await ledger.events(runId, seq - 1, 1);
   if (intent === undefined) return "gone";
   if (intent.type !== "effect_intended") return undefined;

@@ -61,7 +61,7 @@ const checkChild = async (
   const told = end?.payload.outcome;
   // It is made a moment after it was written down; its parent may have ended in between.
   const mayBeAbsent = end === undefined || told?.kind === "absent";
-  if (row === undefined && (mayBeAbsent || (await isAway(store, childId, runId)))) return;
+  if ((row === undefined && mayBeAbsent) || (await isAway(store, childId, runId))) return;
   const first = row === undefined ? undefined : await eventAt(store, childId, 1);
   const parent = first?.type === "run_created" ? first.payload.parent : null;
   const said = `Run ${JSON.stringify(childId)}, which it started,`;
@@ -74,7 +74,9 @@ const checkChild = async (
     add("lineage", `${said} has not ended as it says.`, { runId, seq: end?.seq ?? event.seq });
 };
 
-/** Taken out, or never here: one of the two was imported. */
-const isAway = async (store: Store, other: string, runId: string): Promise<boolean> =>
-  (await store.runRow(other)) === undefined &&
-  ((await store.removalOf(other)) !== undefined || (await store.originOf(runId)) !== undefined);
+/** Taken out, or never here: one of the two was imported. Or here, and nobody can read what it says. */
+const isAway = async (store: Store, other: string, runId: string): Promise<boolean> => {
+  const row = await store.runRow(other);
+  if (row !== undefined) return row.seal === "erased" || row.seal === "locked";
+  return (await store.removalOf(other)) !== undefined || (await store.originOf(runId)) !== undefined;
+};
