@@ -381,4 +381,21 @@ describe("several at once", () => {
     expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "nobody answered" } });
     expect(lives()).toBe(4);
   });
+
+  it("wait for nobody who lost before it came to wait", async () => {
+    const { app, runId, clock, lives } = await projectOf(async (effects) => {
+      const first = await effects.race([
+        effects.promise("sign-off", { deliver: () => undefined }),
+        effects.sleep("1h").then(() => "nobody signed"),
+      ]);
+      // What the ledger does not see: only nothing that is waited for keeps it from leaving.
+      for (let turn = 0; turn < 500; turn += 1) await nextTurn();
+      return String(first);
+    });
+    await app.drive(runId);
+    clock.move(HOUR_MS);
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "nobody signed" } });
+    expect(lives()).toBe(2);
+  });
 });

@@ -13,7 +13,7 @@ import { openAfterEnd } from "../left-effects.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
 import type { Run, WorkedStep } from "../run.js";
-import { waitPrint } from "../waits.js";
+import { type WaitCall, waitPrint } from "../waits.js";
 import {
   alreadyDone,
   type Decider,
@@ -38,9 +38,11 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   requireOwner(step, caller, step.attempt);
   requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
-  requireRoom(run, step.effects, command.entries, rules);
-  return command.entries.map((entry) =>
-    entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, command.entries, entry),
+  const { entries } = command;
+  requireRoom(run, step.effects, entries, rules);
+  requireFew(run, step, entries);
+  return entries.map((entry) =>
+    entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, entries, entry),
   );
 };
 
@@ -91,22 +93,26 @@ const begun = (run: Run, step: WorkedStep, { wait }: EntryOf<"waiting">, at: str
     const dueAt = new Date(Date.parse(at) + wait.ms).toISOString();
     return { type: "timer_armed", ...same, payload: { ...about, ms: wait.ms, dueAt } };
   }
-  const former = waits.filter(({ kind }) => kind === wait.kind).length;
   if (wait.kind === "child") {
-    requireFewChildren(run, former);
     const { childId, input } = wait;
     return { type: "child_started", ...same, payload: { ...about, childId, input } };
   }
-  if (former >= limit.PROMISES_PER_ATTEMPT)
-    throw tooMany(`An attempt makes at most ${limit.PROMISES_PER_ATTEMPT} promises.`);
   const payload = { ...about, tokenHash: wait.tokenHash, madeIn: run.runId };
   return { type: "promise_created", ...same, payload };
 };
 
-const requireFewChildren = ({ parent }: Run, former: number): void => {
-  if (former >= limit.CHILDREN_PER_ATTEMPT)
+/** What is begun at once comes in one command, so that is counted as a whole. */
+const requireFew = ({ parent }: Run, { effects }: WorkedStep, entries: readonly Entry[]): void => {
+  const begun = entries.flatMap((entry) => (entry.kind === "waiting" ? [entry.wait] : []));
+  const isOver = (of: WaitCall["kind"], most: number): boolean => {
+    const more = begun.filter(({ kind }) => kind === of).length;
+    return more > 0 && effects.waits.filter(({ kind }) => kind === of).length + more > most;
+  };
+  if (isOver("promise", limit.PROMISES_PER_ATTEMPT))
+    throw tooMany(`An attempt makes at most ${limit.PROMISES_PER_ATTEMPT} promises.`);
+  if (isOver("child", limit.CHILDREN_PER_ATTEMPT))
     throw tooMany(`An attempt starts at most ${limit.CHILDREN_PER_ATTEMPT} runs.`);
-  if ((parent?.depth ?? 0) >= limit.CHILD_DEPTH_MAX)
+  if ((parent?.depth ?? 0) >= limit.CHILD_DEPTH_MAX && begun.some(({ kind }) => kind === "child"))
     throw tooMany(`Runs start runs at most ${limit.CHILD_DEPTH_MAX} deep.`);
 };
 

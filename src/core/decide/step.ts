@@ -1,3 +1,4 @@
+import { hasUnwantedChildren } from "../children.js";
 import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
@@ -38,6 +39,7 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
   requireOwner(step, caller, attempt);
   if (step.state.status === "in_progress") return alreadyDone;
   requireState(step, "pending", "step_not_pending");
+  requireChildrenEnded(step);
   if (whole.state.status !== "racing") requireReady(run, whole);
   const { id, ownerAgent } = step.spec;
   return [
@@ -48,6 +50,15 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
       payload: { stepId: id, ...named(step), agent: ownerAgent, base: command.base },
     },
   ];
+};
+
+const requireChildrenEnded = (step: WorkedStep): void => {
+  if (!hasUnwantedChildren(step)) return;
+  throw new LedgerError(
+    "step_not_ready",
+    `Step "${step.spec.id}" waits for runs of an earlier attempt to end.`,
+    { hint: "Whoever drives the run cancels them; then it can start." },
+  );
 };
 
 const requireReady = (run: Run, step: Step): void => {

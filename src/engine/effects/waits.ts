@@ -56,6 +56,7 @@ type Pending = {
 export const createWaits = (options: WaitsOptions): Waits => {
   const { ledger, of, signal, flush, leave } = options;
   const pending = new Map<number, Pending>();
+  const released = new Set<number>();
   let working = 0;
   /** Counts what the agent does: who has done something since may have more to do. */
   let moves = 0;
@@ -131,12 +132,17 @@ export const createWaits = (options: WaitsOptions): Waits => {
     },
     until: (wait) =>
       new Promise((resolve, reject) => {
+        // It lost before it came here: who waited for it now would be waited for by nobody.
+        if (released.has(wait.position)) return;
         moves += 1;
         pending.set(wait.position, { wait, resolve, reject });
         look();
       }),
     isIdle: () => working === 0 && pending.size === 0,
-    letGo: (position) => void pending.delete(position),
+    letGo: (position) => {
+      released.add(position);
+      pending.delete(position);
+    },
     requireHere: () => {
       if (left !== null) throw new Suspended();
       signal.throwIfAborted();

@@ -40,6 +40,16 @@ describe("start_step", () => {
       .thenHappened("step_started");
   });
 
+  test("waits until the runs that the former attempt started have ended", () => {
+    const run = runWith([stepSpec("a")]);
+    const left = playedOn(run, {}, cast.start("a"), cast.startChild("a"), cast.interrupt("a"));
+    const again = playedOn(left, {}, policy("a", cast.retry));
+    given(again).when(cast.start("a")).thenRefuses("step_not_ready");
+    given(playedOn(again, {}, cast.finishChild))
+      .when(cast.start("a"))
+      .thenHappened("step_started");
+  });
+
   test("of a step that is not there lists those that are", () => {
     const refusal = given(waiting()).when(cast.start("ghost")).thenRefuses("step_not_found");
     expect(refusal.hint).toBe("Its steps: a, z.");

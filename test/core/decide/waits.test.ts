@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import * as limit from "../../../src/core/limits.js";
 import { nextActions, nextWake } from "../../../src/core/next.js";
 import type { Run } from "../../../src/core/run.js";
+import type { WaitCall } from "../../../src/core/waits.js";
 import * as cast from "../../helpers/cast.js";
 import { create, executor, orchestrator, person, planOf, stepSpec } from "../../helpers/cast.js";
 import { AT, attempt, given, HOUR_MS, played, playedOn } from "../../helpers/given.js";
@@ -159,5 +161,41 @@ describe("a promise", () => {
     const run = playedOn(promised(), {}, cast.pause(), cast.answerPromise("a"));
     expect(workOn(run)).toEqual([]);
     expect(workOn(playedOn(run, {}, cast.resume()))).toEqual(["a", "b"]);
+  });
+});
+
+describe("what is begun at once", () => {
+  const many = (count: number, waitAt: (position: number) => WaitCall, from = 0): cast.Said => ({
+    ...{ type: "record_effects", stepId: "a", attempt: 1 },
+    entries: Array.from({ length: count }, (_, index) => ({ kind: "waiting", wait: waitAt(from + index) })),
+  });
+  const kinds = [
+    {
+      ...{ name: "runs", most: limit.CHILDREN_PER_ATTEMPT },
+      waitAt: (position: number): WaitCall => ({
+        ...{ kind: "child", position, name: "sub", childId: `run_${position}`, input: "0".repeat(64) },
+      }),
+    },
+    {
+      ...{ name: "promises", most: limit.PROMISES_PER_ATTEMPT },
+      waitAt: (position: number): WaitCall => ({
+        ...{ kind: "promise", position, name: "sign-off", tokenHash: String(position).padStart(64, "0") },
+      }),
+    },
+  ];
+
+  it.each(kinds)("is counted with what was begun before: $name", ({ most, waitAt }) => {
+    const halfway = () => played(...begun, many(most / 2, waitAt));
+    const full = playedOn(halfway(), {}, many(most / 2, waitAt, most / 2));
+    given(full)
+      .when(many(1, waitAt, most))
+      .thenRefuses("limit_exceeded");
+    given(halfway())
+      .when(many(most / 2 + 1, waitAt, most / 2))
+      .thenRefuses("limit_exceeded");
+    // Of each kind for itself, and time for nobody.
+    expect(playedOn(full, {}, cast.beginWait("a", { ...cast.sleepCall, position: most })).seq).toBe(
+      full.seq + 1,
+    );
   });
 });
