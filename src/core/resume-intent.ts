@@ -150,12 +150,15 @@ const PLACE = any(
   "where (?:you|we|i|it|they|things) (?:left off|stopped|paused|were|was|left it|broke off)",
   "(?:there|here|the (?:last |latest )?checkpoint|the last turn|that point|this point)",
 );
-const RUN_NAME = "(?:run )?(?:run_[0-9a-f]+|#?\\d+|last)";
+const RUN_ID = "(?:run_[0-9a-f]+|#?\\d+)";
 const OBJECT = any(
-  ...["it", "this", "that", "them", `(?:with )?(?:it|this|that)`],
-  `(?:with )?(?:${WHICH} )+${NOUN}(?: ${RUN_NAME})?`,
-  `(?:with )?(?:${WHICH} )*${RUN_NAME}`,
-  `working(?: on (?:it|this|that|(?:${WHICH} )+${NOUN}))?`,
+  ...["(?:with )?(?:it|this|that)", "them"],
+  // "the run 1" is the run, and then 1.
+  `(?:with )?(?:${WHICH} ){1,4}${NOUN}`,
+  `(?:with )?(?:${WHICH} ){0,4}${RUN_ID}`,
+  `(?:with )?(?:${WHICH} ){0,4}last`,
+  `(?:with )?run (?:${RUN_ID}|last)`,
+  `working(?: on (?:it|this|that|(?:${WHICH} ){1,4}${NOUN}))?`,
   `(?:from )?${PLACE}`,
 );
 const TAIL = any(
@@ -185,7 +188,8 @@ const TAIL = any(
   ],
 );
 
-const REQUEST = new RegExp(`^(?:${LEAD} )*${VERB}(?: ${OBJECT})*(?: ${TAIL})*$`, "u");
+// Nothing is repeated without end: what can be read in two ways is read in 2^n ways before it fails, and any message comes here.
+const REQUEST = new RegExp(`^(?:${LEAD} ){0,12}${VERB}(?: ${OBJECT}){0,4}(?: ${TAIL}){0,4}$`, "u");
 /** Questions in form, requests in fact. */
 const POLITE = /\b(?:can|could|would|will) (?:you|we)\b|\bplease\b|\bpls\b/;
 /** Said of going on in whatever form. */
@@ -344,7 +348,7 @@ const END_KO = any(
   ],
 );
 const REQUEST_KO = new RegExp(
-  `^(?:${LEAD_KO} ?)*${OBJECT_KO}?${ROOT_KO}${WORK_KO}(?: ?${END_KO})?(?: (?:please|지금|바로|고마워|감사합니다))*$`,
+  `^(?:${LEAD_KO} ?){0,8}${OBJECT_KO}?${ROOT_KO}${WORK_KO}(?: ?${END_KO})?(?: (?:please|지금|바로|고마워|감사합니다)){0,4}$`,
   "u",
 );
 const POLITE_KO = new RegExp(`${ASK_KO}$`, "u");

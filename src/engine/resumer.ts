@@ -19,7 +19,10 @@ export type ResumeReply = {
   readonly intent: ResumeIntent;
   /** The run that is meant; null when there is none, or several. */
   readonly run: ResumeCandidate | null;
-  /** Why there is none: the message asks for nothing, nothing of the session is paused, or for too long, or the host must ask which. */
+  /**
+   * Why there is none: the message asks for nothing; nothing of the session is paused, or not the run that it names; or for
+   * too long; or the host must ask which.
+   */
   readonly why: "no_intent" | "nothing_paused" | "stale" | "several" | null;
   /** All paused runs of the session, newest first. */
   readonly candidates: readonly ResumeCandidate[];
@@ -52,15 +55,18 @@ export const createResumer = ({ ledger }: { readonly ledger: Ledger }): Resumer 
   };
 };
 
+const RUN_IDS = /\brun_[0-9a-f]+/g;
+
 const chosen = (
   intent: ResumeIntent,
   message: string,
   candidates: readonly ResumeCandidate[],
 ): Pick<ResumeReply, "run" | "why"> => {
   if (intent !== "resume") return { run: null, why: "no_intent" };
-  if (candidates.length === 0) return { run: null, why: "nothing_paused" };
-  const named = candidates.filter(({ runId }) => message.includes(runId));
-  const meant = named.length > 0 ? named : candidates;
+  const names: readonly string[] = message.toLowerCase().match(RUN_IDS) ?? [];
+  // Who names a run means that one: another is not resumed in its place.
+  const meant = names.length > 0 ? candidates.filter(({ runId }) => names.includes(runId)) : candidates;
+  if (meant.length === 0) return { run: null, why: "nothing_paused" };
   const fresh = meant.filter(({ stale }) => !stale);
   const [only] = fresh;
   if (only === undefined) return { run: null, why: "stale" };

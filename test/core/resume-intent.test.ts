@@ -31,6 +31,10 @@ const said: { readonly [I in ResumeIntent]: readonly string[] } = {
     "no, continue",
     "pls continue 🙏",
     "resume my job",
+    "resume the run 1",
+    "resume the run last please",
+    "continue with the last paused run #3 from the last checkpoint now",
+    "ok great thanks, yes now please could you just continue it then",
     "계속",
     "계속해",
     "계속 진행해줘",
@@ -106,6 +110,7 @@ const said: { readonly [I in ResumeIntent]: readonly string[] } = {
     "please review the résumé",
     "I'd like to continue eating",
     "continue reading the docs",
+    "continue it it it it it",
     "the continue statement in C",
     "to be continued",
     "discontinue it",
@@ -138,4 +143,14 @@ describe("a message to whoever has paused runs", () => {
     for (const piece of ["please ", "the ", "계속 ", "continue ", "not ", "run "])
       expect(typeof resumeIntent(piece.repeat(1_000 / piece.length))).toBe("string");
   });
+
+  // Each can be read in more than one way. Before there were bounds, this did not end.
+  it.each(["it ", "this ", "last ", "the last ", "the run 1 ", "run 1 ", "from there ", "please "])(
+    "is no request however often it says %j, and that is known at once",
+    (piece) => {
+      const often = piece.repeat(900 / piece.length);
+      expect(resumeIntent(`continue ${often}x`)).toBe("none");
+      expect(resumeIntent(`${often}continue x`)).toBe("none");
+    },
+  );
 });

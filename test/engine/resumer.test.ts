@@ -59,6 +59,20 @@ describe("a message to a host with paused runs", () => {
     expect(resumed?.runId).toBe(first);
   });
 
+  it("resumes no other run in place of the one that it names", async () => {
+    const { app, begin, resumer } = await opened();
+    const [running, mine] = [await begin(SESSION), await pausedIn(app, await begin(SESSION))];
+    const theirs = await pausedIn(app, await begin("other"));
+    for (const id of [running, theirs, mine.slice(0, -1), "run_01ab"])
+      expect(await resumer.resume(orchestrator(app), `resume ${id}`)).toMatchObject({
+        ...{ intent: "resume", run: null, why: "nothing_paused", resumed: null },
+        candidates: [{ runId: mine }],
+      });
+    expect((await app.ledger.load(mine)).state.status).toBe("paused");
+    const { resumed } = await resumer.resume(orchestrator(app), `Resume ${mine.toUpperCase()}, please`);
+    expect(resumed?.runId).toBe(mine);
+  });
+
   it("comes too late after staleTtl, and what is too old is in nobody's way", async () => {
     const { app, begin, move, resumer } = await opened();
     const old = await pausedIn(app, await begin(SESSION));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { openSchedules, type Schedule } from "../../src/engine/schedules/schedules.js";
 import type { RunLedger } from "../../src/index.js";
+import type { ScheduleMark } from "../../src/stores/store.js";
 import { sample, stepBy } from "../helpers/bench.js";
 
 const MINUTE_MS = 60_000;
@@ -132,6 +134,22 @@ describe("a schedule", () => {
     expect(await app.schedules()).toMatchObject([{ name: "nightly", enabled: false, nextAt: null }]);
   });
 
+  it("that was off has no past when it is on again", async () => {
+    const on = { ...hourly, catchUp: "all" };
+    const { open, work, move, write } = await projectOf({ nightly: on });
+    await work(await open());
+    await write({ nightly: { ...on, enabled: false } });
+    await work(await open());
+    move(30 * 24 * HOUR_MS);
+    await write({ nightly: on });
+    const app = await open();
+    await work(app);
+    expect(await begun(app)).toEqual([]);
+    move(HOUR_MS);
+    await work(app);
+    expect(await begun(app)).toEqual(["nightly, due 2026-03-31T01:00"]);
+  });
+
   it("whose plan is broken is named by worker and doctor, and begins when it is mended; others go on", async () => {
     const schedules = { good: hourly, sick: { ...hourly, plan: "sick.json" } };
     const { open, work, move, troubles, shop } = await projectOf(schedules, { "sick.json": "{}" });
@@ -182,5 +200,62 @@ describe("a schedule", () => {
     const [{ lastRun, nextAt } = {}] = await app.schedules();
     expect(nextAt).toBe("2026-03-03T00:30:00.000Z");
     expect(lastRun).toMatchObject({ createdAt: "2026-03-02T01:00:30.000Z", status: "completed" });
+  });
+});
+
+/** Schedules of one worker whose marks are in memory, and what they are to begin or read fails when the test says so. */
+const inTrouble = async (fails: { reading: boolean; beginning: boolean }) => {
+  const marks = new Map<string, ScheduleMark>();
+  const begun: string[] = [];
+  const troubles: string[] = [];
+  const clock = { ms: Date.parse("2026-03-01T00:59:00.000Z") };
+  const nightly: Schedule = { name: "nightly", cron: "0 * * * *", timeZone: "UTC", catchUp: "once" };
+  const schedules = await openSchedules({
+    schedules: [nightly],
+    off: [],
+    store: {
+      scheduleMark: async (name) => {
+        if (fails.reading) throw new Error("the disk does not answer");
+        return marks.get(name);
+      },
+      markSchedule: async (name, mark) => void marks.set(name, mark),
+    },
+    nowMs: () => clock.ms,
+    begin: async (_schedule, dueMs) => {
+      if (fails.beginning) throw new Error("the checkout is not clean");
+      begun.push(new Date(dueMs).toISOString());
+    },
+    onTrouble: (name, error) => troubles.push(`${name}: ${error instanceof Error ? error.message : error}`),
+  });
+  return { schedules, begun, troubles, clock };
+};
+
+describe("a schedule in trouble", () => {
+  it("whose mark cannot be read when its worker starts is not dropped: it is tried again after ten seconds", async () => {
+    const fails = { reading: true, beginning: false };
+    const { schedules, begun, troubles, clock } = await inTrouble(fails);
+    expect(troubles).toEqual(["nightly: the disk does not answer"]);
+    fails.reading = false;
+    clock.ms += 10_000;
+    await schedules.fire();
+    clock.ms += MINUTE_MS;
+    await schedules.fire();
+    expect(begun).toEqual(["2026-03-01T01:00:00.000Z"]);
+    expect(troubles).toHaveLength(1);
+  });
+
+  it("rests no longer when the clock is put back meanwhile", async () => {
+    const fails = { reading: false, beginning: true };
+    const { schedules, begun, troubles, clock } = await inTrouble(fails);
+    clock.ms += MINUTE_MS;
+    await schedules.fire();
+    await schedules.fire();
+    expect(troubles).toEqual(["nightly: the checkout is not clean"]);
+    fails.beginning = false;
+    clock.ms -= 24 * HOUR_MS;
+    await schedules.fire();
+    clock.ms += HOUR_MS;
+    await schedules.fire();
+    expect(begun).toEqual(["2026-02-28T02:00:00.000Z"]);
   });
 });

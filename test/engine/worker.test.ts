@@ -131,6 +131,29 @@ describe("a worker", () => {
     expect(troubles).toEqual([`${sick} Error: sick`]);
   });
 
+  it("leaves it alone no longer when the clock is put back meanwhile", async () => {
+    const shop = await sample();
+    let ms = Date.parse("2026-03-02T00:00:00.000Z");
+    const app = await shop.open({}, () => new Date(ms).toISOString());
+    const runId = await began(app, oneStep());
+    let isSick = true;
+    let drives = 0;
+    const { worker } = taking(app, {
+      drive: async () => {
+        drives += 1;
+        if (isSick) throw new Error("sick");
+        return { run: await app.ledger.load(runId), end: "idle" };
+      },
+      onTrouble: () => undefined,
+    });
+    await worker.drain(never);
+    expect(drives).toBe(1);
+    isSick = false;
+    ms -= 24 * 3_600_000;
+    await worker.drain(never);
+    expect(drives).toBe(2);
+  });
+
   it("does not call it trouble that somebody else drives a run", async () => {
     const shop = await sample();
     const app = await shop.open({ coder: () => "done" });

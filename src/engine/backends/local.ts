@@ -38,7 +38,7 @@ const TICK_MS = 500;
 const TROUBLE_PAUSE_MS = 10_000;
 
 /** Left alone until its journal grows, or until then: what is due for it may be another worker's or an agent's to do. */
-type Rest = { readonly seq: number; readonly untilMs: number };
+type Rest = { readonly seq: number; readonly untilMs: number; readonly isTrouble: boolean };
 
 const wakeMs = (run: Run): number => {
   const wake = nextWake(run);
@@ -58,12 +58,13 @@ export const createWorker = (options: WorkerOptions): Worker => {
     const done = drive(runId, stop)
       .then(
         ({ run, end }) => {
-          const untilMs = end === "lease_lost" ? nowMs() + TROUBLE_PAUSE_MS : wakeMs(run);
+          const isTrouble = end === "lease_lost";
+          const untilMs = isTrouble ? nowMs() + TROUBLE_PAUSE_MS : wakeMs(run);
           if (isTerminal(run)) resting.delete(runId);
-          else resting.set(runId, { seq: run.seq, untilMs });
+          else resting.set(runId, { seq: run.seq, untilMs, isTrouble });
         },
         (error: unknown) => {
-          resting.set(runId, { seq: lastSeq, untilMs: nowMs() + TROUBLE_PAUSE_MS });
+          resting.set(runId, { seq: lastSeq, untilMs: nowMs() + TROUBLE_PAUSE_MS, isTrouble: true });
           if (!isLedgerError(error, "lease_held")) onTrouble(runId, error);
         },
       )
@@ -77,7 +78,10 @@ export const createWorker = (options: WorkerOptions): Worker => {
 
   const isResting = ({ runId, lastSeq }: RunRow): boolean => {
     const rest = resting.get(runId);
-    return rest !== undefined && rest.seq === lastSeq && nowMs() < rest.untilMs;
+    if (rest === undefined || rest.seq !== lastSeq) return false;
+    const leftMs = rest.untilMs - nowMs();
+    // More than the whole pause is left only when the clock was put back; timers are by the clock, whatever it says.
+    return leftMs > 0 && !(rest.isTrouble && leftMs > TROUBLE_PAUSE_MS);
   };
 
   const tick = async (): Promise<void> => {

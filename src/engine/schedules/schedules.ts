@@ -10,11 +10,13 @@ export type Schedule = Timing & {
 export type SchedulesOptions = {
   /** Those that are enabled. */
   readonly schedules: readonly Schedule[];
+  /** Names of those that are off. */
+  readonly off: readonly string[];
   readonly store: Pick<Store, "scheduleMark" | "markSchedule">;
   readonly nowMs: () => number;
   /** Begins the run of this schedule that is due at this moment, once, however often it is asked to. */
   readonly begin: (schedule: Schedule, dueMs: number) => Promise<void>;
-  readonly onTrouble: (schedule: Schedule, error: unknown) => void;
+  readonly onTrouble: (name: string, error: unknown) => void;
 };
 
 export interface Schedules {
@@ -34,8 +36,8 @@ const TROUBLE_PAUSE_MS = 10_000;
 type Kept = {
   readonly schedule: Schedule;
   readonly next: NextAfter;
-  /** All that was due up to here is settled. */
-  sinceMs: number;
+  /** All that was due up to here is settled; null until it could be read. */
+  sinceMs: number | null;
   restUntilMs: number;
 };
 
@@ -46,42 +48,55 @@ type Kept = {
 export const openSchedules = async (options: SchedulesOptions): Promise<Schedules> => {
   const { nowMs, onTrouble } = options;
   const kept: Kept[] = [];
-  for (const schedule of options.schedules)
+  /** Tells what went wrong; false where something did. */
+  const tried = async (name: string, work: () => Promise<unknown>): Promise<boolean> => {
     try {
-      const next = nextAfter(schedule);
-      kept.push({ schedule, next, sinceMs: await sinceOf(options, schedule), restUntilMs: 0 });
+      await work();
+      return true;
     } catch (error) {
-      onTrouble(schedule, error);
+      onTrouble(name, error);
+      return false;
     }
-  const settle = async (one: Kept): Promise<void> => {
-    const now = nowMs();
-    // A clock that was put back comes to the same times again, and those that have their run are known.
-    if (one.sinceMs > now) await mark(options, one, now);
-    const due = dueBetween(one.next, one.sinceMs, now, CATCH_UP_MAX);
-    for (const dueMs of wanted(one.schedule, due, now)) {
-      await options.begin(one.schedule, dueMs);
-      await mark(options, one, dueMs);
-    }
-    const last = due.at(-1);
-    if (last !== undefined && last !== one.sinceMs) await mark(options, one, last);
   };
+  const restAfterTrouble = async (one: Kept, work: () => Promise<unknown>): Promise<void> => {
+    if (!(await tried(one.schedule.name, work))) one.restUntilMs = nowMs() + TROUBLE_PAUSE_MS;
+  };
+  for (const name of options.off) await tried(name, () => forget(options, name));
+  for (const schedule of options.schedules)
+    await tried(schedule.name, async () => {
+      const one: Kept = { schedule, next: nextAfter(schedule), sinceMs: null, restUntilMs: 0 };
+      kept.push(one);
+      await restAfterTrouble(one, () => since(options, one));
+    });
   return {
     fire: async () => {
-      for (const one of kept) {
-        if (one.restUntilMs > nowMs()) continue;
-        try {
-          await settle(one);
-        } catch (error) {
-          one.restUntilMs = nowMs() + TROUBLE_PAUSE_MS;
-          onTrouble(one.schedule, error);
-        }
-      }
+      for (const one of kept)
+        if (!isResting(one, nowMs())) await restAfterTrouble(one, () => settle(options, one));
     },
     nextMs: () => {
-      const times = kept.flatMap((one) => one.next(Math.min(one.sinceMs, nowMs())) ?? []);
+      const now = nowMs();
+      const times = kept.flatMap((one) => one.next(Math.min(one.sinceMs ?? now, now)) ?? []);
       return times.length === 0 ? null : Math.min(...times);
     },
   };
+};
+
+/** By a clock that was put back meanwhile, the end of the pause is further away than a pause is long. */
+const isResting = ({ restUntilMs }: Kept, nowMs: number): boolean =>
+  nowMs < restUntilMs && restUntilMs - nowMs <= TROUBLE_PAUSE_MS;
+
+const settle = async (options: SchedulesOptions, one: Kept): Promise<void> => {
+  const now = options.nowMs();
+  let sinceMs = await since(options, one);
+  // A clock that was put back comes to the same times again, and those that have their run are known.
+  if (sinceMs > now) sinceMs = await mark(options, one, now);
+  const due = dueBetween(one.next, sinceMs, now, CATCH_UP_MAX);
+  for (const dueMs of wanted(one.schedule, due, now)) {
+    await options.begin(one.schedule, dueMs);
+    sinceMs = await mark(options, one, dueMs);
+  }
+  const last = due.at(-1);
+  if (last !== undefined && last !== sinceMs) await mark(options, one, last);
 };
 
 const wanted = ({ catchUp }: Schedule, due: readonly number[], nowMs: number): readonly number[] => {
@@ -91,18 +106,30 @@ const wanted = ({ catchUp }: Schedule, due: readonly number[], nowMs: number): r
 };
 
 /** A schedule that is new, or due at other times than before, has no past. */
-const sinceOf = async ({ store, nowMs }: SchedulesOptions, schedule: Schedule): Promise<number> => {
-  const before = await store.scheduleMark(schedule.name);
-  if (before !== undefined && before.timing === timingText(schedule)) return before.sinceMs;
-  const sinceMs = nowMs();
-  await store.markSchedule(schedule.name, markOf(schedule, sinceMs));
+const since = async (options: SchedulesOptions, one: Kept): Promise<number> => {
+  if (one.sinceMs !== null) return one.sinceMs;
+  const before = await options.store.scheduleMark(one.schedule.name);
+  if (before === undefined || before.timing !== timingText(one.schedule))
+    return mark(options, one, options.nowMs());
+  one.sinceMs = before.sinceMs;
+  return one.sinceMs;
+};
+
+const mark = async ({ store }: SchedulesOptions, one: Kept, sinceMs: number): Promise<number> => {
+  await store.markSchedule(one.schedule.name, markOf(one.schedule, sinceMs));
+  one.sinceMs = sinceMs;
   return sinceMs;
 };
 
-const mark = async ({ store }: SchedulesOptions, one: Kept, sinceMs: number): Promise<void> => {
-  await store.markSchedule(one.schedule.name, markOf(one.schedule, sinceMs));
-  one.sinceMs = sinceMs;
+/** One that is off is new when it is on again: nobody wants what was due meanwhile. */
+const forget = async ({ store, nowMs }: SchedulesOptions, name: string): Promise<void> => {
+  const before = await store.scheduleMark(name);
+  if (before === undefined || before.timing === NO_TIMING) return;
+  await store.markSchedule(name, { timing: NO_TIMING, sinceMs: nowMs() });
 };
+
+/** What no schedule is due by. */
+const NO_TIMING = "";
 
 const markOf = (schedule: Schedule, sinceMs: number): ScheduleMark => ({
   timing: timingText(schedule),

@@ -55,9 +55,8 @@ const clockwork = () => import("./schedules.js");
 export const openScheduling = (parts: Parts): Scheduling => {
   const { host, settings } = parts;
   const nowMs = (): number => Date.parse(host.ledger.now());
-  const enabled = Object.entries(settings.schedules).flatMap(([name, one]) =>
-    one.enabled ? [{ ...one, name }] : [],
-  );
+  const all = Object.entries(settings.schedules).map(([name, one]) => ({ ...one, name }));
+  const enabled = all.filter((one) => one.enabled);
   return {
     faces: {
       schedules: async () => {
@@ -70,16 +69,17 @@ export const openScheduling = (parts: Parts): Scheduling => {
     findings: () => scheduleFindings(parts),
     ofWorkers: {
       openSchedules: async (onTrouble) => {
-        if (enabled.length === 0) return NONE;
+        if (all.length === 0) return NONE;
         const tell = (name: string, error: unknown): void => onTrouble(`schedule ${name}`, error);
         // Who starts a worker hears of it now, not in the night in which it is due.
         for (const one of enabled) await planOf(parts, one).catch((error: unknown) => tell(one.name, error));
         return (await clockwork()).openSchedules({
           schedules: enabled,
+          off: all.flatMap((one) => (one.enabled ? [] : [one.name])),
           store: host.ledger.store,
           nowMs,
           begin: (one, dueMs) => begin(parts, { ...settings.schedules[one.name], ...one }, dueMs),
-          onTrouble: ({ name }, error) => tell(name, error),
+          onTrouble: tell,
         });
       },
     },
