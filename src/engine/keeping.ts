@@ -168,7 +168,8 @@ const importRun = async (
   ledger.check(caller);
   requireRole(caller, "import a run", "orchestrator", "human");
   const { store } = ledger;
-  const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor: store.seals.forArrival });
+  const { forArrival: cipherFor, keepArrival: keep } = store.seals;
+  const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, keep });
   const known = await sameRun(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);

@@ -124,12 +124,14 @@ export type Taking = {
   readonly putBlob: (bytes: Uint8Array, runId: string) => Promise<unknown>;
   /** Throws where its key is not here and it does not bring it. */
   readonly cipherFor: (runId: string, brought: BareRunKey) => RunCipher;
+  /** Called once its events were checked, and before the first blob; null for a run that is plain. Not for one that stays away. */
+  readonly keep?: (runId: string, cipher: RunCipher | null) => void;
 };
 
 /** Everything is checked before anything is taken in; a blob is handed over as soon as it is known to be the right one. */
 export const readBundle = async (
   chunks: AsyncIterable<Uint8Array>,
-  { putBlob, cipherFor }: Taking,
+  { putBlob, cipherFor, keep }: Taking,
 ): Promise<ReadBundle> => {
   const lines = numbered(chunks);
   const header = await next(lines, Header, "the header");
@@ -138,6 +140,7 @@ export const readBundle = async (
   const cipher = seal === undefined ? null : cipherFor(runId, { ...seal, key });
   const { rows, run } = await readEvents(lines, header, cipher);
   const named = new Set(namesIn(stored(rows, runId), cipher));
+  keep?.(runId, cipher);
   for (let blob = 0; blob < header.blobs; blob += 1) {
     const line = await next(lines, BlobLine, `blob ${blob + 1} of ${header.blobs}`);
     const bytes = blobIn(line, cipher);

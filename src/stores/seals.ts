@@ -38,12 +38,17 @@ export type SealState = "plain" | "open" | "locked" | "erased";
 export interface Seals {
   /** Null for a run that is kept plain. Asked each time: another process may have erased it. */
   of(runId: string): RunCipher | null;
-  /** For a run to come, and kept with its first events. Null where runs are kept plain, unless it goes on from one that is not. */
+  /**
+   * For a run to come, and kept with its first events. Null where runs are kept plain, unless it goes on from one that is not.
+   * A fork has the key that was made ahead; any other run a new one, whatever an import that was cut off left under its name.
+   */
   forNew(runId: string, from?: string): RunCipher | null;
   /** Makes and keeps it before there are events: for bytes that must be here first. */
   keepAhead(runId: string, from: string): RunCipher | null;
-  /** For a run from elsewhere, with the key that it brings or the one that is kept here; kept before there are events too. */
+  /** For a run from elsewhere, with the key that it brings or the one of it that is kept here. Keeps nothing. Throws `run_exists`. */
   forArrival(runId: string, brought: BareRunKey): RunCipher;
+  /** Once its events were read: keeps that key, before there are events here too. Null for one that came plain. Throws `run_exists`. */
+  keepArrival(runId: string, cipher: RunCipher | null): void;
   /** What promises' tokens are made from. */
   tokenKey(): Uint8Array;
   /** The same for who must not make one, nor complain: null where there is none, or it cannot be opened. */

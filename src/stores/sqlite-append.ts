@@ -6,13 +6,13 @@ import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
 import type { AppendBatch, EventRow, NewMirror, RunCipher, RunProjection } from "./store.js";
 
-/** Keeps the key of a sealed run, in the transaction that brings its first events. */
-type KeepKey = (cipher: RunCipher) => void;
+/** Keeps the key of a sealed run, in the transaction that brings its first events; null for a plain one. */
+type KeepKey = (runId: string, cipher: RunCipher | null) => void;
 
 /** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
 export const groupCommitter = (sqlite: Database.Database, statements: Statements, keepKey?: KeepKey) => {
   const transaction = sqlite.transaction((batch: AppendBatch) => {
-    if (batch.expectedSeq === 0 && batch.cipher) keepKey?.(batch.cipher);
+    if (batch.expectedSeq === 0) keepKey?.(batch.runId, batch.cipher ?? null);
     return appendBatch(statements, batch);
   });
   // Called within a transaction it makes a savepoint.

@@ -25,6 +25,18 @@ export const keysInFile = ({ sqlite, db }: SqliteConnection) => {
     key: (runId: string): KeptRunKey | undefined =>
       asked(`SELECT ${COLUMNS} FROM run_keys WHERE run_id = ?`).get(runId) as KeptRunKey | undefined,
     isHere: (runId: string): boolean => asked("SELECT 1 FROM runs WHERE run_id = ?").get(runId) !== undefined,
+    /** A run that is here, or was taken out: a key under its name is its own, or it has none. */
+    isNamed: (runId: string): boolean =>
+      asked(
+        "SELECT 1 FROM runs WHERE run_id = @runId UNION ALL SELECT 1 FROM removals WHERE run_id = @runId",
+      ).get({ runId }) !== undefined,
+    /** What is of no run. */
+    dropStray: (runId: string): void => {
+      asked(
+        `DELETE FROM run_keys WHERE run_id = @runId AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = @runId)
+           AND NOT EXISTS (SELECT 1 FROM removals WHERE run_id = @runId)`,
+      ).run({ runId });
+    },
     insertKey: (kept: KeptRunKey): void => {
       asked(
         `INSERT INTO run_keys (run_id, ledger_id, key_id, wrapped_by, wrapped, erased_at)

@@ -71,6 +71,7 @@ export const sealsBehind = (vault: Vault, call: <T>(work: () => T) => T): Seals 
   forNew: (runId, from) => call(() => vault.forNew(runId, from)),
   keepAhead: (runId, from) => call(() => vault.keepAhead(runId, from)),
   forArrival: (runId, brought) => call(() => vault.forArrival(runId, brought)),
+  keepArrival: (runId, cipher) => call(() => vault.keepArrival(runId, cipher)),
   tokenKey: () => call(vault.tokenKey),
   tokenKeyIfAny: () => call(vault.tokenKeyIfAny),
   rotate: () => call(vault.rotate),

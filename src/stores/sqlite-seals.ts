@@ -25,8 +25,8 @@ export type Vault = Seals & {
   peekHeld(kept: KeptRunKey): RunCipher | undefined;
   /** Holds the ledger's key, where it can be opened. */
   warm(): void;
-  /** Within the append that brings its first events. */
-  keep(cipher: RunCipher): void;
+  /** Within the append that brings its first events; null for a plain run. */
+  keep(runId: string, cipher: RunCipher | null): void;
   /** Within the transaction that forgets the rest. */
   erase(runId: string, at: string): KeptRunKey | undefined;
 };
@@ -60,20 +60,7 @@ export const openVault = (
     const key = newKey();
     return runCipher(key, wrapRunKey(key, { runId, ledgerId }, tree.planted()));
   };
-  const keep: Vault["keep"] = (cipher) => {
-    const { kept } = cipher;
-    const before = rows.key(kept.runId);
-    if (before?.keyId === kept.keyId) return;
-    if (before !== undefined) throw rotatedMeanwhile(kept.runId);
-    // Somebody changed the ledger's key since: under the former one nobody could open it again.
-    if (rows.tree("ledger")?.keyId !== kept.wrappedBy) throw rotatedMeanwhile(kept.runId);
-    rows.insertKey(kept);
-    remember(opened, cipher);
-  };
-  const keptNow = (cipher: RunCipher): RunCipher => {
-    sqlite.transaction(() => keep(cipher)).immediate();
-    return cipher;
-  };
+  const { toKeep, keep, keepArrival } = keeper(sqlite, rows, opened);
   return {
     of: (runId) => {
       if (plain.has(runId)) return null;
@@ -89,19 +76,24 @@ export const openVault = (
     },
     forNew: (runId, from) => {
       const kept = rows.key(runId);
-      if (kept !== undefined) return cipherOf(kept);
-      return isOn || (from !== undefined && rows.key(from) !== undefined) ? fresh(runId) : null;
+      // Whoever sent a bundle that was refused knows the key that it left: no run begins with that.
+      if (kept !== undefined && (from !== undefined || rows.isNamed(runId))) return cipherOf(kept);
+      return isOn || (from !== undefined && rows.key(from) !== undefined) ? toKeep(fresh(runId)) : null;
     },
     keepAhead: (runId, from) => {
       if (!isOn && rows.key(from) === undefined) return null;
-      return keptNow(fresh(runId));
+      const cipher = fresh(runId);
+      sqlite.transaction(() => keep(runId, cipher)).immediate();
+      return cipher;
     },
     forArrival: (runId, { ledgerId: madeIn, keyId, key }) => {
       const kept = rows.key(runId);
-      if (kept !== undefined) return cipherOf(kept);
+      if (kept?.keyId === keyId) return cipherOf(kept);
+      if (rows.isNamed(runId)) throw anotherRun(runId);
       if (key === null || keyIdOf(key) !== keyId) throw keyElsewhere(runId);
-      return keptNow(runCipher(key, wrapRunKey(key, { runId, ledgerId: madeIn }, tree.planted())));
+      return runCipher(key, wrapRunKey(key, { runId, ledgerId: madeIn }, tree.planted()));
     },
+    keepArrival,
     tokenKey: () => tree.tokenKey(),
     tokenKeyIfAny: () => tree.tokenKeyIfAny(),
     rotate: rotation({ sqlite, rows, roots, tree }),
@@ -117,6 +109,42 @@ export const openVault = (
       return rows.key(runId);
     },
   };
+};
+
+/** Which keys are written, and when: none takes the place of one that a run has. */
+const keeper = (sqlite: Database.Database, rows: KeysInFile, opened: Map<string, RunCipher>) => {
+  // What one key sealed before there were events is lost under another: only one that sealed nothing yet may take the place
+  // of a stray.
+  const unused = new WeakSet<RunCipher>();
+  const toKeep = (cipher: RunCipher): RunCipher => {
+    unused.add(cipher);
+    return cipher;
+  };
+  const keep: Vault["keep"] = (runId, cipher) => {
+    if (cipher === null || unused.has(cipher)) rows.dropStray(runId);
+    if (cipher === null) return;
+    const { kept } = cipher;
+    const before = rows.key(runId);
+    if (before?.wrapped === null) throw erased(before);
+    if (before?.keyId === kept.keyId) return;
+    if (before !== undefined) throw rotatedMeanwhile(runId);
+    // Somebody changed the ledger's key since: under the former one nobody could open it again.
+    if (rows.tree("ledger")?.keyId !== kept.wrappedBy) throw rotatedMeanwhile(runId);
+    rows.insertKey(kept);
+    remember(opened, cipher);
+  };
+  const keepArrival = sqlite.transaction((runId: string, cipher: RunCipher | null): void => {
+    const before = rows.key(runId);
+    if (before?.keyId === cipher?.keyId) {
+      if (before?.wrapped === null) throw erased(before);
+      return;
+    }
+    // Every hash of a sealed run covers the name of its key: under another one it is another run.
+    if (rows.isNamed(runId)) throw anotherRun(runId);
+    rows.dropStray(runId);
+    keep(runId, cipher);
+  });
+  return { toKeep, keep, keepArrival: keepArrival.immediate };
 };
 
 const orNothing = <T>(open: () => T): T | undefined => {
@@ -257,6 +285,16 @@ const keyElsewhere = (runId: string): LedgerError =>
     hint: "An archive can be read in the ledger that made it; for another one: runledger export.",
     details: { runId },
   });
+
+const anotherRun = (runId: string): LedgerError =>
+  new LedgerError(
+    "run_exists",
+    `There is, or was, a run "${runId}" here already, and it has another key or none.`,
+    {
+      hint: "It is another run than that of the bundle; nothing was imported.",
+      details: { runId },
+    },
+  );
 
 const rotatedMeanwhile = (runId: string): LedgerError =>
   new LedgerError("seq_conflict", `A key was changed while run "${runId}" was made.`, {
