@@ -244,6 +244,25 @@ describe("a child run", () => {
 });
 
 describe("children that are driven together", () => {
+  it("are driven too while something else of their parent waits for an agent that is not here", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const here: Readonly<Record<string, AgentFunction>> = {
+      coder: async (_task, effects) => (await effects.child("sub", CHILD)).status,
+      reviewer: async ({ workspace }) => {
+        await writeFile(`${workspace}/made.txt`, "made\n");
+        return "made";
+      },
+    };
+    const other = await shop.open({ ...here, elsewhere: async () => "done" });
+    const plan = planOfSteps(stepBy("a", "true"), stepBy("b", "true", { owner_agent: "elsewhere" }));
+    const runId = await began(other, plan);
+    await other.close();
+    const app = await shop.open(here);
+    const { run, end } = await app.drive(runId);
+    expect(end).toBe("no_agent");
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "completed" } });
+  });
+
   it("are all at rest when one of them fails to be driven", async () => {
     const { app, open, runId } = await familyOf(
       async (effects) => {
