@@ -107,8 +107,11 @@ const finish = (
   outcome: ChildOutcome,
 ): Promise<unknown> => ledger.submit(parentId, { type: "finish_child", childId, outcome }, engine);
 
-const ifThere = async (ledger: Ledger, runId: string): Promise<Run | undefined> =>
-  (await ledger.store.runRow(runId)) === undefined ? undefined : ledger.load(runId);
+/** Of one that was erased there is nothing left to read. */
+const ifThere = async (ledger: Ledger, runId: string): Promise<Run | undefined> => {
+  const row = await ledger.store.runRow(runId);
+  return row === undefined || row.seal === "erased" ? undefined : ledger.load(runId);
+};
 
 /** Carries a run on, and while it waits for runs that it has started, those. */
 export const driveFamily = async (
@@ -118,11 +121,14 @@ export const driveFamily = async (
 ): Promise<Driven> => {
   for (;;) {
     const driven = await drive(runId);
-    const children = driven.end === "idle" ? openChildren(driven.run) : [];
+    // What only an agent elsewhere can do keeps nobody from the children.
+    const children = driven.end === "idle" || driven.end === "no_agent" ? openChildren(driven.run) : [];
     if (children.length === 0 || driven.run.state.status !== "running") return driven;
-    await Promise.all(
+    // Who hears of a failure closes the ledger: by then nobody is at work any more.
+    const ended = await Promise.allSettled(
       children.map(({ child }) => driveFamily(ledger, drive, child.childId).catch(unlessElsewhere)),
     );
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
     if ((await ledger.load(runId)).seq === driven.run.seq) return driven;
   }
 };

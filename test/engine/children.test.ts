@@ -243,6 +243,55 @@ describe("a child run", () => {
   });
 });
 
+describe("children that are driven together", () => {
+  it("are driven too while something else of their parent waits for an agent that is not here", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const here: Readonly<Record<string, AgentFunction>> = {
+      coder: async (_task, effects) => (await effects.child("sub", CHILD)).status,
+      reviewer: async ({ workspace }) => {
+        await writeFile(`${workspace}/made.txt`, "made\n");
+        return "made";
+      },
+    };
+    const other = await shop.open({ ...here, elsewhere: async () => "done" });
+    const plan = planOfSteps(stepBy("a", "true"), stepBy("b", "true", { owner_agent: "elsewhere" }));
+    const runId = await began(other, plan);
+    await other.close();
+    const app = await shop.open(here);
+    const { run, end } = await app.drive(runId);
+    expect(end).toBe("no_agent");
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "completed" } });
+  });
+
+  it("are all at rest when one of them fails to be driven", async () => {
+    const { app, open, runId } = await familyOf(
+      async (effects) => {
+        const both = [effects.child("broken", CHILD), effects.child("whole", CHILD)];
+        return (await effects.all(both)).map(({ status }) => status).join();
+      },
+      async (effects, _life, { workspace }) => {
+        await effects.promise("go");
+        for (let turn = 0; turn < 500; turn += 1) await new Promise(setImmediate);
+        await writeFile(`${workspace}/made.txt`, "made\n");
+        return "made";
+      },
+    );
+    await app.drive(runId);
+    const [broken = "", whole = ""] = (await app.children(runId)).map((child) => child.runId);
+    const [{ id: promise } = { id: "" }] = await app.promises(whole);
+    const token = await app.promiseToken(person(app), whole, promise);
+    await app.resolvePromise(person(app), whole, { promise, token, value: true });
+    await app.close();
+    behindTheBack(app.dataDir, (db) => {
+      db.exec(`UPDATE events SET payload = '{}' WHERE run_id = '${broken}'`);
+      db.exec(`DELETE FROM snapshots WHERE run_id = '${broken}'`);
+    });
+    const next = await open();
+    await expect(next.drive(runId)).rejects.toThrow();
+    expect((await next.ledger.load(whole)).state.status).toBe("completed");
+  });
+});
+
 describe("verify", () => {
   const flawsOf = async (app: RunLedger, ...statements: readonly string[]) => {
     behindTheBack(app.dataDir, (db) => {

@@ -174,7 +174,33 @@ describe("A sealed run", () => {
     const fork = await app.fork(person(app), { runId, seq: settled?.seq ?? 0 });
     await app.erase(person(app), runId);
     expect(await app.effects(fork.runId, { values: true })).toMatchObject([{ value: long }]);
+    expect(await app.blockedSideEffectKeys(fork.runId)).toEqual(new Set());
     expect((await verified(shop)).flaws).toEqual([]);
+  });
+
+  test("goes on to its end when the run that started it was erased by a version that let that happen", async () => {
+    const shop = await sealedShop();
+    const app = await shop.open({
+      coder: async (_task, effects) =>
+        (await effects.child("sub", onePlan({ owner_agent: "mender" }))).status,
+      mender: async (task, effects) => {
+        await effects.promise("sign-off");
+        return fixes(task, effects);
+      },
+    });
+    const parent = await driven(app);
+    const [childId = ""] = (await app.children(parent.runId)).map(({ runId }) => runId);
+    const reason = "not needed";
+    await app.ledger.submit(parent.runId, { type: "cancel_run", reason }, person(app));
+    const { lastHash = "" } = (await app.ledger.store.runRow(parent.runId)) ?? {};
+    await app.ledger.store.erase(parent.runId, { lastHash, at: new Date().toISOString() });
+    const [promise] = await app.promises(childId);
+    const token = await app.promiseToken(person(app), childId, promise?.id ?? "");
+    await app.resolvePromise(person(app), childId, { promise: promise?.id ?? "", token, value: true });
+    expect((await app.drive(childId)).run).toMatchObject({
+      parentTold: true,
+      state: { status: "completed" },
+    });
   });
 });
 

@@ -15,16 +15,18 @@ export const blockedKeys = async (ledger: Ledger, runId: string): Promise<Readon
   await ledger.load(runId);
   while (from !== undefined) {
     await collect(ledger, from, keys);
-    // A source that was taken out has left its keys behind; those of its past before the fork stand here.
-    const next: string | undefined = await sourceOf(ledger, from);
-    from = next !== undefined && (await ledger.store.runRow(next)) !== undefined ? next : undefined;
+    from = await sourceOf(ledger, from);
   }
   for (const key of keys) if ((await ledger.store.findKey(EFFECT_SCOPE, key)) === undefined) keys.delete(key);
   return new Set([...keys].sort());
 };
 
-const sourceOf = async (ledger: Ledger, runId: string): Promise<string | undefined> =>
-  (await ledger.load(runId)).forkedFrom?.runId;
+/** A source that was taken out or erased has left its keys behind; those of its past before the fork stand in the fork. */
+const sourceOf = async (ledger: Ledger, runId: string): Promise<string | undefined> => {
+  const source = (await ledger.load(runId)).forkedFrom?.runId;
+  const row = source === undefined ? undefined : await ledger.store.runRow(source);
+  return row === undefined || row.seal === "erased" ? undefined : source;
+};
 
 const collect = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<void> => {
   for (let after = 0; ; ) {

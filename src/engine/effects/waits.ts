@@ -53,10 +53,27 @@ type Pending = {
   readonly reject: (reason: unknown) => void;
 };
 
-export const createWaits = (options: WaitsOptions): Waits => {
-  const { ledger, of, signal, flush, leave } = options;
+/** Those that are waited for. One that lost before it came here is not: nobody would wake for it, and nobody could leave. */
+const createPending = () => {
   const pending = new Map<number, Pending>();
   const released = new Set<number>();
+  return {
+    pending,
+    enter: (one: Pending): boolean => {
+      if (released.has(one.wait.position)) return false;
+      pending.set(one.wait.position, one);
+      return true;
+    },
+    letGo: (position: number): void => {
+      released.add(position);
+      pending.delete(position);
+    },
+  };
+};
+
+export const createWaits = (options: WaitsOptions): Waits => {
+  const { ledger, of, signal, flush, leave } = options;
+  const { pending, enter, letGo } = createPending();
   let working = 0;
   /** Counts what the agent does: who has done something since may have more to do. */
   let moves = 0;
@@ -132,17 +149,11 @@ export const createWaits = (options: WaitsOptions): Waits => {
     },
     until: (wait) =>
       new Promise((resolve, reject) => {
-        // It lost before it came here: who waited for it now would be waited for by nobody.
-        if (released.has(wait.position)) return;
         moves += 1;
-        pending.set(wait.position, { wait, resolve, reject });
-        look();
+        if (enter({ wait, resolve, reject })) look();
       }),
     isIdle: () => working === 0 && pending.size === 0,
-    letGo: (position) => {
-      released.add(position);
-      pending.delete(position);
-    },
+    letGo,
     requireHere: () => {
       if (left !== null) throw new Suspended();
       signal.throwIfAborted();
