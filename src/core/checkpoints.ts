@@ -122,6 +122,8 @@ export const CheckpointContent = z.strictObject({
   metrics: AgentMetrics,
   unresolvedApprovals: z.array(UnresolvedApproval),
   suggestedNextAction: z.string(),
+  /** Said by the agent itself. */
+  agentSuggested: z.literal(true).optional(),
   createdAt: z.string(),
 });
 export type CheckpointContent = z.infer<typeof CheckpointContent>;

@@ -5,7 +5,7 @@ import { settingAside } from "./quarantine.js";
 import { fromSnapshot, type Known } from "./snapshot.js";
 
 /** Runs kept in memory, least recently used out first. */
-const CACHED_RUNS = 256;
+export const CACHED_RUNS = 256;
 /** More at a time outlive the young part of the heap, and the collector then takes longer than the reading. */
 export const READ_BATCH = 250;
 

@@ -287,7 +287,12 @@ describe("a checkpoint that nobody's turn asks for", () => {
       return effects.promise<string>("sign-off");
     });
     expect(run.state.status).toBe("completed");
-    expect(seen).toMatchObject([{ unresolvedApprovals: [{ kind: "promise", stepId: "a", position: 0 }] }]);
+    expect(seen).toMatchObject([
+      {
+        suggestedNextAction: "ask ada",
+        unresolvedApprovals: [{ kind: "promise", stepId: "a", position: 0 }],
+      },
+    ]);
   });
 
   it("is the run's own where nobody has a memory, and names what waits for its judge", async () => {

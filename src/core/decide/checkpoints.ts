@@ -1,5 +1,6 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
+import * as limit from "../limits.js";
 import { named, workedStep, workedSteps } from "../race.js";
 import type { Run } from "../run.js";
 import { requireAttempt } from "./effects.js";
@@ -15,7 +16,7 @@ import {
 } from "./guards.js";
 
 // What is appended says what was sealed. Whether the seal holds, only who has the key can tell: nobody here believes it.
-export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller }) => {
+export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller, rules }) => {
   requireRole(caller, "seal a checkpoint", "engine", "orchestrator", "human");
   requireSession(run, caller);
   if (run.checkpoint?.id === checkpoint.id) return alreadyDone;
@@ -24,7 +25,17 @@ export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, 
   if (checkpoint.eventLogPosition > run.seq)
     throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
   requireFormer(run, checkpoint, caller);
+  if (checkpoint.reason === "turn") requireRoom(run, rules);
   return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }];
+};
+
+/** As for effects: a loop that does nothing but end turns must stop too. What the engine seals for itself, it may. */
+const requireRoom = (run: Run, { recording }: Rules): void => {
+  const { eventsPerRun = limit.EVENTS_PER_RUN } = recording ?? {};
+  if (run.seq < eventsPerRun) return;
+  throw new LedgerError("limit_exceeded", `Agents of a run stop at ${eventsPerRun} events.`, {
+    hint: "Divide the work into more runs, or raise durable.eventsPerRun.",
+  });
 };
 
 const requireFormer = (

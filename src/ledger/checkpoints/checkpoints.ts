@@ -23,7 +23,7 @@ import { deltaOf } from "../../core/json-delta.js";
 import * as limit from "../../core/limits.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
-import { READ_BATCH } from "../known.js";
+import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
 import { writeBytes } from "./bytes.js";
 import {
@@ -94,9 +94,6 @@ export type CheckpointManagerOptions = {
   readonly versionOf: (agent: string) => string | null;
 };
 
-/** Of so many runs it is remembered what their journal told; others are read again. */
-const FOLLOWED_RUNS = 64;
-
 type Followed = { readonly facts: ReturnType<typeof followFacts>; seq: number; hash: string };
 
 export const createCheckpoints = (options: CheckpointManagerOptions): CheckpointManager => {
@@ -141,7 +138,8 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     forget: async (runId) => {
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
-    blockedKeys: async (run) => (await follow(run)).facts.blockedKeys(),
+    // In the same queue as sealing: both read on in one object, and two at a time would take the same events twice.
+    blockedKeys: (run) => inTurn(run.runId, async () => (await follow(run)).facts.blockedKeys()),
   };
 };
 
@@ -170,7 +168,8 @@ const follower = (ledger: Ledger) => {
     runs.delete(runId);
     runs.set(runId, followed);
     const [oldest] = runs.keys();
-    if (runs.size > FOLLOWED_RUNS && oldest !== undefined) runs.delete(oldest);
+    // As many as are kept of the runs themselves: with fewer, a ledger of that many would read whole journals at each turn.
+    if (runs.size > CACHED_RUNS && oldest !== undefined) runs.delete(oldest);
     return followed;
   };
 };
@@ -278,13 +277,19 @@ const contentOf = (
     ...facts,
     metrics: { ...(before?.metrics ?? noMetrics), ...told?.metrics },
     unresolvedApprovals: unresolvedApprovals(run),
-    suggestedNextAction: (told?.suggestedNextAction ?? suggestedAction(run)).slice(
-      0,
-      limit.NEXT_ACTION_CHARS,
-    ),
+    ...suggestionOf(run, told ?? (before?.agentSuggested ? before : {})),
     createdAt: ledger.now(),
   };
 };
+
+/** What the agent said last holds until its next turn; what the run itself suggests is only true of this moment. */
+const suggestionOf = (
+  run: Run,
+  { suggestedNextAction }: Pick<TurnTold, "suggestedNextAction">,
+): Pick<CheckpointContent, "suggestedNextAction" | "agentSuggested"> =>
+  suggestedNextAction === undefined
+    ? { suggestedNextAction: suggestedAction(run) }
+    : { suggestedNextAction: suggestedNextAction.slice(0, limit.NEXT_ACTION_CHARS), agentSuggested: true };
 
 const stepOf = (run: Run, { stepId, candidate, attempt }: CheckpointOf): WorkedStep => {
   const step = findStep(run, stepId);

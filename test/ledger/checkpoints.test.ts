@@ -1,0 +1,41 @@
+import { gunzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import type { CheckpointContent } from "../../src/core/checkpoints.js";
+import { createCheckpoints } from "../../src/ledger/checkpoints/checkpoints.js";
+import { memoryCheckpoints } from "../../src/stores/checkpoints.js";
+import { sample } from "../helpers/bench.js";
+import { began } from "../helpers/driving.js";
+import { PLAN_OF_LIVES } from "../helpers/lives.js";
+import { person } from "../helpers/project.js";
+
+test("whoever asks for blocked keys while a checkpoint is taken makes nothing count twice", async () => {
+  const shop = await sample({ "a.txt": "1\n" });
+  const app = await shop.open({
+    coder: async (_task, effects) => {
+      await effects.effect("pay", { class: "guarded", key: "k-1", onAmbiguous: "fail" }, () => 1);
+      return effects.promise<string>("sign-off");
+    },
+  });
+  const runId = await began(app, PLAN_OF_LIVES);
+  await app.drive(runId);
+  const memory = memoryCheckpoints();
+  const manager = createCheckpoints({
+    ledger: app.ledger,
+    stores: { memory, sqlite: memory, file: memory },
+    keepIn: "memory",
+    key: async () => new Uint8Array(32),
+    versionOf: () => "1",
+  });
+  const run = await app.ledger.load(runId);
+  // Of a run that it knows up to its first event, so that all of them read on in the same object.
+  await manager.blockedKeys({ ...run, seq: 1 });
+  const [keys, again, sealed] = await Promise.all([
+    manager.blockedKeys(run),
+    manager.blockedKeys(run),
+    manager.seal(runId, { reason: "demand", of: null }, { caller: person(app) }),
+  ]);
+  expect([[...keys], [...again]]).toEqual([["k-1"], ["k-1"]]);
+  const bytes = (await memory.get({ runId, id: sealed.id })) ?? expect.unreachable("it was kept");
+  const { content } = JSON.parse(gunzipSync(bytes).toString()) as { content: CheckpointContent };
+  expect(content).toMatchObject({ receiptsInAll: 1, receipts: [{ key: "k-1" }] });
+});
