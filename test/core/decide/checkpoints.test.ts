@@ -23,8 +23,6 @@ describe("the end of a turn", () => {
       .thenHappened("checkpoint_sealed");
     // The same one again has its event.
     const { id } = fifth.checkpoint ?? expect.unreachable("it was sealed");
-    given(fifth, world)
-      .when(cast.sealed("a", { id }), engine)
-      .thenNothing();
+    given(fifth, world).when(cast.sealed("a", { id }), engine).thenNothing();
   });
 });
