@@ -3,4 +3,4 @@ export const SEALED = "s1.";
 
 const FORM = /^s1\.[0-9a-f]{16}\.[A-Za-z0-9_-]+$/;
 
-export const isSealed = (text: string): boolean => text.startsWith(SEALED) && FORM.test(text);
+export const isEncrypted = (text: string): boolean => text.startsWith(SEALED) && FORM.test(text);

@@ -1,7 +1,7 @@
 import { sha256 } from "../core/canonical.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
-import { isSealed } from "../core/sealed.js";
+import { isEncrypted } from "../core/sealed.js";
 import { isNewer, upcast } from "../core/upcast.js";
 import type { EventRow, NewEventRow, RunCipher } from "../stores/store.js";
 
@@ -87,7 +87,7 @@ export const payloadOf = (row: EventRow, cipher: RunCipher | null): string =>
   cipher === null ? requirePlain(row) : opened(row, headerOf(row), cipher);
 
 const requirePlain = ({ payload, runId, seq, position }: EventRow): string => {
-  if (!isSealed(payload)) return payload;
+  if (!isEncrypted(payload)) return payload;
   throw new LedgerError("key_unavailable", `The key of run "${runId}" is not kept here.`, {
     hint: "Restore the ledger from a backup: the rows of its keys are gone.",
     details: { runId, seq, position },

@@ -53,7 +53,8 @@ export const DurableKeys = closed({
   eventsPerRun: wholeNumber(
     {
       title: "Events per run",
-      description: "From so many events of a run on, none of its agents begins another effect.",
+      description:
+        "From so many events of a run on, none of its agents begins another effect, or ends another turn.",
     },
     { min: EVENTS_PER_RUN_MIN, max: EVENTS_PER_RUN_MAX, byDefault: EVENTS_PER_RUN },
   ),

@@ -4,7 +4,7 @@ import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import { evolve } from "../../core/evolve.js";
 import type { Run } from "../../core/run.js";
-import { isSealed as isSealedText } from "../../core/sealed.js";
+import { isEncrypted } from "../../core/sealed.js";
 import type { EventRow, RunCipher, RunRow, Seals, SnapshotRow, Store } from "../../stores/store.js";
 import { isSealed, type SealedEvent } from "../checkpoints/read.js";
 import { fromRows, GENESIS_HASH, requireLinked } from "../journal.js";
@@ -145,7 +145,7 @@ const readEvent = (row: EventRow, at: Progress, add: Add): StoredEvent | undefin
   try {
     if (!isUnread(at.cipher)) return fromRows([row], at.hash, at.cipher)[0];
     requireLinked(row, at.hash);
-    if (isSealedText(row.payload)) return undefined;
+    if (isEncrypted(row.payload)) return undefined;
   } catch (error) {
     if (!isLedgerError(error)) throw error;
     if (error.code === "key_unavailable") {

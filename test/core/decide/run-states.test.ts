@@ -55,6 +55,16 @@ const answered = (applied: Cell): Row =>
     ...ended,
   });
 
+/** The engine says what has become due, and nothing has. */
+const whereNothingIsDue = drivenHere({
+  none: "run_not_found",
+  planning: nothing,
+  running: nothing,
+  ...paused(nothing),
+  completed: nothing,
+  ...failed(nothing),
+});
+
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {
     none: ["run_created", "plan_attached"],
@@ -127,30 +137,9 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
-  fire_timers: drivenHere({
-    none: "run_not_found",
-    planning: nothing,
-    running: nothing,
-    ...paused(nothing),
-    completed: nothing,
-    ...failed(nothing),
-  }),
-  finish_child: drivenHere({
-    none: "run_not_found",
-    planning: nothing,
-    running: nothing,
-    ...paused(nothing),
-    completed: nothing,
-    ...failed(nothing),
-  }),
-  tell_parent: drivenHere({
-    none: "run_not_found",
-    planning: nothing,
-    running: nothing,
-    ...paused(nothing),
-    completed: nothing,
-    ...failed(nothing),
-  }),
+  fire_timers: whereNothingIsDue,
+  finish_child: whereNothingIsDue,
+  tell_parent: whereNothingIsDue,
   resolve_promise: drivenHere({
     none: "run_not_found",
     planning: "promise_refused",

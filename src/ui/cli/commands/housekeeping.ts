@@ -17,7 +17,7 @@ export const exportRun = async (
   file: string | undefined,
   interrupted: AbortSignal,
 ): Promise<number> => {
-  const isSealed = (await app.ledger.store.runRow(runId))?.seal === "open";
+  const isEncrypted = (await app.ledger.store.runRow(runId))?.seal === "open";
   const lines = app.exportRun(runId);
   try {
     if (file === undefined) await pour(lines, output.out, interrupted);
@@ -26,7 +26,8 @@ export const exportRun = async (
     if (interrupted.aborted || hasCode(error, "EPIPE")) return EXIT.interrupted;
     throw error;
   }
-  if (isSealed) say(output, "The run is sealed, and its bundle brings the key: whoever has it can read it.");
+  if (isEncrypted)
+    say(output, "The run is sealed, and its bundle brings the key: whoever has it can read it.");
   if (file === undefined) return EXIT.done;
   if (output.json) printJson(output, { runId, file });
   else printLine(output, file);
