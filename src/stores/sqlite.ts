@@ -16,7 +16,7 @@ import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
-import { countRuns, listRuns } from "./sqlite-lists.js";
+import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
 import {
@@ -168,6 +168,7 @@ const storeOn = (
     list: async (query) => call(() => found(query, listRuns).map((row) => shownRow(vault, row))),
     count: async (query) => call(() => found(query, countRuns)),
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
+    holdersOfDue: async (by) => call(() => holdersOfDue(db, by)),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
@@ -175,9 +176,7 @@ const storeOn = (
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
-    release: async (lease) => {
-      call(() => leases().release.run(lease));
-    },
+    release: async (lease) => void call(() => leases().release.run(lease)),
     leaseOf: async (runId) => call(() => leases().current.get({ runId })),
     readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {
