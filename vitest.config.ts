@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/faults/killed-turns.test.ts",
+  "test/faults/{clock-processes,killed-turns}.test.ts",
   "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",

@@ -16,6 +16,7 @@ import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
+import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
@@ -34,7 +35,6 @@ import {
   appendStatements,
   eventsOf,
   housekeepingStatements,
-  leaseStatements,
   readStatements,
 } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";

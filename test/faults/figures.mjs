@@ -55,5 +55,7 @@ for (const [row, what, aim] of ROWS) {
   console.log(`${number(seen)}${number(wrong)} ${limit}  ${what}${verdict && `: ${verdict}`}`);
   missed += isMet ? 0 : 1;
 }
-console.log(missed === 0 ? "every aim is reached" : `${missed} of ${ROWS.length} aims are missed or were not seen`);
+console.log(
+  missed === 0 ? "every aim is reached" : `${missed} of ${ROWS.length} aims are missed or were not seen`,
+);
 process.exit(code === 0 && missed === 0 ? 0 : 1);

@@ -1,8 +1,9 @@
 // A process that has just started: opens a ledger, reads one run from its journal, and says how long that took.
+
+import { createRedactor } from "../../src/core/redact.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { openLedger } from "../../src/ledger/ledger.js";
 import { openStore } from "../../src/stores/open.js";
-import { createRedactor } from "../../src/core/redact.js";
 import { STORY_RULES } from "./lab/story.js";
 
 const [folder = "", runId = ""] = process.argv.slice(2);
