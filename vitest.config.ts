@@ -37,12 +37,12 @@ const SLOW = [
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,long-run,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];
-/** Small enough for every run, and far larger with `npm run test:full`. */
-const IN_BOTH = ["test/faults/simulation.test.ts"];
+/** Small enough for every run but for those above, and some far larger with `npm run test:full`. */
+const IN_BOTH = ["test/faults/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 
