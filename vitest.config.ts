@@ -27,7 +27,7 @@ const SLOW = [
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
-  "test/stores/{processes,rotation-kills}.test.ts",
+  "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
   "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
