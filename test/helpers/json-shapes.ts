@@ -811,7 +811,19 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   erase: oneOf({
     runId,
+    dryRun: z.boolean(),
     archive: text.nullable().describe("of a run that was archived: nobody can read it any more"),
+    relatives: z
+      .array(
+        z.strictObject({
+          runId,
+          relation: z.enum(["parent", "child", "source", "fork"]).describe("what it is to `of`"),
+          of: text.describe("the run that was asked for, or a relative nearer to it"),
+          status,
+          seal: z.enum(["plain", "open", "locked"]),
+        }),
+      )
+      .describe("runs that stay and may hold what it told"),
   }),
   gc: oneOf({
     dryRun: z.boolean(),
