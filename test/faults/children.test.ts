@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { figure } from "../helpers/figures.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize } from "../helpers/sweep.js";
 import { verified } from "./damaged.js";
 import { inLanes, type Life, openLives } from "./lives.js";
@@ -69,7 +70,7 @@ describe(`kill -9 of a worker that drives a run and its child (seed ${sweepSeed}
         kills += wasKilled ? 1 : 0;
         faults.push(...faultsOf(one, ended));
       });
-      console.log(`children: ${struck.length} of ${cases.length} cases, ${kills} kills`);
+      figure("children", kills, faults.length, `children (${struck.length} of ${cases.length} cases)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);
     },

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
+import { figure } from "../helpers/figures.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
 import { inLanes, type Life, openLives } from "./lives.js";
 
@@ -151,7 +152,7 @@ describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () 
         kills += result.wasKilled ? 1 : 0;
         faults.push(...faultsOf(one, result));
       });
-      console.log(`effects: ${struck.length} cases, ${kills} kills`);
+      figure("effects", struck.length, faults.length, `effects (${kills} kills)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);
       if (wholeSweeps) expect(struck.length).toBeGreaterThanOrEqual(600);

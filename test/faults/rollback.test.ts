@@ -18,8 +18,11 @@ import {
   startChild,
   stepSpec,
 } from "../helpers/cast.js";
+import { figureOfEach } from "../helpers/figures.js";
 import { openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { behindTheBack, sourcesIn, storied, verified } from "./damaged.js";
+
+figureOfEach("put back");
 
 const told = async (folder: string): Promise<readonly string[]> =>
   (await verified(folder)).flaws.map(

@@ -59,7 +59,7 @@ const isOfMaker = async (store: Store, { scope, runId, firstSeq }: KeptKey): Pro
 const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {
   if (isUnread(runCipherOf(store.seals, row.runId))) return undefined;
   const event = await eventAt(store, row.runId, row.firstSeq);
-  return row.firstSeq === row.lastSeq && isOfEffect(row, event)
+  return row.firstSeq === row.lastSeq && isOfEffect(store, row, event)
     ? undefined
     : "another effect than it was used for";
 };
