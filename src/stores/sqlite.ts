@@ -31,12 +31,7 @@ import {
 } from "./sqlite-sealed.js";
 import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
-import {
-  appendStatements,
-  eventsOf,
-  housekeepingStatements,
-  readStatements,
-} from "./sqlite-statements.js";
+import { appendStatements, eventsOf, housekeepingStatements, readStatements } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
 import type {
   AppendBatch,
