@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sample, stepBy } from "../helpers/bench.js";
@@ -42,6 +43,22 @@ const projectOf = async (agent: string) => {
   const linesIn = (name: string): string[] =>
     existsSync(place(name)) ? readFileSync(place(name), "utf8").split("\n").filter(Boolean) : [];
   return { place, start, type, linesIn };
+};
+
+/** Somebody who may become somebody else and may signal nobody: what he starts under another name he cannot stop. */
+const WITHOUT_KILL = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+const caps = (names: string): string => `--inh-caps=-all${names} --ambient-caps=-all${names}`;
+const noOther =
+  process.getuid?.() === 0 &&
+  spawnSync("sh", ["-c", `${WITHOUT_KILL} ${caps(",+setuid")} setpriv --reuid=65533 true`]).status === 0
+    ? undefined
+    : "only root may start processes of others, and setpriv must be there";
+
+/** Sent, and not taken by the process yet. */
+const isPending = (pid: number, signal: NodeJS.Signals): boolean => {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const bits = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s*(\w+)/gm)].map(([, hex]) => BigInt(`0x${hex}`));
+  return bits.some((one) => (one & (1n << BigInt(constants.signals[signal] - 1))) !== 0n);
 };
 
 const CHARGE = "--key order-1 --risk money -- sh -c";
@@ -103,6 +120,28 @@ describe("runledger effect", () => {
     expect(await type("resume", "last")).toMatchObject({ code: 0 });
     expect([linesIn("charged"), linesIn("said")]).toEqual([["charged"], ["receipt 7"]]);
   });
+
+  it.skipIf(noOther !== undefined)(
+    `waits for a command that it may not stop, and tells how that ended (skipped where: ${noOther ?? "never here"})`,
+    async () => {
+      const { start, place, linesIn } = await projectOf(
+        `${WITHOUT_KILL} ${caps(",+setuid,+dac_override")} runledger effect --key order-1 --risk money -- \\
+           setpriv --reuid=65533 ${caps(",+dac_override")} \\
+           sh -c 'echo $$ >> $PLACE/charged; ${untilFile("$PLACE/go")}; echo receipt' > $PLACE/said &
+         echo $! > $PLACE/effect; wait $!; echo $? > $PLACE/ended`,
+      );
+      const orchestrator = start("run", "plan.json");
+      await eventually("it charges", () => linesIn("charged").length > 0);
+      const command = Number(linesIn("effect")[0]);
+      process.kill(command, "SIGTERM");
+      await eventually("it has heard that", () => !isPending(command, "SIGTERM"));
+      expect(existsSync(`/proc/${linesIn("charged")[0]}`)).toBe(true);
+      expect(linesIn("ended")).toEqual([]);
+      writeFileSync(place("go"), "");
+      expect(await once(orchestrator, "close")).toEqual([0, null]);
+      expect([linesIn("charged").length, linesIn("said"), linesIn("ended")]).toEqual([1, ["receipt"], ["0"]]);
+    },
+  );
 
   it("goes on where it was when the orchestrator was killed after it", async () => {
     const { start, type, place, linesIn } = await projectOf(
