@@ -56,6 +56,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   lastLostEpoch: 0,
   left: [],
   checkpoint: null,
+  keptCheckpoints: [],
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -112,6 +113,10 @@ const evolvers: Evolvers = {
   step_suspended: ofEffects,
   checkpoint_discarded: ofEffects,
   checkpoint_sealed: (run, event) => sealed(run, event),
+  checkpoints_thinned: (run, { payload }) => {
+    const gone = new Set(payload.ids);
+    return { ...run, keptCheckpoints: run.keptCheckpoints.filter(({ id }) => !gone.has(id)) };
+  },
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -315,9 +320,10 @@ const waived = (
 
 /** Those of a past that a fork took over were sealed for another run. */
 const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
-  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  const { id, seal, of, turn, calls, agentVersion, full, former, keptIn } = payload;
   if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
-  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  const keptCheckpoints = [...run.keptCheckpoints, { id, seq, full, former, keptIn }];
+  const after: Run = { ...run, checkpoint: { id, seal, seq }, keptCheckpoints };
   if (of === null || turn === 0) return after;
   return withWorked(after, of, at, (step) => {
     const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
