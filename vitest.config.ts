@@ -27,7 +27,6 @@ const SLOW = [
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
-  "test/stores/{processes,rotation-kills}.test.ts",
   "test/tools/access.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",

@@ -105,6 +105,9 @@ export type Collected = {
   /** Copies of what set-up made that nobody used for a week, and their bytes. */
   readonly setups: number;
   readonly setupBytes: number;
+  /** Checkpoints that were thinned out, and whose bytes a crash left. */
+  readonly checkpoints: number;
+  readonly checkpointBytes: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
   /** The same of the database's file. */
@@ -222,7 +225,7 @@ const onArrival = (
 };
 
 const collectGarbage = async (
-  { ledger, project, logFolder, now }: KeepingOptions,
+  { ledger, project, logFolder, now, checkpoints }: KeepingOptions,
   { dryRun = false, vacuum = false }: Collecting = {},
 ): Promise<Collected> => {
   const { store } = ledger;
@@ -237,7 +240,10 @@ const collectGarbage = async (
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
+  // The bytes of a database that is written anew are free when it is.
+  const left = await checkpoints.sweep(dryRun);
   const found = {
+    ...left,
     blobs: blobs.length,
     blobBytes: bytesOf(blobs),
     workspaces,

@@ -125,8 +125,10 @@ export interface CheckpointStore {
   /** Durable when it resolves. An id is used once. */
   put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
   get(name: CheckpointName): Promise<Uint8Array | undefined>;
-  /** Nothing when it is not there. */
-  remove(name: CheckpointName): Promise<void>;
+  /** Bytes of each that is there, as it is kept. */
+  sizes(runId: string): Promise<ReadonlyMap<string, number>>;
+  /** At once; nothing for those that are not there. */
+  remove(runId: string, ids: readonly string[]): Promise<void>;
   /** All of a run. */
   removeRun(runId: string): Promise<void>;
 }
