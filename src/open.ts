@@ -104,7 +104,7 @@ export interface RunLedger
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
-  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
   /** The whole id for `last`, an id, or the unique end of one. */
