@@ -176,7 +176,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, forgetCheckpoints: checkpoints.forget },
+    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
     pev,
     settings,
   );

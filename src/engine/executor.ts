@@ -1,6 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import type { StoredEvent } from "../core/events.js";
-import { type Action, nextActions } from "../core/next.js";
+import { type Action, maySayWhatIsDue, nextActions } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
@@ -136,10 +135,6 @@ const circle = async (driving: Driving): Promise<Driven> => {
     await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, maySayWhatIsDue);
   }
 };
-
-/** An agent that does thousands of effects makes no other action due by any of them. */
-const maySayWhatIsDue = ({ type }: StoredEvent): boolean =>
-  type !== "effect_intended" && type !== "effect_settled";
 
 /** The run as of now, with what is due by now fired. */
 const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promise<Run> => {

@@ -40,6 +40,8 @@ export interface Store {
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
   scheduleMark(name: string): Promise<ScheduleMark | undefined>;
+  /** Names of all that have such a mark, also of those that are in no settings any more. */
+  markedSchedules(): Promise<readonly string[]>;
   markSchedule(name: string, mark: ScheduleMark): Promise<void>;
 
   /**
@@ -121,8 +123,10 @@ export interface CheckpointStore {
   /** Durable when it resolves. An id is used once. */
   put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
   get(name: CheckpointName): Promise<Uint8Array | undefined>;
-  /** Nothing when it is not there. */
-  remove(name: CheckpointName): Promise<void>;
+  /** Bytes of each that is there, as it is kept. */
+  sizes(runId: string): Promise<ReadonlyMap<string, number>>;
+  /** At once; nothing for those that are not there. */
+  remove(runId: string, ids: readonly string[]): Promise<void>;
   /** All of a run. */
   removeRun(runId: string): Promise<void>;
 }
@@ -316,7 +320,7 @@ export type SnapshotRow = {
 
 export type KeyRow = {
   readonly runId: string;
-  /** Digest of the command that used the key. */
+  /** Digest of the command that used the key; of a sealed run its tag, and "" once that was erased. See `isTakenFor`. */
   readonly digest: string;
   readonly firstSeq: number;
   readonly lastSeq: number;

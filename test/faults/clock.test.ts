@@ -140,7 +140,6 @@ const begunBy = async (catchUp: "skip" | "once" | "all", ...aheadMs: readonly nu
   const begun = new Set<number>();
   const schedules = await openSchedules({
     schedules: [{ name: "hourly", cron: "0 * * * *", timeZone: "UTC", catchUp }],
-    off: [],
     store: {
       scheduleMark: async (name) => marks.get(name),
       markSchedule: async (name, mark) => void marks.set(name, mark),
