@@ -26,7 +26,7 @@ export type Erasing = {
  * again when somebody asks again.
  */
 export const eraseRun = async (
-  { ledger, project, logFolder, now, forgetCheckpoints }: Omit<PruningParts, "exportRun">,
+  { ledger, project, logFolder, now, checkpoints }: Omit<PruningParts, "exportRun">,
   caller: Caller,
   runId: string,
   { dryRun = false }: Erasing = {},
@@ -43,7 +43,7 @@ export const eraseRun = async (
   if (dryRun) return erased;
   const isGone = await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
-  await forgetCheckpoints(runId);
+  await checkpoints.forget(runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);
   if (project.store !== null) {

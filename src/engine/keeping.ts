@@ -105,6 +105,9 @@ export type Collected = {
   /** Copies of what set-up made that nobody used for a week, and their bytes. */
   readonly setups: number;
   readonly setupBytes: number;
+  /** Checkpoints that were thinned out, and whose bytes a crash left. */
+  readonly checkpoints: number;
+  readonly checkpointBytes: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
   /** The same of the database's file. */
@@ -122,7 +125,7 @@ const forkRun = async (
   const earlier = await ledger.answered(forkId, command, caller, idempotencyKey);
   if (earlier !== undefined) return earlier;
   await ledger.load(runId);
-  await shareBlobs(ledger, runId, forkId);
+  await shareBlobs(ledger, { runId, seq: seq ?? Number.POSITIVE_INFINITY }, forkId);
   await shareCommits(project.store, runId, forkId);
   try {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
@@ -133,16 +136,19 @@ const forkRun = async (
   }
 };
 
-/** What is sealed for a run only that run can open: a fork gets its own. */
+/** What is sealed for a run only that run can open: a fork gets its own of what is named up to the event that it begins at. */
 const shareBlobs = async (
   { store, events }: KeepingOptions["ledger"],
-  runId: string,
+  { runId, seq }: { readonly runId: string; readonly seq: number },
   forkId: string,
 ): Promise<void> => {
   if (store.seals.keepAhead(forkId, runId) === null) return;
-  for (let after = 0; ; ) {
-    const page = await events(runId, after, PAGE);
-    for (const hash of new Set(page.flatMap(blobsNamed))) {
+  const shared = new Set<string>();
+  for (let after = 0; after < seq; ) {
+    const page = await events(runId, after, Math.min(PAGE, seq - after));
+    for (const hash of page.flatMap(blobsNamed)) {
+      if (shared.has(hash)) continue;
+      shared.add(hash);
       const bytes = await store.getBlob(hash, runId);
       if (bytes !== undefined) await store.putBlob(bytes, forkId);
     }
@@ -219,7 +225,7 @@ const onArrival = (
 };
 
 const collectGarbage = async (
-  { ledger, project, logFolder, now }: KeepingOptions,
+  { ledger, project, logFolder, now, checkpoints }: KeepingOptions,
   { dryRun = false, vacuum = false }: Collecting = {},
 ): Promise<Collected> => {
   const { store } = ledger;
@@ -234,7 +240,10 @@ const collectGarbage = async (
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
+  // The bytes of a database that is written anew are free when it is.
+  const left = await checkpoints.sweep(dryRun);
   const found = {
+    ...left,
     blobs: blobs.length,
     blobBytes: bytesOf(blobs),
     workspaces,

@@ -14,7 +14,7 @@ import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
 import { effectKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
-import { projectionOf } from "./projection.js";
+import { projectionAfter, projectionOf } from "./projection.js";
 import { readEvents, readFeed, wholeHistory } from "./reading.js";
 import { absent } from "./removal.js";
 import { requireRunId } from "./run-id.js";
@@ -292,7 +292,7 @@ const append = async (
     runId,
     expectedSeq: before?.run.seq ?? 0,
     events: rows,
-    projection: projectionOf(run),
+    projection: projectionAfter(events, run, before?.run),
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
     ...effectKeysOf(command, before?.run),

@@ -214,6 +214,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  credential: {
+    lines: [
+      ({ run }) => ["--agent", "waiter", "--run", run("waits"), "--step", "a"],
+      () => ["--role", "orchestrator"],
+    ],
+    ofMachine: true,
+  },
   schedules: { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {

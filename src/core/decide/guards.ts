@@ -25,6 +25,8 @@ export type Recording = {
   readonly eventsPerRun: number;
   /** Of one result as JSON. */
   readonly resultBytes: number;
+  /** So many of a run's newest checkpoints are not thinned out. */
+  readonly checkpointsKept: number;
 };
 
 export type DecideContext = {

@@ -124,7 +124,7 @@ export const keepPages: Pages = {
   },
   gc: {
     about:
-      "Removes output that no event names, workspaces of finished runs, logs of removed and erased runs, copies of what set-up made that nobody used for a week, git objects that no run keeps, and free pages of the database's file. It never removes a run or anything a run needs. With --vacuum the database's file is written anew, as small as it can be: nobody can write meanwhile, so it is refused while a run is driven.",
+      "Removes output that no event names, workspaces of finished runs, logs of removed and erased runs, copies of what set-up made that nobody used for a week, git objects that no run keeps, what a crash left of thinned checkpoints, and free pages of the database's file. It never removes a run or anything a run needs. With --vacuum the database's file is written anew, as small as it can be: nobody can write meanwhile, so it is refused while a run is driven.",
     examples: [
       ["runledger gc --dry-run", "how much would go"],
       ["runledger gc", "remove it"],
