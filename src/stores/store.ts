@@ -29,12 +29,14 @@ export interface Store {
   anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
   position(): Promise<number>;
-  /** Newest first (by creation), filtered before limited. */
+  /** Newest first (by creation), or `due` ones oldest first; filtered before limited. */
   list(query: ListQuery): Promise<readonly RunRow[]>;
   /** How many runs such a list has in all; after `afterRunId`, how many are left. */
   count(query: RunQuery): Promise<number>;
   /** When the first timer of all runs is due, in milliseconds since 1970; null when there is none. */
   nextWake(): Promise<number | null>;
+  /** Who holds live leases on runs for which something can be done at this moment (milliseconds since 1970), each once. */
+  holdersOfDue(by: number): Promise<readonly string[]>;
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
@@ -353,8 +355,8 @@ export type RunQuery = {
   readonly runnable?: true;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
-  /** Only runs with a timer that is due at this moment and that nobody holds a live lease on. */
-  readonly wakingBy?: number;
+  /** Only runs for which something can be done at this moment, a timer's due time being something; the oldest first. */
+  readonly due?: DueQuery;
   /** Only runs that hosts drive, or only those that are driven here. */
   readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */
@@ -365,6 +367,13 @@ export type RunQuery = {
   readonly text?: string;
   /** Continue after this run of an earlier answer. */
   readonly afterRunId?: string;
+};
+
+export type DueQuery = {
+  /** Milliseconds since 1970 by the ledger's clock. */
+  readonly by: number;
+  /** Only those that nobody holds a live lease on, or those on which one of these owners does. */
+  readonly heldBy: "nobody" | readonly string[];
 };
 
 export type ListQuery = RunQuery & {
