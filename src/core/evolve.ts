@@ -365,8 +365,19 @@ const withWorked = (
 
 const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
   ...run,
-  steps: run.steps.map((step) => (step.spec.id === stepId ? change(step) : step)),
+  steps: changedAt(run.steps, (step) => step.spec.id === stepId, change),
 });
+
+/** The first that is meant, changed: of a plan of thousands every event changes one. */
+const changedAt = <T>(
+  list: readonly T[],
+  isMeant: (one: T) => boolean,
+  change: (one: T) => T,
+): readonly T[] => {
+  const index = list.findIndex(isMeant);
+  const one = list[index];
+  return one === undefined ? list : list.with(index, change(one));
+};
 
 const withState = (run: Run, stepId: string, change: (state: StepState) => StepState): Run =>
   withStep(run, stepId, (step) => ({ ...step, state: change(step.state) }));

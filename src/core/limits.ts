@@ -37,6 +37,10 @@ export const TIMEOUT_MAX_MS = 86_400_000;
 export const VERIFY_ERRORS_MAX = 3;
 /** A session key names a conversation; it is compared, stored and shown. */
 export const SESSION_KEY_CHARS = 200;
+/** A signed credential: names, ids and 32 bytes; what is longer is not even read. */
+export const CREDENTIAL_CHARS = 2_000;
+/** Thirty days: what outlives that in a file of a client is forgotten there. */
+export const CREDENTIAL_MAX_MS = 2_592_000_000;
 /** Client keys that make a command repeatable. */
 export const IDEMPOTENCY_KEY_CHARS = 200;
 /** A host's own name for a request, and the names of its agents and tools: shown in lists and prompts. */

@@ -23,9 +23,10 @@ import {
 } from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
 import type { Rotated, SealFacts } from "../stores/store.js";
-import { type Erased, eraseRun } from "./erasing.js";
+import { type Erased, type Erasing, eraseRun } from "./erasing.js";
 import { loggedRuns, removeLogs } from "./logs.js";
 import { type Pruned, type Pruning, type PruningParts, pruneRuns } from "./pruning.js";
+import { type Relative, relativesOf } from "./relatives.js";
 
 type KeepingOptions = Omit<PruningParts, "exportRun">;
 
@@ -43,7 +44,12 @@ export interface Keeping {
    * Destroys the key of a finished, sealed run, and all that lies beside its journal: its chain stays, and nobody can read it
    * again. For people. Throws `run_not_finished`, `run_not_sealed`.
    */
-  erase(caller: Caller, runId: string): Promise<Erased>;
+  erase(caller: Caller, runId: string, erasing?: Erasing): Promise<Erased>;
+  /**
+   * Runs here that may hold what this one told, or that told it: its forks, its source, its parent and its children, and theirs.
+   * Reads one event of every run.
+   */
+  relatives(runId: string): Promise<readonly Relative[]>;
   /** Where the root key is, and how many runs are sealed. */
   keys(): Promise<SealFacts>;
   /** A new root and a new key of the ledger; what is sealed stays as it is. For people. */
@@ -58,7 +64,8 @@ export const createKeeping = (options: KeepingOptions): Keeping => ({
   importRun: (caller, chunks) => importRun(options, caller, chunks),
   prune: (pruning) =>
     pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId, false) }, pruning),
-  erase: (caller, runId) => eraseRun(options, caller, runId),
+  erase: (caller, runId, erasing) => eraseRun(options, caller, runId, erasing),
+  relatives: (runId) => relativesOf(options.ledger, runId),
   keys: async () => options.ledger.store.seals.facts(),
   rotateKeys: async (caller) => {
     requireRole(options.ledger.check(caller), "rotate keys", "human");
@@ -118,7 +125,7 @@ const forkRun = async (
   const earlier = await ledger.answered(forkId, command, caller, idempotencyKey);
   if (earlier !== undefined) return earlier;
   await ledger.load(runId);
-  await shareBlobs(ledger, runId, forkId);
+  await shareBlobs(ledger, { runId, seq: seq ?? Number.POSITIVE_INFINITY }, forkId);
   await shareCommits(project.store, runId, forkId);
   try {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
@@ -129,16 +136,19 @@ const forkRun = async (
   }
 };
 
-/** What is sealed for a run only that run can open: a fork gets its own. */
+/** What is sealed for a run only that run can open: a fork gets its own of what is named up to the event that it begins at. */
 const shareBlobs = async (
   { store, events }: KeepingOptions["ledger"],
-  runId: string,
+  { runId, seq }: { readonly runId: string; readonly seq: number },
   forkId: string,
 ): Promise<void> => {
   if (store.seals.keepAhead(forkId, runId) === null) return;
-  for (let after = 0; ; ) {
-    const page = await events(runId, after, PAGE);
-    for (const hash of new Set(page.flatMap(blobsNamed))) {
+  const shared = new Set<string>();
+  for (let after = 0; after < seq; ) {
+    const page = await events(runId, after, Math.min(PAGE, seq - after));
+    for (const hash of page.flatMap(blobsNamed)) {
+      if (shared.has(hash)) continue;
+      shared.add(hash);
       const bytes = await store.getBlob(hash, runId);
       if (bytes !== undefined) await store.putBlob(bytes, forkId);
     }

@@ -10,6 +10,9 @@ export interface Credentials {
   check(caller: Caller): Caller;
 }
 
+/** Of the credentials that are never issued: whose runs they make is said with each, and is another session. */
+export const OWN_SESSIONS = { engine: "engine", host: "host" } as const;
+
 // A name alone proves nothing: what counts is that this very object was handed out by this very ledger.
 export const createCredentials = (): { credentials: Credentials; engine: Caller; host: Caller } => {
   const issued = new WeakSet<Caller>();
@@ -29,8 +32,8 @@ export const createCredentials = (): { credentials: Credentials; engine: Caller;
   };
   return {
     credentials,
-    engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }),
-    host: remember({ name: "host", role: "host", sessionKey: "host" }),
+    engine: remember({ name: "engine", role: "engine", sessionKey: OWN_SESSIONS.engine }),
+    host: remember({ name: "host", role: "host", sessionKey: OWN_SESSIONS.host }),
   };
 };
 
@@ -42,7 +45,9 @@ const fitting = (asked: Caller): Caller => {
   const { success, data: caller, error } = Caller.safeParse(asked);
   if (!success) throw misfit("the caller", error.issues, asked);
   if (foldedName(caller.name) === "")
-    throw new LedgerError("access_denied", "A caller without a name is no caller.");
+    throw new LedgerError("access_denied", "A caller without a name is no caller.", {
+      hint: "Give it the name that plans have as owner_agent.",
+    });
   if (UNFIT.test(caller.name + caller.sessionKey))
     throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.", {
       hint: "Give a session key without line breaks and control characters.",
@@ -50,6 +55,8 @@ const fitting = (asked: Caller): Caller => {
   if (caller.role === "engine" || caller.role === "host")
     throw new LedgerError("access_denied", `The ${caller.role}'s credential is not for hand-out.`);
   if (caller.role !== "orchestrator" && isReservedName(caller.name))
-    throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
+    throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`, {
+      hint: "Choose another name.",
+    });
   return caller;
 };

@@ -8,7 +8,7 @@ export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from
 /**
  * Where rows and bytes live. A store keeps and fences; it decides nothing and knows no rule beyond these:
  * sequences are dense, the first event of a run is `run_created`, an append names the seq it expects, an append with a
- * lease epoch is refused when that lease is not the current one by the store's own clock, and a client key is used once.
+ * lease epoch is refused when that lease was given back or taken by another, and a client key is used once.
  */
 export interface Store {
   /** Made when the store was made; part of nothing secret. */
@@ -29,17 +29,21 @@ export interface Store {
   anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
   position(): Promise<number>;
-  /** Newest first (by creation), filtered before limited. */
+  /** Newest first (by creation), or `due` ones oldest first; filtered before limited. */
   list(query: ListQuery): Promise<readonly RunRow[]>;
   /** How many runs such a list has in all; after `afterRunId`, how many are left. */
   count(query: RunQuery): Promise<number>;
   /** When the first timer of all runs is due, in milliseconds since 1970; null when there is none. */
   nextWake(): Promise<number | null>;
+  /** Who holds live leases on runs for which something can be done at this moment (milliseconds since 1970), each once. */
+  holdersOfDue(by: number): Promise<readonly string[]>;
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
   scheduleMark(name: string): Promise<ScheduleMark | undefined>;
+  /** Names of all that have such a mark, also of those that are in no settings any more. */
+  markedSchedules(): Promise<readonly string[]>;
   markSchedule(name: string, mark: ScheduleMark): Promise<void>;
 
   /**
@@ -47,7 +51,7 @@ export interface Store {
    * other. Undefined otherwise. `breaking` names an owner known to be dead.
    */
   claim(request: ClaimRequest): Promise<Lease | undefined>;
-  /** Longer, if it is still the current lease. */
+  /** Longer, if nobody else has taken it; also when its time is over: a clock that jumps takes nothing from who lives. */
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;
   release(lease: Lease): Promise<void>;
   /** The live lease of a run, by the store's clock; an expired one is returned with `live: false`. */
@@ -318,7 +322,7 @@ export type SnapshotRow = {
 
 export type KeyRow = {
   readonly runId: string;
-  /** Digest of the command that used the key. */
+  /** Digest of the command that used the key; of a sealed run its tag, and "" once that was erased. See `isTakenFor`. */
   readonly digest: string;
   readonly firstSeq: number;
   readonly lastSeq: number;
@@ -351,8 +355,8 @@ export type RunQuery = {
   readonly runnable?: true;
   /** Only runs for which something can be done now and that nobody holds a live lease on. */
   readonly claimable?: boolean;
-  /** Only runs with a timer that is due at this moment and that nobody holds a live lease on. */
-  readonly wakingBy?: number;
+  /** Only runs for which something can be done at this moment, a timer's due time being something; the oldest first. */
+  readonly due?: DueQuery;
   /** Only runs that hosts drive, or only those that are driven here. */
   readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */
@@ -363,6 +367,13 @@ export type RunQuery = {
   readonly text?: string;
   /** Continue after this run of an earlier answer. */
   readonly afterRunId?: string;
+};
+
+export type DueQuery = {
+  /** Milliseconds since 1970 by the ledger's clock. */
+  readonly by: number;
+  /** Only those that nobody holds a live lease on, or those on which one of these owners does. */
+  readonly heldBy: "nobody" | readonly string[];
 };
 
 export type ListQuery = RunQuery & {

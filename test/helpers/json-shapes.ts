@@ -703,6 +703,17 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  credential: oneOf({
+    credential: text.describe("a secret: whoever has it is this caller"),
+    role: z.enum(["orchestrator", "executor"]),
+    name: text,
+    sessionKey: text,
+    runId: runId.nullable(),
+    stepId: text.nullable(),
+    attempt: z.int().min(1).nullable(),
+    candidate: z.int().min(1).nullable(),
+    expiresAt: time,
+  }),
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
@@ -820,7 +831,19 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   erase: oneOf({
     runId,
+    dryRun: z.boolean(),
     archive: text.nullable().describe("of a run that was archived: nobody can read it any more"),
+    relatives: z
+      .array(
+        z.strictObject({
+          runId,
+          relation: z.enum(["parent", "child", "source", "fork"]).describe("what it is to `of`"),
+          of: text.describe("the run that was asked for, or a relative nearer to it"),
+          status,
+          seal: z.enum(["plain", "open", "locked"]),
+        }),
+      )
+      .describe("runs that stay and may hold what it told"),
   }),
   gc: oneOf({
     dryRun: z.boolean(),

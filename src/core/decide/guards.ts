@@ -59,6 +59,12 @@ export const existing = (run: Run | undefined, runId: string): Run => {
   throw runNotFound(runId);
 };
 
+export const runNotSealed = (runId: string): LedgerError =>
+  new LedgerError("run_not_sealed", `Run "${runId}" is not sealed: it has no key that could be destroyed.`, {
+    hint: "Take it out instead: runledger prune. New runs are sealed with durable.encryption: true.",
+    details: { runId },
+  });
+
 export const runNotFound = (runId: string): LedgerError =>
   new LedgerError("run_not_found", `There is no run ${quoted(runId)}.`, {
     hint: "`runledger list` shows the runs of this project.",

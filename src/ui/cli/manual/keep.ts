@@ -159,8 +159,11 @@ export const keepPages: Pages = {
   },
   erase: {
     about:
-      "Destroys the key of a finished run that is sealed, with its snapshot, its output, its logs and workspaces, and what lists say of it. Nobody can read it again: not from this ledger, nor from its archive, nor with any root key. Its events stay as they are, so that its chain can still be checked; business keys of its effects stay taken. A run that is plain cannot be erased, only pruned. Backups and exported bundles are elsewhere.",
-    examples: [["runledger erase last --yes", "for good"]],
+      "Destroys the key of a finished run that is sealed, with its snapshot, its output, its logs and workspaces, and what lists say of it. Nobody can read it again: not from this ledger, nor from its archive, nor with any root key. Its events stay as they are, so that its chain can still be checked; business keys of its effects stay taken. A run that is plain cannot be erased, only pruned. Its forks, its parent and its children stay, and are named: erase them too if that is meant. Backups and exported bundles are elsewhere.",
+    examples: [
+      ["runledger erase last --dry-run", "which other runs may hold what it told"],
+      ["runledger erase last --yes", "for good"],
+    ],
     seeAlso: ["keys show", "prune", "verify", "docs/encryption.md"],
   },
   completion: {
