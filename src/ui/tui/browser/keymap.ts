@@ -49,7 +49,7 @@ export const keyMap = {
     keys: ["e"],
     label: "journal",
     does: "events of the run",
-    pages: ["runs", "run", "step", "questions"],
+    pages: ["runs", "run", "step", "questions", "checkpoints"],
     group: "look",
   },
   checkpoints: {

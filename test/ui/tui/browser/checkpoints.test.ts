@@ -23,8 +23,7 @@ const looked = async (
   see: (screen: Awaited<ReturnType<typeof look>>, app: RunLedger, runId: string) => Promise<void>,
 ): Promise<void> => {
   await inLedger(shop, {}, async (app, runId) => {
-    const nothing = async (): Promise<void> => undefined;
-    const screen = await look({ app, tell: nothing, dispose: nothing }, size, { runId, now: Date.now });
+    const screen = await look({ app }, size, { runId, now: Date.now });
     await screen.shows(/coder/);
     await screen.press("C");
     await see(screen, app, runId);
