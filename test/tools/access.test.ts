@@ -91,7 +91,7 @@ const ofStep = (bearer: Bearer, tool: string, state: State): Expected => {
   if (tool === "run_approve_step" && !approved.includes(state)) return "access_denied";
   if (isOver(state)) return "run_terminal";
   if (working.includes(tool) && !isCoder(bearer)) return "step_not_yours";
-  return (fits[tool] ?? {})[state] ?? elseRefused[tool] ?? "ok";
+  return fits[tool]?.[state] ?? elseRefused[tool] ?? "ok";
 };
 
 /** Where step "a" is one that somebody must approve; nobody approves a step that a program judges. */
