@@ -59,7 +59,7 @@ export {
 } from "./engine/effects/list.js";
 export type { ChildResult } from "./engine/effects/recorded.js";
 export type { Resumed, Turn } from "./engine/effects/turns.js";
-export type { Erased } from "./engine/erasing.js";
+export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
@@ -73,6 +73,7 @@ export type { StepLogs } from "./engine/logs.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export type { Relative } from "./engine/relatives.js";
 export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";

@@ -18,9 +18,9 @@ import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
-import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
+import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
@@ -176,7 +176,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, forgetCheckpoints: checkpoints.forget },
+    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
     pev,
     settings,
   );

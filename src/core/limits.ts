@@ -92,6 +92,16 @@ export const CHECKPOINT_BYTES = 8 * 1_048_576;
 export const CHECKPOINT_LISTED = 1_000;
 /** A checkpoint that is stored whole after so many differences: reading one reads at most so many. */
 export const CHECKPOINT_FULL_EVERY = 10;
+/** Of a run, beside what its attempts go on from: two whole ones and what builds on them, in case the newest are spoilt. */
+export const CHECKPOINTS_KEPT = 20;
+/** What is kept of each stands in every snapshot of its run. */
+export const CHECKPOINTS_KEPT_MAX = 1_000;
+/** So many go at once, or an event would go with each. */
+export const CHECKPOINTS_THINNED_MIN = 10;
+/** More than these go with the next one: events are read whole. */
+export const CHECKPOINTS_THINNED_MAX = 1_000;
+/** Parts of parts that a difference goes into; what lies deeper is put anew. */
+export const DELTA_DEPTH = 32;
 /** When this many in a row do not hold, the store is gone, and the journal alone is faster. */
 export const CHECKPOINTS_TRIED = 50;
 /** One sentence to whoever goes on. */

@@ -17,6 +17,9 @@ export type TokenShape = {
   readonly open?: RegExp;
 };
 
+/** No whole one is shorter: an AWS key is the shortest. */
+export const TOKEN_CHARS_MIN = 20;
+
 const WORD = "A-Za-z0-9_";
 const DASHED = "A-Za-z0-9_-";
 const DOTTED = "A-Za-z0-9_.-";

@@ -248,7 +248,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   },
   "keys show": { lines: [() => []], ofMachine: true },
   "keys rotate": { lines: [() => []], ofMachine: true },
-  erase: { lines: [({ run }) => [run("sealed"), "--yes"]] },
+  erase: { lines: [({ run }) => [run("sealed"), "--dry-run"], ({ run }) => [run("sealed"), "--yes"]] },
   gc: { lines: [() => ["--dry-run"], () => [], () => ["--vacuum"]], ofMachine: true },
   completion: { lines: [() => ["fish"]], ofMachine: true },
   "rollout status": { lines: [() => []] },
