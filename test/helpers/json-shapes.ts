@@ -703,6 +703,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   credential: oneOf({
     credential: text.describe("a secret: whoever has it is this caller"),
     role: z.enum(["orchestrator", "executor"]),

@@ -92,7 +92,10 @@ describe("the bundled command line", () => {
     const loaded = await packagesLoaded("list");
     expect(loaded).toContain("better-sqlite3");
     expect(loaded).toContain("zod");
-    for (const late of ["execa", "simple-git", "picomatch", "ink", "react", "yoga-layout"])
+    for (const late of [
+      ...["execa", "simple-git", "picomatch", "ink", "react", "yoga-layout"],
+      ...["@modelcontextprotocol/server", "@modelcontextprotocol/core"],
+    ])
       expect(loaded).not.toContain(late);
   });
 });
