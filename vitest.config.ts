@@ -21,14 +21,15 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/faults/killed-turns.test.ts",
+  "test/faults/{clock-processes,killed-turns}.test.ts",
+  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
   "test/engine/llm/*.test.ts",
-  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
-  "test/stores/{processes,rotation-kills}.test.ts",
+  "test/tools/access.test.ts",
+  "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
   "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
@@ -38,12 +39,12 @@ const SLOW = [
 ];
 /** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
 const SWEEPS = [
-  "test/faults/{children,effects,failed-writes,kill-points,power-loss}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,long-run,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
 ];
-/** Small enough for every run, and far larger with `npm run test:full`. */
-const IN_BOTH = ["test/faults/simulation.test.ts"];
+/** Small enough for every run but for those above, and some far larger with `npm run test:full`. */
+const IN_BOTH = ["test/faults/*.test.ts"];
 const slow = process.env.RUNLEDGER_SLOW_TESTS === "1";
 const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 

@@ -57,7 +57,7 @@ export {
 } from "./engine/effects/list.js";
 export type { ChildResult } from "./engine/effects/recorded.js";
 export type { Resumed, Turn } from "./engine/effects/turns.js";
-export type { Erased } from "./engine/erasing.js";
+export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
@@ -71,12 +71,14 @@ export type { StepLogs } from "./engine/logs.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
+export type { Relative } from "./engine/relatives.js";
 export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";
 export { glanceAt, verifyAt } from "./look.js";

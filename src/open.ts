@@ -18,9 +18,9 @@ import { isTerminal, type Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
-import { driveFamily } from "./engine/children.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
+import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
@@ -34,6 +34,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -80,7 +81,13 @@ export type OpenOptions = {
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
-export interface RunLedger extends Keeping, EffectFaces, Promises, CheckpointFaces, SchedulingFaces {
+export interface RunLedger
+  extends Keeping,
+    EffectFaces,
+    Promises,
+    CheckpointFaces,
+    SchedulingFaces,
+    SignedCredentials {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -158,8 +165,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
-  const { durable } = settings;
-  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable });
+  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor },
@@ -170,7 +176,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, forgetCheckpoints: checkpoints.forget },
+    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
     pev,
     settings,
   );
@@ -200,6 +206,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
+    ...signedCredentials(ledger, () => store.seals.tokenKey()),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),

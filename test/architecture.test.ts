@@ -78,6 +78,24 @@ const outside: Record<string, readonly string[]> = {
   ],
 };
 
+/**
+ * The only files that read the machine's clock: everybody else asks the ledger's, or counts time that passes (performance.now). Ages of
+ * files are by the clock that their file system has.
+ */
+const machineClock: Record<string, string> = {
+  "src/open.ts": "is where the ledger gets its clock when it is given none",
+  "src/stores/blobs.ts": "ages of files",
+  "src/pev/setup-cache.ts": "ages of files",
+  "src/pev/short-lived.ts": "ages of files",
+  "src/pev/stale-lock.ts": "ages of files",
+  "src/pev/places.ts": "a stamp beside the workspace, for people",
+  "src/pev/leftovers.ts": "ids of runs hold the time of the machine that made them",
+  "src/pev/selftest/selftest.ts": "writes nothing down",
+  "src/rollout/host-record.ts": "a host's own record, before any ledger has it",
+  "src/ui/cli/describe.ts": "how long ago, on the screen of a person",
+  "src/ui/cli/commands/tui.ts": "how long ago, on the screen of a person",
+};
+
 /** Longer than 400 lines, by name and with a reason. */
 const longFiles: Record<string, string> = {};
 
@@ -141,6 +159,13 @@ describe("the house", () => {
         ),
       ]);
     expect(impure).toEqual([]);
+  });
+
+  it("reads the machine's clock only in the files named for it, or what a test or host puts would not count", () => {
+    const readers = sources
+      .filter(({ text }) => /\bDate\.now\b|new Date\(\)/.test(text))
+      .map(({ path }) => path);
+    expect(readers.sort()).toEqual(Object.keys(machineClock).sort());
   });
 
   it("lets nobody but the PEV engine name a verdict command", () => {

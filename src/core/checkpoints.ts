@@ -128,6 +128,25 @@ export const CheckpointContent = z.strictObject({
 });
 export type CheckpointContent = z.infer<typeof CheckpointContent>;
 
+/** Two: lists are told as edits. One, which says nothing of it, only told what came at their end; it is read all the same. */
+export const CHECKPOINT_FORMAT = 2;
+
+/** A checkpoint as it is stored: whole, or as what differs from the one before it. Both are only what somebody wrote there. */
+export const PackedCheckpoint = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("full"), format: z.int().optional(), content: z.unknown() }),
+  z.object({ kind: z.literal("delta"), format: z.int().optional(), delta: z.unknown() }),
+]);
+export type PackedCheckpoint = z.infer<typeof PackedCheckpoint>;
+
+/** One whose bytes are kept: what must be known to thin out those that nobody needs. */
+export const KeptCheckpoint = SealedCheckpoint.pick({
+  id: true,
+  full: true,
+  former: true,
+  keptIn: true,
+}).extend({ seq: z.int().min(1) });
+export type KeptCheckpoint = Readonly<z.infer<typeof KeptCheckpoint>>;
+
 /** The last one of a run: the next names its seal. */
 export type LastCheckpoint = Pick<SealedCheckpoint, "id" | "seal"> & { readonly seq: number };
 

@@ -118,8 +118,18 @@ export const noEffects: Effects = {
 export const effectDigest = ({ name, class: kind }: EffectCall): string => digestOf({ name, class: kind });
 
 /** A call is recorded once, when it is first heard of. */
-const counted = (effects: Effects, isNew: boolean, seq: number): Effects =>
-  isNew ? { ...effects, recorded: effects.recorded + 1, firstSeq: effects.firstSeq ?? seq } : effects;
+const counted = (
+  effects: Effects,
+  isNew: boolean,
+  seq: number,
+  { open = effects.open, waits = effects.waits }: Partial<Pick<Effects, "open" | "waits">>,
+): Effects => ({
+  ...effects,
+  open,
+  waits,
+  recorded: effects.recorded + (isNew ? 1 : 0),
+  firstSeq: isNew ? (effects.firstSeq ?? seq) : effects.firstSeq,
+});
 
 export const effectIntended = (
   effects: Effects,
@@ -128,18 +138,15 @@ export const effectIntended = (
 ): Effects => {
   // Begun once more when a fork takes its key: what was decided of it stays.
   const former = openEffect(effects, call.position);
-  const { open, ...rest } = counted(effects, former === undefined, seq);
-  const others = open.filter((one) => one !== former);
-  return {
-    ...rest,
-    open: [...others, { call, since: at, seq, attempt, decision: former?.decision ?? null }],
-  };
+  const others = effects.open.filter((one) => one !== former);
+  const begun = { call, since: at, seq, attempt, decision: former?.decision ?? null };
+  return counted(effects, former === undefined, seq, { open: [...others, begun] });
 };
 
 export const effectSettled = (effects: Effects, position: number, seq: number): Effects => {
-  const isNew = openEffect(effects, position) === undefined;
-  const { open, ...rest } = counted(effects, isNew, seq);
-  return { ...rest, open: isNew ? open : open.filter(({ call }) => call.position !== position) };
+  const { open } = effects;
+  const others = open.filter(({ call }) => call.position !== position);
+  return counted(effects, others.length === open.length, seq, { open: others });
 };
 
 export const effectDecided = (effects: Effects, position: number, decision: EffectDecision): Effects => ({
@@ -147,10 +154,8 @@ export const effectDecided = (effects: Effects, position: number, decision: Effe
   open: effects.open.map((one) => (one.call.position === position ? { ...one, decision } : one)),
 });
 
-export const waitBegun = (effects: Effects, wait: Wait, seq: number): Effects => ({
-  ...counted(effects, true, seq),
-  waits: [...effects.waits, wait],
-});
+export const waitBegun = (effects: Effects, wait: Wait, seq: number): Effects =>
+  counted(effects, true, seq, { waits: [...effects.waits, wait] });
 
 /** Whatever else it waits for, somebody looks whether it can go on. */
 export const timerFired = (effects: Effects, position: number): Effects => ({

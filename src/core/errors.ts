@@ -13,6 +13,9 @@ export const errorKinds = {
   // not allowed, to this caller or now
   access_denied: "refused",
   session_mismatch: "refused",
+  credential_invalid: "refused",
+  credential_expired: "refused",
+  credential_ended: "refused",
   run_terminal: "refused",
   run_not_running: "refused",
   run_not_paused: "refused",

@@ -261,6 +261,11 @@ export const EventBody = z.discriminatedUnion("type", [
   attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
   /** What the run knew, and what its agent remembered, can be had again from here. */
   event("checkpoint_sealed", SealedCheckpoint),
+  /** Older ones that nobody needs any more; their bytes are gone, and what was said of them stays. */
+  event(
+    "checkpoints_thinned",
+    z.strictObject({ ids: z.array(z.string()).min(1).max(limit.CHECKPOINTS_THINNED_MAX) }),
+  ),
   /** Its agent goes on without what it remembered. */
   attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(

@@ -56,6 +56,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   lastLostEpoch: 0,
   left: [],
   checkpoint: null,
+  keptCheckpoints: [],
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -112,6 +113,10 @@ const evolvers: Evolvers = {
   step_suspended: ofEffects,
   checkpoint_discarded: ofEffects,
   checkpoint_sealed: (run, event) => sealed(run, event),
+  checkpoints_thinned: (run, { payload }) => {
+    const gone = new Set(payload.ids);
+    return { ...run, keptCheckpoints: run.keptCheckpoints.filter(({ id }) => !gone.has(id)) };
+  },
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"
@@ -315,9 +320,10 @@ const waived = (
 
 /** Those of a past that a fork took over were sealed for another run. */
 const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
-  const { id, seal, of, turn, calls, agentVersion, full } = payload;
+  const { id, seal, of, turn, calls, agentVersion, full, former, keptIn } = payload;
   if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
-  const after: Run = { ...run, checkpoint: { id, seal, seq } };
+  const keptCheckpoints = [...run.keptCheckpoints, { id, seq, full, former, keptIn }];
+  const after: Run = { ...run, checkpoint: { id, seal, seq }, keptCheckpoints };
   if (of === null || turn === 0) return after;
   return withWorked(after, of, at, (step) => {
     const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;
@@ -359,8 +365,19 @@ const withWorked = (
 
 const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
   ...run,
-  steps: run.steps.map((step) => (step.spec.id === stepId ? change(step) : step)),
+  steps: changedAt(run.steps, (step) => step.spec.id === stepId, change),
 });
+
+/** The first that is meant, changed: of a plan of thousands every event changes one. */
+const changedAt = <T>(
+  list: readonly T[],
+  isMeant: (one: T) => boolean,
+  change: (one: T) => T,
+): readonly T[] => {
+  const index = list.findIndex(isMeant);
+  const one = list[index];
+  return one === undefined ? list : list.with(index, change(one));
+};
 
 const withState = (run: Run, stepId: string, change: (state: StepState) => StepState): Run =>
   withStep(run, stepId, (step) => ({ ...step, state: change(step.state) }));

@@ -37,6 +37,10 @@ export const TIMEOUT_MAX_MS = 86_400_000;
 export const VERIFY_ERRORS_MAX = 3;
 /** A session key names a conversation; it is compared, stored and shown. */
 export const SESSION_KEY_CHARS = 200;
+/** A signed credential: names, ids and 32 bytes; what is longer is not even read. */
+export const CREDENTIAL_CHARS = 2_000;
+/** Thirty days: what outlives that in a file of a client is forgotten there. */
+export const CREDENTIAL_MAX_MS = 2_592_000_000;
 /** Client keys that make a command repeatable. */
 export const IDEMPOTENCY_KEY_CHARS = 200;
 /** A host's own name for a request, and the names of its agents and tools: shown in lists and prompts. */
@@ -88,6 +92,16 @@ export const CHECKPOINT_BYTES = 8 * 1_048_576;
 export const CHECKPOINT_LISTED = 1_000;
 /** A checkpoint that is stored whole after so many differences: reading one reads at most so many. */
 export const CHECKPOINT_FULL_EVERY = 10;
+/** Of a run, beside what its attempts go on from: two whole ones and what builds on them, in case the newest are spoilt. */
+export const CHECKPOINTS_KEPT = 20;
+/** What is kept of each stands in every snapshot of its run. */
+export const CHECKPOINTS_KEPT_MAX = 1_000;
+/** So many go at once, or an event would go with each. */
+export const CHECKPOINTS_THINNED_MIN = 10;
+/** More than these go with the next one: events are read whole. */
+export const CHECKPOINTS_THINNED_MAX = 1_000;
+/** Parts of parts that a difference goes into; what lies deeper is put anew. */
+export const DELTA_DEPTH = 32;
 /** When this many in a row do not hold, the store is gone, and the journal alone is faster. */
 export const CHECKPOINTS_TRIED = 50;
 /** One sentence to whoever goes on. */

@@ -1,4 +1,5 @@
 import { hasUnwantedChildren, unwantedChildren } from "./children.js";
+import type { JournalEvent } from "./events.js";
 import * as limit from "./limits.js";
 import { isRaced, isUnderWay, named, workedSteps } from "./race.js";
 import {
@@ -30,6 +31,10 @@ export type Action =
   | { readonly kind: "end_child"; readonly childId: string }
   /** Of a run that is over: tell the one that started it. */
   | { readonly kind: "tell_parent" };
+
+/** An agent that does thousands of effects makes no other action due by any of them, nor a running run wait for anybody else. */
+export const maySayWhatIsDue = ({ type }: JournalEvent): boolean =>
+  type !== "effect_intended" && type !== "effect_settled";
 
 // Crash recovery is no path of its own: nothing was recorded, so the same action is named again.
 export const nextActions = (run: Run): readonly Action[] => {

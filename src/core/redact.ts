@@ -1,5 +1,5 @@
 import type { Secret } from "./secrets.js";
-import { TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
+import { TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
 
 /** Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place. */
 export interface Redactor {
@@ -23,13 +23,17 @@ export type RedactingStream = {
 // One pass over the text for all values and one for all shapes, whatever the number of secrets: both look for short beginnings
 // first and compare the rest where one is found.
 export const createRedactor = (secrets: readonly Secret[]): Redactor => {
-  const scan = scanner(literalSearch(secrets));
-  const text = (given: string): string => replaced(given, scan(given, "", "ends").spans);
+  const forms = formsOf(secrets);
+  const scan = scanner(literalSearch(forms));
+  const shortest = Math.min(TOKEN_CHARS_MIN, ...forms.map((form) => form.text.length));
+  // Names, kinds and numbers, of which an event is full, have no room for any of it.
+  const text = (given: string): string =>
+    given.length < shortest ? given : replaced(given, scan(given, "", "ends").spans);
   return {
     text,
     deep: (value) => deepWith(text, value),
     stream: () => openStream(scan),
-    valuesIn: valueSearch(secrets),
+    valuesIn: valueSearch(forms),
   };
 };
 
@@ -164,8 +168,7 @@ type Form = { readonly text: string; readonly name: string };
 /** So much of a value is looked for; the rest is compared where that is found. */
 const HEAD_CHARS = 8;
 
-const literalSearch = (secrets: readonly Secret[]): Search => {
-  const forms = formsOf(secrets);
+const literalSearch = (forms: readonly Form[]): Search => {
   if (forms.length === 0) return () => undefined;
   const byHead = groupedByHead(forms);
   const heads = new RegExp([...byHead.keys()].map(escaped).join("|"), "g");
@@ -322,9 +325,9 @@ const openStream = (scan: Scan): RedactingStream => {
 /** A file may be larger than any string. */
 const WINDOW_BYTES = 1_048_576;
 
-const valueSearch = (secrets: readonly Secret[]): Redactor["valuesIn"] => {
-  const search = literalSearch(secrets);
-  const longest = Math.max(0, ...formsOf(secrets).map(({ text }) => text.length));
+const valueSearch = (forms: readonly Form[]): Redactor["valuesIn"] => {
+  const search = literalSearch(forms);
+  const longest = Math.max(0, ...forms.map(({ text }) => text.length));
   return (bytes) => {
     const names = new Set<string>();
     for (let from = 0; longest > 0 && from < bytes.length; from += WINDOW_BYTES) {

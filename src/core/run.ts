@@ -1,4 +1,4 @@
-import type { LastCheckpoint } from "./checkpoints.js";
+import type { KeptCheckpoint, LastCheckpoint } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -220,6 +220,8 @@ export type Run = {
   readonly left: readonly LeftEffect[];
   /** The last one of all its attempts; null before the first, and for those that a fork took over. */
   readonly checkpoint: LastCheckpoint | null;
+  /** Those of its checkpoints that were not thinned out, the oldest first. */
+  readonly keptCheckpoints: readonly KeptCheckpoint[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

@@ -17,6 +17,9 @@ export type TokenShape = {
   readonly open?: RegExp;
 };
 
+/** No whole one is shorter: an AWS key is the shortest. */
+export const TOKEN_CHARS_MIN = 20;
+
 const WORD = "A-Za-z0-9_";
 const DASHED = "A-Za-z0-9_-";
 const DOTTED = "A-Za-z0-9_.-";
@@ -34,6 +37,12 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     whole: /gh[pousr]_[A-Za-z0-9_]{36,255}/y,
   },
   { name: "github_token", starts: ["github_pat_"], chars: WORD, whole: /github_pat_[A-Za-z0-9_]{50,255}/y },
+  {
+    name: "runledger_credential",
+    starts: ["rlc1_"],
+    chars: DOTTED,
+    whole: /rlc1_[A-Za-z0-9_-]{40,2000}\.[A-Za-z0-9_-]{43}/y,
+  },
   { name: "gitlab_token", starts: ["glpat-"], chars: DOTTED, whole: /glpat-[A-Za-z0-9_.-]{20,300}/y },
   { name: "npm_token", starts: ["npm_"], chars: WORD, whole: /npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])/y },
   {

@@ -8,7 +8,6 @@ import type { Plan } from "../core/spec.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Pev } from "../pev/engine.js";
 import { beginFrom } from "../pev/transfer.js";
-import type { Driven } from "./executor.js";
 
 /** A run that an attempt starts; its id stands in the attempt's journal by then. */
 export type NewChild = {
@@ -111,32 +110,6 @@ const finish = (
 const ifThere = async (ledger: Ledger, runId: string): Promise<Run | undefined> => {
   const row = await ledger.store.runRow(runId);
   return row === undefined || row.seal === "erased" ? undefined : ledger.load(runId);
-};
-
-/** Carries a run on, and while it waits for runs that it has started, those. */
-export const driveFamily = async (
-  ledger: Ledger,
-  drive: (runId: string) => Promise<Driven>,
-  runId: string,
-): Promise<Driven> => {
-  for (;;) {
-    const driven = await drive(runId);
-    // What only an agent elsewhere can do keeps nobody from the children.
-    const children = driven.end === "idle" || driven.end === "no_agent" ? openChildren(driven.run) : [];
-    if (children.length === 0 || driven.run.state.status !== "running") return driven;
-    // Who hears of a failure closes the ledger: by then nobody is at work any more.
-    const ended = await Promise.allSettled(
-      children.map(({ child }) => driveFamily(ledger, drive, child.childId).catch(unlessElsewhere)),
-    );
-    for (const one of ended) if (one.status === "rejected") throw one.reason;
-    if ((await ledger.load(runId)).seq === driven.run.seq) return driven;
-  }
-};
-
-/** Another worker has it, or it was imported elsewhere; the parent goes on when it ends there. */
-const unlessElsewhere = (error: unknown): void => {
-  if (!isLedgerError(error) || !["lease_held", "run_not_found", "run_erased"].includes(error.code))
-    throw error;
 };
 
 /** A run that another one has started. */

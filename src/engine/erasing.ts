@@ -1,11 +1,12 @@
 import type { Caller } from "../core/commands.js";
-import { requireRole } from "../core/decide/guards.js";
-import { LedgerError } from "../core/errors.js";
+import { requireRole, runNotSealed } from "../core/decide/guards.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { FINISHED } from "../ledger/housekeeping.js";
 import { absent } from "../ledger/removal.js";
 import { dropRun } from "../pev/objects.js";
 import { tidyStore } from "../pev/transfer.js";
 import { disposeWorkspaces } from "../pev/workspaces.js";
+import type { RunRow, Store } from "../stores/store.js";
 import { removeLogs } from "./logs.js";
 import type { PruningParts } from "./pruning.js";
 
@@ -15,38 +16,34 @@ export type Erased = {
   readonly archive: string | null;
 };
 
+export type Erasing = {
+  /** Only refuses what would be refused, and says what would go. */
+  readonly dryRun?: boolean;
+};
+
 /**
  * The key first: from then on nobody can read the run, whatever is cut off. What lies beside the journal goes after it, and
  * again when somebody asks again.
  */
 export const eraseRun = async (
-  { ledger, project, logFolder, now, forgetCheckpoints }: Omit<PruningParts, "exportRun">,
+  { ledger, project, logFolder, now, checkpoints }: Omit<PruningParts, "exportRun">,
   caller: Caller,
   runId: string,
+  { dryRun = false }: Erasing = {},
 ): Promise<Erased> => {
   ledger.check(caller);
   requireRole(caller, "erase a run", "human");
   const { store } = ledger;
   const [row, removal] = await Promise.all([store.runRow(runId), store.removalOf(runId)]);
   if (row === undefined && removal === undefined) throw await absent(store, runId);
-  if (row !== undefined && !FINISHED.includes(row.status))
-    throw new LedgerError(
-      "run_not_finished",
-      `Run "${runId}" is ${row.status}; only a finished run is erased.`,
-      {
-        hint: `End it first: runledger cancel ${runId}`,
-      },
-    );
-  // Who waits for it would wait for ever: nobody could read any more what is to be done.
-  if (row !== undefined && row.seal !== "erased" && row.runnable)
-    throw new LedgerError(
-      "run_not_finished",
-      `Run "${runId}" is ${row.status}, and something is still due for it: its parent or its children are to be told.`,
-      { hint: `runledger resume ${runId}` },
-    );
+  requireErasable(runId, row);
+  // The store refuses it too, in the transaction that would destroy its key.
+  if (dryRun && isPlain(store, runId)) throw runNotSealed(runId);
+  const erased = { runId, archive: removal?.archive ?? null };
+  if (dryRun) return erased;
   const isGone = await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
-  await forgetCheckpoints(runId);
+  await checkpoints.forget(runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);
   if (project.store !== null) {
@@ -62,5 +59,33 @@ export const eraseRun = async (
         details: { runId },
       },
     );
-  return { runId, archive: removal?.archive ?? null };
+  return erased;
+};
+
+/** Also of one that was taken out. What cannot be opened here, now, is sealed. */
+const isPlain = ({ seals }: Store, runId: string): boolean => {
+  try {
+    return seals.of(runId) === null;
+  } catch (error) {
+    if (isLedgerError(error, "run_erased") || isLedgerError(error, "key_unavailable")) return false;
+    throw error;
+  }
+};
+
+const requireErasable = (runId: string, row: RunRow | undefined): void => {
+  if (row !== undefined && !FINISHED.includes(row.status))
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}; only a finished run is erased.`,
+      {
+        hint: `End it first: runledger cancel ${runId}`,
+      },
+    );
+  // Who waits for it would wait for ever: nobody could read any more what is to be done.
+  if (row !== undefined && row.seal !== "erased" && row.runnable)
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}, and something is still due for it: its parent or its children are to be told.`,
+      { hint: `runledger resume ${runId}` },
+    );
 };

@@ -1,12 +1,12 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import type { StoredEvent } from "../core/events.js";
-import { type Action, nextActions, nextWake } from "../core/next.js";
+import { type Action, maySayWhatIsDue, nextActions } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { endChild, endOrphan, tellParent } from "./children.js";
 import { staticPolicy } from "./static-policy.js";
+import { lookMs, msToWake } from "./waking.js";
 import { unlessOvertaken, type WorkOptions, work } from "./work.js";
 
 export type ExecutorOptions = WorkOptions & {
@@ -20,9 +20,6 @@ export type ExecutorOptions = WorkOptions & {
  * asked to stop, or another worker has the run.
  */
 export type Driven = { readonly run: Run; readonly end: "idle" | "no_agent" | "stopped" | "lease_lost" };
-
-/** Changes by people in other processes are noticed at the latest after this long. */
-const LOOK_MS = 1_000;
 
 // Performs what nextActions names until nothing is due: the only impure quarter of the circle.
 export const driveRun = async (
@@ -139,10 +136,6 @@ const circle = async (driving: Driving): Promise<Driven> => {
   }
 };
 
-/** An agent that does thousands of effects makes no other action due by any of them. */
-const maySayWhatIsDue = ({ type }: StoredEvent): boolean =>
-  type !== "effect_intended" && type !== "effect_settled";
-
 /** The run as of now, with what is due by now fired. */
 const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promise<Run> => {
   const { ledger, engine } = options;
@@ -154,13 +147,6 @@ const afterTimers = async ({ options, runId, lease, stopping }: Driving): Promis
   );
   return fired?.run ?? ledger.load(runId);
 };
-
-const msToWake = (ledger: Ledger, run: Run): number => {
-  const wake = nextWake(run);
-  return wake === null ? Number.POSITIVE_INFINITY : Date.parse(wake) - Date.parse(ledger.now());
-};
-
-const lookMs = (ledger: Ledger, run: Run): number => Math.max(1, Math.min(LOOK_MS, msToWake(ledger, run)));
 
 const keyOf = (action: Action): string => {
   switch (action.kind) {

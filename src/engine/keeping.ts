@@ -23,9 +23,10 @@ import {
 } from "../pev/transfer.js";
 import { disposeWorkspaces, runsWithWorkspaces } from "../pev/workspaces.js";
 import type { Rotated, SealFacts } from "../stores/store.js";
-import { type Erased, eraseRun } from "./erasing.js";
+import { type Erased, type Erasing, eraseRun } from "./erasing.js";
 import { loggedRuns, removeLogs } from "./logs.js";
 import { type Pruned, type Pruning, type PruningParts, pruneRuns } from "./pruning.js";
+import { type Relative, relativesOf } from "./relatives.js";
 
 type KeepingOptions = Omit<PruningParts, "exportRun">;
 
@@ -43,7 +44,12 @@ export interface Keeping {
    * Destroys the key of a finished, sealed run, and all that lies beside its journal: its chain stays, and nobody can read it
    * again. For people. Throws `run_not_finished`, `run_not_sealed`.
    */
-  erase(caller: Caller, runId: string): Promise<Erased>;
+  erase(caller: Caller, runId: string, erasing?: Erasing): Promise<Erased>;
+  /**
+   * Runs here that may hold what this one told, or that told it: its forks, its source, its parent and its children, and theirs.
+   * Reads one event of every run.
+   */
+  relatives(runId: string): Promise<readonly Relative[]>;
   /** Where the root key is, and how many runs are sealed. */
   keys(): Promise<SealFacts>;
   /** A new root and a new key of the ledger; what is sealed stays as it is. For people. */
@@ -58,7 +64,8 @@ export const createKeeping = (options: KeepingOptions): Keeping => ({
   importRun: (caller, chunks) => importRun(options, caller, chunks),
   prune: (pruning) =>
     pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId, false) }, pruning),
-  erase: (caller, runId) => eraseRun(options, caller, runId),
+  erase: (caller, runId, erasing) => eraseRun(options, caller, runId, erasing),
+  relatives: (runId) => relativesOf(options.ledger, runId),
   keys: async () => options.ledger.store.seals.facts(),
   rotateKeys: async (caller) => {
     requireRole(options.ledger.check(caller), "rotate keys", "human");
@@ -98,6 +105,9 @@ export type Collected = {
   /** Copies of what set-up made that nobody used for a week, and their bytes. */
   readonly setups: number;
   readonly setupBytes: number;
+  /** Checkpoints that were thinned out, and whose bytes a crash left. */
+  readonly checkpoints: number;
+  readonly checkpointBytes: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
   /** The same of the database's file. */
@@ -212,7 +222,7 @@ const onArrival = (
 };
 
 const collectGarbage = async (
-  { ledger, project, logFolder, now }: KeepingOptions,
+  { ledger, project, logFolder, now, checkpoints }: KeepingOptions,
   { dryRun = false, vacuum = false }: Collecting = {},
 ): Promise<Collected> => {
   const { store } = ledger;
@@ -227,7 +237,10 @@ const collectGarbage = async (
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
+  // The bytes of a database that is written anew are free when it is.
+  const left = await checkpoints.sweep(dryRun);
   const found = {
+    ...left,
     blobs: blobs.length,
     blobBytes: bytesOf(blobs),
     workspaces,

@@ -44,7 +44,7 @@ export interface CheckpointFaces {
 export type OpenedCheckpoints = {
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
-  readonly forget: CheckpointManager["forget"];
+  readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "sweep">;
 };
 
 export const openCheckpoints = (options: {
@@ -65,7 +65,7 @@ export const openCheckpoints = (options: {
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
   return {
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
-    forget: manager.forget,
+    kept: manager,
     faces: {
       checkpoints: (runId) => manager.list(runId),
       checkpoint: (caller, runId) => manager.sealRun(runId, "demand", { caller: ledger.check(caller) }),

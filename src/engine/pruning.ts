@@ -1,6 +1,7 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
+import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
 import {
   blobShares,
   bytesOf,
@@ -22,7 +23,7 @@ export type PruningParts = {
   readonly project: Project;
   readonly logFolder: string;
   /** Nobody goes on with a finished run. */
-  readonly forgetCheckpoints: (runId: string) => Promise<void>;
+  readonly checkpoints: Pick<CheckpointManager, "forget" | "spaceOf" | "sweep">;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(
@@ -59,6 +60,8 @@ export type PrunedRun = {
   readonly beyond: "count" | "age" | "size";
   /** Of its events in the database, about. */
   readonly bytes: number;
+  /** Of its checkpoints, which go with it. */
+  readonly checkpointBytes: number;
   readonly archive: string | null;
 };
 
@@ -67,6 +70,8 @@ export type Pruned = {
   readonly runs: readonly PrunedRun[];
   /** Of all their events. */
   readonly journalBytes: number;
+  /** Of all their checkpoints. */
+  readonly checkpointBytes: number;
   /** Pieces of output that no run names any more, and that have not been touched for two days. */
   readonly blobs: number;
   readonly blobBytes: number;
@@ -92,6 +97,7 @@ export const pruneRuns = async (parts: PruningParts, pruning: Pruning = {}): Pro
   return {
     runs,
     journalBytes: runs.reduce((sum, { bytes }) => sum + bytes, 0),
+    checkpointBytes: runs.reduce((sum, { checkpointBytes }) => sum + checkpointBytes, 0),
     blobs: blobs.length,
     blobBytes: bytesOf(blobs),
     fileBytes: dryRun ? null : (await store.giveBack()).fileBytes,
@@ -151,8 +157,9 @@ const removeRuns = async (
       if (row.seal === "erased" ? row.runnable : !(await isFree(parts, runId))) continue;
       if (row.seal !== "erased" && !(await canComeBack(parts, runId))) continue;
       const bytes = await store.bytesOf(runId);
+      const { checkpointBytes } = await parts.checkpoints.spaceOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
-      pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, archive });
+      pruned.push({ runId, goal, beyond: beyond ?? "size", bytes, checkpointBytes, archive });
       left -= bytes + (excess?.blobsOf.get(runId) ?? 0);
     } catch (error) {
       // One run that cannot be read or archived keeps no other from going; a store that cannot write does.
@@ -180,11 +187,11 @@ const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Pr
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
 const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string | null> => {
-  const { ledger, project, logFolder, now, forgetCheckpoints } = parts;
+  const { ledger, project, logFolder, now, checkpoints } = parts;
   const { runId, lastHash } = row;
   // Nobody can read an erased one: there is nothing to archive.
   const file = row.seal === "erased" ? null : await archived(parts, row);
-  await forgetCheckpoints(runId);
+  await checkpoints.forget(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);

@@ -54,6 +54,7 @@ const onDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
     importRun: async (...given) => (await load()).importRun(...given),
     prune: async (...given) => (await load()).prune(...given),
     erase: async (...given) => (await load()).erase(...given),
+    relatives: async (...given) => (await load()).relatives(...given),
     keys: async () => (await load()).keys(),
     rotateKeys: async (...given) => (await load()).rotateKeys(...given),
     collectGarbage: async (...given) => (await load()).collectGarbage(...given),

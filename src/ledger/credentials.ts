@@ -42,7 +42,9 @@ const fitting = (asked: Caller): Caller => {
   const { success, data: caller, error } = Caller.safeParse(asked);
   if (!success) throw misfit("the caller", error.issues, asked);
   if (foldedName(caller.name) === "")
-    throw new LedgerError("access_denied", "A caller without a name is no caller.");
+    throw new LedgerError("access_denied", "A caller without a name is no caller.", {
+      hint: "Give it the name that plans have as owner_agent.",
+    });
   if (UNFIT.test(caller.name + caller.sessionKey))
     throw new LedgerError("invalid_input", "Names and session keys are made of visible characters.", {
       hint: "Give a session key without line breaks and control characters.",
@@ -50,6 +52,8 @@ const fitting = (asked: Caller): Caller => {
   if (caller.role === "engine" || caller.role === "host")
     throw new LedgerError("access_denied", `The ${caller.role}'s credential is not for hand-out.`);
   if (caller.role !== "orchestrator" && isReservedName(caller.name))
-    throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`);
+    throw new LedgerError("access_denied", `"${caller.name}" is reserved for the orchestrator.`, {
+      hint: "Choose another name.",
+    });
   return caller;
 };

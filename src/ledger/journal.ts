@@ -31,12 +31,13 @@ export const toRows = (
       attempt: "attempt" in body ? body.attempt : null,
       payload: JSON.stringify(body.payload),
       prevHash,
+      hash: "",
     };
     const header = headerOf(row);
     if (cipher !== null) row.payload = cipher.seal(row.payload, placeOf(header));
-    const hash = hashOf(header, row.payload);
-    prevHash = hash;
-    return { ...row, hash };
+    row.hash = hashOf(header, row.payload);
+    prevHash = row.hash;
+    return row;
   });
 };
 

@@ -3,11 +3,11 @@ import type { Caller, Command, CommandOf } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { effectDigest } from "../core/effects.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { openAfterEnd } from "../core/left-effects.js";
 import * as limit from "../core/limits.js";
 import type { Run } from "../core/run.js";
-import type { AppendBatch } from "../stores/store.js";
+import type { AppendBatch, KeyRow, Store } from "../stores/store.js";
 
 // A key for creating a run cannot belong to a run yet: it belongs to the session.
 // The same key of another caller is another question: the first answer is for nobody else's eyes.
@@ -57,6 +57,22 @@ const freedBy = (
 ): Pick<AppendBatch, "freed"> => {
   const key = before && openAfterEnd(before, command)?.call.key;
   return key ? { freed: [{ scope: EFFECT_SCOPE, key }] } : {};
+};
+
+/** Whether a key was taken for this; null for one of a run that was erased, for nobody can tell any more. */
+export const isTakenFor = (
+  { seals }: Pick<Store, "seals">,
+  { runId, digest: kept }: KeyRow,
+  digest: string,
+): boolean | null => {
+  try {
+    const cipher = seals.of(runId);
+    // Ledgers of before kept the digest itself also for sealed runs.
+    return kept === digest || (cipher !== null && kept === cipher.tagOf(digest));
+  } catch (error) {
+    if (isLedgerError(error, "run_erased")) return null;
+    throw error;
+  }
 };
 
 export const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;

@@ -11,10 +11,10 @@ import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, NewMirror, Origin, RunCipher, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
-import { effectKeysOf, keyOf } from "./keys.js";
+import { effectKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
-import { projectionOf } from "./projection.js";
+import { projectionAfter, projectionOf } from "./projection.js";
 import { readEvents, readFeed, wholeHistory } from "./reading.js";
 import { absent } from "./removal.js";
 import { requireRunId } from "./run-id.js";
@@ -292,7 +292,7 @@ const append = async (
     runId,
     expectedSeq: before?.run.seq ?? 0,
     events: rows,
-    projection: projectionOf(run),
+    projection: projectionAfter(events, run, before?.run),
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
     ...effectKeysOf(command, before?.run),
@@ -341,7 +341,7 @@ const answered = async (
   const { scope, key, digest } = keyOf(runId, command, caller, idempotencyKey);
   const row = await store.findKey(scope, key);
   if (row === undefined) return undefined;
-  if (row.digest !== digest)
+  if (isTakenFor(store, row, digest) === false)
     throw new LedgerError("idempotency_key_reused", `The key "${key}" was used for another command.`, {
       hint: "Use a new key for a new command.",
     });

@@ -1,7 +1,23 @@
-import { nextActions, nextWake } from "../core/next.js";
+import type { JournalEvent } from "../core/events.js";
+import { maySayWhatIsDue, nextActions, nextWake } from "../core/next.js";
 import type { Run } from "../core/run.js";
 import { questionIn, whyRun } from "../core/why.js";
 import type { RunProjection } from "../stores/store.js";
+
+const projected = new WeakMap<Run, RunProjection>();
+
+/** The same after these events of it. Most are of effects and change nothing that lists show, however many steps there are. */
+export const projectionAfter = (
+  events: readonly JournalEvent[],
+  run: Run,
+  before: Run | undefined,
+): RunProjection => {
+  const isAsBefore = run.state.status === "running" && !events.some(maySayWhatIsDue);
+  const known = isAsBefore && before !== undefined ? projected.get(before) : undefined;
+  const projection = known ?? projectionOf(run);
+  projected.set(run, projection);
+  return projection;
+};
 
 /** What lists show of a run. */
 export const projectionOf = (run: Run): RunProjection => {

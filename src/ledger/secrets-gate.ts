@@ -12,14 +12,30 @@ export const withoutSecrets = (
   command: Command,
   { caller, idempotencyKey }: Said,
 ): Command => {
-  for (const [what, text] of Object.entries({
-    "The caller's name": caller.name,
-    "The session key": caller.sessionKey,
-    "The idempotency key": idempotencyKey ?? "",
-  }))
-    if (redactor.text(text) !== text) throw holdsSecret(what, redactor.text(text));
+  requireNone(redactor, "The caller's name", caller.name);
+  requireNone(redactor, "The session key", caller.sessionKey);
+  requireNone(redactor, "The idempotency key", idempotencyKey ?? "");
+  if (isClean(redactor, command)) return command;
   // Nothing the engine says is an order, and a verdict that was refused would be given again for ever.
   return redacted(redactor, command, "", caller.role === "engine") as Command;
+};
+
+const requireNone = (redactor: Redactor, what: string, text: string): void => {
+  const told = redactor.text(text);
+  if (told !== text) throw holdsSecret(what, told);
+};
+
+/** Nearly every command is, and where it would stand is worked out only for one that is not. */
+const isClean = ({ text }: Redactor, value: unknown): boolean => {
+  const holdsNone = (one: unknown): boolean => {
+    if (typeof one === "string") return text(one) === one;
+    if (typeof one !== "object" || one === null) return true;
+    if (Array.isArray(one)) return one.every(holdsNone);
+    for (const key in one)
+      if (text(key) !== key || !holdsNone((one as Record<string, unknown>)[key])) return false;
+    return true;
+  };
+  return holdsNone(value);
 };
 
 /** Keys whose values are words for people and models, and nothing else. */

@@ -100,9 +100,8 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     if (error === null && row !== undefined && row.lastSeq > run.seq) return ledger.load(run.runId);
     const state = error === null ? "synced" : "degraded";
     const why = error === null ? null : textOf(error, redactor);
-    const now = new Date().toISOString();
     // A table that goes on failing, in other words, has been behind since the first of them.
-    const at = error !== null && row?.state === "degraded" ? row.at : now;
+    const at = error !== null && row?.state === "degraded" ? row.at : ledger.now();
     const syncedSeq = error === null ? run.seq : (row?.syncedSeq ?? 0);
     if (row?.state !== state || row.syncedSeq !== syncedSeq || row.error !== why)
       await store.markSync(run.runId, { state, syncedSeq, error: why, at });
@@ -125,6 +124,7 @@ export const openMirrors = (ledger: Ledger, host: Caller, projection: string) =>
     /** What the ledger would keep of a host's record: a secret in it is no difference. */
     asKept: (record: HostRun): HostRun => redactor.deep(record),
     load: (runId: string) => ledger.load(runId),
+    now: () => ledger.now(),
     report: (runId: string, change: HostChange) => say(runId, { type: "report_change", change }),
     degraded: (most: number) => degradedOf(store, projection, most),
     count: () => store.countMirrors(projection),

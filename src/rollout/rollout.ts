@@ -231,7 +231,7 @@ const explain = async (
   const said = {
     by: { name, role },
     reason: ledger.redactor.text(reason.trim()),
-    at: new Date().toISOString(),
+    at: ledger.now(),
   };
   await ledger.store.explain({ digest, projection, ...said });
   return said;

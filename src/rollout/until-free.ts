@@ -7,13 +7,13 @@ const PAUSE_MS = 10;
 
 // Waits for a SQLite file without holding up this process: the leases of its runs must beat on meanwhile.
 export const untilFree = async <T>(what: string, work: () => T): Promise<T> => {
-  const until = Date.now() + BUSY_MS;
+  const until = performance.now() + BUSY_MS;
   for (;;) {
     try {
       return work();
     } catch (error) {
       if (!isSqlite(error)) throw error;
-      if (!isBusy(error) || Date.now() >= until) throw unusable(what, error);
+      if (!isBusy(error) || performance.now() >= until) throw unusable(what, error);
     }
     await sleep(PAUSE_MS);
   }

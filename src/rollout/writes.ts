@@ -109,7 +109,7 @@ const ledgerFirst = ({ projection, mirrors, trouble }: Sides, projected: boolean
   };
   return {
     create: (given) => {
-      const record = newRecord(given, { id: newRunId(), at: new Date().toISOString() });
+      const record = newRecord(given, { id: newRunId(), at: mirrors.now() });
       return turn(record.id, async () => {
         // Under an id of its own the host may have a run that the ledger never saw: a table that cannot say so is a reason to
         // make none, or this one would be written over it. Nobody but us has an id that we make.

@@ -1,6 +1,12 @@
 import * as z from "zod";
 import { EffectClass } from "../core/effects.js";
-import { EFFECT_VALUE_BYTES, EFFECTS_PER_ATTEMPT, EVENTS_PER_RUN } from "../core/limits.js";
+import {
+  CHECKPOINTS_KEPT,
+  CHECKPOINTS_KEPT_MAX,
+  EFFECT_VALUE_BYTES,
+  EFFECTS_PER_ATTEMPT,
+  EVENTS_PER_RUN,
+} from "../core/limits.js";
 import { exactSize } from "../core/size.js";
 import { closed } from "../core/wire.js";
 import { choice, list, size, toggle, wholeNumber } from "./kinds.js";
@@ -75,6 +81,14 @@ export const DurableKeys = closed({
       description: "A checkpoint after so many events of a run, beside those that its agents take. 0: none.",
     },
     { min: 0, max: EVENTS_MAX, byDefault: 0 },
+  ),
+  checkpointsKept: wholeNumber(
+    {
+      title: "Checkpoints kept",
+      description:
+        "So many of the newest checkpoints of a run stay, and what agents go on from; older ones are thinned out.",
+    },
+    { min: 1, max: CHECKPOINTS_KEPT_MAX, byDefault: CHECKPOINTS_KEPT },
   ),
   checkpointBefore: list(
     "words",

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { CheckpointName, CheckpointStore, Seals } from "./store.js";
@@ -17,7 +17,11 @@ export const memoryCheckpoints = (): CheckpointStore => {
       runs.set(runId, kept.set(id, Uint8Array.from(bytes)));
     },
     get: async ({ runId, id }) => runs.get(runId)?.get(id),
-    remove: async ({ runId, id }) => void runs.get(runId)?.delete(id),
+    sizes: async (runId) =>
+      new Map([...(runs.get(runId) ?? [])].map(([id, { byteLength }]) => [id, byteLength])),
+    remove: async (runId, ids) => {
+      for (const id of ids) runs.get(runId)?.delete(id);
+    },
     removeRun: async (runId) => void runs.delete(runId),
   };
 };
@@ -49,9 +53,27 @@ export const fileCheckpoints = (folder: string): CheckpointStore => ({
         throw error;
       }),
     ),
-  remove: (name) => inOurWords(() => rm(fileOf(folder, name), { force: true })),
+  sizes: (runId) => inOurWords(() => sizesIn(folderOf(folder, { runId }))),
+  remove: (runId, ids) =>
+    inOurWords(async () => {
+      for (const id of ids) await rm(fileOf(folder, { runId, id }), { force: true });
+    }),
   removeRun: (runId) => inOurWords(() => rm(folderOf(folder, { runId }), { recursive: true, force: true })),
 });
+
+const sizesIn = async (folder: string): Promise<ReadonlyMap<string, number>> => {
+  const sizes = new Map<string, number>();
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  // One with a dot is a draft that a crash left.
+  for (const name of names.filter((one) => !one.includes("."))) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found !== undefined) sizes.set(name, found.size);
+  }
+  return sizes;
+};
 
 const folderOf = (folder: string, { runId }: Pick<CheckpointName, "runId">): string =>
   join(folder, requireName(runId));

@@ -20,8 +20,8 @@ export type RootKeys = {
   find(id: string): Uint8Array | undefined;
   /** One to change to, safe on the disk before it is answered. */
   next(): Uint8Array;
-  /** It is the root from now on: whatever else there was goes. Nobody may change the root meanwhile. */
-  settle(id: string): void;
+  /** It is the root from now on: the former one and drafts go from the folder. Nobody may change the root meanwhile. */
+  settle(id: string, formerId: string): void;
   /** The file's key, which tokens are made from where there is no key tree; made when there is none. */
   fileKey(): Uint8Array;
   /** The same, but for the making. */
@@ -34,6 +34,8 @@ type Where = {
   /** Prints the root key; empty when there is none. */
   readonly command: readonly string[];
   readonly folder: string;
+  /** After so long it is ended. */
+  readonly commandMs?: number;
 };
 
 export const rootKeys = (where: Where): RootKeys => {
@@ -60,7 +62,8 @@ export const rootKeys = (where: Where): RootKeys => {
       from: fixed === undefined ? "command" : "environment",
       ...outside,
       next,
-      settle: () => undefined,
+      // Another key in the file, such as one that tokens were made from, is none of a root's.
+      settle: (id, formerId) => settle(file, id, (left) => left === formerId),
       ...ofFile,
     };
   return {
@@ -68,7 +71,7 @@ export const rootKeys = (where: Where): RootKeys => {
     current: ofFile.fileKey,
     find: (id) => [file, nextFile(file, id)].map(written).find((key) => key && keyIdOf(key) === id),
     next,
-    settle: (id) => settle(file, id),
+    settle: (id) => settle(file, id, (left) => left !== id),
     ...ofFile,
   };
 };
@@ -112,30 +115,46 @@ const remembering = (ask: () => Uint8Array): Pick<RootKeys, "current" | "find"> 
 
 const isRecent = ({ atMs }: { readonly atMs: number }): boolean => performance.now() - atMs < ASK_AGAIN_MS;
 
+/** Long enough for a person to type a password; nothing else of this process goes on meanwhile. */
 const COMMAND_MS = 60_000;
+/** A key is 64 characters; what prints without end is ended. */
+const PRINTED_BYTES_MAX = 4_096;
 
-const printed = ({ command, env, folder }: Where): Uint8Array => {
+/** By the code of what Node says. */
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: "because it is not there",
+  ETIMEDOUT: "to end in time",
+  ENOBUFS: "because it printed far more than a key",
+};
+
+const printed = ({ command, env, folder, commandMs = COMMAND_MS }: Where): Uint8Array => {
   const [program = "", ...rest] = command;
   const { error, status, stdout } = spawnSync(program, rest, {
     cwd: folder,
     env: { ...env },
     encoding: "utf8",
-    timeout: COMMAND_MS,
+    timeout: commandMs,
+    // One that does not heed a request to end would hold the ledger for ever.
+    killSignal: "SIGKILL",
+    maxBuffer: PRINTED_BYTES_MAX,
     stdio: ["inherit", "pipe", "inherit"],
   });
   if (error === undefined && status === 0) return parsed(stdout, `What ${program} printed`);
-  throw new LedgerError("key_unavailable", `${program}, which is to print the root key, failed.`, {
-    hint: "See durable.keyCommand in the settings.",
+  const why = error === undefined ? `with exit code ${status}` : (WHY[String(codeOf(error))] ?? "to start");
+  throw new LedgerError("key_unavailable", `${program}, which is to print the root key, failed ${why}.`, {
+    hint: "It is durable.keyCommand of the settings: try it at a terminal, in the project's folder.",
     ...(error === undefined ? { details: { exitCode: status } } : { cause: error }),
   });
 };
 
+/** In full: what Node passes over in base64, such as the end of a line, would make a key of an error message. */
+const HEX = /^[0-9a-fA-F]{64}$/;
+const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/;
+
 const parsed = (text: string, what: string): Uint8Array => {
   const trimmed = text.trim();
-  const key = /^[0-9a-fA-F]{64}$/.test(trimmed)
-    ? Buffer.from(trimmed, "hex")
-    : Buffer.from(trimmed, "base64");
-  if (key.byteLength === KEY_BYTES) return key;
+  if (HEX.test(trimmed)) return Buffer.from(trimmed, "hex");
+  if (BASE64.test(trimmed)) return Buffer.from(trimmed, "base64");
   throw new LedgerError("key_unavailable", `${what} is no key of ${KEY_BYTES} bytes.`, {
     hint: "Give it as 64 hex digits or in base64; `openssl rand -hex 32` makes one.",
   });
@@ -184,12 +203,12 @@ const fileForNext = (file: string): Uint8Array => {
   return key;
 };
 
-const settle = (file: string, id: string): void => {
+const settle = (file: string, id: string, isOver: (left: string) => boolean): void => {
   const next = nextFile(file, id);
   if (fs.existsSync(next)) fs.renameSync(next, file);
   // The new one is kept elsewhere. Tokens go on with their key, which is in the database by now.
   const left = written(file);
-  if (left !== undefined && keyIdOf(left) !== id) fs.rmSync(file);
+  if (left !== undefined && isOver(keyIdOf(left))) fs.rmSync(file);
   const folder = dirname(file);
   for (const name of fs.readdirSync(folder))
     if (nextName.test(name)) fs.rmSync(`${folder}/${name}`, { force: true });

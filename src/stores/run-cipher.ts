@@ -8,6 +8,7 @@ export const runCipher = (key: Uint8Array, kept: KeptRunKey): RunCipher => {
   const frame = `runledger/1\n${ledgerId}\n${runId}\n${keyId}\n`;
   const prefix = `${SEALED}${keyId}.`;
   let names: Uint8Array | undefined;
+  let tags: Uint8Array | undefined;
   return {
     runId,
     keyId,
@@ -22,6 +23,10 @@ export const runCipher = (key: Uint8Array, kept: KeptRunKey): RunCipher => {
     nameOf: (hash) => {
       names ??= derived(key, "names of blobs");
       return derived(names, hash).toString("hex");
+    },
+    tagOf: (digest) => {
+      tags ??= derived(key, "digests of commands");
+      return derived(tags, digest).toString("hex");
     },
     bare: () => ({ ledgerId, keyId, key }),
   };

@@ -10,6 +10,8 @@ export type RunCipher = {
   openBytes(sealed: Uint8Array, place: string): Uint8Array | undefined;
   /** What bytes of this digest are kept under: the digest itself would tell who guesses them. */
   nameOf(hash: string): string;
+  /** What the digest of a command is kept as: the digest itself would tell who guesses the command. */
+  tagOf(digest: string): string;
   /** The key as it is kept, under the ledger's. */
   readonly kept: KeptRunKey;
   /** For a bundle that others are to read. */

@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { checkpoints } from "./schema-sqlite.js";
 import type { CheckpointStore } from "./store.js";
@@ -21,8 +21,20 @@ export const sqliteCheckpoints = (
     },
     get: async (name) =>
       call(() => db.select({ bytes: checkpoints.bytes }).from(checkpoints).where(named(name)).get()?.bytes),
-    remove: async (name) => {
-      call(() => db.delete(checkpoints).where(named(name)).run());
+    sizes: async (runId) =>
+      call(() => {
+        const bytes = sql<number>`length(${checkpoints.bytes})`;
+        const rows = db.select({ id: checkpoints.id, bytes }).from(checkpoints);
+        return new Map(
+          rows
+            .where(eq(checkpoints.runId, runId))
+            .all()
+            .map((row) => [row.id, row.bytes]),
+        );
+      }),
+    remove: async (runId, ids) => {
+      const these = and(eq(checkpoints.runId, runId), inArray(checkpoints.id, [...ids]));
+      call(() => db.delete(checkpoints).where(these).run());
     },
     removeRun: async (runId) => {
       call(() => db.delete(checkpoints).where(eq(checkpoints.runId, runId)).run());

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { runNotSealed } from "../core/decide/guards.js";
 import { LedgerError } from "../core/errors.js";
 import type { Vault } from "./sqlite-seals.js";
 import type { Store } from "./store.js";
@@ -18,8 +19,10 @@ export const erase = (
       const row = sqlite.prepare("SELECT last_hash FROM runs WHERE run_id = ?").pluck().get(runId) ?? null;
       if (row !== lastHash)
         throw new LedgerError("seq_conflict", `Run "${runId}" has changed; it is not erased.`);
-      if (vault.erase(runId, at) === undefined) throw notSealed(runId);
+      if (vault.erase(runId, at) === undefined) throw runNotSealed(runId);
       sqlite.prepare("UPDATE runs SET goal = '', blocker = NULL WHERE run_id = ?").run(runId);
+      // A ledger of before kept digests that tell who guesses the command; nobody could compare them any more.
+      sqlite.prepare("UPDATE keys SET digest = '' WHERE run_id = ?").run(runId);
       sqlite.prepare("DELETE FROM snapshots WHERE run_id = ?").run(runId);
     })
     .immediate();
@@ -32,9 +35,3 @@ export const erase = (
  */
 export const emptyLog = (sqlite: Database.Database): boolean =>
   sqlite.pragma("wal_checkpoint(TRUNCATE)", { simple: true }) === 0;
-
-const notSealed = (runId: string): LedgerError =>
-  new LedgerError("run_not_sealed", `Run "${runId}" is not sealed: it has no key that could be destroyed.`, {
-    hint: "Take it out instead: runledger prune. New runs are sealed with durable.encryption: true.",
-    details: { runId },
-  });

@@ -15,8 +15,9 @@ import {
 } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { leases, mirrors, quarantines, runKeys, runs } from "./schema-sqlite.js";
+import { live } from "./sqlite-leases.js";
 import { GOAL_FUNCTION, type KeptRunRow } from "./sqlite-sealed.js";
-import { live, runRow } from "./sqlite-statements.js";
+import { runRow } from "./sqlite-statements.js";
 import type { ListQuery, RunQuery } from "./store.js";
 
 /** Lists come with any mix of filters, so this one is built for each question. */

@@ -5,7 +5,7 @@ import type { RootKeys } from "./root-key.js";
 import { unwrapRunKey, wrap, wrapRunKey } from "./run-cipher.js";
 import type { Rotated } from "./seals.js";
 import { emptyLog } from "./sqlite-erase.js";
-import type { KeysInFile } from "./sqlite-seal-rows.js";
+import type { ChangedRoot, KeysInFile } from "./sqlite-seal-rows.js";
 import type { OpenTree, Tree } from "./sqlite-seals.js";
 
 const PAGE = 1_000;
@@ -17,11 +17,18 @@ type Parts = {
   readonly tree: OpenTree;
 };
 
+export type Rotation = {
+  readonly rotate: () => Rotated;
+  /** Finishes one that was cut off once it was committed, where its root is here: the file of the former one goes. */
+  readonly settleLeft: () => void;
+};
+
 /**
  * The new root is on the disk before anything is wrapped under what it opens, and the former one goes when all is committed:
- * wherever it is cut off, the rows say which of the two counts, and that one is there.
+ * wherever it is cut off, the rows say which of the two counts, and that one is there. They also say that the former one is still
+ * to go, for it may lie in a file that the root is not looked for in any more.
  */
-export const rotation = ({ sqlite, rows, roots, tree }: Parts): (() => Rotated) => {
+export const rotation = ({ sqlite, rows, roots, tree }: Parts): Rotation => {
   const rewrap = sqlite.transaction((from: RootKeys, before: Tree): Rotated & { readonly made: Tree } => {
     const [root, key] = [from.next(), newKey()];
     const made: Tree = { rootId: keyIdOf(root), id: keyIdOf(key), key };
@@ -50,20 +57,33 @@ export const rotation = ({ sqlite, rows, roots, tree }: Parts): (() => Rotated) 
       after = page.at(-1)?.runId ?? after;
       if (page.length < PAGE) break;
     }
-    return { rootId: made.rootId, formerRootId: before.rootId, runs, made };
+    const changed = { rootId: made.rootId, formerRootId: before.rootId };
+    rows.setUnsettled(changed);
+    return { ...changed, runs, made };
   });
   // Under the lock, and only while it is still the root: another one may have come after it.
-  const settle = sqlite.transaction((from: RootKeys, rootId: string): void => {
-    if (rows.tree("ledger")?.wrappedBy === rootId) from.settle(rootId);
+  const settle = sqlite.transaction((from: RootKeys, changed: ChangedRoot): void => {
+    if (rows.tree("ledger")?.wrappedBy === changed.rootId) from.settle(changed.rootId, changed.formerRootId);
+    if (rows.unsettled()?.rootId === changed.rootId) rows.setUnsettled(null);
   });
-  return () => {
-    if (roots === null) throw nothingSealed();
-    const before = tree.planted();
-    const { made, ...rotated } = sqlite.transaction(() => rewrap(roots, tree.now() ?? before)).immediate();
-    tree.set(made);
-    settle.immediate(roots, made.rootId);
-    if (!emptyLog(sqlite)) throw keptInLog(rotated);
-    return rotated;
+  const settleLeft = (): void => {
+    const left = rows.unsettled();
+    if (left === undefined || roots?.find(left.rootId) === undefined) return;
+    settle.immediate(roots, left);
+    emptyLog(sqlite);
+  };
+  return {
+    settleLeft,
+    rotate: () => {
+      if (roots === null) throw nothingSealed();
+      settleLeft();
+      const before = tree.planted();
+      const { made, ...rotated } = sqlite.transaction(() => rewrap(roots, tree.now() ?? before)).immediate();
+      tree.set(made);
+      settle.immediate(roots, rotated);
+      if (!emptyLog(sqlite)) throw keptInLog(rotated);
+      return rotated;
+    },
   };
 };
 

@@ -9,6 +9,12 @@ type TreeRow = typeof keyTree.$inferSelect;
 const COLUMNS = `run_id AS runId, ledger_id AS ledgerId, key_id AS keyId, wrapped_by AS wrappedBy, wrapped,
   erased_at AS erasedAt`;
 
+/** Of a change of the root that is committed, and whose former root is still to go. */
+export type ChangedRoot = { readonly rootId: string; readonly formerRootId: string };
+
+/** Among the ledger's own values: it is there for the moment between a commit and the end of the command. */
+const UNSETTLED = "unsettled_root";
+
 export type KeysInFile = ReturnType<typeof keysInFile>;
 
 /** The rows of keys. Each question is prepared when it is first asked. */
@@ -62,6 +68,17 @@ export const keysInFile = ({ sqlite, db }: SqliteConnection) => {
       db.select().from(keyTree).where(eq(keyTree.name, name)).get(),
     setTree: (row: TreeRow): void => {
       db.insert(keyTree).values(row).onConflictDoUpdate({ target: keyTree.name, set: row }).run();
+    },
+    unsettled: (): ChangedRoot | undefined => {
+      const value = asked("SELECT value FROM meta WHERE key = ?").pluck().get(UNSETTLED);
+      return value === undefined ? undefined : (JSON.parse(String(value)) as ChangedRoot);
+    },
+    setUnsettled: (changed: ChangedRoot | null): void => {
+      if (changed === null) asked("DELETE FROM meta WHERE key = ?").run(UNSETTLED);
+      else
+        asked(
+          "INSERT INTO meta (key, value) VALUES (@key, @value) ON CONFLICT DO UPDATE SET value = excluded.value",
+        ).run({ key: UNSETTLED, value: JSON.stringify(changed) });
     },
     counts: (): SealFacts["runs"] =>
       asked(

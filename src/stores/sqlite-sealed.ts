@@ -16,9 +16,9 @@ const DAMAGED = "(damaged)";
 const GOAL = "list goal";
 const BLOCKER = "list blocker";
 
-/** All that is kept of a batch beside its events, which came sealed: what lists show, and the snapshot. */
+/** All that is kept of a batch beside its events, which came sealed: what lists show, the snapshot, and what its key was taken for. */
 export const sealedBatch = (batch: AppendBatch): AppendBatch => {
-  const { cipher, projection, snapshot } = batch;
+  const { cipher, projection, snapshot, key } = batch;
   if (cipher === undefined || cipher === null) return batch;
   const { goal, blocker } = projection;
   return {
@@ -28,6 +28,7 @@ export const sealedBatch = (batch: AppendBatch): AppendBatch => {
       goal: goalOf(cipher, goal),
       blocker: blocker === null ? null : cipher.seal(blocker, BLOCKER),
     },
+    ...(key && { key: { ...key, digest: cipher.tagOf(key.digest) } }),
     ...(snapshot && { snapshot: { ...snapshot, body: cipher.seal(snapshot.body, placeOf(snapshot)) } }),
   };
 };

@@ -60,6 +60,9 @@ export const openVault = (
     const key = newKey();
     return runCipher(key, wrapRunKey(key, { runId, ledgerId }, tree.planted()));
   };
+  const { rotate, settleLeft } = rotation({ sqlite, rows, roots, tree });
+  // What cannot be finished now, such as without the key or in a folder that is read-only, is tried at the next open.
+  if (!sqlite.readonly) orNothing(settleLeft);
   const { toKeep, keep, keepArrival } = keeper(sqlite, rows, opened);
   return {
     of: (runId) => {
@@ -96,7 +99,7 @@ export const openVault = (
     keepArrival,
     tokenKey: () => tree.tokenKey(),
     tokenKeyIfAny: () => tree.tokenKeyIfAny(),
-    rotate: rotation({ sqlite, rows, roots, tree }),
+    rotate,
     facts: () => factsOf(rows, { isOn, roots }),
     peek: (kept) => orNothing(() => cipherOf(kept)),
     peekHeld: (kept) => orNothing(() => cipherOf(kept, tree.held)),

@@ -8,7 +8,6 @@ import {
   isNotNull,
   max,
   min,
-  not,
   type Placeholder,
   type SQL,
   sql,
@@ -31,6 +30,7 @@ import {
 } from "./schema-sqlite.js";
 import { compiled } from "./sqlite-compiled.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
+import { live } from "./sqlite-leases.js";
 import type { EventRow, RunProjection } from "./store.js";
 
 /** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
@@ -41,7 +41,9 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     db
       .select({ epoch: leases.epoch })
       .from(leases)
-      .where(and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), live)),
+      .where(
+        and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), isNotNull(leases.owner)),
+      ),
   );
   return {
     head: (runId: string): Head | undefined => headOf(head.values({ runId }) as HeadValues | undefined),
@@ -235,38 +237,6 @@ export const eventsOf = (values: unknown[][]): EventRow[] =>
     }),
   );
 
-/** Each is one statement and so one transaction: who finds the lease free is who takes it. */
-export const leaseStatements = (db: BetterSQLite3Database) => ({
-  claim: db
-    .insert(leases)
-    .values({ runId: given("runId"), owner: given("owner"), epoch: 1, expiresAt: inTtl })
-    .onConflictDoUpdate({
-      target: leases.runId,
-      set: {
-        owner: sql`excluded.owner`,
-        epoch: sql`${leases.epoch} + 1`,
-        expiresAt: sql`excluded.expires_at`,
-      },
-      setWhere: sql`${not(live)}
-        OR (${leases.owner} = ${given("brokenOwner")} AND ${leases.epoch} = ${given("brokenEpoch")})`,
-    })
-    .returning(leaseRow)
-    .prepare(),
-  renew: db
-    .update(leases)
-    .set({ expiresAt: sql`max(${leases.expiresAt}, ${inTtl})` })
-    .where(and(sameLease, live))
-    .returning(leaseRow)
-    .prepare(),
-  // The row stays, so that the next epoch is a higher one.
-  release: db.update(leases).set({ owner: null, expiresAt: 0 }).where(sameLease).prepare(),
-  current: db
-    .select({ ...leaseRow, live: sql<number>`${live}`.mapWith(Boolean) })
-    .from(leases)
-    .where(and(eq(leases.runId, given("runId")), sql`${leases.owner} IS NOT NULL`))
-    .prepare(),
-});
-
 /** Each is prepared when it is first asked: a command asks one or two of them, and preparing all takes longer than asking. */
 const whenAsked = <Makers extends Readonly<Record<string, () => unknown>>>(makers: Makers) => {
   const statements = {};
@@ -316,22 +286,6 @@ const headOf = (values: HeadValues | undefined): Head | undefined => {
 const given = (name: string): Placeholder => sql.placeholder(name);
 const ofKey = () => and(eq(keys.scope, given("scope")), eq(keys.key, given("key")));
 const ofRun = eq(runs.runId, given("runId"));
-
-/** By SQLite's clock, in the statement itself: what a worker believes about the time decides nothing. */
-const now = sql`CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`;
-const inTtl = sql`${now} + ${given("ttlMs")}`;
-export const live = sql`${leases.expiresAt} > ${now}`;
-const sameLease = and(
-  eq(leases.runId, given("runId")),
-  eq(leases.owner, given("owner")),
-  eq(leases.epoch, given("epoch")),
-);
-const leaseRow = {
-  runId: leases.runId,
-  owner: sql<string>`${leases.owner}`,
-  epoch: leases.epoch,
-  expiresAt: leases.expiresAt,
-};
 
 const { created: _order, ...runColumns } = getTableColumns(runs);
 /** A left join without a partner gives null. */

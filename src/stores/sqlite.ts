@@ -16,9 +16,10 @@ import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
+import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
-import { markSchedule, scheduleMark } from "./sqlite-schedules.js";
+import { schedulesOf } from "./sqlite-schedules.js";
 import {
   addGoalFunction,
   type KeptRunRow,
@@ -30,13 +31,7 @@ import {
 } from "./sqlite-sealed.js";
 import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
-import {
-  appendStatements,
-  eventsOf,
-  housekeepingStatements,
-  leaseStatements,
-  readStatements,
-} from "./sqlite-statements.js";
+import { appendStatements, eventsOf, housekeepingStatements, readStatements } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
 import type {
   AppendBatch,
@@ -170,8 +165,7 @@ const storeOn = (
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    scheduleMark: async (name) => call(() => scheduleMark(sqlite, name)),
-    markSchedule: async (name, mark) => call(() => markSchedule(sqlite, name, mark)),
+    ...schedulesOf(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),

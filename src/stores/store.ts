@@ -8,7 +8,7 @@ export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from
 /**
  * Where rows and bytes live. A store keeps and fences; it decides nothing and knows no rule beyond these:
  * sequences are dense, the first event of a run is `run_created`, an append names the seq it expects, an append with a
- * lease epoch is refused when that lease is not the current one by the store's own clock, and a client key is used once.
+ * lease epoch is refused when that lease was given back or taken by another, and a client key is used once.
  */
 export interface Store {
   /** Made when the store was made; part of nothing secret. */
@@ -40,6 +40,8 @@ export interface Store {
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
   scheduleMark(name: string): Promise<ScheduleMark | undefined>;
+  /** Names of all that have such a mark, also of those that are in no settings any more. */
+  markedSchedules(): Promise<readonly string[]>;
   markSchedule(name: string, mark: ScheduleMark): Promise<void>;
 
   /**
@@ -47,7 +49,7 @@ export interface Store {
    * other. Undefined otherwise. `breaking` names an owner known to be dead.
    */
   claim(request: ClaimRequest): Promise<Lease | undefined>;
-  /** Longer, if it is still the current lease. */
+  /** Longer, if nobody else has taken it; also when its time is over: a clock that jumps takes nothing from who lives. */
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;
   release(lease: Lease): Promise<void>;
   /** The live lease of a run, by the store's clock; an expired one is returned with `live: false`. */
@@ -121,8 +123,10 @@ export interface CheckpointStore {
   /** Durable when it resolves. An id is used once. */
   put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
   get(name: CheckpointName): Promise<Uint8Array | undefined>;
-  /** Nothing when it is not there. */
-  remove(name: CheckpointName): Promise<void>;
+  /** Bytes of each that is there, as it is kept. */
+  sizes(runId: string): Promise<ReadonlyMap<string, number>>;
+  /** At once; nothing for those that are not there. */
+  remove(runId: string, ids: readonly string[]): Promise<void>;
   /** All of a run. */
   removeRun(runId: string): Promise<void>;
 }
@@ -316,7 +320,7 @@ export type SnapshotRow = {
 
 export type KeyRow = {
   readonly runId: string;
-  /** Digest of the command that used the key. */
+  /** Digest of the command that used the key; of a sealed run its tag, and "" once that was erased. See `isTakenFor`. */
   readonly digest: string;
   readonly firstSeq: number;
   readonly lastSeq: number;

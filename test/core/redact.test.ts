@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRedactor, type Redactor } from "../../src/core/redact.js";
+import { TOKEN_CHARS_MIN, TOKEN_SHAPES } from "../../src/core/token-shapes.js";
 
 const VALUE = 'q7/Zt+"p wü\\rz';
 const redactor = createRedactor([
@@ -132,6 +133,26 @@ describe("a well-known token", () => {
   ])("is not seen in %s", (text) => {
     expect(createRedactor([]).text(text)).toBe(text);
     expect(streamed(createRedactor([]), text, [5])).toBe(text);
+  });
+});
+
+describe("texts with no room for a secret", () => {
+  it("are those that are shorter than the shortest token, an AWS key", () => {
+    const shortest = `AKIA${letters(16, "ABCDEFGH234567")}`;
+    expect(shortest).toHaveLength(TOKEN_CHARS_MIN);
+    const tokens = TOKEN_SHAPES.flatMap(({ starts }) => starts.map((start) => `${start}${letters(60)}`));
+    // A stream searches whatever comes.
+    for (const token of [shortest, ...tokens, jwt, key])
+      for (let length = 1; length <= token.length; length += 1) {
+        const cut = token.slice(0, length);
+        expect(redactor.text(cut)).toBe(streamed(redactor, cut, [1_000]));
+      }
+  });
+
+  it("is looked for in the shortest value that counts", () => {
+    const short = createRedactor([{ name: "PIN", value: "aB3dE6gH" }]);
+    expect(short.text("aB3dE6gH")).toBe("[redacted:PIN]");
+    expect(short.deep({ pin: "aB3dE6gH" })).toEqual({ pin: "[redacted:PIN]" });
   });
 });
 

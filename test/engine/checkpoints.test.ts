@@ -1,4 +1,5 @@
-import { readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import Database from "better-sqlite3";
@@ -194,6 +195,28 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
     ]);
   });
 
+  it("is read all the same when it was written in the form of before", async () => {
+    const shop = await shopOf(settings);
+    await lifeOf(shop, threeTurns([]));
+    const [, second] = await checkpointsIn(shop);
+    if (second === undefined) throw new Error("there are three");
+    let changed = 0;
+    await spoil(shop, second, (bytes) => {
+      const { format, ...packed } = JSON.parse(gunzipSync(bytes).toString()) as Record<string, unknown>;
+      expect(format).toBe(2);
+      const text = JSON.stringify(packed).replace(
+        /\{"edits":\[\{"keep":(\d+)\},\{"add":(\[[^\]]*\])\}\]\}/g,
+        (_all, keep: string, add: string) => {
+          changed += 1;
+          return `{"keep":${keep},"add":${add}}`;
+        },
+      );
+      return gzipSync(text);
+    });
+    expect(changed).toBeGreaterThan(0);
+    expect((await checkpointsIn(shop)).map(({ holds }) => holds)).toEqual([true, true, true]);
+  });
+
   it("cannot be one that somebody packed himself", async () => {
     const shop = await shopOf(settings);
     await lifeOf(shop, threeTurns([], 1));
@@ -207,6 +230,65 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
       "is not as it was sealed",
       expect.stringMatching(/^builds on ckpt_\w+, which is not as it was sealed$/),
     ]);
+  });
+});
+
+describe("older checkpoints", () => {
+  const manyTurns =
+    (turns: number): Life =>
+    async (effects) => {
+      for (let turn = 1; turn <= turns; turn += 1) await effects.checkpoint({ workingMemory: { turn } });
+      return undefined;
+    };
+  const resumedOf = async (shop: Sample): Promise<Resumed | null> => {
+    let from: Resumed | null = null;
+    await lifeOf(shop, async (effects) => {
+      from = await effects.resumed();
+      return "done";
+    });
+    return from;
+  };
+
+  it.each(["sqlite", "file"])("are thinned out of %s, and verify finds no flaw", async (store) => {
+    const shop = await shopOf(`durable: { checkpoints: ${store}, checkpointsKept: 2 }\n`);
+    await lifeOf(shop, manyTurns(25));
+    const all = await checkpointsIn(shop);
+    expect(all.filter(({ thinned }) => thinned).map(({ turn }) => turn)).toEqual(
+      Array.from({ length: 20 }, (_, at) => at + 1),
+    );
+    for (const { thinned, holds, why, bytes } of all)
+      expect([holds, why, bytes === null]).toEqual(
+        thinned ? [false, "was thinned out", true] : [true, null, false],
+      );
+    expect(await found(shop)).toMatchObject({ flaws: [], checkpoints: 26 });
+    expect(await resumedOf(shop)).toMatchObject({ turn: 25, broken: [] });
+  });
+
+  it("say so when all newer ones are spoilt, and the journal alone is enough", async () => {
+    const shop = await shopOf("durable: { checkpointsKept: 1 }\n");
+    await lifeOf(shop, manyTurns(25));
+    const all = await checkpointsIn(shop);
+    for (const one of all.filter(({ thinned }) => !thinned)) await spoil(shop, one, flipped);
+    const [point] = await inLedger(shop, {}, (app, runId) => app.resumePoints(runId));
+    const last = all.findLast(({ thinned }) => thinned);
+    expect(point).toMatchObject({ from: null });
+    expect(point?.broken.at(-1)).toEqual({ id: last?.id, why: "was thinned out" });
+  });
+
+  it("that a crash left behind the event that thinned them out go with the next cleaning", async () => {
+    const shop = await shopOf("durable: { checkpoints: file, checkpointsKept: 1 }\n");
+    await lifeOf(shop, manyTurns(25));
+    const [first] = (await checkpointsIn(shop)).filter(({ thinned }) => thinned);
+    await inLedger(shop, {}, async (app, runId) => {
+      const left = join(app.dataDir, "checkpoints", runId, first?.id ?? "");
+      await writeFile(left, "bytes");
+      await writeFile(join(app.dataDir, "checkpoints", runId, "ckpt_0000000000000000"), "not yet named");
+      const seen = { checkpoints: 1, checkpointBytes: 5 };
+      expect(await app.collectGarbage({ dryRun: true })).toMatchObject(seen);
+      expect(await app.collectGarbage()).toMatchObject(seen);
+      expect(existsSync(left)).toBe(false);
+      expect(await app.collectGarbage()).toMatchObject({ checkpoints: 0, checkpointBytes: 0 });
+    });
   });
 });
 
@@ -371,7 +453,9 @@ describe("what checkpoints do not outlive", () => {
     const shop = await shopOf(`durable: { checkpoints: ${store} }\n`);
     await lifeOf(shop, goOn([], []));
     const app = await shop.open({}, () => new Date(Date.now() + 7_200_000).toISOString());
-    expect((await app.prune({ keep: 0 })).runs).toHaveLength(1);
+    const pruned = await app.prune({ keep: 0 });
+    expect(pruned.runs).toHaveLength(1);
+    expect(pruned.checkpointBytes).toBeGreaterThan(0);
     const db = new Database(join(shop.place, "data", "ledger.db"), { readonly: true });
     expect(db.prepare("SELECT count(*) FROM checkpoints").pluck().get()).toBe(0);
     db.close();

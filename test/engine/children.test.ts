@@ -1,49 +1,11 @@
-import { writeFile } from "node:fs/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { AgentFunction, EffectContext, RunLedger } from "../../src/index.js";
+import type { RunLedger } from "../../src/index.js";
 import { behindTheBack, verified } from "../faults/damaged.js";
-import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { began, cancel, eventsOf, say, stateOf, typesOf } from "../helpers/driving.js";
+import { cancel, eventsOf, say, stateOf, typesOf } from "../helpers/driving.js";
+import { CHILD, childIn, familyOf } from "../helpers/family.js";
 import { person } from "../helpers/project.js";
 
 afterEach(() => void vi.useRealTimers());
-
-const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
-const CHILD = {
-  ...planOfSteps(stepBy("sub", "test -f made.txt", { owner_agent: "reviewer" })),
-  acceptance_criteria: [
-    { description: "it is made", validator: { type: "command_pass", target: "test -f made.txt" } },
-  ],
-};
-
-type Work = (effects: EffectContext, life: number, task: Parameters<AgentFunction>[0]) => Promise<string>;
-
-/** A parent whose agent is told which life it lives, and a child whose agent makes a file. */
-const familyOf = async (parent: Work, child?: Work) => {
-  const shop = await sample({ "a.txt": "1\n" });
-  let [life, childLife] = [0, 0];
-  const open = () =>
-    shop.open({
-      coder: (task, effects) => {
-        life += 1;
-        return parent(effects, life, task);
-      },
-      reviewer: async (task, effects) => {
-        childLife += 1;
-        if (child !== undefined) return child(effects, childLife, task);
-        await writeFile(`${task.workspace}/made.txt`, "made\n");
-        return "made";
-      },
-    });
-  const app = await open();
-  return { app, open, runId: await began(app, PLAN), lives: () => [life, childLife] };
-};
-
-const childIn = async (app: RunLedger, runId: string): Promise<string> => {
-  const started = (await eventsOf(app, runId)).find(({ type }) => type === "child_started");
-  if (started?.type !== "child_started") throw new Error("it has started nothing");
-  return started.payload.childId;
-};
 
 describe("a child run", () => {
   it("is started, driven and answered, while its parent holds nothing", async () => {
@@ -240,55 +202,6 @@ describe("a child run", () => {
     await say(app, runId, cancel);
     vi.setSystemTime(Date.now() + 7_200_000);
     expect((await gone()).sort()).toEqual([runId, childId].sort());
-  });
-});
-
-describe("children that are driven together", () => {
-  it("are driven too while something else of their parent waits for an agent that is not here", async () => {
-    const shop = await sample({ "a.txt": "1\n" });
-    const here: Readonly<Record<string, AgentFunction>> = {
-      coder: async (_task, effects) => (await effects.child("sub", CHILD)).status,
-      reviewer: async ({ workspace }) => {
-        await writeFile(`${workspace}/made.txt`, "made\n");
-        return "made";
-      },
-    };
-    const other = await shop.open({ ...here, elsewhere: async () => "done" });
-    const plan = planOfSteps(stepBy("a", "true"), stepBy("b", "true", { owner_agent: "elsewhere" }));
-    const runId = await began(other, plan);
-    await other.close();
-    const app = await shop.open(here);
-    const { run, end } = await app.drive(runId);
-    expect(end).toBe("no_agent");
-    expect(stateOf(run, "a")).toMatchObject({ status: "completed", proposal: { result: "completed" } });
-  });
-
-  it("are all at rest when one of them fails to be driven", async () => {
-    const { app, open, runId } = await familyOf(
-      async (effects) => {
-        const both = [effects.child("broken", CHILD), effects.child("whole", CHILD)];
-        return (await effects.all(both)).map(({ status }) => status).join();
-      },
-      async (effects, _life, { workspace }) => {
-        await effects.promise("go");
-        for (let turn = 0; turn < 500; turn += 1) await new Promise(setImmediate);
-        await writeFile(`${workspace}/made.txt`, "made\n");
-        return "made";
-      },
-    );
-    await app.drive(runId);
-    const [broken = "", whole = ""] = (await app.children(runId)).map((child) => child.runId);
-    const [{ id: promise } = { id: "" }] = await app.promises(whole);
-    const token = await app.promiseToken(person(app), whole, promise);
-    await app.resolvePromise(person(app), whole, { promise, token, value: true });
-    await app.close();
-    behindTheBack(app.dataDir, (db) => {
-      db.exec(`UPDATE events SET payload = '{}' WHERE run_id = '${broken}'`);
-      db.exec(`DELETE FROM snapshots WHERE run_id = '${broken}'`);
-    });
-    const next = await open();
-    await expect(next.drive(runId)).rejects.toThrow();
-    expect((await next.ledger.load(whole)).state.status).toBe("completed");
   });
 });
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,6 +43,15 @@ const projectOf = async (agent: string) => {
     existsSync(place(name)) ? readFileSync(place(name), "utf8").split("\n").filter(Boolean) : [];
   return { place, start, type, linesIn };
 };
+
+/** Somebody who may become somebody else and may signal nobody: what he starts under another name he cannot stop. */
+const WITHOUT_KILL = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+const caps = (names: string): string => `--inh-caps=-all${names} --ambient-caps=-all${names}`;
+const noOther =
+  process.getuid?.() === 0 &&
+  spawnSync("sh", ["-c", `${WITHOUT_KILL} ${caps(",+setuid")} setpriv --reuid=65533 true`]).status === 0
+    ? undefined
+    : "only root may start processes of others, and setpriv must be there";
 
 const CHARGE = "--key order-1 --risk money -- sh -c";
 
@@ -103,6 +112,33 @@ describe("runledger effect", () => {
     expect(await type("resume", "last")).toMatchObject({ code: 0 });
     expect([linesIn("charged"), linesIn("said")]).toEqual([["charged"], ["receipt 7"]]);
   });
+
+  it.skipIf(noOther !== undefined)(
+    `waits for a command that it may not stop, and tells how that ended (skipped where: ${noOther ?? "never here"})`,
+    async () => {
+      const { start, type, place, linesIn } = await projectOf(
+        `${WITHOUT_KILL} ${caps(",+setuid,+dac_override")} runledger effect --key order-1 --risk money -- \\
+           setpriv --reuid=65533 ${caps(",+dac_override")} \\
+           sh -c 'echo $$ $PPID >> $PLACE/charged; ${untilFile("$PLACE/go")}; echo receipt' > $PLACE/said
+         echo $? > $PLACE/ended`,
+      );
+      const orchestrator = start("run", "plan.json");
+      await eventually("it charges", () => linesIn("charged").length > 0);
+      const [charging = 0, effect = 0] = (linesIn("charged")[0] ?? "").split(" ").map(Number);
+      process.kill(effect, "SIGTERM");
+      expect([charging, effect].map((pid) => existsSync(`/proc/${pid}`))).toEqual([true, true]);
+      expect(linesIn("ended")).toEqual([]);
+      writeFileSync(place("go"), "");
+      expect(await once(orchestrator, "close")).toEqual([0, null]);
+      // Whoever was told to stop says so by its exit code, and what it was about to do was done.
+      expect([linesIn("charged").length, linesIn("said"), linesIn("ended")]).toEqual([
+        1,
+        ["receipt"],
+        ["143"],
+      ]);
+      expect((await type("effects", "last", "--json")).out).toMatch(/"key":"order-1".*"status":"done"/);
+    },
+  );
 
   it("goes on where it was when the orchestrator was killed after it", async () => {
     const { start, type, place, linesIn } = await projectOf(

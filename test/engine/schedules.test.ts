@@ -150,6 +150,68 @@ describe("a schedule", () => {
     expect(await begun(app)).toEqual(["nightly, due 2026-03-31T01:00"]);
   });
 
+  it.each([
+    ["beside another one", { other: { cron: "0 0 1 1 *", plan: "plan.json" } }],
+    ["as the only one", {}],
+  ])(
+    "that was taken out of the settings, %s, was not due meanwhile, and is new when it is back",
+    async (_how, rest) => {
+      const there = { nightly: { ...hourly, catchUp: "all" }, ...rest };
+      const { open, work, move, write } = await projectOf(there);
+      await work(await open());
+      move(HOUR_MS);
+      await work(await open());
+      await write(rest);
+      await work(await open());
+      move(30 * 24 * HOUR_MS);
+      await write(there);
+      const app = await open();
+      await work(app);
+      expect(await begun(app)).toEqual(["nightly, due 2026-03-01T01:00"]);
+      move(HOUR_MS);
+      await work(app);
+      expect(await begun(app)).toEqual(["nightly, due 2026-03-01T01:00", "nightly, due 2026-03-31T02:00"]);
+    },
+  );
+
+  it("whose cron or time zone was changed is new, also when it is changed back, and no due time has two runs", async () => {
+    const first = { ...hourly, cron: "0 */2 * * *", catchUp: "all" };
+    const { open, work, move, write } = await projectOf({ nightly: first });
+    await work(await open());
+    move(2 * HOUR_MS);
+    const app = await open();
+    await work(app);
+    const begunSoFar = ["nightly, due 2026-03-01T02:00"];
+    for (const change of [{ cron: "0 * * * *" }, {}, { timeZone: "Asia/Kolkata" }, {}]) {
+      await write({ nightly: { ...first, ...change } });
+      move(5 * HOUR_MS);
+      await work(await open());
+      expect(await begun(app), JSON.stringify(change)).toEqual(begunSoFar);
+    }
+    move(2 * HOUR_MS);
+    await work(await open());
+    begunSoFar.push("nightly, due 2026-03-02T00:00");
+    expect(await begun(app)).toEqual(begunSoFar);
+    // By other times the moment that had its run is due once more.
+    move(-HOUR_MS);
+    await write({ nightly: { ...first, cron: "0 * * * *" } });
+    const again = await open();
+    await work(again);
+    move(HOUR_MS);
+    await work(again);
+    expect(await begun(app)).toEqual(begunSoFar);
+  });
+
+  it("whose plan, goal or catch-up was changed is the same one: it catches up", async () => {
+    const { open, work, move, write } = await projectOf({ nightly: { ...hourly, catchUp: "skip" } });
+    await work(await open());
+    move(2 * HOUR_MS + 10 * MINUTE_MS);
+    await write({ nightly: { ...hourly, catchUp: "all", goal: "another goal" } });
+    const app = await open();
+    await work(app);
+    expect(await begun(app)).toEqual(["nightly, due 2026-03-01T01:00", "nightly, due 2026-03-01T02:00"]);
+  });
+
   it("whose plan is broken is named by worker and doctor, and begins when it is mended; others go on", async () => {
     const schedules = { good: hourly, sick: { ...hourly, plan: "sick.json" } };
     const { open, work, move, troubles, shop } = await projectOf(schedules, { "sick.json": "{}" });
@@ -212,7 +274,6 @@ const inTrouble = async (fails: { reading: boolean; beginning: boolean }) => {
   const nightly: Schedule = { name: "nightly", cron: "0 * * * *", timeZone: "UTC", catchUp: "once" };
   const schedules = await openSchedules({
     schedules: [nightly],
-    off: [],
     store: {
       scheduleMark: async (name) => {
         if (fails.reading) throw new Error("the disk does not answer");

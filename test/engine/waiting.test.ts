@@ -4,23 +4,22 @@ import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import type { EffectContext, PromiseGiven } from "../../src/engine/effects/context.js";
 import type { LedgerError } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
-import { began, cancel, eventsOf, eventually, pause, say, stateOf, typesOf } from "../helpers/driving.js";
+import {
+  began,
+  cancel,
+  clockAt,
+  eventsOf,
+  eventually,
+  pause,
+  say,
+  stateOf,
+  typesOf,
+} from "../helpers/driving.js";
 import { orchestrator, person, SESSION } from "../helpers/project.js";
 
 const PLAN = planOfSteps(stepBy("a", "true", { max_retries: 1 }));
 const HOUR_MS = 3_600_000;
 const never = new AbortController().signal;
-
-/** A clock that stands still until the test moves it. */
-const clockAt = (start: string) => {
-  let ms = Date.parse(start);
-  return {
-    now: () => new Date(ms).toISOString(),
-    move: (byMs: number) => {
-      ms += byMs;
-    },
-  };
-};
 
 const projectOf = async (work: (effects: EffectContext, life: number) => Promise<string>) => {
   const shop = await sample({ "a.txt": "1\n" });

@@ -131,6 +131,22 @@ describe("a worker", () => {
     expect(troubles).toEqual([`${sick} Error: sick`]);
   });
 
+  it("tidies every so often by the time that passes, wherever the clock is put", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    const ended = new AbortController();
+    let times = 0;
+    const tidy = async (): Promise<void> => {
+      vi.setSystemTime(Date.parse("2026-03-02T00:00:00.000Z") - times * 86_400_000);
+      times += 1;
+      if (times === 3) ended.abort();
+    };
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2030-01-01T00:00:00.000Z") });
+    onTestFinished(() => void vi.useRealTimers());
+    await taking(app, { tidy, tidyEveryMs: 1 }).worker.run(ended.signal);
+    expect(times).toBe(3);
+  });
+
   it("leaves it alone no longer when the clock is put back meanwhile", async () => {
     const shop = await sample();
     let ms = Date.parse("2026-03-02T00:00:00.000Z");

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage } from "../helpers/built.js";
+import { figure } from "../helpers/figures.js";
 import { makeSample, type Sample } from "../helpers/project.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize } from "../helpers/sweep.js";
 import { verified } from "./damaged.js";
@@ -124,7 +125,7 @@ describe(`kill -9 of a worker that drives a run and its child (seed ${sweepSeed}
         }
       };
       await Promise.all(Array.from({ length: LANES }, lane));
-      console.log(`children: ${struck.length} of ${cases.length} cases, ${kills} kills`);
+      figure("children", kills, faults.length, `children (${struck.length} of ${cases.length} cases)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);
     },

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage } from "../helpers/built.js";
+import { figure } from "../helpers/figures.js";
 import type { Boundary } from "../helpers/kills.js";
 import { makeSample, type Sample } from "../helpers/project.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
@@ -196,7 +197,7 @@ describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () 
         }
       };
       await Promise.all(Array.from({ length: LANES }, lane));
-      console.log(`effects: ${struck.length} cases, ${kills} kills`);
+      figure("effects", struck.length, faults.length, `effects (${kills} kills)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);
       if (wholeSweeps) expect(struck.length).toBeGreaterThanOrEqual(600);

@@ -2,7 +2,8 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openStore } from "../../src/stores/open.js";
-import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { figure } from "../helpers/figures.js";
+import { SWEEP_MS, sliceOf, sweepSeed, sweepSize } from "../helpers/sweep.js";
 import { inLanes } from "./lab/lanes.js";
 import { type Expected, expectedOf, lostIn, wrongAfterwards } from "./lab/outcome.js";
 import { countsIn, type Lab, noStrace, openLab, type Told, type Write } from "./lab/straced.js";
@@ -75,7 +76,7 @@ const sweep = async (
   const ends = await inLanes(2, sliceOf(all, sweepSize(all.length, slice)), (one) => endure(one, judge));
   const faults = ends.flatMap((end) => end.faults);
   const noticed = ends.filter(({ refusals }) => refusals.length > 0).length;
-  if (wholeSweeps) console.log(`${what}: ${ends.length} runs, ${noticed} refused, ${faults.length} lost`);
+  figure("refused", ends.length, faults.length, `${what} (${noticed} refused)`);
   expect(faults).toEqual([]);
   return { runs: ends.length, noticed, refusals: ends.flatMap((end) => end.refusals) };
 };

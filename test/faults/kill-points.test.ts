@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventTypes } from "../../src/core/events.js";
+import { figure } from "../helpers/figures.js";
 import { randomFrom, SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
 import { inLanes } from "./lab/lanes.js";
 import { type Expected, expectedOf, lostIn, wrongAfterwards } from "./lab/outcome.js";
@@ -66,7 +67,7 @@ const sweep = async (what: string, scene: Scene, all: readonly (readonly Blow[])
   const ends = await inLanes(availableParallelism(), all, (blows) => endure(scene, blows));
   const kills = ends.reduce((sum, end) => sum + end.kills, 0);
   const faults = ends.flatMap((end) => end.faults);
-  if (wholeSweeps) console.log(`${what}: ${kills} kills, ${faults.length} lost or doubled`);
+  figure("kills", kills, faults.length, what);
   expect(faults).toEqual([]);
   return kills;
 };

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { verifyAt } from "../../src/index.js";
 import { sample } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
+import { figureOfEach } from "../helpers/figures.js";
 
 /** Processes that are really killed, at every place of every turn. */
 
@@ -13,6 +14,7 @@ beforeAll(() => {
   built = buildPackage();
 });
 afterAll(() => built.remove());
+figureOfEach("turns");
 
 const places = [1, 2, 3].flatMap((turn) =>
   ["begins", "thinks", "ends", "is sealed"].map((place) => ({ turn, place })),

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
 import { fromRow } from "../../src/ledger/journal.js";
 import { openStore } from "../../src/stores/open.js";
+import { figure } from "../helpers/figures.js";
 import { randomFrom, SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
 import { type Expected, expectedOf, flawsIn, wrongAfterwards } from "./lab/outcome.js";
 import { type State, type Step, statesOf } from "./lab/power.js";
@@ -104,7 +105,7 @@ describe.skipIf(noStrace !== undefined)(
         const all = allStates(traced.steps);
         const states = sliceOf(all, sweepSize(all.length, 400));
         const faults = await tried(states);
-        console.log(`power: ${states.length} states of ${all.length}, ${faults.length} lost`);
+        figure("power", states.length, faults.length);
         expect(faults).toEqual([]);
         expect(all.length).toBeGreaterThanOrEqual(50_000);
         if (wholeSweeps) expect(states).toHaveLength(all.length);

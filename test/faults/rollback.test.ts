@@ -5,8 +5,11 @@ import { sha256 } from "../../src/core/canonical.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import { create, note, pause, person, planOf, stepSpec } from "../helpers/cast.js";
+import { figureOfEach } from "../helpers/figures.js";
 import { openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { behindTheBack, sourcesIn, storied, verified } from "./damaged.js";
+
+figureOfEach("put back");
 
 const told = async (folder: string): Promise<readonly string[]> =>
   (await verified(folder)).flaws.map(

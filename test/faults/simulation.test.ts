@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { AppendBatch, EventRow, NewEventRow } from "../../src/stores/store.js";
-import { SWEEP_MS, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { figure } from "../helpers/figures.js";
+import { SWEEP_MS, sweepSeed, sweepSize } from "../helpers/sweep.js";
 import { hashOfRow } from "./simulator/checker.js";
 import { simulate } from "./simulator/simulate.js";
 import type { Plant } from "./simulator/world.js";
@@ -131,10 +132,7 @@ describe(`a simulated life (seed ${sweepSeed})`, () => {
         events += simulated.events;
         ended += simulated.ended;
       }
-      if (wholeSweeps)
-        console.log(
-          `simulated: ${SEEDS} lives, ${events} events, ${ended} runs ended, ${broken.length} broken`,
-        );
+      figure("lives", SEEDS, broken.length, `lives (${events} events, ${ended} runs ended)`);
       expect(broken).toEqual([]);
       // Lives in which nothing happens keep every promise too.
       expect(events / SEEDS).toBeGreaterThan(20);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { SCHEMA_VERSION } from "../../src/stores/schema-sqlite.js";
+import { figure } from "../helpers/figures.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
 import { flawsIn, journalOf } from "./lab/outcome.js";
 import { STORY } from "./lab/story.js";
@@ -45,5 +46,6 @@ test.each(RELEASED)(
     expect(after.slice(0, before.length)).toEqual(before);
     for (const { runId, seq } of STORY) expect(after.join("\n")).toContain(` ${runId} ${seq} `);
     expect(await flawsIn(place)).toEqual([]);
+    figure("upgrades", 1, 0, `a ledger of schema ${version}`);
   },
 );

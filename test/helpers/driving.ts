@@ -79,6 +79,17 @@ export const eventually = async (what: string, holds: () => boolean | Promise<bo
   expect.unreachable(`it never came true: ${what}`);
 };
 
+/** A clock that stands still until the test moves it. */
+export const clockAt = (start: string) => {
+  let ms = Date.parse(start);
+  return {
+    now: () => new Date(ms).toISOString(),
+    move: (byMs: number) => {
+      ms += byMs;
+    },
+  };
+};
+
 /** In a shell: goes on when the file is there. */
 export const untilFile = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done`;
 

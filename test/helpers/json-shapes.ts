@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SealedCheckpoint } from "../../src/core/checkpoints.js";
+import { KeptCheckpoint, SealedCheckpoint } from "../../src/core/checkpoints.js";
 import {
   EffectCall,
   EffectClass,
@@ -296,6 +296,7 @@ const Run = named(
       .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
       .describe("effects that earlier attempts left open under business keys"),
     checkpoint: SealedCheckpoint.pick({ id: true, seal: true }).extend({ seq: count }).nullable(),
+    keptCheckpoints: z.array(KeptCheckpoint),
     blockedTeammates: z
       .array(
         z.strictObject({
@@ -571,7 +572,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         seq: count.describe("the event that says it was sealed"),
         at: time,
         holds: z.boolean(),
-        why: text.nullable().describe("it does not, in words that follow its id"),
+        thinned: z.boolean().describe("it was not needed any more, and is kept no longer"),
+        why: text.nullable().describe("it does not hold, in words that follow its id"),
+        bytes: count.nullable().describe("as it is stored; null when it is not there"),
       }),
     ),
   }),
@@ -685,6 +688,17 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  credential: oneOf({
+    credential: text.describe("a secret: whoever has it is this caller"),
+    role: z.enum(["orchestrator", "executor"]),
+    name: text,
+    sessionKey: text,
+    runId: runId.nullable(),
+    stepId: text.nullable(),
+    attempt: z.int().min(1).nullable(),
+    candidate: z.int().min(1).nullable(),
+    expiresAt: time,
+  }),
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
@@ -770,10 +784,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         goal: text,
         beyond: z.enum(["count", "age", "size"]).describe("the limit that it was beyond"),
         bytes: count.describe("of its events in the database, about"),
+        checkpointBytes: count.describe("of its checkpoints, which go with it"),
         archive: text.nullable(),
       }),
     ),
     journalBytes: count.describe("of all their events"),
+    checkpointBytes: count.describe("of all their checkpoints"),
     blobs: count.describe("pieces of output that no run names any more, untouched for two days"),
     blobBytes: count,
     fileBytes: count
@@ -800,7 +816,19 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   erase: oneOf({
     runId,
+    dryRun: z.boolean(),
     archive: text.nullable().describe("of a run that was archived: nobody can read it any more"),
+    relatives: z
+      .array(
+        z.strictObject({
+          runId,
+          relation: z.enum(["parent", "child", "source", "fork"]).describe("what it is to `of`"),
+          of: text.describe("the run that was asked for, or a relative nearer to it"),
+          status,
+          seal: z.enum(["plain", "open", "locked"]),
+        }),
+      )
+      .describe("runs that stay and may hold what it told"),
   }),
   gc: oneOf({
     dryRun: z.boolean(),
@@ -810,6 +838,8 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     logs: z.array(text),
     setups: count.describe("copies of what set-up made, unused for a week"),
     setupBytes: count,
+    checkpoints: count.describe("that were thinned out, and whose bytes a crash left"),
+    checkpointBytes: count,
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
     fileBytes: z.int().nullable().describe("by which the database's file became smaller"),
   }),

@@ -39,6 +39,7 @@ export const openedOn = (
   store: Store,
   over: Partial<Rules> = {},
   redactor: Redactor = NO_SECRETS,
+  now: () => string = () => AT,
 ): Opened => {
   const { credentials, engine, host } = createCredentials();
   const ledger = openLedger({
@@ -46,7 +47,7 @@ export const openedOn = (
     rules: { ...rules, ...over },
     credentials,
     redactor,
-    now: () => AT,
+    now,
   });
   const ownOf = ({ role }: Caller) => (role === "engine" ? engine : role === "host" ? host : undefined);
   return {

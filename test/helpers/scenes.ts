@@ -214,6 +214,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  credential: {
+    lines: [
+      ({ run }) => ["--agent", "waiter", "--run", run("waits"), "--step", "a"],
+      () => ["--role", "orchestrator"],
+    ],
+    ofMachine: true,
+  },
   schedules: { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
@@ -241,7 +248,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   },
   "keys show": { lines: [() => []], ofMachine: true },
   "keys rotate": { lines: [() => []], ofMachine: true },
-  erase: { lines: [({ run }) => [run("sealed"), "--yes"]] },
+  erase: { lines: [({ run }) => [run("sealed"), "--dry-run"], ({ run }) => [run("sealed"), "--yes"]] },
   gc: { lines: [() => ["--dry-run"], () => [], () => ["--vacuum"]], ofMachine: true },
   completion: { lines: [() => ["fish"]], ofMachine: true },
   "rollout status": { lines: [() => []] },

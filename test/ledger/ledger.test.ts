@@ -6,6 +6,7 @@ import type { ErrorCode } from "../../src/core/errors.js";
 import type { StoredEvent } from "../../src/core/events.js";
 import { fold } from "../../src/core/evolve.js";
 import * as limit from "../../src/core/limits.js";
+import { projectionOf } from "../../src/ledger/projection.js";
 import { newRunId } from "../../src/ledger/run-id.js";
 import * as cast from "../helpers/cast.js";
 import { create, criterion, orchestrator, person, planOf, policy, stepSpec } from "../helpers/cast.js";
@@ -149,6 +150,33 @@ describe("submit", () => {
       actor: { name: "ada" },
     });
     expect((await ledger.load("run_1")).notes).toEqual({ k: "before" });
+  });
+});
+
+describe("What lists show", () => {
+  test("is worked out of the run as it is, whatever agents record of their effects and waits", async () => {
+    const { store, tell } = await openedIn(":memory:");
+    const runId = newRunId();
+    await tell(runId, create(plan));
+    const said = [
+      cast.start("a"),
+      cast.intend("a"),
+      cast.settle("a", { kind: "skipped" }),
+      cast.beginWait("a", { ...cast.sleepCall, position: 1 }),
+      cast.intend("a", { position: 2 }),
+      cast.promiseOf("a", "word", 3),
+      cast.settle("a", { kind: "skipped" }, { position: 2 }),
+      { type: "pause_run", reason: "look" } as const,
+      cast.propose("a"),
+    ];
+    const waking: (number | null)[] = [];
+    for (const one of said) {
+      const { run } = await tell(runId, one);
+      const row = await store.runRow(runId);
+      expect(row).toMatchObject(projectionOf(run));
+      waking.push(row?.wakeAt ?? null);
+    }
+    expect(new Set(waking).size).toBe(2);
   });
 });
 

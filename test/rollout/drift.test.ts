@@ -4,6 +4,7 @@ import type { HostRun } from "../../src/core/reported.js";
 import { type Drift, type DriftKind, differences } from "../../src/rollout/drift.js";
 import { repairedRecord } from "../../src/rollout/repair.js";
 import { hostRun, hostStep, person } from "../helpers/cast.js";
+import { AT } from "../helpers/given.js";
 import { all, expectFoundByPages, named } from "./drifts.js";
 import { newWorld, type World } from "./hosts.js";
 
@@ -147,6 +148,7 @@ describe("An explanation", () => {
     expect((await ofKind(world.at("shadow"), "run_status"))?.explained).toMatchObject({
       by: { name: "ada", role: "human" },
       reason: "paused by hand",
+      at: AT,
     });
     expect((await ofKind(world.at("shadow"), "step_status"))?.explained).toBeNull();
   });

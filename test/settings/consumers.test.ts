@@ -441,6 +441,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     ]);
     expect(taken[0]).toEqual(["policy", 3]);
   },
+  "durable.checkpointsKept": async () => {
+    const app = await project("durable: { checkpointsKept: 2 }\n", {
+      coder: async (_task, effects) => {
+        for (let turn = 1; turn <= 21; turn += 1) await effects.checkpoint({ workingMemory: { turn } });
+        return "done";
+      },
+    });
+    const { runId } = await driven(app, commandPlan("true"));
+    const thinned = (await app.checkpoints(runId)).filter(({ thinned }) => thinned);
+    expect(thinned.map(({ turn }) => turn)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  },
   "durable.checkpointBefore": async () => {
     const app = await project("durable: { checkpointBefore: [idempotent] }\n", {
       coder: async (_task, effects) => {

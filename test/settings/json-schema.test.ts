@@ -165,6 +165,7 @@ const files = closed({
     eventsPerRun: from([100, 99, 10_000_001]),
     resultSize: from(SIZES),
     checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
+    checkpointsKept: from([1, 1_000, 0, 1_001]),
     checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),
   schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),

@@ -53,6 +53,7 @@ describe("loadSettings", () => {
         resultBytes: 1_048_576,
         checkpoints: "sqlite",
         checkpointEvery: 0,
+        checkpointsKept: 20,
         checkpointBefore: [],
       },
       schedules: {},
@@ -77,6 +78,7 @@ describe("loadSettings", () => {
       "durable.checkpointBefore",
       "durable.checkpointEvery",
       "durable.checkpoints",
+      "durable.checkpointsKept",
       "durable.effectsPerAttempt",
       "durable.encryption",
       "durable.eventsPerRun",
@@ -144,7 +146,7 @@ runLedger:
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
-    checkpoints: file, checkpointEvery: 50, checkpointBefore: [guarded],
+    checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded],
     encryption: true, keyCommand: [secret-tool, lookup] }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
@@ -211,6 +213,7 @@ rollout: { board: BOARD.md }
         resultBytes: 65_536,
         checkpoints: "file",
         checkpointEvery: 50,
+        checkpointsKept: 5,
         checkpointBefore: ["guarded"],
       },
       schedules: {

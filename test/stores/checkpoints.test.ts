@@ -69,10 +69,17 @@ describe.each(Object.keys(stores))("checkpoints in %s", (name) => {
     const { store, again } = await open();
     for (const id of ["ckpt_1", "ckpt_2", "ckpt_3"]) await store.put(named(id), bytes(id));
     await store.put(named("ckpt_1", "run_2"), bytes("other"));
-    await store.remove(named("ckpt_2"));
-    await store.remove(named("ckpt_2"));
+    await store.remove("run_1", ["ckpt_2"]);
+    await store.remove("run_1", ["ckpt_2", "ckpt_4"]);
     expect(await store.get(named("ckpt_2"))).toBeUndefined();
     expect(await store.get(named("ckpt_1"))).toBeDefined();
+    const sizes = async (runId: string) => [...(await store.sizes(runId))].sort();
+    expect(await sizes("run_1")).toEqual([
+      ["ckpt_1", 6],
+      ["ckpt_3", 6],
+    ]);
+    expect(await sizes("run_2")).toEqual([["ckpt_1", 5]]);
+    expect(await sizes("run_9")).toEqual([]);
     await store.removeRun("run_1");
     await store.removeRun("run_9");
     const later = await again();

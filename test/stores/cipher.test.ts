@@ -66,6 +66,29 @@ describe("The cipher", () => {
     expect(nonces.size).toBe(20_000);
   });
 
+  it("counts behind random bytes that are drawn anew: for each key that is opened, and after so many", () => {
+    const key = newKey();
+    const prefixOf = (of: Uint8Array): string => sealBytes(of, "", Buffer.alloc(0)).toString("hex", 0, 16);
+    const counts = new Map<string, number>();
+    for (let at = 0; at < 1_000; at += 1) {
+      const prefix = prefixOf(key);
+      counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+    }
+    expect([...counts.values()]).toEqual([128, 128, 128, 128, 128, 128, 128, 104]);
+    // Another process opens the same key and knows nothing of the first one's count.
+    expect(counts).not.toContain(prefixOf(Buffer.from(key)));
+  });
+
+  it("opens what was sealed in turn under several series of one key", () => {
+    const key = newKey();
+    const elsewhere = Buffer.from(key);
+    const sealed = Array.from({ length: 300 }, (_, at) =>
+      sealBytes(at % 3 === 0 ? elsewhere : key, "place", Buffer.from(`${at}`)),
+    );
+    const opened = sealed.map((one) => openBytes(key, "place", one)?.toString());
+    expect(opened).toEqual(sealed.map((_, at) => `${at}`));
+  });
+
   it("tells keys apart by names that are not the keys", () => {
     const [one, other] = [newKey(), newKey()];
     expect(keyIdOf(one)).toMatch(/^[0-9a-f]{16}$/);

@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { keyIdOf } from "../../src/stores/cipher.js";
 import { rootKeys } from "../../src/stores/root-key.js";
-import { create, planOf, stepSpec } from "../helpers/cast.js";
+import { create, note, person, planOf, stepSpec } from "../helpers/cast.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
 import { openedSealed } from "../helpers/sealed.js";
 
@@ -66,6 +66,102 @@ describe("A command that prints the root key", () => {
     secondsLater(11);
     expect(roots.current()).toEqual(KEYS[0]);
     expect(await asked()).toBe(2);
+  });
+});
+
+/** What a command prints, and how it ends. */
+const printing = async (script: string, commandMs = 30_000) => {
+  const folder = await temporaryFolder();
+  const command = ["sh", "-c", script];
+  return rootKeys({ file: join(folder, "ledger.key"), env: process.env, command, folder, commandMs });
+};
+const HEX = "1f".repeat(32);
+const KEY = Buffer.from(HEX, "hex");
+const refused = (words: RegExp, hint: RegExp) =>
+  expect.objectContaining({
+    code: "key_unavailable",
+    message: expect.stringMatching(words),
+    hint: expect.stringMatching(hint),
+  });
+
+describe("What a command prints", () => {
+  test.each([
+    ["hex digits", HEX],
+    ["in capitals", HEX.toUpperCase()],
+    ["with the end of a line of Windows", `${HEX}\r\n`],
+    ["with spaces around", `  ${HEX} \n\n`],
+    ["base64", KEY.toString("base64")],
+    ["base64 without padding", KEY.toString("base64url")],
+  ])("is a key: %s", async (_what, text) => {
+    expect((await printing(`printf '${text.replaceAll("\r", "\\r")}'`)).current()).toEqual(KEY);
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["words", "no such secret"],
+    ["words of as many letters as a key has in base64", `error: ${"x".repeat(40)}`],
+    ["two keys", `${HEX}\n${HEX}`],
+    ["a key in two lines", `${KEY.toString("base64").slice(0, 20)}\n${KEY.toString("base64").slice(20)}`],
+    ["a key and a word behind it", `${KEY.toString("base64")} ok`],
+    ["a shorter key", HEX.slice(2)],
+    ["a longer key", `${HEX}00`],
+  ])("is no key: %s", async (_what, text) => {
+    const roots = await printing(`printf '${text}'`);
+    expect(() => roots.current()).toThrow(
+      refused(/^What sh printed is no key of 32 bytes\.$/, /64 hex digits/),
+    );
+  });
+
+  test.each([
+    ["is not there", "exec no-such-program-anywhere", /^sh, .* failed with exit code 127\.$/],
+    ["fails, whatever it printed", `printf ${HEX}; exit 3`, /failed with exit code 3\.$/],
+    ["is killed", "kill -9 $$", /failed with exit code null\.$/],
+    ["prints without end", "yes", /failed because it printed far more than a key\.$/],
+  ])("is not asked of one that %s", async (_what, script, words) => {
+    const roots = await printing(script);
+    expect(() => roots.current()).toThrow(refused(words, /durable\.keyCommand/));
+  });
+
+  test("is not waited for longer than its time, whatever the command does about it", async () => {
+    const roots = await printing(
+      "trap '' TERM INT HUP; echo $$ > pid; while :; do read -r _ < /dev/zero; done",
+      300,
+    );
+    expect(() => roots.current()).toThrow(refused(/failed to end in time\.$/, /durable\.keyCommand/));
+  });
+
+  test("is asked of a program that can be started", async () => {
+    const folder = await temporaryFolder();
+    const command = ["no-such-program-anywhere"];
+    const roots = rootKeys({ file: join(folder, "ledger.key"), env: process.env, command, folder });
+    const words = /^no-such-program-anywhere, .* failed because it is not there\.$/;
+    expect(() => roots.current()).toThrow(refused(words, /durable\.keyCommand/));
+  });
+});
+
+describe("A ledger whose root key is not the right one", () => {
+  test.each([
+    ["variable", { env: { RUNLEDGER_KEY: "55".repeat(32) } }, "RUNLEDGER_KEY"],
+    ["command", { command: ["printf", "55".repeat(32)], env: process.env }, "durable.keyCommand"],
+    ["command that fails", { command: ["false"], env: process.env }, "durable.keyCommand"],
+    ["variable that is no key", { env: { RUNLEDGER_KEY: "secret" } }, "64 hex digits"],
+  ])("says so with a hint and appends nothing: a %s", async (_what, sealing, hint) => {
+    const folder = await temporaryFolder();
+    const { tell, store } = await openedSealed(folder, { env: { RUNLEDGER_KEY: HEX } });
+    await tell("run_1", create(planOf([stepSpec("a")])));
+    const position = await store.position();
+    await store.close();
+    const wrong = await openedSealed(folder, sealing as Parameters<typeof openedSealed>[1]);
+    const no = { code: "key_unavailable", hint: expect.stringContaining(hint) };
+    await expect(wrong.tell("run_1", note("k", "v"), person)).rejects.toMatchObject(no);
+    await expect(wrong.tell("run_2", create(planOf([stepSpec("a")])))).rejects.toMatchObject(no);
+    expect(() => wrong.store.seals.rotate()).toThrow(expect.objectContaining({ code: "key_unavailable" }));
+    expect(await wrong.store.position()).toBe(position);
+    expect(await wrong.store.list({ limit: 9 })).toMatchObject([{ runId: "run_1", seal: "locked" }]);
+    expect(existsSync(join(folder, "ledger.key"))).toBe(false);
+    await wrong.store.close();
+    const right = await openedSealed(folder, { env: { RUNLEDGER_KEY: HEX } });
+    await right.tell("run_1", note("k", "v"), person);
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { behindTheBack, flippedOneByOne, namesPlace, someFlips, storied } from "../faults/damaged.js";
+import { figure } from "../helpers/figures.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
 import { SWEEP_MS, sweepSize } from "../helpers/sweep.js";
 
@@ -17,6 +18,7 @@ it(
       tried += 1;
       if (!namesPlace(flaws, one)) unseen.push(JSON.stringify({ ...one, flaws }));
     }
+    figure("flips", tried, unseen.length);
     expect(unseen).toEqual([]);
     expect(tried).toBeGreaterThan(FLIPS * 0.8);
   },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planOfSteps, stepBy } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
+import { figure } from "../helpers/figures.js";
 import {
   type Blow,
   type Boundary,
@@ -193,13 +194,12 @@ const differences = (
   }),
 ];
 
-/** As many at a time as there are processors; says how many it was when that is asked for. */
+/** As many at a time as there are processors. */
 const sweep = async <T>(
   what: string,
   items: readonly T[],
   one: (item: T, index: number) => Promise<Endured>,
 ) => {
-  const startedAt = performance.now();
   const all: Endured[] = [];
   const left = [...items.entries()];
   const next = async (): Promise<void> => {
@@ -208,13 +208,13 @@ const sweep = async <T>(
   };
   await Promise.all(Array.from({ length: availableParallelism() }, next));
   const hits = all.flatMap((endured) => endured.hits);
-  const seconds = Math.round((performance.now() - startedAt) / 1_000);
-  if (wholeSweeps) console.log(`${what}: ${all.length} runs, ${hits.length} blows, ${seconds} s`);
+  const faults = all.flatMap((endured) => endured.faults);
+  figure("orchestrators", hits.length, faults.length, `${what} (${all.length} runs)`);
   return {
     hits,
     phases: new Set(hits.map(({ phase }) => phase)),
     orphans: new Set(all.flatMap((endured) => endured.orphans)),
-    faults: all.flatMap((endured) => endured.faults),
+    faults,
   };
 };
 

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { isLedgerError, openRunLedger, type RunLedger } from "../../src/index.js";
 import { readBundle } from "../../src/ledger/bundle.js";
 import { buildPackage } from "../helpers/built.js";
+import { figure } from "../helpers/figures.js";
 import { linesOf } from "../helpers/kills.js";
 import {
   buggySum,
@@ -160,6 +161,7 @@ it(
     expect(acts).toBeGreaterThan(40);
     const every = Array.from({ length: acts }, (_, at) => at + 1);
     const struck = new Set<string>();
+    let kills = 0;
     const faults: string[] = [];
     for (const at of sliceOf(every, sweepSize(acts, 12))) {
       const trial = await openTrial();
@@ -169,10 +171,12 @@ it(
       if (!existsSync(mark)) continue;
       const { act } = JSON.parse(readFileSync(mark, "utf8")) as { act: string };
       struck.add(act);
+      kills += 1;
       for (const fault of [...(await faultsOf(trial)), ...(await faultsAfterwards(trial))])
         faults.push(`seed ${sweepSeed}, act ${at} (${act}): ${fault}`);
       await rm(trial.place, { recursive: true, force: true });
     }
+    figure("prunes", kills, faults.length);
     expect(faults).toEqual([]);
     expect(struck.size).toBeGreaterThan(5);
   },

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRunLedger } from "../../src/index.js";
 import { stepBy } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
+import { figure } from "../helpers/figures.js";
 import { type Boundary, linesOf, openTrial, type Trial } from "../helpers/kills.js";
 import { makeSample, type Sample } from "../helpers/project.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize } from "../helpers/sweep.js";
@@ -113,7 +114,7 @@ describe(`a worker that is killed while it begins what was due (seed ${sweepSeed
           await trial.close();
         }
       }
-      console.log(`schedules: ${struck.length} of ${blows.length} blows, ${kills} kills`);
+      figure("schedules", kills, faults.length, `schedules (${struck.length} of ${blows.length} blows)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);
     },

@@ -3,6 +3,7 @@ import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
 import { named, workedStep, workedSteps } from "../race.js";
 import type { Run } from "../run.js";
+import { thinnable } from "../thinning.js";
 import { requireAttempt } from "./effects.js";
 import {
   alreadyDone,
@@ -26,7 +27,13 @@ export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, 
     throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
   requireFormer(run, checkpoint, caller);
   if (checkpoint.reason === "turn") requireRoom(run, rules);
-  return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }];
+  return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }, ...thinned(run, rules)];
+};
+
+/** In the same breath as the new one, which is one of those that stay. */
+const thinned = (run: Run, { recording }: Rules): readonly EventBody[] => {
+  const ids = thinnable(run, (recording?.checkpointsKept ?? limit.CHECKPOINTS_KEPT) - 1).map(({ id }) => id);
+  return ids.length === 0 ? [] : [{ type: "checkpoints_thinned", version: 1, payload: { ids } }];
 };
 
 /** As for effects: a loop that does nothing but end turns must stop too. What the engine seals for itself, it may. */

@@ -25,6 +25,8 @@ export type Recording = {
   readonly eventsPerRun: number;
   /** Of one result as JSON. */
   readonly resultBytes: number;
+  /** So many of a run's newest checkpoints are not thinned out. */
+  readonly checkpointsKept: number;
 };
 
 export type DecideContext = {
@@ -56,6 +58,12 @@ export const existing = (run: Run | undefined, runId: string): Run => {
   if (run !== undefined) return run;
   throw runNotFound(runId);
 };
+
+export const runNotSealed = (runId: string): LedgerError =>
+  new LedgerError("run_not_sealed", `Run "${runId}" is not sealed: it has no key that could be destroyed.`, {
+    hint: "Take it out instead: runledger prune. New runs are sealed with durable.encryption: true.",
+    details: { runId },
+  });
 
 export const runNotFound = (runId: string): LedgerError =>
   new LedgerError("run_not_found", `There is no run ${quoted(runId)}.`, {

@@ -144,14 +144,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
   };
 };
 
-/** Work beside the runs, which do not wait for it: at most once in `everyMs`, and never twice at a time. */
+/** Work beside the runs, which do not wait for it: at most once in `everyMs` of time that passes, whatever clocks say, and never twice at a time. */
 const everySoOften = (work: (signal: AbortSignal) => Promise<void>, everyMs: number) => {
-  let lastMs = Date.now();
+  let lastMs = performance.now();
   let going: Promise<void> | undefined;
   return {
     ifDue: (signal: AbortSignal): void => {
-      if (going !== undefined || Date.now() - lastMs < everyMs) return;
-      lastMs = Date.now();
+      if (going !== undefined || performance.now() - lastMs < everyMs) return;
+      lastMs = performance.now();
       going = work(signal).finally(() => {
         going = undefined;
       });

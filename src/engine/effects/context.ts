@@ -245,7 +245,13 @@ const performed = async (
   perform: Perform<unknown>,
 ): Promise<EffectOutcome> => {
   const { ledger, signal } = options;
-  const given = { key: effectKey(call, of), signal };
+  const given: EffectGiven = {
+    // A digest, which most never ask for.
+    get key() {
+      return effectKey(call, of);
+    },
+    signal,
+  };
   for (let tried = 0; ; tried += 1) {
     let value: unknown;
     try {

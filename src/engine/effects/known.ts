@@ -10,6 +10,7 @@ import {
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
+import { isTakenFor } from "../../ledger/keys.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { AttemptName } from "./recorded.js";
 import { readValue } from "./values.js";
@@ -24,7 +25,7 @@ export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<Known
   if (call.key === null) return undefined;
   const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
   if (row === undefined) return undefined;
-  if (row.digest !== effectDigest(call))
+  if (isTakenFor(ledger.store, row, effectDigest(call)) === false)
     throw new LedgerError(
       "effect_key_used",
       `The key "${call.key}" is that of another effect, in run "${row.runId}".`,
@@ -123,7 +124,8 @@ export const endedElsewhere = async (
   if (call.key === null) return endedBeforeFork(ledger, of, call);
   const { runId } = of;
   const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
-  if (row === undefined || row.runId === runId || row.digest !== effectDigest(call)) return undefined;
+  if (row === undefined || row.runId === runId) return undefined;
+  if (isTakenFor(ledger.store, row, effectDigest(call)) === false) return undefined;
   const outcome = await outcomeOf(ledger, row.runId, row.firstSeq);
   if (outcome === undefined || typeof outcome === "string" || outcome.kind === "skipped") return undefined;
   return { origin: { runId: row.runId, seq: row.firstSeq }, outcome };

@@ -10,8 +10,6 @@ export type Schedule = Timing & {
 export type SchedulesOptions = {
   /** Those that are enabled. */
   readonly schedules: readonly Schedule[];
-  /** Names of those that are off. */
-  readonly off: readonly string[];
   readonly store: Pick<Store, "scheduleMark" | "markSchedule">;
   readonly nowMs: () => number;
   /** Begins the run of this schedule that is due at this moment, once, however often it is asked to. */
@@ -61,7 +59,6 @@ export const openSchedules = async (options: SchedulesOptions): Promise<Schedule
   const restAfterTrouble = async (one: Kept, work: () => Promise<unknown>): Promise<void> => {
     if (!(await tried(one.schedule.name, work))) one.restUntilMs = nowMs() + TROUBLE_PAUSE_MS;
   };
-  for (const name of options.off) await tried(name, () => forget(options, name));
   for (const schedule of options.schedules)
     await tried(schedule.name, async () => {
       const one: Kept = { schedule, next: nextAfter(schedule), sinceMs: null, restUntilMs: 0 };
@@ -120,16 +117,6 @@ const mark = async ({ store }: SchedulesOptions, one: Kept, sinceMs: number): Pr
   one.sinceMs = sinceMs;
   return sinceMs;
 };
-
-/** One that is off is new when it is on again: nobody wants what was due meanwhile. */
-const forget = async ({ store, nowMs }: SchedulesOptions, name: string): Promise<void> => {
-  const before = await store.scheduleMark(name);
-  if (before === undefined || before.timing === NO_TIMING) return;
-  await store.markSchedule(name, { timing: NO_TIMING, sinceMs: nowMs() });
-};
-
-/** What no schedule is due by. */
-const NO_TIMING = "";
 
 const markOf = (schedule: Schedule, sinceMs: number): ScheduleMark => ({
   timing: timingText(schedule),

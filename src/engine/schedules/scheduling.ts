@@ -8,6 +8,7 @@ import type { RunStatus } from "../../core/run.js";
 import { sessionScope } from "../../ledger/keys.js";
 import type { WorkerOptions } from "../backends/local.js";
 import { type Finding, fail, ok } from "../findings.js";
+import { forgetOthers } from "./forgetting.js";
 import type { Schedule, Schedules } from "./schedules.js";
 
 type ScheduleSetting = Omit<Schedule, "name"> & {
@@ -69,14 +70,17 @@ export const openScheduling = (parts: Parts): Scheduling => {
     findings: () => scheduleFindings(parts),
     ofWorkers: {
       openSchedules: async (onTrouble) => {
-        if (all.length === 0) return NONE;
+        const { store } = host.ledger;
         const tell = (name: string, error: unknown): void => onTrouble(`schedule ${name}`, error);
+        await forgetOthers({ store, nowMs }, enabled).catch((error: unknown) =>
+          onTrouble("schedules", error),
+        );
+        if (enabled.length === 0) return NONE;
         // Who starts a worker hears of it now, not in the night in which it is due.
         for (const one of enabled) await planOf(parts, one).catch((error: unknown) => tell(one.name, error));
         return (await clockwork()).openSchedules({
           schedules: enabled,
-          off: all.flatMap((one) => (one.enabled ? [] : [one.name])),
-          store: host.ledger.store,
+          store,
           nowMs,
           begin: (one, dueMs) => begin(parts, { ...settings.schedules[one.name], ...one }, dueMs),
           onTrouble: tell,

@@ -12,20 +12,19 @@ import {
   type CheckpointFacts,
   type CheckpointOf,
   type CheckpointReason,
-  type KeptIn,
+  KeptIn,
   noMetrics,
   type SealedCheckpoint,
 } from "../../core/checkpoints.js";
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
-import { deltaOf } from "../../core/json-delta.js";
 import * as limit from "../../core/limits.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
-import { writeBytes } from "./bytes.js";
+import { packed, writeBytes } from "./bytes.js";
 import {
   type CheckpointParts,
   type CheckpointStores,
@@ -34,6 +33,7 @@ import {
   type SealedEvent,
 } from "./read.js";
 import { sealOf } from "./seal.js";
+import { type CheckpointSpace, sizesOf, spaceOf, sweep } from "./space.js";
 
 /** What an agent says at the end of a turn. */
 export type TurnTold = {
@@ -62,8 +62,12 @@ export type ListedCheckpoint = Omit<SealedCheckpoint, "previousSeal" | "journalH
   readonly seq: number;
   readonly at: string;
   readonly holds: boolean;
-  /** Why it does not, in words that follow its id. */
+  /** It was not needed any more, and is kept no longer. */
+  readonly thinned: boolean;
+  /** Why it does not hold, in words that follow its id. */
   readonly why: string | null;
+  /** As it is stored, packed; null when it is not there. */
+  readonly bytes: number | null;
 };
 
 /** The newest one that holds, and those that were tried before it. */
@@ -80,6 +84,10 @@ export interface CheckpointManager {
   /** In the order of the journal. */
   list(runId: string): Promise<readonly ListedCheckpoint[]>;
   restore(runId: string, step: WorkedStep): Promise<Restored>;
+  /** How much of a run is kept. */
+  spaceOf(runId: string): Promise<CheckpointSpace>;
+  /** What a crash left of those that were thinned out; with a dry run, what would go. */
+  sweep(dryRun: boolean): Promise<CheckpointSpace>;
   /** Of a run that goes for good, or into its archive. */
   forget(runId: string): Promise<void>;
   /** Business keys of effects that happened, or may have, as of now: all of them. */
@@ -100,7 +108,9 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
   const { ledger, stores, key } = options;
   const eventAt = async (runId: string, seq: number): Promise<StoredEvent | undefined> =>
     (await ledger.events(runId, seq - 1, 1))[0];
-  const parts: CheckpointParts = { stores, key, eventAt };
+  const isKept = async (runId: string, id: string): Promise<boolean> =>
+    (await ledger.load(runId)).keptCheckpoints.some((kept) => kept.id === id);
+  const parts: CheckpointParts = { stores, key, eventAt, isKept };
   const follow = follower(ledger);
   const inTurn = oneAtATime();
   const seal: CheckpointManager["seal"] = (runId, request, as) =>
@@ -125,16 +135,21 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     list: async (runId) => {
       const { forkedFrom } = await ledger.load(runId);
       const listed: ListedCheckpoint[] = [];
+      const sizes = await sizesOf(stores, runId);
       for await (const event of sealedOnes(runId)) {
         if (event.seq <= (forkedFrom?.seq ?? 0)) continue;
         const checked = await checkCheckpoint(parts, event);
         const { previousSeal: _previous, journalHash: _hash, ...told } = event.payload;
-        const why = "why" in checked ? checked.why : null;
-        listed.push({ ...told, seq: event.seq, at: event.at, holds: why === null, why });
+        const { why, lack } = "why" in checked ? checked : { why: null, lack: null };
+        const bytes = sizes[told.keptIn].get(told.id) ?? null;
+        const { seq, at } = event;
+        listed.push({ ...told, seq, at, holds: why === null, thinned: lack === "thinned", why, bytes });
       }
       return listed;
     },
     restore: (runId, step) => restore(parts, runId, step),
+    spaceOf: async (runId) => spaceOf(await sizesOf(stores, runId)),
+    sweep: (dryRun) => sweep(ledger, stores, dryRun),
     forget: async (runId) => {
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
@@ -220,7 +235,8 @@ const sealNow = async (
   const before = last === null ? null : await contentAt(sealing.parts, runId, last.seq);
   const { facts, hash } = await sealing.follow(run);
   const content = contentOf(sealing.options, { run, step, before, facts: facts.told() }, request);
-  const full = before === null || last === null || last.depth + 1 >= limit.CHECKPOINT_FULL_EVERY;
+  const isDue = last === null || last.depth + 1 >= limit.CHECKPOINT_FULL_EVERY;
+  const { full, text } = packed(content, isDue ? null : before);
   const id = `ckpt_${randomBytes(8).toString("hex")}`;
   const unsealed = {
     ...{ id, reason, of, agentVersion: content.agentVersion, turn: content.turn, calls: content.calls },
@@ -228,18 +244,33 @@ const sealNow = async (
     ...{ former: last?.seq ?? null, previousSeal: run.checkpoint?.seal ?? null },
   };
   const checkpoint = { ...unsealed, seal: sealOf(await key(), runId, unsealed) };
-  const packed = full
-    ? ({ kind: "full", content } as const)
-    : ({ kind: "delta", delta: deltaOf(before, content) } as const);
-  await writeBytes(stores[keepIn], { runId, id }, packed);
-  try {
-    const options = epoch === undefined ? {} : { epoch };
-    await ledger.submit(runId, { type: "seal_checkpoint", checkpoint }, caller, options);
-  } catch (error) {
-    await stores[keepIn].remove({ runId, id });
+  await writeBytes(stores[keepIn], { runId, id }, text);
+  const options = epoch === undefined ? {} : { epoch };
+  const command = { type: "seal_checkpoint", checkpoint } as const;
+  const { events } = await ledger.submit(runId, command, caller, options).catch(async (error: unknown) => {
+    await stores[keepIn].remove(runId, [id]);
     throw error;
-  }
+  });
+  for (const event of events)
+    if (event.type === "checkpoints_thinned") await removeThinned(stores, run, event.payload.ids);
   return checkpoint;
+};
+
+/** They are thinned out since the journal says so; what a crash leaves of them is found by the next cleaning. */
+const removeThinned = async (
+  stores: CheckpointStores,
+  { runId, keptCheckpoints }: Run,
+  ids: readonly string[],
+): Promise<void> => {
+  const thinned = new Set(ids);
+  for (const place of KeptIn.options) {
+    const gone = keptCheckpoints.filter(({ id, keptIn }) => keptIn === place && thinned.has(id));
+    if (gone.length === 0) continue;
+    await stores[place].remove(
+      runId,
+      gone.map(({ id }) => id),
+    );
+  }
 };
 
 const contentAt = async (
@@ -315,6 +346,8 @@ const restore = async (
     if ("content" in checked && isOurs && turn > 0)
       return { found: { id, content: checked.content }, broken };
     broken.push({ id, why: "why" in checked ? checked.why : "belongs to another attempt" });
+    // And so were all of the attempt before it.
+    if ("lack" in checked && checked.lack === "thinned") break;
     seq = former;
   }
   return { found: null, broken };

@@ -1,11 +1,16 @@
 import { digestOf } from "../../core/canonical.js";
 import { proposalDigest } from "../../core/checkpoint-facts.js";
-import { CheckpointContent, type KeptIn, type SealedCheckpoint } from "../../core/checkpoints.js";
+import {
+  CheckpointContent,
+  type KeptIn,
+  type PackedCheckpoint,
+  type SealedCheckpoint,
+} from "../../core/checkpoints.js";
 import type { StoredEvent } from "../../core/events.js";
 import { applyDelta } from "../../core/json-delta.js";
 import * as limit from "../../core/limits.js";
 import type { CheckpointStore } from "../../stores/store.js";
-import { type Packed, readBytes } from "./bytes.js";
+import { readBytes } from "./bytes.js";
 import { sealHolds } from "./seal.js";
 
 export type CheckpointStores = Readonly<Record<KeptIn, CheckpointStore>>;
@@ -16,12 +21,14 @@ export type CheckpointParts = {
   /** Null where the ledger has none: then no seal can be told to hold. */
   readonly key: () => Promise<Uint8Array | null>;
   readonly eventAt: (runId: string, seq: number) => Promise<StoredEvent | undefined>;
+  /** Not thinned out. */
+  readonly isKept: (runId: string, id: string) => Promise<boolean>;
 };
 
 /** Its content when all holds, or why it cannot be used, in words that follow "it". */
 export type Checked =
   | { readonly content: CheckpointContent }
-  | { readonly why: string; readonly isGone: boolean };
+  | { readonly why: string; readonly lack: "broken" | "gone" | "thinned" };
 
 export type SealedEvent = Extract<StoredEvent, { type: "checkpoint_sealed" }>;
 
@@ -39,9 +46,11 @@ export const checkCheckpoint = async (
   if (!sealHolds(key, runId, payload)) return broken("does not hold under its seal");
   const sealedOn = await parts.eventAt(runId, payload.eventLogPosition);
   if (sealedOn?.hash !== payload.journalHash) return broken("was sealed on another journal");
+  if (!(await parts.isKept(runId, payload.id))) return { why: "was thinned out", lack: "thinned" };
   const packed = await readBytes(parts.stores[payload.keptIn], { runId, id: payload.id });
-  if (packed === undefined) return { why: "is gone", isGone: true };
+  if (packed === undefined) return { why: "is gone", lack: "gone" };
   if (packed === "unreadable") return broken("is not as it was written");
+  if (packed === "newer") return broken("is none that this version can read");
   const checked = await unpacked(parts, runId, payload, packed, depth);
   if ("why" in checked) return checked;
   for (const pending of checked.content.pendingProposals)
@@ -59,14 +68,15 @@ const unpacked = async (
   parts: CheckpointParts,
   runId: string,
   payload: SealedCheckpoint,
-  packed: Packed,
+  packed: PackedCheckpoint,
   depth: number,
 ): Promise<Checked> => {
-  if (packed.kind === "full") return asSealed(packed.content, payload);
-  const former = await formerOf(parts, runId, payload, depth);
-  if ("why" in former) return former;
+  const former = packed.kind === "full" ? null : await formerOf(parts, runId, payload, depth);
+  if (former !== null && "why" in former) return former;
   try {
-    return asSealed(applyDelta(former.content, packed.delta), payload);
+    // Whoever can write there can write what no stack is deep enough for.
+    const value = packed.kind === "full" ? packed.content : applyDelta(former?.content, packed.delta);
+    return asSealed(value, payload);
   } catch {
     return broken("is not as it was written");
   }
@@ -99,4 +109,4 @@ const formerOf = async (
   return { ...checked, why: `builds on ${id}, which ${checked.why.replace(/^builds on \S+, which /, "")}` };
 };
 
-const broken = (why: string): Checked => ({ why, isGone: false });
+const broken = (why: string): Checked => ({ why, lack: "broken" });

@@ -21,10 +21,12 @@ export const checkCheckpoints = async (
   const own = events.filter(({ seq }) => seq > (forkedFrom?.seq ?? 0));
   // Those of another ledger were sealed with its key, and stayed there.
   if (own.length === 0 || (await store.originOf(runId)) !== undefined) return;
+  const kept = new Set(run.keptCheckpoints.map(({ id }) => id));
   const parts: CheckpointParts = {
     stores: { sqlite: store.checkpoints, file: sources.file, memory: gone },
     key: sources.key,
     eventAt: (id, seq) => eventAt(store, id, seq),
+    isKept: async (_runId, id) => kept.has(id),
   };
   let previous: string | null = null;
   for (const event of own) {
@@ -36,7 +38,8 @@ export const checkCheckpoints = async (
     const checked = await checkCheckpoint(parts, event);
     if ("content" in checked) continue;
     // What only a process remembered is gone with it, and of a run that is over nobody needs any.
-    if (checked.isGone && (keptIn === "memory" || isTerminal(run))) continue;
+    if (checked.lack === "thinned") continue;
+    if (checked.lack === "gone" && (keptIn === "memory" || isTerminal(run))) continue;
     add("checkpoint", `${id} ${checked.why}.`, at);
   }
 };
@@ -44,6 +47,7 @@ export const checkCheckpoints = async (
 const gone: CheckpointStore = {
   put: async () => undefined,
   get: async () => undefined,
+  sizes: async () => new Map(),
   remove: async () => undefined,
   removeRun: async () => undefined,
 };

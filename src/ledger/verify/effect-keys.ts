@@ -3,6 +3,7 @@ import { effectDigest } from "../../core/effects.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { Run } from "../../core/run.js";
 import type { KeptKey, Store } from "../../stores/store.js";
+import { isTakenFor } from "../keys.js";
 import type { Add } from "./flaws.js";
 
 /** An effect under a business key that may have happened: its key must not be free. */
@@ -45,14 +46,15 @@ export const requireKeys = async (
   for (const { seq, key, digest } of own) {
     if (forkedFrom !== null && seq <= forkedFrom.seq) continue;
     const row = await store.findKey(EFFECT_SCOPE, key);
-    const holds = row?.runId === runId && row.digest === digest && row.firstSeq <= seq && seq <= row.lastSeq;
+    const isWithin = row?.runId === runId && row.firstSeq <= seq && seq <= row.lastSeq;
+    const holds = isWithin && isTakenFor(store, row, digest) === true;
     if (!holds)
       add("key", "The business key of its effect is not kept: it could happen again.", { runId, seq });
   }
 };
 
 /** The event that an effect's key leads to must be that effect. */
-export const isOfEffect = (row: KeptKey, event: StoredEvent | undefined): boolean =>
+export const isOfEffect = (store: Store, row: KeptKey, event: StoredEvent | undefined): boolean =>
   event?.type === "effect_intended" &&
   event.payload.call.key === row.key &&
-  effectDigest(event.payload.call) === row.digest;
+  isTakenFor(store, row, effectDigest(event.payload.call)) === true;

@@ -51,7 +51,7 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
 const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {
   if (isUnread(runCipherOf(store.seals, row.runId))) return undefined;
   const event = await eventAt(store, row.runId, row.firstSeq);
-  return row.firstSeq === row.lastSeq && isOfEffect(row, event)
+  return row.firstSeq === row.lastSeq && isOfEffect(store, row, event)
     ? undefined
     : "another effect than it was used for";
 };

@@ -162,6 +162,7 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return waitTold(event);
     case "checkpoint_sealed":
     case "checkpoint_discarded":
+    case "checkpoints_thinned":
       return checkpointTold(event);
     case "parent_told":
       return line("grey", "·", `${event.payload.parentId}, which started it, knows that it has ended`);
@@ -280,11 +281,15 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
 };
 
 const checkpointTold = (
-  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" }>,
+  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" | "checkpoints_thinned" }>,
 ): EventTold => {
   const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   if (event.type === "checkpoint_discarded")
     return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
+  if (event.type === "checkpoints_thinned") {
+    const { length } = event.payload.ids;
+    return line("grey", "–", `${length} older checkpoint${length === 1 ? " is" : "s are"} thinned out`);
+  }
   const { id, of, turn, reason } = event.payload;
   const what = of === null ? "the run" : `${subject({ payload: of })}: turn ${turn}`;
   return line("grey", "●", `${what}: checkpoint ${id} (${reason})`);

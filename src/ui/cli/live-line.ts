@@ -21,10 +21,10 @@ export const liveLine = (output: Output, interrupted: AbortSignal): LiveLine => 
     return { above: (text) => say(output, text), show: () => undefined, end: () => undefined };
   let now = "";
   let frame = 0;
-  const since = Date.now();
+  const since = performance.now();
   const draw = (): void => {
     frame += 1;
-    const seconds = Math.round((Date.now() - since) / 1_000);
+    const seconds = Math.round((performance.now() - since) / 1_000);
     if (now !== "")
       output.err.write(
         `${CLEAR}${paint(output, "blue", FRAMES[frame % FRAMES.length] ?? "")} ${now} ${paint(output, "grey", `${seconds}s`)}`,

@@ -1,5 +1,6 @@
 import type { Command as Cli } from "commander";
 import { addActCommands } from "./groups/act.js";
+import { addAgentCommands } from "./groups/agents.js";
 import { addCheckpointCommands } from "./groups/checkpoints.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
@@ -31,6 +32,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addCheckpointCommands(cli, register);
   addLookCommands(cli, register);
   addServeCommands(cli, register);
+  addAgentCommands(cli, register);
   addKeepCommands(cli, register);
   addSealCommands(cli, register);
   addRolloutCommands(cli, register);

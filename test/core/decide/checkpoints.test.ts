@@ -1,9 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findStep, type Run } from "../../../src/core/run.js";
 import * as cast from "../../helpers/cast.js";
 import { create, engine, planOf, stepSpec } from "../../helpers/cast.js";
-import { given, played, rules } from "../../helpers/given.js";
+import { given, played, playedOn, rules } from "../../helpers/given.js";
 
-const recording = { effectsPerAttempt: 10, eventsPerRun: 5, resultBytes: 1_000 };
+const recording = { effectsPerAttempt: 10, eventsPerRun: 5, resultBytes: 1_000, checkpointsKept: 20 };
 const world = { rules: { ...rules, recording } };
 
 describe("the end of a turn", () => {
@@ -24,5 +26,59 @@ describe("the end of a turn", () => {
     // The same one again has its event.
     const { id } = fifth.checkpoint ?? expect.unreachable("it was sealed");
     given(fifth, world).when(cast.sealed("a", { id }), engine).thenNothing();
+  });
+});
+
+describe("older checkpoints", () => {
+  const keeping = (checkpointsKept: number) => ({
+    rules: { ...rules, recording: { ...recording, eventsPerRun: 10_000, checkpointsKept } },
+  });
+
+  /** As the engine takes them: every tenth of an attempt whole, and those of the run alone always. */
+  const taken = (run: Run, stepId: string | null): Run => {
+    const { depth = 9 } = (stepId === null ? null : findStep(run, stepId)?.effects.checkpoint) ?? {};
+    const full = stepId === null || depth >= 9;
+    return playedOn(run, world20, [cast.sealed(stepId, { full }), engine]);
+  };
+  const world20 = keeping(20);
+
+  it("are thinned out when ten are not needed, with the new one, and what is thinned is remembered", () => {
+    let run = played(create(planOf([stepSpec("a")])), cast.start("a"));
+    for (let count = 1; count <= 29; count += 1) run = taken(run, "a");
+    const ids = run.keptCheckpoints.slice(0, 10).map(({ id }) => id);
+    expect(run.keptCheckpoints).toHaveLength(29);
+    const outcome = given(run, world20).when(cast.sealed("a"), engine);
+    const after = outcome.thenHappened("checkpoint_sealed", "checkpoints_thinned");
+    expect(outcome.events[1]?.payload).toEqual({ ids });
+    expect(after.keptCheckpoints.map(({ seq }) => seq)).toEqual(
+      [...run.keptCheckpoints.slice(10), { seq: run.seq + 1 }].map(({ seq }) => seq),
+    );
+  });
+
+  it("never are the newest, nor what an attempt under way goes on from, nor what one of these builds on", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("a", "b", null), { minLength: 20, maxLength: 120 }),
+        fc.integer({ min: 1, max: 30 }),
+        (steps, keep) => {
+          let run = played(create(planOf([stepSpec("a"), stepSpec("b")])), cast.start("a"), cast.start("b"));
+          for (const stepId of steps) {
+            const { depth = 9 } = (stepId === null ? null : findStep(run, stepId)?.effects.checkpoint) ?? {};
+            const full = stepId === null || depth >= 9;
+            run = playedOn(run, keeping(keep), [cast.sealed(stepId, { full }), engine]);
+            const kept = new Map(run.keptCheckpoints.map((one) => [one.seq, one]));
+            expect(kept.size).toBeGreaterThanOrEqual(Math.min(keep, 1));
+            expect(kept.has(run.checkpoint?.seq ?? 0)).toBe(true);
+            for (const { effects } of run.steps)
+              if (effects.checkpoint !== null) expect(kept.has(effects.checkpoint.seq)).toBe(true);
+            for (const { full: isWhole, former } of kept.values())
+              if (!isWhole && former !== null) expect(kept.has(former)).toBe(true);
+            // The newest, two attempts with what each builds on, and fewer than make it worth an event.
+            expect(kept.size).toBeLessThan(keep + 3 * 10 + 10);
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
   });
 });

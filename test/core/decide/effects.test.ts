@@ -34,7 +34,7 @@ describe("the effects of an attempt", () => {
 
   it("that have begun may end, however few there may be; what is new is refused", () => {
     const run = played(...begun, cast.intend("a"));
-    const most = { effectsPerAttempt: 1, eventsPerRun: 1_000, resultBytes: 1_024 };
+    const most = { effectsPerAttempt: 1, eventsPerRun: 1_000, resultBytes: 1_024, checkpointsKept: 20 };
     const skipped = { kind: "skipped" } as const;
     const pure = { position: 1, class: "pure", risk: "none", onAmbiguous: null } as const;
     for (const recording of [most, { ...most, effectsPerAttempt: 9, eventsPerRun: run.seq }]) {

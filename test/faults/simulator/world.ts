@@ -112,7 +112,7 @@ export const virtualLeases = (world: World) => {
     },
     require: (runId: string, epoch: number): void => {
       const now = held.get(runId);
-      if (now?.epoch === epoch && live(now)) return;
+      if (now?.epoch === epoch && now.owner !== "") return;
       throw new LedgerError(
         "lease_lost",
         `Epoch ${epoch} of the lease on "${runId}" is not the current one.`,

@@ -55,6 +55,7 @@ export const scheduleMarks = ({ store }: Suite): void => {
     await store().markSchedule("nightly", { timing: "@daily UTC", sinceMs: 3 });
     expect(await store().scheduleMark("nightly")).toEqual({ timing: "@daily UTC", sinceMs: 3 });
     expect(await store().scheduleMark("weekly")).toEqual({ timing: "@weekly UTC", sinceMs: 2 });
+    expect(await store().markedSchedules()).toEqual(["nightly", "weekly"]);
   });
 };
 

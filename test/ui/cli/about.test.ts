@@ -318,6 +318,7 @@ describe("status", () => {
                  durable.resultSize            1MiB                                                                            default
                  durable.checkpoints           sqlite                                                                          default
                  durable.checkpointEvery       0                                                                               default
+                 durable.checkpointsKept       20                                                                              default
                  durable.checkpointBefore      []                                                                              default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
@@ -427,6 +428,7 @@ describe("status", () => {
             "checkpointBefore": [],
             "checkpointEvery": "number",
             "checkpoints": "string",
+            "checkpointsKept": "number",
             "effectsPerAttempt": "number",
             "encryption": "boolean",
             "eventsPerRun": "number",

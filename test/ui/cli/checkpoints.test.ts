@@ -41,12 +41,17 @@ describe("checkpoints at the terminal", () => {
     const { out, err } = await desk.type("checkpoint", id);
     expect(out).toMatch(/^ckpt_[0-9a-f]{16}\n$/);
     expect(err).toBe('  The run as of event 7; turn 1 of "a".\n');
-    expect(desk.masked((await desk.type("checkpoints", id)).out).replace(/ +/g, " ")).toBe(
+    expect(
+      desk
+        .masked((await desk.type("checkpoints", id)).out)
+        .replace(/ +/g, " ")
+        .replaceAll(/\d+ B\b/g, "SIZE"),
+    ).toBe(
       [
-        " CHECKPOINT TAKEN WHY STEP TURN EVENT SEAL",
-        "✔ CHECKPOINT AGO turn a/1 1 3 holds",
-        "✔ CHECKPOINT AGO wait a/1 1 5 holds",
-        "✔ CHECKPOINT AGO demand a/1 1 7 holds",
+        " CHECKPOINT TAKEN WHY STEP TURN EVENT SIZE SEAL",
+        "✔ CHECKPOINT AGO turn a/1 1 3 SIZE holds",
+        "✔ CHECKPOINT AGO wait a/1 1 5 SIZE holds",
+        "✔ CHECKPOINT AGO demand a/1 1 7 SIZE holds",
         "",
       ].join("\n"),
     );

@@ -121,6 +121,7 @@ describe("config", () => {
       durable.eventsPerRun          1000000                                                                               default
       durable.checkpoints           sqlite                                                                                default
       durable.checkpointEvery       0                                                                                     default
+      durable.checkpointsKept       20                                                                                    default
       durable.checkpointBefore      []                                                                                    default
       durable.resultSize            1MiB                                                                                  default
       agentTimeout                  30m                                                                                   default

@@ -1,29 +1,47 @@
-import type { Caller, ListedCheckpoint, ResumePoint, RunLedger } from "../../../index.js";
+import {
+  type Caller,
+  formatSize,
+  type ListedCheckpoint,
+  type ResumePoint,
+  type RunLedger,
+} from "../../../index.js";
 import { agoOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, paint, printJson, printLine, say } from "../output.js";
-import { printTable } from "../table.js";
+import { type Cell, printTable } from "../table.js";
 
 export const listCheckpoints = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const checkpoints = await app.checkpoints(runId);
   if (output.json) printJson(output, { runId, checkpoints });
   else
     await printTable(output, {
-      head: ["", "CHECKPOINT", "TAKEN", "WHY", "STEP", "TURN", "EVENT", "SEAL"],
+      head: ["", "CHECKPOINT", "TAKEN", "WHY", "STEP", "TURN", "EVENT", "SIZE", "SEAL"],
       rows: checkpoints.map((one) => [
-        one.holds ? { text: "✔", style: "green" } : { text: "✘", style: "red" },
+        MARKS[checkpointState(one)],
         { text: one.id, id: true },
         agoOf(one.at),
         one.reason,
         stepOf(one),
         { text: one.turn === 0 ? "" : String(one.turn), right: true },
         { text: String(one.eventLogPosition), right: true },
+        { text: one.bytes === null ? "" : formatSize(one.bytes), right: true },
         one.why ?? "holds",
       ]),
       empty: `Run "${runId}" has no checkpoint.`,
     });
   return EXIT.done;
 };
+
+const MARKS: Readonly<Record<CheckpointState, Cell>> = {
+  good: { text: "✔", style: "green" },
+  broken: { text: "✘", style: "red" },
+  thinned: { text: "–", style: "grey" },
+};
+
+type CheckpointState = "good" | "broken" | "thinned";
+
+const checkpointState = ({ holds, thinned }: ListedCheckpoint): CheckpointState =>
+  holds ? "good" : thinned ? "thinned" : "broken";
 
 const stepOf = ({ of }: ListedCheckpoint): string =>
   of === null ? "" : `${of.stepId}/${of.attempt}${of.candidate === undefined ? "" : `.${of.candidate}`}`;

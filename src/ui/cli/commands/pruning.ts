@@ -72,9 +72,11 @@ const printRuns = (output: Output, { runs }: Pruned, dryRun: boolean): Promise<v
     empty: "There is nothing to remove.",
   });
 
-const freed = ({ journalBytes, blobs, blobBytes, fileBytes }: Pruned, dryRun: boolean): string => {
+const freed = (pruned: Pruned, dryRun: boolean): string => {
+  const { journalBytes, checkpointBytes, blobs, blobBytes, fileBytes } = pruned;
   const parts = [
     `${formatSize(journalBytes)} of events`,
+    ...(checkpointBytes === 0 ? [] : [`${formatSize(checkpointBytes)} of checkpoints`]),
     `${formatSize(blobBytes)} of output (${blobs} ${blobs === 1 ? "piece" : "pieces"})`,
   ].join(" and ");
   if (dryRun) return `It would free about ${parts}.`;
@@ -92,6 +94,7 @@ export const collectGarbage = async (
     return EXIT.done;
   }
   const { blobs, blobBytes, workspaces, logs, setups, setupBytes, storeBytes, fileBytes } = collected;
+  const { checkpoints, checkpointBytes } = collected;
   const known = (bytes: number | null) =>
     bytes === null ? "known when they are removed" : formatSize(Math.max(0, bytes));
   await printTable(output, {
@@ -100,6 +103,7 @@ export const collectGarbage = async (
       ["workspaces", `of ${workspaces.length} finished runs`],
       ["logs", `of ${logs.length} removed runs`],
       ["kept set-ups", `${setups} (${formatSize(setupBytes)})`],
+      ["thinned checkpoints", `${checkpoints} (${formatSize(checkpointBytes)})`],
       ["git objects", known(storeBytes)],
       ["free pages", known(fileBytes)],
     ],

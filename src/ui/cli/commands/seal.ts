@@ -1,4 +1,4 @@
-import { type Caller, LedgerError, type RunLedger, type SealFacts } from "../../../index.js";
+import { type Caller, LedgerError, type Relative, type RunLedger, type SealFacts } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, say } from "../output.js";
 import { printTable } from "../table.js";
@@ -52,27 +52,41 @@ export const eraseRun = async (
   app: RunLedger,
   output: Output,
   caller: Caller,
-  { id, yes }: { readonly id: string; readonly yes: boolean },
+  { id, yes, dryRun }: { readonly id: string; readonly yes: boolean; readonly dryRun: boolean },
 ): Promise<number> => {
   // An archived run is not listed any more, and can be erased all the same.
   const isRemoved = (await app.ledger.store.removalOf(id)) !== undefined;
   const runId = isRemoved ? id : await app.findRun(id);
-  if (!yes)
-    throw new LedgerError(
-      "invalid_input",
-      `Nobody could read run "${runId}" again, and nothing brings it back.`,
-      {
-        hint: `If that is meant: runledger erase ${runId} --yes`,
-      },
-    );
-  const erased = await app.erase(caller, runId);
-  if (output.json) printJson(output, erased);
+  // Its own first event says whose child or fork it is, and cannot be read afterwards.
+  const relatives = (await app.relatives(runId)).filter(({ seal }) => seal !== "erased");
+  if (!yes && !dryRun)
+    throw new LedgerError("invalid_input", `${wouldGo(runId)}${sentencesAbout(relatives)}`, {
+      hint: `If that is meant: runledger erase ${runId} --yes`,
+      details: { relatives },
+    });
+  const erased = await app.erase(caller, runId, { dryRun });
+  if (output.json) printJson(output, { dryRun, ...erased, relatives });
   else {
     printLine(output, runId);
-    say(
-      output,
-      "Its key is destroyed; its chain stays. Backups and bundles that were made of it are elsewhere.",
-    );
+    const done =
+      "Its key is destroyed; its chain stays. Backups and bundles that were made of it are elsewhere.";
+    say(output, `${dryRun ? wouldGo(runId) : done}${sentencesAbout(relatives)}`);
   }
   return EXIT.done;
 };
+
+const wouldGo = (runId: string): string =>
+  `Nobody could read run "${runId}" again, and nothing brings it back.`;
+
+/** With a space before it; nothing where there are none. */
+const sentencesAbout = (relatives: readonly Relative[]): string => {
+  if (relatives.length === 0) return "";
+  const named = relatives
+    .slice(0, RELATIVES_NAMED)
+    .map(({ runId, relation, of }) => `${runId} (${relation} of ${of})`);
+  const more = relatives.length - named.length;
+  return ` These stay, and may hold what it told: ${named.join(", ")}${more > 0 ? `, and ${more} more` : ""}.`;
+};
+
+/** In a sentence; with --json all of them. */
+const RELATIVES_NAMED = 10;

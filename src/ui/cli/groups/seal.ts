@@ -20,8 +20,11 @@ export const addSealCommands = (cli: Cli, { withLedger }: Register): void => {
     .command("erase")
     .description("destroy the key of a finished, sealed run: nobody can read it again, and its chain stays")
     .argument("<run>", "run id, the end of one, or `last`")
+    .option("--dry-run", "only say whether it could be, and which other runs may hold what it told", false)
     .option("--yes", "it cannot be undone, and that is meant", false)
-    .action((id: string, { yes }: { yes: boolean }) =>
-      withLedger(async (app, b) => (await commands()).eraseRun(app, b.output, personOf(app, b), { id, yes })),
+    .action((id: string, options: { yes: boolean; dryRun: boolean }) =>
+      withLedger(async (app, b) =>
+        (await commands()).eraseRun(app, b.output, personOf(app, b), { id, ...options }),
+      ),
     );
 };

@@ -124,7 +124,7 @@ export const keepPages: Pages = {
   },
   gc: {
     about:
-      "Removes output that no event names, workspaces of finished runs, logs of removed and erased runs, copies of what set-up made that nobody used for a week, git objects that no run keeps, and free pages of the database's file. It never removes a run or anything a run needs. With --vacuum the database's file is written anew, as small as it can be: nobody can write meanwhile, so it is refused while a run is driven.",
+      "Removes output that no event names, workspaces of finished runs, logs of removed and erased runs, copies of what set-up made that nobody used for a week, git objects that no run keeps, what a crash left of thinned checkpoints, and free pages of the database's file. It never removes a run or anything a run needs. With --vacuum the database's file is written anew, as small as it can be: nobody can write meanwhile, so it is refused while a run is driven.",
     examples: [
       ["runledger gc --dry-run", "how much would go"],
       ["runledger gc", "remove it"],
@@ -159,8 +159,11 @@ export const keepPages: Pages = {
   },
   erase: {
     about:
-      "Destroys the key of a finished run that is sealed, with its snapshot, its output, its logs and workspaces, and what lists say of it. Nobody can read it again: not from this ledger, nor from its archive, nor with any root key. Its events stay as they are, so that its chain can still be checked; business keys of its effects stay taken. A run that is plain cannot be erased, only pruned. Backups and exported bundles are elsewhere.",
-    examples: [["runledger erase last --yes", "for good"]],
+      "Destroys the key of a finished run that is sealed, with its snapshot, its output, its logs and workspaces, and what lists say of it. Nobody can read it again: not from this ledger, nor from its archive, nor with any root key. Its events stay as they are, so that its chain can still be checked; business keys of its effects stay taken. A run that is plain cannot be erased, only pruned. Its forks, its parent and its children stay, and are named: erase them too if that is meant. Backups and exported bundles are elsewhere.",
+    examples: [
+      ["runledger erase last --dry-run", "which other runs may hold what it told"],
+      ["runledger erase last --yes", "for good"],
+    ],
     seeAlso: ["keys show", "prune", "verify", "docs/encryption.md"],
   },
   completion: {

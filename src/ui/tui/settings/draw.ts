@@ -15,7 +15,7 @@ import {
 } from "../kit/line.js";
 import { seen } from "../kit/list.js";
 import { typingLine } from "../kit/typing.js";
-import { type Editor, editOf, type Item, isNamedGroup, sectionOf, trialRow } from "./state.js";
+import { type Editor, editOf, type Item, isNamedGroup, nameAsked, sectionOf, trialRow } from "./state.js";
 import { twinOf } from "./twin.js";
 
 /** From here on there is room for what is chosen beside the list. */
@@ -161,11 +161,13 @@ const NARROW = 70;
 
 const answerOf = (editor: Editor, width: number): readonly Line[] => {
   const { mode, said } = editor;
-  if (mode.kind === "naming")
+  if (mode.kind === "naming") {
+    const question = nameAsked(mode.group);
     return [
-      asked("Name of the new agent", typingLine(mode.line, width - 25)),
+      asked(question, typingLine(mode.line, width - widthOf(question) - 3)),
       ...(said === undefined ? [] : [[span(`! ${told(said.text)}`, said.tone)]]),
     ];
+  }
   if (mode.kind === "typing") {
     const row = trialRow(editor);
     const title = row === undefined ? mode.key : titleOf(row);
@@ -208,6 +210,7 @@ const HINTS: Readonly<Record<Editor["mode"]["kind"], readonly Hint[]>> = {
     ["x", "leave out"],
     ["tab", "next section"],
     ["a", "new agent"],
+    ["c", "new schedule"],
   ],
   typing: [
     ["enter", "take it"],
@@ -229,7 +232,8 @@ const HELP: readonly Line[] = [
   helpLine("enter  space  e", "switch it, or type a value"),
   helpLine("← → h l", "the other choices"),
   helpLine("x", "leave it out of this file"),
-  helpLine("a  D", "new agent, take an agent or schedule out"),
+  helpLine("a  c", "new agent, new schedule (by the clock)"),
+  helpLine("D", "take the agent or schedule out whole"),
   helpLine("u", "undo the last change"),
   helpLine("s", "save all changes, if all of it is valid"),
   helpLine("q  esc", "leave; asks when something is unsaved"),

@@ -23,8 +23,15 @@ export type Mode =
   /** Unsaved changes, and somebody wants to go. */
   | { readonly kind: "leaving" }
   /** A value is being typed; its edit is tried at every key. */
-  | { readonly kind: "typing"; readonly key: string; readonly line: Typing; readonly trial: SettingsPreview }
-  | { readonly kind: "naming"; readonly line: Typing };
+  | {
+      readonly kind: "typing";
+      readonly key: string;
+      readonly line: Typing;
+      readonly trial: SettingsPreview;
+      /** What is asked when it is taken. */
+      readonly then: readonly Asked[];
+    }
+  | { readonly kind: "naming"; readonly group: NamedGroup; readonly line: Typing };
 
 export type Editor = {
   readonly draft: SettingsDraft;
@@ -38,6 +45,31 @@ export type Editor = {
   /** What was last said; gone with the next key. */
   readonly said: { readonly tone: "good" | "bad" | "dim"; readonly text: string } | undefined;
 };
+
+type NamedGroup = (typeof namedGroups)[number];
+/** A key to be typed, and the text that stands there at first. */
+type Asked = readonly [key: string, text: string];
+
+/** Of which there are several: what one is called, what is made under a new name, and what is asked of it at once. */
+const MADE: Readonly<
+  Record<
+    NamedGroup,
+    { readonly one: string; readonly a: string; readonly value: string; readonly asks: readonly Asked[] }
+  >
+> = {
+  agents: { one: "agent", a: "an agent", value: "{ kind: command, run: [] }", asks: [["run", "[]"]] },
+  schedules: {
+    one: "schedule",
+    a: "a schedule",
+    value: '{ cron: "@daily", plan: "" }',
+    asks: [
+      ["cron", "@daily"],
+      ["plan", ""],
+    ],
+  },
+};
+
+export const nameAsked = (group: NamedGroup): string => `Name of the new ${MADE[group].one}`;
 
 /** What the keys alone cannot do. */
 export type Wish = "save" | "leave" | "save and leave";
@@ -126,7 +158,9 @@ const pressList = (editor: Editor, key: Key, rows: number): Step => {
     case "u":
       return { editor: undone(editor) };
     case "a":
-      return { editor: { ...editor, mode: { kind: "naming", line: typing() } } };
+      return { editor: { ...editor, mode: { kind: "naming", group: "agents", line: typing() } } };
+    case "c":
+      return { editor: { ...editor, mode: { kind: "naming", group: "schedules", line: typing() } } };
     case "tab":
     case "shift+tab":
       return { editor: { ...editor, place: otherSection(editor, key === "tab" ? 1 : -1) } };
@@ -190,10 +224,19 @@ const pressTyping = (editor: Editor, mode: Extract<Mode, { kind: "typing" }>, ke
     const row = trial.rows.find((one) => one.key === mode.key);
     // It says already what is wrong, and what was typed stays to be mended.
     if (row !== undefined && row.defects.length > 0) return editor;
-    return edited({ ...editor, mode: { kind: "list" } }, editTyped(mode.key, line));
+    return asking(edited({ ...editor, mode: { kind: "list" } }, editTyped(mode.key, line)), mode.then);
   }
   const next = typed(line, key);
-  return next === undefined ? editor : tried(editor, mode.key, next);
+  return next === undefined ? editor : tried(editor, mode.key, next, mode.then);
+};
+
+/** The first of these is chosen and typed, then the others. A name that cannot be one has no rows: saving says what is wrong. */
+const asking = (editor: Editor, [first, ...then]: readonly Asked[]): Editor => {
+  if (first === undefined) return editor;
+  const [key, text] = first;
+  const at = editor.items.findIndex((item) => item.kind === "row" && item.row.key === key);
+  if (at === -1) return editor;
+  return tried({ ...editor, place: { ...editor.place, at } }, key, typing(text), then);
 };
 
 /** Nothing typed is nothing said: the key is left out of the file. */
@@ -202,38 +245,38 @@ const editTyped = (key: string, { text }: Typing): SettingEdit => ({
   value: text.trim() === "" ? undefined : text,
 });
 
-const tried = (editor: Editor, key: string, line: Typing): Editor => {
+const tried = (editor: Editor, key: string, line: Typing, then: readonly Asked[] = []): Editor => {
   const trial = editor.draft.preview(withEdit(editor.edits, editTyped(key, line)));
-  return { ...editor, mode: { kind: "typing", key, line, trial } };
+  return { ...editor, mode: { kind: "typing", key, line, trial, then } };
 };
 
-const pressNaming = (editor: Editor, { line }: { readonly line: Typing }, key: Key): Editor => {
+const pressNaming = (editor: Editor, mode: Extract<Mode, { kind: "naming" }>, key: Key): Editor => {
+  const { group, line } = mode;
   if (key === "escape" || key === "ctrl+c") return { ...editor, mode: { kind: "list" } };
-  const name = line.text.trim();
-  if (key === "enter") {
-    const refused = refusedName(editor, name);
-    if (refused !== undefined) return told(editor, "bad", refused);
-    const value = "{ kind: command, run: [] }";
-    const made = edited({ ...editor, mode: { kind: "list" } }, { key: `agents.${name}`, value });
-    const at = made.items.findIndex((item) => item.kind === "row" && item.row.key === `agents.${name}.run`);
-    // A name that cannot be one has no rows; what is wrong with it is said when it is saved.
-    return at === -1
-      ? made
-      : tried({ ...made, place: { ...made.place, at } }, `agents.${name}.run`, typing("[]"));
+  if (key !== "enter") {
+    const next = typed(line, key);
+    return next === undefined ? editor : { ...editor, mode: { ...mode, line: next } };
   }
-  const next = typed(line, key);
-  return next === undefined ? editor : { ...editor, mode: { kind: "naming", line: next } };
+  const name = line.text.trim();
+  const refused = refusedName(editor, group, name);
+  if (refused !== undefined) return told(editor, "bad", refused);
+  const { value, asks } = MADE[group];
+  const under = `${group}.${name}`;
+  const made = edited({ ...editor, mode: { kind: "list" } }, { key: under, value });
+  return asking(
+    made,
+    asks.map(([last, text]) => [`${under}.${last}`, text]),
+  );
 };
 
-const refusedName = ({ items }: Editor, name: string): string | undefined => {
-  if (name === "") return "An agent needs a name.";
+const refusedName = ({ items }: Editor, group: NamedGroup, name: string): string | undefined => {
+  const { a } = MADE[group];
+  if (name === "") return `${a[0]?.toUpperCase()}${a.slice(1)} needs a name.`;
   // It would be taken for keys inside each other.
-  if (name.includes(".")) return "No dots in the name of an agent.";
-  return items.some((item) => isOfAgent(item, name)) ? `There is an agent ${name}.` : undefined;
+  if (name.includes(".")) return `No dots in the name of ${a}.`;
+  const isTaken = items.some((item) => item.kind === "row" && item.row.key.startsWith(`${group}.${name}.`));
+  return isTaken ? `There is ${a} ${name}.` : undefined;
 };
-
-const isOfAgent = (item: Item, name: string): boolean =>
-  item.kind === "row" && item.row.key.startsWith(`agents.${name}.`);
 
 /** A key that is changed again is changed once; what is inside of it is gone with what it was. */
 const withEdit = (edits: readonly SettingEdit[], edit: SettingEdit): readonly SettingEdit[] => [

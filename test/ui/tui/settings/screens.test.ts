@@ -198,6 +198,33 @@ describe("the editor", () => {
     expect(await readFile(file, "utf8")).toContain("# the good one");
   });
 
+  it("makes a new schedule where there was none, changes it, takes it out", async () => {
+    const { terminal, file } = await open(USUAL);
+    await terminal.press("c", ..."nightly", "enter");
+    await terminal.shows("nightly · When: @daily");
+    await terminal.press("ctrl+u", ..."30 2 * *");
+    await terminal.shows("! found");
+    await terminal.press(..." 1-5", "enter");
+    await terminal.shows("nightly · Plan: ");
+    await terminal.press("enter");
+    await terminal.shows("! found");
+    await terminal.press(..."plans/nightly.yaml");
+    await expect(await masked(terminal)).toMatchFileSnapshot(shot("schedule-80x24"));
+    await terminal.press("enter");
+    await terminal.shows(/nightly · Plan +plans\/nightly.yaml +unsaved/);
+    await terminal.press("s");
+    await terminal.shows("changes are in");
+    expect(await readFile(file, "utf8")).toContain(
+      "schedules:\n  nightly:\n    cron: 30 2 * * 1-5\n    plan: plans/nightly.yaml\n",
+    );
+    await terminal.press("j", "enter", ..."Tidy up", "enter", "j", "right", "s");
+    await terminal.shows("2 changes are in");
+    expect(await readFile(file, "utf8")).toContain("    goal: Tidy up\n    catchUp: all\n");
+    await terminal.press("D", "s");
+    await terminal.shows("1 change is in");
+    expect(await readFile(file, "utf8")).toBe(PROJECT);
+  });
+
   it("counts what comes back to what it was as no change, and leaves without asking", async () => {
     const { terminal, ended, file } = await open(USUAL);
     await terminal.press("enter");

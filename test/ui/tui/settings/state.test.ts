@@ -35,19 +35,22 @@ describe("the editor's list", () => {
   });
 });
 
-describe("a new agent", () => {
+describe.each([
+  ["agent", "a", "coder", "an agent"],
+  ["schedule", "c", "nightly", "a schedule"],
+])("a new %s", (one, letter, taken, a) => {
   it.each([
-    ["a dot in it", "a.b", "No dots in the name"],
-    ["a name that is taken", "coder", "There is an agent coder."],
-    ["no name", "", "An agent needs a name."],
+    ["a dot in it", "a.b", `No dots in the name of ${a}.`],
+    ["a name that is taken", taken, `There is ${a} ${taken}.`],
+    ["no name", "", `${a[0]?.toUpperCase()}${a.slice(1)} needs a name.`],
   ])("that cannot be made with %s says why, and what was typed stays", async (_what, name, why) => {
-    const editor = ["a", ...name, "enter"].reduce(
+    const editor = [letter, ...name, "enter"].reduce(
       (now, key) => press(now, key, 10).editor,
-      await editorOf(YAML),
+      await editorOf(`${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`),
     );
     expect(editor.edits).toEqual([]);
     const text = plainText(drawEditor(editor, { columns: 80, rows: 24 }));
-    expect(text).toContain(`Name of the new agent: ${name}`.trimEnd());
+    expect(text).toContain(`Name of the new ${one}: ${name}`.trimEnd());
     expect(text).toContain(why);
     expect(plainText(drawEditor(press(editor, "x", 10).editor, { columns: 80, rows: 24 }))).not.toContain(
       why,
@@ -72,6 +75,7 @@ describe("whatever is typed", () => {
       "u",
       "u",
       "a",
+      "c",
       "tab",
       "shift+tab",
     ],

@@ -1,0 +1,153 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { openChildren } from "../core/children.js";
+import { type ErrorCode, isLedgerError } from "../core/errors.js";
+import { isTerminal, type Run } from "../core/run.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { Observer } from "../ledger/observers.js";
+import type { Driven } from "./executor.js";
+import { LOOK_MS, lookMs, msToWake } from "./waking.js";
+
+type Drive = (runId: string) => Promise<Driven>;
+
+/** Each run of the family that was come across is in one of them. */
+type Family = {
+  readonly rootId: string;
+  readonly going: Map<string, Promise<void>>;
+  /** As it was when nothing was due for it. */
+  readonly rested: Map<string, Driven>;
+  /** Other workers have them, or they are not here: whoever waits for them goes on when they end there. */
+  readonly elsewhere: Set<string>;
+  readonly failures: unknown[];
+};
+
+/**
+ * Carries a run on, and those that it has started, each for itself as a worker does: a parent's timer fires while its children
+ * are at work. Resolves when nobody is at work and nothing is due.
+ */
+export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string): Promise<Driven> => {
+  const family: Family = {
+    rootId,
+    going: new Map(),
+    rested: new Map(),
+    elsewhere: new Set(),
+    failures: [],
+  };
+  let watch = new AbortController();
+  const wake = (): void => watch.abort();
+  const forget = ledger.observe(whenMoved(family, wake));
+  try {
+    for (let due: readonly string[] = [rootId]; ; due = await dueIn(ledger, family)) {
+      for (const runId of due) launch(family, drive, runId, wake);
+      if (family.going.size === 0) break;
+      await delay(untilLookMs(ledger, family), undefined, { signal: watch.signal }).catch(() => undefined);
+      // Made before the look, so that what happens during it is not slept through.
+      watch = new AbortController();
+      if (isOver(family)) break;
+    }
+  } finally {
+    forget();
+    // Who hears of a failure closes the ledger: by then nobody is at work any more.
+    await Promise.all(family.going.values());
+  }
+  return endOf(family);
+};
+
+const launch = (family: Family, drive: Drive, runId: string, wake: () => void): void => {
+  const { going, rested, elsewhere } = family;
+  const before = rested.get(runId);
+  rested.delete(runId);
+  // Something has happened since they were asked for.
+  if (before !== undefined) elsewhere.clear();
+  const done = drive(runId)
+    .then(
+      (driven) => rest(family, driven),
+      (error: unknown) => fail(family, runId, before?.run, error),
+    )
+    .finally(() => {
+      going.delete(runId);
+      wake();
+    });
+  going.set(runId, done);
+};
+
+const rest = ({ rootId, rested, elsewhere }: Family, driven: Driven): void => {
+  const { runId } = driven.run;
+  if (driven.end === "lease_lost" && runId !== rootId) elsewhere.add(runId);
+  else rested.set(runId, driven);
+};
+
+const ELSEWHERE: readonly ErrorCode[] = ["lease_held", "run_not_found", "run_erased"];
+
+const fail = (
+  { rootId, rested, elsewhere, failures }: Family,
+  runId: string,
+  before: Run | undefined,
+  error: unknown,
+): void => {
+  if (runId !== rootId && isLedgerError(error) && ELSEWHERE.includes(error.code)) elsewhere.add(runId);
+  // While it was at rest here, another worker has taken it.
+  else if (before !== undefined && isLedgerError(error, "lease_held"))
+    rested.set(runId, { run: before, end: "lease_lost" });
+  else failures.push(error);
+};
+
+/** Then nobody is begun any more, and who is at work comes to an end. */
+const isOver = ({ rested, failures }: Family): boolean =>
+  failures.length > 0 || [...rested.values()].some(({ end }) => end === "stopped" || end === "lease_lost");
+
+const endOf = ({ rootId, rested, failures }: Family): Driven => {
+  const root = rested.get(rootId);
+  if (failures.length > 0 || root === undefined) throw failures[0];
+  const isStopped = [...rested.values()].some(({ end }) => end === "stopped");
+  return isStopped && root.end !== "lease_lost" ? { run: root.run, end: "stopped" } : root;
+};
+
+/** For changes by this process, which are noticed at once: a run at rest has more to do, or has been started. */
+const whenMoved =
+  ({ going, rested }: Family, wake: () => void): Observer =>
+  ([first], { runId, seq, parent }) => {
+    const isBorn = first?.type === "run_created" && parent !== null;
+    if (isBorn ? going.has(parent.runId) || rested.has(parent.runId) : seq > seqOf(rested.get(runId))) wake();
+  };
+
+const seqOf = (driven: Driven | undefined): number => driven?.run.seq ?? Number.POSITIVE_INFINITY;
+
+const untilLookMs = (ledger: Ledger, { rested }: Family): number =>
+  Math.min(LOOK_MS, ...[...rested.values()].map(({ run }) => lookMs(ledger, run)));
+
+const dueIn = async (ledger: Ledger, family: Family): Promise<readonly string[]> => {
+  const { going, rested, elsewhere } = family;
+  const due: string[] = [];
+  const children: string[] = [];
+  for (const [runId, driven] of rested) {
+    if (await hasMoved(ledger, driven)) due.push(runId);
+    children.push(...startedBy(driven.run));
+  }
+  for (const runId of going.keys()) children.push(...startedBy(await asItStands(ledger, runId)));
+  for (const childId of children) {
+    const isKnown = going.has(childId) || rested.has(childId) || elsewhere.has(childId);
+    // Written down a moment before it is made.
+    if (!isKnown && (await ledger.store.runRow(childId)) !== undefined) due.push(childId);
+  }
+  return due;
+};
+
+const hasMoved = async (ledger: Ledger, { run }: Driven): Promise<boolean> => {
+  if (isTerminal(run)) return false;
+  const row = await ledger.store.runRow(run.runId);
+  return row !== undefined && (row.lastSeq !== run.seq || msToWake(ledger, run) <= 0);
+};
+
+/** Nobody begins to work for a run that stands still. */
+const startedBy = (run: Run | undefined): readonly string[] =>
+  run?.state.status === "running" ? openChildren(run).map(({ child }) => child.childId) : [];
+
+/** Undefined for one that cannot be read, which whoever is driving it hears of. */
+const asItStands = async (ledger: Ledger, runId: string): Promise<Run | undefined> => {
+  try {
+    return await ledger.load(runId);
+  } catch (error) {
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  }
+};
