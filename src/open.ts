@@ -99,12 +99,12 @@ export interface RunLedger
   readonly host: Caller;
   /** A credential for an in-process caller. */
   issue(caller: Caller): Caller;
-  /** The run_* tools that this caller may use (seed 002). */
-  toolsFor(caller: Caller): readonly BoundTool[];
+  /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
+  toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
-  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
   /** The whole id for `last`, an id, or the unique end of one. */
@@ -197,7 +197,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ledger,
     host: hostCaller,
     issue: (caller) => ledger.issue(caller),
-    toolsFor: (caller) => toolsFor(caller, host),
+    toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
