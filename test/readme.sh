@@ -93,6 +93,10 @@ pay | grep -q '^It is completed'
 cd "$place/shop"
 runledger run plan.yaml --no-drive --quiet
 runledger credential --agent coder --run last --step sum > ../coder.cred
+runledger mcp install --client claude && runledger mcp install --client claude
+node -e 'JSON.parse(fs.readFileSync(".mcp.json"))' && rm .mcp.json
+runledger mcp install --client opencode --role executor --agent coder && grep -q runledger-coder opencode.json && rm opencode.json
+runledger mcp install --client codex --scope user --print | grep -q '^command = "npx"'
 coproc SERVER { runledger mcp --credential-file ../coder.cred; }
 ask() { printf '%s\n' "$1" >&"${SERVER[1]}"; }
 ask '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"sh","version":"0"}}}'

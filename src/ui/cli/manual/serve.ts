@@ -31,6 +31,19 @@ export const servePages: Pages = {
     exits: { conflict: "the credential is refused", interrupted, terminated },
     seeAlso: ["credential", "docs/mcp.md"],
   },
+  "mcp install": {
+    about:
+      "Writes the entry that starts `runledger mcp` into the file of a client (claude, codex, gemini, opencode, cursor): the project's, which may be committed, or your own. Other entries, comments and the order of the file stay; a second time nothing changes. It writes no credential anywhere. The entry of an orchestrator is called runledger, that of an executor runledger-AGENT.",
+    examples: [
+      ["runledger mcp install --client claude", "into .mcp.json of this project"],
+      [
+        "runledger mcp install --client codex --scope user --role executor --agent coder",
+        "into ~/.codex/config.toml",
+      ],
+      ["runledger mcp install --client opencode --print", "only show it"],
+    ],
+    seeAlso: ["mcp", "docs/mcp.md"],
+  },
   credential: {
     about:
       "Prints a signed credential: who an agent program is (--agent, --role), for the runs of one session, or no more than one run or one attempt of a step. It is refused when it has expired, in another ledger, and when its attempt is over; nothing is kept of it. It is never a person's: what people decide at the terminal no credential can. Hand it over in a variable or a file, not in an argument, which everybody on the machine can see.",
