@@ -9,12 +9,10 @@ import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { Rules } from "./core/decide/guards.js";
-import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
-import { agentsOf } from "./core/race.js";
 import type { Redactor } from "./core/redact.js";
-import { isTerminal, type Run } from "./core/run.js";
+import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
@@ -24,7 +22,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents } from "./engine/open-agents.js";
+import { openAgents, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
@@ -183,7 +181,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
-    await requireAgents(run, settings, project);
+    await requireAgents(run, settings.agents, project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
@@ -226,28 +224,6 @@ const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Setti
   paidAmbiguous: durable.paidAmbiguous,
   agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
 });
-
-/**
- * An agent that was to be sandboxed is never started without, and one whose model cannot be asked costs no attempt: the run
- * waits for the machine to be mended.
- */
-const requireAgents = async (
-  run: Run,
-  settings: Settings,
-  { isolation, environment }: Project,
-): Promise<void> => {
-  const open = isTerminal(run) ? [] : run.steps.filter(({ state }) => state.status !== "completed");
-  const names = new Set(open.flatMap(({ spec }) => agentsOf(spec)));
-  const agents = Object.entries(settings.agents).flatMap(([name, agent]) => (names.has(name) ? [agent] : []));
-  const lack = agents.some(({ sandbox }) => sandbox) ? await isolation.lacksSandbox() : null;
-  if (lack !== null)
-    throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
-      hint: lack.fix,
-    });
-  for (const agent of agents)
-    if (agent.kind === "llm")
-      await (await import("./engine/agents/llm/model.js")).requireModel(agent, environment);
-};
 
 type Looking = Pick<
   RunLedger,

@@ -93,6 +93,7 @@ const machineClock: Record<string, string> = {
   "src/pev/places.ts": "a stamp beside the workspace, for people",
   "src/pev/leftovers.ts": "ids of runs hold the time of the machine that made them",
   "src/pev/selftest/selftest.ts": "writes nothing down",
+  "src/engine/agents/llm/model.ts": "providers name the end of a pause by the clock of the world",
   "src/rollout/host-record.ts": "a host's own record, before any ledger has it",
   "src/ui/cli/describe.ts": "how long ago, on the screen of a person",
   "src/ui/cli/commands/tui.ts": "how long ago, on the screen of a person",

@@ -1,8 +1,9 @@
 import { isOpenedBy, requireToolAllowed } from "../../tools/profile-guard.js";
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
-import { named } from "../core/race.js";
+import { agentsOf, named } from "../core/race.js";
 import type { Redactor } from "../core/redact.js";
+import { isTerminal, type Run } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Project } from "../pev/project.js";
 import type { Agent, AgentTask } from "./agents/agent.js";
@@ -76,6 +77,27 @@ const requireOpen = async (ledger: Ledger, task: AgentTask, tool: string): Promi
   const of = { runId, stepId, attempt, ...named({ candidate: candidate ?? undefined }) };
   const caller = ledger.issue({ name: agent, role: "executor", sessionKey, ...of });
   await requireToolAllowed(ledger, caller, tool);
+};
+
+/**
+ * An agent that was to be sandboxed is never started without, and one whose model cannot be asked costs no attempt: the run
+ * waits for the machine to be mended.
+ */
+export const requireAgents = async (
+  run: Run,
+  named: Readonly<Record<string, AgentSetting>>,
+  { isolation, environment }: Pick<Project, "isolation" | "environment">,
+): Promise<void> => {
+  const open = isTerminal(run) ? [] : run.steps.filter(({ state }) => state.status !== "completed");
+  const names = new Set(open.flatMap(({ spec }) => agentsOf(spec)));
+  const agents = Object.entries(named).flatMap(([name, agent]) => (names.has(name) ? [agent] : []));
+  const lack = agents.some(({ sandbox }) => sandbox) ? await isolation.lacksSandbox() : null;
+  if (lack !== null)
+    throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
+      hint: lack.fix,
+    });
+  for (const agent of agents)
+    if (agent.kind === "llm") await (await import("./agents/llm/model.js")).requireModel(agent, environment);
 };
 
 /** No credential would be issued to such an agent, so its steps could never be proposed. */

@@ -154,15 +154,20 @@ const kindWords = () => ({
   allOf: [
     {
       anyOf: KINDS.map((kind) => ({
-        properties: { kind: { const: kind } },
+        properties: {
+          kind: { const: kind },
+          ...Object.fromEntries(OF_KIND[kind].needs.map((key) => [key, true])),
+        },
         required: [...OF_KIND[kind].needs],
-        not: { anyOf: OF_KIND[kind].refuses.map((key) => ({ required: [key] })) },
+        not: {
+          anyOf: OF_KIND[kind].refuses.map((key) => ({ properties: { [key]: true }, required: [key] })),
+        },
       })),
     },
     {
       anyOf: [
         { not: { required: ["provider"], properties: { provider: { const: "openai-compatible" } } } },
-        { required: ["baseUrl"] },
+        { properties: { baseUrl: true }, required: ["baseUrl"] },
       ],
     },
     // Without a sandbox nothing would keep it from all the other hosts.
@@ -189,6 +194,10 @@ export const AgentKeys = withWords(
   }),
   kindWords,
 );
+
+/** Whether an agent of that kind may have that key; of an unknown kind nobody can tell. */
+export const isKeyOf = (kind: unknown, key: string): boolean =>
+  !KINDS.some((one) => one === kind && OF_KIND[one].refuses.some((refused) => refused === key));
 
 /** As the program uses it, every default filled in. */
 export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSettings => {

@@ -643,10 +643,10 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        "agents: { coder: { kind: command, run: [x] } }\nschedules: { nightly: { cron: '@daily', plan: p.json } }\n",
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|nightly)\./, ".NAME."));
-    expect(said.sort()).toEqual([...known].sort());
+    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|nightly)\./, ".NAME."));
+    expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

@@ -23,7 +23,7 @@ export type ConversationParts = {
 };
 
 /** Why an attempt of a model ends without a claim, in words for a person. */
-export class Stuck extends Error {
+class Stuck extends Error {
   override readonly name = "Stuck";
 }
 
