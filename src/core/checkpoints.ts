@@ -16,8 +16,11 @@ export const CheckpointOf = z.strictObject({
 });
 export type CheckpointOf = z.infer<typeof CheckpointOf>;
 
-/** What the journal knows of a checkpoint: where its content lies, and the seal that it must hold under. */
-export const SealedCheckpoint = z.strictObject({
+/**
+ * What the journal knows of a checkpoint: where its content lies, and the signature that it must hold under. In
+ * the journal, and in what is signed, it bears the names that it was first given there: `checkpoint_sealed`, `seal`, `previousSeal`.
+ */
+export const SignedCheckpoint = z.strictObject({
   id: z.string().regex(/^ckpt_[0-9a-f]{16}$/),
   reason: CheckpointReason,
   /** Null when nobody was at work: then it holds what the run waits for, and no memory. */
@@ -38,11 +41,11 @@ export const SealedCheckpoint = z.strictObject({
   full: z.boolean(),
   /** Event of the checkpoint before it that holds a memory of the same attempt. */
   former: z.int().min(1).nullable(),
-  /** Of the run's checkpoint before it: a seal vouches for all those before. */
+  /** Of the run's checkpoint before it: a signature vouches for all those before. */
   previousSeal: z.string().nullable(),
   seal: z.string(),
 });
-export type SealedCheckpoint = z.infer<typeof SealedCheckpoint>;
+export type SignedCheckpoint = z.infer<typeof SignedCheckpoint>;
 
 /** What an agent has used so far, as it says. */
 export const AgentMetrics = z.strictObject({
@@ -139,7 +142,7 @@ export const PackedCheckpoint = z.discriminatedUnion("kind", [
 export type PackedCheckpoint = z.infer<typeof PackedCheckpoint>;
 
 /** One whose bytes are kept: what must be known to thin out those that nobody needs. */
-export const KeptCheckpoint = SealedCheckpoint.pick({
+export const KeptCheckpoint = SignedCheckpoint.pick({
   id: true,
   full: true,
   former: true,
@@ -147,11 +150,14 @@ export const KeptCheckpoint = SealedCheckpoint.pick({
 }).extend({ seq: z.int().min(1) });
 export type KeptCheckpoint = Readonly<z.infer<typeof KeptCheckpoint>>;
 
-/** The last one of a run: the next names its seal. */
-export type LastCheckpoint = Pick<SealedCheckpoint, "id" | "seal"> & { readonly seq: number };
+/** The last one of a run: the next names its signature. */
+export type LastCheckpoint = Pick<SignedCheckpoint, "id"> & {
+  readonly signature: string;
+  readonly seq: number;
+};
 
 /** The last one that holds a memory of an attempt. */
-export type AttemptCheckpoint = Pick<SealedCheckpoint, "id" | "turn" | "calls" | "agentVersion"> & {
+export type AttemptCheckpoint = Pick<SignedCheckpoint, "id" | "turn" | "calls" | "agentVersion"> & {
   readonly seq: number;
   /** So many in a row are stored as differences. */
   readonly depth: number;

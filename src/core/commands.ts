@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SealedCheckpoint } from "./checkpoints.js";
+import { SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, ChildOutcome, Evidence, GrantOutcome, ParentLink, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
@@ -130,7 +130,7 @@ export const Command = z.discriminatedUnion("type", [
     token: z.string().min(1).max(limit.PROMISE_TOKEN_CHARS),
     outcome: PromiseOutcome,
   }),
-  closed({ type: z.literal("seal_checkpoint"), checkpoint: SealedCheckpoint }),
+  closed({ type: z.literal("seal_checkpoint"), checkpoint: SignedCheckpoint }),
   /** Attempts under way go on from the journal alone. */
   closed({ type: z.literal("discard_checkpoints"), reason }),
   /** Sent to a run of what became of one that it started. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SealedCheckpoint } from "./checkpoints.js";
+import { SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
@@ -260,7 +260,7 @@ export const EventBody = z.discriminatedUnion("type", [
   /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
   attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
   /** What the run knew, and what its agent remembered, can be had again from here. */
-  event("checkpoint_sealed", SealedCheckpoint),
+  event("checkpoint_sealed", SignedCheckpoint),
   /** Older ones that nobody needs any more; their bytes are gone, and what was said of them stays. */
   event(
     "checkpoints_thinned",

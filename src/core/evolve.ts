@@ -112,7 +112,7 @@ const evolvers: Evolvers = {
   parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
   checkpoint_discarded: ofEffects,
-  checkpoint_sealed: (run, event) => sealed(run, event),
+  checkpoint_sealed: (run, event) => signed(run, event),
   checkpoints_thinned: (run, { payload }) => {
     const gone = new Set(payload.ids);
     return { ...run, keptCheckpoints: run.keptCheckpoints.filter(({ id }) => !gone.has(id)) };
@@ -318,12 +318,12 @@ const waived = (
   return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
 };
 
-/** Those of a past that a fork took over were sealed for another run. */
-const sealed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
+/** Those of a past that a fork took over were signed for another run. */
+const signed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
   const { id, seal, of, turn, calls, agentVersion, full, former, keptIn } = payload;
   if (run.forkedFrom !== null && seq <= run.forkedFrom.seq) return run;
   const keptCheckpoints = [...run.keptCheckpoints, { id, seq, full, former, keptIn }];
-  const after: Run = { ...run, checkpoint: { id, seal, seq }, keptCheckpoints };
+  const after: Run = { ...run, checkpoint: { id, signature: seal, seq }, keptCheckpoints };
   if (of === null || turn === 0) return after;
   return withWorked(after, of, at, (step) => {
     const depth = full ? 0 : (step.effects.checkpoint?.depth ?? 0) + 1;

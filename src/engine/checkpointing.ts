@@ -21,14 +21,14 @@ export type CheckpointPolicy = {
 export interface Checkpointing {
   /** Of one attempt, for its context. */
   ofAttempt(runId: string, step: WorkedStep, epoch: number): Pick<EffectsOptions, "checkpoints" | "before">;
-  /** An agent stops before its attempt ends: what it remembered is sealed again, with what the run knows now. */
-  sealMemory(
+  /** An agent stops before its attempt ends: what it remembered is signed again, with what the run knows now. */
+  signMemory(
     runId: string,
     step: WorkedStep,
     reason: Extract<CheckpointReason, "wait" | "interruption">,
     epoch: number,
   ): Promise<void>;
-  sealIfDue(run: Run, epoch: number): Promise<void>;
+  signIfDue(run: Run, epoch: number): Promise<void>;
 }
 
 export const createCheckpointing = (options: {
@@ -45,28 +45,28 @@ export const createCheckpointing = (options: {
       return {
         checkpoints: {
           last: step.effects.checkpoint,
-          seal: async (told) =>
-            void (await manager.seal(runId, { reason: "turn", of, told }, { caller, epoch })),
+          sign: async (told) =>
+            void (await manager.sign(runId, { reason: "turn", of, told }, { caller, epoch })),
           restore: () => manager.restore(runId, step),
           memoryFrom: (version) => versions.pathFrom(step.spec.ownerAgent, version ?? ""),
           blockedKeys: async () => manager.blockedKeys(await ledger.load(runId)),
         },
         before: {
           classes: policy.before,
-          seal: async () => void (await manager.seal(runId, { reason: "policy", of }, { caller, epoch })),
+          sign: async () => void (await manager.sign(runId, { reason: "policy", of }, { caller, epoch })),
         },
       };
     },
-    sealMemory: async (runId, step, reason, epoch) => {
+    signMemory: async (runId, step, reason, epoch) => {
       // What no agent remembers, the journal tells as well.
       if (!(await isRemembering(ledger, runId, step))) return;
-      await manager.seal(runId, { reason, of: ofStep(step) }, { caller, epoch }).catch(unlessOver);
+      await manager.sign(runId, { reason, of: ofStep(step) }, { caller, epoch }).catch(unlessOver);
     },
-    sealIfDue: async (run, epoch) => {
+    signIfDue: async (run, epoch) => {
       const { every } = policy;
       if (every === null || run.state.status !== "running") return;
       if (run.seq - (run.checkpoint?.seq ?? 0) < every) return;
-      await manager.sealRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
+      await manager.signRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
     },
   };
 };

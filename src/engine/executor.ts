@@ -127,7 +127,7 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (failures.length > 0) throw failures[0];
     if (signal.aborted) return { run: await ledger.load(runId), end: "stopped" };
     for (const flight of flights.values()) if (isLost(run, flight)) flight.stop.abort();
-    await options.checkpointing.sealIfDue(run, lease.epoch);
+    await options.checkpointing.signIfDue(run, lease.epoch);
     for (const action of dueNow(options, run, flights)) launch(action, run);
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)

@@ -1,4 +1,4 @@
-import type { KeptIn, SealedCheckpoint } from "../core/checkpoints.js";
+import type { KeptIn, SignedCheckpoint } from "../core/checkpoints.js";
 import type { Caller } from "../core/commands.js";
 import { workedSteps } from "../core/race.js";
 import type { WorkedStep } from "../core/run.js";
@@ -36,7 +36,7 @@ export interface CheckpointFaces {
   /** Those of a run, oldest first, and whether each holds. */
   checkpoints(runId: string): Promise<readonly ListedCheckpoint[]>;
   /** Takes one now: of every attempt under way that has a memory, or of the run itself. */
-  checkpoint(caller: Caller, runId: string): Promise<readonly SealedCheckpoint[]>;
+  checkpoint(caller: Caller, runId: string): Promise<readonly SignedCheckpoint[]>;
   /** Of every attempt under way that left a memory. */
   resumePoints(runId: string): Promise<readonly ResumePoint[]>;
 }
@@ -68,7 +68,7 @@ export const openCheckpoints = (options: {
     kept: manager,
     faces: {
       checkpoints: (runId) => manager.list(runId),
-      checkpoint: (caller, runId) => manager.sealRun(runId, "demand", { caller: ledger.check(caller) }),
+      checkpoint: (caller, runId) => manager.signRun(runId, "demand", { caller: ledger.check(caller) }),
       resumePoints: async (runId) => {
         const points: ResumePoint[] = [];
         for (const step of (await ledger.load(runId)).steps.flatMap(workedSteps))

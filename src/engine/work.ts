@@ -52,7 +52,7 @@ export const work = async (
     const outcome = await askAgent(options, run, step, { workspace, effects, signal: untilEither });
     const { waits, waitsFor } = await effects.close({ isStopped: outcome.kind === "stopped" });
     const leaves = waitsFor.length > 0 && !signal.aborted ? "wait" : "interruption";
-    if (outcome.kind === "stopped") await checkpointing.sealMemory(runId, step, leaves, epoch);
+    if (outcome.kind === "stopped") await checkpointing.signMemory(runId, step, leaves, epoch);
     if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;

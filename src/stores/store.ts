@@ -1,9 +1,11 @@
 import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
+import type { CheckpointStore } from "./checkpoint-store.js";
 import type { ListQuery, RunQuery } from "./queries.js";
 import type { RunCipher, SealState, Seals } from "./seals.js";
 
+export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
 export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
@@ -118,24 +120,6 @@ export interface Store {
   removeBlobsOf(runId: string): Promise<void>;
   close(): Promise<void>;
 }
-
-/**
- * Where the bytes of checkpoints lie. It keeps them and knows nothing of them: whether they are what was sealed, the
- * journal tells.
- */
-export interface CheckpointStore {
-  /** Durable when it resolves. An id is used once. */
-  put(name: CheckpointName, bytes: Uint8Array): Promise<void>;
-  get(name: CheckpointName): Promise<Uint8Array | undefined>;
-  /** Bytes of each that is there, as it is kept. */
-  sizes(runId: string): Promise<ReadonlyMap<string, number>>;
-  /** At once; nothing for those that are not there. */
-  remove(runId: string, ids: readonly string[]): Promise<void>;
-  /** All of a run. */
-  removeRun(runId: string): Promise<void>;
-}
-
-export type CheckpointName = { readonly runId: string; readonly id: string };
 
 export type AnchorState = {
   /** None: there is no anchor, or nothing in it. Behind: the database was put back, cut off, or is another one. */

@@ -74,7 +74,7 @@ describe("an agent that ends turns", () => {
     expect(await found(shop)).toMatchObject({ flaws: [], checkpoints: 4 });
   });
 
-  it("may as well begin at its first line: what it did is read back, and no turn is sealed again", async () => {
+  it("may as well begin at its first line: what it did is read back, and no turn is signed again", async () => {
     const shop = await shopOf();
     const done: string[] = [];
     await lifeOf(shop, threeTurns(done));
@@ -147,7 +147,7 @@ describe("an agent that ends turns", () => {
   });
 });
 
-describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it was sealed", (store) => {
+describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it was signed", (store) => {
   const settings = `durable: { checkpoints: ${store} }\n`;
 
   it("is passed over and named, and the one before counts", async () => {
@@ -161,7 +161,7 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
     await spoil(shop, last, flipped);
     await spoil(shop, second, flipped);
     expect((await found(shop)).flaws.map(({ kind, message }) => [kind, message])).toEqual([
-      ["checkpoint", expect.stringMatching(`^${second.id} is not as it was (written|sealed)\\.$`)],
+      ["checkpoint", expect.stringMatching(`^${second.id} is not as it was (written|signed)\\.$`)],
       ["checkpoint", expect.stringMatching(`^${last.id} `)],
     ]);
     const { run } = await lifeOf(shop, goOn(done, seen));
@@ -171,7 +171,7 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
     expect(seen[0]?.broken.map(({ id }) => id)).toEqual([last.id, second.id]);
   });
 
-  it("may be gone altogether: the journal alone is enough, and they are sealed again on the way", async () => {
+  it("may be gone altogether: the journal alone is enough, and they are signed again on the way", async () => {
     const shop = await shopOf(settings);
     const done: string[] = [];
     const seen: (Resumed<Memory> | null)[] = [];
@@ -227,8 +227,8 @@ describe.each(["sqlite", "file"] as const)("a checkpoint in %s that is not as it
         ),
       );
     expect((await checkpointsIn(shop)).map(({ why }) => why)).toEqual([
-      "is not as it was sealed",
-      expect.stringMatching(/^builds on ckpt_\w+, which is not as it was sealed$/),
+      "is not as it was signed",
+      expect.stringMatching(/^builds on ckpt_\w+, which is not as it was signed$/),
     ]);
   });
 });
@@ -385,15 +385,15 @@ describe("a checkpoint that nobody's turn asks for", () => {
       planOfSteps({ ...stepBy("a", ""), validator: { type: "orchestrator_approval" } }),
     );
     await app.drive(runId);
-    const [sealed] = await app.checkpoint(person(app), runId);
-    expect(sealed).toMatchObject({ of: null, reason: "demand", turn: 0, agentVersion: null });
+    const [signed] = await app.checkpoint(person(app), runId);
+    expect(signed).toMatchObject({ of: null, reason: "demand", turn: 0, agentVersion: null });
     expect((await app.checkpoints(runId)).map(({ why }) => why)).toEqual([null]);
     const db = new Database(join(shop.place, "data", "ledger.db"), { readonly: true });
     const bytes = db.prepare("SELECT bytes FROM checkpoints").pluck().get() as Buffer;
     db.close();
     const { content } = JSON.parse(gunzipSync(bytes).toString()) as { content: CheckpointContent };
     expect(content).toMatchObject({
-      eventLogPosition: sealed?.eventLogPosition,
+      eventLogPosition: signed?.eventLogPosition,
       pendingProposals: [
         { stepId: "a", attempt: 1, seq: 4, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
       ],
@@ -421,7 +421,7 @@ describe("what checkpoints do not outlive", () => {
     expect(run.state.status).toBe("completed");
     expect([done, seen]).toEqual([["one", "two", "three"], [null]]);
     expect((await checkpointsIn(shop)).slice(0, 3).map(({ why }) => why)).toEqual(
-      Array.from({ length: 3 }, () => "does not hold under its seal"),
+      Array.from({ length: 3 }, () => "does not hold under its signature"),
     );
   });
 

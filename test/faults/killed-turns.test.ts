@@ -17,7 +17,7 @@ afterAll(() => built.remove());
 figureOfEach("turns");
 
 const places = [1, 2, 3].flatMap((turn) =>
-  ["begins", "thinks", "ends", "is sealed"].map((place) => ({ turn, place })),
+  ["begins", "thinks", "ends", "is signed"].map((place) => ({ turn, place })),
 );
 
 it.each([
@@ -43,11 +43,11 @@ it.each([
   const lines = (await readFile(log, "utf8")).trimEnd().split("\n");
   expect(lines.filter((line) => line.startsWith("from"))).toEqual([
     "from 0",
-    `from ${place === "is sealed" ? turn : turn - 1}`,
+    `from ${place === "is signed" ? turn : turn - 1}`,
   ]);
-  // Of turns that were sealed nothing is done again.
-  for (let sealed = 1; sealed < (place === "is sealed" ? turn + 1 : turn); sealed += 1)
-    expect(lines.filter((line) => line === `think ${sealed}`)).toHaveLength(1);
+  // Of turns that were signed nothing is done again.
+  for (let signed = 1; signed < (place === "is signed" ? turn + 1 : turn); signed += 1)
+    expect(lines.filter((line) => line === `think ${signed}`)).toHaveLength(1);
   expect(await verifyAt({ projectDir: shop.repo, env: shop.env })).toMatchObject({
     flaws: [],
     checkpoints: 3,

@@ -1,4 +1,4 @@
-import type { SealedCheckpoint } from "../../src/core/checkpoints.js";
+import type { SignedCheckpoint } from "../../src/core/checkpoints.js";
 import type { Caller, Command, CommandOf, CommandType } from "../../src/core/commands.js";
 import type { EffectCall, EffectDecision, EffectOutcome, EffectValue } from "../../src/core/effects.js";
 import type { Capture, PolicyAction } from "../../src/core/events.js";
@@ -178,8 +178,8 @@ export const promiseOf =
   };
 
 /** Of the attempt, or of the run alone; what a rule looks at, and nothing that a store would have. */
-export const sealed =
-  (stepId: string | null, over: Partial<SealedCheckpoint> = {}): Said =>
+export const signed =
+  (stepId: string | null, over: Partial<SignedCheckpoint> = {}): Said =>
   (run) => {
     const step = stepId === null ? undefined : findStep(run, stepId);
     return {
@@ -189,9 +189,9 @@ export const sealed =
         of: stepId === null ? null : { stepId, attempt: step?.attempt ?? 1 },
         agentVersion: stepId === null ? null : "sha256:1",
         ...{ turn: stepId === null ? 0 : 1, calls: 0, eventLogPosition: run.seq },
-        ...{ journalHash: "h", contentHash: "c", seal: `seal ${run.seq}` },
+        ...{ journalHash: "h", contentHash: "c", seal: `signature ${run.seq}` },
         former: step?.effects.checkpoint?.seq ?? null,
-        previousSeal: run.checkpoint?.seal ?? null,
+        previousSeal: run.checkpoint?.signature ?? null,
         ...over,
       },
     };

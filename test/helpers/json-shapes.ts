@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { KeptCheckpoint, SealedCheckpoint } from "../../src/core/checkpoints.js";
+import { KeptCheckpoint, SignedCheckpoint } from "../../src/core/checkpoints.js";
 import {
   EffectCall,
   EffectClass,
@@ -161,7 +161,7 @@ const Effects = z.strictObject({
     ]),
   ),
   suspended: z.boolean().describe("nobody works on it before one of the waits is over"),
-  checkpoint: SealedCheckpoint.pick({ id: true, turn: true, calls: true, agentVersion: true })
+  checkpoint: SignedCheckpoint.pick({ id: true, turn: true, calls: true, agentVersion: true })
     .extend({ seq: count, depth: count.describe("so many in a row are stored as differences") })
     .nullable()
     .describe("what its agent remembered last"),
@@ -295,7 +295,7 @@ const Run = named(
     left: z
       .array(z.strictObject({ stepId: text, candidate: count.optional(), open: OpenEffect }))
       .describe("effects that earlier attempts left open under business keys"),
-    checkpoint: SealedCheckpoint.pick({ id: true, seal: true }).extend({ seq: count }).nullable(),
+    checkpoint: SignedCheckpoint.pick({ id: true }).extend({ signature: text, seq: count }).nullable(),
     keptCheckpoints: z.array(KeptCheckpoint),
     blockedTeammates: z
       .array(
@@ -581,8 +581,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   checkpoints: oneOf({
     runId,
     checkpoints: z.array(
-      SealedCheckpoint.omit({ previousSeal: true, journalHash: true }).extend({
-        seq: count.describe("the event that says it was sealed"),
+      SignedCheckpoint.omit({ seal: true, previousSeal: true, journalHash: true }).extend({
+        signature: text,
+        seq: count.describe("the event that says it was signed"),
         at: time,
         holds: z.boolean(),
         thinned: z.boolean().describe("it was not needed any more, and is kept no longer"),
@@ -595,7 +596,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     runId,
     checkpoints: z
       .array(
-        SealedCheckpoint.pick({
+        SignedCheckpoint.pick({
           ...{ id: true, of: true, turn: true, eventLogPosition: true, contentHash: true },
         }),
       )

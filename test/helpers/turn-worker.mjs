@@ -21,7 +21,7 @@ const coder = async (_task, effects) => {
     said.push(word);
     dieAt(`${turn} ends`);
     await effects.checkpoint({ workingMemory: { said } });
-    dieAt(`${turn} is sealed`);
+    dieAt(`${turn} is signed`);
   }
   return said.join(", ");
 };

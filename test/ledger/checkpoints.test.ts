@@ -29,13 +29,13 @@ test("whoever asks for blocked keys while a checkpoint is taken makes nothing co
   const run = await app.ledger.load(runId);
   // Of a run that it knows up to its first event, so that all of them read on in the same object.
   await manager.blockedKeys({ ...run, seq: 1 });
-  const [keys, again, sealed] = await Promise.all([
+  const [keys, again, signed] = await Promise.all([
     manager.blockedKeys(run),
     manager.blockedKeys(run),
-    manager.seal(runId, { reason: "demand", of: null }, { caller: person(app) }),
+    manager.sign(runId, { reason: "demand", of: null }, { caller: person(app) }),
   ]);
   expect([[...keys], [...again]]).toEqual([["k-1"], ["k-1"]]);
-  const bytes = (await memory.get({ runId, id: sealed.id })) ?? expect.unreachable("it was kept");
+  const bytes = (await memory.get({ runId, id: signed.id })) ?? expect.unreachable("it was kept");
   const { content } = JSON.parse(gunzipSync(bytes).toString()) as { content: CheckpointContent };
   expect(content).toMatchObject({ receiptsInAll: 1, receipts: [{ key: "k-1" }] });
 });

@@ -16,13 +16,13 @@ import {
   requireStep,
 } from "./guards.js";
 
-// What is appended says what was sealed. Whether the seal holds, only who has the key can tell: nobody here believes it.
-export const sealCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller, rules }) => {
-  requireRole(caller, "seal a checkpoint", "engine", "orchestrator", "human");
+// What is appended says what was signed. Whether the signature holds, only who has the key can tell: nobody here believes it.
+export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller, rules }) => {
+  requireRole(caller, "sign a checkpoint", "engine", "orchestrator", "human");
   requireSession(run, caller);
   if (run.checkpoint?.id === checkpoint.id) return alreadyDone;
   requireLive(run);
-  if (checkpoint.previousSeal !== (run.checkpoint?.seal ?? null)) throw overtaken(run);
+  if (checkpoint.previousSeal !== (run.checkpoint?.signature ?? null)) throw overtaken(run);
   if (checkpoint.eventLogPosition > run.seq)
     throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
   requireFormer(run, checkpoint, caller);
@@ -36,7 +36,7 @@ const thinned = (run: Run, { recording }: Rules): readonly EventBody[] => {
   return ids.length === 0 ? [] : [{ type: "checkpoints_thinned", version: 1, payload: { ids } }];
 };
 
-/** As for effects: a loop that does nothing but end turns must stop too. What the engine seals for itself, it may. */
+/** As for effects: a loop that does nothing but end turns must stop too. What the engine signatures for itself, it may. */
 const requireRoom = (run: Run, { recording }: Rules): void => {
   const { eventsPerRun = limit.EVENTS_PER_RUN } = recording ?? {};
   if (run.seq < eventsPerRun) return;
@@ -47,7 +47,7 @@ const requireRoom = (run: Run, { recording }: Rules): void => {
 
 const requireFormer = (
   run: Run,
-  { of, former, turn }: Parameters<typeof sealCheckpoint>[0]["checkpoint"],
+  { of, former, turn }: Parameters<typeof signCheckpoint>[0]["checkpoint"],
   caller: Parameters<typeof requireStep>[1],
 ): void => {
   if (of === null) {
@@ -61,7 +61,7 @@ const requireFormer = (
 };
 
 const overtaken = ({ runId }: Run): LedgerError =>
-  new LedgerError("checkpoint_overtaken", `Another checkpoint of run "${runId}" was sealed meanwhile.`, {
+  new LedgerError("checkpoint_overtaken", `Another checkpoint of run "${runId}" was signed meanwhile.`, {
     hint: "Take it again.",
   });
 

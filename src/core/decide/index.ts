@@ -3,7 +3,7 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
-import { discardCheckpoints, sealCheckpoint } from "./checkpoints.js";
+import { discardCheckpoints, signCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
@@ -94,7 +94,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   record_effects: recordEffects,
   decide_effect: decideEffect,
   suspend_step: suspendStep,
-  seal_checkpoint: sealCheckpoint,
+  seal_checkpoint: signCheckpoint,
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,

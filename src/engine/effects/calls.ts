@@ -37,7 +37,7 @@ export type EffectsOptions = {
   readonly leave: () => void;
   readonly checkpoints: AttemptCheckpoints;
   /** A checkpoint is taken before an effect of these classes happens that did not happen before. */
-  readonly before: { readonly classes: readonly EffectClass[]; readonly seal: () => Promise<void> };
+  readonly before: { readonly classes: readonly EffectClass[]; readonly sign: () => Promise<void> };
 };
 
 /** The calls of one attempt as they begin and end, whoever numbers them. */
@@ -118,7 +118,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     if (options.before.classes.includes(call.class)) {
       // What settled before it belongs into the checkpoint; for all others it waits for the next intent.
       await recorder.flush();
-      await options.before.seal();
+      await options.before.sign();
     }
     return call.class !== "guarded" && call.key === null ? undefined : begin(call);
   };

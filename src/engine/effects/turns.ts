@@ -46,7 +46,7 @@ export interface Turns {
 export type AttemptCheckpoints = {
   /** The last one of its earlier lives. */
   readonly last: AttemptCheckpoint | null;
-  readonly seal: (told: TurnTold) => Promise<void>;
+  readonly sign: (told: TurnTold) => Promise<void>;
   readonly restore: () => Promise<Restored>;
   /** What this version of the agent makes of another one's memory; undefined when it cannot. */
   readonly memoryFrom: (agentVersion: string | null) => ((memory: unknown) => unknown) | undefined;
@@ -65,14 +65,14 @@ type TurnsOptions = {
 export const createTurns = (options: TurnsOptions): Turns => {
   const { checkpoints, waits, numbers, underWay } = options;
   let turn = 0;
-  /** Turns that need not be sealed again. */
+  /** Turns that need not be signed again. */
   let known = checkpoints.last;
-  const seal = (told: TurnTold): Promise<void> =>
+  const sign = (told: TurnTold): Promise<void> =>
     underWay("checkpoint", () =>
       waits.busy(async () => {
         waits.requireHere();
         await options.flush();
-        await checkpoints.seal(told);
+        await checkpoints.sign(told);
       }),
     );
   const goOn = async (): Promise<Resumed | null> => {
@@ -98,7 +98,7 @@ export const createTurns = (options: TurnsOptions): Turns => {
       if (known !== null && turn <= known.turn) return;
       const { workingMemory, metrics = {}, ...rest } = said;
       const memory = keptMemory(options.redactor, workingMemory);
-      await seal({ ...rest, turn, calls: at, workingMemory: memory, metrics: readMetrics(metrics) });
+      await sign({ ...rest, turn, calls: at, workingMemory: memory, metrics: readMetrics(metrics) });
     },
     resumed: async <T>() => {
       if (turn > 0 || numbers.count() > 0) throw tooLate();

@@ -14,7 +14,7 @@ import {
   type CheckpointReason,
   KeptIn,
   noMetrics,
-  type SealedCheckpoint,
+  type SignedCheckpoint,
 } from "../../core/checkpoints.js";
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
@@ -29,10 +29,10 @@ import {
   type CheckpointParts,
   type CheckpointStores,
   checkCheckpoint,
-  isSealed,
-  type SealedEvent,
+  isSigned,
+  type SignedEvent,
 } from "./read.js";
-import { sealOf } from "./seal.js";
+import { signatureOf } from "./sign.js";
 import { type CheckpointSpace, sizesOf, spaceOf, sweep } from "./space.js";
 
 /** What an agent says at the end of a turn. */
@@ -45,7 +45,7 @@ export type TurnTold = {
   readonly suggestedNextAction?: string;
 };
 
-export type SealRequest = {
+export type SignRequest = {
   readonly reason: CheckpointReason;
   readonly of: CheckpointOf | null;
   /** Without it, what its last checkpoint remembers. */
@@ -57,8 +57,9 @@ type SubmitAs = { readonly caller: Caller; readonly epoch?: number };
 /** One that cannot be used, and why, in words that follow its id. */
 export type BrokenCheckpoint = { readonly id: string; readonly why: string };
 
-export type ListedCheckpoint = Omit<SealedCheckpoint, "previousSeal" | "journalHash"> & {
-  /** The event that says it was sealed. */
+export type ListedCheckpoint = Omit<SignedCheckpoint, "seal" | "previousSeal" | "journalHash"> & {
+  readonly signature: string;
+  /** The event that says it was signed. */
   readonly seq: number;
   readonly at: string;
   readonly holds: boolean;
@@ -78,9 +79,9 @@ export type Restored = {
 
 /** Takes, keeps and checks the checkpoints of runs (seed 001). */
 export interface CheckpointManager {
-  seal(runId: string, request: SealRequest, as: SubmitAs): Promise<SealedCheckpoint>;
+  sign(runId: string, request: SignRequest, as: SubmitAs): Promise<SignedCheckpoint>;
   /** Of every attempt under way that has a memory; without any, of the run itself. */
-  sealRun(runId: string, reason: CheckpointReason, as: SubmitAs): Promise<readonly SealedCheckpoint[]>;
+  signRun(runId: string, reason: CheckpointReason, as: SubmitAs): Promise<readonly SignedCheckpoint[]>;
   /** In the order of the journal. */
   list(runId: string): Promise<readonly ListedCheckpoint[]>;
   restore(runId: string, step: WorkedStep): Promise<Restored>;
@@ -113,37 +114,46 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
   const parts: CheckpointParts = { stores, key, eventAt, isKept };
   const follow = follower(ledger);
   const inTurn = oneAtATime();
-  const seal: CheckpointManager["seal"] = (runId, request, as) =>
-    inTurn(runId, () => untilNotOvertaken(() => sealNow({ options, parts, follow }, runId, request, as)));
-  const sealedOnes = async function* (runId: string): AsyncGenerator<SealedEvent> {
+  const sign: CheckpointManager["sign"] = (runId, request, as) =>
+    inTurn(runId, () => untilNotOvertaken(() => signNow({ options, parts, follow }, runId, request, as)));
+  const signedOnes = async function* (runId: string): AsyncGenerator<SignedEvent> {
     for (let after = 0; ; ) {
       const events = await ledger.events(runId, after, READ_BATCH);
-      for (const event of events) if (isSealed(event)) yield event;
+      for (const event of events) if (isSigned(event)) yield event;
       if (events.length === 0) return;
       after += events.length;
     }
   };
   return {
-    seal,
-    sealRun: async (runId, reason, as) => {
+    sign,
+    signRun: async (runId, reason, as) => {
       const remembering = rememberedAttempts(await ledger.load(runId));
       const of = remembering.length === 0 ? [null] : remembering;
-      const sealed: SealedCheckpoint[] = [];
-      for (const one of of) sealed.push(await seal(runId, { reason, of: one }, as));
-      return sealed;
+      const signed: SignedCheckpoint[] = [];
+      for (const one of of) signed.push(await sign(runId, { reason, of: one }, as));
+      return signed;
     },
     list: async (runId) => {
       const { forkedFrom } = await ledger.load(runId);
       const listed: ListedCheckpoint[] = [];
       const sizes = await sizesOf(stores, runId);
-      for await (const event of sealedOnes(runId)) {
+      for await (const event of signedOnes(runId)) {
         if (event.seq <= (forkedFrom?.seq ?? 0)) continue;
         const checked = await checkCheckpoint(parts, event);
-        const { previousSeal: _previous, journalHash: _hash, ...told } = event.payload;
+        const { seal: signature, previousSeal: _previous, journalHash: _hash, ...told } = event.payload;
         const { why, lack } = "why" in checked ? checked : { why: null, lack: null };
         const bytes = sizes[told.keptIn].get(told.id) ?? null;
         const { seq, at } = event;
-        listed.push({ ...told, seq, at, holds: why === null, thinned: lack === "thinned", why, bytes });
+        listed.push({
+          ...told,
+          signature,
+          seq,
+          at,
+          holds: why === null,
+          thinned: lack === "thinned",
+          why,
+          bytes,
+        });
       }
       return listed;
     },
@@ -153,7 +163,7 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     forget: async (runId) => {
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
-    // In the same queue as sealing: both read on in one object, and two at a time would take the same events twice.
+    // In the same queue as signing: both read on in one object, and two at a time would take the same events twice.
     blockedKeys: (run) => inTurn(run.runId, async () => (await follow(run)).facts.blockedKeys()),
   };
 };
@@ -214,36 +224,36 @@ const untilNotOvertaken = async <T>(work: () => Promise<T>): Promise<T> => {
     }
 };
 
-type Sealing = {
+type Signing = {
   readonly options: CheckpointManagerOptions;
   readonly parts: CheckpointParts;
   readonly follow: (run: Run) => Promise<Followed>;
 };
 
 /** The bytes come first: what the journal names is there, and what it does not name is nothing. */
-const sealNow = async (
-  sealing: Sealing,
+const signNow = async (
+  signing: Signing,
   runId: string,
-  request: SealRequest,
+  request: SignRequest,
   { caller, epoch }: SubmitAs,
-): Promise<SealedCheckpoint> => {
-  const { ledger, stores, keepIn, key } = sealing.options;
+): Promise<SignedCheckpoint> => {
+  const { ledger, stores, keepIn, key } = signing.options;
   const run = await ledger.load(runId);
   const { reason, of } = request;
   const step = of === null ? null : stepOf(run, of);
   const last = step?.effects.checkpoint ?? null;
-  const before = last === null ? null : await contentAt(sealing.parts, runId, last.seq);
-  const { facts, hash } = await sealing.follow(run);
-  const content = contentOf(sealing.options, { run, step, before, facts: facts.told() }, request);
+  const before = last === null ? null : await contentAt(signing.parts, runId, last.seq);
+  const { facts, hash } = await signing.follow(run);
+  const content = contentOf(signing.options, { run, step, before, facts: facts.told() }, request);
   const isDue = last === null || last.depth + 1 >= limit.CHECKPOINT_FULL_EVERY;
   const { full, text } = packed(content, isDue ? null : before);
   const id = `ckpt_${randomBytes(8).toString("hex")}`;
-  const unsealed = {
+  const unsigned = {
     ...{ id, reason, of, agentVersion: content.agentVersion, turn: content.turn, calls: content.calls },
     ...{ eventLogPosition: run.seq, journalHash: hash, contentHash: digestOf(content), keptIn: keepIn, full },
-    ...{ former: last?.seq ?? null, previousSeal: run.checkpoint?.seal ?? null },
+    ...{ former: last?.seq ?? null, previousSeal: run.checkpoint?.signature ?? null },
   };
-  const checkpoint = { ...unsealed, seal: sealOf(await key(), runId, unsealed) };
+  const checkpoint = { ...unsigned, seal: signatureOf(await key(), runId, unsigned) };
   await writeBytes(stores[keepIn], { runId, id }, text);
   const options = epoch === undefined ? {} : { epoch };
   const command = { type: "seal_checkpoint", checkpoint } as const;
@@ -279,7 +289,7 @@ const contentAt = async (
   seq: number,
 ): Promise<CheckpointContent | null> => {
   const event = await parts.eventAt(runId, seq);
-  const checked = isSealed(event) ? await checkCheckpoint(parts, event) : undefined;
+  const checked = isSigned(event) ? await checkCheckpoint(parts, event) : undefined;
   return checked !== undefined && "content" in checked ? checked.content : null;
 };
 
@@ -294,7 +304,7 @@ type Known = {
 const contentOf = (
   { ledger, versionOf }: CheckpointManagerOptions,
   { run, step, before, facts }: Known,
-  { of, told }: SealRequest,
+  { of, told }: SignRequest,
 ): CheckpointContent => {
   const memory = told ?? before ?? { turn: 0, calls: 0, workingMemory: null };
   const version = (): string | null => (step === null ? null : versionOf(step.spec.ownerAgent));
@@ -339,7 +349,7 @@ const restore = async (
   let seq = effects.checkpoint?.seq ?? null;
   while (seq !== null && broken.length < limit.CHECKPOINTS_TRIED) {
     const event = await parts.eventAt(runId, seq);
-    if (!isSealed(event)) break;
+    if (!isSigned(event)) break;
     const { id, of, turn, former } = event.payload;
     const isOurs = of?.stepId === spec.id && of.attempt === attempt && of.candidate === candidate;
     const checked = await checkCheckpoint(parts, event);

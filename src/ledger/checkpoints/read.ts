@@ -4,21 +4,21 @@ import {
   CheckpointContent,
   type KeptIn,
   type PackedCheckpoint,
-  type SealedCheckpoint,
+  type SignedCheckpoint,
 } from "../../core/checkpoints.js";
 import type { StoredEvent } from "../../core/events.js";
 import { applyDelta } from "../../core/json-delta.js";
 import * as limit from "../../core/limits.js";
 import type { CheckpointStore } from "../../stores/store.js";
 import { readBytes } from "./bytes.js";
-import { sealHolds } from "./seal.js";
+import { signatureHolds } from "./sign.js";
 
 export type CheckpointStores = Readonly<Record<KeptIn, CheckpointStore>>;
 
 /** What checking a checkpoint needs. */
 export type CheckpointParts = {
   readonly stores: CheckpointStores;
-  /** Null where the ledger has none: then no seal can be told to hold. */
+  /** Null where the ledger has none: then no signature can be told to hold. */
   readonly key: () => Promise<Uint8Array | null>;
   readonly eventAt: (runId: string, seq: number) => Promise<StoredEvent | undefined>;
   /** Not thinned out. */
@@ -30,22 +30,22 @@ export type Checked =
   | { readonly content: CheckpointContent }
   | { readonly why: string; readonly lack: "broken" | "gone" | "thinned" };
 
-export type SealedEvent = Extract<StoredEvent, { type: "checkpoint_sealed" }>;
+export type SignedEvent = Extract<StoredEvent, { type: "checkpoint_sealed" }>;
 
-export const isSealed = (event: StoredEvent | undefined): event is SealedEvent =>
+export const isSigned = (event: StoredEvent | undefined): event is SignedEvent =>
   event?.type === "checkpoint_sealed";
 
-/** The seal, what it was sealed on, the bytes, and what they come to. */
+/** The signature, what it was signed on, the bytes, and what they come to. */
 export const checkCheckpoint = async (
   parts: CheckpointParts,
-  { runId, payload }: SealedEvent,
+  { runId, payload }: SignedEvent,
   depth = 0,
 ): Promise<Checked> => {
   const key = await parts.key();
   if (key === null) return broken("cannot be checked: the ledger's key is not there");
-  if (!sealHolds(key, runId, payload)) return broken("does not hold under its seal");
-  const sealedOn = await parts.eventAt(runId, payload.eventLogPosition);
-  if (sealedOn?.hash !== payload.journalHash) return broken("was sealed on another journal");
+  if (!signatureHolds(key, runId, payload)) return broken("does not hold under its signature");
+  const signedOn = await parts.eventAt(runId, payload.eventLogPosition);
+  if (signedOn?.hash !== payload.journalHash) return broken("was signed on another journal");
   if (!(await parts.isKept(runId, payload.id))) return { why: "was thinned out", lack: "thinned" };
   const packed = await readBytes(parts.stores[payload.keptIn], { runId, id: payload.id });
   if (packed === undefined) return { why: "is gone", lack: "gone" };
@@ -67,7 +67,7 @@ const isProposed = (event: StoredEvent | undefined, digest: string): boolean =>
 const unpacked = async (
   parts: CheckpointParts,
   runId: string,
-  payload: SealedCheckpoint,
+  payload: SignedCheckpoint,
   packed: PackedCheckpoint,
   depth: number,
 ): Promise<Checked> => {
@@ -76,15 +76,15 @@ const unpacked = async (
   try {
     // Whoever can write there can write what no stack is deep enough for.
     const value = packed.kind === "full" ? packed.content : applyDelta(former?.content, packed.delta);
-    return asSealed(value, payload);
+    return asSigned(value, payload);
   } catch {
     return broken("is not as it was written");
   }
 };
 
-const asSealed = (value: unknown, { contentHash }: SealedCheckpoint): Checked => {
+const asSigned = (value: unknown, { contentHash }: SignedCheckpoint): Checked => {
   if (value === null || typeof value !== "object" || digestOf(value) !== contentHash)
-    return broken("is not as it was sealed");
+    return broken("is not as it was signed");
   const content = CheckpointContent.safeParse(value);
   if (!content.success) return broken("is none that this version can read");
   // The limit holds for what is read too: who wrote it may have known another one.
@@ -97,11 +97,11 @@ const asSealed = (value: unknown, { contentHash }: SealedCheckpoint): Checked =>
 const formerOf = async (
   parts: CheckpointParts,
   runId: string,
-  { former }: SealedCheckpoint,
+  { former }: SignedCheckpoint,
   depth: number,
 ): Promise<Checked> => {
   const event = former === null ? undefined : await parts.eventAt(runId, former);
-  if (!isSealed(event) || depth >= limit.CHECKPOINT_FULL_EVERY)
+  if (!isSigned(event) || depth >= limit.CHECKPOINT_FULL_EVERY)
     return broken("builds on one that there is not");
   const checked = await checkCheckpoint(parts, event, depth + 1);
   if ("content" in checked) return checked;

@@ -1,6 +1,6 @@
 import { isTerminal, type Run } from "../../core/run.js";
 import type { CheckpointStore, Store } from "../../stores/store.js";
-import { type CheckpointParts, checkCheckpoint, type SealedEvent } from "../checkpoints/read.js";
+import { type CheckpointParts, checkCheckpoint, type SignedEvent } from "../checkpoints/read.js";
 import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
 
@@ -10,16 +10,16 @@ export type CheckpointSources = {
   readonly key: () => Promise<Uint8Array | null>;
 };
 
-/** Each as its seal says, and none taken out from between two others. */
+/** Each as its signature says, and none taken out from between two others. */
 export const checkCheckpoints = async (
   store: Store,
   run: Run,
-  events: readonly SealedEvent[],
+  events: readonly SignedEvent[],
   { sources, add }: { readonly sources: CheckpointSources; readonly add: Add },
 ): Promise<void> => {
   const { runId, forkedFrom } = run;
   const own = events.filter(({ seq }) => seq > (forkedFrom?.seq ?? 0));
-  // Those of another ledger were sealed with its key, and stayed there.
+  // Those of another ledger were signed with its key, and stayed there.
   if (own.length === 0 || (await store.originOf(runId)) !== undefined) return;
   const kept = new Set(run.keptCheckpoints.map(({ id }) => id));
   const parts: CheckpointParts = {
@@ -33,7 +33,7 @@ export const checkCheckpoints = async (
     const { id, keptIn, previousSeal, seal } = event.payload;
     const at = { runId, seq: event.seq };
     if (previousSeal !== previous)
-      add("checkpoint", `${id} follows another one than was sealed before it.`, at);
+      add("checkpoint", `${id} follows another one than was signed before it.`, at);
     previous = seal;
     const checked = await checkCheckpoint(parts, event);
     if ("content" in checked) continue;

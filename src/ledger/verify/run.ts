@@ -6,7 +6,7 @@ import { evolve } from "../../core/evolve.js";
 import type { Run } from "../../core/run.js";
 import { isEncrypted } from "../../core/sealed.js";
 import type { EventRow, RunCipher, RunRow, Seals, SnapshotRow, Store } from "../../stores/store.js";
-import { isSealed, type SealedEvent } from "../checkpoints/read.js";
+import { isSigned, type SignedEvent } from "../checkpoints/read.js";
 import { fromRows, GENESIS_HASH, requireLinked } from "../journal.js";
 import { READ_BATCH } from "../known.js";
 import { projectionOf } from "../projection.js";
@@ -52,7 +52,7 @@ type Progress = {
   isFolded: boolean;
   blobs: number;
   keyed: ReturnType<typeof withKeys>;
-  sealed: SealedEvent[];
+  signed: SignedEvent[];
   children: ReturnType<typeof withChildren>;
 };
 
@@ -67,7 +67,7 @@ export const checkRun = async (
   const at: Progress = {
     ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
     ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
-    ...{ keyed: withKeys(), sealed: [], children: withChildren() },
+    ...{ keyed: withKeys(), signed: [], children: withChildren() },
   };
   const snapshot = isUnread(cipher) ? undefined : await store.readSnapshot(runId);
   for (;;) {
@@ -84,7 +84,7 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
-    await checkCheckpoints(store, at.run, at.sealed, { sources, add });
+    await checkCheckpoints(store, at.run, at.signed, { sources, add });
     await checkLineage(store, at.run, at.children.started, add);
   }
   return counted(at, snapshot);
@@ -119,7 +119,7 @@ const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked =>
   blobs: at.blobs,
   snapshots: snapshot === undefined ? 0 : 1,
   unread: isUnread(at.cipher) ? at.cipher : null,
-  checkpoints: at.sealed.length,
+  checkpoints: at.signed.length,
   firstPosition: at.first?.position ?? null,
 });
 
@@ -138,7 +138,7 @@ const checkEvent = async (store: Store, row: EventRow, at: Progress, add: Add): 
   if (event === undefined) return true;
   fold(event, at, add);
   at.keyed.take(event);
-  if (isSealed(event)) at.sealed.push(event);
+  if (isSigned(event)) at.signed.push(event);
   at.children.take(event);
   for (const blob of blobsNamed(event)) await checkBlob(store, blob, event, at, add);
   return true;

@@ -26,7 +26,7 @@ export type Verification = {
 export type VerifyOptions = {
   readonly runId?: string;
   readonly signal: AbortSignal;
-  /** Where checkpoints lie beside the database, and the key that their seals are made with. */
+  /** Where checkpoints lie beside the database, and the key that their signatures are made with. */
   readonly sources: CheckpointSources;
 };
 

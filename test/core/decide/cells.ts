@@ -64,7 +64,7 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   record_effects: cast.ofFirst("a", cast.intend("a")),
   decide_effect: cast.ofFirst("a", cast.decideEffect("a")),
   suspend_step: cast.ofFirst("a", cast.suspend("a")),
-  seal_checkpoint: cast.sealed("a", { of: { stepId: "a", attempt: 1 } }),
+  seal_checkpoint: cast.signed("a", { of: { stepId: "a", attempt: 1 } }),
   discard_checkpoints: cast.discardCheckpoints,
   fire_timers: cast.fireTimers,
   resolve_promise: cast.answerPromise("a"),

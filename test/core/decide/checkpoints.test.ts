@@ -9,23 +9,23 @@ const recording = { effectsPerAttempt: 10, eventsPerRun: 5, resultBytes: 1_000, 
 const world = { rules: { ...rules, recording } };
 
 describe("the end of a turn", () => {
-  it("is refused from as many events on as effects are; what the engine seals for itself is not", () => {
+  it("is refused from as many events on as effects are; what the engine signatures for itself is not", () => {
     const begun = played(create(planOf([stepSpec("a")])), cast.start("a"));
     expect(begun.seq).toBe(3);
-    const fourth = given(begun, world).when(cast.sealed("a"), engine).thenHappened("checkpoint_sealed");
+    const fourth = given(begun, world).when(cast.signed("a"), engine).thenHappened("checkpoint_sealed");
     const fifth = given(fourth, world)
-      .when(cast.sealed("a", { turn: 2 }), engine)
+      .when(cast.signed("a", { turn: 2 }), engine)
       .thenHappened("checkpoint_sealed");
     const refused = given(fifth, world)
-      .when(cast.sealed("a", { turn: 3 }), engine)
+      .when(cast.signed("a", { turn: 3 }), engine)
       .thenRefuses("limit_exceeded");
     expect(refused.message).toBe("Agents of a run stop at 5 events.");
     given(fifth, world)
-      .when(cast.sealed("a", { turn: 2, reason: "interruption" }), engine)
+      .when(cast.signed("a", { turn: 2, reason: "interruption" }), engine)
       .thenHappened("checkpoint_sealed");
     // The same one again has its event.
-    const { id } = fifth.checkpoint ?? expect.unreachable("it was sealed");
-    given(fifth, world).when(cast.sealed("a", { id }), engine).thenNothing();
+    const { id } = fifth.checkpoint ?? expect.unreachable("it was signed");
+    given(fifth, world).when(cast.signed("a", { id }), engine).thenNothing();
   });
 });
 
@@ -38,7 +38,7 @@ describe("older checkpoints", () => {
   const taken = (run: Run, stepId: string | null): Run => {
     const { depth = 9 } = (stepId === null ? null : findStep(run, stepId)?.effects.checkpoint) ?? {};
     const full = stepId === null || depth >= 9;
-    return playedOn(run, world20, [cast.sealed(stepId, { full }), engine]);
+    return playedOn(run, world20, [cast.signed(stepId, { full }), engine]);
   };
   const world20 = keeping(20);
 
@@ -47,7 +47,7 @@ describe("older checkpoints", () => {
     for (let count = 1; count <= 29; count += 1) run = taken(run, "a");
     const ids = run.keptCheckpoints.slice(0, 10).map(({ id }) => id);
     expect(run.keptCheckpoints).toHaveLength(29);
-    const outcome = given(run, world20).when(cast.sealed("a"), engine);
+    const outcome = given(run, world20).when(cast.signed("a"), engine);
     const after = outcome.thenHappened("checkpoint_sealed", "checkpoints_thinned");
     expect(outcome.events[1]?.payload).toEqual({ ids });
     expect(after.keptCheckpoints.map(({ seq }) => seq)).toEqual(
@@ -65,7 +65,7 @@ describe("older checkpoints", () => {
           for (const stepId of steps) {
             const { depth = 9 } = (stepId === null ? null : findStep(run, stepId)?.effects.checkpoint) ?? {};
             const full = stepId === null || depth >= 9;
-            run = playedOn(run, keeping(keep), [cast.sealed(stepId, { full }), engine]);
+            run = playedOn(run, keeping(keep), [cast.signed(stepId, { full }), engine]);
             const kept = new Map(run.keptCheckpoints.map((one) => [one.seq, one]));
             expect(kept.size).toBeGreaterThanOrEqual(Math.min(keep, 1));
             expect(kept.has(run.checkpoint?.seq ?? 0)).toBe(true);

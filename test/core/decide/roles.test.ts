@@ -120,11 +120,11 @@ const situations: { readonly [T in CommandType]: Situation } = {
   },
   seal_checkpoint: {
     run: () => played(...retried, cast.start("a")),
-    said: cast.sealed("a"),
+    said: cast.signed("a"),
     row: { ...inCharge, engine: "may" },
   },
   discard_checkpoints: {
-    run: () => played(...retried, cast.start("a"), cast.sealed("a")),
+    run: () => played(...retried, cast.start("a"), cast.signed("a")),
     said: cast.discardCheckpoints,
     row: inCharge,
   },

@@ -42,7 +42,7 @@ export const lostIn = async (place: string, acknowledged: readonly number[]): Pr
   return [...lost, ...unintended];
 };
 
-/** What `verify` finds; the seal of the story's checkpoint is nobody's. */
+/** What `verify` finds; the signature of the story's checkpoint is nobody's. */
 export const flawsIn = async (place: string): Promise<readonly Flaw[]> =>
   (await verified(join(place, "ledger"))).flaws.filter(({ kind }) => kind !== "checkpoint");
 

@@ -121,7 +121,7 @@ const family = (as: string): readonly Spoken[] => {
   const began: readonly cast.Said[] = [
     cast.create(cast.planOf([cast.stepSpec("a")])),
     cast.start("a"),
-    ...Array.from({ length: CHECKPOINTS }, () => cast.sealed("a")),
+    ...Array.from({ length: CHECKPOINTS }, () => cast.signed("a")),
     cast.discardCheckpoints,
     cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
   ];

@@ -36,7 +36,7 @@ const spoilAll = (runId: string): void => {
 };
 
 describe("checkpoints at the terminal", () => {
-  it("are listed with their seals, taken now, and say where a run goes on", async () => {
+  it("are listed with their signatures, taken now, and say where a run goes on", async () => {
     const id = await waitingRun();
     const { out, err } = await desk.type("checkpoint", id);
     expect(out).toMatch(/^ckpt_[0-9a-f]{16}\n$/);
@@ -48,7 +48,7 @@ describe("checkpoints at the terminal", () => {
         .replaceAll(/\d+ B\b/g, "SIZE"),
     ).toBe(
       [
-        " CHECKPOINT TAKEN WHY STEP TURN EVENT SIZE SEAL",
+        " CHECKPOINT TAKEN WHY STEP TURN EVENT SIZE SIGNATURE",
         "✔ CHECKPOINT AGO turn a/1 1 3 SIZE holds",
         "✔ CHECKPOINT AGO wait a/1 1 5 SIZE holds",
         "✔ CHECKPOINT AGO demand a/1 1 7 SIZE holds",

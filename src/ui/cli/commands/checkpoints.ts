@@ -16,7 +16,7 @@ export const listCheckpoints = async (app: RunLedger, output: Output, runId: str
   if (output.json) printJson(output, { runId, checkpoints });
   else
     await printTable(output, {
-      head: ["", "CHECKPOINT", "TAKEN", "WHY", "STEP", "TURN", "EVENT", "SIZE", "SEAL"],
+      head: ["", "CHECKPOINT", "TAKEN", "WHY", "STEP", "TURN", "EVENT", "SIZE", "SIGNATURE"],
       rows: checkpoints.map((one) => [
         MARKS[checkpointState(one)],
         { text: one.id, id: true },
@@ -53,15 +53,15 @@ export const takeCheckpoint = async (
   caller: Caller,
   runId: string,
 ): Promise<number> => {
-  const sealed = await app.checkpoint(caller, runId);
+  const signed = await app.checkpoint(caller, runId);
   if (output.json) {
-    const checkpoints = sealed.map(({ id, of, turn, eventLogPosition, contentHash }) => ({
+    const checkpoints = signed.map(({ id, of, turn, eventLogPosition, contentHash }) => ({
       ...{ id, of, turn, eventLogPosition, contentHash },
     }));
     printJson(output, { runId, checkpoints });
     return EXIT.done;
   }
-  for (const { id, of, turn, eventLogPosition } of sealed) {
+  for (const { id, of, turn, eventLogPosition } of signed) {
     printLine(output, id);
     const memory = of === null ? "no agent is at work" : `turn ${turn} of "${of.stepId}"`;
     say(output, `  The run as of event ${eventLogPosition}; ${memory}.`);

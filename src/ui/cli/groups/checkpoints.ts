@@ -6,7 +6,7 @@ const commands = () => import("../commands/checkpoints.js");
 export const addCheckpointCommands = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("checkpoints")
-    .description("what a run can go on from, and whether each seal holds")
+    .description("what a run can go on from, and whether each signature holds")
     .argument("<run>", "run id, the end of one, or `last`")
     .action((id: string) =>
       withLedger(async (app, b) => (await commands()).listCheckpoints(app, b.output, await app.findRun(id))),
@@ -14,7 +14,7 @@ export const addCheckpointCommands = (cli: Cli, { withLedger }: Register): void 
 
   cli
     .command("checkpoint")
-    .description("seal a checkpoint of a run now")
+    .description("sign a checkpoint of a run now")
     .argument("<run>", "run id, the end of one, or `last`")
     .action((id: string) =>
       withLedger(async (app, b) =>

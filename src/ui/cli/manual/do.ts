@@ -77,7 +77,7 @@ export const doPages: Pages = {
   },
   checkpoint: {
     about:
-      "Seals a checkpoint of a run now: of every attempt under way whose agent has given its memory at the end of a turn, with what it remembered then; or, when there is none, of the run itself. Refused for a run that is over.",
+      "Signs a checkpoint of a run now: of every attempt under way whose agent has given its memory at the end of a turn, with what it remembered then; or, when there is none, of the run itself. Refused for a run that is over.",
     examples: [["runledger checkpoint last", "before you restart the machine"]],
     exits: { conflict },
     seeAlso: ["checkpoints", "resume", "docs/checkpoints.md"],

@@ -47,7 +47,7 @@ export const lookPages: Pages = {
   },
   checkpoints: {
     about:
-      "Lists the checkpoints of a run, oldest first: when and why each was taken, the turn of the agent whose memory it holds, the last event it knows, and whether its seal holds. One that does not is passed over when the run goes on, and named.",
+      "Lists the checkpoints of a run, oldest first: when and why each was taken, the turn of the agent whose memory it holds, the last event it knows, and whether its signature holds. One that does not is passed over when the run goes on, and named.",
     examples: [
       ["runledger checkpoints last", "what could it go on from?"],
       ["runledger checkpoints last --json", "for a program"],

@@ -39,7 +39,7 @@ export const topics: Readonly<Record<string, Topic>> = {
       [".runledger/ledger.anchor", "which event was acknowledged last, against files that were put back"],
       [
         ".runledger/ledger.key",
-        "the root key of encrypted runs; tokens of promises and seals of checkpoints are made from it too",
+        "the root key of encrypted runs; tokens of promises and signatures of checkpoints are made from it too",
       ],
       [".runledger/checkpoints/", "checkpoints, where durable.checkpoints is file"],
       [".runledger/blobs/", "output and patches that events name"],
