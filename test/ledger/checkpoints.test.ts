@@ -39,3 +39,21 @@ test("whoever asks for blocked keys while a checkpoint is taken makes nothing co
   const { content } = JSON.parse(gunzipSync(bytes).toString()) as { content: CheckpointContent };
   expect(content).toMatchObject({ receiptsInAll: 1, receipts: [{ key: "k-1" }] });
 });
+
+test("the journal names no checkpoint whose bytes could not be kept", async () => {
+  const shop = await sample({ "a.txt": "1\n" });
+  const app = await shop.open();
+  const runId = await began(app, PLAN_OF_LIVES);
+  const before = (await app.ledger.load(runId)).seq;
+  const full = { ...memoryCheckpoints(), put: () => Promise.reject(new Error("the disk is full")) };
+  const manager = createCheckpoints({
+    ledger: app.ledger,
+    stores: { memory: full, sqlite: full, file: full },
+    keepIn: "memory",
+    key: async () => new Uint8Array(32),
+    versionOf: () => "1",
+  });
+  const asked = manager.seal(runId, { reason: "demand", of: null }, { caller: person(app) });
+  await expect(asked).rejects.toThrow("the disk is full");
+  expect((await app.ledger.load(runId)).seq).toBe(before);
+});
