@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
-import { checkSize, fileLayer, type Layer, parseYaml } from "./layers.js";
+import { checkSize, fileLayer, type Layer, parseValue, parseYaml } from "./layers.js";
 import { written } from "./verbatim.js";
 
 export type SettingEdit = {
@@ -48,7 +48,7 @@ const changeInWords = ({ key, value }: SettingEdit): string =>
 const apply = (doc: Document, { key, value }: SettingEdit): void => {
   const keys = key.split(".");
   if (value === undefined) leaveOut(doc, keys);
-  else put(doc, keys, parseYaml(value, shownKey(key)).value);
+  else put(doc, keys, parseValue(value, shownKey(key)));
 };
 
 const put = (doc: Document, keys: readonly string[], value: unknown): void => {

@@ -96,6 +96,13 @@ export const checkSize = (file: string, bytes: number): void => {
   );
 };
 
+/** YAML has no value that begins so: an alias needs an anchor before it, and the other two are reserved. */
+const NO_YAML = /^\s*[*@`]/;
+
+/** One value as people type it, in YAML; a cron expression such as `@daily` is the text that it looks like. */
+export const parseValue = (text: string, what: string): unknown =>
+  NO_YAML.test(text) ? text.trim() : parseYaml(text, what).value;
+
 /** Reads YAML strictly: no repeated keys, no aliases, no foreign tags; `source` names it in refusals. */
 export const parseYaml = (
   text: string,

@@ -6,7 +6,7 @@ import {
   fileLayer,
   type Layer,
   originOf,
-  parseYaml,
+  parseValue,
   readSettingsText,
   valueLayer,
 } from "./layers.js";
@@ -100,7 +100,7 @@ const envLayers = (env: Env): Layer[] =>
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, text = ""]) => {
       const keys = name.slice(ENV_PREFIX.length).split("__");
-      return valueLayer(keys, parseYaml(text, name).value, `env ${name}`);
+      return valueLayer(keys, parseValue(text, name), `env ${name}`);
     });
 
 const originsOf = (settings: Settings, layers: readonly Layer[]): Record<string, string> => {

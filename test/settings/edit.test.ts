@@ -170,6 +170,16 @@ workspace:
     expect(await readFile(file, "utf8")).toContain("# A weekend.");
   });
 
+  it.each(["@daily", "*/5 * * * *", "0 9 * * 1-5"])(
+    "takes the cron expression %s as it is typed",
+    async (cron) => {
+      const file = await fileWith("schedules: { nightly: { cron: '@hourly', plan: p.yaml } }\n");
+      await setSetting({ file, key: "schedules.nightly.cron", value: cron });
+      const { settings } = await loadSettings(dirname(file), {});
+      expect(settings.schedules.nightly?.cron).toBe(cron);
+    },
+  );
+
   it("makes the file, and its folder, when there is none", async () => {
     const file = join(await newFolder(), "runledger", "config.yaml");
     await setSetting({ file, key: "runLedger.staleTtl", value: "2h" });

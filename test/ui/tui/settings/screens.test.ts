@@ -202,6 +202,7 @@ describe("the editor", () => {
     const { terminal, file } = await open(USUAL);
     await terminal.press("c", ..."nightly", "enter");
     await terminal.shows("nightly · When: @daily");
+    await terminal.shows("✔ text");
     await terminal.press("ctrl+u", ..."30 2 * *");
     await terminal.shows("! found");
     await terminal.press(..." 1-5", "enter");
