@@ -14,7 +14,7 @@ import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import { agentsOf } from "./core/race.js";
 import type { Redactor } from "./core/redact.js";
-import type { Run } from "./core/run.js";
+import { isTerminal, type Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
 import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
@@ -104,7 +104,7 @@ export interface RunLedger
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
-  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
   /** The whole id for `last`, an id, or the unique end of one. */
@@ -168,8 +168,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
-    ...{ functions, projectDir, logFolder, project, redactor },
-    ...{ commands: settings.agents, cli: commandLine(), environment: env },
+    ...{ functions, ledger, projectDir, logFolder, project, redactor },
+    ...{ named: settings.agents, cli: commandLine(), environment: env },
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
@@ -183,7 +183,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
-    await requireSandboxes(run, settings, project);
+    await requireAgents(run, settings, project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
@@ -227,15 +227,26 @@ const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Setti
   agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
 });
 
-/** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
-const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
-  const agents = run.steps.flatMap(({ spec }) => agentsOf(spec));
-  const isDue = agents.some((agent) => settings.agents[agent]?.sandbox === true);
-  const lack = isDue ? await isolation.lacksSandbox() : null;
-  if (lack === null) return;
-  throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
-    hint: lack.fix,
-  });
+/**
+ * An agent that was to be sandboxed is never started without, and one whose model cannot be asked costs no attempt: the run
+ * waits for the machine to be mended.
+ */
+const requireAgents = async (
+  run: Run,
+  settings: Settings,
+  { isolation, environment }: Project,
+): Promise<void> => {
+  const open = isTerminal(run) ? [] : run.steps.filter(({ state }) => state.status !== "completed");
+  const names = new Set(open.flatMap(({ spec }) => agentsOf(spec)));
+  const agents = Object.entries(settings.agents).flatMap(([name, agent]) => (names.has(name) ? [agent] : []));
+  const lack = agents.some(({ sandbox }) => sandbox) ? await isolation.lacksSandbox() : null;
+  if (lack !== null)
+    throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
+      hint: lack.fix,
+    });
+  for (const agent of agents)
+    if (agent.kind === "llm")
+      await (await import("./engine/agents/llm/model.js")).requireModel(agent, environment);
 };
 
 type Looking = Pick<
@@ -265,7 +276,9 @@ const openProject = async (parts: {
 }): Promise<Project> => {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
-  const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
+  const programs = Object.values(settings.agents).flatMap((agent) =>
+    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+  );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
   const walls =

@@ -69,7 +69,15 @@ const outside: Record<string, readonly string[]> = {
   croner: ["src/engine/schedules/timing.ts"],
   ink: ["src/ui/tui/"],
   react: ["src/ui/tui/"],
-  zod: ["src/core/", "src/settings/", "tools/", "src/pev/places.ts", "src/ledger/bundle.ts"],
+  "@ai-sdk": ["src/engine/agents/llm/"],
+  zod: [
+    "src/core/",
+    "src/settings/",
+    "tools/",
+    "src/pev/places.ts",
+    "src/ledger/bundle.ts",
+    "src/engine/agents/llm/toolbox.ts",
+  ],
 };
 
 /**

@@ -37,7 +37,7 @@ export const startChild = async (
   const command = { type: "create_run", goal: plan.goal, originalRequest, workspaceIsolation, base } as const;
   await ledger.submit(childId, { ...command, child: { parent, sessionKey }, plan }, engine);
   // The attempt may have ended meanwhile, elsewhere.
-  await endOrphan({ ledger, pev, engine }, childId);
+  await endOrphan({ ledger }, childId);
 };
 
 /** Undefined when nobody waits for it any more. */
@@ -50,27 +50,29 @@ const parentLink = (run: Run, childId: string): ParentLink | undefined => {
   return { runId: run.runId, seq, ...about, position, depth: (run.parent?.depth ?? 0) + 1 };
 };
 
+type Told = Pick<Parts, "ledger" | "engine">;
+
 /** Cancels what a run has started and does not wait for. Whoever drives it notices, as when a person cancels it. */
-export const endChild = async (parts: Parts, parentId: string, childId: string): Promise<void> => {
+export const endChild = async (parts: Told, parentId: string, childId: string): Promise<void> => {
   const { ledger, engine } = parts;
-  const child = await ifThere(ledger, childId);
-  if (child === undefined) return void (await finish(parts, parentId, childId, { kind: "absent" }));
-  const over = isTerminal(child) ? child : await cancelled(ledger, child, parentId);
+  const child = await ifThere(() => ledger.load(childId));
+  const over = child === undefined || isTerminal(child) ? child : await cancelled(ledger, child, parentId);
+  if (over === undefined) return void (await finish(parts, parentId, childId, { kind: "absent" }));
   const outcome = childOutcome(over);
   if (outcome === undefined) return;
   await finish(parts, parentId, childId, outcome);
-  await ledger.submit(childId, { type: "tell_parent" }, engine);
+  await ifThere(() => ledger.submit(childId, { type: "tell_parent" }, engine));
 };
 
 /** A run that is over is not forgotten before the one that started it knows. */
-export const tellParent = async (parts: Parts, runId: string): Promise<void> => {
+export const tellParent = async (parts: Told, runId: string): Promise<void> => {
   const { ledger, engine } = parts;
   const run = await ledger.load(runId);
   const outcome = childOutcome(run);
-  if (run.parent === null || outcome === undefined) return;
+  const { parent } = run;
+  if (parent === null || outcome === undefined) return;
   // One that is not here, as after an import, waits for nothing.
-  const parent = await ifThere(ledger, run.parent.runId);
-  if (parent !== undefined) await finish(parts, run.parent.runId, runId, outcome);
+  await ifThere(() => finish(parts, parent.runId, runId, outcome));
   await ledger.submit(runId, { type: "tell_parent" }, engine);
 };
 
@@ -78,38 +80,45 @@ export const tellParent = async (parts: Parts, runId: string): Promise<void> => 
  * Its parent may have ended between the moment at which it was recorded there and the one at which it was made: then nobody
  * works for it.
  */
-export const endOrphan = async ({ ledger }: Parts, runId: string): Promise<void> => {
+export const endOrphan = async ({ ledger }: Pick<Parts, "ledger">, runId: string): Promise<void> => {
   const run = await ledger.load(runId);
-  if (run.parent === null || isTerminal(run)) return;
-  const parent = await ifThere(ledger, run.parent.runId);
+  const { parent: link } = run;
+  if (link === null || isTerminal(run)) return;
+  const parent = await ifThere(() => ledger.load(link.runId));
   if (parent === undefined || openChildren(parent).some(({ child }) => child.childId === runId)) return;
   await cancelled(ledger, run, parent.runId);
 };
 
-/** A person may end it at the same moment, which is as well. */
-const cancelled = async (ledger: Ledger, run: Run, parentId: string): Promise<Run> => {
+/** A person may end it at the same moment, which is as well; and erase it, then there is nothing left of it. */
+const cancelled = (ledger: Ledger, run: Run, parentId: string): Promise<Run | undefined> => {
   const { runId, sessionKey } = run;
   const system = ledger.issue({ name: "system", role: "orchestrator", sessionKey });
   const reason = `Nobody waits for it any more in run "${parentId}", which started it.`;
-  try {
-    return (await ledger.submit(runId, { type: "cancel_run", reason }, system)).run;
-  } catch (error) {
-    if (isLedgerError(error, "run_terminal")) return ledger.load(runId);
-    throw error;
-  }
+  return ifThere(async () => {
+    try {
+      return (await ledger.submit(runId, { type: "cancel_run", reason }, system)).run;
+    } catch (error) {
+      if (isLedgerError(error, "run_terminal")) return ledger.load(runId);
+      throw error;
+    }
+  });
 };
 
 const finish = (
-  { ledger, engine }: Parts,
+  { ledger, engine }: Told,
   parentId: string,
   childId: string,
   outcome: ChildOutcome,
 ): Promise<unknown> => ledger.submit(parentId, { type: "finish_child", childId, outcome }, engine);
 
-/** Of one that was erased there is nothing left to read. */
-const ifThere = async (ledger: Ledger, runId: string): Promise<Run | undefined> => {
-  const row = await ledger.store.runRow(runId);
-  return row === undefined || row.seal === "erased" ? undefined : ledger.load(runId);
+/** Of one that was erased there is nothing left to read or to say, nor of one that is not here. */
+const ifThere = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (isLedgerError(error, "run_erased") || isLedgerError(error, "run_not_found")) return undefined;
+    throw error;
+  }
 };
 
 /** A run that another one has started. */

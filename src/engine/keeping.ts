@@ -125,7 +125,7 @@ const forkRun = async (
   const earlier = await ledger.answered(forkId, command, caller, idempotencyKey);
   if (earlier !== undefined) return earlier;
   await ledger.load(runId);
-  await shareBlobs(ledger, runId, forkId);
+  await shareBlobs(ledger, { runId, seq: seq ?? Number.POSITIVE_INFINITY }, forkId);
   await shareCommits(project.store, runId, forkId);
   try {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
@@ -136,16 +136,19 @@ const forkRun = async (
   }
 };
 
-/** What is sealed for a run only that run can open: a fork gets its own. */
+/** What is sealed for a run only that run can open: a fork gets its own of what is named up to the event that it begins at. */
 const shareBlobs = async (
   { store, events }: KeepingOptions["ledger"],
-  runId: string,
+  { runId, seq }: { readonly runId: string; readonly seq: number },
   forkId: string,
 ): Promise<void> => {
   if (store.seals.keepAhead(forkId, runId) === null) return;
-  for (let after = 0; ; ) {
-    const page = await events(runId, after, PAGE);
-    for (const hash of new Set(page.flatMap(blobsNamed))) {
+  const shared = new Set<string>();
+  for (let after = 0; after < seq; ) {
+    const page = await events(runId, after, Math.min(PAGE, seq - after));
+    for (const hash of page.flatMap(blobsNamed)) {
+      if (shared.has(hash)) continue;
+      shared.add(hash);
       const bytes = await store.getBlob(hash, runId);
       if (bytes !== undefined) await store.putBlob(bytes, forkId);
     }

@@ -10,6 +10,9 @@ export interface Credentials {
   check(caller: Caller): Caller;
 }
 
+/** Of the credentials that are never issued: whose runs they make is said with each, and is another session. */
+export const OWN_SESSIONS = { engine: "engine", host: "host" } as const;
+
 // A name alone proves nothing: what counts is that this very object was handed out by this very ledger.
 export const createCredentials = (): { credentials: Credentials; engine: Caller; host: Caller } => {
   const issued = new WeakSet<Caller>();
@@ -29,8 +32,8 @@ export const createCredentials = (): { credentials: Credentials; engine: Caller;
   };
   return {
     credentials,
-    engine: remember({ name: "engine", role: "engine", sessionKey: "engine" }),
-    host: remember({ name: "host", role: "host", sessionKey: "host" }),
+    engine: remember({ name: "engine", role: "engine", sessionKey: OWN_SESSIONS.engine }),
+    host: remember({ name: "host", role: "host", sessionKey: OWN_SESSIONS.host }),
   };
 };
 

@@ -75,10 +75,11 @@ export const unnamedBlobs = async (
   const unnamed = new Map<string, KeptBlob>();
   // Sealed ones are their run's alone, and go with it: nobody needs its key to know.
   const ofGone: KeptBlob[] = [];
+  const isGone = goneIn(store, without);
   for (const blob of await store.listBlobs())
     if (nowMs - blob.writtenAtMs < UNNAMED_BLOB_MS) continue;
     else if (blob.runId === undefined) unnamed.set(blob.hash, blob);
-    else if (without.has(blob.runId) || !(await mayName(store, blob.runId))) ofGone.push(blob);
+    else if (await isGone(blob.runId)) ofGone.push(blob);
   for await (const { runId, hashes } of namings(store)) {
     if (!without.has(runId)) for (const hash of hashes) unnamed.delete(hash);
     if (unnamed.size === 0) break;
@@ -86,9 +87,17 @@ export const unnamedBlobs = async (
   return [...unnamed.values(), ...ofGone];
 };
 
-const mayName = async (store: Store, runId: string): Promise<boolean> => {
-  const row = await store.runRow(runId);
-  return row !== undefined && row.seal !== "erased";
+/** Whether a run names nothing any more: each is looked at once, however many blobs it has. */
+const goneIn = (store: Store, without: ReadonlySet<string>): ((runId: string) => Promise<boolean>) => {
+  const known = new Map<string, boolean>([...without].map((runId) => [runId, true]));
+  return async (runId) => {
+    const before = known.get(runId);
+    if (before !== undefined) return before;
+    const row = await store.runRow(runId);
+    const isGone = row === undefined || row.seal === "erased";
+    known.set(runId, isGone);
+    return isGone;
+  };
 };
 
 /** Bytes of blobs that go with each run when they go in this order, and of those that no run names now. */

@@ -17,7 +17,7 @@ import { connect, connectToLook, type SqliteConnection } from "./sqlite-connecti
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
-import { countRuns, listRuns } from "./sqlite-lists.js";
+import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { schedulesOf } from "./sqlite-schedules.js";
 import {
@@ -163,15 +163,14 @@ const storeOn = (
     list: async (query) => call(() => found(query, listRuns).map((row) => shownRow(vault, row))),
     count: async (query) => call(() => found(query, countRuns)),
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
+    holdersOfDue: async (by) => call(() => holdersOfDue(db, by)),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     ...schedulesOf(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
-    release: async (lease) => {
-      call(() => leases().release.run(lease));
-    },
+    release: async (lease) => void call(() => leases().release.run(lease)),
     leaseOf: async (runId) => call(() => leases().current.get({ runId })),
     readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {

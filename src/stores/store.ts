@@ -1,8 +1,10 @@
 import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
+import type { ListQuery, RunQuery } from "./queries.js";
 import type { RunCipher, SealState, Seals } from "./seals.js";
 
+export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
@@ -29,12 +31,14 @@ export interface Store {
   anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
   position(): Promise<number>;
-  /** Newest first (by creation), filtered before limited. */
+  /** Newest first (by creation), or `due` ones oldest first; filtered before limited. */
   list(query: ListQuery): Promise<readonly RunRow[]>;
   /** How many runs such a list has in all; after `afterRunId`, how many are left. */
   count(query: RunQuery): Promise<number>;
   /** When the first timer of all runs is due, in milliseconds since 1970; null when there is none. */
   nextWake(): Promise<number | null>;
+  /** Who holds live leases on runs for which something can be done at this moment (milliseconds since 1970), each once. */
+  holdersOfDue(by: number): Promise<readonly string[]>;
   runRow(runId: string): Promise<RunRow | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
@@ -344,33 +348,6 @@ export type AppendBatch = {
   readonly origin?: Origin;
   /** With the first events of a run that a host drives. Throws `run_exists` when the host's id has a run already. */
   readonly mirror?: NewMirror;
-};
-
-export type RunQuery = {
-  readonly statuses?: readonly RunStatus[];
-  readonly sessionKey?: string;
-  /** Only runs for which something can be done now, whoever holds a lease on them. */
-  readonly runnable?: true;
-  /** Only runs for which something can be done now and that nobody holds a live lease on. */
-  readonly claimable?: boolean;
-  /** Only runs with a timer that is due at this moment and that nobody holds a live lease on. */
-  readonly wakingBy?: number;
-  /** Only runs that hosts drive, or only those that are driven here. */
-  readonly mirrored?: boolean;
-  /** Only runs whose journal could not be read. */
-  readonly quarantined?: boolean;
-  /** Only runs that ask something of a person. */
-  readonly waiting?: boolean;
-  /** Part of the goal or of the run id; large and small letters of ASCII are the same. */
-  readonly text?: string;
-  /** Continue after this run of an earlier answer. */
-  readonly afterRunId?: string;
-};
-
-export type ListQuery = RunQuery & {
-  readonly limit: number;
-  /** Leave out so many at the beginning. */
-  readonly offset?: number;
 };
 
 export type ClaimRequest = {

@@ -171,7 +171,10 @@ describe("A sealed run", () => {
     const { runId } = await driven(app);
     const events = await app.ledger.events(runId, 0, 100);
     const settled = events.find(({ type }) => type === "effect_settled");
+    const put = vi.spyOn(app.ledger.store, "putBlob");
     const fork = await app.fork(person(app), { runId, seq: settled?.seq ?? 0 });
+    // Of the first one there is the patch of its proposal too, and what its judge printed.
+    expect(put.mock.calls.filter(([, runId]) => runId === fork.runId)).toHaveLength(1);
     await app.erase(person(app), runId);
     expect(await app.effects(fork.runId, { values: true })).toMatchObject([{ value: long }]);
     expect(await app.blockedSideEffectKeys(fork.runId)).toEqual(new Set());

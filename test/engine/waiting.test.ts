@@ -398,3 +398,112 @@ describe("several at once", () => {
     expect(lives()).toBe(2);
   });
 });
+
+describe("functions that race", () => {
+  /** What the ledger does not see: only nothing that is waited for keeps an agent from leaving. */
+  const somethingElse = async (): Promise<void> => {
+    for (let turn = 0; turn < 500; turn += 1) await nextTurn();
+  };
+
+  it("are not waited for when they have lost, however they wrap what they call", async () => {
+    const letGo: string[] = [];
+    const { app, runId, clock, lives } = await projectOf(async (effects, life) => {
+      const first = await effects.race([
+        async () => {
+          try {
+            return await effects.promise("sign-off").then((by) => `signed by ${by}`);
+          } finally {
+            letGo.push(`life ${life}`);
+          }
+        },
+        () => effects.sleep("1h").then(() => "nobody signed"),
+      ]);
+      await somethingElse();
+      return first;
+    });
+    await app.drive(runId);
+    clock.move(HOUR_MS);
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: "nobody signed" } });
+    expect(lives()).toBe(2);
+    expect(letGo).toEqual(["life 1", "life 2"]);
+  });
+
+  it("do nothing more once they have lost, in no life", async () => {
+    const did: string[] = [];
+    let called = 0;
+    const { app, runId, clock, lives } = await projectOf(async (effects) => {
+      const first = await effects.race([
+        async () => {
+          called += 1;
+          await effects.sleep("2h");
+          return effects.effect("remind", { class: "guarded", onAmbiguous: "fail" }, () => {
+            did.push("reminded");
+            return "reminded";
+          });
+        },
+        () => effects.sleep("1h").then(() => "in time"),
+      ]);
+      await effects.sleep("3h");
+      return `${first} ${await effects.random()}`;
+    });
+    for (let hour = 0; hour < 6; hour += 1) {
+      await app.drive(runId);
+      clock.move(HOUR_MS);
+    }
+    const run = await app.ledger.load(runId);
+    expect(stateOf(run, "a")).toMatchObject({ proposal: { result: expect.stringMatching(/^in time 0\./) } });
+    expect(did).toEqual([]);
+    // The race was over in the second of them.
+    expect([lives(), called]).toEqual([4, 2]);
+  });
+
+  it("number their calls for themselves, so that it does not matter how far the others have come", async () => {
+    const seen: unknown[] = [];
+    const { app, runId, clock } = await projectOf(async (effects, life) => {
+      const counting = (name: string, slow: boolean) => async () => {
+        for (let call = 0; call < 3; call += 1) {
+          const value = await effects.effect(name, { class: "idempotent" }, async () => {
+            // Who is the faster one changes from life to life.
+            if (slow) await somethingElse();
+            return `${life} ${call}`;
+          });
+          seen.push([life, name, value]);
+        }
+        await effects.sleep("1h");
+        return name;
+      };
+      const inner = () => effects.race([counting("c", life === 1), () => effects.promise<string>("never")]);
+      return effects.race([counting("a", life === 1), counting("b", life === 2), inner]);
+    });
+    await app.drive(runId);
+    clock.move(HOUR_MS);
+    const { run } = await app.drive(runId);
+    expect(stateOf(run, "a")).toMatchObject({ status: "completed" });
+    const of = (life: number) => seen.filter((one) => (one as unknown[])[0] === life);
+    expect(of(1)).toHaveLength(9);
+    for (const [, name, value] of of(2) as [number, string, string][])
+      expect(of(1)).toContainEqual([1, name, value]);
+  });
+
+  it("are told apart from calls that race, and make no more calls than they have numbers for", async () => {
+    const reasons: string[] = [];
+    const { app, runId, clock } = await projectOf(async (effects, life) => {
+      const many = async () => {
+        for (let call = 0; call < 11; call += 1) await effects.now();
+        return "many";
+      };
+      const within = () => effects.race([() => effects.race([many])]);
+      await effects.race([within]).catch(({ message }: Error) => reasons.push(message));
+      await effects.race([life === 1 ? () => effects.now() : effects.now()]);
+      await effects.sleep("1h");
+      return "never";
+    });
+    await app.drive(runId);
+    expect(reasons[0]).toMatch(/^A function that races makes 1000 calls at most/);
+    clock.move(HOUR_MS);
+    await app.drive(runId);
+    const interrupted = (await eventsOf(app, runId)).find(({ type }) => type === "step_interrupted");
+    expect(interrupted?.payload).toMatchObject({ reason: expect.stringContaining("differ in") });
+  });
+});

@@ -7,6 +7,8 @@ import { createWorker } from "../../src/engine/backends/local.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
 import type { RunLedger } from "../../src/index.js";
 import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
+import { openStore } from "../../src/stores/open.js";
+import { behindTheBack } from "../faults/damaged.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
 import {
@@ -22,7 +24,7 @@ import {
   say,
   typesOf,
 } from "../helpers/driving.js";
-import { openedIn } from "../helpers/ledgers.js";
+import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 const started: ChildProcess[] = [];
 afterEach(async () => {
@@ -303,6 +305,30 @@ test("the runs that wait longest are found first, however many came after them",
   await Promise.all(ids.map((runId) => tell(runId, create(planOf([stepSpec("a")])))));
   const found = await findAbandoned(ledger);
   expect(found.map(({ runId }) => runId)).toEqual(ids.slice(0, 1_000));
+});
+
+test("runs that wait for something cost a look nothing, were there 10,000 of them", async () => {
+  const folder = await temporaryFolder();
+  const first = await openStore(folder);
+  await openedOn(first).tell("run_due", create(planOf([stepSpec("a")])));
+  await first.close();
+  behindTheBack(folder, (db) =>
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+      INSERT INTO runs (run_id, last_seq, last_hash, created_at, updated_at, status, goal, session_key, steps_total,
+        steps_completed, blocker, runnable, wake_at)
+      SELECT 'run_' || i, last_seq, last_hash, created_at, updated_at, 'running', goal, session_key, steps_total,
+        steps_completed, blocker, 0, CASE i % 2 WHEN 0 THEN NULL ELSE 9e15 END FROM runs, n WHERE run_id = 'run_due'`),
+  );
+  const store = await openStore(folder);
+  onTestFinished(() => store.close());
+  expect(await store.count({ statuses: ["running"] })).toBe(10_001);
+  const asked = (["list", "holdersOfDue", "leaseOf", "runRow", "count"] as const).map((name) =>
+    vi.spyOn(store, name),
+  );
+  const found = await findAbandoned(openedOn(store).ledger);
+  expect(found.map(({ runId }) => runId)).toEqual(["run_due"]);
+  // That the two walk through no other run either is told by the plans of their questions: test/stores/sqlite.test.ts.
+  expect(asked.map((spy) => spy.mock.calls.length)).toEqual([1, 1, 0, 0, 0]);
 });
 
 describe("a run whose worker died", () => {

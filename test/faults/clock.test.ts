@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { CREDENTIAL_MAX_MS } from "../../src/core/limits.js";
 import { openSchedules } from "../../src/engine/schedules/schedules.js";
 import { finishedRuns } from "../../src/ledger/housekeeping.js";
+import { signedCredentials } from "../../src/ledger/signed.js";
 import { openStore } from "../../src/stores/open.js";
 import type { ScheduleMark } from "../../src/stores/store.js";
 import * as cast from "../helpers/cast.js";
@@ -46,19 +48,19 @@ describe("A clock that jumps between two events", () => {
       (await ledger.events(runId, 0, 100)).filter(({ type }) => type === "timer_fired").length;
     const wrong = await wrongOf("timers", async (jump, runId) => {
       put(0);
-      for (const said of [cast.create(plan), cast.start("a"), cast.beginWait("a")]) await tell(runId, said);
+      for (const said of [cast.create(plan), cast.start("a"), cast.beginWait("a"), cast.suspend("a")])
+        await tell(runId, said);
       put(jump);
+      const due = await store.list({ due: { by: START_MS + jump, heldBy: "nobody" }, limit: 1_000 });
+      const isLooked = due.some((row) => row.runId === runId);
       await tell(runId, cast.fireTimers);
       const atOnce = await fired(runId);
-      const isLooked = (await store.list({ wakingBy: START_MS + jump, limit: 100 })).some(
-        (row) => row.runId === runId,
-      );
       put(-jump);
       await tell(runId, cast.fireTimers);
       put(2 * HOUR_MS);
       for (let again = 0; again < 2; again += 1) await tell(runId, cast.fireTimers);
       const isDue = jump >= HOUR_MS;
-      return atOnce === (isDue ? 1 : 0) && !isLooked && (await fired(runId)) === 1;
+      return atOnce === (isDue ? 1 : 0) && isLooked === isDue && (await fired(runId)) === 1;
     });
     expect(wrong).toEqual([]);
   });
@@ -115,6 +117,24 @@ describe("A clock that jumps between two events", () => {
       await tell(runId, cast.answerPromise("a"), cast.person);
       const types = (await ledger.events(runId, 0, 100)).map(({ type }) => type);
       return types.at(-1) === "promise_resolved";
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("ends credentials in their time, and revives none for as long as it was put back", async () => {
+    const { put, ledger } = await clocked();
+    const signed = signedCredentials(ledger, () => new Uint8Array(32));
+    const wrong = await wrongOf("credentials", async (jump) => {
+      put(0);
+      const asked = { name: "coder", role: "executor", sessionKey: "s", lifetimeMs: HOUR_MS } as const;
+      const { credential } = await signed.signCredential(asked);
+      put(jump);
+      const said = await signed.openCredential(credential).then(
+        ({ name }) => name,
+        ({ code }) => code,
+      );
+      const leftMs = HOUR_MS - jump;
+      return said === (leftMs > 0 && leftMs <= CREDENTIAL_MAX_MS ? "coder" : "credential_expired");
     });
     expect(wrong).toEqual([]);
   });

@@ -1,18 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildPackage } from "../helpers/built.js";
+import { describe, expect, it } from "vitest";
 import { figure } from "../helpers/figures.js";
-import type { Boundary } from "../helpers/kills.js";
-import { makeSample, type Sample } from "../helpers/project.js";
 import { SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
+import { inLanes, type Life, openLives } from "./lives.js";
 
 /** What an agent does, one effect after the other or all at once, with business keys or without. */
 type Scenario = { readonly effects: readonly Effect[]; readonly together: boolean; readonly key: boolean };
@@ -35,17 +26,7 @@ const scenarios: readonly Scenario[] = kinds.flatMap((kind) =>
   ),
 );
 
-const helper = (name: string): string => fileURLToPath(new URL(`../helpers/${name}`, import.meta.url));
-let built: ReturnType<typeof buildPackage>;
-let shop: Sample;
-beforeAll(async () => {
-  built = buildPackage();
-  shop = await makeSample({ "runledger.yaml": "runLedger: { workspaceIsolation: false }\n" });
-});
-afterAll(async () => {
-  await shop.dispose();
-  built.remove();
-});
+const { endure, boundariesOf } = openLives();
 
 /** Counts calls by name, and the keys they came with; answers each with a receipt. */
 const countingServer = async (kill: Kill | undefined, victim: () => number) => {
@@ -81,62 +62,43 @@ const countingServer = async (kill: Kill | undefined, victim: () => number) => {
 
 type Told = { readonly type: string; readonly payload: Readonly<Record<string, unknown>> };
 type Lived = { readonly status: string; readonly told: readonly Told[] };
-type Result = {
-  readonly calls: Readonly<Record<string, readonly string[]>>;
-  readonly lived: Lived;
-  readonly wasKilled: boolean;
+type Result = { readonly calls: Readonly<Record<string, readonly string[]>>; readonly lived: Lived };
+
+/** What `work` does with a worker and the other side that it calls. */
+const withServer = async <T>(
+  scenario: Scenario,
+  kill: Kill | undefined,
+  work: (life: Life, calls: Result["calls"]) => Promise<T>,
+): Promise<T> => {
+  let pid = 0;
+  const server = await countingServer(kill, () => pid);
+  const begun = (started: number): void => {
+    pid = started;
+  };
+  try {
+    const argv = [JSON.stringify(scenario), server.address];
+    return await work({ worker: "effect-worker.mjs", argv, begun }, server.calls);
+  } finally {
+    await server.close();
+  }
 };
 
 /** One worker is killed, the next one goes on to the end. */
-const endure = async (scenario: Scenario, kill?: Kill, trace?: string): Promise<Result> => {
-  const place = await mkdtemp(join(tmpdir(), "runledger-trial-"));
-  let pid = 0;
-  const server = await countingServer(kill, () => pid);
-  const env = { ...shop.env, RUNLEDGER_HOME: join(place, "data"), XDG_STATE_HOME: join(place, "state") };
-  const live = async (boundaries?: object) => {
-    const watched = boundaries === undefined ? [] : ["--import", helper("boundaries.mjs")];
-    const argv = [built.library, join(place, "repo"), JSON.stringify(scenario), server.address];
-    const child = spawn(process.execPath, [...watched, helper("effect-worker.mjs"), ...argv], {
-      env: { ...env, ...(boundaries === undefined ? {} : { TEST_BOUNDARIES: JSON.stringify(boundaries) }) },
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 90_000,
-      killSignal: "SIGTERM",
-    });
-    pid = child.pid ?? 0;
-    let said = "";
-    let wrong = "";
-    child.stdout.on("data", (chunk) => (said += chunk));
-    child.stderr.on("data", (chunk) => (wrong += chunk));
-    const [code, signal] = await once(child, "close");
-    return { code, signal, said, wrong };
-  };
-  try {
-    await cp(shop.repo, join(place, "repo"), { recursive: true });
-    const mark = join(place, "mark");
-    const boundaries = kill?.by === "itself" ? { phase: PHASE, act: ACT, ...kill, mark } : undefined;
-    const first = await live(trace === undefined ? boundaries : { trace });
-    const wasKilled = first.signal === "SIGKILL";
-    const last = wasKilled ? await live() : first;
-    if (last.code !== 0) throw new Error(`who went on ended by ${last.code ?? last.signal}: ${last.wrong}`);
-    return { calls: server.calls, lived: JSON.parse(last.said) as Lived, wasKilled };
-  } finally {
-    await server.close();
-    await rm(place, { recursive: true, force: true });
-  }
-};
+const endured = ({ scenario, kill }: Case): Promise<Result & { readonly wasKilled: boolean }> =>
+  withServer(scenario, kill, async (life, calls) => {
+    const boundaries = kill.by === "itself" ? { phase: PHASE, act: ACT, ...kill } : undefined;
+    const { ended, wasKilled } = await endure(
+      { ...life, boundaries },
+      (said): Lived => JSON.parse(said) as Lived,
+    );
+    return { calls, lived: ended, wasKilled };
+  });
 
 /** The part of a run in which its agent is at work, and what of it changes the journal. */
 const [PHASE, ACT] = ["step started", "sql"];
 
 const killsOf = async (scenario: Scenario): Promise<readonly Kill[]> => {
-  const folder = await mkdtemp(join(tmpdir(), "runledger-trace-"));
-  const trace = join(folder, "trace");
-  await endure(scenario, undefined, trace);
-  const boundaries = readFileSync(trace, "utf8")
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Boundary);
-  await rm(folder, { recursive: true });
+  const boundaries = await withServer(scenario, undefined, boundariesOf);
   const writes = boundaries.filter(({ act, phase }) => phase === PHASE && act.startsWith(ACT));
   return [
     ...writes.flatMap((_, index) =>
@@ -175,9 +137,6 @@ const faultsOf = ({ scenario, kill }: Case, { calls, lived }: Result): string[] 
   );
 };
 
-/** So many at a time: a worker waits for disks as often as it computes. */
-const LANES = 3;
-
 describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () => {
   it(
     "at every write and on both sides of every call: each happens once for its key, or it is asked about",
@@ -188,15 +147,11 @@ describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () 
       const struck = sliceOf(cases, sweepSize(cases.length, 24));
       const faults: string[] = [];
       let kills = 0;
-      const waiting = [...struck];
-      const lane = async (): Promise<void> => {
-        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-          const result = await endure(one.scenario, one.kill);
-          kills += result.wasKilled ? 1 : 0;
-          faults.push(...faultsOf(one, result));
-        }
-      };
-      await Promise.all(Array.from({ length: LANES }, lane));
+      await inLanes(struck, async (one) => {
+        const result = await endured(one);
+        kills += result.wasKilled ? 1 : 0;
+        faults.push(...faultsOf(one, result));
+      });
       figure("effects", struck.length, faults.length, `effects (${kills} kills)`);
       expect(faults).toEqual([]);
       expect(kills).toBeGreaterThan(struck.length / 2);

@@ -4,7 +4,20 @@ import { describe, expect, test } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
-import { create, note, pause, person, planOf, stepSpec } from "../helpers/cast.js";
+import {
+  CHILD,
+  create,
+  hostRun,
+  mirror,
+  note,
+  pause,
+  person,
+  planOf,
+  SESSION,
+  start,
+  startChild,
+  stepSpec,
+} from "../helpers/cast.js";
 import { figureOfEach } from "../helpers/figures.js";
 import { openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { behindTheBack, sourcesIn, storied, verified } from "./damaged.js";
@@ -254,5 +267,29 @@ describe("A check", () => {
       await store.append({ runId: "run_3", expectedSeq: 0, events: rows, projection: row });
     await store.close();
     expect(await verified(other)).toMatchObject({ runs: 3, events: 114, flawsInAll: 0 });
+  });
+
+  test("knows a key by which the engine made a child, or a host told of its run, from one of a session that did neither", async () => {
+    const folder = await temporaryFolder();
+    const store = await openStore(folder);
+    const { tell, ledger, engine, host } = openedOn(store);
+    await tell("parent", create(planOf([stepSpec("a")])));
+    await tell("parent", start("a"));
+    await tell("parent", startChild("a"));
+    const parent = { runId: "parent", seq: 4, stepId: "a", attempt: 1, position: 0, depth: 1 };
+    const born = create(undefined, { child: { parent, sessionKey: SESSION } });
+    await ledger.submit(CHILD, born, engine, { idempotencyKey: "born" });
+    const options = { mirror: { projection: "board", hostId: "run_1", createdAt: hostRun().createdAt } };
+    await ledger.submit("hosted", mirror(), host, { ...options, idempotencyKey: "told" });
+    await ledger.submit("hosted", mirror({ status: "completed" }), host, { idempotencyKey: "told again" });
+    await store.close();
+    expect(await told(folder)).toEqual([]);
+    behindTheBack(folder, (db) =>
+      db.exec("UPDATE keys SET scope = 'session:other' WHERE key <> 'told again'"),
+    );
+    expect([...(await told(folder))].sort()).toEqual([
+      'key hosted 1: Key "told" leads to a run that it does not belong to.',
+      `key ${CHILD} 1: Key "born" leads to a run that it does not belong to.`,
+    ]);
   });
 });

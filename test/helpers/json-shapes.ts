@@ -419,6 +419,19 @@ const Summary = named(
   }),
 );
 
+const brokenCheckpoints = z
+  .array(
+    z.strictObject({
+      stepId: text,
+      attempt: count,
+      candidate: z.int().min(1).nullable(),
+      checkpoint: text,
+      why: text.describe("in words that follow its id"),
+      from: text.nullable().describe("the checkpoint that the attempt goes on from; null: the journal alone"),
+    }),
+  )
+  .describe("of attempts under way, newer than what they go on from, and not as they were taken");
+
 const answering = { runId, status, ...waiting };
 const Standing = named("Standing", document(answering));
 const standing: Shape = { kind: "document", schema: Standing };
@@ -640,9 +653,11 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
     policyRequests: z.array(PolicyRequest),
+    brokenCheckpoints,
   }),
   why: oneOf({
     ...answering,
+    brokenCheckpoints,
     isolationLevel: IsolationLevel.nullable().describe(
       "of the least safe verdict of the run; null without one",
     ),

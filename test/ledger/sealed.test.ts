@@ -1,12 +1,17 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
+import { openChildren } from "../../src/core/children.js";
 import type { EffectOutcome } from "../../src/core/effects.js";
-import { lookAtStore, openStore } from "../../src/stores/open.js";
-import { behindTheBack } from "../faults/damaged.js";
+import { endChild, endOrphan, tellParent } from "../../src/engine/children.js";
+import { unnamedBlobs } from "../../src/ledger/housekeeping.js";
+import { verifyLedger } from "../../src/ledger/verify/verify.js";
+import { auditStore, lookAtStore, openStore } from "../../src/stores/open.js";
+import { behindTheBack, sourcesIn } from "../faults/damaged.js";
 import {
+  CHILD,
   cancel,
   create,
   forkOf,
@@ -14,14 +19,18 @@ import {
   note,
   person,
   planOf,
+  SESSION,
   settle,
   start,
+  startChild,
   stepSpec,
 } from "../helpers/cast.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { openedSealed, sealingOf } from "../helpers/sealed.js";
 
 const SECRET = "Operation Nightingale";
+/** After which a blob that nobody names is thrown away. */
+const LONG_MS = 1_000 * 3_600_000;
 const plan = { ...planOf([stepSpec("a")]), goal: SECRET };
 
 /** Two sealed runs with something of everything that is kept; the second one is over. */
@@ -229,6 +238,92 @@ describe("Without its root key", () => {
     const opened = await lookAtStore(folder, sealingOf(folder));
     expect((await opened?.list({ limit: 1 }))?.[0]).toMatchObject({ goal: SECRET, seal: "open" });
     await opened?.close();
+  });
+});
+
+describe("What is asked of many sealed runs", () => {
+  test("is asked once a run for all of its blobs, when what nobody names is looked for", async () => {
+    const { store } = await storied(await temporaryFolder());
+    store.seals.keepAhead("run_gone", "run_1");
+    for (let at = 0; at < 20; at += 1)
+      for (const runId of ["run_1", "run_2", "run_gone"])
+        await store.putBlob(Buffer.from(`output ${at}`), runId);
+    const asked = vi.spyOn(store, "runRow");
+    const unnamed = await unnamedBlobs(store, Date.now() + LONG_MS);
+    expect(unnamed.map(({ runId }) => runId)).toEqual(Array.from({ length: 20 }, () => "run_gone"));
+    expect(asked.mock.calls.flat().sort()).toEqual(["run_1", "run_2", "run_gone"]);
+  });
+
+  test("is asked once of all keys, when each run of many cannot be opened", async () => {
+    const folder = await temporaryFolder();
+    await (await storied(folder)).store.close();
+    behindTheBack(folder, (db) =>
+      db.exec("UPDATE run_keys SET wrapped = substr(wrapped, 5) || substr(wrapped, 1, 4)"),
+    );
+    const audit = await auditStore(folder, sealingOf(folder));
+    const facts = vi.spyOn(audit.store.seals, "facts");
+    const { signal } = new AbortController();
+    const { flaws } = await verifyLedger(audit, { signal, sources: sourcesIn(folder) });
+    await audit.close();
+    expect(flaws.filter(({ message }) => message === "Its key is not as it was kept.")).toHaveLength(2);
+    expect(facts).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("A family", () => {
+  const familyOf = async () => {
+    const opened = await openedSealed(await temporaryFolder());
+    const { tell, ledger, engine } = opened;
+    await tell("parent", create(plan));
+    await tell("parent", start("a"));
+    await tell("parent", startChild("a"));
+    const parent = { runId: "parent", seq: 4, stepId: "a", attempt: 1, position: 0, depth: 1 };
+    await ledger.submit(CHILD, create(plan, { child: { parent, sessionKey: SESSION } }), engine);
+    /** By another process, after whoever is about to say this has looked. */
+    const erasedBefore = (type: string, runId: string) => {
+      const { submit } = ledger;
+      vi.spyOn(ledger, "submit").mockImplementation(async (to, command, ...rest) => {
+        if (command.type === type && to === runId) await erased(opened, runId);
+        return submit(to, command, ...rest);
+      });
+    };
+    return { ...opened, erasedBefore };
+  };
+
+  test("goes on without a parent that is erased while its child tells it of its end", async () => {
+    const { ledger, engine, tell, erasedBefore } = await familyOf();
+    await tell("parent", cancel());
+    await tell(CHILD, cancel());
+    erasedBefore("finish_child", "parent");
+    await tellParent({ ledger, engine }, CHILD);
+    expect(await ledger.load(CHILD)).toMatchObject({ parentTold: true });
+  });
+
+  test("goes on without a child that is erased while its parent ends it, or is told of its end", async () => {
+    const { ledger, engine, tell, erasedBefore } = await familyOf();
+    await tell("parent", cancel());
+    await tell(CHILD, cancel());
+    erasedBefore("tell_parent", CHILD);
+    await endChild({ ledger, engine }, "parent", CHILD);
+    expect(openChildren(await ledger.load("parent"))).toEqual([]);
+    const other = await familyOf();
+    await other.tell("parent", cancel());
+    other.erasedBefore("cancel_run", CHILD);
+    await endChild(other, "parent", CHILD);
+    expect(openChildren(await other.ledger.load("parent"))).toEqual([]);
+  });
+
+  test("leaves a child alone whose parent is erased while somebody looks whether it still waits", async () => {
+    const opened = await familyOf();
+    const { ledger } = opened;
+    await opened.tell("parent", cancel());
+    const { load } = ledger;
+    vi.spyOn(ledger, "load").mockImplementation(async (runId) => {
+      if (runId === "parent") await erased(opened, "parent");
+      return load(runId);
+    });
+    await endOrphan({ ledger }, CHILD);
+    expect((await ledger.load(CHILD)).state.status).toBe("running");
   });
 });
 

@@ -10,9 +10,9 @@ import { openStore } from "../../src/stores/open.js";
 import { groupCommitter } from "../../src/stores/sqlite-append.js";
 import { connect } from "../../src/stores/sqlite-connection.js";
 import { inOurWords } from "../../src/stores/sqlite-errors.js";
-import { listRuns } from "../../src/stores/sqlite-lists.js";
+import { holdersOfDue, listRuns } from "../../src/stores/sqlite-lists.js";
 import { appendStatements, readStatements } from "../../src/stores/sqlite-statements.js";
-import type { Store } from "../../src/stores/store.js";
+import type { RunQuery, Store } from "../../src/stores/store.js";
 import { batchOf } from "./batches.js";
 import { root } from "./built.js";
 import { storeConformance } from "./conformance.js";
@@ -169,14 +169,25 @@ describe("a ledger in a folder", () => {
     await opened();
     const { sqlite, db } = await connect(file);
     const prepared = vi.spyOn(sqlite, "prepare");
-    const planOf = (query: { claimable?: boolean; wakingBy?: number }, ...given: number[]): string => {
+    const planOf = (ask: () => unknown, ...given: (number | string)[]): string => {
       prepared.mockClear();
-      listRuns(db, { ...query, limit: 10 }, undefined);
+      ask();
       const [[question]] = prepared.mock.calls as [[string]];
       return JSON.stringify(sqlite.prepare(`EXPLAIN QUERY PLAN ${question}`).all(...given));
     };
-    expect(planOf({ claimable: true }, 10)).toContain("USING INDEX runs_runnable");
-    expect(planOf({ wakingBy: 1_000 }, 1_000, 10)).toContain("USING INDEX runs_waking");
+    const list = (query: RunQuery) => () => listRuns(db, { ...query, limit: 10 }, undefined);
+    const plans = [
+      planOf(list({ due: { by: 1_000, heldBy: "nobody" } }), 1_000, 10),
+      planOf(list({ due: { by: 1_000, heldBy: ["one"] } }), 1_000, "one", 10),
+      planOf(() => holdersOfDue(db, 1_000), 1_000),
+    ];
+    for (const plan of plans) {
+      expect(plan).toContain("INDEX runs_runnable");
+      expect(plan).toContain("INDEX runs_waking");
+      expect(plan).toContain("SEARCH runs USING INTEGER PRIMARY KEY");
+      expect(plan).not.toContain("SCAN leases");
+    }
+    expect(planOf(list({ claimable: true }), 10)).toContain("USING INDEX runs_runnable");
     sqlite.close();
   });
 

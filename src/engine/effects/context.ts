@@ -16,6 +16,8 @@ import { LedgerError } from "../../core/errors.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
+import { createNumbers } from "./numbers.js";
+import type { Racing } from "./racing.js";
 import { type AttemptName, type ChildResult, readRecorded } from "./recorded.js";
 import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
@@ -75,8 +77,12 @@ export interface EffectContext extends Turns {
   child(name: string, plan: unknown, options?: ChildOptions): Promise<ChildResult>;
   /** All of them, each to its end; then the first that failed, by its place in the list. */
   all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
-  /** The first that ends, the same one in each life of the attempt. Of the others nobody waits for a `sleep` or `promise`. */
-  race<T>(parts: readonly Promise<T>[]): Promise<T>;
+  /**
+   * The first that ends, the same one in each life of the attempt. Functions are called for it: what one of them began that has
+   * lost nobody waits for, its waits and further calls reject, and in a later life it is not called again. Of promises that
+   * have lost nobody waits for a `sleep`, `promise` or `child`.
+   */
+  race<T>(parts: readonly Racing<T>[]): Promise<T>;
 }
 
 export type ChildOptions = {
@@ -124,7 +130,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const recorded = await readRecorded(ledger, of, effects);
   const calls = openCalls({ options, of, recorded });
   const inFlight = new Set<Promise<unknown>>();
-  let next = 0;
+  const numbers = createNumbers();
   let isClosed = false;
   const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
   const underWay = <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -134,11 +140,6 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     const forget = (): void => void inFlight.delete(done);
     done.then(forget, forget);
     return done;
-  };
-  // Taken before anything is waited for: who is called first is first, whoever ends first.
-  const take = (): number => {
-    next += 1;
-    return next - 1;
   };
   const effectAt = (
     position: number,
@@ -158,16 +159,13 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
     return underWay(name, () => waiting.busy(work));
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
-    effectAt(take(), name, said, perform);
+    numbers.call(() => effectAt(numbers.take(), name, said, perform));
   const turns = createTurns({
     checkpoints: options.checkpoints,
     redactor: ledger.redactor,
     waits: waiting,
     flush: calls.recorder.flush,
-    calls: () => next,
-    goOnAt: (position) => {
-      next = position;
-    },
+    numbers,
     underWay,
   });
   const recordedValue = <T>(name: string, make: () => T): Promise<T> =>
@@ -178,7 +176,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       now: () => recordedValue("now", () => Date.parse(ledger.now())),
       random: () => recordedValue("random", () => Math.random()),
       uuid: () => recordedValue("uuid", () => randomUUID()),
-      ...createWaiting({ calls, recorded, waits: waiting, take, effectAt, underWay }),
+      ...createWaiting({ calls, recorded, waits: waiting, numbers, effectAt, underWay }),
       ...turns,
     },
     keyed: keyedEffects({ calls, recorded, underWay }),

@@ -4,6 +4,7 @@ import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import type { Redactor } from "../../core/redact.js";
 import type { BrokenCheckpoint, Restored, TurnTold } from "../../ledger/checkpoints/checkpoints.js";
+import type { Numbers } from "./numbers.js";
 import type { Waits } from "./waits.js";
 
 /** What an agent says at the end of a turn. */
@@ -57,15 +58,12 @@ type TurnsOptions = {
   readonly redactor: Redactor;
   readonly waits: Waits;
   readonly flush: () => Promise<void>;
-  /** Calls made so far in this life. */
-  readonly calls: () => number;
-  /** The next call has this number. */
-  readonly goOnAt: (calls: number) => void;
+  readonly numbers: Numbers;
   readonly underWay: <T>(name: string, work: () => Promise<T>) => Promise<T>;
 };
 
 export const createTurns = (options: TurnsOptions): Turns => {
-  const { checkpoints, waits, calls, underWay } = options;
+  const { checkpoints, waits, numbers, underWay } = options;
   let turn = 0;
   /** Turns that need not be sealed again. */
   let known = checkpoints.last;
@@ -81,10 +79,10 @@ export const createTurns = (options: TurnsOptions): Turns => {
     const { found, broken } = await usable(checkpoints, await checkpoints.restore());
     known = null;
     if (found === null) return null;
-    if (calls() > 0) throw tooLate();
+    if (numbers.count() > 0) throw tooLate();
     const { content, id, memory } = found;
     turn = content.turn;
-    options.goOnAt(content.calls);
+    numbers.goOnAt(content.calls);
     const { metrics, eventLogPosition, suggestedNextAction, unresolvedApprovals, memoryDelta } = content;
     return {
       ...{ checkpoint: id, turn, workingMemory: memory, metrics, eventLogPosition, suggestedNextAction },
@@ -93,9 +91,9 @@ export const createTurns = (options: TurnsOptions): Turns => {
   };
   return {
     checkpoint: async (said) => {
-      if (!waits.isIdle()) throw underWayStill();
+      if (!waits.isIdle() || numbers.isRacing()) throw underWayStill();
       turn += 1;
-      const at = calls();
+      const at = numbers.count();
       if (known !== null && turn === known.turn && at !== known.calls) throw diverged(turn, known.calls, at);
       if (known !== null && turn <= known.turn) return;
       const { workingMemory, metrics = {}, ...rest } = said;
@@ -103,7 +101,7 @@ export const createTurns = (options: TurnsOptions): Turns => {
       await seal({ ...rest, turn, calls: at, workingMemory: memory, metrics: readMetrics(metrics) });
     },
     resumed: async <T>() => {
-      if (turn > 0 || calls() > 0) throw tooLate();
+      if (turn > 0 || numbers.count() > 0) throw tooLate();
       if (known === null) return null;
       return underWay("resumed", () => waits.busy(goOn)) as Promise<Resumed<T> | null>;
     },

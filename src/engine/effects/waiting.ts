@@ -1,6 +1,6 @@
 import { digestOf } from "../../core/canonical.js";
 import { parseDuration } from "../../core/duration.js";
-import { type EffectCall, requireSameCall } from "../../core/effects.js";
+import { requireSameCall } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import { readPlan } from "../../core/plan.js";
@@ -9,6 +9,8 @@ import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits
 import { newRunId } from "../../ledger/run-id.js";
 import type { Calls } from "./calls.js";
 import type { ChildOptions, EffectContext, EffectOptions, PromiseOptions } from "./context.js";
+import type { Numbers } from "./numbers.js";
+import { race } from "./racing.js";
 import type { ChildResult, RecordedEffect } from "./recorded.js";
 import { readValue } from "./values.js";
 import type { Waits } from "./waits.js";
@@ -17,8 +19,7 @@ export type WaitingOptions = {
   readonly calls: Calls;
   readonly recorded: ReadonlyMap<number, RecordedEffect>;
   readonly waits: Waits;
-  /** The next position; taken when a call is made, before anything is waited for. */
-  readonly take: () => number;
+  readonly numbers: Numbers;
   /** The end of the attempt waits for it; rejects when that has come. */
   readonly underWay: <T>(name: string, work: () => Promise<T>) => Promise<T>;
   readonly effectAt: (
@@ -33,7 +34,8 @@ export type WaitingOptions = {
 export const createWaiting = (
   options: WaitingOptions,
 ): Pick<EffectContext, "sleep" | "promise" | "child" | "all" | "race"> => {
-  const { take, waits } = options;
+  const { numbers, waits } = options;
+  const { take } = numbers;
   const positions = new WeakMap<Promise<unknown>, number>();
   /** Who does not look at what came of it is told nothing when the agent ends; a rejection that nobody hears would end the process. */
   const tracked = <T>(position: number, wait: Promise<T>): Promise<T> => {
@@ -46,19 +48,22 @@ export const createWaiting = (
     if (position !== undefined) waits.letGo(position);
   };
   return {
-    sleep: (duration) => {
-      const position = take();
-      return tracked(position, sleep(options, position, duration));
-    },
-    promise: <T>(name: string, said: PromiseOptions = {}) => {
-      const position = take();
-      const delivery = said.deliver === undefined ? null : take();
-      return tracked(position, promise(options, { position, delivery }, name, said)) as Promise<T>;
-    },
-    child: (name, plan, said = {}) => {
-      const position = take();
-      return tracked(position, child(options, position, { name, plan, ...said }));
-    },
+    sleep: (duration) =>
+      numbers.call(() => {
+        const position = take();
+        return tracked(position, sleep(options, position, duration));
+      }),
+    promise: <T>(name: string, said: PromiseOptions = {}) =>
+      numbers.call(() => {
+        const position = take();
+        const delivery = said.deliver === undefined ? null : take();
+        return tracked(position, promise(options, { position, delivery }, name, said)) as Promise<T>;
+      }),
+    child: (name, plan, said = {}) =>
+      numbers.call(() => {
+        const position = take();
+        return tracked(position, child(options, position, { name, plan, ...said }));
+      }),
     all: async (parts) => {
       const ended = await Promise.allSettled(parts);
       const values = ended.map((one) => {
@@ -67,15 +72,7 @@ export const createWaiting = (
       });
       return values as never;
     },
-    race: async (parts) => {
-      // Who has lost already may still fail, and nobody listens.
-      for (const part of parts) part.catch(() => undefined);
-      const index = await winnerOf(options, take(), parts);
-      const winner = parts[index];
-      if (winner === undefined) throw new LedgerError("invalid_input", "A race of nobody has no end.");
-      for (const part of parts) if (part !== winner) letGo(part);
-      return winner;
-    },
+    race: (parts) => numbers.call(() => race(options, parts, letGo)),
   };
 };
 
@@ -168,30 +165,4 @@ const begin = async (
   if (before !== undefined) return before.outcome;
   await waits.busy(() => calls.recorder.wait(call));
   return null;
-};
-
-/** Recorded, because two that have ended by the next life would end in another order. */
-const winnerOf = async (
-  { recorded, calls, waits }: WaitingOptions,
-  position: number,
-  parts: readonly Promise<unknown>[],
-): Promise<number> => {
-  const call: EffectCall = {
-    ...{ position, name: "race", class: "pure", risk: "none" },
-    ...{ onAmbiguous: null, key: null, input: String(parts.length) },
-  };
-  const before = recorded.get(position);
-  if (before !== undefined) requireSameCall(before.call, call);
-  if (before?.outcome?.kind === "done")
-    return Number(
-      await readValue(calls.options.ledger.store, { ...calls.of, name: call.name }, before.outcome.value),
-    );
-  const ends = parts.map((part, index) => {
-    const ended = (): number => index;
-    return part.then(ended, ended);
-  });
-  const index = await Promise.race(ends);
-  waits.requireHere();
-  calls.settle(call, { kind: "done", value: { kind: "inline", json: String(index) } });
-  return index;
 };

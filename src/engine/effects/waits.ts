@@ -14,8 +14,8 @@ export interface Waits {
   busy<T>(work: () => Promise<T>): Promise<T>;
   /** Resolves when it is over, if that comes while the life goes on. */
   until(wait: WaitCall): Promise<Outcome>;
-  /** Nobody waits for it any more. */
-  letGo(position: number): void;
+  /** Nobody waits for it any more; it rejects with `reason`, when there is one, and stays as it is otherwise. */
+  letGo(position: number, reason?: unknown): void;
   /** Nothing of the agent is under way, and it waits for nothing. */
   isIdle(): boolean;
   /** Rejects every call of an agent that has left. */
@@ -56,17 +56,23 @@ type Pending = {
 /** Those that are waited for. One that lost before it came here is not: nobody would wake for it, and nobody could leave. */
 const createPending = () => {
   const pending = new Map<number, Pending>();
-  const released = new Set<number>();
+  const released = new Map<number, unknown>();
+  const release = ({ reject }: Pending, reason: unknown): void => {
+    if (reason !== undefined) reject(reason);
+  };
   return {
     pending,
     enter: (one: Pending): boolean => {
-      if (released.has(one.wait.position)) return false;
-      pending.set(one.wait.position, one);
-      return true;
+      const { position } = one.wait;
+      if (released.has(position)) release(one, released.get(position));
+      else pending.set(position, one);
+      return pending.has(position);
     },
-    letGo: (position: number): void => {
-      released.add(position);
+    letGo: (position: number, reason?: unknown): void => {
+      const one = pending.get(position);
+      released.set(position, reason);
       pending.delete(position);
+      if (one !== undefined) release(one, reason);
     },
   };
 };

@@ -1,5 +1,6 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
+import { OWN_SESSIONS } from "../credentials.js";
 import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
 import { eventAt } from "./event-at.js";
@@ -45,7 +46,14 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   if (!within) return "events that there are not";
   if (scope === EFFECT_SCOPE) return wrongEffect(store, row);
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
-  return "a run that it does not belong to";
+  return (await isOfMaker(store, row)) ? undefined : "a run that it does not belong to";
+};
+
+/** The engine makes children of other runs, and a host tells, more than once, of a run of its own. */
+const isOfMaker = async (store: Store, { scope, runId, firstSeq }: KeptKey): Promise<boolean> => {
+  const [first] = await store.read(runId, 0, 1);
+  if (first?.actor.role === "engine") return scope === sessionScope(OWN_SESSIONS.engine) && firstSeq === 1;
+  return first?.actor.role === "host" && scope === sessionScope(OWN_SESSIONS.host);
 };
 
 const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefined> => {

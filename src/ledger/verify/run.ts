@@ -34,6 +34,8 @@ type Checking = {
   readonly add: Add;
   readonly signal: AbortSignal;
   readonly sources: CheckpointSources;
+  /** What opens the keys of all runs is here. */
+  readonly hasRoot: () => boolean;
 };
 
 /** How far the check of a run has come. */
@@ -58,10 +60,10 @@ type Progress = {
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal, sources }: Checking,
+  { lastPosition, add, signal, sources, hasRoot }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
-  const cipher = cipherOf(store, row, add);
+  const cipher = cipherOf(store, row, { hasRoot, add });
   const at: Progress = {
     ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
     ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
@@ -91,10 +93,13 @@ export const checkRun = async (
 export const isUnread = (cipher: RunCipher | null | Unread): cipher is Unread => typeof cipher === "string";
 
 /** That a run cannot be opened is no flaw, unless what opens all others is here. */
-const cipherOf = ({ seals }: Store, { runId }: RunRow, add: Add): Progress["cipher"] => {
+const cipherOf = (
+  { seals }: Store,
+  { runId }: RunRow,
+  { hasRoot, add }: Pick<Checking, "hasRoot" | "add">,
+): Progress["cipher"] => {
   const found = runCipherOf(seals, runId);
-  if (found === "locked" && seals.facts().root.state === "here")
-    add("seal", "Its key is not as it was kept.", { runId });
+  if (found === "locked" && hasRoot()) add("seal", "Its key is not as it was kept.", { runId });
   return found;
 };
 

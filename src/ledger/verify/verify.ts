@@ -1,5 +1,5 @@
 import { isLedgerError } from "../../core/errors.js";
-import type { AnchorState, Audit, RunRow } from "../../stores/store.js";
+import type { AnchorState, Audit, RunRow, Seals } from "../../stores/store.js";
 import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
@@ -45,13 +45,14 @@ export const verifyLedger = async (
   const anchor = checkAnchor(audit, add);
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
+    const hasRoot = whetherRootIsHere(audit.store.seals);
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
       const {
         firstPosition,
         unread: because,
         ...one
-      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources });
+      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, hasRoot });
       for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
       if (because !== null) {
@@ -69,6 +70,15 @@ export const verifyLedger = async (
     add("file", `${error.message} The check ends here.`);
   }
   return { ...seen, anchor, flaws, flawsInAll: count(), unread, unreadInAll };
+};
+
+/** The facts are of all keys there are, so they are asked for once, and only for the sake of a run that is locked. */
+const whetherRootIsHere = (seals: Seals): (() => boolean) => {
+  let isHere: boolean | undefined;
+  return () => {
+    isHere ??= seals.facts().root.state === "here";
+    return isHere;
+  };
 };
 
 const checkAnchor = ({ anchored }: Audit, add: Add): Verification["anchor"] => {

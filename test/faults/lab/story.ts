@@ -23,7 +23,11 @@ export const STORY_RULES = {
   onUnmetCriteria: "fail",
   changeValidator: "orchestrator",
   agents: null,
+  recording: { effectsPerAttempt: 1_000, eventsPerRun: 10_000, resultBytes: 10_000, checkpointsKept: 1 },
 } as const;
+
+/** So many that the rule thins out the first of them. */
+const CHECKPOINTS = 12;
 
 /** The bytes that a proposal of the story names. */
 export const PATCH = "a patch of some length\n".repeat(40);
@@ -117,7 +121,7 @@ const family = (as: string): readonly Spoken[] => {
   const began: readonly cast.Said[] = [
     cast.create(cast.planOf([cast.stepSpec("a")])),
     cast.start("a"),
-    cast.sealed("a"),
+    ...Array.from({ length: CHECKPOINTS }, () => cast.sealed("a")),
     cast.discardCheckpoints,
     cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
   ];

@@ -62,7 +62,22 @@ describe("checkpoints at the terminal", () => {
 
   it("that do not hold are named, and verify ends with 1", async () => {
     const id = await waitingRun();
+    expect((await desk.type("why", id)).out).not.toContain("checkpoint");
     spoilAll(id);
+    const why = await desk.type("why", id);
+    expect(why.out).toMatch(
+      /\n {2}a: checkpoint ckpt_\w+ is not as it was written; it goes on from the journal alone\n/,
+    );
+    expect((await desk.type("show", id)).out).toMatch(
+      /checkpoint +a: checkpoint ckpt_\w+ is not as it was written/,
+    );
+    for (const command of ["why", "show"]) {
+      const { brokenCheckpoints } = JSON.parse((await desk.type(command, id, "--json")).out) as {
+        brokenCheckpoints: unknown[];
+      };
+      expect(brokenCheckpoints).toHaveLength(2);
+      expect(brokenCheckpoints[0]).toMatchObject({ stepId: "a", from: null });
+    }
     const listed = await desk.type("checkpoints", id);
     expect(listed.out).toMatch(/✘ {2}ckpt_\w+ .* is not as it was written\n/);
     const { err } = await desk.type("resume", id);

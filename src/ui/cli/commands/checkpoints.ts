@@ -1,6 +1,7 @@
 import {
   type Caller,
   formatSize,
+  isLedgerError,
   type ListedCheckpoint,
   type ResumePoint,
   type RunLedger,
@@ -67,6 +68,31 @@ export const takeCheckpoint = async (
   }
   return EXIT.done;
 };
+
+/** Of attempts that were cut off, or work: newer checkpoints than the one that each goes on from, which do not hold. */
+export const brokenCheckpoints = async (app: RunLedger, runId: string) => {
+  try {
+    return (await app.resumePoints(runId)).flatMap(({ stepId, attempt, candidate, from, broken }) =>
+      broken.map(({ id, why }) => ({
+        stepId,
+        attempt,
+        candidate,
+        checkpoint: id,
+        why,
+        from: from?.checkpoint ?? null,
+      })),
+    );
+  } catch (error) {
+    // Of a plain run all but its checkpoints can be told without the root key.
+    if (isLedgerError(error, "key_unavailable")) return [];
+    throw error;
+  }
+};
+
+type PassedOver = Awaited<ReturnType<typeof brokenCheckpoints>>[number];
+
+export const passedOverWords = ({ stepId, checkpoint, why, from }: PassedOver): string =>
+  `${stepId}: checkpoint ${checkpoint} ${why}; it goes on from ${from ?? "the journal alone"}`;
 
 /** What an attempt goes on from, in a line; and each checkpoint that could not be used. */
 export const resumeLines = (output: Output, { stepId, from, broken }: ResumePoint): readonly string[] => [

@@ -35,6 +35,7 @@ import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
+import { brokenCheckpoints, passedOverWords } from "./checkpoints.js";
 
 /** Events read at once when a whole journal is printed. */
 const JOURNAL_BATCH = 1_000;
@@ -95,8 +96,11 @@ export const showRun = async (
   caller: Caller,
 ): Promise<number> => {
   const view = await app.view(runId);
-  if (output.json)
-    return done(() => printJson(output, { ...view, policyRequests: app.policyRequests(view.run, caller) }));
+  const broken = await brokenCheckpoints(app, runId);
+  if (output.json) {
+    const policyRequests = app.policyRequests(view.run, caller);
+    return done(() => printJson(output, { ...view, policyRequests, brokenCheckpoints: broken }));
+  }
   const { run, waiting } = view;
   printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
   printLine(output, safe(waiting.sentence));
@@ -114,7 +118,8 @@ export const showRun = async (
     ]),
     empty: "It has no steps yet.",
   });
-  const facts = [...factsOf(view), ...(await blockedRows(app, run))];
+  const passedOver = broken.map((one) => ["checkpoint", passedOverWords(one)]);
+  const facts = [...factsOf(view), ...passedOver, ...(await blockedRows(app, run))];
   if (facts.length === 0) return EXIT.done;
   printLine(output, "");
   await printTable(output, { rows: facts, empty: "" });
@@ -189,11 +194,16 @@ export const whyRunWaits = async (app: RunLedger, output: Output, runId: string)
   const { run, waiting } = await app.view(runId);
   const least = leastSafe(run);
   const isolationLevel = least?.isolationLevel ?? null;
-  if (output.json)
-    return done(() => printJson(output, { runId, status: run.state.status, ...waiting, isolationLevel }));
+  const broken = await brokenCheckpoints(app, runId);
+  if (output.json) {
+    const { status } = run.state;
+    const told = { runId, status, ...waiting, isolationLevel, brokenCheckpoints: broken };
+    return done(() => printJson(output, told));
+  }
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   if (least !== undefined) printLine(output, `  judged at ${isolationTold(least)}`);
+  for (const one of broken) printLine(output, `  ${passedOverWords(one)}`);
   return EXIT.done;
 };
 

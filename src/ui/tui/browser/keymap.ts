@@ -1,6 +1,6 @@
 import type { Key } from "../kit/keys.js";
 
-export type PageName = "runs" | "run" | "step" | "journal" | "event" | "questions";
+export type PageName = "runs" | "run" | "step" | "journal" | "event" | "questions" | "checkpoints";
 
 export type Binding = {
   /** The first one is shown. */
@@ -15,7 +15,7 @@ export type Binding = {
 };
 
 const ABOUT_STEPS = ["run", "step", "questions"] as const;
-const ABOUT_RUNS = ["runs", "run", "step", "journal", "event", "questions"] as const;
+const ABOUT_RUNS = ["runs", "run", "step", "journal", "event", "questions", "checkpoints"] as const;
 
 /** Every key and what it does: what is pressed, what is shown and what is documented come from here. */
 export const keyMap = {
@@ -49,7 +49,14 @@ export const keyMap = {
     keys: ["e"],
     label: "journal",
     does: "events of the run",
-    pages: ["runs", "run", "step", "questions"],
+    pages: ["runs", "run", "step", "questions", "checkpoints"],
+    group: "look",
+  },
+  checkpoints: {
+    keys: ["C"],
+    label: "checkpoints",
+    does: "checkpoints of the run",
+    pages: ["run", "step"],
     group: "look",
   },
   questions: { keys: ["w"], label: "waiting", does: "what waits for a person", group: "look" },

@@ -2,6 +2,7 @@ import type { RunView } from "../../../index.js";
 import type { Key } from "../kit/keys.js";
 import { beside, EMPTY, type Line, onGround, type Size, span, told } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
+import { checkpointsPage } from "./checkpoints-page.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
 import { paneWidth } from "./layout.js";
@@ -40,6 +41,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
       return true;
     }
     if (name === "journal") desk.open(journalPage(desk, runId));
+    else if (name === "checkpoints") desk.open(checkpointsPage(desk, runId));
     else if (name === "open" && chosenId !== null) desk.open(stepPage(desk, runId, chosenId));
     else return false;
     return true;
@@ -52,6 +54,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
     hints: () => [
       ...(chosenId === null ? [] : (["open"] as const)),
       "journal",
+      ...(view?.run.checkpoint == null ? [] : (["checkpoints"] as const)),
       ...actionsFor(view, step()),
       "note",
       "help",

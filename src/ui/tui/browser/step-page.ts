@@ -1,6 +1,7 @@
 import { LedgerError, type Step, shownCandidate, workedStep } from "../../../index.js";
 import { textEntry } from "../kit/entry.js";
 import { type Size, span, told } from "../kit/line.js";
+import { checkpointsPage } from "./checkpoints-page.js";
 import { journalPage } from "./journal-page.js";
 import type { CommandName } from "./keymap.js";
 import { actionsFor } from "./offers.js";
@@ -53,6 +54,7 @@ export const stepPage = (desk: Desk, runId: string, stepId: string): Page => {
       else if (turned !== undefined) state = turned;
       else if (name === "search") search.open(state.pane.search);
       else if (name === "journal") desk.open(journalPage(desk, runId));
+      else if (name === "checkpoints") desk.open(checkpointsPage(desk, runId));
       else return false;
       return true;
     },

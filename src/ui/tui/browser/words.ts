@@ -38,6 +38,9 @@ const STATES: Readonly<Record<string, Shown>> = {
   decomposed: { mark: "÷", word: "decomposed", tone: "warn" },
   unchecked: { mark: "○", word: "unchecked", tone: "dim" },
   met: { mark: "✔", word: "met", tone: "good" },
+  good: { mark: "✔", word: "good", tone: "good" },
+  broken: { mark: "✘", word: "broken", tone: "bad" },
+  thinned: { mark: "–", word: "thinned", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
 

@@ -13,7 +13,7 @@ import { lineWidth } from "../../../../src/ui/tui/kit/line.js";
 import { moved } from "../../../../src/ui/tui/kit/list.js";
 import { plainText } from "../../../helpers/screens.js";
 
-const PAGES: readonly PageName[] = ["runs", "run", "step", "journal", "event", "questions"];
+const PAGES: readonly PageName[] = ["runs", "run", "step", "journal", "event", "questions", "checkpoints"];
 const bindings = Object.entries(keyMap) as [keyof typeof keyMap, Binding][];
 
 describe("the keys", () => {
