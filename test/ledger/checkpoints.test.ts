@@ -53,7 +53,7 @@ test("the journal names no checkpoint whose bytes could not be kept", async () =
     key: async () => new Uint8Array(32),
     versionOf: () => "1",
   });
-  const asked = manager.seal(runId, { reason: "demand", of: null }, { caller: person(app) });
+  const asked = manager.sign(runId, { reason: "demand", of: null }, { caller: person(app) });
   await expect(asked).rejects.toThrow("the disk is full");
   expect((await app.ledger.load(runId)).seq).toBe(before);
 });
