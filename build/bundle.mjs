@@ -56,7 +56,10 @@ const licenceOf = async (path) => {
   return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n");
 };
 
-/** What both have in common. Native parts are found beside their own files, so their packages stay outside. */
+/** Native parts are found beside their own files; packages of models are those that the user has installed, or none. */
+const OUTSIDE = ["better-sqlite3", "@ai-sdk/*"];
+
+/** What both have in common. */
 const bundled = async ({ entry, folder, external, of, ...more }) => {
   await rm(folder, { recursive: true, force: true });
   const { metafile } = await build({
@@ -69,7 +72,7 @@ const bundled = async ({ entry, folder, external, of, ...more }) => {
     format: "esm",
     platform: "node",
     target: "node20.19",
-    external: ["better-sqlite3", ...external],
+    external: [...OUTSIDE, ...external],
     // Packages in the older module format call for Node's own modules at run time.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
