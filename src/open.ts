@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRun, type NewRun } from "../tools/create-run.js";
@@ -49,6 +48,7 @@ import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
+import { workspaceRoot } from "./pev/workspace-root.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
@@ -340,14 +340,6 @@ const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
   file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
   memory: memoryCheckpoints(),
 });
-
-// Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
-const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): string => {
-  const state = env.XDG_STATE_HOME;
-  const home = env.HOME ?? homedir();
-  const base = state !== undefined && isAbsolute(state) ? state : join(home, ".local", "state");
-  return join(base, "runledger", "workspaces");
-};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>
