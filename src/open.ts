@@ -143,7 +143,7 @@ const executor = () => import("./engine/executor.js");
 const SETTLE_MS = 600_000;
 
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
-  const { env = process.env, now = machineClock, agents: functions = {} } = options;
+  const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
@@ -322,8 +322,6 @@ const commandLine = (): readonly string[] => {
 
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
-
-const machineClock = (): string => new Date().toISOString();
 
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
 const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
