@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRun, type NewRun } from "../tools/create-run.js";
@@ -47,6 +46,7 @@ import { createRoomsAhead } from "./pev/rooms-ahead.js";
 import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
+import { workspaceRoot } from "./pev/workspace-root.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
@@ -141,7 +141,7 @@ const executor = () => import("./engine/executor.js");
 const SETTLE_MS = 600_000;
 
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
-  const { env = process.env, now = machineClock, agents: functions = {} } = options;
+  const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
   const { settings } = await loadSettings(projectDir, env);
   const dataDir = await dataFolder(projectDir, env);
@@ -299,8 +299,6 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const machineClock = (): string => new Date().toISOString();
-
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
 const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
   staleTtlMs: settings.runLedger.staleTtlMs,
@@ -316,14 +314,6 @@ const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
   file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
   memory: memoryCheckpoints(),
 });
-
-// Work that was never proposed must outlive a reboot, so workspaces are no temporary files.
-const workspaceRoot = (env: Readonly<Record<string, string | undefined>>): string => {
-  const state = env.XDG_STATE_HOME;
-  const home = env.HOME ?? homedir();
-  const base = state !== undefined && isAbsolute(state) ? state : join(home, ".local", "state");
-  return join(base, "runledger", "workspaces");
-};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>
