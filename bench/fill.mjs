@@ -10,9 +10,10 @@ const AT = "2026-01-01T00:00:00.000Z";
 /** Events of one append: as many as fit into memory a few times over. */
 const PER_BATCH = 5_000;
 
-/** `count` events in one run; `tail` of them after its last snapshot, or no snapshot at all. */
+/** `count` events in one run, encrypted where the store keeps runs so; `tail` of them after its last snapshot, or no snapshot at all. */
 export const fillRun = async (store, runId, count, { bytes, tail, ended = false, sessionKey = "bench" }) => {
   let known = { run: undefined, hash: GENESIS_HASH };
+  const cipher = store.seals.forNew(runId);
   const add = async (upTo, snapshotDue) => {
     while ((known.run?.seq ?? 0) < upTo) {
       const before = known;
@@ -20,7 +21,7 @@ export const fillRun = async (store, runId, count, { bytes, tail, ended = false,
       const events = [];
       for (let seq = from + 1; seq <= Math.min(upTo, from + PER_BATCH); seq += 1)
         events.push(eventAt(runId, seq, { bytes, sessionKey, last: ended && seq === count }));
-      const rows = toRows(events, before.hash);
+      const rows = toRows(events, before.hash, cipher);
       known = { run: fold(events, before.run), hash: rows.at(-1).hash };
       const snapshot = snapshotDue && known.run.seq === upTo ? toSnapshot(known, 0) : undefined;
       await store.append({
@@ -28,6 +29,7 @@ export const fillRun = async (store, runId, count, { bytes, tail, ended = false,
         expectedSeq: from,
         events: rows,
         projection: projectionOf(known.run),
+        cipher,
         ...(snapshot === undefined ? {} : { snapshot }),
       });
     }

@@ -26,8 +26,8 @@ export const rules = {
 };
 
 /** A store, a ledger on it and a caller: what openRunLedger puts together, without a project around it. */
-export const openedIn = async (place) => {
-  const store = await openStore(place);
+export const openedIn = async (place, seals) => {
+  const store = await openStore(place, seals);
   return { store, ...ledgerOn(store) };
 };
 

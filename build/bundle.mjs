@@ -1,5 +1,5 @@
-// Bundles the command line: one entry, and chunks that load when a command needs them (docs/adr/0012).
-// Usage: node build/bundle.mjs [FOLDER]   writes FOLDER/cli, by default dist/cli, from the sources.
+// Bundles the command line and the library, each into one entry and chunks that load when they are needed (docs/adr/0012, 0040).
+// Usage: node build/bundle.mjs [FOLDER]   writes FOLDER/cli and FOLDER/library, by default into dist, from the sources.
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = join(resolve(process.argv[2] ?? join(root, "dist")), "cli");
+const dist = resolve(process.argv[2] ?? join(root, "dist"));
 
 /** Loading it takes a tenth of a bare Node; commander needs it only for commands that are programs of their own. */
 const withoutSubprograms = {
@@ -56,41 +56,59 @@ const licenceOf = async (path) => {
   return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n");
 };
 
-await rm(folder, { recursive: true, force: true });
-const { metafile } = await build({
-  absWorkingDir: root,
-  entryPoints: ["src/ui/cli/main.ts"],
-  outdir: folder,
-  chunkNames: "chunks/[name]-[hash]",
-  bundle: true,
-  splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node20.19",
-  // Its native part is found beside its own files.
-  external: ["better-sqlite3"],
+/** What both have in common. Native parts are found beside their own files, so their packages stay outside. */
+const bundled = async ({ entry, folder, external, of, ...more }) => {
+  await rm(folder, { recursive: true, force: true });
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outdir: folder,
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    external: ["better-sqlite3", ...external],
+    // Packages in the older module format call for Node's own modules at run time.
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
+    },
+    // The texts are kept whole in a file of their own.
+    legalComments: "none",
+    metafile: true,
+    ...more,
+  });
+  const licences = await Promise.all(packagesIn(Object.keys(metafile.inputs)).map(licenceOf));
+  await writeFile(
+    join(folder, "THIRD-PARTY.txt"),
+    `${of} contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
+  );
+};
+
+const cli = join(dist, "cli");
+await bundled({
+  of: "The command line",
+  entry: "src/ui/cli/main.ts",
+  folder: cli,
+  external: [],
   plugins: [withoutSubprograms, forTerminalsOnly],
   // React checks itself at every step otherwise.
   define: { "process.env.NODE_ENV": '"production"' },
   jsx: "automatic",
-  // Packages in the older module format call for Node's own modules at run time.
-  banner: {
-    js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
-  },
-  // The texts are kept whole in a file of their own.
-  legalComments: "none",
-  metafile: true,
 });
-const licences = await Promise.all(packagesIn(Object.keys(metafile.inputs)).map(licenceOf));
-await writeFile(
-  join(folder, "THIRD-PARTY.txt"),
-  `The command line contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
-);
+// A host's zod is the zod of our tools' schemas.
+await bundled({
+  of: "The library",
+  entry: "src/index.ts",
+  folder: join(dist, "library"),
+  external: ["zod"],
+});
 
 // The manual page is what the program says of itself.
-const man = join(folder, "..", "man");
+const man = join(dist, "man");
 await mkdir(man, { recursive: true });
 await writeFile(
   join(man, "runledger.1"),
-  execFileSync(process.execPath, [join(folder, "main.js"), "help", "--man"]),
+  execFileSync(process.execPath, [join(cli, "main.js"), "help", "--man"]),
 );

@@ -1,5 +1,7 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
 export type { NewRun } from "../tools/create-run.js";
+export { type McpAnswer, type McpTool, mcpAnswer, mcpRefusal, mcpTools, withKey } from "../tools/mcp.js";
+export { type Prompt, promptsOf } from "../tools/prompts.js";
 export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";

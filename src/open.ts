@@ -9,10 +9,8 @@ import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { Rules } from "./core/decide/guards.js";
-import { LedgerError } from "./core/errors.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
-import { agentsOf } from "./core/race.js";
 import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
@@ -24,7 +22,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents } from "./engine/open-agents.js";
+import { openAgents, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
@@ -99,12 +97,12 @@ export interface RunLedger
   readonly host: Caller;
   /** A credential for an in-process caller. */
   issue(caller: Caller): Caller;
-  /** The run_* tools that this caller may use (seed 002). */
-  toolsFor(caller: Caller): readonly BoundTool[];
+  /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
+  toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
-  /** Carries a run on until nothing is due; one process at a time. Throws `lease_held` when another one does. */
+  /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
   /** The whole id for `last`, an id, or the unique end of one. */
@@ -168,8 +166,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const agents = openAgents({
-    ...{ functions, projectDir, logFolder, project, redactor },
-    ...{ commands: settings.agents, cli: commandLine(), environment: env },
+    ...{ functions, ledger, projectDir, logFolder, project, redactor },
+    ...{ named: settings.agents, cli: commandLine(), environment: env },
   });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
@@ -183,7 +181,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
-    await requireSandboxes(run, settings, project);
+    await requireAgents(run, settings.agents, project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
@@ -197,7 +195,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ledger,
     host: hostCaller,
     issue: (caller) => ledger.issue(caller),
-    toolsFor: (caller) => toolsFor(caller, host),
+    toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
@@ -227,17 +225,6 @@ const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Setti
   agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
 });
 
-/** An agent that was to be sandboxed is never started without: the run waits for the machine to be mended. */
-const requireSandboxes = async (run: Run, settings: Settings, { isolation }: Project): Promise<void> => {
-  const agents = run.steps.flatMap(({ spec }) => agentsOf(spec));
-  const isDue = agents.some((agent) => settings.agents[agent]?.sandbox === true);
-  const lack = isDue ? await isolation.lacksSandbox() : null;
-  if (lack === null) return;
-  throw new LedgerError("isolation_unmet", `An agent of this run is to be sandboxed. ${lack.because}`, {
-    hint: lack.fix,
-  });
-};
-
 type Looking = Pick<
   RunLedger,
   "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
@@ -265,7 +252,9 @@ const openProject = async (parts: {
 }): Promise<Project> => {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
-  const programs = Object.values(settings.agents).flatMap(({ run }) => resolveProgram(run, projectDir));
+  const programs = Object.values(settings.agents).flatMap((agent) =>
+    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+  );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
   const walls =

@@ -57,7 +57,9 @@ const outside: Record<string, readonly string[]> = {
     "src/stores/root-key.ts",
     "src/ui/cli/commands/demo.ts",
     "src/ui/cli/commands/effect.ts",
+    "src/ui/mcp/ledger-process.ts",
   ],
+  "@modelcontextprotocol": ["src/ui/mcp/"],
   execa: ["src/pev/git.ts", "src/pev/user-git.ts"],
   "simple-git": ["src/pev/user-git.ts"],
   "better-sqlite3": ["src/stores/", "src/rollout/sql-tables.ts", "src/rollout/markdown-board.ts"],
@@ -67,7 +69,15 @@ const outside: Record<string, readonly string[]> = {
   croner: ["src/engine/schedules/timing.ts"],
   ink: ["src/ui/tui/"],
   react: ["src/ui/tui/"],
-  zod: ["src/core/", "src/settings/", "tools/", "src/pev/places.ts", "src/ledger/bundle.ts"],
+  "@ai-sdk": ["src/engine/agents/llm/"],
+  zod: [
+    "src/core/",
+    "src/settings/",
+    "tools/",
+    "src/pev/places.ts",
+    "src/ledger/bundle.ts",
+    "src/engine/agents/llm/toolbox.ts",
+  ],
 };
 
 /**
@@ -83,6 +93,7 @@ const machineClock: Record<string, string> = {
   "src/pev/places.ts": "a stamp beside the workspace, for people",
   "src/pev/leftovers.ts": "ids of runs hold the time of the machine that made them",
   "src/pev/selftest/selftest.ts": "writes nothing down",
+  "src/engine/agents/llm/model.ts": "providers name the end of a pause by the clock of the world",
   "src/rollout/host-record.ts": "a host's own record, before any ledger has it",
   "src/ui/cli/describe.ts": "how long ago, on the screen of a person",
   "src/ui/cli/commands/tui.ts": "how long ago, on the screen of a person",

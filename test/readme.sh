@@ -89,5 +89,22 @@ runledger effects last --open | grep -q 'charge card.*asked'
 runledger decide last pay 1 done --value '{"id":7}' --reason "the bank shows it"
 runledger effects last pay 1 | grep -q '"id": 7'
 pay | grep -q '^It is completed'
+# The commands of docs/mcp.md, with this script for a client.
+cd "$place/shop"
+runledger run plan.yaml --no-drive --quiet
+runledger credential --agent coder --run last --step sum > ../coder.cred
+runledger mcp install --client claude && runledger mcp install --client claude
+node -e 'JSON.parse(fs.readFileSync(".mcp.json"))' && rm .mcp.json
+runledger mcp install --client opencode --role executor --agent coder && grep -q runledger-coder opencode.json && rm opencode.json
+runledger mcp install --client codex --scope user --print | grep -q '^command = "npx"'
+coproc SERVER { runledger mcp --credential-file ../coder.cred; }
+ask() { printf '%s\n' "$1" >&"${SERVER[1]}"; }
+ask '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"sh","version":"0"}}}'
+read -r said <&"${SERVER[0]}" && grep -q '"name":"runledger"' <<< "$said"
+ask '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+ask '{"jsonrpc":"2.0","id":2,"method":"tools/list"}'
+read -r said <&"${SERVER[0]}" && grep -q 'run_propose_step_result' <<< "$said" && ! grep -q 'run_create' <<< "$said"
+client=$SERVER_PID && exec {SERVER[1]}>&- && wait "$client"
+runledger cancel last --reason "it was only looked at"
 for example in "$root"/examples/*/run.sh; do [ -e "$example" ] || continue; echo "== $example"; bash "$example"; done
 echo "readme: every command held"

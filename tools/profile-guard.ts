@@ -8,11 +8,11 @@ import type { Ledger } from "../src/ledger/ledger.js";
 import { allTools } from "./index.js";
 import { mayUse } from "./tool.js";
 
-/** Tools of a host that each profile opens (the names of seed 002's host). */
+/** Tools of a host that each profile opens (the names of seed 002's host; `fs_search` is ours). */
 const profileTools: { readonly [P in ToolProfile]: readonly string[] } = {
   coding: [
     ...["exec", "exec_bg", "exec_status", "exec_stop"],
-    ...["fs_read", "fs_list", "fs_write", "fs_edit", "fs_mkdir", "fs_delete", "fs_stat"],
+    ...["fs_read", "fs_list", "fs_search", "fs_write", "fs_edit", "fs_mkdir", "fs_delete", "fs_stat"],
   ],
   browser: ["browser_navigate", "browser_action", "browser_screenshot"],
   knowledge: [
@@ -23,6 +23,9 @@ const profileTools: { readonly [P in ToolProfile]: readonly string[] } = {
   ],
   supervisor: [],
 };
+
+export const isOpenedBy = (profiles: readonly ToolProfile[], toolName: string): boolean =>
+  profiles.some((profile) => profileTools[profile].includes(toolName));
 
 /**
  * While a step runs, its agent may use only the tools of the step's profiles, beside the run_* tools of its role.
@@ -48,5 +51,5 @@ const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise
   const step = (whole === undefined ? [] : workedSteps(whole)).find((one) => one.candidate === candidate);
   if (run.state.status !== "running" || step?.state.status !== "in_progress") return false;
   if (step.spec.ownerAgent !== caller.name || (attempt ?? step.attempt) !== step.attempt) return false;
-  return step.spec.toolProfile.some((profile) => profileTools[profile].includes(toolName));
+  return isOpenedBy(step.spec.toolProfile, toolName);
 };

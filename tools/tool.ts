@@ -56,7 +56,7 @@ const rolesOf: { readonly [R in ToolRole]: readonly Role[] } = {
   shared: ["orchestrator", "executor", "human"],
 };
 
-export const mayUse = (tool: Pick<Tool, "role">, caller: Caller): boolean =>
+export const mayUse = (tool: Pick<Tool, "role">, caller: Pick<Caller, "role">): boolean =>
   rolesOf[tool.role].includes(caller.role);
 
 // Identity, role, input, and only then the handler: nothing is read or journaled for a call that should not have been made.

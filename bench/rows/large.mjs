@@ -1,7 +1,7 @@
 // A ledger of 1 GB beside one of a fifth of it: what people and workers do with it, and taking the oldest runs out.
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { openRunLedger } from "../../dist/src/index.js";
+import { openRunLedger } from "runledger";
 import { openStore } from "../../dist/src/stores/open.js";
 import { fillRuns, runName } from "../fill.mjs";
 import { environmentIn, inFolder, ledgerOn, note } from "../ledgers.mjs";

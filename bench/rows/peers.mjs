@@ -17,8 +17,11 @@ const installed = (name) => fileURLToPath(new URL(`../peers/node_modules/${name}
 const LONG = Number(process.env.RUNLEDGER_BENCH_EFFECTS ?? 1_000);
 /** As many as were recorded when the process was killed. */
 const RECORDED = [LONG, 10 * LONG];
-/** Whatever hangs is left out; no child takes half as long on a quiet machine. */
+/** Whatever hangs is left out; no child takes half as long on a quiet machine, nor for each thousand effects of a longer life. */
 const CHILD_MS = 180_000;
+const CHILD_MS_PER_EFFECT = 180;
+/** A life after more than LONG effects takes some peers minutes, of which fewer repetitions tell enough. */
+const LONGER_REPETITIONS = Math.min(REPETITIONS, 3);
 /** Effects of the longer of two runs under strace; the shorter one has none beyond those that start it. */
 const COUNTED = 500;
 
@@ -122,7 +125,7 @@ const lifeOf = async (peer, mode, at, count, under = []) => {
     Object.assign(told, message);
     if (message.reached) child.kill("SIGKILL");
   });
-  const late = setTimeout(() => child.kill("SIGKILL"), CHILD_MS);
+  const late = setTimeout(() => child.kill("SIGKILL"), CHILD_MS + count * CHILD_MS_PER_EFFECT);
   const [code] = await once(child, "exit");
   clearTimeout(late);
   if (code === 0 || told.reached) return told;
@@ -237,15 +240,14 @@ async function* lives(peers, places) {
       }
       progress(`${recorded} effects recorded, then killed: ${peer.name}`, from);
     }
-    for (let round = 0; round < REPETITIONS; round += 1)
-      for (const [peer, seed] of seeds) {
-        const { reachedMs, repeated } = await lifeOf(peer, "resume", seed.at, mostOf(peer, recorded));
-        seed.reached.push(reachedMs);
-        seed.repeated.push(repeated);
-      }
-    const [{ reached: floors }] = seeds.values();
-    for (const [peer, { reached, repeated }] of seeds) {
-      if (peer.driver === "bare") continue;
+    const repetitions = recorded > LONG ? LONGER_REPETITIONS : REPETITIONS;
+    if (repetitions < REPETITIONS) console.log(`after ${recorded} effects: ${repetitions} repetitions`);
+    for (let round = 0; round < repetitions; round += 1)
+      for (const [peer, seed] of seeds) await resumedOnce(peer, seed, recorded);
+    const floors = seeds.get(peers.find(({ driver }) => driver === "bare"))?.reached ?? [];
+    for (const [peer, { reached, repeated, failed }] of seeds) {
+      if (failed) console.log(`${peer.name}, resume after ${recorded}: not measured, ${failed}`);
+      if (failed || peer.driver === "bare" || floors.length === 0) continue;
       if (Math.max(...repeated) > 0) console.log(`${peer.name}: did ${Math.max(...repeated)} effects again`);
       const [ours, theirs] = [median(reached), median(floors)];
       yield row({
@@ -259,6 +261,18 @@ async function* lives(peers, places) {
     }
   }
 }
+
+/** A peer that cannot do it is left out, and the others go on. */
+const resumedOnce = async (peer, seed, recorded) => {
+  if (seed.failed) return;
+  try {
+    const { reachedMs, repeated } = await lifeOf(peer, "resume", seed.at, mostOf(peer, recorded));
+    seed.reached.push(reachedMs);
+    seed.repeated.push(repeated);
+  } catch (error) {
+    seed.failed = error.message;
+  }
+};
 
 /** Syncs of the process, or of its server, for each effect of a long run: a second one, and what a run without them takes off. */
 async function* syncs(place) {

@@ -1,5 +1,6 @@
 // Reading a run again from its journal: everything validated and chain-checked, or a snapshot and what came after it.
 import { join } from "node:path";
+import { rootKeys } from "../../dist/src/stores/root-key.js";
 import { fillRun } from "../fill.mjs";
 import { bareIn, inFolder, ledgerOn, openedIn } from "../ledgers.mjs";
 import { millis, paired } from "../measure.mjs";
@@ -9,6 +10,7 @@ const BYTES = 1_000;
 
 export async function* rows() {
   yield* inFolder(everything);
+  yield* inFolder(decrypted);
   yield* inFolder(fromSnapshots);
 }
 
@@ -36,6 +38,29 @@ async function* everything(place) {
     unit: "events/s",
     aim: { min: 0.9 },
     bound: "SQLite's page cache of 16 MB: a run that does not fit is read from the file again",
+  });
+  bare.close();
+  await store.close();
+}
+
+/** The same with every event encrypted, over a bare read of as many plain ones. */
+async function* decrypted(place) {
+  const plain = await openedIn(join(place, "plain"));
+  await fillRun(plain.store, "long", EVENTS, { bytes: BYTES });
+  const bare = await bareCopy(join(place, "bare.db"), plain.store);
+  await plain.store.close();
+  const roots = rootKeys({ file: join(place, "ledger.key"), env: {}, command: [], folder: place });
+  const { store } = await openedIn(join(place, "sealed"), { isOn: true, roots });
+  await fillRun(store, "long", EVENTS, { bytes: BYTES });
+  const perSecond = (read) => async () => (EVENTS * 1_000) / (await millis(read));
+  yield await paired({
+    name: `replay of ${EVENTS} encrypted events of 1 KB over a bare read and JSON.parse of plain ones`,
+    ours: perSecond(() => ledgerOn(store).ledger.load("long")),
+    floor: perSecond(() => readBare(bare)),
+    unit: "events/s",
+    goal: 7,
+    aim: { min: 0.38 },
+    bound: "a cipher of node:crypto for each event, beside what a plain replay takes",
   });
   bare.close();
   await store.close();

@@ -78,6 +78,7 @@ export const errorKinds = {
   provision_failed: "environment",
   held_out_unfit: "environment",
   isolation_unmet: "environment",
+  model_unavailable: "environment",
   store_unavailable: "environment",
   key_unavailable: "environment",
   no_space: "environment",

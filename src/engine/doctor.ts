@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { AnchorState } from "../stores/store.js";
 import { resolveProgram } from "./agents/command.js";
+import type { ModelSetting } from "./agents/llm/model.js";
 import { anchorFinding } from "./anchor-finding.js";
 import {
   type Finding,
@@ -19,6 +20,7 @@ import {
   warn,
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
+import type { AgentSetting } from "./open-agents.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -36,12 +38,7 @@ export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly agents: Readonly<
-    Record<
-      string,
-      { readonly run: readonly string[]; readonly env: readonly string[]; readonly sandbox: boolean }
-    >
-  >;
+  readonly agents: Readonly<Record<string, AgentSetting>>;
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
@@ -176,9 +173,24 @@ const leftoverFindings = async ({ count, remove, locks, unlock }: Leftovers): Pr
   return findings.length > 0 ? findings : [ok("leftovers", "Nothing is left of processes that have ended.")];
 };
 
+/** Asks nobody: that would cost money. */
+const modelFinding = async (
+  check: string,
+  setting: ModelSetting,
+  environment: DoctorInput["environment"],
+): Promise<Finding> => {
+  const { requireModel } = await import("./agents/llm/model.js");
+  return probed(check, async () => {
+    await requireModel(setting, environment);
+    return `${setting.provider} ${setting.model}`;
+  });
+};
+
 const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> => {
   const check = `agent ${name}`;
-  const { run = [], sandbox = false } = input.agents[name] ?? {};
+  const agent = input.agents[name];
+  if (agent === undefined) return fail(check, "It is not there.", "Name it in runledger.yaml.");
+  const { sandbox } = agent;
   const lack = sandbox ? await input.isolation.lacksSandbox() : null;
   if (lack !== null) return fail(check, `It is to be sandboxed. ${lack.because}`, lack.fix);
   if (sandbox && !input.isolated)
@@ -187,6 +199,8 @@ const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> 
       "In your own folder it cannot be sandboxed.",
       "Set runLedger.workspaceIsolation: true.",
     );
+  if (agent.kind === "llm") return modelFinding(check, agent, input.environment);
+  const { run } = agent;
   const [program = ""] = resolveProgram(run, input.projectDir);
   return (await isProgram(program, input.environment))
     ? ok(check, run.join(" "))

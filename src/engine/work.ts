@@ -182,6 +182,7 @@ const askAgent = async (
     judgedBy: { type: spec.validator.type, target: spec.validator.target },
     mayChange: spec.mayChange,
     notes: run.notes,
+    toolProfile: spec.toolProfile,
     workspace: workspace.folder,
     place: workspace.place,
     timeoutMs: timeLimit(spec, agentTimeoutMs),

@@ -60,13 +60,19 @@ export const signedCredentials = (ledger: Ledger, key: () => Uint8Array): Signed
   },
   openCredential: async (credential) => {
     const { ledger: _ledger, expiresAt, ...said } = claimsIn(credential, keysOf(key()));
-    if (expiresAt <= ledger.now())
+    if (isOver(expiresAt, ledger.now()))
       throw new LedgerError("credential_expired", `This credential expired at ${expiresAt}.`, { hint: ANEW });
     const caller = ledger.issue(definite(said));
     await requireUnderWay(ledger, caller);
     return caller;
   },
 });
+
+/** More time than one is ever given is left only where the clock was put back since. */
+const isOver = (expiresAt: string, now: string): boolean => {
+  const leftMs = Date.parse(expiresAt) - Date.parse(now);
+  return leftMs <= 0 || leftMs > CREDENTIAL_MAX_MS;
+};
 
 const ANEW = "Ask whoever started you for a new one: runledger credential.";
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 import { type Flaw, isRecord, toDefects } from "../core/defects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { isKeyOf } from "./agent-keys.js";
 import { changed, replaceFile, type SettingEdit } from "./edit.js";
 import { namedGroups } from "./groups.js";
 import { ANY_NAME, type SettingKey, settingKeys } from "./keys.js";
@@ -217,9 +218,10 @@ const keysIn = (tree: Readonly<Record<string, unknown>>): readonly SettingKey[] 
   const ofAny = (group: string) => `${group}.${ANY_NAME}.`;
   const namedIn = (group: string): readonly SettingKey[] => {
     const below = tree[group];
-    return Object.keys(isRecord(below) ? below : {}).flatMap((name) =>
+    return Object.entries(isRecord(below) ? below : {}).flatMap(([name, entry]) =>
       known
         .filter(({ key }) => key.startsWith(ofAny(group)))
+        .filter(({ key }) => group !== "agents" || isOfAgent(entry, key.slice(ofAny(group).length)))
         .map((about) => ({
           ...about,
           key: about.key.replace(ofAny(group), `${group}.${name}.`),
@@ -230,6 +232,10 @@ const keysIn = (tree: Readonly<Record<string, unknown>>): readonly SettingKey[] 
   const alone = known.filter(({ key }) => !namedGroups.some((group) => key.startsWith(ofAny(group))));
   return [...alone, ...namedGroups.flatMap(namedIn)];
 };
+
+/** What its kind refuses is shown only where it stands, to be taken out. */
+const isOfAgent = (agent: unknown, key: string): boolean =>
+  !isRecord(agent) || Object.hasOwn(agent, key) || isKeyOf(agent.kind, key);
 
 /** An agent without a limit of its own has that of all agents. */
 const limitOfAll = (known: readonly SettingKey[], tree: Readonly<Record<string, unknown>>): unknown =>

@@ -4,10 +4,11 @@ import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
+import { AgentKeys, type AgentSettings, agentSettings, agentWire } from "./agent-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
-import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
+import { choice, described, duration, jsonSchemaOf, list, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
 import { RetentionKeys, type RetentionSettings, retentionWire } from "./retention-keys.js";
 import { RolloutKeys } from "./rollout-keys.js";
@@ -19,21 +20,7 @@ import {
   stageWords,
 } from "./run-ledger-keys.js";
 import { ScheduleKeys, type ScheduleSettings } from "./schedule-keys.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, ReachableHost, SharedPath, variableNames } from "./values.js";
-
-/** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
-type AgentSettings = {
-  readonly kind: "command";
-  readonly run: readonly string[];
-  /** Names of variables that are passed through to it. */
-  readonly env: readonly string[];
-  /** Held as rooms are at isolation level 3; never started where that cannot be. */
-  readonly sandbox: boolean;
-  /** Hosts that it reaches out of its sandbox; see core/hosts.ts. */
-  readonly network: readonly string[];
-  /** Its own limit, or else `agentTimeout`. */
-  readonly timeoutMs: number;
-};
+import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
 
 /** The settings as the program uses them: whole, checked, in milliseconds. */
 export type Settings = {
@@ -84,58 +71,8 @@ export type Settings = {
 const PARALLEL_STEPS_MAX = 200;
 /** A lease is renewed every third of it; below this a busy machine loses its own. */
 const LEASE_TTL_MIN_MS = 2_000;
-const AgentKeys = closed({
-  kind: choice(
-    { title: "Kind", description: "What it is: a program that is started for each of its steps." },
-    ["command"],
-  ),
-  run: described(
-    "words",
-    { title: "Program", description: "The program and its arguments; it may be a script of this project." },
-    Argv,
-  ),
-  env: variableNames({
-    title: "Variables",
-    description: "Names of environment variables that are passed through to it.",
-  }),
-  sandbox: toggle(
-    {
-      title: "Sandbox",
-      description:
-        "It sees its own clone and the tools of the machine: no other file of yours, no other network.",
-    },
-    false,
-  ),
-  network: list(
-    "words",
-    {
-      title: "Network",
-      description: "Hosts that it reaches out of its sandbox, such as that of its model; else none.",
-    },
-    ReachableHost,
-    ENTRIES_MAX,
-  ).default([]),
-  timeout: duration(
-    { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
-    LIMIT_BOUNDS,
-  ).optional(),
-});
 
-/** Without a sandbox nothing would keep it from all the other hosts. */
-const Agent = withWords(
-  AgentKeys.refine(
-    ({ sandbox, network }) => sandbox || network.length === 0,
-    "sandbox: true where network names hosts",
-  ),
-  () => ({
-    anyOf: [
-      { properties: { network: { maxItems: 0 } } },
-      { required: ["sandbox"], properties: { sandbox: { const: true } } },
-    ],
-  }),
-);
-
-const Agents = z.record(AgentName, Agent);
+const Agents = z.record(AgentName, AgentKeys);
 
 /** A record passes over `__proto__` in silence. */
 const named = <R extends z.ZodType>(record: R) =>
@@ -297,10 +234,7 @@ export const SettingsFile = closed({
   ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
     ...same,
     agents: Object.fromEntries(
-      Object.entries(agents).map(([name, { timeout, ...agent }]) => [
-        name,
-        { ...agent, timeoutMs: timeout ?? agentTimeout },
-      ]),
+      Object.entries(agents).map(([name, agent]) => [name, agentSettings(agent, agentTimeout)]),
     ),
     agentTimeoutMs: agentTimeout,
     leaseTtlMs: leaseTtl,
@@ -313,12 +247,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...same } = settings;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
   return {
-    agents: Object.fromEntries(
-      Object.entries(agents).map(([name, { timeoutMs, ...agent }]) => [
-        name,
-        { ...agent, timeout: exactDuration(timeoutMs) },
-      ]),
-    ),
+    agents: Object.fromEntries(Object.entries(agents).map(([name, agent]) => [name, agentWire(agent)])),
     ...same,
     limits: limitsWire(limits),
     retention: retentionWire(retention),

@@ -21,7 +21,7 @@ export const Argv = withWords(
   ),
   () => ({ ...listWords(Word, ENTRIES_MAX, 1), allOf: [{ items: [{ pattern: "\\S" }] }] }),
 );
-const VariableName = z
+export const VariableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "the name of an environment variable");
 export const variableNames = (about: About) => list("words", about, VariableName, ENTRIES_MAX).default([]);

@@ -2,9 +2,11 @@ import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 import type { CheckpointStore } from "./checkpoint-store.js";
+import type { ListQuery, RunQuery } from "./queries.js";
 import type { RunCipher, SealState, Seals } from "./seals.js";
 
 export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
+export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
@@ -330,40 +332,6 @@ export type AppendBatch = {
   readonly origin?: Origin;
   /** With the first events of a run that a host drives. Throws `run_exists` when the host's id has a run already. */
   readonly mirror?: NewMirror;
-};
-
-export type RunQuery = {
-  readonly statuses?: readonly RunStatus[];
-  readonly sessionKey?: string;
-  /** Only runs for which something can be done now, whoever holds a lease on them. */
-  readonly runnable?: true;
-  /** Only runs for which something can be done now and that nobody holds a live lease on. */
-  readonly claimable?: boolean;
-  /** Only runs for which something can be done at this moment, a timer's due time being something; the oldest first. */
-  readonly due?: DueQuery;
-  /** Only runs that hosts drive, or only those that are driven here. */
-  readonly mirrored?: boolean;
-  /** Only runs whose journal could not be read. */
-  readonly quarantined?: boolean;
-  /** Only runs that ask something of a person. */
-  readonly waiting?: boolean;
-  /** Part of the goal or of the run id; large and small letters of ASCII are the same. */
-  readonly text?: string;
-  /** Continue after this run of an earlier answer. */
-  readonly afterRunId?: string;
-};
-
-export type DueQuery = {
-  /** Milliseconds since 1970 by the ledger's clock. */
-  readonly by: number;
-  /** Only those that nobody holds a live lease on, or those on which one of these owners does. */
-  readonly heldBy: "nobody" | readonly string[];
-};
-
-export type ListQuery = RunQuery & {
-  readonly limit: number;
-  /** Leave out so many at the beginning. */
-  readonly offset?: number;
 };
 
 export type ClaimRequest = {

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { CREDENTIAL_MAX_MS } from "../../src/core/limits.js";
 import { openSchedules } from "../../src/engine/schedules/schedules.js";
 import { finishedRuns } from "../../src/ledger/housekeeping.js";
+import { signedCredentials } from "../../src/ledger/signed.js";
 import { openStore } from "../../src/stores/open.js";
 import type { ScheduleMark } from "../../src/stores/store.js";
 import * as cast from "../helpers/cast.js";
@@ -115,6 +117,24 @@ describe("A clock that jumps between two events", () => {
       await tell(runId, cast.answerPromise("a"), cast.person);
       const types = (await ledger.events(runId, 0, 100)).map(({ type }) => type);
       return types.at(-1) === "promise_resolved";
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("ends credentials in their time, and revives none for as long as it was put back", async () => {
+    const { put, ledger } = await clocked();
+    const signed = signedCredentials(ledger, () => new Uint8Array(32));
+    const wrong = await wrongOf("credentials", async (jump) => {
+      put(0);
+      const asked = { name: "coder", role: "executor", sessionKey: "s", lifetimeMs: HOUR_MS } as const;
+      const { credential } = await signed.signCredential(asked);
+      put(jump);
+      const said = await signed.openCredential(credential).then(
+        ({ name }) => name,
+        ({ code }) => code,
+      );
+      const leftMs = HOUR_MS - jump;
+      return said === (leftMs > 0 && leftMs <= CREDENTIAL_MAX_MS ? "coder" : "credential_expired");
     });
     expect(wrong).toEqual([]);
   });

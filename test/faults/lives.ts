@@ -21,6 +21,8 @@ export type Life = {
 
 const helper = (name: string): string => fileURLToPath(new URL(`../helpers/${name}`, import.meta.url));
 const LIFE_MS = 90_000;
+/** Bundling takes a minute where every processor is at work. */
+const BUILD_MS = 180_000;
 
 /** For a file of tests: the package built, and a project to copy. */
 export const openLives = () => {
@@ -29,7 +31,7 @@ export const openLives = () => {
   beforeAll(async () => {
     built = buildPackage();
     shop = await makeSample({ "runledger.yaml": "runLedger: { workspaceIsolation: false }\n" });
-  });
+  }, BUILD_MS);
   afterAll(async () => {
     await shop.dispose();
     built.remove();

@@ -704,6 +704,16 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
+  "mcp install": oneOf({
+    client: z.enum(["claude", "codex", "gemini", "opencode", "cursor"]),
+    scope: z.enum(["project", "user"]),
+    file: text,
+    name: text.describe("of the server, in that file"),
+    command: z.array(text),
+    written: z.boolean().describe("false when it was there already, and with --print"),
+    text: text.nullable().describe("with --print: a file with this entry alone"),
+  }),
   credential: oneOf({
     credential: text.describe("a secret: whoever has it is this caller"),
     role: z.enum(["orchestrator", "executor"]),

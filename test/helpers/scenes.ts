@@ -214,6 +214,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   promises: { lines: [({ run }) => [run("waits")], ({ run }) => [run("waits"), "--reveal"]] },
+  "mcp install": {
+    lines: [
+      () => ["--client", "claude", "--print"],
+      () => ["--client", "cursor", "--role", "executor", "--agent", "maker"],
+      () => ["--client", "cursor", "--role", "executor", "--agent", "maker"],
+    ],
+  },
   credential: {
     lines: [
       ({ run }) => ["--agent", "waiter", "--run", run("waits"), "--step", "a"],

@@ -27,6 +27,7 @@ import {
 } from "../helpers/cast.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { openedSealed, sealingOf } from "../helpers/sealed.js";
+import { batchOf } from "../stores/batches.js";
 
 const SECRET = "Operation Nightingale";
 /** After which a blob that nobody names is thrown away. */
@@ -354,6 +355,19 @@ describe("An erased run", () => {
     await erased(first, "run_2");
   });
 
+  test("leaves no snapshot, and no word in the row that lists it", async () => {
+    const folder = await temporaryFolder();
+    const { store } = await storied(folder);
+    const left = () =>
+      behindTheBack(folder, (db) => ({
+        snapshots: db.prepare("SELECT count(*) FROM snapshots WHERE run_id = 'run_1'").pluck().get(),
+        goal: db.prepare("SELECT goal FROM runs WHERE run_id = 'run_1'").pluck().get(),
+      }));
+    expect(left()).toEqual({ snapshots: 1, goal: expect.stringMatching(/./) });
+    await erased({ store }, "run_1");
+    expect(left()).toEqual({ snapshots: 0, goal: "" });
+  });
+
   test("leaves a feed that goes on behind it", async () => {
     const { ledger, store } = await storied(await temporaryFolder());
     await erased({ store }, "run_2");
@@ -380,6 +394,19 @@ describe("An erased run", () => {
 });
 
 describe("Changing the keys", () => {
+  test("reaches every run, however many there are", async () => {
+    const folder = await temporaryFolder();
+    const { store } = await openedSealed(folder);
+    // More than are read at once.
+    const runs = Array.from({ length: 1_002 }, (_, at) => `run_${at}`);
+    await Promise.all(
+      runs.map((runId) => store.append({ ...batchOf(runId, 0), cipher: store.seals.forNew(runId) })),
+    );
+    expect(store.seals.rotate().runs).toBe(runs.length);
+    const again = await openedSealed(folder);
+    expect(runs.filter((runId) => again.store.seals.of(runId) === null)).toEqual([]);
+  });
+
   test("leaves what is sealed as it is, and the former root opens nothing any more", async () => {
     const folder = await temporaryFolder();
     const { store } = await storied(folder);

@@ -9,6 +9,7 @@ import { settingKeys } from "../../src/settings/keys.js";
 import { loadSettings } from "../../src/settings/load.js";
 import { openDesk } from "../helpers/cli.js";
 import { NO_SANDBOX } from "../helpers/isolation.js";
+import { modelServer, type Scripted } from "../helpers/model-server.js";
 import {
   buggySum,
   makeSample,
@@ -146,6 +147,19 @@ const dueOf = async (keys: string): Promise<string[]> => {
   return runs.map(({ originalRequest }) => originalRequest.replace(/^.* due /, ""));
 };
 
+/** What a model was asked, whose agent has these keys in the settings. */
+const model = async (
+  keys: Readonly<Record<string, unknown>>,
+  script: readonly Scripted[] = [{ text: "done" }],
+) => {
+  const server = await modelServer(script);
+  const coder = { kind: "llm", provider: "openai-compatible", model: "small", baseUrl: server.url, ...keys };
+  const app = await project(JSON.stringify({ agents: { coder } }));
+  const run = await driven(app, commandPlan("true"));
+  const { path = "", headers = {}, body = {} } = server.asked[0] ?? {};
+  return { path, headers, body, run };
+};
+
 /** Every key, and a way to see that it changes what happens. */
 const consumers: Readonly<Record<string, () => Promise<void>>> = {
   version: async () => {
@@ -161,6 +175,33 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const app = await project("agents: { coder: { kind: command, run: [sh, -c, 'echo hello'] } }\n");
     const run = await driven(app, commandPlan("true"));
     expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "hello" } });
+  },
+  "agents.coder.provider": async () => {
+    vi.stubEnv("ANTHROPIC_API_KEY", "key-of-the-model-0123456789");
+    expect((await model({ provider: "anthropic" })).path).toBe("/v1/messages");
+    await shop?.dispose();
+    expect((await model({})).path).toBe("/v1/chat/completions");
+  },
+  "agents.coder.model": async () => {
+    expect((await model({ model: "large" })).body).toMatchObject({ model: "large" });
+  },
+  "agents.coder.baseUrl": async () => {
+    const server = await modelServer([{ text: "elsewhere" }]);
+    const { run } = await model({ baseUrl: `${server.url}/deeper` });
+    expect(server.asked[0]?.path).toBe("/v1/deeper/chat/completions");
+    expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "elsewhere" } });
+  },
+  "agents.coder.apiKeyEnv": async () => {
+    vi.stubEnv("SHOP_MODEL", "key-of-the-model-0123456789");
+    const { headers } = await model({ apiKeyEnv: "SHOP_MODEL" });
+    expect(headers.authorization).toBe("Bearer key-of-the-model-0123456789");
+  },
+  "agents.coder.outputTokens": async () => {
+    expect((await model({ outputTokens: 77 })).body).toMatchObject({ max_tokens: 77 });
+  },
+  "agents.coder.callTimeout": async () => {
+    const { run } = await model({ callTimeout: "500ms" }, [{ silent: "hang" }, { text: "second try" }]);
+    expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "second try" } });
   },
   "agents.coder.env": async () => {
     const app = await project(
@@ -602,10 +643,10 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        "agents: { coder: { kind: command, run: [x] } }\nschedules: { nightly: { cron: '@daily', plan: p.json } }\n",
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|nightly)\./, ".NAME."));
-    expect(said.sort()).toEqual([...known].sort());
+    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|nightly)\./, ".NAME."));
+    expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

@@ -390,12 +390,32 @@ describe("loadSettings refuses, naming file, line and column", () => {
 
   it("agents that cannot be started", async () => {
     const message = await messageFor(
-      "agents:\n  a: { run: [] }\n  b: { kind: llm, run: [' '], env: [A-B], timeout: 0s }\n",
+      "agents:\n  a: { run: [] }\n  b: { kind: oracle, run: [' '], env: [A-B], timeout: 0s }\n",
     );
     expect(message).toMatch(/^6 defects in the settings: /);
-    expect(message).toContain(`FILE:2:3: agents.a.kind: found nothing, expected "command"`);
+    expect(message).toContain(`FILE:2:3: agents.a.kind: found nothing, expected one of "command", "llm"`);
     expect(message).toContain("FILE:2:8: agents.a.run: found a list of 0, expected at least 1 entry");
-    expect(message).toContain(`FILE:3:8: agents.b.kind: found "llm", expected "command"`);
+    expect(message).toContain(`FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "llm"`);
+  });
+
+  it.each([
+    ["{ kind: command }", "agents.a.run: found nothing, expected run, for an agent of this kind"],
+    [
+      "{ kind: command, run: [x], model: m }",
+      'agents.a.model: found "m", expected no model for an agent of kind "command"',
+    ],
+    [
+      "{ kind: llm, provider: anthropic }",
+      "agents.a.model: found nothing, expected model, for an agent of this kind",
+    ],
+    ["{ kind: llm, provider: anthropic, model: m, run: [x] }", "expected no run for an agent"],
+    [
+      "{ kind: llm, provider: openai-compatible, model: m }",
+      "expected the address of an openai-compatible provider",
+    ],
+    ["{ kind: llm, provider: openai, model: m, baseUrl: 'http://a:b@c' }", "agents.a.baseUrl: found"],
+  ])("an agent that is neither a program nor a model: %s", async (agent, defect) => {
+    expect(await messageFor(`agents: { a: ${agent} }\n`)).toContain(defect);
   });
 
   it.each([".", "./", ".git", "./.git/hooks", ".GIT", ".runledger", "..", "/x", "!a", "-a"])(

@@ -7,6 +7,7 @@ import { policyRequestOf } from "../../src/core/policy-request.js";
 import { candidateOf, named } from "../../src/core/race.js";
 import { awaitsApproval, type Run, type Step, type WorkedStep } from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
+import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { policyRequestView, standing, verdictView } from "../views.js";
 import { requireExecutor, workedStepIn } from "./executor-step.js";
@@ -44,7 +45,8 @@ export const runProposeStepResult = defineTool({
     run_status: z.string(),
     next: z.string(),
   }),
-  handle: async (input, caller, { ledger, pev, settleMs }) => {
+  handle: async (input, caller, host) => {
+    const { ledger, pev } = host;
     const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
     const evidence = readEvidence(input.evidence_json);
     requireSession(await ledger.load(runId), caller);
@@ -62,7 +64,7 @@ export const runProposeStepResult = defineTool({
       const capture = await pev.capture(before.run, before.step);
       await ledger.submit(runId, { ...claim, capture }, caller, keyed(idempotency_key));
     }
-    const run = await pev.settle(runId, settleMs);
+    const run = await settled(host, runId);
     const step = workedStepIn(run, stepId, caller.candidate);
     const request = policyRequestOf(run, requireStep(run, caller, stepId), { caller, rules: ledger.rules });
     return {

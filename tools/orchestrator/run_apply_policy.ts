@@ -7,6 +7,7 @@ import { readSteps, readValidator } from "../../src/core/plan.js";
 import { findStep, type Run } from "../../src/core/run.js";
 import type { StepSpec } from "../../src/core/spec.js";
 import { closed } from "../../src/core/wire.js";
+import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -44,7 +45,8 @@ export const runApplyPolicy = defineTool({
     run_status: z.string(),
     next: z.string(),
   }),
-  handle: async (input, caller, { ledger, pev, settleMs }) => {
+  handle: async (input, caller, host) => {
+    const { ledger } = host;
     const { run_id, step_id, reason, attempt, idempotency_key } = input;
     const before = await ledger.load(run_id);
     requireSession(before, caller);
@@ -61,7 +63,7 @@ export const runApplyPolicy = defineTool({
       caller,
       keyed(idempotency_key),
     );
-    const run = await pev.settle(run_id, settleMs);
+    const run = await settled(host, run_id);
     return {
       run_id,
       step_id,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
 import { findStep } from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
+import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
@@ -29,7 +30,8 @@ export const runApproveStep = defineTool({
     run_status: z.string(),
     next: z.string(),
   }),
-  handle: async (input, caller, { ledger, pev, settleMs }) => {
+  handle: async (input, caller, host) => {
+    const { ledger } = host;
     const { run_id: runId, step_id: stepId, reject = false, idempotency_key, proposal_seq } = input;
     const reason = input.reason || (reject ? "rejected" : "approved");
     const type = reject ? "reject_step" : "approve_step";
@@ -39,7 +41,7 @@ export const runApproveStep = defineTool({
       caller,
       keyed(idempotency_key),
     );
-    const run = await pev.settle(runId, settleMs);
+    const run = await settled(host, runId);
     return {
       run_id: runId,
       step_id: stepId,

@@ -1,5 +1,6 @@
 import type { Evidence } from "../../core/events.js";
 import type { Feedback } from "../../core/run.js";
+import type { ToolProfile } from "../../core/spec.js";
 import type { OpenedEffects } from "../effects/context.js";
 
 /** Everything one attempt of an agent is told. */
@@ -20,6 +21,8 @@ export type AgentTask = {
   /** Globs it may change although they are protected; with `only`, the only ones. */
   readonly mayChange: { readonly paths: readonly string[]; readonly only: boolean };
   readonly notes: Readonly<Record<string, string>>;
+  /** Which tools of its host its step opens. */
+  readonly toolProfile: readonly ToolProfile[];
   /** The private folder it works in. */
   readonly workspace: string;
   /** A private folder around it, for what it is told. */

@@ -1,6 +1,6 @@
-import { createWriteStream, existsSync, statSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import type { Redactor } from "../../core/redact.js";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
@@ -10,6 +10,7 @@ import type { Walls } from "../../pev/walls/walls.js";
 import type { Host } from "../host.js";
 import type { AttemptOfStep } from "../logs.js";
 import { type Agent, type AgentTask, TASK_FILE } from "./agent.js";
+import { openAgentLog } from "./agent-log.js";
 
 export type CommandAgentOptions = {
   /** argv of this program's command line, for agents that speak to their host by it. */
@@ -33,9 +34,6 @@ export type CommandAgentOptions = {
   readonly logFile: (task: AttemptOfStep) => string;
 };
 
-/** A chatty agent cannot fill the disk: so many bytes of its log are kept as it speaks. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
-
 // Any program can be an agent: its exit code 0 is a claim to be verified, any other an interruption.
 export const commandAgent = (options: CommandAgentOptions): Agent => ({
   work: async (task, { keyed }) => {
@@ -43,7 +41,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
     const { runProcess } = await import("../../pev/sandbox.js");
     const { openHost } = await import("../host.js");
     const argv = resolveProgram(options.run, options.projectDir);
-    const log = await openLog(options.logFile(task));
+    const log = await openAgentLog(options.logFile(task));
     const host = await openHost(keyed, options.cli);
     try {
       const around = await surroundingsOf(options, task, argv, host);
@@ -164,21 +162,3 @@ const feedbackText = (feedback: AgentTask["feedback"]): string => {
 const VARIABLE_BYTES_MAX = 120_000;
 /** The whole verdict is in the task file. */
 const MESSAGE_CHARS_KEPT = 2_000;
-
-const openLog = async (file: string) => {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const stream = createWriteStream(file, { flags: "a" });
-  let room = LOG_BYTES_MAX;
-  // A full disk costs the log, not the work.
-  stream.on("error", () => {
-    room = 0;
-  });
-  return {
-    write: (chunk: Buffer): void => {
-      if (room <= 0) return;
-      stream.write(chunk.subarray(0, room));
-      room -= chunk.length;
-    },
-    close: () => new Promise<void>((done) => stream.end(() => done())),
-  };
-};

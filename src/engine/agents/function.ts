@@ -30,7 +30,7 @@ const aborted = (signal: AbortSignal): Promise<AgentAnswer> =>
   });
 
 /** What it says or throws when it is told to stop is no claim of its own. */
-const cutOff = (task: AgentTask, limit: AbortSignal): AgentOutcome | undefined => {
+export const cutOff = (task: AgentTask, limit: AbortSignal): AgentOutcome | undefined => {
   if (task.signal.aborted) return { kind: "stopped" };
   if (!limit.aborted) return undefined;
   return { kind: "failed", reason: `The agent took longer than ${task.timeoutMs} ms.`, tail: "" };

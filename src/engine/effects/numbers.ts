@@ -11,7 +11,7 @@ export interface Numbers {
   lane(): Lane;
   /** Whoever asks races. */
   isRacing(): boolean;
-  /** So many calls were made outside of races, and by those who raced were set aside. */
+  /** So many numbers were taken by calls outside of races, or set aside for functions that race. */
   count(): number;
   /** The next call has this number. */
   goOnAt(count: number): void;

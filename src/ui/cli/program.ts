@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
 import { Command as Cli } from "commander";
 import type { Caller, RunLedger } from "../../index.js";
@@ -28,6 +28,10 @@ export type Terminal = {
   readonly columns?: number;
   /** For commands that take the whole screen; nothing where keys or screen are not a terminal's. */
   readonly tty?: () => Tty | undefined;
+  /** What is piped in, for commands that another program speaks with. */
+  readonly input?: Readable;
+  /** argv that starts this very program. */
+  readonly program?: readonly string[];
   /** Aborts on the first Ctrl-C. */
   readonly interrupted: AbortSignal;
 };

@@ -1,5 +1,5 @@
 import { EXIT } from "./exit-codes.js";
-import { ANSWER } from "./tree.js";
+import { ANSWER, LEDGER_SIDE } from "./tree.js";
 
 // Ctrl-C once stops gracefully: agents end, the lease is released, the run stays resumable. Twice kills.
 const interrupted = new AbortController();
@@ -22,6 +22,7 @@ const ANSWER_MS = 2_000;
 /** Carries out one command line; sets the exit code of the process. */
 export const start = async (words: readonly string[]): Promise<void> => {
   if (words[0] === ANSWER) setTimeout(() => process.exit(EXIT.done), ANSWER_MS).unref();
+  if (words[0] === LEDGER_SIDE) return besideAFront(words.slice(1));
   const { runCli } = await import("./program.js");
   const ended = await runCli(words, {
     out: process.stdout,
@@ -35,7 +36,21 @@ export const start = async (words: readonly string[]): Promise<void> => {
       process.stdin.isTTY && isTerminal(process.stdout)
         ? { input: process.stdin, output: process.stdout }
         : undefined,
+    ...(process.stdin.isTTY
+      ? {}
+      : { input: process.stdin, program: [process.execPath, process.argv[1] ?? ""] }),
     interrupted: interrupted.signal,
   });
   process.exitCode = code ?? ended;
+};
+
+const besideAFront = async ([projectDir = ".", ...toolAgents]: readonly string[]): Promise<void> => {
+  const { serveLedger } = await import("../mcp/ledger-side.js");
+  await serveLedger({
+    input: process.stdin,
+    output: process.stdout,
+    env: process.env,
+    projectDir,
+    toolAgents,
+  });
 };

@@ -15,6 +15,8 @@ import { VERSION } from "./version.js";
 
 /** What the scripts of `completion` ask with. No command: it has no help, and nobody types it. */
 export const ANSWER = "__complete";
+/** What `mcp` starts the ledger's own process with; no command either. */
+export const LEDGER_SIDE = "__ledger";
 
 /** The whole tree of commands, as it is parsed, explained and completed. */
 export const growTree = (cli: Cli, register: Register): void => {

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage } from "../../helpers/built.js";
 import { type Desk, openDesk, planOf, shop, step, type Typed } from "../../helpers/cli.js";
@@ -31,20 +31,30 @@ const typeBundled = (
     );
   });
 
-/** Packages of which a command loads code: those that stay outside by their path, those in chunks by the bundler's marks. */
-const packagesLoaded = async (...argv: readonly string[]): Promise<readonly string[]> => {
+/** Files of which a process loaded code. */
+const filesLoaded = async (
+  run: (env: Readonly<Record<string, string>>) => Promise<Typed>,
+): Promise<readonly string[]> => {
   const folder = await mkdtemp(join(desk.place, "loaded-"));
-  const { code } = await typeBundled(desk, argv, { NODE_V8_COVERAGE: folder });
-  expect(code).toBe(0);
+  expect(await run({ NODE_V8_COVERAGE: folder })).toMatchObject({ code: 0 });
   const [report = ""] = await readdir(folder);
   const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as {
     result: { url: string }[];
   };
-  const files = result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
   await rm(folder, { recursive: true });
-  expect(files.some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  return result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
+};
+
+/** Packages of which code is loaded: those that stay outside by their path, those in chunks by the bundler's marks. */
+const packagesOf = async (files: readonly string[]): Promise<readonly string[]> => {
   const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
   return [...new Set([...files, ...texts].flatMap(packagesIn))].sort();
+};
+
+const packagesLoaded = async (...argv: readonly string[]): Promise<readonly string[]> => {
+  const files = await filesLoaded((env) => typeBundled(desk, argv, env));
+  expect(files.some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  return packagesOf(files);
 };
 
 const packagesIn = (text: string): readonly string[] =>
@@ -52,8 +62,10 @@ const packagesIn = (text: string): readonly string[] =>
     ([, name = ""]) => name,
   );
 
-const bundledFiles = async (): Promise<readonly { readonly path: string; readonly text: string }[]> => {
-  const folder = join(built.bin, "..");
+const bundledFiles = async (
+  entry: string,
+): Promise<readonly { readonly path: string; readonly text: string }[]> => {
+  const folder = join(entry, "..");
   const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((one) =>
     one.isFile(),
   );
@@ -80,24 +92,66 @@ describe("the bundled command line", () => {
     const loaded = await packagesLoaded("list");
     expect(loaded).toContain("better-sqlite3");
     expect(loaded).toContain("zod");
-    for (const late of ["execa", "simple-git", "picomatch", "ink", "react", "yoga-layout"])
+    for (const late of [
+      ...["execa", "simple-git", "picomatch", "ink", "react", "yoga-layout"],
+      ...["@modelcontextprotocol/server", "@modelcontextprotocol/core"],
+    ])
       expect(loaded).not.toContain(late);
   });
+});
 
+describe("the bundled library", () => {
+  /** As a host starts: opens the ledger of the desk's project, and ends. */
+  const opened = async (env: Readonly<Record<string, string>>): Promise<Typed> => {
+    const host = join(desk.place, "host.mjs");
+    await writeFile(
+      host,
+      `import { openRunLedger } from ${JSON.stringify(pathToFileURL(built.library).href)};
+      await (await openRunLedger()).close();`,
+    );
+    const options = { cwd: desk.repo, env: { ...desk.env, ...env, ...SHARED_FOLDER } };
+    return new Promise((done) =>
+      execFile(process.execPath, [host], options, (error, out, err) =>
+        done({ code: error === null ? 0 : Number(error.code), out, err }),
+      ),
+    );
+  };
+
+  it("opens a ledger without what only work needs, and leaves the host its own zod", async () => {
+    const files = await filesLoaded(opened);
+    const loaded = await packagesOf(files);
+    for (const late of ["execa", "simple-git", "picomatch", "croner", "ink", "react", "commander"])
+      expect(loaded).not.toContain(late);
+    const outside = [...new Set(files.flatMap(packagesIn))].sort();
+    expect(outside.filter((name) => !NATIVE.includes(name))).toEqual(["zod"]);
+    expect(outside).toContain("better-sqlite3");
+  });
+});
+
+/** Workspaces need git from the start. */
+const SHARED_FOLDER = { RUNLEDGER_SET_runLedger__workspaceIsolation: "false" };
+
+/** What better-sqlite3 looks for its native part with stays outside with it. */
+const NATIVE = ["better-sqlite3", "bindings", "file-uri-to-path"];
+
+describe.each([
+  ["command line", () => built.bin, ["zod", "yaml", "commander", "drizzle-orm"]],
+  ["library", () => built.library, ["yaml", "drizzle-orm", "@noble/ciphers"]],
+] as const)("the bundle of the %s", (_what, entry, packages) => {
   it("holds no path of the machine that made it", async () => {
-    const told = (await bundledFiles()).filter(({ text }) =>
+    const told = (await bundledFiles(entry())).filter(({ text }) =>
       [resolve("."), join(homedir(), "/")].some((path) => text.includes(path)),
     );
     expect(told.map(({ path }) => path)).toEqual([]);
   });
 
   it("brings the licence of every package whose code it contains", async () => {
-    const files = await bundledFiles();
+    const files = await bundledFiles(entry());
     const licences = files.find(({ path }) => path.endsWith("/THIRD-PARTY.txt"))?.text ?? "";
     const contained = new Set(
       files.filter(({ path }) => path.endsWith(".js")).flatMap((f) => packagesIn(f.text)),
     );
-    expect([...contained]).toEqual(expect.arrayContaining(["zod", "yaml", "commander", "drizzle-orm"]));
+    expect([...contained]).toEqual(expect.arrayContaining([...packages]));
     const parts = licences.split(`\n${"-".repeat(80)}\n`);
     for (const name of contained) {
       const part = parts.find((text) => text.includes(`\n${name} `)) ?? `nothing about ${name}`;

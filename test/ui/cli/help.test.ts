@@ -200,7 +200,8 @@ const parsed = async (words: readonly string[]): Promise<string> => {
   let path = "";
   for (const branch of branchesOf(cli)) {
     branch.command.exitOverride().configureOutput({ writeErr: () => undefined });
-    if (branch.path !== "" && branch.command.commands.length === 0)
+    // Of those with others below them this one does something itself.
+    if (branch.path === "mcp" || (branch.path !== "" && branch.command.commands.length === 0))
       branch.command.action(() => {
         path = branch.path;
       });

@@ -18,6 +18,17 @@ afterEach(() => void vi.useRealTimers());
 
 const run = async (steps: readonly object[], ...options: string[]): Promise<string> =>
   (await desk.type("run", await planOf(desk, "plan.json", steps), "--quiet", ...options)).out.trim();
+/** The settings of before, and new runs are sealed. */
+const sealed = async (work: () => Promise<void>): Promise<void> => {
+  const file = join(desk.repo, "runledger.yaml");
+  const before = await readFile(file, "utf8");
+  await writeFile(file, `${before}\ndurable: { encryption: true }\n`);
+  try {
+    await work();
+  } finally {
+    await writeFile(file, before);
+  }
+};
 const seqs = (out: string): number[] =>
   out
     .split("\n")
@@ -242,5 +253,32 @@ describe("--idempotency-key", () => {
       expect((await desk.type(...argv)).code).toBe(0);
       expect(await events()).toBe(after);
     }
+  });
+});
+
+describe("erase", () => {
+  it("names the runs that stay and may hold what it told, before and after, and does nothing before", async () => {
+    await sealed(async () => {
+      const id = await run([step("a", "maker")]);
+      const fork = (await desk.type("fork", id)).out.trim();
+      const named = `may hold what it told: ${fork} (fork of ${id}).`;
+      const asked = await desk.type("erase", id);
+      expect([asked.code, asked.out]).toEqual([2, ""]);
+      expect(asked.err).toContain(named);
+      expect(asked.err).toContain(`runledger erase ${id} --yes`);
+      const tried = await desk.type("erase", id, "--dry-run");
+      expect([tried.code, tried.out.trim()]).toEqual([0, id]);
+      expect(tried.err).toContain(named);
+      const going = await run([step("a", "maker")], "--no-drive");
+      expect((await desk.type("erase", going, "--dry-run")).err).toContain("only a finished run is erased");
+      expect((await desk.type("erase", done, "--dry-run")).err).toContain("run_not_sealed");
+      expect((await desk.type("show", id)).code).toBe(0);
+      const erased = JSON.parse((await desk.type("erase", id, "--yes", "--json")).out);
+      expect(erased).toMatchObject({
+        dryRun: false,
+        relatives: [{ runId: fork, relation: "fork", of: id, status: "completed", seal: "open" }],
+      });
+      expect((await desk.type("show", id)).err).toContain("run_erased");
+    });
   });
 });

@@ -134,6 +134,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--at": nothing,
   "--attempt": nothing,
   "--candidate": nothing,
+  "--credential-file": files,
   "--directory": folders,
   "--error": nothing,
   "--expires": nothing,

@@ -20,6 +20,30 @@ export const servePages: Pages = {
     },
     seeAlso: ["run", "resume", "list", "schedules"],
   },
+  mcp: {
+    about:
+      "Speaks the Model Context Protocol (2025-11-25 and 2026-07-28) with the client that started it. The client sees the tools of one role: an orchestrator's (run_create, run_apply_policy, run_approve_step, run_pause, run_resume) or an executor's (run_start_step, run_propose_step_result), and run_read, run_active, run_note. Without a credential it is who you say it is, in the session of --session: whoever starts it is you. With one (RUNLEDGER_CREDENTIAL or --credential-file) it is that caller and nobody else. It works in a process of its own, which is started again when it ends; a call that was under way is carried on and done once.",
+    examples: [
+      ["runledger mcp", "for an orchestrator, in the entry of a client"],
+      ["runledger mcp --role executor --agent coder", "for the agent that plans call coder"],
+      ["runledger mcp --credential-file coder.cred", "for whoever that credential is of"],
+    ],
+    exits: { conflict: "the credential is refused", interrupted, terminated },
+    seeAlso: ["credential", "docs/mcp.md"],
+  },
+  "mcp install": {
+    about:
+      "Writes the entry that starts `runledger mcp` into the file of a client (claude, codex, gemini, opencode, cursor): the project's, which may be committed, or your own. Other entries, comments and the order of the file stay; a second time nothing changes. It writes no credential anywhere. The entry of an orchestrator is called runledger, that of an executor runledger-AGENT.",
+    examples: [
+      ["runledger mcp install --client claude", "into .mcp.json of this project"],
+      [
+        "runledger mcp install --client codex --scope user --role executor --agent coder",
+        "into ~/.codex/config.toml",
+      ],
+      ["runledger mcp install --client opencode --print", "only show it"],
+    ],
+    seeAlso: ["mcp", "docs/mcp.md"],
+  },
   credential: {
     about:
       "Prints a signed credential: who an agent program is (--agent, --role), for the runs of one session, or no more than one run or one attempt of a step. It is refused when it has expired, in another ledger, and when its attempt is over; nothing is kept of it. It is never a person's: what people decide at the terminal no credential can. Hand it over in a variable or a file, not in an argument, which everybody on the machine can see.",
@@ -32,6 +56,6 @@ export const servePages: Pages = {
       ["runledger credential --role orchestrator --run last", "to answer for one run"],
     ],
     exits: { conflict: "the step is another agent's, nobody can work on it now, or the name is reserved" },
-    seeAlso: ["show", "docs/sdk.md"],
+    seeAlso: ["mcp", "docs/mcp.md", "docs/sdk.md"],
   },
 };

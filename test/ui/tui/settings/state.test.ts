@@ -22,15 +22,18 @@ describe("the editor's list", () => {
   it("has every key that the schema has, with its title, in some section", async () => {
     const all = `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`;
     const { items } = await editorOf(all);
-    const rows = items.flatMap((item) => (item.kind === "row" ? [item.row] : []));
-    const shown = rows.map(({ key }) => key.replace(/\.(coder|nightly)\./, ".NAME."));
-    expect(shown.sort()).toEqual(
+    const ofModel = await editorOf("agents: { coder: { kind: llm, provider: openai, model: m } }\n");
+    const rows = [...items, ...ofModel.items].flatMap((item) => (item.kind === "row" ? [item.row] : []));
+    const shown = new Set(rows.map(({ key }) => key.replace(/\.(coder|nightly)\./, ".NAME.")));
+    expect([...shown].sort()).toEqual(
       settingKeys()
         .map(({ key }) => key)
         .sort(),
     );
     const editor = await editorOf(all);
-    const text = plainText(drawEditor(editor, { columns: 80, rows: 90 }));
+    const text = [editor, ofModel]
+      .map((one) => plainText(drawEditor(one, { columns: 80, rows: 90 })))
+      .join("\n");
     for (const { title } of settingKeys()) expect(text).toContain(title);
   });
 });

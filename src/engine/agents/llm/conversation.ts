@@ -1,0 +1,132 @@
+import type {
+  LanguageModelV3,
+  LanguageModelV3Content,
+  LanguageModelV3Message,
+  LanguageModelV3ToolCall,
+} from "@ai-sdk/provider";
+import type { EffectContext } from "../../effects/context.js";
+import type { AgentTask } from "../agent.js";
+import { type Answer, askModel, type ModelSetting } from "./model.js";
+import { SYSTEM, taskText } from "./prompt.js";
+import { callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
+
+export type ConversationParts = {
+  readonly task: AgentTask;
+  readonly model: LanguageModelV3;
+  readonly setting: ModelSetting;
+  readonly effects: Pick<EffectContext, "effect">;
+  readonly tools: readonly ToolDescription[];
+  readonly toolSetting: ToolSetting;
+  readonly signal: AbortSignal;
+  /** What is said and done, for whoever reads along; nothing that an earlier life has told. */
+  readonly tell: (line: string) => void;
+};
+
+/** Why an attempt of a model ends without a claim, in words for a person. */
+class Stuck extends Error {
+  override readonly name = "Stuck";
+}
+
+/** A step that takes more calls of a model than this goes in circles. */
+const TURNS_MAX = 200;
+/** Doing it twice costs money and nothing else; what becomes of one in doubt is `durable.paidAmbiguous`. */
+const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
+
+/**
+ * Asks the model and does what it asks for, until it says that it is done: then that is the claim. Every message is made of
+ * what was recorded, so that a later life of the attempt comes by the same ones, and neither asks nor does anything again.
+ */
+export const converse = async (parts: ConversationParts): Promise<string> => {
+  const { effects, task } = parts;
+  // Notes of the run and these words may have changed by the next life.
+  const opening = await effects.effect("prompt", { class: "pure" }, () => ({ SYSTEM, task: taskText(task) }));
+  const messages: LanguageModelV3Message[] = [
+    { role: "system", content: opening.SYSTEM },
+    { role: "user", content: [{ type: "text", text: opening.task }] },
+  ];
+  for (let turn = 0; turn < TURNS_MAX; turn += 1) {
+    const answer = await ask(parts, messages);
+    messages.push({ role: "assistant", content: answer.content.flatMap(asSaid) });
+    const calls = answer.content.filter((part) => part.type === "tool-call");
+    if (calls.length > 0) messages.push(await answered(parts, calls));
+    else if (answer.finish === "length") messages.push(GO_ON);
+    else if (answer.finish === "content-filter")
+      throw new Stuck("The model's provider held its answer back.");
+    else return textOf(answer.content) || "(it said nothing)";
+  }
+  throw new Stuck(`The model did not come to an end within ${TURNS_MAX} turns.`);
+};
+
+const GO_ON: LanguageModelV3Message = {
+  role: "user",
+  content: [{ type: "text", text: "Your answer was cut off at its longest. Go on, in smaller steps." }],
+};
+
+const ask = async (
+  { effects, model, setting, tools, signal, tell }: ConversationParts,
+  messages: readonly LanguageModelV3Message[],
+): Promise<Extract<Answer, { kind: "answer" }>> => {
+  const prompt = [...messages];
+  const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async () => {
+    const said = await askModel(model, { prompt, tools: tools.map(asFunction) }, { ...setting, signal });
+    tell(said.kind === "answer" ? textOf(said.content) : said.reason);
+    return said;
+  });
+  if (answer.kind === "failed") throw new Stuck(answer.reason);
+  return answer;
+};
+
+const asFunction = ({ name, description, inputSchema }: ToolDescription) => ({
+  type: "function" as const,
+  name,
+  description,
+  inputSchema,
+});
+
+/** One after the other: each sees what the one before has left. */
+const answered = async (
+  { tools, toolSetting, tell }: ConversationParts,
+  calls: readonly LanguageModelV3ToolCall[],
+): Promise<LanguageModelV3Message> => {
+  const content = [];
+  for (const { toolCallId, toolName, input } of calls) {
+    const { text, isError } = await callTool({ ...toolSetting, tell: (about) => tell(`> ${about}`) }, tools, {
+      name: toolName,
+      input: parsed(input),
+    });
+    const output = { type: isError ? ("error-text" as const) : ("text" as const), value: text };
+    content.push({ type: "tool-result" as const, toolCallId, toolName, output });
+  }
+  return { role: "tool", content };
+};
+
+/** What is no JSON fits no tool, which then says so. */
+const parsed = (input: string): unknown => {
+  try {
+    return input.trim() === "" ? {} : JSON.parse(input);
+  } catch {
+    return input;
+  }
+};
+
+type AssistantPart = Extract<LanguageModelV3Message, { role: "assistant" }>["content"][number];
+
+/** What the model said, as it is told in the next call; what providers add to it goes back to them as it came. */
+const asSaid = (part: LanguageModelV3Content): readonly AssistantPart[] => {
+  const options =
+    "providerMetadata" in part && part.providerMetadata ? { providerOptions: part.providerMetadata } : {};
+  if (part.type === "text" || part.type === "reasoning")
+    return [{ type: part.type, text: part.text, ...options }];
+  if (part.type !== "tool-call") return [];
+  const { toolCallId, toolName, input } = part;
+  const read = parsed(input);
+  // Providers take objects alone.
+  const told = typeof read === "object" && read !== null ? read : { input: read };
+  return [{ type: "tool-call", toolCallId, toolName, input: told, ...options }];
+};
+
+const textOf = (content: readonly LanguageModelV3Content[]): string =>
+  content
+    .flatMap((part) => (part.type === "text" ? [part.text] : []))
+    .join("\n")
+    .trim();

@@ -1,0 +1,71 @@
+import * as limit from "../../../core/limits.js";
+import type { EffectContext } from "../../effects/context.js";
+import type { AttemptOfStep } from "../../logs.js";
+import type { Agent, AgentOutcome, AgentTask } from "../agent.js";
+import { openAgentLog } from "../agent-log.js";
+import { cutOff } from "../function.js";
+import type { ModelSetting } from "./model.js";
+import type { ShellOptions } from "./shell.js";
+
+export type LlmAgentOptions = {
+  readonly setting: ModelSetting;
+  readonly shell: ShellOptions;
+  /** Whether these profiles of a step open that tool. */
+  readonly isOpened: (profiles: AgentTask["toolProfile"], tool: string) => boolean;
+  /** Rejects with `access_denied` when the attempt may not use that tool at this moment. */
+  readonly requireOpen: (task: AgentTask, tool: string) => Promise<void>;
+  /** Where the live log of an attempt goes. */
+  readonly logFile: (task: AttemptOfStep) => string;
+};
+
+// A language model at work in this process. Each call of it and each of its tools is an effect, so that whoever goes on after
+// a crash neither pays for an answer nor runs a command twice.
+export const llmAgent = (options: LlmAgentOptions): Agent => ({
+  work: async (task, { context }) => {
+    const timeLimit = AbortSignal.timeout(task.timeoutMs);
+    // All that it does obeys this signal, so it has ended when this resolves: no program of its is left behind.
+    const signal = AbortSignal.any([task.signal, timeLimit]);
+    try {
+      const result = await inConversation(options, task, context, signal);
+      return (
+        cutOff(task, timeLimit) ?? { kind: "done", result: result.slice(0, limit.RESULT_CHARS), evidence: [] }
+      );
+    } catch (error) {
+      return cutOff(task, timeLimit) ?? failureOf(error, options);
+    }
+  },
+});
+
+const inConversation = async (
+  { setting, shell, isOpened, requireOpen, logFile }: LlmAgentOptions,
+  task: AgentTask,
+  effects: EffectContext,
+  signal: AbortSignal,
+): Promise<string> => {
+  const [{ converse }, { openModel }, { describeTools }] = await Promise.all([
+    import("./conversation.js"),
+    import("./model.js"),
+    import("./toolbox.js"),
+  ]);
+  const log = await openAgentLog(logFile(task));
+  const tell = (line: string): void => log.write(Buffer.from(`${shell.redactor.text(line)}\n`));
+  const tools = describeTools((name) => isOpened(task.toolProfile, name));
+  const toolSetting = {
+    ...{ task, shell, effects, signal, tell },
+    say: log.write,
+    requireOpen: (tool: string) => requireOpen(task, tool),
+  };
+  try {
+    const model = await openModel(setting, shell.environment);
+    return await converse({ task, model, setting, effects, tools, toolSetting, signal, tell });
+  } finally {
+    await log.close();
+  }
+};
+
+/** Redacted here, because it is cut to size on its way to the ledger, and half of a secret is not found there any more. */
+const failureOf = (error: unknown, { shell }: LlmAgentOptions): AgentOutcome => ({
+  kind: "failed",
+  reason: shell.redactor.text(error instanceof Error ? error.message : String(error)),
+  tail: "",
+});

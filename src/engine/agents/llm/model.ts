@@ -1,0 +1,221 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type {
+  LanguageModelV3,
+  LanguageModelV3CallOptions,
+  LanguageModelV3Content,
+  LanguageModelV3Usage,
+} from "@ai-sdk/provider";
+import { LedgerError } from "../../../core/errors.js";
+
+export type ModelSetting = {
+  readonly provider: "openai-compatible" | "anthropic" | "openai";
+  readonly model: string;
+  readonly baseUrl: string | null;
+  readonly apiKeyEnv: string | null;
+  readonly outputTokens: number | null;
+  readonly callTimeoutMs: number;
+};
+
+/** Tokens as the provider counts them; null where it does not say. */
+export type Usage = {
+  readonly tokensIn: number | null;
+  /** Of `tokensIn`: read from the provider's cache, and written to it. */
+  readonly cacheRead: number | null;
+  readonly cacheWrite: number | null;
+  readonly tokensOut: number | null;
+};
+
+/** What one call of a model came to, as it is recorded. */
+export type Answer =
+  | {
+      readonly kind: "answer";
+      readonly content: readonly LanguageModelV3Content[];
+      readonly finish: string;
+      readonly usage: Usage;
+      /** Tries before this one that may have been charged, and nobody knows how much. */
+      readonly uncounted: number;
+      readonly ms: number;
+    }
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      readonly uncounted: number;
+      readonly ms: number;
+    };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Tries after the first: with the pauses in between about half a minute, which most hiccups are over in. */
+const RETRIES = 4;
+const BACKOFF_MS = 1_000;
+/** A provider that asks for a longer pause has no more for us now. */
+const PAUSE_MAX_MS = 300_000;
+/** A provider may answer with a whole page. */
+const REASON_CHARS = 1_000;
+
+// Loaded with the first agent that asks: nothing else waits for them.
+const providers = {
+  anthropic: () => import("@ai-sdk/anthropic"),
+  openai: () => import("@ai-sdk/openai"),
+  "openai-compatible": () => import("@ai-sdk/openai-compatible"),
+} as const;
+
+/** Throws `model_unavailable` where the provider's package or the key is missing. */
+export const openModel = async (
+  setting: ModelSetting,
+  environment: Environment,
+): Promise<LanguageModelV3> => {
+  requireKey(setting, environment);
+  const apiKey = keyOf(setting, environment);
+  const options = {
+    ...(setting.baseUrl === null ? {} : { baseURL: setting.baseUrl }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  };
+  switch (setting.provider) {
+    case "anthropic":
+      return (await packageOf(setting.provider)).createAnthropic(options)(setting.model);
+    case "openai":
+      return (await packageOf(setting.provider)).createOpenAI(options)(setting.model);
+    case "openai-compatible":
+      return (await packageOf(setting.provider)).createOpenAICompatible({
+        ...options,
+        name: "openai-compatible",
+        baseURL: setting.baseUrl ?? "",
+      })(setting.model);
+  }
+};
+
+/** Throws `model_unavailable` where it could not be asked at all. */
+export const requireModel = async (setting: ModelSetting, environment: Environment): Promise<void> => {
+  requireKey(setting, environment);
+  await packageOf(setting.provider);
+};
+
+const requireKey = (setting: Pick<ModelSetting, "apiKeyEnv">, environment: Environment): void => {
+  if (setting.apiKeyEnv === null || keyOf(setting, environment) !== undefined) return;
+  throw new LedgerError("model_unavailable", `The variable ${setting.apiKeyEnv} is not set.`, {
+    hint: `It holds the key for the agent's model: export ${setting.apiKeyEnv}=…`,
+  });
+};
+
+const packageOf = async <P extends ModelSetting["provider"]>(
+  provider: P,
+): Promise<Awaited<ReturnType<(typeof providers)[P]>>> => {
+  try {
+    return (await providers[provider]()) as Awaited<ReturnType<(typeof providers)[P]>>;
+  } catch (error) {
+    throw new LedgerError("model_unavailable", `The package @ai-sdk/${provider} is not installed.`, {
+      hint: `npm install @ai-sdk/${provider}`,
+      cause: error,
+    });
+  }
+};
+
+const keyOf = (
+  { apiKeyEnv }: Pick<ModelSetting, "apiKeyEnv">,
+  environment: Environment,
+): string | undefined => {
+  const key = apiKeyEnv === null ? undefined : environment[apiKeyEnv]?.trim();
+  return key === "" ? undefined : key;
+};
+
+type Asking = Pick<ModelSetting, "callTimeoutMs" | "outputTokens"> & { readonly signal: AbortSignal };
+type Question = Pick<LanguageModelV3CallOptions, "prompt" | "tools">;
+
+/**
+ * Asks, and again after a pause where that may help: too many requests, trouble of the server, silence. Rejects only when
+ * the attempt itself is stopped; a model that cannot be asked is an answer.
+ */
+export const askModel = async (
+  model: LanguageModelV3,
+  question: Question,
+  { callTimeoutMs, outputTokens, signal }: Asking,
+): Promise<Answer> => {
+  const startedAt = performance.now();
+  const spent = (): number => Math.round(performance.now() - startedAt);
+  let uncounted = 0;
+  for (let tried = 0; ; tried += 1) {
+    const limit = AbortSignal.timeout(callTimeoutMs);
+    try {
+      const { content, finishReason, usage } = await model.doGenerate({
+        ...question,
+        ...(outputTokens === null ? {} : { maxOutputTokens: outputTokens }),
+        abortSignal: AbortSignal.any([signal, limit]),
+      });
+      const told = usageOf(usage);
+      return { kind: "answer", content, finish: finishReason.unified, usage: told, uncounted, ms: spent() };
+    } catch (error) {
+      signal.throwIfAborted();
+      const trouble = limit.aborted ? silence(callTimeoutMs) : troubleOf(error);
+      if (trouble.mayBeCharged) uncounted += 1;
+      const pause = tried < RETRIES ? pauseOf(trouble, tried) : null;
+      if (pause === null) return { kind: "failed", reason: trouble.reason, uncounted, ms: spent() };
+      await delay(pause, undefined, { signal });
+    }
+  }
+};
+
+type Trouble = {
+  readonly reason: string;
+  readonly mayPass: boolean;
+  /** It was sent, and no answer says that it was refused. */
+  readonly mayBeCharged: boolean;
+  readonly pauseMs?: number;
+};
+
+const silence = (afterMs: number): Trouble => ({
+  reason: `The model did not answer within ${Math.round(afterMs / 1_000)} s.`,
+  mayPass: true,
+  mayBeCharged: true,
+});
+
+const TOO_MANY = 429;
+const REQUEST_TIMEOUT = 408;
+const SERVER_TROUBLE = 500;
+
+const troubleOf = (error: unknown): Trouble => {
+  const { statusCode: status, responseHeaders: headers, isRetryable } = factsOf(error);
+  const said = (error instanceof Error ? error.message : String(error)).slice(0, REASON_CHARS);
+  if (status === undefined)
+    return {
+      reason: `The model could not be asked: ${said}`,
+      mayPass: isRetryable === true,
+      mayBeCharged: true,
+    };
+  const pauseMs = pauseIn(headers?.["retry-after"]);
+  return {
+    // An answer that came and could not be read was paid for.
+    reason: `The model's provider answered ${status}: ${said}`,
+    mayPass: status === TOO_MANY || status === REQUEST_TIMEOUT || status >= SERVER_TROUBLE,
+    mayBeCharged: status < 300,
+    ...(pauseMs === undefined ? {} : { pauseMs }),
+  };
+};
+
+/** What the SDK says of a call that failed; it has no class that holds across copies of its packages. */
+type CallFacts = {
+  readonly statusCode?: number;
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  readonly isRetryable?: boolean;
+};
+const factsOf = (error: unknown): CallFacts => (typeof error === "object" && error !== null ? error : {});
+
+/** Seconds, or a date. */
+const pauseIn = (header: string | undefined): number | undefined => {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+};
+
+/** Null where another try would not help. */
+const pauseOf = ({ mayPass, pauseMs }: Trouble, tried: number): number | null => {
+  const pause = pauseMs ?? BACKOFF_MS * 2 ** tried;
+  return mayPass && pause <= PAUSE_MAX_MS ? pause : null;
+};
+
+const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => ({
+  tokensIn: inputTokens.total ?? null,
+  cacheRead: inputTokens.cacheRead ?? null,
+  cacheWrite: inputTokens.cacheWrite ?? null,
+  tokensOut: outputTokens.total ?? null,
+});

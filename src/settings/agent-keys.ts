@@ -1,0 +1,233 @@
+import * as z from "zod";
+import { exactDuration } from "../core/duration.js";
+import { closed, textUpTo } from "../core/wire.js";
+import { choice, described, duration, list, toggle, withWords } from "./kinds.js";
+import { LIMIT_BOUNDS } from "./run-ledger-keys.js";
+import { Argv, ENTRIES_MAX, ReachableHost, VariableName, variableNames } from "./values.js";
+
+/** What every agent has that works in a workspace. */
+type Working = {
+  /** Names of variables that its programs see. */
+  readonly env: readonly string[];
+  /** Its programs are held as rooms are at isolation level 3; never started where that cannot be. */
+  readonly sandbox: boolean;
+  /** Hosts that its programs reach out of the sandbox; see core/hosts.ts. */
+  readonly network: readonly string[];
+  /** Its own limit, or else `agentTimeout`. */
+  readonly timeoutMs: number;
+};
+
+/** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
+type CommandAgentSettings = Working & { readonly kind: "command"; readonly run: readonly string[] };
+
+/** An agent that is a language model: it works by the tools that its step's profile opens. */
+export type LlmAgentSettings = Working & {
+  readonly kind: "llm";
+  readonly provider: Provider;
+  readonly model: string;
+  /** Of the provider itself where it is null. */
+  readonly baseUrl: string | null;
+  /** The variable with its key; null where none is sent. */
+  readonly apiKeyEnv: string | null;
+  /** Longest answer; the provider's own limit where it is null. */
+  readonly outputTokens: number | null;
+  readonly callTimeoutMs: number;
+};
+
+export type AgentSettings = CommandAgentSettings | LlmAgentSettings;
+
+const PROVIDERS = ["openai-compatible", "anthropic", "openai"] as const;
+type Provider = (typeof PROVIDERS)[number];
+
+/** The variables that their own programs read too. */
+const USUAL_KEYS: { readonly [P in Provider]: string | null } = {
+  "openai-compatible": null,
+  anthropic: "ANTHROPIC_API_KEY",
+  openai: "OPENAI_API_KEY",
+};
+
+const MODEL_CHARS = 200;
+const URL_CHARS = 2_000;
+/** A password in it would stand in the settings. */
+const URL_SHAPE = /^https?:\/\/[^\s@]+$/;
+/** Above what any model answers at once. */
+const OUTPUT_TOKENS_MAX = 1_000_000;
+/** Node waits no longer for the first byte of an answer. */
+const CALL_MAX_MS = 300_000;
+
+const Keys = closed({
+  kind: choice(
+    {
+      title: "Kind",
+      description: "A program that is started for each of its steps (command), or a language model (llm).",
+    },
+    ["command", "llm"],
+  ),
+  run: described(
+    "words",
+    { title: "Program", description: "The program and its arguments; it may be a script of this project." },
+    Argv,
+  ).optional(),
+  provider: choice(
+    { title: "Provider", description: "Of an llm agent: whose interface its model is asked through." },
+    PROVIDERS,
+  ).optional(),
+  model: described(
+    "text",
+    { title: "Model", description: "Of an llm agent: the model, as its provider calls it." },
+    withWords(textUpTo(MODEL_CHARS).regex(/\S/, "the name of a model"), () => ({
+      maxLength: MODEL_CHARS,
+      pattern: "^[^\\x00]*\\S[^\\x00]*$",
+    })),
+  ).optional(),
+  baseUrl: described(
+    "text",
+    {
+      title: "Address",
+      description: "Of an llm agent: where its provider answers, such as http://127.0.0.1:11434/v1.",
+    },
+    withWords(textUpTo(URL_CHARS).regex(URL_SHAPE, 'an address such as "https://example.com/v1"'), () => ({
+      maxLength: URL_CHARS,
+      pattern: "^https?:\\/\\/[^\\s@\\x00]+$",
+    })),
+  ).optional(),
+  apiKeyEnv: described(
+    "text",
+    {
+      title: "Key",
+      description: "Of an llm agent: the name of the variable that holds the key for its provider.",
+    },
+    VariableName,
+  ).optional(),
+  outputTokens: described(
+    "number",
+    {
+      title: "Longest answer",
+      description: "Of an llm agent: so many tokens one answer may have, instead of the provider's limit.",
+    },
+    z.int().min(1).max(OUTPUT_TOKENS_MAX),
+  ).optional(),
+  callTimeout: duration(
+    { title: "Time for an answer", description: "Of an llm agent: how long one answer may take; else 5m." },
+    { minMs: 1, maxMs: CALL_MAX_MS },
+  ).optional(),
+  env: variableNames({
+    title: "Variables",
+    description: "Names of environment variables that are passed through to its programs.",
+  }),
+  sandbox: toggle(
+    {
+      title: "Sandbox",
+      description:
+        "Its programs see its own clone and the tools of the machine: no other file of yours, no other network.",
+    },
+    false,
+  ),
+  network: list(
+    "words",
+    {
+      title: "Network",
+      description: "Hosts that its programs reach out of their sandbox, such as that of a model; else none.",
+    },
+    ReachableHost,
+    ENTRIES_MAX,
+  ).default([]),
+  timeout: duration(
+    { title: "Time limit", description: "How long it may work on a step, instead of agentTimeout." },
+    LIMIT_BOUNDS,
+  ).optional(),
+});
+type Keys = z.output<typeof Keys>;
+
+/** What an agent of each kind must say, and what only the other kind says. */
+const OF_KIND = {
+  command: {
+    needs: ["run"],
+    refuses: ["provider", "model", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"],
+  },
+  llm: { needs: ["provider", "model"], refuses: ["run"] },
+} as const satisfies Record<Keys["kind"], Record<"needs" | "refuses", readonly (keyof Keys)[]>>;
+
+const KINDS = ["command", "llm"] as const;
+
+const kindWords = () => ({
+  allOf: [
+    {
+      anyOf: KINDS.map((kind) => ({
+        properties: {
+          kind: { const: kind },
+          ...Object.fromEntries(OF_KIND[kind].needs.map((key) => [key, true])),
+        },
+        required: [...OF_KIND[kind].needs],
+        not: {
+          anyOf: OF_KIND[kind].refuses.map((key) => ({ properties: { [key]: true }, required: [key] })),
+        },
+      })),
+    },
+    {
+      anyOf: [
+        { not: { required: ["provider"], properties: { provider: { const: "openai-compatible" } } } },
+        { properties: { baseUrl: true }, required: ["baseUrl"] },
+      ],
+    },
+    // Without a sandbox nothing would keep it from all the other hosts.
+    {
+      anyOf: [
+        { properties: { network: { maxItems: 0 } } },
+        { required: ["sandbox"], properties: { sandbox: { const: true } } },
+      ],
+    },
+  ],
+});
+
+export const AgentKeys = withWords(
+  Keys.superRefine((agent, context) => {
+    const tell = (path: readonly string[], message: string): void =>
+      context.addIssue({ code: "custom", path: [...path], message });
+    const { needs, refuses } = OF_KIND[agent.kind];
+    for (const key of needs) if (agent[key] === undefined) tell([key], `${key}, for an agent of this kind`);
+    for (const key of refuses)
+      if (agent[key] !== undefined) tell([key], `no ${key} for an agent of kind "${agent.kind}"`);
+    if (agent.provider === "openai-compatible" && agent.baseUrl === undefined)
+      tell(["baseUrl"], "the address of an openai-compatible provider");
+    if (!agent.sandbox && agent.network.length > 0) tell([], "sandbox: true where network names hosts");
+  }),
+  kindWords,
+);
+
+/** Whether an agent of that kind may have that key; of an unknown kind nobody can tell. */
+export const isKeyOf = (kind: unknown, key: string): boolean =>
+  !KINDS.some((one) => one === kind && OF_KIND[one].refuses.some((refused) => refused === key));
+
+/** As the program uses it, every default filled in. */
+export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSettings => {
+  const { kind, run, provider, model, env, sandbox, network, timeout = agentTimeoutMs } = agent;
+  const working = { env, sandbox, network, timeoutMs: timeout };
+  if (kind === "command") return { kind, run: run ?? [], ...working };
+  const of = provider ?? "openai-compatible";
+  return {
+    ...{ kind, provider: of, model: model ?? "", baseUrl: agent.baseUrl ?? null },
+    apiKeyEnv: agent.apiKeyEnv ?? USUAL_KEYS[of],
+    outputTokens: agent.outputTokens ?? null,
+    callTimeoutMs: agent.callTimeout ?? CALL_MAX_MS,
+    ...working,
+  };
+};
+
+/** Back to the keys and words of the file. */
+export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string, unknown> => {
+  const timeout = exactDuration(timeoutMs);
+  if (agent.kind === "command") return { ...agent, timeout };
+  const { callTimeoutMs, ...said } = agent;
+  return {
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),
+    callTimeout: exactDuration(callTimeoutMs),
+    timeout,
+  };
+};
+
+/** Variables with keys of providers: secret whatever they are called. */
+export const providerKeys = (agents: Readonly<Record<string, AgentSettings>>): readonly string[] =>
+  Object.values(agents).flatMap((agent) =>
+    agent.kind === "llm" && agent.apiKeyEnv !== null ? [agent.apiKeyEnv] : [],
+  );

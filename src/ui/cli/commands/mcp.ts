@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
+import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
+import type { Bearer } from "../../mcp/line.js";
+import { EXIT } from "../exit-codes.js";
+import { say } from "../output.js";
+import type { Bench } from "../program.js";
+import { LEDGER_SIDE } from "../tree.js";
+import { VERSION } from "../version.js";
+
+export type McpOptions = {
+  readonly role?: NewCredential["role"];
+  readonly agent?: string;
+  readonly credentialFile?: string;
+};
+
+/** Arguments are seen by everybody on the machine who lists its processes. */
+const CREDENTIAL_VARIABLE = "RUNLEDGER_CREDENTIAL";
+
+export const serveMcp = async (bench: Bench, options: McpOptions): Promise<number> => {
+  const { terminal, output } = bench;
+  const { input, program } = terminal;
+  if (input === undefined || program === undefined)
+    throw new LedgerError("invalid_input", "The protocol needs a client at both ends of a pipe.", {
+      hint: "An MCP client starts this command; `runledger mcp --help` has its entry.",
+    });
+  const remark = (sentence: string): void => say(output, sentence);
+  const { [CREDENTIAL_VARIABLE]: _credential, ...env } = terminal.env;
+  const bearer = await bearerOf(bench, options);
+  const toolAgents = "name" in bearer && bearer.role === "executor" ? [bearer.name] : [];
+  const ledger = ledgerProcess({
+    command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
+    cwd: bench.directory,
+    ...{ env, bearer, remark },
+  });
+  try {
+    const role = await roleOf(ledger, options);
+    const { serveClient } = await import("../../mcp/stdio.js");
+    const { out, interrupted } = terminal;
+    await serveClient(
+      { input, out, interrupted },
+      { ask: ledger.ask, role, version: VERSION, every, remark },
+    );
+  } finally {
+    ledger.close();
+  }
+  return EXIT.done;
+};
+
+const every = (ms: number, beat: () => void): (() => void) => {
+  const timer = setInterval(beat, ms);
+  return () => clearInterval(timer);
+};
+
+/** A credential that the ledger refuses ends it before any client hears of it. */
+const roleOf = async (ledger: LedgerProcess, { role }: McpOptions): Promise<NewCredential["role"]> => {
+  const who = (await ledger.ask({ kind: "who" })) as { readonly role: NewCredential["role"] };
+  if (role === undefined || role === who.role) return who.role;
+  throw new LedgerError("access_denied", `The credential is of the role ${who.role}, not ${role}.`, {
+    hint: "Leave out --role: the credential says it.",
+  });
+};
+
+const bearerOf = async (
+  bench: Bench,
+  { role = "orchestrator", agent, credentialFile }: McpOptions,
+): Promise<Bearer> => {
+  const { terminal, directory, shared } = bench;
+  const given =
+    credentialFile === undefined
+      ? terminal.env[CREDENTIAL_VARIABLE]
+      : await textOf(resolve(directory, credentialFile));
+  if (given !== undefined && given.trim() !== "") {
+    if (agent === undefined) return { credential: given.trim() };
+    throw new LedgerError("invalid_input", "A credential says whose it is.", { hint: "Leave out --agent." });
+  }
+  const name = agent ?? (role === "orchestrator" ? "orchestrator" : await onlyAgent(bench));
+  return { name, role, sessionKey: shared.session };
+};
+
+const textOf = async (file: string): Promise<string> => {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new LedgerError("file_not_found", `The credential cannot be read from ${file}.`, {
+      hint: "`runledger credential` prints one.",
+      cause,
+    });
+  }
+};
+
+/** Where the settings name one agent alone, that is who an executor is. */
+const onlyAgent = async ({ directory, terminal }: Bench): Promise<string> => {
+  const { settings } = await loadSettings(await findProject(directory), terminal.env);
+  const [name, ...others] = Object.keys(settings.agents);
+  if (name !== undefined && others.length === 0) return name;
+  throw new LedgerError("invalid_input", "An executor is one agent, and nobody says which.", {
+    hint: "Give --agent the name that plans have as owner_agent.",
+  });
+};

@@ -1,0 +1,118 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
+import { type Bearer, type Question, readLines, type Told, type ToldError } from "./line.js";
+
+/** Whoever asks here is answered, whatever becomes of the process that works on it. */
+export interface LedgerProcess {
+  /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
+  ask(question: Question): Promise<Readonly<Record<string, unknown>>>;
+  /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
+  close(): void;
+}
+
+export type ProcessOptions = {
+  /** argv that starts it. */
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly bearer: Bearer;
+  /** What people read: that it ended and was started again. */
+  readonly remark: (sentence: string) => void;
+};
+
+/** So many processes may end under one call before it is given up; the first loss is mostly a kill, the third is a cause. */
+const LIVES_MAX = 3;
+
+type Open = {
+  readonly question: Question;
+  readonly resolve: (value: Readonly<Record<string, unknown>>) => void;
+  readonly reject: (error: LedgerError) => void;
+  lives: number;
+};
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+/**
+ * Starts the ledger's own process when it is asked something, and again when it ended. What was under way is asked again:
+ * each call that changes something has a key, so it is done once however often it is asked.
+ */
+export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
+  const open = new Map<number, Open>();
+  let lastId = 0;
+  let child: Child | undefined;
+
+  const hear = (line: string): void => {
+    const told = JSON.parse(line) as Told;
+    const one = open.get(told.id);
+    open.delete(told.id);
+    if ("error" in told) one?.reject(errorOf(told.error));
+    else one?.resolve(told.value);
+  };
+
+  const started = (): Child => {
+    const [program = "", ...words] = options.command;
+    const { cwd, env } = options;
+    const made = spawn(program, words, { cwd, env: { ...env }, stdio: ["pipe", "pipe", "inherit"] });
+    readLines(made.stdout, hear);
+    made.stdin.on("error", () => undefined);
+    const ended = (how: string): void => {
+      if (child !== made) return;
+      child = undefined;
+      askAgain(how);
+    };
+    made.once("error", ({ message }) => ended(message));
+    // Only when all it has said was heard.
+    made.once("close", (code, signal) => ended(`with ${signal ?? `exit code ${code}`}`));
+    return made;
+  };
+
+  const send = (id: number, one: Open): void => {
+    child ??= started();
+    one.lives += 1;
+    child.stdin.write(`${JSON.stringify({ id, as: options.bearer, question: one.question })}\n`);
+  };
+
+  const askAgain = (how: string): void => {
+    if (open.size > 0)
+      options.remark(`The ledger's process ended (${how}) while it was asked ${open.size}: again.`);
+    for (const [id, one] of open) {
+      if (one.lives < LIVES_MAX) send(id, one);
+      else {
+        open.delete(id);
+        one.reject(lost(how));
+      }
+    }
+  };
+
+  return {
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        lastId += 1;
+        const one: Open = { question, resolve, reject, lives: 0 };
+        open.set(lastId, one);
+        send(lastId, one);
+      }),
+    close: () => {
+      const last = child;
+      child = undefined;
+      last?.stdin.end();
+      last?.stdout.destroy();
+      last?.unref();
+    },
+  };
+};
+
+const lost = (how: string): LedgerError =>
+  new LedgerError(
+    "worker_unreachable",
+    `The ledger's process ended ${LIVES_MAX} times in this call (${how}); nobody knows how far it came.`,
+    { hint: "Call run_read: it tells where the run stands. `runledger doctor` looks at the machine." },
+  );
+
+/** The other process may be of another version, and know more codes. */
+const errorOf = ({ code, message, hint, details }: ToldError): LedgerError =>
+  new LedgerError(Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : "worker_unreachable", message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+  });

@@ -1,0 +1,46 @@
+import type { Readable } from "node:stream";
+import type { NewCredential } from "../../index.js";
+
+/** Who asks: by a credential, or by what the person who started the front said of it. */
+export type Bearer =
+  | { readonly credential: string }
+  | { readonly name: string; readonly role: NewCredential["role"]; readonly sessionKey: string };
+
+/** What the front may ask of the ledger's process. */
+export type Question =
+  | { readonly kind: "who" }
+  /** Runs of the caller's session, the newest first. */
+  | { readonly kind: "runs" }
+  /** What happened in a run behind that event, without what was in it. */
+  | { readonly kind: "journal"; readonly runId: string; readonly afterSeq: number }
+  /** With `waitMs` a verdict is waited for no longer than that; then the answer is `verifying`. */
+  | { readonly kind: "tool"; readonly name: string; readonly input: unknown; readonly waitMs?: number };
+
+/** One JSON object a line, either way. */
+export type Asked = { readonly id: number; readonly as: Bearer; readonly question: Question };
+
+export type Told = { readonly id: number } & (
+  | { readonly value: Readonly<Record<string, unknown>> }
+  | { readonly error: ToldError }
+);
+
+export type ToldError = {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
+
+/** Whole lines as they come; what is behind the last line end is nothing. */
+export const readLines = (from: Readable, hear: (line: string) => void): void => {
+  let waiting: Buffer[] = [];
+  from.on("data", (chunk: Buffer) => {
+    let rest = chunk;
+    for (let end = rest.indexOf("\n"); end !== -1; end = rest.indexOf("\n")) {
+      hear(Buffer.concat([...waiting, rest.subarray(0, end)]).toString("utf8"));
+      waiting = [];
+      rest = rest.subarray(end + 1);
+    }
+    waiting.push(rest);
+  });
+};

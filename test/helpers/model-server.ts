@@ -1,0 +1,198 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** What the model answers next: words, tools that it calls, or trouble of its provider. */
+export type Scripted = {
+  readonly text?: string;
+  readonly calls?: readonly (readonly [name: string, input: unknown])[];
+  /** Anything but 200 is an error of the provider. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Tokens in and out; null: the provider does not count. */
+  readonly usage?: readonly [number, number] | null;
+  readonly finish?: "length" | "content-filter";
+  /** The connection hangs, or breaks, and nothing is answered. */
+  readonly silent?: "hang" | "break";
+  /** Before it is answered; the same request comes again when it throws. */
+  readonly before?: () => void | Promise<void>;
+};
+
+/** A request as it came, with what both formats call differently told in one way. */
+export type Asked = {
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly tools: readonly string[];
+  /** All of the conversation, as JSON. */
+  readonly text: string;
+};
+
+export type ModelServer = {
+  readonly url: string;
+  /** Every request, in the order in which it came; `answered` are those that were told their part of the script. */
+  readonly asked: readonly Asked[];
+  readonly answered: readonly Asked[];
+  /** Requests whose other side went away before they were answered. */
+  readonly gone: () => number;
+};
+
+/** A provider on loopback that speaks the wire of three of them and answers one request after the other by the script. */
+export const modelServer = async (script: readonly Scripted[]): Promise<ModelServer> => {
+  const asked: Asked[] = [];
+  const answered: Asked[] = [];
+  let gone = 0;
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const one = await readAsked(request);
+    asked.push(one);
+    response.on("close", () => {
+      if (!response.writableFinished) gone += 1;
+    });
+    const turn = script[answered.length];
+    if (turn === undefined) return answer(response, 400, { error: { message: "the script is over" } });
+    try {
+      await turn.before?.();
+    } catch {
+      response.destroy();
+      return;
+    }
+    answered.push(one);
+    if (turn.silent === "hang") return;
+    if (turn.silent === "break") return void response.destroy();
+    const { status = 200 } = turn;
+    if (status !== 200)
+      return answer(response, status, { error: { message: `trouble ${status}` } }, turn.headers);
+    answer(response, 200, wire(one.path, turn, answered.length));
+  };
+  const server = createServer((request, response) => void serve(request, response));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/v1`, asked, answered, gone: () => gone };
+};
+
+const readAsked = async (request: IncomingMessage): Promise<Asked> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const tools = (body.tools ?? []).map((tool: { name?: string; function?: { name: string } }) =>
+    String(tool.function?.name ?? tool.name),
+  );
+  const text = JSON.stringify([body.system, body.instructions, body.messages, body.input]);
+  return { path: request.url ?? "", headers: request.headers, body, tools, text };
+};
+
+const answer = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void => {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(body));
+};
+
+const wire = (path: string, turn: Scripted, n: number): unknown => {
+  if (path.endsWith("/chat/completions")) return chatCompletion(turn, n);
+  if (path.endsWith("/messages")) return anthropicMessage(turn, n);
+  return openaiResponse(turn, n);
+};
+
+const usageOf = ({ usage = [100, 10] }: Scripted) => usage;
+
+const chatCompletion = (turn: Scripted, n: number): unknown => {
+  const { text = null, calls = [] } = turn;
+  const usage = usageOf(turn);
+  const tool_calls = calls.map(([name, input], at) => ({
+    id: `call_${n}_${at}`,
+    type: "function",
+    function: { name, arguments: typeof input === "string" ? input : JSON.stringify(input) },
+  }));
+  const finish_reason =
+    turn.finish === "content-filter"
+      ? "content_filter"
+      : (turn.finish ?? (calls.length > 0 ? "tool_calls" : "stop"));
+  return {
+    id: `chatcmpl-${n}`,
+    object: "chat.completion",
+    created: 1_700_000_000,
+    model: "scripted",
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: text, ...(calls.length > 0 ? { tool_calls } : {}) },
+        finish_reason,
+      },
+    ],
+    ...(usage === null
+      ? {}
+      : {
+          usage: { prompt_tokens: usage[0], completion_tokens: usage[1], total_tokens: usage[0] + usage[1] },
+        }),
+  };
+};
+
+const anthropicMessage = (turn: Scripted, n: number): unknown => {
+  const { text, calls = [] } = turn;
+  const usage = usageOf(turn) ?? [0, 0];
+  return {
+    id: `msg_${n}`,
+    type: "message",
+    role: "assistant",
+    model: "scripted",
+    content: [
+      ...(text === undefined ? [] : [{ type: "text", text }]),
+      ...calls.map(([name, input], at) => ({ type: "tool_use", id: `toolu_${n}_${at}`, name, input })),
+    ],
+    stop_reason: turn.finish === "length" ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn",
+    stop_sequence: null,
+    usage: { input_tokens: usage[0], output_tokens: usage[1] },
+  };
+};
+
+const openaiResponse = (turn: Scripted, n: number): unknown => {
+  const { text, calls = [] } = turn;
+  const usage = usageOf(turn) ?? [0, 0];
+  return {
+    id: `resp_${n}`,
+    object: "response",
+    created_at: 1_700_000_000,
+    status: "completed",
+    model: "scripted",
+    error: null,
+    incomplete_details: null,
+    output: [
+      ...calls.map(([name, input], at) => ({
+        type: "function_call",
+        id: `fc_${n}_${at}`,
+        call_id: `call_${n}_${at}`,
+        name,
+        arguments: JSON.stringify(input),
+        status: "completed",
+      })),
+      ...(text === undefined
+        ? []
+        : [
+            {
+              type: "message",
+              id: `msg_${n}`,
+              role: "assistant",
+              status: "completed",
+              content: [{ type: "output_text", text, annotations: [] }],
+            },
+          ]),
+    ],
+    usage: {
+      input_tokens: usage[0],
+      output_tokens: usage[1],
+      total_tokens: usage[0] + usage[1],
+      input_tokens_details: { cached_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: 0 },
+    },
+  };
+};

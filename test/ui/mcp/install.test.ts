@@ -1,0 +1,165 @@
+import { lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withEntry } from "../../../src/ui/mcp/install/json-text.js";
+import { withTable } from "../../../src/ui/mcp/install/toml-text.js";
+import { type Desk, openDesk } from "../../helpers/cli.js";
+
+let desk: Desk;
+beforeEach(async () => {
+  desk = await openDesk({ "README.md": "# A shop\n" });
+});
+afterEach(() => desk.dispose());
+
+const install = (...argv: string[]) =>
+  desk.typeWith(
+    { env: { HOME: join(desk.place, "home"), CODEX_HOME: undefined, CLAUDE_CONFIG_DIR: undefined } },
+    ...["mcp", "install", ...argv],
+  );
+const put = (file: string, text: string): void => {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+};
+
+const npx = { command: "npx", args: ["-y", "runledger", "mcp"] };
+const coder = { command: "npx", args: [...npx.args, "--role", "executor", "--agent", "coder"] };
+
+describe.each([
+  ["claude", ".mcp.json", "home/.claude.json", "mcpServers"],
+  ["gemini", ".gemini/settings.json", "home/.gemini/settings.json", "mcpServers"],
+  ["cursor", ".cursor/mcp.json", "home/.cursor/mcp.json", "mcpServers"],
+  ["opencode", "opencode.json", "config/opencode/opencode.json", "mcp"],
+])("%s", (client, ofProject, ofUser, section) => {
+  const entry = ({ command, args }: typeof npx): object =>
+    client === "opencode" ? { type: "local", command: [command, ...args], enabled: true } : { command, args };
+
+  it.each([
+    ["project", join("repo", ofProject)],
+    ["user", ofUser],
+  ])("gets its entries in the %s's file, once, beside what was there", async (scope, path) => {
+    const file = join(desk.place, path);
+    const argv = ["--client", client, "--scope", scope];
+    expect(await install(...argv)).toMatchObject({ code: 0, out: `${file}\n` });
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ [section]: { runledger: entry(npx) } });
+    put(
+      file,
+      `{\n    // mine\n    "theme": "dark", // so\n    "${section}": { "other": { "command": "x" } },\n}\n`,
+    );
+    for (const words of [argv, [...argv, "--role", "executor", "--agent", "coder"], argv])
+      await install(...words);
+    const text = readFileSync(file, "utf8");
+    expect(text).toMatch(/^ {4}\/\/ mine\n {4}"theme": "dark", \/\/ so$/m);
+    expect(JSON.parse(text.replace(/\/\/.*$/gm, "").replace(/,(\s*\})/g, "$1"))).toEqual({
+      theme: "dark",
+      [section]: { other: { command: "x" }, runledger: entry(npx), "runledger-coder": entry(coder) },
+    });
+    expect((await install(...argv)).err).toMatch(/already/);
+    expect(readFileSync(file, "utf8")).toBe(text);
+    // A changed one is put right, and nothing else is.
+    writeFileSync(file, text.replace('"-y"', '"--yes"'));
+    await install(...argv);
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+});
+
+describe("codex", () => {
+  it("gets its tables, once, beside what was there", async () => {
+    const file = join(desk.place, "home/.codex/config.toml");
+    const mine = '# mine\nmodel = "x"\n\n[mcp_servers.other]\ncommand = "y" # so\n';
+    put(file, mine);
+    const argv = ["--client", "codex", "--scope", "user"];
+    expect((await install(...argv)).code).toBe(0);
+    await install(...argv, "--role", "executor", "--agent", "coder");
+    const text = readFileSync(file, "utf8");
+    const table = (name: string, args: readonly string[]): string =>
+      `[mcp_servers.${name}]\ncommand = "npx"\nargs = [${args.map((one) => `"${one}"`).join(", ")}]\ntool_timeout_sec = 3600\n`;
+    expect(text).toBe(`${mine}\n${table("runledger", npx.args)}\n${table("runledger-coder", coder.args)}`);
+    await install(...argv);
+    expect(readFileSync(file, "utf8")).toBe(text);
+    expect((await install("--client", "codex")).out).toBe(`${join(desk.repo, ".codex/config.toml")}\n`);
+  });
+});
+
+describe("install", () => {
+  it("prints instead of writing, and writes no credential anywhere", async () => {
+    const { out } = await install("--client", "claude", "--print");
+    expect(JSON.parse(out)).toEqual({ mcpServers: { runledger: npx } });
+    expect(() => statSync(join(desk.repo, ".mcp.json"))).toThrow();
+    const env = { RUNLEDGER_CREDENTIAL: "rlc1_secret.secret", HOME: join(desk.place, "home") };
+    await desk.typeWith({ env }, "mcp", "install", "--client", "claude");
+    expect(readFileSync(join(desk.repo, ".mcp.json"), "utf8")).not.toContain("rlc1_");
+  });
+
+  it("names the session when it is not the project's own", async () => {
+    const { out } = await install("--client", "claude", "--print", "--session", "today");
+    expect(JSON.parse(out).mcpServers.runledger.args).toEqual([...npx.args, "--session", "today"]);
+  });
+
+  it("keeps a file's rights, and the link that leads to it", async () => {
+    const [file, real] = [join(desk.repo, ".mcp.json"), join(desk.place, "dotfiles.json")];
+    writeFileSync(real, "{}\n", { mode: 0o640 });
+    symlinkSync(real, file);
+    await install("--client", "claude");
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(statSync(real).mode & 0o777).toBe(0o640);
+    expect(JSON.parse(readFileSync(real, "utf8")).mcpServers.runledger).toEqual(npx);
+  });
+
+  it("leaves a file that it cannot read as it is", async () => {
+    const file = join(desk.repo, ".mcp.json");
+    for (const text of ["{", "[]", '{"mcpServers": 7}', '{"a": 1} x', '{"a" 1}', "{'a': 1}", '{"a": tru}']) {
+      writeFileSync(file, text);
+      expect(await install("--client", "claude")).toMatchObject({ code: 2, out: "" });
+      expect(readFileSync(file, "utf8")).toBe(text);
+    }
+  });
+
+  it("asks whose entry an executor's is", async () => {
+    for (const argv of [[], ["--agent", "a b"], ["--agent", 'x"]\n[evil']])
+      expect(await install("--client", "codex", "--role", "executor", ...argv)).toMatchObject({ code: 2 });
+  });
+});
+
+describe("an entry put into any JSON", () => {
+  it("changes nothing else (property)", () => {
+    const server = { command: "npx", args: ["a"] };
+    const file = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
+    fc.assert(
+      fc.property(
+        file,
+        fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }),
+        fc.constantFrom(0, 1, 2, "\t"),
+        (rest, list, space) => {
+          const whole = { ...rest, mcpServers: list };
+          const text = withEntry(JSON.stringify(whole, null, space), "mcpServers", "runledger", server);
+          expect(JSON.parse(text)).toEqual({ ...whole, mcpServers: { ...list, runledger: server } });
+          expect(withEntry(text, "mcpServers", "runledger", server)).toBe(text);
+        },
+      ),
+    );
+  });
+});
+
+describe("a table put into any TOML", () => {
+  const table = { command: "npx", args: ["a"] };
+  const made = '[mcp_servers.r]\ncommand = "npx"\nargs = ["a"]';
+
+  it("replaces its own, up to the next table", () => {
+    const before =
+      '[mcp_servers.r]\ncommand = "old"\nmore = 1\n\n# of the next\n[mcp_servers.r.env]\nA = "b"\n';
+    expect(withTable(before, "mcp_servers", "r", table)).toBe(
+      `${made}\n\n# of the next\n[mcp_servers.r.env]\nA = "b"\n`,
+    );
+  });
+
+  it("sees no table in a text of several lines", () => {
+    const before = 'notes = """\n[mcp_servers.r]\n"""\n';
+    expect(withTable(before, "mcp_servers", "r", table)).toBe(`${before}\n${made}\n`);
+  });
+
+  it("is refused where servers are written as one line", () => {
+    for (const text of ['mcp_servers = { r = { command = "x" } }\n', 'mcp_servers.r.command = "x"\n'])
+      expect(() => withTable(text, "mcp_servers", "r", table)).toThrow(/a line of its own/);
+  });
+});
