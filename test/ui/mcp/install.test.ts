@@ -122,6 +122,14 @@ describe("install", () => {
 });
 
 describe("an entry put into any JSON", () => {
+  it.each([
+    ['{\n  "a": 1 // of a\n}\n', '{\n  "a": 1, // of a\n  "m": {\n    "r": {}\n  }\n}\n'],
+    ['{\n  "a": 1, // of a\n}\n', '{\n  "a": 1, // of a\n  "m": {\n    "r": {}\n  }\n}\n'],
+    ["{\n  // nothing yet\n}\n", '{\n  // nothing yet\n  "m": {\n    "r": {}\n  }\n}\n'],
+  ])("leaves what is said of a line on that line: %j", (before, after) => {
+    expect(withEntry(before, "m", "r", {})).toBe(after);
+  });
+
   it("changes nothing else (property)", () => {
     const server = { command: "npx", args: ["a"] };
     const file = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
