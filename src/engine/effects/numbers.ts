@@ -5,7 +5,7 @@ import { LedgerError } from "../../core/errors.js";
 export interface Numbers {
   /** Taken before anything is waited for: who is called first is first, whoever ends first. */
   take(): number;
-  /** Makes a call, whose numbers it takes at once; rejects for a function that has lost its race. */
+  /** Makes a call, whose numbers it takes at once; rejects for a function that has lost its race. Nobody need look at it. */
   call<T>(make: () => Promise<T>): Promise<T>;
   /** Numbers of its own for a function that races, whether or not it is called. */
   lane(): Lane;
@@ -34,6 +34,12 @@ export class Lost extends Error {
     super("Another one has won the race; nobody waits for this one any more.");
   }
 }
+
+/** The same one. Who never looks at what came of it is told nothing: a rejection that nobody hears would end the process. */
+export const quiet = <T>(made: Promise<T>): Promise<T> => {
+  made.catch(() => undefined);
+  return made;
+};
 
 /** A racer does a thing or two, and a reader can still tell from a number whose call it was. */
 const CALLS_PER_RACER = 1_000;
@@ -71,12 +77,9 @@ export const createNumbers = (): Numbers => {
     call: (make) => {
       try {
         if (isLost(current())) throw new Lost();
-        return make();
+        return quiet(make());
       } catch (error) {
-        const refused = Promise.reject(error);
-        // A rejection that nobody hears would end the process.
-        refused.catch(() => undefined);
-        return refused;
+        return quiet(Promise.reject(error));
       }
     },
     lane: () => {

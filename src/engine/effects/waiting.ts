@@ -9,7 +9,7 @@ import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits
 import { newRunId } from "../../ledger/run-id.js";
 import type { Calls } from "./calls.js";
 import type { ChildOptions, EffectContext, EffectOptions, PromiseOptions } from "./context.js";
-import type { Numbers } from "./numbers.js";
+import { type Numbers, quiet } from "./numbers.js";
 import { race } from "./racing.js";
 import type { ChildResult, RecordedEffect } from "./recorded.js";
 import { readValue } from "./values.js";
@@ -37,9 +37,7 @@ export const createWaiting = (
   const { numbers, waits } = options;
   const { take } = numbers;
   const positions = new WeakMap<Promise<unknown>, number>();
-  /** Who does not look at what came of it is told nothing when the agent ends; a rejection that nobody hears would end the process. */
   const tracked = <T>(position: number, wait: Promise<T>): Promise<T> => {
-    wait.catch(() => undefined);
     positions.set(wait, position);
     return wait;
   };
@@ -64,16 +62,17 @@ export const createWaiting = (
         const position = take();
         return tracked(position, child(options, position, { name, plan, ...said }));
       }),
-    all: async (parts) => {
-      const ended = await Promise.allSettled(parts);
-      const values = ended.map((one) => {
-        if (one.status === "rejected") throw one.reason;
-        return one.value;
-      });
-      return values as never;
-    },
+    all: (parts) => quiet(all(parts)) as never,
     race: (parts) => numbers.call(() => race(options, parts, letGo)),
   };
+};
+
+const all = async (parts: readonly unknown[]): Promise<readonly unknown[]> => {
+  const ended = await Promise.allSettled(parts);
+  return ended.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
 };
 
 const sleep = async (options: WaitingOptions, position: number, duration: string | number): Promise<void> => {
