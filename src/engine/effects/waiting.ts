@@ -9,7 +9,7 @@ import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits
 import { newRunId } from "../../ledger/run-id.js";
 import type { Calls } from "./calls.js";
 import type { ChildOptions, EffectContext, EffectOptions, PromiseOptions } from "./context.js";
-import { type Numbers, quiet } from "./numbers.js";
+import { Lost, type Numbers, quiet } from "./numbers.js";
 import { race } from "./racing.js";
 import type { ChildResult, RecordedEffect } from "./recorded.js";
 import { readValue } from "./values.js";
@@ -112,7 +112,7 @@ const promise = async (
     };
     await effectAt(delivery, `deliver: ${name}`, said, hand);
   }
-  const outcome = before ?? (await waits.until(call));
+  const outcome = before ?? (await until(options, call));
   if (outcome.kind === "done") return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value);
   if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
   return undefined;
@@ -136,7 +136,7 @@ const child = async (
   const before = await begin(options, call);
   if (before === null)
     await waits.busy(() => underWay(name, () => startChild({ childId, plan, originalRequest })));
-  const outcome = before ?? (await waits.until(call));
+  const outcome = before ?? (await until(options, call));
   if (outcome.kind === "done")
     return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value) as Promise<ChildResult>;
   throw new LedgerError(
@@ -150,18 +150,28 @@ const withoutToken = (error: unknown, token: string): Error =>
   new Error((error instanceof Error ? error.message : String(error)).replaceAll(token, "[token]"));
 
 const over = async (options: WaitingOptions, call: WaitCall): Promise<void> => {
-  if ((await begin(options, call)) === null) await options.waits.until(call);
+  if ((await begin(options, call)) === null) await until(options, call);
+};
+
+/** Who has lost waits for nothing, also where it is called again to end something else. */
+const until = async (
+  { numbers, waits }: WaitingOptions,
+  call: WaitCall,
+): Promise<NonNullable<RecordedEffect["outcome"]>> => {
+  if (numbers.hasLost()) throw new Lost();
+  return waits.until(call);
 };
 
 /** On the disk, or read back; what it came to when it is over. */
 const begin = async (
-  { recorded, calls, waits }: WaitingOptions,
+  { recorded, calls, waits, numbers }: WaitingOptions,
   call: WaitCall,
 ): Promise<RecordedEffect["outcome"]> => {
   waits.requireHere();
   const before = recorded.get(call.position);
   if (before !== undefined) requireSameCall(before.call, waitPrint(call));
   if (before !== undefined) return before.outcome;
+  if (numbers.hasLost()) throw new Lost();
   await waits.busy(() => calls.recorder.wait(call));
   return null;
 };
