@@ -141,7 +141,7 @@ const reserve = (line: Line, count: number): readonly [number, number] => {
   if (count < 1 || start + count > line.end)
     throw new LedgerError(
       "limit_exceeded",
-      `A function that races makes ${CALLS_PER_RACER} calls at most, and one that races within it a tenth of that.`,
+      `A function that races has ${CALLS_PER_RACER} numbers for its calls, and each function of a race within it takes a tenth of them.`,
       { hint: "Race for what comes first, and do the rest behind the race." },
     );
   line.next = start + count;
