@@ -266,20 +266,21 @@ const signNow = async (
   return checkpoint;
 };
 
-/** They are thinned out since the journal says so; what a crash leaves of them is found by the next cleaning. */
+/**
+ * They are thinned out since the journal says so. What a crash leaves of them, or a store that fails to delete, is found by the
+ * next cleaning: the new one is signed all the same.
+ */
 const removeThinned = async (
   stores: CheckpointStores,
   { runId, keptCheckpoints }: Run,
-  ids: readonly string[],
+  thinnedIds: readonly string[],
 ): Promise<void> => {
-  const thinned = new Set(ids);
+  const thinned = new Set(thinnedIds);
   for (const place of KeptIn.options) {
     const gone = keptCheckpoints.filter(({ id, keptIn }) => keptIn === place && thinned.has(id));
     if (gone.length === 0) continue;
-    await stores[place].remove(
-      runId,
-      gone.map(({ id }) => id),
-    );
+    const ids = gone.map(({ id }) => id);
+    await stores[place].remove(runId, ids).catch(() => undefined);
   }
 };
 
