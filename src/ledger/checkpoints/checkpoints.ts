@@ -33,7 +33,14 @@ import {
   type SignedEvent,
 } from "./read.js";
 import { signatureOf } from "./sign.js";
-import { type CheckpointSpace, sizesOf, spaceOf, sweep } from "./space.js";
+import {
+  type CheckpointSpace,
+  findLeft,
+  type LeftCheckpoints,
+  removeLeft,
+  sizesOf,
+  spaceOf,
+} from "./space.js";
 
 /** What an agent says at the end of a turn. */
 export type TurnTold = {
@@ -87,8 +94,9 @@ export interface CheckpointManager {
   restore(runId: string, step: WorkedStep): Promise<Restored>;
   /** How much of a run is kept. */
   spaceOf(runId: string): Promise<CheckpointSpace>;
-  /** What a crash left of those that were thinned out; with a dry run, what would go. */
-  sweep(dryRun: boolean): Promise<CheckpointSpace>;
+  /** What a crash left of those that were thinned out. */
+  findLeft(): Promise<LeftCheckpoints>;
+  removeLeft(left: LeftCheckpoints): Promise<void>;
   /** Of a run that goes for good, or into its archive. */
   forget(runId: string): Promise<void>;
   /** Business keys of effects that happened, or may have, as of now: all of them. */
@@ -159,7 +167,8 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     },
     restore: (runId, step) => restore(parts, runId, step),
     spaceOf: async (runId) => spaceOf(await sizesOf(stores, runId)),
-    sweep: (dryRun) => sweep(ledger, stores, dryRun),
+    findLeft: () => findLeft(ledger, stores),
+    removeLeft: (left) => removeLeft(stores, left),
     forget: async (runId) => {
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
