@@ -211,17 +211,17 @@ const effectsOf =
   (setting: ToolSetting, name: string, call: { about: string; input: unknown }): Effect =>
   async (kind, perform) => {
     const told = `${name} ${call.about.replace(/[\s\p{Cc}]+/gu, " ")}`.slice(0, limit.EFFECT_NAME_CHARS);
+    // Outside of the effect: who may not go on is told nothing, and nothing of it is recorded.
+    await setting.requireOpen(name);
     const kept = (await setting.effects.effect(
       told,
       { ...kind, input: call.input },
       async (): Promise<Kept> => {
         try {
-          await setting.requireOpen(name);
           setting.tell(told);
           return { value: await perform() };
         } catch (error) {
           if (error instanceof ToolRefusal) return { refusal: error.message };
-          if (isLedgerError(error, "access_denied")) return { refusal: error.message };
           throw error;
         }
       },
