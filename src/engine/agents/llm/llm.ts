@@ -1,3 +1,4 @@
+import { isLedgerError } from "../../../core/errors.js";
 import * as limit from "../../../core/limits.js";
 import type { EffectContext } from "../../effects/context.js";
 import type { AttemptOfStep } from "../../logs.js";
@@ -63,9 +64,15 @@ const inConversation = async (
   }
 };
 
-/** Redacted here, because it is cut to size on its way to the ledger, and half of a secret is not found there any more. */
-const failureOf = (error: unknown, { shell }: LlmAgentOptions): AgentOutcome => ({
-  kind: "failed",
-  reason: shell.redactor.text(error instanceof Error ? error.message : String(error)),
-  tail: "",
-});
+/**
+ * What the model or one of its effects came to ends the attempt; an effect that a person is asked about does not. Whether any
+ * other trouble of the ledger or the machine is its fault, whoever drives it decides. Redacted here, because it is cut to size
+ * on its way to the ledger, and half of a secret is not found there any more.
+ */
+const failureOf = (error: unknown, { shell }: LlmAgentOptions): AgentOutcome => {
+  if (isLedgerError(error) && !OF_ITS_EFFECTS.has(error.code)) throw error;
+  const reason = shell.redactor.text(error instanceof Error ? error.message : String(error));
+  return { kind: "failed", reason, tail: "" };
+};
+
+const OF_ITS_EFFECTS: ReadonlySet<string> = new Set(["effect_failed", "effect_ambiguous"]);
