@@ -50,3 +50,46 @@ it("an llm agent at work keeps its tools while the run is paused for a person", 
   expect(server.asked[1]?.text).not.toContain("may not use");
   expect(JSON.stringify(await app.effects(runId, { values: true }))).not.toContain("may not use");
 });
+
+/** What the model was told of each tool that it called, in order. */
+const told = ({ text = "" }: { readonly text?: string } = {}): readonly string[] =>
+  JSON.parse(text)[2].flatMap(({ role, content }: { role: string; content: string }) =>
+    role === "tool" ? [content] : [],
+  );
+
+/** One step that a judge is content with when this command is. */
+const step = (judge: string) => planOfSteps(stepBy("a", judge, { max_retries: 0 }));
+
+it("a secret that a model writes is refused, and never replaced by its mark", async () => {
+  const pem = `-----BEGIN PRIVATE KEY-----\n${"QUJD".repeat(16)}\n-----END PRIVATE KEY-----\n`;
+  const aboutMarks = "A key is shown as [redacted:some_key].\n";
+  const { server, app } = await opened([
+    {
+      calls: [
+        ["exec", { command: "printf 'A key is shown as [redact''ed:some_key].\\n' > marks.md" }],
+        ["fs_write", { path: "key.pem", content: pem }],
+        ["fs_write", { path: "key.txt", content: `key = ${KEY}\n` }],
+        ["fs_edit", { path: "notes.txt", old_text: "one", new_text: `key = ${KEY}` }],
+        ["exec", { command: `echo ${KEY} > key.txt` }],
+        ["fs_write", { path: "marks.md", content: `# Marks\n${aboutMarks}` }],
+        ["fs_edit", { path: "marks.md", old_text: aboutMarks, new_text: `Now: ${aboutMarks}` }],
+        ["fs_write", { path: "marks.md", content: `${aboutMarks}${aboutMarks}` }],
+      ],
+    },
+    { text: "done" },
+  ]);
+  const judge =
+    "! ls key.* && grep -qx one notes.txt && grep -q Marks marks.md && test $(grep -c redacted marks.md) = 1";
+  const { run } = await app.drive(await began(app, step(judge)));
+  const refused = expect.stringMatching(
+    /^Nothing was done: this holds \[redacted:\w+\], which stands for a secret/,
+  );
+  expect(told(server.asked[1])).toEqual([
+    expect.stringContaining("Exit code 0"),
+    ...[refused, refused, refused, refused],
+    expect.stringContaining("is written"),
+    expect.stringContaining("is changed"),
+    refused,
+  ]);
+  expect(run.state.status).toBe("completed");
+});
