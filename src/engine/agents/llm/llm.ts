@@ -1,8 +1,7 @@
 import { isLedgerError } from "../../../core/errors.js";
 import * as limit from "../../../core/limits.js";
-import type { EffectContext } from "../../effects/context.js";
 import type { AttemptOfStep } from "../../logs.js";
-import type { Agent, AgentOutcome, AgentTask } from "../agent.js";
+import type { Agent, AgentOutcome, AgentTask, AttemptEffects } from "../agent.js";
 import { openAgentLog } from "../agent-log.js";
 import { cutOff } from "../function.js";
 import type { ModelSetting } from "./model.js";
@@ -22,12 +21,12 @@ export type LlmAgentOptions = {
 // A language model at work in this process. Each call of it and each of its tools is an effect, so that whoever goes on after
 // a crash neither pays for an answer nor runs a command twice.
 export const llmAgent = (options: LlmAgentOptions): Agent => ({
-  work: async (task, { context }) => {
+  work: async (task, effects) => {
     const timeLimit = AbortSignal.timeout(task.timeoutMs);
     // All that it does obeys this signal, so it has ended when this resolves: no program of its is left behind.
     const signal = AbortSignal.any([task.signal, timeLimit]);
     try {
-      const result = await inConversation(options, task, context, signal);
+      const result = await inConversation(options, task, effects, signal);
       return (
         cutOff(task, timeLimit) ?? { kind: "done", result: result.slice(0, limit.RESULT_CHARS), evidence: [] }
       );
@@ -40,7 +39,7 @@ export const llmAgent = (options: LlmAgentOptions): Agent => ({
 const inConversation = async (
   { setting, shell, isOpened, requireOpen, logFile }: LlmAgentOptions,
   task: AgentTask,
-  effects: EffectContext,
+  { context: effects, flush }: AttemptEffects,
   signal: AbortSignal,
 ): Promise<string> => {
   const [{ converse }, { openModel }, { describeTools }] = await Promise.all([
@@ -52,7 +51,7 @@ const inConversation = async (
   const tell = (line: string): void => log.write(Buffer.from(`${shell.redactor.text(line)}\n`));
   const tools = describeTools((name) => isOpened(task.toolProfile, name));
   const toolSetting = {
-    ...{ task, shell, effects, signal, tell },
+    ...{ task, shell, effects, flush, signal, tell },
     say: log.write,
     requireOpen: (tool: string) => requireOpen(task, tool),
   };

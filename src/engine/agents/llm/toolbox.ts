@@ -25,6 +25,8 @@ export type ToolSetting = {
   readonly task: AgentTask;
   readonly shell: ShellOptions;
   readonly effects: Pick<EffectContext, "effect">;
+  /** All that was recorded is on the disk when it resolves. */
+  readonly flush: () => Promise<void>;
   readonly signal: AbortSignal;
   /** Output of commands as it comes. */
   readonly say: (chunk: Buffer) => void;
@@ -251,6 +253,8 @@ const effectsOf =
       { ...kind, input: call.input },
       async (): Promise<Kept> => {
         try {
+          // Whoever changes files stands behind what led to it, paid answers and plans of edits too. Intents do so themselves.
+          if (kind.class === "idempotent") await setting.flush();
           setting.tell(told);
           return { value: await perform() };
         } catch (error) {
