@@ -3,7 +3,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { LedgerError } from "../../../src/core/errors.js";
 import type { AgentFunction } from "../../../src/index.js";
 import { planOfSteps, stepBy } from "../../helpers/bench.js";
-import { began } from "../../helpers/driving.js";
+import { began, stateOf } from "../../helpers/driving.js";
+import { NO_SANDBOX } from "../../helpers/isolation.js";
 import { modelServer, type Scripted } from "../../helpers/model-server.js";
 import { makeSample } from "../../helpers/project.js";
 
@@ -116,4 +117,16 @@ it.each([1, 2])("an edit whose record %i is lost in a crash is made once, and it
   const { run } = await app.drive(runId);
   expect(run.state.status).toBe("completed");
   expect(server.asked).toHaveLength(2);
+});
+
+it.skipIf(NO_SANDBOX)("a sandboxed one does not work in your own folder, and that costs no attempt", async () => {
+  const { server, shop, app } = await opened(
+    [{ calls: [["fs_write", { path: "notes.txt", content: "written" }]] }, { text: "done" }],
+    { settings: "runLedger: { workspaceIsolation: false }\n", more: ", sandbox: true" },
+  );
+  const runId = await began(app, step("true"));
+  await expect(app.drive(runId)).rejects.toThrow("works in your own folder cannot be sandboxed");
+  expect(server.asked).toEqual([]);
+  expect(shop.git("status", "--short")).toBe("");
+  expect(stateOf(await app.ledger.load(runId), "a")?.status).toBe("in_progress");
 });

@@ -42,11 +42,13 @@ const inConversation = async (
   { context: effects, flush }: AttemptEffects,
   signal: AbortSignal,
 ): Promise<string> => {
-  const [{ converse }, { openModel }, { describeTools }] = await Promise.all([
+  const [{ converse }, { openModel }, { requireSandbox }, { describeTools }] = await Promise.all([
     import("./conversation.js"),
     import("./model.js"),
+    import("./shell.js"),
     import("./toolbox.js"),
   ]);
+  await requireSandbox(shell, task);
   const log = await openAgentLog(logFile(task));
   const tell = (line: string): void => log.write(Buffer.from(`${shell.redactor.text(line)}\n`));
   const tools = describeTools((name) => isOpened(task.toolProfile, name));
