@@ -108,6 +108,8 @@ export type OpenedEffects = {
   readonly context: EffectContext;
   /** For programs, whose order of calls is not ours. */
   readonly keyed: KeyedEffects;
+  /** All that has settled is on the disk when it resolves; rejects with what kept it from there. */
+  readonly flush: () => Promise<void>;
   /**
    * The agent has ended: what it began and did not end is waited for, and what is then still open is decided as after a crash.
    * Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an
@@ -181,6 +183,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       ...turns,
     },
     keyed: keyedEffects({ calls, recorded, underWay }),
+    flush: calls.recorder.flush,
     close: async ({ isStopped }) => {
       // First of all: who has ended does not leave any more, whatever goes on beside it.
       const waitsFor = waiting.close();
