@@ -77,18 +77,40 @@ const textOf = async (root: string, given: string): Promise<string> => {
   }
 };
 
+type Part = { readonly path: string; readonly from_line?: number; readonly lines?: number };
+
+/** Whole lines, as many as fit; only where one line alone is longer is it cut, and then its length is told. */
 export const readLines = async (
   root: string,
-  { path, from_line: from = 1, lines = READ_LINES }: { path: string; from_line?: number; lines?: number },
+  { path, from_line: from = 1, lines = READ_LINES }: Part,
 ): Promise<string> => {
   const all = (await textOf(root, path)).split("\n");
-  const taken = all.slice(from - 1, from - 1 + Math.min(lines, READ_LINES));
-  const text = taken.join("\n").slice(0, READ_CHARS);
-  const shown = text.split("\n").length;
-  const rest = all.length - (from - 1) - shown;
-  if (text === "" && from > all.length) return `(the file has ${all.length} lines)`;
-  return rest > 0 ? `${text}\n(${rest} more lines; go on with from_line ${from + shown})` : text;
+  if (from > all.length) return `(the file has ${all.length} lines)`;
+  const wanted = all.slice(from - 1, from - 1 + Math.min(lines, READ_LINES));
+  const told = fitting(wanted);
+  const remarks: string[] = [];
+  const [first = ""] = wanted;
+  if (told.length === 0) {
+    told.push(cut(first, READ_CHARS));
+    remarks.push(`(line ${from} has ${first.length} characters; only its first ${READ_CHARS} stand here)`);
+  }
+  const next = from + told.length;
+  if (next <= all.length) remarks.push(`(${all.length - next + 1} more lines; go on with from_line ${next})`);
+  return [...told, ...remarks].join("\n");
 };
+
+/** The first of these lines that are together not longer than what is read at once. */
+const fitting = (lines: readonly string[]): string[] => {
+  let left = READ_CHARS;
+  const end = lines.findIndex((line) => {
+    left -= line.length + 1;
+    return left < 0;
+  });
+  return lines.slice(0, end === -1 ? lines.length : end);
+};
+
+/** Not between the two halves of a character: a provider refuses a request with one of them alone. */
+const cut = (text: string, chars: number): string => text.slice(0, chars).replace(/[\uD800-\uDBFF]$/, "");
 
 const entriesOf = async (folder: string): Promise<readonly Dirent[]> => {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
