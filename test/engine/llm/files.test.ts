@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readLines } from "../../../src/engine/agents/llm/files.js";
+import { readLines, searchText } from "../../../src/engine/agents/llm/files.js";
 import { tempFolder } from "../../helpers/repositories.js";
 
 /** A workspace with these files in it. */
@@ -36,5 +36,25 @@ describe("a file that is read in parts", () => {
       `${"a".repeat(49_999)}\n(line 1 has 60000 characters; only its first 50000 stand here)`,
     );
     expect(await readLines(root, { path: "empty.txt" })).toBe("");
+  });
+});
+
+describe("a path of a model", () => {
+  it("may begin with dots, and leads nowhere above the workspace", async () => {
+    const root = await workspace({ "..x": "dots", "..d/file": "deep" });
+    expect(await readLines(root, { path: "..x" })).toBe("dots");
+    expect(await readLines(root, { path: "..d/file" })).toBe("deep");
+    for (const path of ["..", "../x", "src/../../x", "..d/../../x"])
+      await expect(readLines(root, { path })).rejects.toThrow("lies outside of the workspace");
+  });
+});
+
+describe("a search", () => {
+  it("ends with its attempt, also among folders without a file", async () => {
+    const root = await workspace({ "a/b/file": "text" });
+    await mkdir(join(root, "empty/empty"), { recursive: true });
+    const stopped = AbortSignal.abort(new Error("stopped"));
+    for (const path of [".", "empty"])
+      await expect(searchText(root, { text: "text", path }, stopped)).rejects.toThrow("stopped");
   });
 });

@@ -28,7 +28,7 @@ const DRAFT = ".runledger-draft.tmp";
 const located = async (root: string, given: string): Promise<string> => {
   const path = relative(root, resolve(root, given));
   const parts = path.split(sep);
-  if (path.startsWith("..") || isAbsolute(path) || given.includes("\0"))
+  if (parts[0] === ".." || isAbsolute(path) || given.includes("\0"))
     throw new ToolRefusal(`"${given}" lies outside of the workspace.`);
   if (parts.some((part) => part.toLowerCase() === ".git"))
     throw new ToolRefusal(`"${given}" belongs to git; files of its own folder are not for tools.`);
@@ -167,6 +167,7 @@ export const searchText = async (
         found.push(`${relative(root, file)}:${at + 1}: ${line.slice(0, LINE_CHARS)}`);
   };
   const walk = async (folder: string): Promise<void> => {
+    signal.throwIfAborted();
     for (const entry of await entriesOf(folder)) {
       if (found.length > FOUND_MAX || searched >= SEARCHED_MAX) return;
       if (entry.isDirectory()) await walk(join(folder, entry.name));
