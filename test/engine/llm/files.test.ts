@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readLines, searchText } from "../../../src/engine/agents/llm/files.js";
+import { readLines, searchText, writeText } from "../../../src/engine/agents/llm/files.js";
 import { tempFolder } from "../../helpers/repositories.js";
 
 /** A workspace with these files in it. */
@@ -56,5 +56,22 @@ describe("a search", () => {
     const stopped = AbortSignal.abort(new Error("stopped"));
     for (const path of [".", "empty"])
       await expect(searchText(root, { text: "text", path }, stopped)).rejects.toThrow("stopped");
+  });
+});
+
+describe("a file that is written", () => {
+  it("leaves nothing beside it when the disk is full in the middle, and the old one as it was", async () => {
+    const root = await workspace({ "file.txt": "old" });
+    // As the disk of a test cannot be filled: what is written breaks off as it would there.
+    const breaksOff = (async function* () {
+      yield "half";
+      throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    })() as unknown as string;
+    await expect(writeText(root, "file.txt", breaksOff)).rejects.toThrow("no space left on device");
+    expect(await readdir(root)).toEqual(["file.txt"]);
+    expect(await readFile(join(root, "file.txt"), "utf8")).toBe("old");
+    await writeText(root, "file.txt", "new");
+    expect(await readdir(root)).toEqual(["file.txt"]);
+    expect(await readFile(join(root, "file.txt"), "utf8")).toBe("new");
   });
 });

@@ -2,6 +2,7 @@ import { constants, type Dirent } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { sha256 } from "../../../core/canonical.js";
+import { DRAFT_NAME } from "../../../pev/walk.js";
 
 /** What a tool refuses or could not do, in words for the model: an answer, not a fault. */
 export class ToolRefusal extends Error {
@@ -18,8 +19,6 @@ const FOUND_MAX = 200;
 const LINE_CHARS = 300;
 /** More files than that are searched by a program. */
 const SEARCHED_MAX = 50_000;
-/** Beside the file that is written: gone when it is written, and written anew by whoever goes on after a crash. */
-const DRAFT = ".runledger-draft.tmp";
 
 /**
  * The one place that a path of a model becomes a path of this machine: inside the workspace, through no link, and not into
@@ -188,19 +187,31 @@ export const writeText = async (root: string, given: string, content: string): P
   if (path === root) throw new ToolRefusal("A file needs a name.");
   const facts = await factsOf(path);
   if (facts !== undefined && !facts.isFile()) throw new ToolRefusal(`"${given}" is ${kindOf(facts)}.`);
-  const draft = join(dirname(path), DRAFT);
   await mkdir(dirname(path), { recursive: true });
+  const draft = join(dirname(path), DRAFT_NAME);
+  try {
+    await writeDraft(draft, content, facts === undefined ? null : facts.mode & 0o777);
+    await rename(draft, path);
+  } catch (error) {
+    // A full disk stays full with half a file on it, and the half would be there to be judged.
+    await rm(draft, { force: true });
+    throw error;
+  }
+  return `"${given}" is written (${Buffer.byteLength(content)} bytes).`;
+};
+
+/** On the disk when it resolves, with the mode of the file whose place it takes. */
+const writeDraft = async (draft: string, content: string, mode: number | null): Promise<void> => {
+  // Left by a crash; whoever goes on writes it anew.
   await rm(draft, { force: true });
-  const file = await open(draft, "wx", facts === undefined ? 0o666 : facts.mode & 0o777);
+  const file = await open(draft, "wx", mode ?? 0o666);
   try {
     await file.writeFile(content);
-    if (facts !== undefined) await file.chmod(facts.mode & 0o777);
+    if (mode !== null) await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(draft, path);
-  return `"${given}" is written (${Buffer.byteLength(content)} bytes).`;
 };
 
 /** A file before and after an edit, by its digests: whoever does it again after a crash knows how far it had come. */
