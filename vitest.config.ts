@@ -23,7 +23,7 @@ const closingLine: Reporter = {
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
   "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
-  "test/engine/llm/*.test.ts",
+  "test/engine/llm/{agent,crash,ledger}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
