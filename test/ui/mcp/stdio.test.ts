@@ -84,11 +84,8 @@ const refusal = async (client: Client, name: string, input: Facts): Promise<stri
 
 const planBy = (validator: object) =>
   JSON.stringify({ goal: "Ship it", steps: [{ id: "a", goal: "Make it", owner_agent: "coder", validator }] });
-const asked = (validator: object) => ({
-  plan_json: planBy(validator),
-  session_key: "test",
-  original_request: "please",
-});
+/** As a client can know it: it is told nowhere which session it is in. */
+const asked = (validator: object) => ({ plan_json: planBy(validator), original_request: "please" });
 const madeIt = { type: "artifact_exists", target: "out/a.txt" };
 
 describe.each<Era>(["legacy", "auto"])("two agents of clients that open in the era %s", (era) => {
