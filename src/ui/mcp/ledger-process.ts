@@ -43,7 +43,11 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   let child: Child | undefined;
 
   const hear = (line: string): void => {
-    const told = JSON.parse(line) as Told;
+    const told = toldIn(line);
+    if (told === undefined) {
+      options.remark(`The ledger's process said what is no answer: ${line.slice(0, LINE_SHOWN)}`);
+      return;
+    }
     const one = open.get(told.id);
     open.delete(told.id);
     if ("error" in told) one?.reject(errorOf(told.error));
@@ -102,6 +106,20 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     },
   };
 };
+
+/** What a library prints into the pipe is no answer to anybody. */
+const toldIn = (line: string): Told | undefined => {
+  try {
+    const told: unknown = JSON.parse(line);
+    if (typeof told !== "object" || told === null || !("id" in told)) return undefined;
+    return "value" in told || "error" in told ? (told as Told) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Enough to tell where a line comes from. */
+const LINE_SHOWN = 200;
 
 const lost = (how: string): LedgerError =>
   new LedgerError(
