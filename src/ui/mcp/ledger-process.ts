@@ -27,7 +27,7 @@ const LIVES_MAX = 3;
 type Open = {
   readonly question: Question;
   readonly resolve: (value: Readonly<Record<string, unknown>>) => void;
-  readonly reject: (error: LedgerError) => void;
+  readonly reject: (error: Error) => void;
   lives: number;
 };
 
@@ -128,9 +128,11 @@ const lost = (how: string): LedgerError =>
     { hint: "Call run_read: it tells where the run stands. `runledger doctor` looks at the machine." },
   );
 
-/** The other process may be of another version, and know more codes. */
-const errorOf = ({ code, message, hint, details }: ToldError): LedgerError =>
-  new LedgerError(Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : "worker_unreachable", message, {
-    ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
-  });
+/** What was thrown by mistake is no refusal of the ledger, and is told as what it is. */
+const errorOf = ({ code, message, hint, details }: ToldError): Error =>
+  Object.hasOwn(errorKinds, code)
+    ? new LedgerError(code as ErrorCode, message, {
+        ...(hint === undefined ? {} : { hint }),
+        ...(details === undefined ? {} : { details }),
+      })
+    : new Error(message);

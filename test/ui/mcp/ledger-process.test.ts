@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { isLedgerError } from "../../../src/index.js";
 import { type LedgerProcess, ledgerProcess } from "../../../src/ui/mcp/ledger-process.js";
 
 /** Real processes at the other end of a real pipe; what they say is the test's. */
@@ -34,5 +35,15 @@ describe("what the ledger's process says", () => {
     expect(await ledger.ask({ kind: "who" })).toEqual({ name: "ada" });
     expect(remarks).toHaveLength(5);
     expect(remarks[0]).toBe("The ledger's process said what is no answer: (node) Warning: {");
+  });
+
+  it("of a refusal stays that refusal, and of a mistake in a tool stays a mistake", async () => {
+    const { ledger } = processThat(`
+      const code = asked.id === 1 ? "run_not_found" : "unexpected";
+      say({ id: asked.id, error: { code, message: "x is not a function", hint: "Look." } });`);
+    const refused = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "run_not_found", hint: "Look." });
+    const mistake = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    expect([isLedgerError(mistake), (mistake as Error).message]).toEqual([false, "x is not a function"]);
   });
 });
