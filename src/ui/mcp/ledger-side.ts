@@ -42,11 +42,12 @@ const opening = ({ projectDir, env, toolAgents }: Side) => {
 };
 
 const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
-  let redact = (text: string): string => text;
-  const say = (told: Told): void => void output.write(`${redact(JSON.stringify(told))}\n`);
+  let redact = (told: Told): Told => told;
+  // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
+  const say = (told: Told): void => void output.write(`${JSON.stringify(redact(told))}\n`);
   try {
     const app = await open();
-    redact = app.redact;
+    redact = (told) => app.ledger.redactor.deep(told);
     const caller = await callerOf(app, asked.as);
     say({ id: asked.id, value: await answerTo(app, caller, asked.question) });
   } catch (error) {
