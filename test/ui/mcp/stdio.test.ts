@@ -101,8 +101,10 @@ describe.each<Era>(["legacy", "auto"])("two agents of clients that open in the e
     await call(work, "run_start_step", ids);
     const lie = await call(work, "run_propose_step_result", { ...ids, result: "all done" });
     expect(lie).toMatchObject({ status: "verification_failed", policy_request: { step_id: "a" } });
-    // Its credential went with the attempt.
-    expect(await refusal(work, "run_read", { run_id })).toMatch(/^error \[credential_ended\]: .*\nNext: /);
+    // Its credential went with the attempt, but for what it may still read.
+    expect(await refusal(work, "run_start_step", ids)).toMatch(/^error \[credential_ended\]: .*\nNext: /);
+    const { steps } = await call(work, "run_read", { run_id });
+    expect(steps).toMatchObject([{ status: "failed", verdict: lie.verdict }]);
     const again = { ...ids, action: "retry", reason: "try it again" };
     expect((await call(lead, "run_apply_policy", again)).step_status).toBe("pending");
     const second = await opened(era, { words: ["--role", "executor", "--agent", "coder"] });
