@@ -117,7 +117,6 @@ const hosted = (as: string): readonly Spoken[] =>
 /** An attempt seals and discards what it knows, and starts a run that is cancelled before it does anything. */
 const family = (as: string): readonly Spoken[] => {
   const [parent, child] = [`${as}parent`, `${as}child`];
-  const link = { runId: parent, seq: 6, stepId: "a", attempt: 1, position: 0, depth: 1 };
   const began: readonly cast.Said[] = [
     cast.create(cast.planOf([cast.stepSpec("a")])),
     cast.start("a"),
@@ -125,6 +124,9 @@ const family = (as: string): readonly Spoken[] => {
     cast.discardCheckpoints,
     cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
   ];
+  // A line is an event, but for the run that comes with its plan, and the checkpoint that takes the oldest one away.
+  const seq = began.length + 2;
+  const link = { runId: parent, seq, stepId: "a", attempt: 1, position: 0, depth: 1 };
   const of = { child: { parent: link, sessionKey: cast.SESSION } };
   return [
     ...began.map((said): Spoken => [parent, said]),
