@@ -8,7 +8,7 @@ import type { EffectContext } from "../../effects/context.js";
 import type { AgentTask } from "../agent.js";
 import { type Answer, askModel, type ModelSetting } from "./model.js";
 import { SYSTEM, taskText } from "./prompt.js";
-import { callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
+import { CUT_OFF, callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
 
 export type ConversationParts = {
   readonly task: AgentTask;
@@ -16,7 +16,7 @@ export type ConversationParts = {
   readonly setting: ModelSetting;
   readonly effects: Pick<EffectContext, "effect">;
   readonly tools: readonly ToolDescription[];
-  readonly toolSetting: ToolSetting;
+  readonly toolSetting: Omit<ToolSetting, "cutOff">;
   readonly signal: AbortSignal;
   /** What is said and done, for whoever reads along; nothing that an earlier life has told. */
   readonly tell: (line: string) => void;
@@ -39,10 +39,13 @@ const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
 export const converse = async (parts: ConversationParts): Promise<string> => {
   const { effects, task } = parts;
   // Notes of the run and these words may have changed by the next life.
-  const opening = await effects.effect("prompt", { class: "pure" }, () => ({ SYSTEM, task: taskText(task) }));
+  const opening = await effects.effect("prompt", { class: "pure" }, () => ({
+    ...{ SYSTEM, GO_ON, CUT_OFF },
+    task: taskText(task),
+  }));
   const messages: LanguageModelV3Message[] = [
     { role: "system", content: opening.SYSTEM },
-    { role: "user", content: [{ type: "text", text: opening.task }] },
+    userSays(opening.task),
   ];
   for (let turn = 0; turn < TURNS_MAX; turn += 1) {
     const answer = await ask(parts, messages);
@@ -51,8 +54,8 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
     if (calls.length > 0) {
       // It was paid for: not even a tool that only looks may come before it is on the disk.
       await parts.toolSetting.flush();
-      messages.push(await answered(parts, calls));
-    } else if (answer.finish === "length") messages.push(GO_ON);
+      messages.push(await answered(parts, calls, opening.CUT_OFF));
+    } else if (answer.finish === "length") messages.push(userSays(opening.GO_ON));
     else if (answer.finish === "content-filter")
       throw new Stuck("The model's provider held its answer back.");
     else return textOf(answer.content) || "(it said nothing)";
@@ -60,10 +63,12 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
   throw new Stuck(`The model did not come to an end within ${TURNS_MAX} turns.`);
 };
 
-const GO_ON: LanguageModelV3Message = {
+const GO_ON = "Your answer was cut off at its longest. Go on, in smaller steps.";
+
+const userSays = (text: string): LanguageModelV3Message => ({
   role: "user",
-  content: [{ type: "text", text: "Your answer was cut off at its longest. Go on, in smaller steps." }],
-};
+  content: [{ type: "text", text }],
+});
 
 const ask = async (
   { effects, model, setting, tools, signal, tell }: ConversationParts,
@@ -90,10 +95,12 @@ const asFunction = ({ name, description, inputSchema }: ToolDescription) => ({
 const answered = async (
   { tools, toolSetting, tell }: ConversationParts,
   calls: readonly LanguageModelV3ToolCall[],
+  cutOff: string,
 ): Promise<LanguageModelV3Message> => {
   const content = [];
+  const setting = { ...toolSetting, cutOff, tell: (about: string) => tell(`> ${about}`) };
   for (const { toolCallId, toolName, input } of calls) {
-    const { text, isError } = await callTool({ ...toolSetting, tell: (about) => tell(`> ${about}`) }, tools, {
+    const { text, isError } = await callTool(setting, tools, {
       name: toolName,
       input: parsed(input),
     });
