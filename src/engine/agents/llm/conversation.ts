@@ -22,6 +22,8 @@ export type ConversationParts = {
   readonly tell: (line: string) => void;
 };
 
+type Said = Extract<Answer, { kind: "answer" }>;
+
 /** Why an attempt of a model ends without a claim, in words for a person. */
 class Stuck extends Error {
   override readonly name = "Stuck";
@@ -29,6 +31,8 @@ class Stuck extends Error {
 
 /** A step that takes more calls of a model than this goes in circles. */
 const TURNS_MAX = 200;
+/** About 250,000 tokens, which most models do not take, and which are paid for with each call that sends them again. */
+const CONVERSATION_CHARS = 1_000_000;
 /** Doing it twice costs money and nothing else; what becomes of one in doubt is `durable.paidAmbiguous`. */
 const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
 
@@ -55,12 +59,27 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
       // It was paid for: not even a tool that only looks may come before it is on the disk.
       await parts.toolSetting.flush();
       messages.push(await answered(parts, calls, opening.CUT_OFF));
-    } else if (answer.finish === "length") messages.push(userSays(opening.GO_ON));
-    else if (answer.finish === "content-filter")
-      throw new Stuck("The model's provider held its answer back.");
-    else return textOf(answer.content) || "(it said nothing)";
+      continue;
+    }
+    const claim = wordsOf(answer);
+    if (answer.finish !== "length") return claim;
+    messages.push(userSays(opening.GO_ON));
   }
   throw new Stuck(`The model did not come to an end within ${TURNS_MAX} turns.`);
+};
+
+/** What an answer without a call says; throws for one that says nothing, or that its provider broke off. */
+const wordsOf = ({ content, finish }: Said): string => {
+  const words = textOf(content);
+  if (finish === "content-filter") throw new Stuck("The model's provider held its answer back.");
+  if (finish === "length" && words === "")
+    throw new Stuck(
+      "The model's answer was cut off before it said anything. Give its agent more outputTokens.",
+    );
+  if (finish !== "length" && finish !== "stop")
+    throw new Stuck(`The model's answer did not come to its end (its provider says "${finish}").`);
+  if (words === "") throw new Stuck("The model ended without a word.");
+  return words;
 };
 
 const GO_ON = "Your answer was cut off at its longest. Go on, in smaller steps.";
@@ -73,7 +92,11 @@ const userSays = (text: string): LanguageModelV3Message => ({
 const ask = async (
   { effects, model, setting, tools, signal, tell }: ConversationParts,
   messages: readonly LanguageModelV3Message[],
-): Promise<Extract<Answer, { kind: "answer" }>> => {
+): Promise<Said> => {
+  if (JSON.stringify(messages).length > CONVERSATION_CHARS)
+    throw new Stuck(
+      `The conversation has become longer than ${CONVERSATION_CHARS} characters. A smaller step needs less.`,
+    );
   const prompt = [...messages];
   const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async () => {
     const said = await askModel(model, { prompt, tools: tools.map(asFunction) }, { ...setting, signal });
