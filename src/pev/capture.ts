@@ -11,7 +11,7 @@ import { asksForLargeFiles, isPointer } from "./large-files.js";
 import { changedFiles, listTree, type TreeEntry, writeIndex } from "./objects.js";
 import { type RefuseSecrets, refusingSecrets } from "./secret-files.js";
 import { below, type RawPath, rawOf, readInside, shown, systemCode, unfit } from "./untrusted.js";
-import { type Found, findWork } from "./walk.js";
+import { DRAFT_NAME, type Found, findWork } from "./walk.js";
 
 /** A large repository's checkout; a proposal that is larger carries something that is not source. */
 export const TOTAL_BYTES_MAX = 536_870_912;
@@ -57,7 +57,11 @@ export const captureTree = async (input: {
     ];
     const tracked = new Set(base.map(({ path }) => path));
     const leftOut = new Set(input.leftOut.filter((path) => !tracked.has(path)).map(rawOf));
-    const found = (await findWork(root, rules, always)).filter(({ path }) => !leftOut.has(path));
+    const isDraft = (path: RawPath): boolean =>
+      posix.basename(path) === DRAFT_NAME && !tracked.has(shown(path));
+    const found = (await findWork(root, rules, always)).filter(
+      ({ path }) => !leftOut.has(path) && !isDraft(path),
+    );
     const refuseSecrets = refusingSecrets(store, base, input.redactor);
     if (whole.length > base.length) refuseOutside(cone, whole, found);
     const entries = await writeBlobs({ store, root, found, base, refuseSecrets });

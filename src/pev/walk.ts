@@ -12,6 +12,9 @@ const GITIGNORE_BYTES_MAX = 1_048_576;
 /** Reading folders is synchronous (three times as fast); leases are renewed in between. */
 const FOLDERS_PER_TURN = 32;
 
+/** Where RunLedger writes a file for a model before it takes its name: one that a crash left there is nobody's work. */
+export const DRAFT_NAME = ".runledger-draft.tmp";
+
 export type Found = { readonly path: RawPath; readonly kind: "file" | "link" };
 
 /**

@@ -87,6 +87,13 @@ describe("a capture holds", () => {
     expect(changed).toHaveLength(1);
   });
 
+  it("no draft that a crash left, but a file of the base that has its name", async () => {
+    const draft = ".runledger-draft.tmp";
+    const work = await startWork({ "a.txt": "one\n", [`kept/${draft}`]: "of the base\n" });
+    write(work.folder, { "a.txt": "two\n", [draft]: "half", [`deep/${draft}`]: "half" });
+    expect(await capture(work)).toMatchObject({ files: 2, changes: ["modified a.txt"] });
+  });
+
   it("what was added, changed, deleted, made executable or linked, and no empty folder", async () => {
     const work = await startWork({ "a.txt": "one\n", "gone.txt": "x\n", "run.sh": "#!/bin/sh\n" });
     write(work.folder, { "a.txt": "two\n", "new/b.txt": "b\n" });

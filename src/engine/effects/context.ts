@@ -16,9 +16,9 @@ import { LedgerError } from "../../core/errors.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
-import { createNumbers } from "./numbers.js";
+import { createNumbers, Lost } from "./numbers.js";
 import type { Racing } from "./racing.js";
-import { type AttemptName, type ChildResult, readRecorded } from "./recorded.js";
+import { type AttemptName, type ChildResult, leftOpen, readRecorded } from "./recorded.js";
 import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
@@ -79,8 +79,8 @@ export interface EffectContext extends Turns {
   all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
   /**
    * The first that ends, the same one in each life of the attempt. Functions are called for it: what one of them began that has
-   * lost nobody waits for, its waits and further calls reject, and in a later life it is not called again. Of promises that
-   * have lost nobody waits for a `sleep`, `promise` or `child`.
+   * lost nobody waits for, its waits and further calls reject, and a later life calls it again only to end an effect that was left
+   * open. Of promises that have lost nobody waits for a `sleep`, `promise` or `child`.
    */
   race<T>(parts: readonly Racing<T>[]): Promise<T>;
 }
@@ -132,7 +132,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const recorded = await readRecorded(ledger, of, effects);
   const calls = openCalls({ options, of, recorded });
   const inFlight = new Set<Promise<unknown>>();
-  const numbers = createNumbers();
+  const numbers = createNumbers(leftOpen(recorded));
   let isClosed = false;
   const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
   const underWay = <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -155,10 +155,11 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       waiting.requireHere();
       const before = recorded.get(call.position);
       if (before !== undefined) requireSameCall(before.call, call);
+      else if (numbers.hasLost()) throw new Lost();
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
       return resultOf(ledger, options.runId, call, outcome);
     };
-    return underWay(name, () => waiting.busy(work));
+    return underWay(name, () => waiting.busy(work)).finally(() => numbers.ended(position));
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     numbers.call(() => effectAt(numbers.take(), name, said, perform));

@@ -2,6 +2,7 @@ import { constants, type Dirent } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { sha256 } from "../../../core/canonical.js";
+import { DRAFT_NAME } from "../../../pev/walk.js";
 
 /** What a tool refuses or could not do, in words for the model: an answer, not a fault. */
 export class ToolRefusal extends Error {
@@ -18,8 +19,6 @@ const FOUND_MAX = 200;
 const LINE_CHARS = 300;
 /** More files than that are searched by a program. */
 const SEARCHED_MAX = 50_000;
-/** Beside the file that is written: gone when it is written, and written anew by whoever goes on after a crash. */
-const DRAFT = ".runledger-draft.tmp";
 
 /**
  * The one place that a path of a model becomes a path of this machine: inside the workspace, through no link, and not into
@@ -28,7 +27,7 @@ const DRAFT = ".runledger-draft.tmp";
 const located = async (root: string, given: string): Promise<string> => {
   const path = relative(root, resolve(root, given));
   const parts = path.split(sep);
-  if (path.startsWith("..") || isAbsolute(path) || given.includes("\0"))
+  if (parts[0] === ".." || isAbsolute(path) || given.includes("\0"))
     throw new ToolRefusal(`"${given}" lies outside of the workspace.`);
   if (parts.some((part) => part.toLowerCase() === ".git"))
     throw new ToolRefusal(`"${given}" belongs to git; files of its own folder are not for tools.`);
@@ -77,18 +76,40 @@ const textOf = async (root: string, given: string): Promise<string> => {
   }
 };
 
+type Part = { readonly path: string; readonly from_line?: number; readonly lines?: number };
+
+/** Whole lines, as many as fit; only where one line alone is longer is it cut, and then its length is told. */
 export const readLines = async (
   root: string,
-  { path, from_line: from = 1, lines = READ_LINES }: { path: string; from_line?: number; lines?: number },
+  { path, from_line: from = 1, lines = READ_LINES }: Part,
 ): Promise<string> => {
   const all = (await textOf(root, path)).split("\n");
-  const taken = all.slice(from - 1, from - 1 + Math.min(lines, READ_LINES));
-  const text = taken.join("\n").slice(0, READ_CHARS);
-  const shown = text.split("\n").length;
-  const rest = all.length - (from - 1) - shown;
-  if (text === "" && from > all.length) return `(the file has ${all.length} lines)`;
-  return rest > 0 ? `${text}\n(${rest} more lines; go on with from_line ${from + shown})` : text;
+  if (from > all.length) return `(the file has ${all.length} lines)`;
+  const wanted = all.slice(from - 1, from - 1 + Math.min(lines, READ_LINES));
+  const told = fitting(wanted);
+  const remarks: string[] = [];
+  const [first = ""] = wanted;
+  if (told.length === 0) {
+    told.push(cut(first, READ_CHARS));
+    remarks.push(`(line ${from} has ${first.length} characters; only its first ${READ_CHARS} stand here)`);
+  }
+  const next = from + told.length;
+  if (next <= all.length) remarks.push(`(${all.length - next + 1} more lines; go on with from_line ${next})`);
+  return [...told, ...remarks].join("\n");
 };
+
+/** The first of these lines that are together not longer than what is read at once. */
+const fitting = (lines: readonly string[]): string[] => {
+  let left = READ_CHARS;
+  const end = lines.findIndex((line) => {
+    left -= line.length + 1;
+    return left < 0;
+  });
+  return lines.slice(0, end === -1 ? lines.length : end);
+};
+
+/** Not between the two halves of a character: a provider refuses a request with one of them alone. */
+const cut = (text: string, chars: number): string => text.slice(0, chars).replace(/[\uD800-\uDBFF]$/, "");
 
 const entriesOf = async (folder: string): Promise<readonly Dirent[]> => {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
@@ -145,6 +166,7 @@ export const searchText = async (
         found.push(`${relative(root, file)}:${at + 1}: ${line.slice(0, LINE_CHARS)}`);
   };
   const walk = async (folder: string): Promise<void> => {
+    signal.throwIfAborted();
     for (const entry of await entriesOf(folder)) {
       if (found.length > FOUND_MAX || searched >= SEARCHED_MAX) return;
       if (entry.isDirectory()) await walk(join(folder, entry.name));
@@ -165,19 +187,31 @@ export const writeText = async (root: string, given: string, content: string): P
   if (path === root) throw new ToolRefusal("A file needs a name.");
   const facts = await factsOf(path);
   if (facts !== undefined && !facts.isFile()) throw new ToolRefusal(`"${given}" is ${kindOf(facts)}.`);
-  const draft = join(dirname(path), DRAFT);
   await mkdir(dirname(path), { recursive: true });
+  const draft = join(dirname(path), DRAFT_NAME);
+  try {
+    await writeDraft(draft, content, facts === undefined ? null : facts.mode & 0o777);
+    await rename(draft, path);
+  } catch (error) {
+    // A full disk stays full with half a file on it, and the half would be there to be judged.
+    await rm(draft, { force: true });
+    throw error;
+  }
+  return `"${given}" is written (${Buffer.byteLength(content)} bytes).`;
+};
+
+/** On the disk when it resolves, with the mode of the file whose place it takes. */
+const writeDraft = async (draft: string, content: string, mode: number | null): Promise<void> => {
+  // Left by a crash; whoever goes on writes it anew.
   await rm(draft, { force: true });
-  const file = await open(draft, "wx", facts === undefined ? 0o666 : facts.mode & 0o777);
+  const file = await open(draft, "wx", mode ?? 0o666);
   try {
     await file.writeFile(content);
-    if (facts !== undefined) await file.chmod(facts.mode & 0o777);
+    if (mode !== null) await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(draft, path);
-  return `"${given}" is written (${Buffer.byteLength(content)} bytes).`;
 };
 
 /** A file before and after an edit, by its digests: whoever does it again after a crash knows how far it had come. */
