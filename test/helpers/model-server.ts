@@ -12,7 +12,7 @@ export type Scripted = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Tokens in and out; null: the provider does not count. */
   readonly usage?: readonly [number, number] | null;
-  readonly finish?: "length" | "content-filter";
+  readonly finish?: "length" | "content-filter" | "unheard-of";
   /** The connection hangs, or breaks, and nothing is answered. */
   readonly silent?: "hang" | "break";
   /** Before it is answered; the same request comes again when it throws. */

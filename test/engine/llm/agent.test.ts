@@ -174,7 +174,7 @@ describe("tools of a model", () => {
     expect(last).toContain('There is no tool \\"exec\\" here');
     expect(last).toContain('There is no tool \\"run_approve_step\\" here');
     const { out } = await desk.type("effects", "last");
-    expect(out).not.toContain("exec");
+    expect(out).not.toContain("exec echo");
   });
 
   it("keep the model's key and other secrets out of commands, the journal and what is sent", async () => {

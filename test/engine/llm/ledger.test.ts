@@ -19,7 +19,7 @@ const opened = async (script: readonly Scripted[], { agents = {}, settings = "",
       "notes.txt": "one\ntwo\n",
       "runledger.yaml": `agents: { coder: { ${coder} } }\nisolation: { maximum: 1 }\n${settings}`,
     },
-    { SHOP_MODEL: KEY },
+    { SHOP_MODEL: KEY, SHOP_COLOUR: "blue" },
   );
   onTestFinished(() => shop.dispose());
   const app = await shop.open(agents as Readonly<Record<string, AgentFunction>>);
@@ -137,3 +137,60 @@ it.skipIf(NO_SANDBOX)(
     expect(stateOf(await app.ledger.load(runId), "a")?.status).toBe("in_progress");
   },
 );
+
+it("all that a model is told stands in the record, refusals and words of this version too", async () => {
+  const { server, app } = await opened([
+    { text: "Let me", finish: "length" },
+    {
+      calls: [
+        ["fs_raed", { path: "notes.txt" }],
+        ["fs_read", { paht: "notes.txt" }],
+      ],
+    },
+    { text: "done" },
+  ]);
+  const runId = await began(app, step("true"));
+  await app.drive(runId);
+  const recorded = JSON.stringify(await app.effects(runId, { values: true }));
+  const messages: { role: string; content: string }[] = JSON.parse(server.asked.at(-1)?.text ?? "")[2];
+  const heard = messages.filter(({ role }) => role !== "assistant").map(({ content }) => content);
+  expect(heard.slice(2)).toEqual([
+    expect.stringContaining("cut off at its longest"),
+    expect.stringContaining('There is no tool "fs_raed" here'),
+    expect.stringContaining("This is not how fs_read is called"),
+  ]);
+  for (const words of heard) expect(recorded).toContain(JSON.stringify(words).slice(1, -1));
+  expect(recorded).toContain("This command was cut off");
+});
+
+it.each<[string, readonly Scripted[], string]>([
+  ["nothing", [{ text: "" }], "ended without a word"],
+  ["nothing but thoughts", [{ text: "", finish: "length" }], "cut off before it said anything"],
+  ["what broke off", [{ text: "All is done.", finish: "unheard-of" }], "did not come to its end"],
+])("an answer of %s is no claim", async (_what, script, why) => {
+  const { server, app } = await opened(script);
+  const runId = await began(app, step("true"));
+  const { run } = await app.drive(runId);
+  expect(run.state.status).toBe("paused");
+  expect(JSON.stringify(await app.ledger.events(runId, 0, 100))).toContain(why);
+  expect(server.asked).toHaveLength(1);
+});
+
+it("a conversation ends before no model takes it any more", async () => {
+  const write = "yes 'a line of a log' | head -c 30000";
+  const calls = Array.from({ length: 40 }, () => ["exec", { command: write }] as const);
+  const { server, app } = await opened([{ calls }, { text: "done" }]);
+  const runId = await began(app, step("true"));
+  await app.drive(runId);
+  expect(JSON.stringify(await app.ledger.events(runId, 0, 200))).toContain("longer than 1000000 characters");
+  expect(server.asked).toHaveLength(1);
+});
+
+it("the key of a model is no variable of its commands, even when `env` names it", async () => {
+  const { server, app } = await opened([{ calls: [["exec", { command: "env" }]] }, { text: "done" }], {
+    more: ", env: [SHOP_MODEL, SHOP_COLOUR]",
+  });
+  await app.drive(await began(app, step("true")));
+  expect(told(server.asked[1])).toEqual([expect.stringContaining("SHOP_COLOUR=blue")]);
+  expect(server.asked[1]?.text).not.toContain("SHOP_MODEL");
+});

@@ -8,7 +8,7 @@ import type { EffectContext } from "../../effects/context.js";
 import type { AgentTask } from "../agent.js";
 import { type Answer, askModel, type ModelSetting } from "./model.js";
 import { SYSTEM, taskText } from "./prompt.js";
-import { callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
+import { CUT_OFF, callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
 
 export type ConversationParts = {
   readonly task: AgentTask;
@@ -16,11 +16,13 @@ export type ConversationParts = {
   readonly setting: ModelSetting;
   readonly effects: Pick<EffectContext, "effect">;
   readonly tools: readonly ToolDescription[];
-  readonly toolSetting: ToolSetting;
+  readonly toolSetting: Omit<ToolSetting, "cutOff">;
   readonly signal: AbortSignal;
   /** What is said and done, for whoever reads along; nothing that an earlier life has told. */
   readonly tell: (line: string) => void;
 };
+
+type Said = Extract<Answer, { kind: "answer" }>;
 
 /** Why an attempt of a model ends without a claim, in words for a person. */
 class Stuck extends Error {
@@ -29,6 +31,8 @@ class Stuck extends Error {
 
 /** A step that takes more calls of a model than this goes in circles. */
 const TURNS_MAX = 200;
+/** About 250,000 tokens, which most models do not take, and which are paid for with each call that sends them again. */
+const CONVERSATION_CHARS = 1_000_000;
 /** Doing it twice costs money and nothing else; what becomes of one in doubt is `durable.paidAmbiguous`. */
 const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
 
@@ -39,10 +43,13 @@ const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
 export const converse = async (parts: ConversationParts): Promise<string> => {
   const { effects, task } = parts;
   // Notes of the run and these words may have changed by the next life.
-  const opening = await effects.effect("prompt", { class: "pure" }, () => ({ SYSTEM, task: taskText(task) }));
+  const opening = await effects.effect("prompt", { class: "pure" }, () => ({
+    ...{ SYSTEM, GO_ON, CUT_OFF },
+    task: taskText(task),
+  }));
   const messages: LanguageModelV3Message[] = [
     { role: "system", content: opening.SYSTEM },
-    { role: "user", content: [{ type: "text", text: opening.task }] },
+    userSays(opening.task),
   ];
   for (let turn = 0; turn < TURNS_MAX; turn += 1) {
     const answer = await ask(parts, messages);
@@ -51,24 +58,45 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
     if (calls.length > 0) {
       // It was paid for: not even a tool that only looks may come before it is on the disk.
       await parts.toolSetting.flush();
-      messages.push(await answered(parts, calls));
-    } else if (answer.finish === "length") messages.push(GO_ON);
-    else if (answer.finish === "content-filter")
-      throw new Stuck("The model's provider held its answer back.");
-    else return textOf(answer.content) || "(it said nothing)";
+      messages.push(await answered(parts, calls, opening.CUT_OFF));
+      continue;
+    }
+    const claim = wordsOf(answer);
+    if (answer.finish !== "length") return claim;
+    messages.push(userSays(opening.GO_ON));
   }
   throw new Stuck(`The model did not come to an end within ${TURNS_MAX} turns.`);
 };
 
-const GO_ON: LanguageModelV3Message = {
-  role: "user",
-  content: [{ type: "text", text: "Your answer was cut off at its longest. Go on, in smaller steps." }],
+/** What an answer without a call says; throws for one that says nothing, or that its provider broke off. */
+const wordsOf = ({ content, finish }: Said): string => {
+  const words = textOf(content);
+  if (finish === "content-filter") throw new Stuck("The model's provider held its answer back.");
+  if (finish === "length" && words === "")
+    throw new Stuck(
+      "The model's answer was cut off before it said anything. Give its agent more outputTokens.",
+    );
+  if (finish !== "length" && finish !== "stop")
+    throw new Stuck(`The model's answer did not come to its end (its provider says "${finish}").`);
+  if (words === "") throw new Stuck("The model ended without a word.");
+  return words;
 };
+
+const GO_ON = "Your answer was cut off at its longest. Go on, in smaller steps.";
+
+const userSays = (text: string): LanguageModelV3Message => ({
+  role: "user",
+  content: [{ type: "text", text }],
+});
 
 const ask = async (
   { effects, model, setting, tools, signal, tell }: ConversationParts,
   messages: readonly LanguageModelV3Message[],
-): Promise<Extract<Answer, { kind: "answer" }>> => {
+): Promise<Said> => {
+  if (JSON.stringify(messages).length > CONVERSATION_CHARS)
+    throw new Stuck(
+      `The conversation has become longer than ${CONVERSATION_CHARS} characters. A smaller step needs less.`,
+    );
   const prompt = [...messages];
   const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async () => {
     const said = await askModel(model, { prompt, tools: tools.map(asFunction) }, { ...setting, signal });
@@ -90,10 +118,12 @@ const asFunction = ({ name, description, inputSchema }: ToolDescription) => ({
 const answered = async (
   { tools, toolSetting, tell }: ConversationParts,
   calls: readonly LanguageModelV3ToolCall[],
+  cutOff: string,
 ): Promise<LanguageModelV3Message> => {
   const content = [];
+  const setting = { ...toolSetting, cutOff, tell: (about: string) => tell(`> ${about}`) };
   for (const { toolCallId, toolName, input } of calls) {
-    const { text, isError } = await callTool({ ...toolSetting, tell: (about) => tell(`> ${about}`) }, tools, {
+    const { text, isError } = await callTool(setting, tools, {
       name: toolName,
       input: parsed(input),
     });

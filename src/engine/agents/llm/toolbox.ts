@@ -27,6 +27,8 @@ export type ToolSetting = {
   readonly effects: Pick<EffectContext, "effect">;
   /** All that was recorded is on the disk when it resolves. */
   readonly flush: () => Promise<void>;
+  /** What the model is told of a command that a crash cut off. */
+  readonly cutOff: string;
   readonly signal: AbortSignal;
   /** Output of commands as it comes. */
   readonly say: (chunk: Buffer) => void;
@@ -78,7 +80,8 @@ const IDEMPOTENT = { class: "idempotent" } as const;
 /** A command may do anything, so one that a crash cut off is not run again: the model is told, and looks. */
 const ONCE = { class: "guarded", risk: "destructive", onAmbiguous: "skip" } as const;
 
-const CUT_OFF =
+/** Told where a command was cut off; recorded by who calls tools, since another version may find other words. */
+export const CUT_OFF =
   "This command was cut off: the program that ran it was lost, and nobody knows how far it had come. It was not run again. Look at what it left before you go on.";
 
 const tools: Readonly<Record<string, Tool>> = {
@@ -92,13 +95,13 @@ const tools: Readonly<Record<string, Tool>> = {
     about: ({ command }) => command,
     use: async (
       { command, timeout_seconds: seconds = COMMAND_SECONDS },
-      { task, shell, signal, say },
+      { task, shell, signal, say, cutOff },
       effect,
     ) =>
       (await effect(ONCE, async () => {
         await requireWhole(command, async () => 0);
         return runCommand(shell, task, command, { timeoutMs: seconds * 1_000, signal, onOutput: say });
-      })) ?? CUT_OFF,
+      })) ?? cutOff,
   }),
   fs_read: tool({
     description: "Reads a text file, from a line on when one is given.",
@@ -219,13 +222,16 @@ export const callTool = async (
   open: readonly ToolDescription[],
   { name, input }: ToolCall,
 ): Promise<ToolAnswer> => {
+  // Recorded like what was done, for another version may find other words, or see no reason.
+  const refuse = (why: string): Promise<ToolAnswer> =>
+    setting.effects.effect(toldAs("refused", name), { class: "pure", input }, () => refused(why));
   const found = open.some((one) => one.name === name) ? tools[name] : undefined;
   if (found === undefined)
-    return refused(`There is no tool "${name}" here. There are: ${open.map((one) => one.name).join(", ")}.`);
+    return refuse(`There is no tool "${name}" here. There are: ${open.map((one) => one.name).join(", ")}.`);
   const read = found.read(input);
   if ("issues" in read) {
     const defects = toDefects(flawsOf(read.issues, input), "input");
-    return refused(`This is not how ${name} is called: ${defects.map(defectLine).join("; ")}.`);
+    return refuse(`This is not how ${name} is called: ${defects.map(defectLine).join("; ")}.`);
   }
   try {
     const effect = effectsOf(setting, name, { about: read.about, input });
@@ -239,13 +245,17 @@ export const callTool = async (
 
 const refused = (text: string): ToolAnswer => ({ text, isError: true });
 
+/** A call in one line, as the list of effects has it. */
+const toldAs = (what: string, about: string): string =>
+  `${what} ${about.replace(/[\s\p{Cc}]+/gu, " ")}`.slice(0, limit.EFFECT_NAME_CHARS);
+
 /** A refusal is a result: it is recorded, so that every life is told the same. */
 type Kept = { readonly value: unknown } | { readonly refusal: string };
 
 const effectsOf =
   (setting: ToolSetting, name: string, call: { about: string; input: unknown }): Effect =>
   async (kind, perform) => {
-    const told = `${name} ${call.about.replace(/[\s\p{Cc}]+/gu, " ")}`.slice(0, limit.EFFECT_NAME_CHARS);
+    const told = toldAs(name, call.about);
     // Outside of the effect: who may not go on is told nothing, and nothing of it is recorded.
     await setting.requireOpen(name);
     const kept = (await setting.effects.effect(
