@@ -65,6 +65,8 @@ describe.each(["openai-compatible", "anthropic", "openai"])("an llm agent of pro
       "fs_delete",
     ]);
     expect(first?.text).toContain("Make prices add up");
+    // Whatever the provider, it is told again what the model said.
+    expect(second?.text).toContain("Let me look.");
     expect(second?.text).toContain("prices.length");
     expect(third?.text).toContain("How attempt 1 ended");
     expect(third?.text).toContain("1 test ran, 1 failed");

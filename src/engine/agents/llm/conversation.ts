@@ -63,12 +63,14 @@ const GO_ON: LanguageModelV3Message = {
 };
 
 const ask = async (
-  { effects, model, setting, tools, signal, tell }: ConversationParts,
+  { effects, model, setting, tools, toolSetting, signal, tell }: ConversationParts,
   messages: readonly LanguageModelV3Message[],
 ): Promise<Extract<Answer, { kind: "answer" }>> => {
   const prompt = [...messages];
   const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async () => {
-    const said = await askModel(model, { prompt, tools: tools.map(asFunction) }, { ...setting, signal });
+    const { redactor } = toolSetting.shell;
+    const question = { prompt, tools: tools.map(asFunction) };
+    const said = await askModel(model, question, { ...setting, signal, redactor });
     tell(said.kind === "answer" ? textOf(said.content) : said.reason);
     return said;
   });
