@@ -22,8 +22,8 @@ const closingLine: Reporter = {
  */
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
-  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,fork-effects,host,keeping,killed,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
-  "test/engine/llm/{agent,crash}.test.ts",
+  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
+  "test/engine/llm/{agent,crash,ledger}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -31,7 +31,7 @@ const SLOW = [
   "test/tools/access.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
-  "test/ui/mcp/stdio.test.ts",
+  "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
   "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",

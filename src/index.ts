@@ -1,6 +1,14 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
 export type { NewRun } from "../tools/create-run.js";
-export { type McpAnswer, type McpTool, mcpAnswer, mcpRefusal, mcpTools, withKey } from "../tools/mcp.js";
+export {
+  credentialUse,
+  type McpAnswer,
+  type McpTool,
+  mcpAnswer,
+  mcpRefusal,
+  mcpTools,
+  withKey,
+} from "../tools/mcp.js";
 export { type Prompt, promptsOf } from "../tools/prompts.js";
 export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
@@ -80,7 +88,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
-export type { NewCredential, SignedCredential } from "./ledger/signed.js";
+export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";
 export { glanceAt, verifyAt } from "./look.js";

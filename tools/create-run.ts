@@ -9,7 +9,8 @@ import type { ToolHost } from "./tool.js";
 export type NewRun = Partial<BaseOptions> & {
   /** JSON text (a planner's whole answer will do), or the plan as a value. */
   readonly plan: unknown;
-  readonly sessionKey: string;
+  /** The caller's own when not given; another one is refused. */
+  readonly sessionKey?: string;
   readonly originalRequest: string;
   /** Names that may own a step; those of the ledger's rules when not given. */
   readonly agents?: readonly string[];
@@ -19,9 +20,9 @@ export type NewRun = Partial<BaseOptions> & {
 // The one way to make a run, for tools, terminal and hosts: plan checked, base captured, then one append.
 export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): Promise<Run> => {
   const { ledger, pev } = host;
-  if (caller.sessionKey !== input.sessionKey)
+  if (input.sessionKey !== undefined && caller.sessionKey !== input.sessionKey)
     throw new LedgerError("session_mismatch", "The session key is not the caller's.", {
-      hint: "The session comes from the credential; give the same one.",
+      hint: `The session comes from the credential: leave the key out, or give "${caller.sessionKey}".`,
     });
   const agents = input.agents ?? ledger.rules.agents;
   const plan = readPlan(input.plan, agents === null ? {} : { agents });

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { isRecord } from "../src/core/defects.js";
 import { errorKinds, isLedgerError } from "../src/core/errors.js";
+import type { CredentialUse } from "../src/ledger/signed.js";
 import { allTools } from "./index.js";
 import { mayUse, type Tool } from "./tool.js";
 
@@ -61,6 +62,13 @@ export const withKey = (toolName: string, input: unknown, key: string): unknown 
   return takesKey && isRecord(input) && input.idempotency_key === undefined
     ? { ...input, idempotency_key: key }
     : input;
+};
+
+/** For `openCredential`: whoever worked on an attempt may read on when it is over, and hear an answer that got lost. */
+export const credentialUse = (toolName: string, input: unknown): CredentialUse | undefined => {
+  if (allTools.some(({ name, readOnly }) => name === toolName && readOnly)) return { reads: true };
+  const key = isRecord(input) ? input.idempotency_key : undefined;
+  return typeof key === "string" ? { answeredKey: key } : undefined;
 };
 
 export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer => ({

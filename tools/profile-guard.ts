@@ -2,7 +2,7 @@ import type { Caller } from "../src/core/commands.js";
 import { requireSession } from "../src/core/decide/guards.js";
 import { LedgerError } from "../src/core/errors.js";
 import { workedSteps } from "../src/core/race.js";
-import { findStep } from "../src/core/run.js";
+import { findStep, type Run } from "../src/core/run.js";
 import type { ToolProfile } from "../src/core/spec.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import { allTools } from "./index.js";
@@ -35,13 +35,34 @@ export const isOpenedBy = (profiles: readonly ToolProfile[], toolName: string): 
 export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolName: string): Promise<void> => {
   ledger.check(caller);
   const own = allTools.find(({ name }) => name === toolName);
-  if (own !== undefined ? mayUse(own, caller) : await isOpen(ledger, caller, toolName)) return;
-  throw new LedgerError("access_denied", `"${caller.name}" may not use ${toolName} now.`, {
-    hint: "A step opens only the tools of its tool_profile, and only while it is in progress.",
-  });
+  const opens = (): Promise<boolean> => isOpen(ledger, caller, toolName, ["running"]);
+  if (own !== undefined ? !mayUse(own, caller) : !(await opens())) throw closed(caller, toolName);
 };
 
-const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise<boolean> => {
+/**
+ * The same for an agent that the engine drives itself. A pause lets agents at work come to their end, so it closes nothing to
+ * them either; what they claim waits until the run goes on.
+ */
+export const requireToolOfDriven = async (
+  ledger: Ledger,
+  caller: Caller,
+  toolName: string,
+): Promise<void> => {
+  ledger.check(caller);
+  if (!(await isOpen(ledger, caller, toolName, ["running", "paused"]))) throw closed(caller, toolName);
+};
+
+const closed = (caller: Caller, toolName: string): LedgerError =>
+  new LedgerError("access_denied", `"${caller.name}" may not use ${toolName} now.`, {
+    hint: "A step opens only the tools of its tool_profile, and only while it is in progress.",
+  });
+
+const isOpen = async (
+  ledger: Ledger,
+  caller: Caller,
+  toolName: string,
+  within: readonly Run["state"]["status"][],
+): Promise<boolean> => {
   const { role, runId, stepId, attempt, candidate } = caller;
   if (role !== "executor" || runId === undefined || stepId === undefined) return false;
   const run = await ledger.load(runId);
@@ -49,7 +70,7 @@ const isOpen = async (ledger: Ledger, caller: Caller, toolName: string): Promise
   const whole = findStep(run, stepId);
   // Of a raced step only its candidates are somebody; a credential of none, or of one that there is not, opens nothing.
   const step = (whole === undefined ? [] : workedSteps(whole)).find((one) => one.candidate === candidate);
-  if (run.state.status !== "running" || step?.state.status !== "in_progress") return false;
+  if (!within.includes(run.state.status) || step?.state.status !== "in_progress") return false;
   if (step.spec.ownerAgent !== caller.name || (attempt ?? step.attempt) !== step.attempt) return false;
   return isOpenedBy(step.spec.toolProfile, toolName);
 };

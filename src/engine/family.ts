@@ -17,6 +17,8 @@ type Family = {
   readonly rested: Map<string, Driven>;
   /** Other workers have them, or they are not here: whoever waits for them goes on when they end there. */
   readonly elsewhere: Set<string>;
+  /** At rest or at work, and since the last look something has happened to it, or it has started somebody. */
+  readonly moved: Set<string>;
   readonly failures: unknown[];
 };
 
@@ -30,19 +32,26 @@ export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string):
     going: new Map(),
     rested: new Map(),
     elsewhere: new Set(),
+    moved: new Set(),
     failures: [],
   };
   let watch = new AbortController();
+  // However often somebody wakes it in between.
+  let tick = AbortSignal.timeout(LOOK_MS);
   const wake = (): void => watch.abort();
   const forget = ledger.observe(whenMoved(family, wake));
   try {
-    for (let due: readonly string[] = [rootId]; ; due = await dueIn(ledger, family)) {
+    for (let due: readonly string[] = [rootId]; ; ) {
       for (const runId of due) launch(family, drive, runId, wake);
-      if (family.going.size === 0) break;
-      await delay(untilLookMs(ledger, family), undefined, { signal: watch.signal }).catch(() => undefined);
+      // Who has ended during the look may have been seen at work.
+      if (family.going.size === 0 && !watch.signal.aborted) break;
+      const isTime = (await passed(untilLookMs(ledger, family), watch.signal)) || tick.aborted;
       // Made before the look, so that what happens during it is not slept through.
       watch = new AbortController();
       if (isOver(family)) break;
+      if (isTime) await askAgain(ledger, family);
+      if (isTime) tick = AbortSignal.timeout(LOOK_MS);
+      due = await dueIn(ledger, family, isTime || family.going.size === 0 ? everybody(family) : family.moved);
     }
   } finally {
     forget();
@@ -51,6 +60,10 @@ export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string):
   }
   return endOf(family);
 };
+
+/** False when it was cut short. */
+const passed = (ms: number, signal: AbortSignal): Promise<boolean> =>
+  delay(ms, true, { signal }).catch(() => false);
 
 const launch = (family: Family, drive: Drive, runId: string, wake: () => void): void => {
   const { going, rested, elsewhere } = family;
@@ -70,8 +83,9 @@ const launch = (family: Family, drive: Drive, runId: string, wake: () => void): 
   going.set(runId, done);
 };
 
-const rest = ({ rootId, rested, elsewhere }: Family, driven: Driven): void => {
+const rest = ({ rootId, rested, elsewhere, moved }: Family, driven: Driven): void => {
   const { runId } = driven.run;
+  moved.add(runId);
   if (driven.end === "lease_lost" && runId !== rootId) elsewhere.add(runId);
   else rested.set(runId, driven);
 };
@@ -104,10 +118,13 @@ const endOf = ({ rootId, rested, failures }: Family): Driven => {
 
 /** For changes by this process, which are noticed at once: a run at rest has more to do, or has been started. */
 const whenMoved =
-  ({ going, rested }: Family, wake: () => void): Observer =>
+  ({ going, rested, moved }: Family, wake: () => void): Observer =>
   ([first], { runId, seq, parent }) => {
     const isBorn = first?.type === "run_created" && parent !== null;
-    if (isBorn ? going.has(parent.runId) || rested.has(parent.runId) : seq > seqOf(rested.get(runId))) wake();
+    const who = isBorn ? parent.runId : runId;
+    if (isBorn ? !going.has(who) && !rested.has(who) : seq <= seqOf(rested.get(who))) return;
+    moved.add(who);
+    wake();
   };
 
 const seqOf = (driven: Driven | undefined): number => driven?.run.seq ?? Number.POSITIVE_INFINITY;
@@ -115,21 +132,31 @@ const seqOf = (driven: Driven | undefined): number => driven?.run.seq ?? Number.
 const untilLookMs = (ledger: Ledger, { rested }: Family): number =>
   Math.min(LOOK_MS, ...[...rested.values()].map(({ run }) => lookMs(ledger, run)));
 
-const dueIn = async (ledger: Ledger, family: Family): Promise<readonly string[]> => {
-  const { going, rested, elsewhere } = family;
-  const due: string[] = [];
+const everybody = ({ going, rested }: Family): Iterable<string> => [...rested.keys(), ...going.keys()];
+
+/** Of those, and of whom they have started. To ask for everybody whenever one of many ends would take the square of them. */
+const dueIn = async (ledger: Ledger, family: Family, those: Iterable<string>): Promise<readonly string[]> => {
+  const { going, rested, elsewhere, moved } = family;
+  const asked = new Set(those);
+  moved.clear();
+  const due = new Set<string>();
   const children: string[] = [];
-  for (const [runId, driven] of rested) {
-    if (await hasMoved(ledger, driven)) due.push(runId);
-    children.push(...startedBy(driven.run));
+  for (const runId of asked) {
+    const driven = rested.get(runId);
+    if (driven !== undefined && (await hasMoved(ledger, driven))) due.add(runId);
+    children.push(...startedBy(driven?.run ?? (await asItStands(ledger, runId))));
   }
-  for (const runId of going.keys()) children.push(...startedBy(await asItStands(ledger, runId)));
   for (const childId of children) {
     const isKnown = going.has(childId) || rested.has(childId) || elsewhere.has(childId);
     // Written down a moment before it is made.
-    if (!isKnown && (await ledger.store.runRow(childId)) !== undefined) due.push(childId);
+    if (!isKnown && (await ledger.store.runRow(childId)) !== undefined) due.add(childId);
   }
-  return due;
+  return [...due];
+};
+
+/** Their workers may have died, which is no event of theirs. */
+const askAgain = async ({ store }: Ledger, { elsewhere }: Family): Promise<void> => {
+  for (const runId of elsewhere) if ((await store.leaseOf(runId))?.live !== true) elsewhere.delete(runId);
 };
 
 const hasMoved = async (ledger: Ledger, { run }: Driven): Promise<boolean> => {

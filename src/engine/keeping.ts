@@ -108,6 +108,8 @@ export type Collected = {
   /** Checkpoints that were thinned out, and whose bytes a crash left. */
   readonly checkpoints: number;
   readonly checkpointBytes: number;
+  /** Runs whose journal could not be read: all of their checkpoints stay. */
+  readonly unread: readonly string[];
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
   /** The same of the database's file. */
@@ -240,10 +242,11 @@ const collectGarbage = async (
   const logs = await runsThat(await loggedRuns(logFolder), gone);
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
-  // The bytes of a database that is written anew are free when it is.
-  const left = await checkpoints.sweep(dryRun);
+  const left = await checkpoints.findLeft();
   const found = {
-    ...left,
+    checkpoints: left.checkpoints,
+    checkpointBytes: left.checkpointBytes,
+    unread: left.unread,
     blobs: blobs.length,
     blobBytes: bytesOf(blobs),
     workspaces,
@@ -254,6 +257,7 @@ const collectGarbage = async (
   if (dryRun) return { ...found, storeBytes: null, fileBytes: null };
   // First what may be refused.
   const { fileBytes } = await (vacuum ? store.compact() : store.giveBack());
+  await checkpoints.removeLeft(left);
   for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);

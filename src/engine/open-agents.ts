@@ -1,4 +1,4 @@
-import { isOpenedBy, requireToolAllowed } from "../../tools/profile-guard.js";
+import { isOpenedBy, requireToolOfDriven } from "../../tools/profile-guard.js";
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import { agentsOf, named } from "../core/race.js";
@@ -70,13 +70,13 @@ const settingAgent = (options: Options, setting: AgentSetting): Agent => {
   });
 };
 
-/** Asked as the agent of that very attempt: what has been paused, answered or taken from it since opens nothing. */
+/** Asked as the agent of that very attempt: what has been cancelled, answered or taken from it since opens nothing. */
 const requireOpen = async (ledger: Ledger, task: AgentTask, tool: string): Promise<void> => {
   const { runId, stepId, attempt, candidate, agent } = task;
   const { sessionKey } = await ledger.load(runId);
   const of = { runId, stepId, attempt, ...named({ candidate: candidate ?? undefined }) };
   const caller = ledger.issue({ name: agent, role: "executor", sessionKey, ...of });
-  await requireToolAllowed(ledger, caller, tool);
+  await requireToolOfDriven(ledger, caller, tool);
 };
 
 /**

@@ -44,7 +44,7 @@ export interface CheckpointFaces {
 export type OpenedCheckpoints = {
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
-  readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "sweep">;
+  readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
 };
 
 export const openCheckpoints = (options: {

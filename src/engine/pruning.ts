@@ -23,7 +23,7 @@ export type PruningParts = {
   readonly project: Project;
   readonly logFolder: string;
   /** Nobody goes on with a finished run. */
-  readonly checkpoints: Pick<CheckpointManager, "forget" | "spaceOf" | "sweep">;
+  readonly checkpoints: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(

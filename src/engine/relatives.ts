@@ -46,7 +46,9 @@ const allLinks = async (
   const rows = new Map<string, RunRow>();
   const links: Links = new Map();
   const link = (of: string, runId: string, relation: Relative["relation"]): void => {
-    links.set(of, [...(links.get(of) ?? []), { runId, relation, of }]);
+    const known = links.get(of);
+    if (known === undefined) links.set(of, [{ runId, relation, of }]);
+    else known.push({ runId, relation, of });
   };
   for (let last: RunRow | undefined; ; ) {
     const page = await ledger.list({ limit: PAGE, ...(last && { afterRunId: last.runId }) });

@@ -37,10 +37,14 @@ export interface SignedCredentials {
   signCredential(asked: NewCredential): Promise<SignedCredential>;
   /**
    * The caller that it stands for, as of now. Throws `credential_invalid`, `credential_expired`, and `credential_ended` once
-   * its attempt is over: nothing is kept of what was handed out, the state of the run decides.
+   * its attempt is over: nothing is kept of what was handed out, the state of the run decides. With `use` that end does not
+   * count where nothing more can come of it.
    */
-  openCredential(credential: string): Promise<Caller>;
+  openCredential(credential: string, use?: CredentialUse): Promise<Caller>;
 }
+
+/** What a caller is opened for: to read, or to hear again what was answered under that idempotency key in its run. */
+export type CredentialUse = { readonly reads: true } | { readonly answeredKey: string };
 
 /** A person's credential is no text at all, and a promise's token is made under another name: neither becomes one of these. */
 const PURPOSE = "signed credential 1";
@@ -58,12 +62,12 @@ export const signedCredentials = (ledger: Ledger, key: () => Uint8Array): Signed
       hint: `A credential has at most ${CREDENTIAL_CHARS} characters.`,
     });
   },
-  openCredential: async (credential) => {
+  openCredential: async (credential, use) => {
     const { ledger: _ledger, expiresAt, ...said } = claimsIn(credential, keysOf(key()));
     if (isOver(expiresAt, ledger.now()))
       throw new LedgerError("credential_expired", `This credential expired at ${expiresAt}.`, { hint: ANEW });
     const caller = ledger.issue(definite(said));
-    await requireUnderWay(ledger, caller);
+    await requireUnderWay(ledger, caller, use);
     return caller;
   },
 });
@@ -116,14 +120,24 @@ const jsonIn = (body: string): unknown => {
   }
 };
 
-const requireUnderWay = async (ledger: Ledger, caller: Caller): Promise<void> => {
+const requireUnderWay = async (
+  ledger: Ledger,
+  caller: Caller,
+  use: CredentialUse | undefined,
+): Promise<void> => {
   const { runId, stepId, attempt, candidate } = caller;
   if (runId === undefined || stepId === undefined || attempt === undefined) return;
   const end = endOfAttempt(await ledger.load(runId), { stepId, attempt, candidate });
-  if (end === undefined) return;
+  if (end === undefined || (await changesNothing(ledger, runId, use))) return;
   throw new LedgerError("credential_ended", `Attempt ${attempt} of step "${stepId}" is over: ${end}.`, {
-    hint: "Its credential ended with it: stop working on it. A later attempt has a credential of its own.",
+    hint: "Its credential ended with it: stop working on it. run_read still tells its verdict; a later attempt has a credential of its own.",
   });
+};
+
+/** A key that was taken is never taken again: whoever gives it hears the first answer, or that it was another question. */
+const changesNothing = async ({ store }: Ledger, runId: string, use: CredentialUse | undefined) => {
+  if (use === undefined) return false;
+  return "reads" in use || (await store.findKey(runId, use.answeredKey)) !== undefined;
 };
 
 const expiryOf = (lifetimeMs: number, now: string): string => {

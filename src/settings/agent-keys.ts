@@ -150,6 +150,12 @@ const OF_KIND = {
 
 const KINDS = ["command", "llm"] as const;
 
+const NEED_WORDS = {
+  run: "the program and its arguments, as a list",
+  provider: "who answers",
+  model: "the name its provider has for it",
+} as const;
+
 const kindWords = () => ({
   allOf: [
     {
@@ -185,7 +191,7 @@ export const AgentKeys = withWords(
     const tell = (path: readonly string[], message: string): void =>
       context.addIssue({ code: "custom", path: [...path], message });
     const { needs, refuses } = OF_KIND[agent.kind];
-    for (const key of needs) if (agent[key] === undefined) tell([key], `${key}, for an agent of this kind`);
+    for (const key of needs) if (agent[key] === undefined) tell([key], NEED_WORDS[key]);
     for (const key of refuses)
       if (agent[key] !== undefined) tell([key], `no ${key} for an agent of kind "${agent.kind}"`);
     if (agent.provider === "openai-compatible" && agent.baseUrl === undefined)

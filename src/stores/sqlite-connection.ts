@@ -98,10 +98,15 @@ const applySettings = (sqlite: Database.Database): void => {
  */
 const bringHome = (sqlite: Database.Database, file: string): void => {
   const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
-  if (log === undefined || log.size === 0) return;
+  if (log !== undefined && log.size > 0) emptyLogAtOnce(sqlite);
+};
+
+/** False where somebody else is in it: nobody waits for them. */
+export const emptyLogAtOnce = (sqlite: Database.Database): boolean => {
   sqlite.pragma("busy_timeout = 0");
-  sqlite.pragma("wal_checkpoint(TRUNCATE)");
+  const busy = sqlite.pragma("wal_checkpoint(TRUNCATE)", { simple: true });
   sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  return busy === 0;
 };
 
 const refuseNewerSchema = (sqlite: Database.Database): void => {

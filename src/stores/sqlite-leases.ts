@@ -41,7 +41,8 @@ export const leaseStatements = (db: BetterSQLite3Database) => ({
     .prepare(),
   renew: db
     .update(leases)
-    .set({ expiresAt: sql`CASE WHEN ${live} THEN max(${leases.expiresAt}, ${inTtl}) ELSE ${inTtl} END` })
+    // Not the later of the two: after a clock was put back, the time of before is as much too late as the jump was wide.
+    .set({ expiresAt: inTtl })
     .where(sameLease)
     .returning(leaseRow)
     .prepare(),

@@ -5,6 +5,7 @@ import {
   count,
   desc,
   eq,
+  gt,
   inArray,
   isNotNull,
   isNull,
@@ -25,14 +26,14 @@ import type { DueQuery, ListQuery, RunQuery } from "./store.js";
 export const listRuns = (
   db: BetterSQLite3Database,
   query: ListQuery,
-  olderThan: number | undefined,
+  after: number | undefined,
 ): KeptRunRow[] =>
   db
     .select(runRow)
     .from(runs)
     .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
     .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
-    .where(asked(query, olderThan))
+    .where(asked(query, after))
     .orderBy(query.due === undefined ? desc(runs.created) : asc(runs.created))
     .limit(query.limit)
     .offset(query.offset ?? 0)
@@ -48,20 +49,16 @@ export const holdersOfDue = (db: BetterSQLite3Database, by: number): string[] =>
     .all()
     .flatMap(({ owner }) => owner ?? []);
 
-export const countRuns = (
-  db: BetterSQLite3Database,
-  query: RunQuery,
-  olderThan: number | undefined,
-): number =>
+export const countRuns = (db: BetterSQLite3Database, query: RunQuery, after: number | undefined): number =>
   db
     .select({ runs: count() })
     .from(runs)
     .leftJoin(quarantines, eq(quarantines.runId, runs.runId))
     .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
-    .where(asked(query, olderThan))
+    .where(asked(query, after))
     .get()?.runs ?? 0;
 
-const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined =>
+const asked = (query: RunQuery, after: number | undefined): SQL | undefined =>
   and(
     query.statuses && inArray(runs.status, [...query.statuses]),
     query.sessionKey === undefined ? undefined : eq(runs.sessionKey, query.sessionKey),
@@ -72,7 +69,7 @@ const asked = (query: RunQuery, olderThan: number | undefined): SQL | undefined 
     query.quarantined ? isNotNull(quarantines.runId) : undefined,
     query.waiting ? isNotNull(runs.blocker) : undefined,
     query.text === undefined ? undefined : or(contains(goal, query.text), contains(runs.runId, query.text)),
-    olderThan === undefined ? undefined : lt(runs.created, olderThan),
+    after === undefined ? undefined : (query.due === undefined ? lt : gt)(runs.created, after),
   );
 
 /** Opened where it is sealed. */

@@ -4,6 +4,7 @@ import { keyIdOf, newKey } from "./cipher.js";
 import type { RootKeys } from "./root-key.js";
 import { unwrapRunKey, wrap, wrapRunKey } from "./run-cipher.js";
 import type { Rotated } from "./seals.js";
+import { emptyLogAtOnce } from "./sqlite-connection.js";
 import { emptyLog } from "./sqlite-erase.js";
 import type { ChangedRoot, KeysInFile } from "./sqlite-seal-rows.js";
 import type { OpenTree, Tree } from "./sqlite-seals.js";
@@ -19,7 +20,10 @@ type Parts = {
 
 export type Rotation = {
   readonly rotate: () => Rotated;
-  /** Finishes one that was cut off once it was committed, where its root is here: the file of the former one goes. */
+  /**
+   * Finishes one that was cut off once it was committed, where its root is here: the file of the former one goes, and what the log
+   * still has of it. Where somebody reads in the log, the next open tries again.
+   */
   readonly settleLeft: () => void;
 };
 
@@ -62,15 +66,24 @@ export const rotation = ({ sqlite, rows, roots, tree }: Parts): Rotation => {
     return { ...changed, runs, made };
   });
   // Under the lock, and only while it is still the root: another one may have come after it.
-  const settle = sqlite.transaction((from: RootKeys, changed: ChangedRoot): void => {
+  const settleFile = sqlite.transaction((from: RootKeys, changed: ChangedRoot): void => {
     if (rows.tree("ledger")?.wrappedBy === changed.rootId) from.settle(changed.rootId, changed.formerRootId);
+  });
+  const forget = sqlite.transaction((changed: ChangedRoot): void => {
     if (rows.unsettled()?.rootId === changed.rootId) rows.setUnsettled(null);
   });
+  /** False when the log still has the former keys: then the rows go on saying that something is left to do. */
+  const settle = (from: RootKeys, changed: ChangedRoot, empty: typeof emptyLog): boolean => {
+    settleFile.immediate(from, changed);
+    if (!empty(sqlite)) return false;
+    forget.immediate(changed);
+    return true;
+  };
   const settleLeft = (): void => {
     const left = rows.unsettled();
     if (left === undefined || roots?.find(left.rootId) === undefined) return;
-    settle.immediate(roots, left);
-    emptyLog(sqlite);
+    // An open waits for no reader: while one is there, each of them tries.
+    settle(roots, left, emptyLogAtOnce);
   };
   return {
     settleLeft,
@@ -80,8 +93,7 @@ export const rotation = ({ sqlite, rows, roots, tree }: Parts): Rotation => {
       const before = tree.planted();
       const { made, ...rotated } = sqlite.transaction(() => rewrap(roots, tree.now() ?? before)).immediate();
       tree.set(made);
-      settle.immediate(roots, rotated);
-      if (!emptyLog(sqlite)) throw keptInLog(rotated);
+      if (!settle(roots, rotated, emptyLog)) throw keptInLog(rotated);
       return rotated;
     },
   };

@@ -310,11 +310,8 @@ type Reads = ReturnType<typeof readStatements>;
 /** What a search opens it opens with the key that is held: nothing else can be asked meanwhile. */
 const finder =
   ({ sqlite, db }: SqliteConnection, reads: Reads, vault: Vault) =>
-  <Q extends RunQuery, T>(
-    query: Q,
-    find: (of: typeof db, query: Q, olderThan: number | undefined) => T,
-  ): T => {
-    const now = () => find(db, query, olderThan(reads, query));
+  <Q extends RunQuery, T>(query: Q, find: (of: typeof db, query: Q, after: number | undefined) => T): T => {
+    const now = () => find(db, query, createdOf(reads, query));
     return query.text === undefined ? now() : searching(sqlite, vault, now);
   };
 
@@ -326,7 +323,7 @@ const requireLedgerId = (reads: Reads): string => {
   });
 };
 
-const olderThan = (reads: Reads, { afterRunId }: RunQuery): number | undefined =>
+const createdOf = (reads: Reads, { afterRunId }: RunQuery): number | undefined =>
   afterRunId === undefined ? undefined : requireRun(reads, afterRunId).created;
 
 const claim = (

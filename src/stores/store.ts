@@ -55,7 +55,10 @@ export interface Store {
    * other. Undefined otherwise. `breaking` names an owner known to be dead.
    */
   claim(request: ClaimRequest): Promise<Lease | undefined>;
-  /** Longer, if nobody else has taken it; also when its time is over: a clock that jumps takes nothing from who lives. */
+  /**
+   * For this time from now on, if nobody else has taken it; also when its time is over: a clock that jumps takes nothing from who
+   * lives.
+   */
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;
   release(lease: Lease): Promise<void>;
   /** The live lease of a run, by the store's clock; an expired one is returned with `live: false`. */

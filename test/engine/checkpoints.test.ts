@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { CheckpointContent } from "../../src/core/checkpoints.js";
+import { LedgerError } from "../../src/core/errors.js";
 import { type EffectContext, type Resumed, verifyAt } from "../../src/index.js";
 import { planOfSteps, refusalOf, sample, stepBy } from "../helpers/bench.js";
 import { began, cancel, eventsOf, pause, resume, say } from "../helpers/driving.js";
@@ -288,6 +289,45 @@ describe("older checkpoints", () => {
       expect(await app.collectGarbage()).toMatchObject(seen);
       expect(existsSync(left)).toBe(false);
       expect(await app.collectGarbage()).toMatchObject({ checkpoints: 0, checkpointBytes: 0 });
+    });
+  });
+});
+
+describe("gc", () => {
+  const withLeft = async () => {
+    const shop = await shopOf("durable: { checkpoints: file, checkpointsKept: 1 }\n");
+    await lifeOf(shop, async (effects) => {
+      for (let turn = 1; turn <= 25; turn += 1) await effects.checkpoint({ workingMemory: { turn } });
+      return undefined;
+    });
+    const [first] = (await checkpointsIn(shop)).filter(({ thinned }) => thinned);
+    return { shop, id: first?.id ?? expect.unreachable("some were thinned out") };
+  };
+  const leave = async (dataDir: string, runId: string, id: string): Promise<string> => {
+    const left = join(dataDir, "checkpoints", runId, id);
+    await writeFile(left, "bytes");
+    return left;
+  };
+
+  it("that is refused to write the file anew has taken no checkpoint", async () => {
+    const { shop, id } = await withLeft();
+    await inLedger(shop, {}, async (app, runId) => {
+      const left = await leave(app.dataDir, runId, id);
+      await app.ledger.store.claim({ runId, owner: "elsewhere:1:1", ttlMs: 3_600_000 });
+      await refusalOf(app.collectGarbage({ vacuum: true }));
+      expect(existsSync(left)).toBe(true);
+    });
+  });
+
+  it("leaves those of a journal that it cannot read, says so, and cleans up all the same", async () => {
+    const { shop, id } = await withLeft();
+    await inLedger(shop, {}, async (app, runId) => {
+      const left = await leave(app.dataDir, runId, id);
+      const { events } = app.ledger;
+      const damaged = new LedgerError("journal_tampered", "Its chain is broken.");
+      app.ledger.events = async (...asked) => (asked[1] === 0 ? events(...asked) : Promise.reject(damaged));
+      expect(await app.collectGarbage()).toMatchObject({ checkpoints: 0, unread: [runId] });
+      expect(existsSync(left)).toBe(true);
     });
   });
 });

@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { afterEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { createWorker } from "../../src/engine/backends/local.js";
 import { findAbandoned } from "../../src/engine/backends/watchdog.js";
+import type { Driven } from "../../src/engine/executor.js";
 import type { RunLedger } from "../../src/index.js";
 import { ownerOfThisProcess, processIdentity } from "../../src/ledger/owner.js";
 import { openStore } from "../../src/stores/open.js";
@@ -52,7 +53,7 @@ const oneStep = () => planOfSteps(stepBy("a", "true"));
 const noTrouble = (runId: string, error: unknown) => expect.unreachable(`${runId}: ${String(error)}`);
 
 /** The runs that a worker of this ledger takes, in order; nothing is done for them. */
-const taking = (app: RunLedger, over: Partial<Parameters<typeof createWorker>[0]> = {}) => {
+const taking = (app: Pick<RunLedger, "ledger">, over: Partial<Parameters<typeof createWorker>[0]> = {}) => {
   const taken: string[] = [];
   const worker = createWorker({
     ledger: app.ledger,
@@ -305,6 +306,21 @@ test("the runs that wait longest are found first, however many came after them",
   await Promise.all(ids.map((runId) => tell(runId, create(planOf([stepSpec("a")])))));
   const found = await findAbandoned(ledger);
   expect(found.map(({ runId }) => runId)).toEqual(ids.slice(0, 1_000));
+});
+
+test("runs that a worker can do nothing for keep none from it that came after them, however many they are", async () => {
+  const { ledger, tell } = await openedIn(":memory:");
+  const ids = Array.from({ length: 1_050 }, (_, index) => `run_${index}`);
+  const [told] = await Promise.all(ids.map((runId) => tell(runId, create(planOf([stepSpec("a")])))));
+  const run = told?.run ?? expect.unreachable("there is none");
+  const taken: string[] = [];
+  const drive = async (runId: string): Promise<Driven> => {
+    taken.push(runId);
+    return { run, end: "no_agent" };
+  };
+  const { worker } = taking({ ledger }, { drive, maxRuns: 2_000 });
+  await worker.drain(never);
+  expect(taken).toEqual(ids);
 });
 
 test("runs that wait for something cost a look nothing, were there 10,000 of them", async () => {

@@ -71,7 +71,17 @@ describe.skipIf(noClock !== undefined)(
         await temporaryFolder(),
         JUMPS,
       );
+      // Who died before its clock was put back by less than a day cannot be told from who was just given so much.
       counted(seen, (jump) => ({ taken: jump >= HOUR_MS || jump < HOUR_MS - DAY_MS }));
+    });
+
+    it("keeps no run longer than its time for a holder elsewhere that beat once after the jump, however wide that was", async () => {
+      const seen = await clocked<{ jump: number; early: boolean; taken: boolean }[]>(
+        "beaten",
+        await temporaryFolder(),
+        JUMPS,
+      );
+      counted(seen, () => ({ early: false, taken: true }));
     });
 
     it(

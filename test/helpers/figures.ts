@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs";
-import { afterEach } from "vitest";
+import { afterEach, expect } from "vitest";
 import { wholeSweeps } from "./sweep.js";
 
 /** The rows of the table in test/faults/figures.mjs. */
@@ -23,7 +23,8 @@ export type FigureRow =
 
 /**
  * How much was tried and how much of it was wrong, for the table that `npm run test:faults` ends with: it names a file for it in
- * RUNLEDGER_FIGURES. What is said of one row adds up.
+ * RUNLEDGER_FIGURES, and the run in RUNLEDGER_FIGURES_RUN. What is said of one row adds up, but for what is to be at most so much;
+ * of a test file that ran several times the last run counts.
  */
 export const figure = (row: FigureRow, seen: number, wrong: number, what: string = row): void => {
   if (wholeSweeps) console.log(`${what}: ${seen}, ${wrong} wrong`);
@@ -36,6 +37,8 @@ export const figureOfEach = (row: FigureRow): void => {
 };
 
 const keep = (row: FigureRow, seen: number, wrong: number): void => {
-  const file = process.env.RUNLEDGER_FIGURES;
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ row, seen, wrong })}\n`);
+  const { RUNLEDGER_FIGURES: file, RUNLEDGER_FIGURES_RUN: run } = process.env;
+  if (file === undefined) return;
+  const told = { row, seen, wrong, run, by: expect.getState().testPath };
+  appendFileSync(file, `${JSON.stringify(told)}\n`);
 };

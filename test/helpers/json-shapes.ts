@@ -866,6 +866,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     setupBytes: count,
     checkpoints: count.describe("that were thinned out, and whose bytes a crash left"),
     checkpointBytes: count,
+    unread: z.array(text).describe("runs whose journal could not be read: their checkpoints stay"),
     storeBytes: z.int().nullable().describe("null: known when they are removed"),
     fileBytes: z.int().nullable().describe("by which the database's file became smaller"),
   }),

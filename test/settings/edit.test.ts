@@ -246,7 +246,7 @@ describe("setSetting refuses and leaves the file as it was", () => {
     ],
     ["agents.system", "{ kind: command, run: [x] }", /a name that is not reserved/],
     ["agents.coder.timeout", "5m", /agents\.coder\.kind: found nothing/],
-    ["protect", "**/x", /^1 defect in the YAML: protect:1:1: /],
+    ["protect", "**/x", /protect: found "\*\*\/x", expected a list/],
     ["protect", "[", /^1 defect in the YAML: protect:1:2: /],
     ["protect.0", "x", /"protect" holds no settings of its own/],
     ["maxParallelSteps.x", "1", /"maxParallelSteps" holds no settings of its own/],

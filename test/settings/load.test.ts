@@ -399,14 +399,14 @@ describe("loadSettings refuses, naming file, line and column", () => {
   });
 
   it.each([
-    ["{ kind: command }", "agents.a.run: found nothing, expected run, for an agent of this kind"],
+    ["{ kind: command }", "agents.a.run: found nothing, expected the program and its arguments, as a list"],
     [
       "{ kind: command, run: [x], model: m }",
       'agents.a.model: found "m", expected no model for an agent of kind "command"',
     ],
     [
       "{ kind: llm, provider: anthropic }",
-      "agents.a.model: found nothing, expected model, for an agent of this kind",
+      "agents.a.model: found nothing, expected the name its provider has for it",
     ],
     ["{ kind: llm, provider: anthropic, model: m, run: [x] }", "expected no run for an agent"],
     [

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { create, note, person, planOf, stepSpec } from "../helpers/cast.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
@@ -138,4 +139,29 @@ test("A change of keys in the file that was killed once it was committed is fini
   await openedSealed(folder);
   expect(await keyFiles(folder)).toEqual(["ledger.key"]);
   expect(await readFile(join(folder, "ledger.key"))).not.toEqual(former);
+});
+
+test("A change of keys is not finished while somebody reads the former ones in the log, and is by a later open", async () => {
+  const folder = await temporaryFolder();
+  const first = await openedSealed(folder);
+  await first.tell("run_1", create(planOf([stepSpec("a")])));
+  const reader = new Database(join(folder, "ledger.db"), { readonly: true });
+  const left = () => reader.prepare("SELECT 1 FROM meta WHERE key = 'unsettled_root'").pluck().get();
+  reader.exec("BEGIN");
+  const former = String(reader.prepare("SELECT wrapped FROM run_keys").pluck().get());
+  const inTheFiles = async () =>
+    (await Promise.all(["ledger.db", "ledger.db-wal"].map((name) => readFile(join(folder, name))))).some(
+      (bytes) => bytes.includes(former),
+    );
+  expect(() => first.store.seals.rotate()).toThrow(
+    expect.objectContaining({ code: "store_unavailable", message: expect.stringContaining("the log") }),
+  );
+  await openedSealed(folder);
+  expect(await inTheFiles()).toBe(true);
+  reader.exec("COMMIT");
+  expect(left()).toBe(1);
+  await openedSealed(folder);
+  expect(await inTheFiles()).toBe(false);
+  expect(left()).toBeUndefined();
+  reader.close();
 });

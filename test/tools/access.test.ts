@@ -3,6 +3,7 @@ import type { Caller } from "../../src/core/commands.js";
 import type { ErrorCode } from "../../src/core/errors.js";
 import { signedCredentials } from "../../src/ledger/signed.js";
 import { allTools } from "../../tools/index.js";
+import { credentialUse } from "../../tools/mcp.js";
 import { type Bench, openBench, planOfSteps, stepBy } from "../helpers/bench.js";
 import { SESSION } from "../helpers/project.js";
 
@@ -56,10 +57,17 @@ const isCoder = (bearer: Bearer): boolean => bearer.startsWith("coder");
 const mayLead = (bearer: Bearer): boolean => bearer.startsWith("orchestrator") || bearer.startsWith("person");
 
 const expectedOf = (bearer: Bearer, tool: string, state: State): Expected =>
-  ofCredential(bearer, state) ?? ofRole(bearer, tool) ?? ofRun(bearer, tool) ?? ofStep(bearer, tool, state);
+  ofCredential(bearer, tool, state) ??
+  ofRole(bearer, tool) ??
+  ofRun(bearer, tool) ??
+  ofStep(bearer, tool, state);
 
-const ofCredential = (bearer: Bearer, state: State): ErrorCode | undefined => {
+/** What nothing can come of is open to whoever worked on an attempt when that is over. */
+const reading = ["run_read", "run_active"];
+
+const ofCredential = (bearer: Bearer, tool: string, state: State): ErrorCode | undefined => {
   if (bearer === "coder whose time is over") return "credential_expired";
+  if (reading.includes(tool)) return undefined;
   if (bearer === "coder of the attempt before") return "credential_ended";
   if (bearer === "coder of this attempt" && isEnded(state)) return "credential_ended";
   return bearer === "coder of another step" && isOver(state) ? "credential_ended" : undefined;
@@ -79,7 +87,8 @@ const ofRun = (bearer: Bearer, tool: string): ErrorCode | undefined => {
     if (isElsewhere(bearer)) return "session_mismatch";
     return bearer.endsWith("run") ? "access_denied" : undefined;
   }
-  if (bearer.endsWith("of another run")) return "access_denied";
+  // That one is of a run of its own.
+  if (bearer.endsWith("of another run") || bearer === "coder of the attempt before") return "access_denied";
   return isElsewhere(bearer) && bearer !== "person elsewhere" ? "session_mismatch" : undefined;
 };
 
@@ -130,7 +139,9 @@ const fits: Readonly<Record<string, Partial<Record<State, Expected>>>> = {
 let bench: Bench;
 let elsewhere: string;
 
-type Scene = { readonly runId: string; readonly callers: Readonly<Record<Bearer, () => Promise<Caller>>> };
+type Scene = { readonly runId: string; readonly callers: Readonly<Record<Bearer, Opens>> };
+/** The caller, as it is opened for a tool. */
+type Opens = (tool: string) => Promise<Caller>;
 
 const leader = () => bench.issue("orchestrator", { role: "orchestrator" });
 const coder = () => bench.issue("coder");
@@ -170,10 +181,10 @@ const LATER_MS = 3_600_000;
 
 const callersOf = async (runId: string, hasB: boolean): Promise<Scene["callers"]> => {
   const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7));
-  const made = async (over: object): Promise<() => Promise<Caller>> => {
+  const made = async (over: object): Promise<Opens> => {
     const asked = { name: "coder", role: "executor", lifetimeMs: 2 * LATER_MS, ...over } as const;
     const { credential } = await signed.signCredential(asked);
-    return () => signed.openCredential(credential);
+    return (tool) => signed.openCredential(credential, credentialUse(tool, {}));
   };
   const elsewhereKey = { sessionKey: "elsewhere" };
   const orchestrator = { name: "orchestrator", role: "orchestrator" } as const;
@@ -196,13 +207,13 @@ const callersOf = async (runId: string, hasB: boolean): Promise<Scene["callers"]
     "coder of this attempt": await made({ runId, stepId: "a" }),
     "coder of another step": hasB ? await made({ runId, stepId: "b" }) : await made({ runId, stepId: "a" }),
     "coder of the attempt before": await attemptBefore(),
-    "coder whose time is over": () => signed.openCredential(old.credential),
+    "coder whose time is over": (tool) => signed.openCredential(old.credential, credentialUse(tool, {})),
     "another agent": await made({ name: "reviewer", sessionKey: SESSION }),
   };
 };
 
 /** Of a run of its own whose step has gone on to its second attempt. */
-const attemptBefore = async (): Promise<() => Promise<Caller>> => {
+const attemptBefore = async (): Promise<Opens> => {
   const { runId } = await bench.create(planOfSteps(stepBy("a", "exit 7")));
   const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7));
   const asked = { name: "coder", role: "executor", runId, stepId: "a", lifetimeMs: LATER_MS } as const;
@@ -217,7 +228,7 @@ const attemptBefore = async (): Promise<() => Promise<Caller>> => {
   await bench.call(coder(), "run_start_step", { run_id: runId, step_id: "a" });
   await bench.ledger.submit(runId, interrupt, bench.engine);
   await bench.call(leader(), "run_apply_policy", inputOf("run_apply_policy", runId));
-  return () => signed.openCredential(credential);
+  return (tool) => signed.openCredential(credential, credentialUse(tool, {}));
 };
 
 const inputOf = (tool: string, runId: string, more: object = {}): object => {
@@ -288,7 +299,7 @@ const tried = async (
   const before = await countEvents();
   try {
     await bench.call(
-      await callers[bearer](),
+      await callers[bearer](tool),
       tool,
       inputOf(tool, runId, tool === "run_note" ? { value: bearer } : {}),
     );

@@ -18,6 +18,9 @@ const required: Record<string, Record<string, unknown>> = {
   run_note: { run_id: "run_x", key: "k" },
 };
 
+/** Required by the seed; the credential knows it, so a caller that cannot is not asked. */
+const KNOWN_ANYWAY = "session_key";
+
 const callerFor = ({ issue }: Bench, name: string) =>
   allTools.find((tool) => tool.name === name)?.role === "execution"
     ? issue("coder")
@@ -33,7 +36,8 @@ describe("what a tool is given", () => {
       const bench = await openBench({ isolated: false });
       const ask = (input: unknown) => () => bench.call(callerFor(bench, name), name, input);
       for (const key of Object.keys(whole)) {
-        for (const input of [without(whole, key), { ...whole, [key]: null }, { ...whole, [key]: 7 }]) {
+        const lacking = key === KNOWN_ANYWAY ? [] : [without(whole, key)];
+        for (const input of [...lacking, { ...whole, [key]: null }, { ...whole, [key]: 7 }]) {
           const refusal = await expectRefusal(bench, ask(input), "invalid_input");
           expect(refusal.message).toContain(key);
         }
@@ -141,7 +145,11 @@ describe("run_create", () => {
     const bench = await openBench();
     const plan = planOfSteps(stepBy("a", "true"));
     await expectRefusal(bench, () => create(bench, "I would rather not."), "parse_failed");
-    await expectRefusal(bench, () => create(bench, plan, { session_key: "other" }), "session_mismatch");
+    const wrong = () => create(bench, plan, { session_key: "other" });
+    await expectRefusal(bench, wrong, "session_mismatch");
+    expect((await refusalOf(wrong())).hint).toContain(`leave the key out, or give "${SESSION}"`);
+    const made = await create(bench, plan, { session_key: undefined });
+    expect((await bench.ledger.load(String(made.run_id))).sessionKey).toBe(SESSION);
     const named = () => create(bench, plan, { valid_agents: ["reviewer"] });
     expect((await expectRefusal(bench, named, "validation_failed")).message).toContain("coder");
   });

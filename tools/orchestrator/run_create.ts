@@ -14,7 +14,12 @@ export const runCreate = defineTool({
     "Create a run from a planner's JSON plan. All defects of the plan come back at once; mend them and call again.",
   input: closed({
     plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS),
-    session_key: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+    session_key: z
+      .string()
+      .min(1)
+      .max(limit.SESSION_KEY_CHARS)
+      .optional()
+      .describe("Leave it out: the session is the caller's own. One that is given must equal it."),
     original_request: z.string().trim().min(1).max(limit.REQUEST_CHARS),
     /** Names a plan may give as owner_agent; the host's own agents when not given. */
     valid_agents: z.array(z.string()).optional(),
@@ -31,8 +36,8 @@ export const runCreate = defineTool({
   handle: async (input, caller, host) => {
     const run = await createRun(host, caller, {
       plan: input.plan_json,
-      sessionKey: input.session_key,
       originalRequest: input.original_request,
+      ...(input.session_key === undefined ? {} : { sessionKey: input.session_key }),
       ...(input.valid_agents === undefined ? {} : { agents: input.valid_agents }),
       ...keyed(input.idempotency_key),
     });

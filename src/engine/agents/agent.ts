@@ -40,7 +40,7 @@ export type AgentOutcome =
   | { readonly kind: "stopped" };
 
 /** Of one attempt: by position for code of this process, by key for programs. */
-export type AttemptEffects = Pick<OpenedEffects, "context" | "keyed">;
+export type AttemptEffects = Pick<OpenedEffects, "context" | "keyed" | "flush">;
 
 /** Whoever works on steps: a program, a function. It can claim; it cannot complete. */
 export interface Agent {

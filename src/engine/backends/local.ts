@@ -84,11 +84,14 @@ export const createWorker = (options: WorkerOptions): Worker => {
     return leftMs > 0 && !(rest.isTrouble && leftMs > TROUBLE_PAUSE_MS);
   };
 
+  const isLeftAlone = (row: RunRow): boolean => driving.has(row.runId) || isResting(row);
+
   const tick = async (): Promise<void> => {
     if (driving.size >= maxRuns) return;
-    for (const row of await findAbandoned(ledger)) {
+    for (const row of await findAbandoned(ledger, isLeftAlone)) {
       if (driving.size >= maxRuns) return;
-      if (!driving.has(row.runId) && !isResting(row)) take(row);
+      // Looking takes its time: what it found may be under way by now.
+      if (!isLeftAlone(row)) take(row);
     }
   };
 

@@ -16,9 +16,9 @@ import { LedgerError } from "../../core/errors.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
-import { createNumbers } from "./numbers.js";
+import { createNumbers, Lost } from "./numbers.js";
 import type { Racing } from "./racing.js";
-import { type AttemptName, type ChildResult, readRecorded } from "./recorded.js";
+import { type AttemptName, type ChildResult, leftOpen, readRecorded } from "./recorded.js";
 import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
@@ -79,8 +79,8 @@ export interface EffectContext extends Turns {
   all<T extends readonly unknown[] | []>(parts: T): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
   /**
    * The first that ends, the same one in each life of the attempt. Functions are called for it: what one of them began that has
-   * lost nobody waits for, its waits and further calls reject, and in a later life it is not called again. Of promises that
-   * have lost nobody waits for a `sleep`, `promise` or `child`.
+   * lost nobody waits for, its waits and further calls reject, and a later life calls it again only to end an effect that was left
+   * open. Of promises that have lost nobody waits for a `sleep`, `promise` or `child`.
    */
   race<T>(parts: readonly Racing<T>[]): Promise<T>;
 }
@@ -108,6 +108,8 @@ export type OpenedEffects = {
   readonly context: EffectContext;
   /** For programs, whose order of calls is not ours. */
   readonly keyed: KeyedEffects;
+  /** All that has settled is on the disk when it resolves; rejects with what kept it from there. */
+  readonly flush: () => Promise<void>;
   /**
    * The agent has ended: what it began and did not end is waited for, and what is then still open is decided as after a crash.
    * Everything is on the disk when it resolves. Answers whether a person is asked before the attempt can go on, and what an
@@ -130,7 +132,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const recorded = await readRecorded(ledger, of, effects);
   const calls = openCalls({ options, of, recorded });
   const inFlight = new Set<Promise<unknown>>();
-  const numbers = createNumbers();
+  const numbers = createNumbers(leftOpen(recorded));
   let isClosed = false;
   const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
   const underWay = <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -153,10 +155,11 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       waiting.requireHere();
       const before = recorded.get(call.position);
       if (before !== undefined) requireSameCall(before.call, call);
+      else if (numbers.hasLost()) throw new Lost();
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
       return resultOf(ledger, options.runId, call, outcome);
     };
-    return underWay(name, () => waiting.busy(work));
+    return underWay(name, () => waiting.busy(work)).finally(() => numbers.ended(position));
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
     numbers.call(() => effectAt(numbers.take(), name, said, perform));
@@ -180,6 +183,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       ...turns,
     },
     keyed: keyedEffects({ calls, recorded, underWay }),
+    flush: calls.recorder.flush,
     close: async ({ isStopped }) => {
       // First of all: who has ended does not leave any more, whatever goes on beside it.
       const waitsFor = waiting.close();

@@ -5,12 +5,19 @@ import { LedgerError } from "../../core/errors.js";
 export interface Numbers {
   /** Taken before anything is waited for: who is called first is first, whoever ends first. */
   take(): number;
-  /** Makes a call, whose numbers it takes at once; rejects for a function that has lost its race. */
+  /**
+   * Makes a call, whose numbers it takes at once. Rejects for a function that has lost its race, unless it is on its way to an
+   * effect that was left open. Nobody need look at it.
+   */
   call<T>(make: () => Promise<T>): Promise<T>;
   /** Numbers of its own for a function that races, whether or not it is called. */
   lane(): Lane;
   /** Whoever asks races. */
   isRacing(): boolean;
+  /** Whoever asks has lost its race, and only ends what an earlier life left open. */
+  hasLost(): boolean;
+  /** This call is over, in whatever way. */
+  ended(position: number): void;
   /** So many numbers were taken by calls outside of races, or set aside for functions that race. */
   count(): number;
   /** The next call has this number. */
@@ -23,8 +30,10 @@ export interface Numbers {
  */
 export interface Lane {
   run<T>(work: () => Promise<T> | T): Promise<T>;
-  /** It makes no call any more. Answers the numbers of those that it has made. */
+  /** It makes no new call any more. Answers the numbers of those that it has made. */
   lose(): readonly number[];
+  /** The ends of effects of it that an earlier life left open. */
+  leftOpen(): readonly Promise<void>[];
 }
 
 /** What the calls of a function that has lost reject with, so that its `finally` blocks let go of what it holds. */
@@ -34,6 +43,12 @@ export class Lost extends Error {
     super("Another one has won the race; nobody waits for this one any more.");
   }
 }
+
+/** The same one. Who never looks at what came of it is told nothing: a rejection that nobody hears would end the process. */
+export const quiet = <T>(made: Promise<T>): Promise<T> => {
+  made.catch(() => undefined);
+  return made;
+};
 
 /** A racer does a thing or two, and a reader can still tell from a number whose call it was. */
 const CALLS_PER_RACER = 1_000;
@@ -54,8 +69,12 @@ type Line = {
 /** Of all attempts: each has lines of its own in it. */
 const lines = new AsyncLocalStorage<{ readonly of: object; readonly line: Line }>();
 
-export const createNumbers = (): Numbers => {
+/** `leftOpen`: numbers of effects that an earlier life began and did not end. */
+export const createNumbers = (leftOpen: readonly number[]): Numbers => {
   const of = {};
+  const left = new Map(leftOpen.map((position) => [position, ending()]));
+  const leftIn = (start: number, end: number): readonly Promise<void>[] =>
+    [...left].flatMap(([position, { done }]) => (position >= start && position < end ? [done] : []));
   const trunk = lineOf(0, Number.MAX_SAFE_INTEGER, CALLS_PER_RACER, null);
   const current = (): Line => {
     const store = lines.getStore();
@@ -70,13 +89,11 @@ export const createNumbers = (): Numbers => {
     },
     call: (make) => {
       try {
-        if (isLost(current())) throw new Lost();
-        return make();
+        const line = current();
+        if (isLost(line) && leftIn(line.next, line.end).length === 0) throw new Lost();
+        return quiet(make());
       } catch (error) {
-        const refused = Promise.reject(error);
-        // A rejection that nobody hears would end the process.
-        refused.catch(() => undefined);
-        return refused;
+        return quiet(Promise.reject(error));
       }
     },
     lane: () => {
@@ -89,14 +106,28 @@ export const createNumbers = (): Numbers => {
           line.isLost = true;
           return line.taken;
         },
+        leftOpen: () => leftIn(start, end),
       };
     },
     isRacing: () => current() !== trunk,
+    hasLost: () => isLost(current()),
+    ended: (position) => {
+      left.get(position)?.end();
+      left.delete(position);
+    },
     count: () => trunk.next,
     goOnAt: (count) => {
       trunk.next = count;
     },
   };
+};
+
+const ending = (): { readonly done: Promise<void>; readonly end: () => void } => {
+  let end = (): void => undefined;
+  const done = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { done, end: () => end() };
 };
 
 const lineOf = (next: number, end: number, perRacer: number, within: Line | null): Line => ({
@@ -110,7 +141,7 @@ const reserve = (line: Line, count: number): readonly [number, number] => {
   if (count < 1 || start + count > line.end)
     throw new LedgerError(
       "limit_exceeded",
-      `A function that races makes ${CALLS_PER_RACER} calls at most, and one that races within it a tenth of that.`,
+      `A function that races has ${CALLS_PER_RACER} numbers for its calls, and each function of a race within it takes a tenth of them.`,
       { hint: "Race for what comes first, and do the rest behind the race." },
     );
   line.next = start + count;

@@ -9,8 +9,8 @@ export type Racing<T> = Promise<T> | (() => Promise<T> | T);
 type Racer<T> = { readonly end: Promise<T>; readonly lose: () => void };
 
 /**
- * The first that ends, the same one in each life. A function that has lost makes no call any more, and in a later life is not
- * called at all; of a promise that has lost only what it is itself is known, which `letGo` is told.
+ * The first that ends, the same one in each life. A function that has lost makes no new call any more, and a later life calls
+ * it only to end what was left open; of a promise that has lost only what it is itself is known, which `letGo` is told.
  */
 export const race = async <T>(
   options: WaitingOptions,
@@ -24,17 +24,32 @@ export const race = async <T>(
   const known = winnerBefore(options, call);
   const racers = parts.map((part, index): Racer<T> => {
     if (typeof part !== "function") return { end: part, lose: () => letGo(part) };
-    const lane = options.numbers.lane();
-    const end = known === undefined || known === index ? lane.run(part) : new Promise<never>(() => undefined);
-    end.catch(() => undefined);
-    const lose = (): void => {
-      for (const position of lane.lose()) options.waits.letGo(position, new Lost());
-    };
-    return { end, lose };
+    return enter(options, part, known === undefined ? undefined : known === index);
   });
   const index = known ?? (await firstOf(options, call, racers));
   for (const [place, { lose }] of racers.entries()) if (place !== index) lose();
   return racers[index]?.end as Promise<T>;
+};
+
+/** `wins`: undefined as long as nobody knows. */
+const enter = <T>(
+  { numbers, waits, underWay }: WaitingOptions,
+  part: () => Promise<T> | T,
+  wins: boolean | undefined,
+): Racer<T> => {
+  const lane = numbers.lane();
+  if (wins === false) lane.lose();
+  const isCalled = (wins ?? !numbers.hasLost()) || lane.leftOpen().length > 0;
+  const end = isCalled ? lane.run(part) : new Promise<never>(() => undefined);
+  end.catch(() => undefined);
+  const lose = (): void => {
+    for (const position of lane.lose()) waits.letGo(position, new Lost());
+    const left = lane.leftOpen();
+    if (left.length === 0) return;
+    // An attempt that ended before would leave them, and their business keys, open for ever.
+    underWay("race", () => Promise.race([end, Promise.all(left)])).catch(() => undefined);
+  };
+  return { end, lose };
 };
 
 /** Which of them are functions is told too: their calls have other numbers. */
@@ -70,8 +85,7 @@ const firstOf = async (
   const index = await Promise.race(ends);
   waits.requireHere();
   // Who has lost a race around this one decides nothing any more.
-  return numbers.call(async () => {
-    calls.settle(call, { kind: "done", value: { kind: "inline", json: String(index) } });
-    return index;
-  });
+  if (numbers.hasLost()) throw new Lost();
+  calls.settle(call, { kind: "done", value: { kind: "inline", json: String(index) } });
+  return index;
 };

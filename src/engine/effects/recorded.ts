@@ -9,6 +9,12 @@ export type RecordedEffect = { readonly call: Fingerprint; readonly outcome: Eff
 /** Anything else is only waited for. */
 export const isEffect = (call: Fingerprint): call is EffectCall => "risk" in call;
 
+/** Numbers of effects that began in an earlier life, and whose end nobody has recorded. */
+export const leftOpen = (recorded: ReadonlyMap<number, RecordedEffect>): readonly number[] =>
+  [...recorded].flatMap(([position, { call, outcome }]) =>
+    outcome === null && isEffect(call) ? [position] : [],
+  );
+
 export type AttemptName = {
   readonly runId: string;
   readonly stepId: string;

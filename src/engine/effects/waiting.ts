@@ -9,7 +9,7 @@ import { promiseId, tokenHash, type WaitCall, waitPrint } from "../../core/waits
 import { newRunId } from "../../ledger/run-id.js";
 import type { Calls } from "./calls.js";
 import type { ChildOptions, EffectContext, EffectOptions, PromiseOptions } from "./context.js";
-import type { Numbers } from "./numbers.js";
+import { Lost, type Numbers, quiet } from "./numbers.js";
 import { race } from "./racing.js";
 import type { ChildResult, RecordedEffect } from "./recorded.js";
 import { readValue } from "./values.js";
@@ -37,9 +37,7 @@ export const createWaiting = (
   const { numbers, waits } = options;
   const { take } = numbers;
   const positions = new WeakMap<Promise<unknown>, number>();
-  /** Who does not look at what came of it is told nothing when the agent ends; a rejection that nobody hears would end the process. */
   const tracked = <T>(position: number, wait: Promise<T>): Promise<T> => {
-    wait.catch(() => undefined);
     positions.set(wait, position);
     return wait;
   };
@@ -64,16 +62,17 @@ export const createWaiting = (
         const position = take();
         return tracked(position, child(options, position, { name, plan, ...said }));
       }),
-    all: async (parts) => {
-      const ended = await Promise.allSettled(parts);
-      const values = ended.map((one) => {
-        if (one.status === "rejected") throw one.reason;
-        return one.value;
-      });
-      return values as never;
-    },
+    all: (parts) => quiet(all(parts)) as never,
     race: (parts) => numbers.call(() => race(options, parts, letGo)),
   };
+};
+
+const all = async (parts: readonly unknown[]): Promise<readonly unknown[]> => {
+  const ended = await Promise.allSettled(parts);
+  return ended.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
 };
 
 const sleep = async (options: WaitingOptions, position: number, duration: string | number): Promise<void> => {
@@ -113,7 +112,7 @@ const promise = async (
     };
     await effectAt(delivery, `deliver: ${name}`, said, hand);
   }
-  const outcome = before ?? (await waits.until(call));
+  const outcome = before ?? (await until(options, call));
   if (outcome.kind === "done") return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value);
   if (outcome.kind === "failed") throw new LedgerError("effect_failed", outcome.error);
   return undefined;
@@ -137,7 +136,7 @@ const child = async (
   const before = await begin(options, call);
   if (before === null)
     await waits.busy(() => underWay(name, () => startChild({ childId, plan, originalRequest })));
-  const outcome = before ?? (await waits.until(call));
+  const outcome = before ?? (await until(options, call));
   if (outcome.kind === "done")
     return readValue(ledger.store, { runId: calls.of.runId, name }, outcome.value) as Promise<ChildResult>;
   throw new LedgerError(
@@ -151,18 +150,28 @@ const withoutToken = (error: unknown, token: string): Error =>
   new Error((error instanceof Error ? error.message : String(error)).replaceAll(token, "[token]"));
 
 const over = async (options: WaitingOptions, call: WaitCall): Promise<void> => {
-  if ((await begin(options, call)) === null) await options.waits.until(call);
+  if ((await begin(options, call)) === null) await until(options, call);
+};
+
+/** Who has lost waits for nothing, also where it is called again to end something else. */
+const until = async (
+  { numbers, waits }: WaitingOptions,
+  call: WaitCall,
+): Promise<NonNullable<RecordedEffect["outcome"]>> => {
+  if (numbers.hasLost()) throw new Lost();
+  return waits.until(call);
 };
 
 /** On the disk, or read back; what it came to when it is over. */
 const begin = async (
-  { recorded, calls, waits }: WaitingOptions,
+  { recorded, calls, waits, numbers }: WaitingOptions,
   call: WaitCall,
 ): Promise<RecordedEffect["outcome"]> => {
   waits.requireHere();
   const before = recorded.get(call.position);
   if (before !== undefined) requireSameCall(before.call, waitPrint(call));
   if (before !== undefined) return before.outcome;
+  if (numbers.hasLost()) throw new Lost();
   await waits.busy(() => calls.recorder.wait(call));
   return null;
 };

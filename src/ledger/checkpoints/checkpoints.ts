@@ -33,7 +33,14 @@ import {
   type SignedEvent,
 } from "./read.js";
 import { signatureOf } from "./sign.js";
-import { type CheckpointSpace, sizesOf, spaceOf, sweep } from "./space.js";
+import {
+  type CheckpointSpace,
+  findLeft,
+  type LeftCheckpoints,
+  removeLeft,
+  sizesOf,
+  spaceOf,
+} from "./space.js";
 
 /** What an agent says at the end of a turn. */
 export type TurnTold = {
@@ -87,8 +94,9 @@ export interface CheckpointManager {
   restore(runId: string, step: WorkedStep): Promise<Restored>;
   /** How much of a run is kept. */
   spaceOf(runId: string): Promise<CheckpointSpace>;
-  /** What a crash left of those that were thinned out; with a dry run, what would go. */
-  sweep(dryRun: boolean): Promise<CheckpointSpace>;
+  /** What a crash left of those that were thinned out. */
+  findLeft(): Promise<LeftCheckpoints>;
+  removeLeft(left: LeftCheckpoints): Promise<void>;
   /** Of a run that goes for good, or into its archive. */
   forget(runId: string): Promise<void>;
   /** Business keys of effects that happened, or may have, as of now: all of them. */
@@ -159,7 +167,8 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     },
     restore: (runId, step) => restore(parts, runId, step),
     spaceOf: async (runId) => spaceOf(await sizesOf(stores, runId)),
-    sweep: (dryRun) => sweep(ledger, stores, dryRun),
+    findLeft: () => findLeft(ledger, stores),
+    removeLeft: (left) => removeLeft(stores, left),
     forget: async (runId) => {
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
@@ -266,20 +275,21 @@ const signNow = async (
   return checkpoint;
 };
 
-/** They are thinned out since the journal says so; what a crash leaves of them is found by the next cleaning. */
+/**
+ * They are thinned out since the journal says so. What a crash leaves of them, or a store that fails to delete, is found by the
+ * next cleaning: the new one is signed all the same.
+ */
 const removeThinned = async (
   stores: CheckpointStores,
   { runId, keptCheckpoints }: Run,
-  ids: readonly string[],
+  thinnedIds: readonly string[],
 ): Promise<void> => {
-  const thinned = new Set(ids);
+  const thinned = new Set(thinnedIds);
   for (const place of KeptIn.options) {
     const gone = keptCheckpoints.filter(({ id, keptIn }) => keptIn === place && thinned.has(id));
     if (gone.length === 0) continue;
-    await stores[place].remove(
-      runId,
-      gone.map(({ id }) => id),
-    );
+    const ids = gone.map(({ id }) => id);
+    await stores[place].remove(runId, ids).catch(() => undefined);
   }
 };
 

@@ -106,7 +106,9 @@ const formerOf = async (
   const checked = await checkCheckpoint(parts, event, depth + 1);
   if ("content" in checked) return checked;
   const { id } = event.payload;
-  return { ...checked, why: `builds on ${id}, which ${checked.why.replace(/^builds on \S+, which /, "")}` };
+  // None is thinned out that a kept one builds on: this one is not among those that may be missing.
+  const lack = checked.lack === "thinned" ? "broken" : checked.lack;
+  return { lack, why: `builds on ${id}, which ${checked.why.replace(/^builds on \S+, which /, "")}` };
 };
 
 const broken = (why: string): Checked => ({ why, lack: "broken" });

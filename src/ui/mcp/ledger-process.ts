@@ -27,7 +27,7 @@ const LIVES_MAX = 3;
 type Open = {
   readonly question: Question;
   readonly resolve: (value: Readonly<Record<string, unknown>>) => void;
-  readonly reject: (error: LedgerError) => void;
+  readonly reject: (error: Error) => void;
   lives: number;
 };
 
@@ -43,7 +43,11 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   let child: Child | undefined;
 
   const hear = (line: string): void => {
-    const told = JSON.parse(line) as Told;
+    const told = toldIn(line);
+    if (told === undefined) {
+      options.remark(`The ledger's process said what is no answer: ${line.slice(0, LINE_SHOWN)}`);
+      return;
+    }
     const one = open.get(told.id);
     open.delete(told.id);
     if ("error" in told) one?.reject(errorOf(told.error));
@@ -103,6 +107,20 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   };
 };
 
+/** What a library prints into the pipe is no answer to anybody. */
+const toldIn = (line: string): Told | undefined => {
+  try {
+    const told: unknown = JSON.parse(line);
+    if (typeof told !== "object" || told === null || !("id" in told)) return undefined;
+    return "value" in told || "error" in told ? (told as Told) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Enough to tell where a line comes from. */
+const LINE_SHOWN = 200;
+
 const lost = (how: string): LedgerError =>
   new LedgerError(
     "worker_unreachable",
@@ -110,9 +128,11 @@ const lost = (how: string): LedgerError =>
     { hint: "Call run_read: it tells where the run stands. `runledger doctor` looks at the machine." },
   );
 
-/** The other process may be of another version, and know more codes. */
-const errorOf = ({ code, message, hint, details }: ToldError): LedgerError =>
-  new LedgerError(Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : "worker_unreachable", message, {
-    ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
-  });
+/** What was thrown by mistake is no refusal of the ledger, and is told as what it is. */
+const errorOf = ({ code, message, hint, details }: ToldError): Error =>
+  Object.hasOwn(errorKinds, code)
+    ? new LedgerError(code as ErrorCode, message, {
+        ...(hint === undefined ? {} : { hint }),
+        ...(details === undefined ? {} : { details }),
+      })
+    : new Error(message);

@@ -1,7 +1,14 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { type Caller, isLedgerError, LedgerError, openRunLedger, type RunLedger } from "../../index.js";
-import { type Asked, type Bearer, type Question, readLines, type Told, type ToldError } from "./line.js";
+import {
+  type Caller,
+  credentialUse,
+  isLedgerError,
+  LedgerError,
+  openRunLedger,
+  type RunLedger,
+} from "../../index.js";
+import { type Asked, type Question, readLines, type Told, type ToldError } from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -42,12 +49,13 @@ const opening = ({ projectDir, env, toolAgents }: Side) => {
 };
 
 const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
-  let redact = (text: string): string => text;
-  const say = (told: Told): void => void output.write(`${redact(JSON.stringify(told))}\n`);
+  let redact = (told: Told): Told => told;
+  // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
+  const say = (told: Told): void => void output.write(`${JSON.stringify(redact(told))}\n`);
   try {
     const app = await open();
-    redact = app.redact;
-    const caller = await callerOf(app, asked.as);
+    redact = (told) => app.ledger.redactor.deep(told);
+    const caller = await callerOf(app, asked);
     say({ id: asked.id, value: await answerTo(app, caller, asked.question) });
   } catch (error) {
     say({ id: asked.id, error: told(error) });
@@ -55,8 +63,13 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
 };
 
 /** Asked anew for each call: what a credential stands for may have ended since. */
-const callerOf = (app: RunLedger, bearer: Bearer): Promise<Caller> | Caller =>
-  "credential" in bearer ? app.openCredential(bearer.credential) : app.issue(bearer);
+const callerOf = (app: RunLedger, { as: bearer, question }: Asked): Promise<Caller> | Caller => {
+  if (!("credential" in bearer)) return app.issue(bearer);
+  const use = question.kind === "tool" ? credentialUse(question.name, question.input) : READS;
+  return app.openCredential(bearer.credential, use);
+};
+
+const READS = { reads: true } as const;
 
 const answerTo = async (
   app: RunLedger,

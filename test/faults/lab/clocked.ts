@@ -81,6 +81,21 @@ const elsewhere = async (store: Store, jump: number) => {
   return { jump, taken };
 };
 
+/** A holder of whom nobody here can know, and that died after its first beat by the new clock. */
+const beaten = async (store: Store, jump: number) => {
+  const claimed = await store.claim({ runId: RUN, owner: "another-host:1:1", ttlMs: HOUR_MS });
+  put(jump);
+  if (claimed !== undefined) await store.renew(claimed, HOUR_MS);
+  const early = await holdLease(store, RUN, TTL_MS);
+  await early?.release();
+  put(jump + HOUR_MS);
+  const lease = await holdLease(store, RUN, TTL_MS);
+  await lease?.release();
+  const left = await store.leaseOf(RUN);
+  if (left !== undefined) await store.release(left);
+  return { jump, early: early !== undefined, taken: lease !== undefined };
+};
+
 const leases = (scene: (store: Store, jump: number, seq: number) => Promise<object>) => async () => {
   const store = await openStore(join(place, "ledger"));
   await store.append(batchOf(RUN, 0));
@@ -160,6 +175,7 @@ const scenes: Readonly<Record<string, () => Promise<unknown>>> = {
   holder: leases(holder),
   dead: leases(dead),
   elsewhere: leases(elsewhere),
+  beaten: leases(beaten),
   lives,
 };
 process.stdout.write(JSON.stringify(await scenes[what]?.()));

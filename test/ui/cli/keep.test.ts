@@ -205,7 +205,7 @@ describe("settings that do not hold", () => {
     expect([code, out]).toEqual([2, ""]);
     expect(desk.masked(err)).toMatchInlineSnapshot(`
       "error [settings_invalid]: 3 defects in the settings:
-        PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected a list
+        PLACE/repo/runledger.yaml:3:3: agents.a.run: found nothing, expected the program and its arguments, as a list
         PLACE/repo/runledger.yaml:4:1: leaseTtl: found "1ms", expected a duration such as "2m", from 2s to 1d
         PLACE/repo/runledger.yaml:1:1: maxParalel: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "retention", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", …
       hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.

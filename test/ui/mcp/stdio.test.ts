@@ -84,11 +84,8 @@ const refusal = async (client: Client, name: string, input: Facts): Promise<stri
 
 const planBy = (validator: object) =>
   JSON.stringify({ goal: "Ship it", steps: [{ id: "a", goal: "Make it", owner_agent: "coder", validator }] });
-const asked = (validator: object) => ({
-  plan_json: planBy(validator),
-  session_key: "test",
-  original_request: "please",
-});
+/** As a client can know it: it is told nowhere which session it is in. */
+const asked = (validator: object) => ({ plan_json: planBy(validator), original_request: "please" });
 const madeIt = { type: "artifact_exists", target: "out/a.txt" };
 
 describe.each<Era>(["legacy", "auto"])("two agents of clients that open in the era %s", (era) => {
@@ -104,8 +101,10 @@ describe.each<Era>(["legacy", "auto"])("two agents of clients that open in the e
     await call(work, "run_start_step", ids);
     const lie = await call(work, "run_propose_step_result", { ...ids, result: "all done" });
     expect(lie).toMatchObject({ status: "verification_failed", policy_request: { step_id: "a" } });
-    // Its credential went with the attempt.
-    expect(await refusal(work, "run_read", { run_id })).toMatch(/^error \[credential_ended\]: .*\nNext: /);
+    // Its credential went with the attempt, but for what it may still read.
+    expect(await refusal(work, "run_start_step", ids)).toMatch(/^error \[credential_ended\]: .*\nNext: /);
+    const { steps } = await call(work, "run_read", { run_id });
+    expect(steps).toMatchObject([{ status: "failed", verdict: lie.verdict }]);
     const again = { ...ids, action: "retry", reason: "try it again" };
     expect((await call(lead, "run_apply_policy", again)).step_status).toBe("pending");
     const second = await opened(era, { words: ["--role", "executor", "--agent", "coder"] });

@@ -48,8 +48,11 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
     const answer = await ask(parts, messages);
     messages.push({ role: "assistant", content: answer.content.flatMap(asSaid) });
     const calls = answer.content.filter((part) => part.type === "tool-call");
-    if (calls.length > 0) messages.push(await answered(parts, calls));
-    else if (answer.finish === "length") messages.push(GO_ON);
+    if (calls.length > 0) {
+      // It was paid for: not even a tool that only looks may come before it is on the disk.
+      await parts.toolSetting.flush();
+      messages.push(await answered(parts, calls));
+    } else if (answer.finish === "length") messages.push(GO_ON);
     else if (answer.finish === "content-filter")
       throw new Stuck("The model's provider held its answer back.");
     else return textOf(answer.content) || "(it said nothing)";

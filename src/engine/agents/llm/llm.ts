@@ -1,7 +1,7 @@
+import { isLedgerError } from "../../../core/errors.js";
 import * as limit from "../../../core/limits.js";
-import type { EffectContext } from "../../effects/context.js";
 import type { AttemptOfStep } from "../../logs.js";
-import type { Agent, AgentOutcome, AgentTask } from "../agent.js";
+import type { Agent, AgentOutcome, AgentTask, AttemptEffects } from "../agent.js";
 import { openAgentLog } from "../agent-log.js";
 import { cutOff } from "../function.js";
 import type { ModelSetting } from "./model.js";
@@ -21,12 +21,12 @@ export type LlmAgentOptions = {
 // A language model at work in this process. Each call of it and each of its tools is an effect, so that whoever goes on after
 // a crash neither pays for an answer nor runs a command twice.
 export const llmAgent = (options: LlmAgentOptions): Agent => ({
-  work: async (task, { context }) => {
+  work: async (task, effects) => {
     const timeLimit = AbortSignal.timeout(task.timeoutMs);
     // All that it does obeys this signal, so it has ended when this resolves: no program of its is left behind.
     const signal = AbortSignal.any([task.signal, timeLimit]);
     try {
-      const result = await inConversation(options, task, context, signal);
+      const result = await inConversation(options, task, effects, signal);
       return (
         cutOff(task, timeLimit) ?? { kind: "done", result: result.slice(0, limit.RESULT_CHARS), evidence: [] }
       );
@@ -39,19 +39,21 @@ export const llmAgent = (options: LlmAgentOptions): Agent => ({
 const inConversation = async (
   { setting, shell, isOpened, requireOpen, logFile }: LlmAgentOptions,
   task: AgentTask,
-  effects: EffectContext,
+  { context: effects, flush }: AttemptEffects,
   signal: AbortSignal,
 ): Promise<string> => {
-  const [{ converse }, { openModel }, { describeTools }] = await Promise.all([
+  const [{ converse }, { openModel }, { requireSandbox }, { describeTools }] = await Promise.all([
     import("./conversation.js"),
     import("./model.js"),
+    import("./shell.js"),
     import("./toolbox.js"),
   ]);
+  await requireSandbox(shell, task);
   const log = await openAgentLog(logFile(task));
   const tell = (line: string): void => log.write(Buffer.from(`${shell.redactor.text(line)}\n`));
   const tools = describeTools((name) => isOpened(task.toolProfile, name));
   const toolSetting = {
-    ...{ task, shell, effects, signal, tell },
+    ...{ task, shell, effects, flush, signal, tell },
     say: log.write,
     requireOpen: (tool: string) => requireOpen(task, tool),
   };
@@ -63,9 +65,15 @@ const inConversation = async (
   }
 };
 
-/** Redacted here, because it is cut to size on its way to the ledger, and half of a secret is not found there any more. */
-const failureOf = (error: unknown, { shell }: LlmAgentOptions): AgentOutcome => ({
-  kind: "failed",
-  reason: shell.redactor.text(error instanceof Error ? error.message : String(error)),
-  tail: "",
-});
+/**
+ * What the model or one of its effects came to ends the attempt; an effect that a person is asked about does not. Whether any
+ * other trouble of the ledger or the machine is its fault, whoever drives it decides. Redacted here, because it is cut to size
+ * on its way to the ledger, and half of a secret is not found there any more.
+ */
+const failureOf = (error: unknown, { shell }: LlmAgentOptions): AgentOutcome => {
+  if (isLedgerError(error) && !OF_ITS_EFFECTS.has(error.code)) throw error;
+  const reason = shell.redactor.text(error instanceof Error ? error.message : String(error));
+  return { kind: "failed", reason, tail: "" };
+};
+
+const OF_ITS_EFFECTS: ReadonlySet<string> = new Set(["effect_failed", "effect_ambiguous"]);

@@ -50,6 +50,13 @@ export const runCommand = async (
   return `${endWords(ended)}\n${shortened(ended.log?.toString("utf8") ?? "")}`;
 };
 
+/**
+ * Throws `isolation_unmet` where the sandbox of its commands cannot be made. Asked before anything else: an agent that was to be
+ * sandboxed does nothing without it, and what a command meets later would be an answer for the model.
+ */
+export const requireSandbox = async (options: ShellOptions, task: AgentTask): Promise<void> =>
+  void (await surroundings(options, task));
+
 const surroundings = async (
   { isolation, network, passEnv, environment, projectDir }: ShellOptions,
   task: AgentTask,

@@ -25,6 +25,8 @@ export type ToolSetting = {
   readonly task: AgentTask;
   readonly shell: ShellOptions;
   readonly effects: Pick<EffectContext, "effect">;
+  /** All that was recorded is on the disk when it resolves. */
+  readonly flush: () => Promise<void>;
   readonly signal: AbortSignal;
   /** Output of commands as it comes. */
   readonly say: (chunk: Buffer) => void;
@@ -93,9 +95,10 @@ const tools: Readonly<Record<string, Tool>> = {
       { task, shell, signal, say },
       effect,
     ) =>
-      (await effect(ONCE, () =>
-        runCommand(shell, task, command, { timeoutMs: seconds * 1_000, signal, onOutput: say }),
-      )) ?? CUT_OFF,
+      (await effect(ONCE, async () => {
+        await requireWhole(command, async () => 0);
+        return runCommand(shell, task, command, { timeoutMs: seconds * 1_000, signal, onOutput: say });
+      })) ?? CUT_OFF,
   }),
   fs_read: tool({
     description: "Reads a text file, from a line on when one is given.",
@@ -133,7 +136,10 @@ const tools: Readonly<Record<string, Tool>> = {
     input: z.strictObject({ path, content: z.string().max(limit.EFFECT_VALUE_BYTES) }),
     about: (input) => input.path,
     use: async (input, { task }, effect) =>
-      (await effect(IDEMPOTENT, () => writeText(task.workspace, input.path, input.content))) ?? "",
+      (await effect(IDEMPOTENT, async () => {
+        await requireWhole(input.content, (mark) => timesIn(task.workspace, input.path, mark));
+        return writeText(task.workspace, input.path, input.content);
+      })) ?? "",
   }),
   fs_edit: tool({
     description: "Replaces a text in a file by another; it must be there once, or all: true be given.",
@@ -147,7 +153,11 @@ const tools: Readonly<Record<string, Tool>> = {
     use: async (input, { task }, effect) => {
       const edit = defined(input);
       // Known before it is done: done again after a crash, it would not find its text any more.
-      const planned = (await effect(PURE, () => planEdit(task.workspace, edit))) as PlannedEdit;
+      const planned = (await effect(PURE, async () => {
+        for (const text of [edit.old_text, edit.new_text])
+          await requireWhole(text, (mark) => timesIn(task.workspace, edit.path, mark));
+        return planEdit(task.workspace, edit);
+      })) as PlannedEdit;
       return (await effect(IDEMPOTENT, () => applyEdit(task.workspace, edit, planned))) ?? "";
     },
   }),
@@ -158,6 +168,31 @@ const tools: Readonly<Record<string, Tool>> = {
     use: async (input, { task }, effect) =>
       (await effect(IDEMPOTENT, () => removePath(task.workspace, input.path))) ?? "",
   }),
+};
+
+/** What stands for a secret in all that is recorded, and so in what a model is known to have asked for. */
+const MARK = /\[redacted:[^\]\n]+\]/g;
+
+/**
+ * Refuses a text from which a secret was taken, or that was made of one from which it was: done as it stands, it would put the
+ * mark where the secret belongs. `held`: how often a mark stands there by now, for a text may well speak of such marks.
+ */
+const requireWhole = async (text: string, held: (mark: string) => Promise<number>): Promise<void> => {
+  const marks = text.match(MARK) ?? [];
+  for (const mark of new Set(marks))
+    if (marks.filter((one) => one === mark).length > (await held(mark)))
+      throw new ToolRefusal(
+        `Nothing was done: this holds ${mark}, which stands for a secret. Secrets are taken out of all that passes the ledger, so none can be read or written this way. Leave those lines as they are with fs_edit, take the secret from the environment, make it with a program, or say that a person must write it.`,
+      );
+};
+
+const timesIn = async (root: string, file: string, text: string): Promise<number> => {
+  try {
+    return (await planEdit(root, { path: file, old_text: text, new_text: "", all: true })).count;
+  } catch (error) {
+    if (error instanceof ToolRefusal) return 0;
+    throw error;
+  }
 };
 
 /** What is left out is left out, not undefined. */
@@ -213,17 +248,19 @@ const effectsOf =
   (setting: ToolSetting, name: string, call: { about: string; input: unknown }): Effect =>
   async (kind, perform) => {
     const told = `${name} ${call.about.replace(/[\s\p{Cc}]+/gu, " ")}`.slice(0, limit.EFFECT_NAME_CHARS);
+    // Outside of the effect: who may not go on is told nothing, and nothing of it is recorded.
+    await setting.requireOpen(name);
     const kept = (await setting.effects.effect(
       told,
       { ...kind, input: call.input },
       async (): Promise<Kept> => {
         try {
-          await setting.requireOpen(name);
+          // Whoever changes files stands behind what led to it, paid answers and plans of edits too. Intents do so themselves.
+          if (kind.class === "idempotent") await setting.flush();
           setting.tell(told);
           return { value: await perform() };
         } catch (error) {
           if (error instanceof ToolRefusal) return { refusal: error.message };
-          if (isLedgerError(error, "access_denied")) return { refusal: error.message };
           throw error;
         }
       },

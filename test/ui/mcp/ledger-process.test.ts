@@ -1,0 +1,49 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { isLedgerError } from "../../../src/index.js";
+import { type LedgerProcess, ledgerProcess } from "../../../src/ui/mcp/ledger-process.js";
+
+/** Real processes at the other end of a real pipe; what they say is the test's. */
+
+const opened: LedgerProcess[] = [];
+afterEach(() => {
+  for (const one of opened.splice(0)) one.close();
+});
+
+/** Runs `body` for each line that it is asked, as `asked`; `say` answers with a line. */
+const processThat = (body: string) => {
+  const remarks: string[] = [];
+  const script = `
+    const say = (line) => process.stdout.write((typeof line === "string" ? line : JSON.stringify(line)) + "\\n");
+    require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+      const asked = JSON.parse(line);
+      ${body}
+    });`;
+  const ledger = ledgerProcess({
+    command: [process.execPath, "-e", script],
+    ...{ cwd: ".", env: process.env, bearer: { credential: "none" } },
+    remark: (sentence) => remarks.push(sentence),
+  });
+  opened.push(ledger);
+  return { ledger, remarks };
+};
+
+describe("what the ledger's process says", () => {
+  it("that is no answer is remarked, and the answer behind it is heard", async () => {
+    const { ledger, remarks } = processThat(`
+      for (const line of ["(node) Warning: {", "7", "null", "{}", '{"id":1}']) say(line);
+      say({ id: asked.id, value: { name: "ada" } });`);
+    expect(await ledger.ask({ kind: "who" })).toEqual({ name: "ada" });
+    expect(remarks).toHaveLength(5);
+    expect(remarks[0]).toBe("The ledger's process said what is no answer: (node) Warning: {");
+  });
+
+  it("of a refusal stays that refusal, and of a mistake in a tool stays a mistake", async () => {
+    const { ledger } = processThat(`
+      const code = asked.id === 1 ? "run_not_found" : "unexpected";
+      say({ id: asked.id, error: { code, message: "x is not a function", hint: "Look." } });`);
+    const refused = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "run_not_found", hint: "Look." });
+    const mistake = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    expect([isLedgerError(mistake), (mistake as Error).message]).toEqual([false, "x is not a function"]);
+  });
+});

@@ -1,0 +1,91 @@
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { serveLedger } from "../../../src/ui/mcp/ledger-side.js";
+import type { Asked, Question } from "../../../src/ui/mcp/line.js";
+import { MARKS_OUTSIDE, makeSample, type Sample } from "../../helpers/project.js";
+
+let shop: Sample;
+beforeEach(async () => {
+  shop = await makeSample({ "README.md": "# A shop\n", "runledger.yaml": MARKS_OUTSIDE });
+});
+afterEach(() => shop.dispose());
+
+const ada = { name: "ada", role: "orchestrator", sessionKey: "test" } as const;
+
+/** What is answered to these, line by line in the order of their asking. */
+const answersTo = async (
+  questions: readonly Question[],
+  of: Partial<{ env: object; as: Asked["as"] }> = {},
+) => {
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  const env = { ...shop.env, ...of.env };
+  const served = serveLedger({ input, output, env, projectDir: shop.repo, toolAgents: [] });
+  for (const [id, question] of questions.entries())
+    input.write(`${JSON.stringify({ id, as: of.as ?? ada, question })}\n`);
+  input.end();
+  await served;
+  output.end();
+  const lines = (await text(output)).trim().split("\n");
+  const told = lines.map((line) => JSON.parse(line) as { id: number; value?: unknown; error?: unknown });
+  return told.sort((one, other) => one.id - other.id);
+};
+
+it("takes secrets out of what it says, and leaves lines whole that look like one", async () => {
+  const env = { FIRST_TOKEN: `","role":"`, SECOND_TOKEN: "tester-of-tests" };
+  const as = { ...ada, name: "tester-of-tests" };
+  expect(await answersTo([{ kind: "who" }], { env, as })).toEqual([
+    { id: 0, value: { ...ada, name: "[redacted:SECOND_TOKEN]" } },
+  ]);
+});
+
+const planOf = (target: string) =>
+  JSON.stringify({
+    goal: "Ship it",
+    steps: [
+      { id: "a", goal: "Make it", owner_agent: "coder", validator: { type: "command_pass", target } },
+      { id: "b", goal: "Tell it", owner_agent: "coder", validator: { type: "build_pass" } },
+    ],
+  });
+const tool = (name: string, input: object) => ({ kind: "tool", name, input }) as const;
+
+const madeRun = async (): Promise<string> => {
+  const [made] = await answersTo([
+    tool("run_create", { plan_json: planOf("exit 7"), original_request: "x" }),
+  ]);
+  return String((made?.value as { run_id?: string } | undefined)?.run_id);
+};
+
+it("an agent whose attempt is over reads its verdict, hears a lost answer again, and changes nothing", async () => {
+  const runId = await madeRun();
+  const ids = { run_id: runId, step_id: "a" };
+  const app = await shop.open();
+  const asked = { name: "coder", role: "executor", runId, stepId: "a", lifetimeMs: 3_600_000 } as const;
+  const { credential } = await app.signCredential(asked);
+  const as = { credential };
+  await answersTo([tool("run_start_step", ids)], { as });
+  const proposing = tool("run_propose_step_result", { ...ids, result: "done", idempotency_key: "lost" });
+  const [first] = await answersTo([proposing], { as });
+  expect(first?.value).toMatchObject({ status: "verification_failed" });
+  const events = async () => (await app.ledger.events(runId, 0, 1_000)).length;
+  const before = await events();
+  const read = [tool("run_read", { run_id: runId }), tool("run_active", { run_id: runId })] as const;
+  const journal = { kind: "journal", runId, afterSeq: 0 } as const;
+  const reads = await answersTo([...read, { kind: "runs" }, { kind: "who" }, journal, proposing], { as });
+  expect(reads.map(({ error }) => error)).toEqual(Array(6).fill(undefined));
+  expect(reads[0]?.value).toMatchObject({
+    steps: [{ status: "failed", verdict: { outcome: "failed" } }, {}],
+  });
+  expect(reads[5]?.value).toMatchObject({ status: "verification_failed" });
+  const changing = [
+    tool("run_propose_step_result", { ...ids, result: "done", idempotency_key: "another" }),
+    tool("run_propose_step_result", { ...ids, result: "done" }),
+    tool("run_start_step", ids),
+    tool("run_note", { run_id: runId, key: "k", value: "v", idempotency_key: "new" }),
+    // Another question under the key of the first.
+    tool("run_note", { run_id: runId, key: "k", value: "v", idempotency_key: "lost" }),
+  ];
+  const codes = (await answersTo(changing, { as })).map(({ error }) => (error as { code: string }).code);
+  expect(codes).toEqual([...Array(4).fill("credential_ended"), "idempotency_key_reused"]);
+  expect(await events()).toBe(before);
+});
