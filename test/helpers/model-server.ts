@@ -9,12 +9,14 @@ export type Scripted = {
   readonly calls?: readonly (readonly [name: string, input: unknown])[];
   /** Anything but 200 is an error of the provider. */
   readonly status?: number;
+  /** What the provider says of that error. */
+  readonly trouble?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Tokens in and out; null: the provider does not count. */
   readonly usage?: readonly [number, number] | null;
   readonly finish?: "length" | "content-filter" | "unheard-of";
-  /** The connection hangs, or breaks, and nothing is answered. */
-  readonly silent?: "hang" | "break";
+  /** The connection hangs, breaks before an answer, or breaks in the middle of one. */
+  readonly silent?: "hang" | "break" | "break in the middle";
   /** Before it is answered; the same request comes again when it throws. */
   readonly before?: () => void | Promise<void>;
 };
@@ -34,21 +36,15 @@ export type ModelServer = {
   /** Every request, in the order in which it came; `answered` are those that were told their part of the script. */
   readonly asked: readonly Asked[];
   readonly answered: readonly Asked[];
-  /** Requests whose other side went away before they were answered. */
-  readonly gone: () => number;
 };
 
 /** A provider on loopback that speaks the wire of three of them and answers one request after the other by the script. */
 export const modelServer = async (script: readonly Scripted[]): Promise<ModelServer> => {
   const asked: Asked[] = [];
   const answered: Asked[] = [];
-  let gone = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const one = await readAsked(request);
     asked.push(one);
-    response.on("close", () => {
-      if (!response.writableFinished) gone += 1;
-    });
     const turn = script[answered.length];
     if (turn === undefined) return answer(response, 400, { error: { message: "the script is over" } });
     try {
@@ -60,9 +56,12 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
     answered.push(one);
     if (turn.silent === "hang") return;
     if (turn.silent === "break") return void response.destroy();
-    const { status = 200 } = turn;
-    if (status !== 200)
-      return answer(response, status, { error: { message: `trouble ${status}` } }, turn.headers);
+    if (turn.silent === "break in the middle") {
+      response.writeHead(200, { "content-type": "application/json", ...turn.headers });
+      return void response.write('{"id":', () => response.destroy());
+    }
+    const { status = 200, trouble = `trouble ${status}` } = turn;
+    if (status !== 200) return answer(response, status, { error: { message: trouble } }, turn.headers);
     answer(response, 200, wire(one.path, turn, answered.length));
   };
   const server = createServer((request, response) => void serve(request, response));
@@ -73,7 +72,7 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/v1`, asked, answered, gone: () => gone };
+  return { url: `http://127.0.0.1:${port}/v1`, asked, answered };
 };
 
 const readAsked = async (request: IncomingMessage): Promise<Asked> => {
@@ -149,11 +148,19 @@ const anthropicMessage = (turn: Scripted, n: number): unknown => {
       ...(text === undefined ? [] : [{ type: "text", text }]),
       ...calls.map(([name, input], at) => ({ type: "tool_use", id: `toolu_${n}_${at}`, name, input })),
     ],
-    stop_reason: turn.finish === "length" ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn",
+    stop_reason: anthropicEnd(turn),
     stop_sequence: null,
     usage: { input_tokens: usage[0], output_tokens: usage[1] },
   };
 };
+
+const anthropicEnd = ({ finish, calls = [] }: Scripted): string => {
+  if (finish === "length") return "max_tokens";
+  if (finish === "content-filter") return "refusal";
+  return calls.length > 0 ? "tool_use" : "end_turn";
+};
+
+const OPENAI_ENDS = { length: "max_output_tokens", "content-filter": "content_filter" } as const;
 
 const openaiResponse = (turn: Scripted, n: number): unknown => {
   const { text, calls = [] } = turn;
@@ -162,10 +169,10 @@ const openaiResponse = (turn: Scripted, n: number): unknown => {
     id: `resp_${n}`,
     object: "response",
     created_at: 1_700_000_000,
-    status: "completed",
+    status: turn.finish === undefined ? "completed" : "incomplete",
     model: "scripted",
     error: null,
-    incomplete_details: null,
+    incomplete_details: turn.finish === undefined ? null : { reason: OPENAI_ENDS[turn.finish] },
     output: [
       ...calls.map(([name, input], at) => ({
         type: "function_call",

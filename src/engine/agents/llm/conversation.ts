@@ -90,7 +90,7 @@ const userSays = (text: string): LanguageModelV3Message => ({
 });
 
 const ask = async (
-  { effects, model, setting, tools, signal, tell }: ConversationParts,
+  { effects, model, setting, tools, toolSetting, signal, tell }: ConversationParts,
   messages: readonly LanguageModelV3Message[],
 ): Promise<Said> => {
   if (JSON.stringify(messages).length > CONVERSATION_CHARS)
@@ -99,7 +99,9 @@ const ask = async (
     );
   const prompt = [...messages];
   const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async () => {
-    const said = await askModel(model, { prompt, tools: tools.map(asFunction) }, { ...setting, signal });
+    const { redactor } = toolSetting.shell;
+    const question = { prompt, tools: tools.map(asFunction) };
+    const said = await askModel(model, question, { ...setting, signal, redactor });
     tell(said.kind === "answer" ? textOf(said.content) : said.reason);
     return said;
   });

@@ -2,6 +2,7 @@ import { constants, type Dirent } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { sha256 } from "../../../core/canonical.js";
+import type { Redactor } from "../../../core/redact.js";
 import { DRAFT_NAME } from "../../../pev/walk.js";
 
 /** What a tool refuses or could not do, in words for the model: an answer, not a fault. */
@@ -76,14 +77,17 @@ const textOf = async (root: string, given: string): Promise<string> => {
   }
 };
 
+/** What is shown in part is redacted as a whole: half of a secret is not found any more. */
+type Secrets = Pick<Redactor, "text">;
 type Part = { readonly path: string; readonly from_line?: number; readonly lines?: number };
 
 /** Whole lines, as many as fit; only where one line alone is longer is it cut, and then its length is told. */
 export const readLines = async (
   root: string,
+  redactor: Secrets,
   { path, from_line: from = 1, lines = READ_LINES }: Part,
 ): Promise<string> => {
-  const all = (await textOf(root, path)).split("\n");
+  const all = redactor.text(await textOf(root, path)).split("\n");
   if (from > all.length) return `(the file has ${all.length} lines)`;
   const wanted = all.slice(from - 1, from - 1 + Math.min(lines, READ_LINES));
   const told = fitting(wanted);
@@ -149,9 +153,8 @@ export const listFolder = async (
 
 /** Lines with a text in them, as `path:line: text`. No patterns: one of a model could keep this process for ever. */
 export const searchText = async (
-  root: string,
+  { root, redactor, signal }: { root: string; redactor: Secrets; signal: AbortSignal },
   { text, path = ".", ignore_case: either = false }: { text: string; path?: string; ignore_case?: boolean },
-  signal: AbortSignal,
 ): Promise<string> => {
   const wanted = either ? text.toLowerCase() : text;
   const found: string[] = [];
@@ -161,9 +164,9 @@ export const searchText = async (
     searched += 1;
     const whole = await textOf(root, file).catch(() => "");
     if (!(either ? whole.toLowerCase() : whole).includes(wanted)) return;
-    for (const [at, line] of whole.split("\n").entries())
+    for (const [at, line] of redactor.text(whole).split("\n").entries())
       if (found.length <= FOUND_MAX && (either ? line.toLowerCase() : line).includes(wanted))
-        found.push(`${relative(root, file)}:${at + 1}: ${line.slice(0, LINE_CHARS)}`);
+        found.push(`${relative(root, file)}:${at + 1}: ${cut(line, LINE_CHARS)}`);
   };
   const walk = async (folder: string): Promise<void> => {
     signal.throwIfAborted();

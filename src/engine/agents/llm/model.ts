@@ -6,6 +6,7 @@ import type {
   LanguageModelV3Usage,
 } from "@ai-sdk/provider";
 import { LedgerError } from "../../../core/errors.js";
+import type { Redactor } from "../../../core/redact.js";
 
 export type ModelSetting = {
   readonly provider: "openai-compatible" | "anthropic" | "openai";
@@ -119,17 +120,24 @@ const keyOf = (
   return key === "" ? undefined : key;
 };
 
-type Asking = Pick<ModelSetting, "callTimeoutMs" | "outputTokens"> & { readonly signal: AbortSignal };
+/** OpenAI would keep the conversation and be told of its parts by name; what it needs to go on is sent along instead. */
+const KEPT_NOWHERE = { openai: { store: false } };
+
+type Asking = Pick<ModelSetting, "callTimeoutMs" | "outputTokens"> & {
+  /** When it is a time limit that ends it, that is recorded, with what may have been charged by then. */
+  readonly signal: AbortSignal;
+  readonly redactor: Pick<Redactor, "text">;
+};
 type Question = Pick<LanguageModelV3CallOptions, "prompt" | "tools">;
 
 /**
  * Asks, and again after a pause where that may help: too many requests, trouble of the server, silence. Rejects only when
- * the attempt itself is stopped; a model that cannot be asked is an answer.
+ * the attempt itself is stopped; a model that cannot be asked, and an attempt whose time is over, is an answer.
  */
 export const askModel = async (
   model: LanguageModelV3,
   question: Question,
-  { callTimeoutMs, outputTokens, signal }: Asking,
+  { callTimeoutMs, outputTokens, signal, redactor }: Asking,
 ): Promise<Answer> => {
   const startedAt = performance.now();
   const spent = (): number => Math.round(performance.now() - startedAt);
@@ -140,19 +148,29 @@ export const askModel = async (
       const { content, finishReason, usage } = await model.doGenerate({
         ...question,
         ...(outputTokens === null ? {} : { maxOutputTokens: outputTokens }),
+        providerOptions: KEPT_NOWHERE,
         abortSignal: AbortSignal.any([signal, limit]),
       });
       const told = usageOf(usage);
       return { kind: "answer", content, finish: finishReason.unified, usage: told, uncounted, ms: spent() };
     } catch (error) {
-      signal.throwIfAborted();
-      const trouble = limit.aborted ? silence(callTimeoutMs) : troubleOf(error);
-      if (trouble.mayBeCharged) uncounted += 1;
+      requireNotStopped(signal);
+      const trouble = limit.aborted ? silence(callTimeoutMs) : troubleOf(error, redactor);
+      if (signal.aborted || trouble.mayBeCharged) uncounted += 1;
       const pause = tried < RETRIES ? pauseOf(trouble, tried) : null;
+      if (pause !== null) await delay(pause, undefined, { signal }).catch(() => requireNotStopped(signal));
+      if (signal.aborted) return { kind: "failed", reason: OUT_OF_TIME, uncounted, ms: spent() };
       if (pause === null) return { kind: "failed", reason: trouble.reason, uncounted, ms: spent() };
-      await delay(pause, undefined, { signal });
     }
   }
+};
+
+const OUT_OF_TIME = "The time of the attempt was over before the model answered.";
+
+/** Whoever goes on with a stopped attempt asks anew; one whose time is over has ended, and nobody does. */
+const requireNotStopped = (signal: AbortSignal): void => {
+  const isTimeLimit = signal.reason instanceof DOMException && signal.reason.name === "TimeoutError";
+  if (!isTimeLimit) signal.throwIfAborted();
 };
 
 type Trouble = {
@@ -169,25 +187,34 @@ const silence = (afterMs: number): Trouble => ({
   mayBeCharged: true,
 });
 
+const REDIRECTED = 300;
 const TOO_MANY = 429;
 const REQUEST_TIMEOUT = 408;
 const SERVER_TROUBLE = 500;
 
-const troubleOf = (error: unknown): Trouble => {
-  const { statusCode: status, responseHeaders: headers, isRetryable } = factsOf(error);
-  const said = (error instanceof Error ? error.message : String(error)).slice(0, REASON_CHARS);
+/** Redacted before it is cut, because half of a secret is not found any more. */
+const troubleOf = (error: unknown, redactor: Asking["redactor"]): Trouble => {
+  const { statusCode: status, responseHeaders: headers = {}, isRetryable } = factsOf(error);
+  const whole = redactor.text(error instanceof Error ? error.message : String(error));
+  const said = whole.slice(0, REASON_CHARS);
   if (status === undefined)
     return {
       reason: `The model could not be asked: ${said}`,
       mayPass: isRetryable === true,
       mayBeCharged: true,
     };
-  const pauseMs = pauseIn(headers?.["retry-after"]);
+  const isAnswer = status < REDIRECTED;
+  const pauseMs = pauseAsked(headers, Date.now());
   return {
-    // An answer that came and could not be read was paid for.
     reason: `The model's provider answered ${status}: ${said}`,
-    mayPass: status === TOO_MANY || status === REQUEST_TIMEOUT || status >= SERVER_TROUBLE,
-    mayBeCharged: status < 300,
+    // Of an answer the SDK says so where the connection broke in its middle.
+    mayPass:
+      status === TOO_MANY ||
+      status === REQUEST_TIMEOUT ||
+      status >= SERVER_TROUBLE ||
+      (isAnswer && isRetryable === true),
+    // An answer that came and could not be read was paid for; whoever stands between may lose one that was given.
+    mayBeCharged: isAnswer || status >= SERVER_TROUBLE,
     ...(pauseMs === undefined ? {} : { pauseMs }),
   };
 };
@@ -200,12 +227,19 @@ type CallFacts = {
 };
 const factsOf = (error: unknown): CallFacts => (typeof error === "object" && error !== null ? error : {});
 
-/** Seconds, or a date. */
-const pauseIn = (header: string | undefined): number | undefined => {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+/** The pause that a provider asks for: milliseconds, seconds, or a date to come. Nothing, where it names none of them. */
+export const pauseAsked = (headers: Readonly<Record<string, string>>, nowMs: number): number | undefined => {
+  const exact = numberIn(headers["retry-after-ms"]);
+  if (exact !== undefined) return exact;
+  const header = headers["retry-after"] ?? "";
+  const seconds = numberIn(header);
+  if (seconds !== undefined) return seconds * 1_000;
+  const left = Date.parse(header) - nowMs;
+  return left > 0 ? left : undefined;
 };
+
+const numberIn = (header: string | undefined): number | undefined =>
+  header !== undefined && /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) : undefined;
 
 /** Null where another try would not help. */
 const pauseOf = ({ mayPass, pauseMs }: Trouble, tried: number): number | null => {

@@ -111,8 +111,8 @@ const tools: Readonly<Record<string, Tool>> = {
       lines: z.int().min(1).optional(),
     }),
     about: (input) => input.path,
-    use: async (input, { task }, effect) =>
-      (await effect(PURE, () => readLines(task.workspace, defined(input)))) ?? "",
+    use: async (input, { task, shell }, effect) =>
+      (await effect(PURE, () => readLines(task.workspace, shell.redactor, defined(input)))) ?? "",
   }),
   fs_list: tool({
     description: "Lists a folder, and those in it down to a depth.",
@@ -129,8 +129,10 @@ const tools: Readonly<Record<string, Tool>> = {
       ignore_case: z.boolean().optional(),
     }),
     about: (input) => input.text,
-    use: async (input, { task, signal }, effect) =>
-      (await effect(PURE, () => searchText(task.workspace, defined(input), signal))) ?? "",
+    use: async (input, { task, shell, signal }, effect) => {
+      const where = { root: task.workspace, redactor: shell.redactor, signal };
+      return (await effect(PURE, () => searchText(where, defined(input)))) ?? "";
+    },
   }),
   fs_write: tool({
     description: "Writes a whole text file; its folders are made.",
