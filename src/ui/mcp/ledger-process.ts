@@ -17,6 +17,8 @@ export type ProcessOptions = {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly bearer: Bearer;
+  /** Milliseconds that pass, from any beginning. */
+  readonly passing: () => number;
   /** What people read: that it ended and was started again. */
   readonly remark: (sentence: string) => void;
 };
@@ -26,6 +28,8 @@ const LIVES_MAX = 3;
 
 type Open = {
   readonly question: Question;
+  /** When it was asked first, as time passes. */
+  readonly since: number;
   readonly resolve: (value: Readonly<Record<string, unknown>>) => void;
   readonly reject: (error: Error) => void;
   lives: number;
@@ -74,7 +78,8 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   const send = (id: number, one: Open): void => {
     child ??= started();
     one.lives += 1;
-    child.stdin.write(`${JSON.stringify({ id, as: options.bearer, question: one.question })}\n`);
+    const question = withTimeLeft(one.question, options.passing() - one.since);
+    child.stdin.write(`${JSON.stringify({ id, as: options.bearer, question })}\n`);
   };
 
   const askAgain = (how: string): void => {
@@ -93,7 +98,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     ask: (question) =>
       new Promise((resolve, reject) => {
         lastId += 1;
-        const one: Open = { question, resolve, reject, lives: 0 };
+        const one: Open = { question, since: options.passing(), resolve, reject, lives: 0 };
         open.set(lastId, one);
         send(lastId, one);
       }),
@@ -106,6 +111,12 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     },
   };
 };
+
+/** The client's patience goes on while a process is started again. */
+const withTimeLeft = (question: Question, passedMs: number): Question =>
+  question.kind === "tool" && question.waitMs !== undefined
+    ? { ...question, waitMs: Math.max(0, Math.round(question.waitMs - passedMs)) }
+    : question;
 
 /** What a library prints into the pipe is no answer to anybody. */
 const toldIn = (line: string): Told | undefined => {

@@ -92,10 +92,13 @@ const answerTo = async (
 const RUNS_LISTED = 50;
 
 const runsOf = async (app: RunLedger, { sessionKey, runId }: Caller) => {
-  const rows = await app.list({ sessionKey, limit: RUNS_LISTED });
-  return rows
-    .filter((row) => runId === undefined || row.runId === runId)
-    .map(({ runId: id, goal, status }) => ({ run_id: id, goal, status }));
+  if (runId === undefined)
+    return (await app.list({ sessionKey, limit: RUNS_LISTED })).map(({ runId: id, goal, status }) => ({
+      ...{ run_id: id, goal, status },
+    }));
+  // However many the session has made since.
+  const { goal, state } = await app.ledger.load(runId);
+  return [{ run_id: runId, goal, status: state.status }];
 };
 
 const EVENTS_ON_A_PAGE = 100;

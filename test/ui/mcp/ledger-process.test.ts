@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isLedgerError } from "../../../src/index.js";
 import { type LedgerProcess, ledgerProcess } from "../../../src/ui/mcp/ledger-process.js";
@@ -12,6 +15,7 @@ afterEach(() => {
 /** Runs `body` for each line that it is asked, as `asked`; `say` answers with a line. */
 const processThat = (body: string) => {
   const remarks: string[] = [];
+  const clock = { ms: 1_000 };
   const script = `
     const say = (line) => process.stdout.write((typeof line === "string" ? line : JSON.stringify(line)) + "\\n");
     require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
@@ -21,7 +25,11 @@ const processThat = (body: string) => {
   const ledger = ledgerProcess({
     command: [process.execPath, "-e", script],
     ...{ cwd: ".", env: process.env, bearer: { credential: "none" } },
-    remark: (sentence) => remarks.push(sentence),
+    passing: () => clock.ms,
+    remark: (sentence) => {
+      remarks.push(sentence);
+      clock.ms += 20_000;
+    },
   });
   opened.push(ledger);
   return { ledger, remarks };
@@ -45,5 +53,29 @@ describe("what the ledger's process says", () => {
     expect(refused).toMatchObject({ code: "run_not_found", hint: "Look." });
     const mistake = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
     expect([isLedgerError(mistake), (mistake as Error).message]).toEqual([false, "x is not a function"]);
+  });
+});
+
+describe("a call whose process ended", () => {
+  const tool = { kind: "tool", name: "run_propose_step_result", input: {} } as const;
+
+  it.each([
+    [45_000, 25_000],
+    [10_000, 0],
+    [undefined, undefined],
+  ])("that may wait for %s ms is asked again for what is left of them", async (waitMs, left) => {
+    const ended = join(mkdtempSync(join(tmpdir(), "runledger-ended-")), "once");
+    const { ledger, remarks } = processThat(`
+      const fs = require("node:fs");
+      if (!fs.existsSync(${JSON.stringify(ended)})) {
+        fs.writeFileSync(${JSON.stringify(ended)}, line);
+        process.exit(1);
+      }
+      say({ id: asked.id, value: asked.question });`);
+    const question = { ...tool, ...(waitMs === undefined ? {} : { waitMs }) };
+    const again = await ledger.ask(question);
+    expect(JSON.parse(readFileSync(ended, "utf8"))).toMatchObject({ question });
+    expect([again.waitMs, remarks.length]).toEqual([left, 1]);
+    rmSync(dirname(ended), { recursive: true });
   });
 });

@@ -1,6 +1,8 @@
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { readPlan } from "../../../src/core/plan.js";
+import { newRunId } from "../../../src/ledger/run-id.js";
 import { serveLedger } from "../../../src/ui/mcp/ledger-side.js";
 import type { Asked, Question } from "../../../src/ui/mcp/line.js";
 import { MARKS_OUTSIDE, makeSample, type Sample } from "../../helpers/project.js";
@@ -88,4 +90,24 @@ it("an agent whose attempt is over reads its verdict, hears a lost answer again,
   const codes = (await answersTo(changing, { as })).map(({ error }) => (error as { code: string }).code);
   expect(codes).toEqual([...Array(4).fill("credential_ended"), "idempotency_key_reused"]);
   expect(await events()).toBe(before);
+});
+
+it("lists the run of whoever is bound to one, however many came behind it", async () => {
+  const runId = await madeRun();
+  const app = await shop.open();
+  const asked = { name: "coder", role: "executor", runId, lifetimeMs: 3_600_000 } as const;
+  const { credential } = await app.signCredential(asked);
+  const caller = app.issue(ada);
+  const plan = readPlan(planOf("true"));
+  const command = { type: "create_run", goal: plan.goal, originalRequest: "again", plan } as const;
+  for (let n = 0; n < 50; n += 1)
+    await app.ledger.submit(newRunId(), { ...command, workspaceIsolation: false, base: null }, caller);
+  const [mine, all] = [
+    await answersTo([{ kind: "runs" }], { as: { credential } }),
+    await answersTo([{ kind: "runs" }]),
+  ];
+  expect(mine[0]?.value).toEqual({ runs: [{ run_id: runId, goal: "Ship it", status: "running" }] });
+  const { runs = [] } = (all[0]?.value ?? {}) as { runs?: { run_id: string }[] };
+  expect(runs).toHaveLength(50);
+  expect(runs.map(({ run_id }) => run_id)).not.toContain(runId);
 });

@@ -32,7 +32,7 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   const ledger = ledgerProcess({
     command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
     cwd: bench.directory,
-    ...{ env, bearer, remark },
+    ...{ env, bearer, remark, passing: () => performance.now() },
   });
   try {
     const role = await roleOf(ledger, options);
