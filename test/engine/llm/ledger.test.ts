@@ -96,37 +96,44 @@ it("a secret that a model writes is refused, and never replaced by its mark", as
   expect(run.state.status).toBe("completed");
 });
 
-it.each([1, 2])("an edit whose record %i is lost in a crash is made once, and its answer paid once", async (lost) => {
-  const { server, app } = await opened([
-    { calls: [["fs_edit", { path: "notes.txt", old_text: "one\n", new_text: "one\nmore\n" }]] },
-    { text: "done" },
-  ]);
-  const runId = await began(app, step("test $(grep -c more notes.txt) = 1"));
-  const { submit } = app.ledger;
-  let records = 0;
-  app.ledger.submit = (...given) => {
-    const [, command] = given;
-    const ends = command.type === "record_effects" ? command.entries : [];
-    if (ends.some((entry) => entry.kind === "settled" && entry.call.name.startsWith("fs_edit"))) records += 1;
-    // As when the power goes: from here on nothing comes to the disk.
-    if (records >= lost) throw new LedgerError("store_unavailable", "The disk is gone.");
-    return submit(...given);
-  };
-  await expect(app.drive(runId)).rejects.toThrow("The disk is gone.");
-  app.ledger.submit = submit;
-  const { run } = await app.drive(runId);
-  expect(run.state.status).toBe("completed");
-  expect(server.asked).toHaveLength(2);
-});
+it.each([1, 2])(
+  "an edit whose record %i is lost in a crash is made once, and its answer paid once",
+  async (lost) => {
+    const { server, app } = await opened([
+      { calls: [["fs_edit", { path: "notes.txt", old_text: "one\n", new_text: "one\nmore\n" }]] },
+      { text: "done" },
+    ]);
+    const runId = await began(app, step("test $(grep -c more notes.txt) = 1"));
+    const { submit } = app.ledger;
+    let records = 0;
+    app.ledger.submit = (...given) => {
+      const [, command] = given;
+      const ends = command.type === "record_effects" ? command.entries : [];
+      if (ends.some((entry) => entry.kind === "settled" && entry.call.name.startsWith("fs_edit")))
+        records += 1;
+      // As when the power goes: from here on nothing comes to the disk.
+      if (records >= lost) throw new LedgerError("store_unavailable", "The disk is gone.");
+      return submit(...given);
+    };
+    await expect(app.drive(runId)).rejects.toThrow("The disk is gone.");
+    app.ledger.submit = submit;
+    const { run } = await app.drive(runId);
+    expect(run.state.status).toBe("completed");
+    expect(server.asked).toHaveLength(2);
+  },
+);
 
-it.skipIf(NO_SANDBOX)("a sandboxed one does not work in your own folder, and that costs no attempt", async () => {
-  const { server, shop, app } = await opened(
-    [{ calls: [["fs_write", { path: "notes.txt", content: "written" }]] }, { text: "done" }],
-    { settings: "runLedger: { workspaceIsolation: false }\n", more: ", sandbox: true" },
-  );
-  const runId = await began(app, step("true"));
-  await expect(app.drive(runId)).rejects.toThrow("works in your own folder cannot be sandboxed");
-  expect(server.asked).toEqual([]);
-  expect(shop.git("status", "--short")).toBe("");
-  expect(stateOf(await app.ledger.load(runId), "a")?.status).toBe("in_progress");
-});
+it.skipIf(NO_SANDBOX)(
+  "a sandboxed one does not work in your own folder, and that costs no attempt",
+  async () => {
+    const { server, shop, app } = await opened(
+      [{ calls: [["fs_write", { path: "notes.txt", content: "written" }]] }, { text: "done" }],
+      { settings: "runLedger: { workspaceIsolation: false }\n", more: ", sandbox: true" },
+    );
+    const runId = await began(app, step("true"));
+    await expect(app.drive(runId)).rejects.toThrow("works in your own folder cannot be sandboxed");
+    expect(server.asked).toEqual([]);
+    expect(shop.git("status", "--short")).toBe("");
+    expect(stateOf(await app.ledger.load(runId), "a")?.status).toBe("in_progress");
+  },
+);
