@@ -160,7 +160,11 @@ const anthropicEnd = ({ finish, calls = [] }: Scripted): string => {
   return calls.length > 0 ? "tool_use" : "end_turn";
 };
 
-const OPENAI_ENDS = { length: "max_output_tokens", "content-filter": "content_filter" } as const;
+const OPENAI_ENDS = {
+  length: "max_output_tokens",
+  "content-filter": "content_filter",
+  "unheard-of": "unheard_of",
+} as const;
 
 const openaiResponse = (turn: Scripted, n: number): unknown => {
   const { text, calls = [] } = turn;

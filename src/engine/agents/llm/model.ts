@@ -7,6 +7,7 @@ import type {
 } from "@ai-sdk/provider";
 import { LedgerError } from "../../../core/errors.js";
 import type { Redactor } from "../../../core/redact.js";
+import { pauseAsked } from "./pauses.js";
 
 export type ModelSetting = {
   readonly provider: "openai-compatible" | "anthropic" | "openai";
@@ -226,20 +227,6 @@ type CallFacts = {
   readonly isRetryable?: boolean;
 };
 const factsOf = (error: unknown): CallFacts => (typeof error === "object" && error !== null ? error : {});
-
-/** The pause that a provider asks for: milliseconds, seconds, or a date to come. Nothing, where it names none of them. */
-export const pauseAsked = (headers: Readonly<Record<string, string>>, nowMs: number): number | undefined => {
-  const exact = numberIn(headers["retry-after-ms"]);
-  if (exact !== undefined) return exact;
-  const header = headers["retry-after"] ?? "";
-  const seconds = numberIn(header);
-  if (seconds !== undefined) return seconds * 1_000;
-  const left = Date.parse(header) - nowMs;
-  return left > 0 ? left : undefined;
-};
-
-const numberIn = (header: string | undefined): number | undefined =>
-  header !== undefined && /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) : undefined;
 
 /** Null where another try would not help. */
 const pauseOf = ({ mayPass, pauseMs }: Trouble, tried: number): number | null => {
