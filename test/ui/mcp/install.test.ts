@@ -150,8 +150,13 @@ describe("an entry put into any JSON", () => {
         fc.constantFrom(0, 1, 2, "\t"),
         (rest, list, space) => {
           const whole = { ...rest, mcpServers: list };
-          const text = withEntry(JSON.stringify(whole, null, space), "mcpServers", "runledger", server);
-          expect(JSON.parse(text)).toEqual({ ...whole, mcpServers: { ...list, runledger: server } });
+          const given = JSON.stringify(whole, null, space);
+          const text = withEntry(given, "mcpServers", "runledger", server);
+          expect(JSON.parse(text)).toEqual({
+            // As JSON tells it: it knows no zero below zero.
+            ...JSON.parse(given),
+            mcpServers: { ...JSON.parse(given).mcpServers, runledger: server },
+          });
           expect(withEntry(text, "mcpServers", "runledger", server)).toBe(text);
         },
       ),
