@@ -130,6 +130,16 @@ describe("an entry put into any JSON", () => {
     expect(withEntry(before, "m", "r", {})).toBe(after);
   });
 
+  it("keeps what the user added to an entry of that name", () => {
+    const before =
+      '{\n  "m": {\n    "r": {\n      "command": "old", // mine\n      "env": { "A": "b" }\n    }\n  }\n}\n';
+    const after = before
+      .replace('"old"', '"npx"')
+      .replace('"b" }', '"b" },\n      "args": [\n        "a"\n      ]');
+    expect(withEntry(before, "m", "r", { command: "npx", args: ["a"] })).toBe(after);
+    expect(withEntry(after, "m", "r", { command: "npx", args: ["a"] })).toBe(after);
+  });
+
   it("changes nothing else (property)", () => {
     const server = { command: "npx", args: ["a"] };
     const file = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
@@ -140,8 +150,13 @@ describe("an entry put into any JSON", () => {
         fc.constantFrom(0, 1, 2, "\t"),
         (rest, list, space) => {
           const whole = { ...rest, mcpServers: list };
-          const text = withEntry(JSON.stringify(whole, null, space), "mcpServers", "runledger", server);
-          expect(JSON.parse(text)).toEqual({ ...whole, mcpServers: { ...list, runledger: server } });
+          const given = JSON.stringify(whole, null, space);
+          const text = withEntry(given, "mcpServers", "runledger", server);
+          expect(JSON.parse(text)).toEqual({
+            // As JSON tells it: it knows no zero below zero.
+            ...JSON.parse(given),
+            mcpServers: { ...JSON.parse(given).mcpServers, runledger: server },
+          });
           expect(withEntry(text, "mcpServers", "runledger", server)).toBe(text);
         },
       ),
@@ -153,11 +168,15 @@ describe("a table put into any TOML", () => {
   const table = { command: "npx", args: ["a"] };
   const made = '[mcp_servers.r]\ncommand = "npx"\nargs = ["a"]';
 
-  it("replaces its own, up to the next table", () => {
-    const before =
-      '[mcp_servers.r]\ncommand = "old"\nmore = 1\n\n# of the next\n[mcp_servers.r.env]\nA = "b"\n';
-    expect(withTable(before, "mcp_servers", "r", table)).toBe(
-      `${made}\n\n# of the next\n[mcp_servers.r.env]\nA = "b"\n`,
+  it("puts its own keys right, and keeps what the user added", () => {
+    const behind = '\n\n# of the next\n[mcp_servers.r.env]\nA = "b"\ncommand = "c"\n';
+    const before = `[mcp_servers.r]\ncommand = "old" # mine\nmore = 1${behind}`;
+    const after = `[mcp_servers.r]\ncommand = "npx" # mine\nmore = 1\nargs = ["a"]${behind}`;
+    expect(withTable(before, "mcp_servers", "r", table)).toBe(after);
+    expect(withTable(after, "mcp_servers", "r", table)).toBe(after);
+    const long = `[mcp_servers.r]\nargs = [\n  "x", # ]\n  "y]",\n]\nenv = { A = "b" }\ncommand = "npx"\n`;
+    expect(withTable(long, "mcp_servers", "r", table)).toBe(
+      `[mcp_servers.r]\nargs = ["a"]\nenv = { A = "b" }\ncommand = "npx"\n`,
     );
   });
 

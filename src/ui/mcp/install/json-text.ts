@@ -5,7 +5,8 @@ type Node = { readonly start: number; readonly end: number; readonly members?: r
 type Member = { readonly key: string; readonly value: Node };
 
 /**
- * The text with `value` under `section` and `name`, and everything else in it as it was: entries, comments, order, indentation.
+ * The text with `value` under `section` and `name`, and everything else in it as it was: entries, comments, order, indentation,
+ * and what an entry of that name has beside these keys.
  * Throws `settings_invalid` for a text that is no JSON object.
  */
 export const withEntry = (text: string, section: string, name: string, value: object): string => {
@@ -17,15 +18,30 @@ export const withEntry = (text: string, section: string, name: string, value: ob
   const list = objectIn(text, held, section);
   const there = list.members.find(({ key }) => key === name)?.value;
   if (there === undefined) return inserted(text, list, name, value, { indent, depth: 2 });
-  const now = written(value, { indent, depth: 2 });
-  return sameJson(text.slice(there.start, there.end), now)
-    ? text
-    : text.slice(0, there.start) + now + text.slice(there.end);
+  if (there.members === undefined) return replaced(text, there, value, { indent, depth: 2 });
+  return Object.entries(value).reduce((now, [key, one]) => {
+    const entry = objectIn(now, memberAt(now, section, name), name);
+    const own = entry.members.find((member) => member.key === key)?.value;
+    const layout = { indent, depth: 3 };
+    return own === undefined ? inserted(now, entry, key, one, layout) : replaced(now, own, one, layout);
+  }, text);
+};
+
+const memberAt = (text: string, ...path: readonly string[]): Node =>
+  path.reduce((node, key) => {
+    const held = node.members?.find((member) => member.key === key)?.value;
+    return held ?? node;
+  }, rootOf(text));
+
+/** As it was where it says the same. */
+const replaced = (text: string, { start, end }: Node, value: unknown, layout: Layout): string => {
+  const now = written(value, layout);
+  return sameJson(text.slice(start, end), now) ? text : text.slice(0, start) + now + text.slice(end);
 };
 
 type Layout = { readonly indent: string; readonly depth: number };
 
-const written = (value: object, { indent, depth }: Layout): string =>
+const written = (value: unknown, { indent, depth }: Layout): string =>
   JSON.stringify(value, null, indent).replaceAll("\n", `\n${indent.repeat(depth)}`);
 
 /** Behind the last member, or as the first one. */
@@ -33,7 +49,7 @@ const inserted = (
   text: string,
   { start, end, members }: Required<Node>,
   key: string,
-  value: object,
+  value: unknown,
   layout: Layout,
 ): string => {
   const line = `\n${layout.indent.repeat(layout.depth)}${JSON.stringify(key)}: ${written(value, layout)}`;
