@@ -128,7 +128,8 @@ const faultsOf = ({ scenario, kill }: Case, { calls, lived }: Result): string[] 
     if (keys.length > (mayBeAgain ? 2 : 1)) blame("it happened again");
     // Skipped without a word is what this one asked for.
     if (keys.length === 0 && effect.onAmbiguous !== "skip") blame("it never happened");
-    const isInDoubt = kill.by === "server" && kill.name === effect.name;
+    // Those that go together are under way together, whichever of them the other side heard of.
+    const isInDoubt = kill.by === "server" && (scenario.together || kill.name === effect.name);
     if (keys.length === 0 && kill.by === "server" && !isInDoubt)
       blame("it never happened, and nobody was killed there");
   }

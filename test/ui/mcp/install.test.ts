@@ -22,7 +22,7 @@ const put = (file: string, text: string): void => {
   writeFileSync(file, text);
 };
 
-const npx = { command: "npx", args: ["-y", "runledger", "mcp"] };
+const npx = { command: "npx", args: ["--no-install", "runledger", "mcp"] };
 const coder = { command: "npx", args: [...npx.args, "--role", "executor", "--agent", "coder"] };
 
 describe.each([
@@ -57,7 +57,7 @@ describe.each([
     expect((await install(...argv)).err).toMatch(/already/);
     expect(readFileSync(file, "utf8")).toBe(text);
     // A changed one is put right, and nothing else is.
-    writeFileSync(file, text.replace('"-y"', '"--yes"'));
+    writeFileSync(file, text.replace('"--no-install"', '"--yes"'));
     await install(...argv);
     expect(readFileSync(file, "utf8")).toBe(text);
   });

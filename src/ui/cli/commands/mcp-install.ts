@@ -30,7 +30,8 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
   const { file, withServer } = clients[client];
   const target = file(scope, places);
   const name = nameOf(role, agent);
-  const argv = ["npx", "-y", "runledger", "mcp", ...wordsOf(role, agent, shared.session)];
+  // Only what is installed here: a name that nobody has published yet may be published by anybody.
+  const argv = ["npx", "--no-install", "runledger", "mcp", ...wordsOf(role, agent, shared.session)];
   const told = { client, scope, file: target, name, command: argv };
   if (print) {
     const text = withServer("", name, argv);
