@@ -208,10 +208,11 @@ describe.skipIf(NO_SANDBOX)(`a sandbox (${NO_SANDBOX || "bubblewrap"})`, () => {
   it("is believed to have ended as it says, however late that is heard", async () => {
     const program = join(room, "late");
     // Unknown to every sweep, it speaks only when the one that was waited for is no more.
-    const late = `cd /; while kill -0 $0 2>/dev/null; do :; done; sleep 0.3; echo '{"exit-code": 0}' >&3`;
+    const ready = join(folder, "ready");
+    const late = `cd /; : > ${ready}; while kill -0 $0 2>/dev/null; do :; done; sleep 0.3; echo '{"exit-code": 0}' >&3`;
     writeFileSync(
       program,
-      `#!/bin/sh\nsetsid env -i sh -c "$(cat <<'END'\n${late}\nEND\n)" $$ >/dev/null 2>&1 &\n`,
+      `#!/bin/sh\nsetsid env -i sh -c "$(cat <<'END'\n${late}\nEND\n)" $$ >/dev/null 2>&1 &\nwhile [ ! -e ${ready} ]; do :; done\n`,
       { mode: 0o755 },
     );
     const sandbox = {
