@@ -123,6 +123,7 @@ describe("the contract of a command agent", () => {
       feedback: null,
       judgedBy: { type: "command_pass", target: "echo not yet; exit 3" },
       mayChange: { paths: [], only: false },
+      toolProfile: ["coding"],
       notes: {},
       workspace: first?.cwd,
       timeoutMs: 30 * 60_000,

@@ -24,6 +24,7 @@ import { tempFolder } from "../helpers/repositories.js";
 let shop: Sample | undefined;
 afterEach(async () => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   vi.unstubAllEnvs();
   await shop?.dispose();
   shop = undefined;
@@ -553,7 +554,11 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "retention.every": async () => {
     const { app, ran } = await finishedRun("retention: { completedFor: 1h, every: 1m }\n", "true");
     const ended = Date.now();
-    const at = (minutes: number) => vi.useFakeTimers({ toFake: ["Date"], now: ended + minutes * 60_000 });
+    const begun = performance.now();
+    const at = (minutes: number): void => {
+      vi.useFakeTimers({ toFake: ["Date"], now: ended + minutes * 60_000 });
+      vi.spyOn(performance, "now").mockReturnValue(begun + minutes * 60_000);
+    };
     at(59);
     const later = await shop?.open();
     if (later === undefined) throw new Error("no project");
