@@ -46,6 +46,8 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
   if (output.json) printJson(output, { ...told, written, text: null });
   else printLine(output, target);
   say(output, written ? `${client} has the server "${name}" now (${role}).` : `It has "${name}" already.`);
+  if (written && scope === "project")
+    say(output, "Commit the file, or have git ignore it: runs start from what is committed.");
   return EXIT.done;
 };
 
