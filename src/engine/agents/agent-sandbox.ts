@@ -42,13 +42,7 @@ export const agentSandbox = async ({
   host,
   env,
 }: Agent): Promise<Required<Pick<ProcessCall, "env" | "confinement">>> => {
-  if (task.workspace === projectDir)
-    throw new LedgerError("isolation_unmet", "An agent that works in your own folder cannot be sandboxed.", {
-      hint: "Set runLedger.workspaceIsolation: true, or take out the agent's sandbox.",
-    });
-  const home = join(task.place, "home");
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  const inside = { ...toolPointers(environment), ...env, HOME: home };
+  const { home, inside } = await sandboxHome({ projectDir, environment, task, env });
   const [program = ""] = argv;
   const started = programPath(program, task.workspace, env.PATH);
   const sight = {
@@ -65,4 +59,23 @@ export const agentSandbox = async ({
   };
   const confinement = await isolation.sandbox(sight, network);
   return { env: inside, confinement };
+};
+
+/** The home that a sandboxed agent has to itself, kept between its attempts, and the variables that go with it. */
+export const sandboxHome = async ({
+  projectDir,
+  environment,
+  task,
+  env,
+}: Pick<Agent, "projectDir" | "environment" | "task" | "env">): Promise<{
+  readonly home: string;
+  readonly inside: Readonly<Record<string, string>>;
+}> => {
+  if (task.workspace === projectDir)
+    throw new LedgerError("isolation_unmet", "An agent that works in your own folder cannot be sandboxed.", {
+      hint: "Set runLedger.workspaceIsolation: true, or take out the agent's sandbox.",
+    });
+  const home = join(task.place, "home");
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  return { home, inside: { ...toolPointers(environment), ...env, HOME: home } };
 };

@@ -1,14 +1,11 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { LedgerError } from "../../../core/errors.js";
 import type { Redactor } from "../../../core/redact.js";
 import { wallSentence } from "../../../core/walls.js";
 import type { Isolation } from "../../../pev/isolation/isolation.js";
 import type { Places } from "../../../pev/places.js";
-import { toolPointers } from "../../../pev/room-environment.js";
 import type { ProcessCall, ProcessEnd } from "../../../pev/sandbox.js";
 import type { Walls } from "../../../pev/walls/walls.js";
 import type { AgentTask } from "../agent.js";
+import { sandboxHome } from "../agent-sandbox.js";
 
 export type ShellOptions = {
   readonly projectDir: string;
@@ -73,13 +70,7 @@ const surroundings = async (
     RUNLEDGER_ATTEMPT: String(task.attempt),
   };
   if (isolation === null) return { env };
-  if (task.workspace === projectDir)
-    throw new LedgerError("isolation_unmet", "An agent that works in your own folder cannot be sandboxed.", {
-      hint: "Set runLedger.workspaceIsolation: true, or take out the agent's sandbox.",
-    });
-  const home = join(task.place, "home");
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  const inside = { ...toolPointers(environment), ...env, HOME: home };
+  const { home, inside } = await sandboxHome({ projectDir, environment, task, env });
   const sight = { environment: inside, folders: [task.workspace, home], reads: [] };
   return { env: inside, confinement: await isolation.sandbox(sight, network) };
 };
