@@ -28,7 +28,7 @@ const SLOW = [
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
-  "test/tools/access.test.ts",
+  "test/tools/{access,ai-sdk}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type CallerFaces, callerFaces } from "../tools/callers.js";
 import { createRun, type NewRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
@@ -31,7 +32,6 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
-import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -85,7 +85,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SignedCredentials {
+    CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -95,8 +95,6 @@ export interface RunLedger
   readonly ledger: Ledger;
   /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
   readonly host: Caller;
-  /** A credential for an in-process caller. */
-  issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
@@ -194,7 +192,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     agentNames,
     ledger,
     host: hostCaller,
-    issue: (caller) => ledger.issue(caller),
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
@@ -204,7 +201,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...signedCredentials(ledger, () => store.seals.tokenKey()),
+    ...callerFaces(host, () => store.seals.tokenKey()),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
