@@ -31,6 +31,7 @@ const SLOW = [
   "test/tools/{access,ai-sdk}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
+  "test/ui/http/serve.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
   "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",

@@ -76,6 +76,8 @@ export type OpenOptions = {
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
   readonly now?: () => string;
+  /** Aborted, what tools judge for their callers is let go of: they answer `verifying`, and whoever asks next has it judged anew. */
+  readonly interrupted?: AbortSignal;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -138,6 +140,8 @@ const executor = () => import("./engine/executor.js");
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
+const NEVER = new AbortController().signal;
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -157,7 +161,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project });
+  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
