@@ -1,7 +1,7 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
+export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { NewRun } from "../tools/create-run.js";
 export {
-  credentialUse,
   type McpAnswer,
   type McpTool,
   mcpAnswer,
@@ -14,6 +14,7 @@ export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
+export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
@@ -71,6 +72,7 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
+  askWorker,
   type Performed,
   type ProgramEffect,
   type ProgramEffectEnd,

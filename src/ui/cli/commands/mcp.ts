@@ -1,6 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
+import {
+  askWorker,
+  findProject,
+  LedgerError,
+  loadSettings,
+  type NewCredential,
+  WORKER_VARIABLE,
+} from "../../../index.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
 import { EXIT } from "../exit-codes.js";
@@ -29,11 +36,15 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   const { [CREDENTIAL_VARIABLE]: _credential, ...env } = terminal.env;
   const bearer = await bearerOf(bench, options);
   const toolAgents = "name" in bearer && bearer.role === "executor" ? [bearer.name] : [];
-  const ledger = ledgerProcess({
-    command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
-    cwd: bench.directory,
-    ...{ env, bearer, remark, passing: () => performance.now() },
-  });
+  const worker = env[WORKER_VARIABLE];
+  const ledger =
+    worker !== undefined && "credential" in bearer
+      ? atWorker(worker, bearer.credential)
+      : ledgerProcess({
+          command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
+          cwd: bench.directory,
+          ...{ env, bearer, remark, passing: () => performance.now() },
+        });
   try {
     const role = await roleOf(ledger, options);
     const { serveClient } = await import("../../mcp/stdio.js");
@@ -47,6 +58,12 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   }
   return EXIT.done;
 };
+
+/** The agent that it serves was started by a worker, which answers for the ledger; a sandbox shows no other way to it. */
+const atWorker = (socketFile: string, credential: string): LedgerProcess => ({
+  ask: (question) => askWorker(socketFile, credential, question),
+  close: () => undefined,
+});
 
 const every = (ms: number, beat: () => void): (() => void) => {
   const timer = setInterval(beat, ms);
