@@ -32,6 +32,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -167,19 +168,17 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey());
   const agents = openAgents({
-    ...{ functions, ledger, projectDir, logFolder, project, redactor },
+    ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
   });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
-    pev,
-    settings,
-  );
+  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying(kept, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -205,7 +204,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...callerFaces(host, () => store.seals.tokenKey()),
+    ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
@@ -254,7 +253,7 @@ const openProject = async (parts: {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap((agent) =>
-    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+    agent.kind !== "llm" ? resolveProgram(agent.run, projectDir) : [],
   );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
