@@ -1,5 +1,5 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
-export type { NewRun } from "../tools/create-run.js";
+export type { NewGoal, NewRun } from "../tools/create-run.js";
 export {
   credentialUse,
   type McpAnswer,
@@ -19,6 +19,10 @@ export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError 
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
+export { readPlan } from "./core/plan.js";
+export { planJsonSchema } from "./core/plan-schema.js";
+export { planWire } from "./core/plan-wire.js";
+export { commandsOf, isPlanning, type ShownPlan, shownPlan } from "./core/planning.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -35,6 +39,7 @@ export {
   awaitsApproval,
   type Candidate,
   hasPolicyRequest,
+  isActive,
   type Run,
   type RunStatus,
   runStatuses,
