@@ -1,4 +1,12 @@
-import { askedEffectsOf, awaitsApproval, hasPolicyRequest, isActive, isPlanning, type RunView, type Step } from "../../../index.js";
+import {
+  askedEffectsOf,
+  awaitsApproval,
+  hasPolicyRequest,
+  isActive,
+  isPlanning,
+  type RunView,
+  type Step,
+} from "../../../index.js";
 import type { CommandName } from "./keymap.js";
 
 /** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */

@@ -145,9 +145,7 @@ const askedIn = (view: RunView): readonly Question[] => {
             view,
             step,
             since: step.state.proposal.at,
-            sentence: isPlanning(step)
-              ? `a plan for: ${run.goal}`
-              : lastLine(step.state.proposal.result),
+            sentence: isPlanning(step) ? `a plan for: ${run.goal}` : lastLine(step.state.proposal.result),
           },
         ]
       : [],

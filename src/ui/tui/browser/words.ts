@@ -59,9 +59,7 @@ const ACTIVE: readonly string[] = ["planning", "running"];
 
 export const viewShown = (run: Run, interrupted: boolean): Shown => {
   if (interrupted) return shownAs("interrupted");
-  return shownAs(
-    isActive(run) && run.steps.some(awaitsApproval) ? "asks" : run.state.status,
-  );
+  return shownAs(isActive(run) && run.steps.some(awaitsApproval) ? "asks" : run.state.status);
 };
 
 /** What a view must say to tell whether anybody is at work. */
@@ -73,8 +71,7 @@ export const stepShown = (step: WorkedStep, { run, interrupted }: Attended): Sho
   if (awaitsApproval(step)) return shownAs("asks");
   if (run.state.status === "paused" && askedEffectsOf(step).length > 0) return shownAs("asks");
   if (step.state.status === "in_progress" && interrupted) return shownAs("left");
-  if (step.state.status === "verify_pending" && (interrupted || !isActive(run)))
-    return shownAs("proposed");
+  if (step.state.status === "verify_pending" && (interrupted || !isActive(run))) return shownAs("proposed");
   return shownAs(step.state.status === "completed" ? step.state.how : step.state.status);
 };
 
