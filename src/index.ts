@@ -1,5 +1,6 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
 
+export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
 export type { NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
@@ -12,7 +13,6 @@ export type {
   ToolKit,
 } from "../tools/kit.js";
 export {
-  credentialUse,
   type McpAnswer,
   type McpTool,
   mcpAnswer,
@@ -27,6 +27,7 @@ export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
+export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
@@ -84,6 +85,7 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
+  askWorker,
   type Performed,
   type ProgramEffect,
   type ProgramEffectEnd,

@@ -32,6 +32,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -76,6 +77,8 @@ export type OpenOptions = {
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
   readonly now?: () => string;
+  /** Aborted, what tools judge for their callers is let go of: they answer `verifying`, and whoever asks next has it judged anew. */
+  readonly interrupted?: AbortSignal;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -138,6 +141,8 @@ const executor = () => import("./engine/executor.js");
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
+const NEVER = new AbortController().signal;
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -157,25 +162,23 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project });
+  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey());
   const agents = openAgents({
-    ...{ functions, ledger, projectDir, logFolder, project, redactor },
+    ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
   });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
-    pev,
-    settings,
-  );
+  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying(kept, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -201,7 +204,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...callerFaces(host, () => store.seals.tokenKey()),
+    ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
@@ -250,7 +253,7 @@ const openProject = async (parts: {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap((agent) =>
-    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+    agent.kind !== "llm" ? resolveProgram(agent.run, projectDir) : [],
   );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);

@@ -202,7 +202,10 @@ const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> 
   if (agent.kind === "llm") return modelFinding(check, agent, input.environment);
   const { run } = agent;
   const [program = ""] = resolveProgram(run, input.projectDir);
-  return (await isProgram(program, input.environment))
-    ? ok(check, run.join(" "))
-    : fail(check, `Its program "${program}" is not there or not executable.`, `Mend agents.${name}.run.`);
+  if (await isProgram(program, input.environment)) return ok(check, run.join(" "));
+  const mend =
+    agent.kind === "subprocess"
+      ? `Install ${agent.preset}, or name where it is in agents.${name}.run.`
+      : `Mend agents.${name}.run.`;
+  return fail(check, `Its program "${program}" is not there or not executable.`, mend);
 };

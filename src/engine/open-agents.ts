@@ -1,16 +1,20 @@
 import { isOpenedBy, requireToolOfDriven } from "../../tools/profile-guard.js";
+import type { ToolHost } from "../../tools/tool.js";
 import { LedgerError } from "../core/errors.js";
 import { isReservedName } from "../core/names.js";
 import { agentsOf, named } from "../core/race.js";
 import type { Redactor } from "../core/redact.js";
 import { isTerminal, type Run } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { SignedCredentials } from "../ledger/signed.js";
 import type { Project } from "../pev/project.js";
 import type { Agent, AgentTask } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { functionAgent } from "./agents/function.js";
 import { llmAgent } from "./agents/llm/llm.js";
 import type { ModelSetting } from "./agents/llm/model.js";
+import type { PresetName } from "./agents/subprocess/presets.js";
+import { subprocessAgent } from "./agents/subprocess/subprocess.js";
 import { type FunctionAgents, functionOf } from "./agents/versions.js";
 import { agentLogFile } from "./logs.js";
 
@@ -22,7 +26,20 @@ type Working = {
 
 /** An agent as the settings have it. */
 export type AgentSetting = Working &
-  ({ readonly kind: "command"; readonly run: readonly string[] } | ({ readonly kind: "llm" } & ModelSetting));
+  (
+    | { readonly kind: "command"; readonly run: readonly string[] }
+    | SubprocessSetting
+    | ({ readonly kind: "llm" } & ModelSetting)
+  );
+
+/** An agent CLI of somebody else. */
+export type SubprocessSetting = {
+  readonly kind: "subprocess";
+  readonly preset: PresetName;
+  /** What starts it; the preset's words follow. */
+  readonly run: readonly string[];
+  readonly model: string | null;
+};
 
 type Options = {
   readonly named: Readonly<Record<string, AgentSetting>>;
@@ -35,6 +52,8 @@ type Options = {
   readonly project: Pick<Project, "places" | "walls" | "isolation">;
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly tools: ToolHost;
+  readonly credentials: SignedCredentials;
 };
 
 // Agents of a project: programs and models of its settings file, functions of its host. A function wins over both.
@@ -60,6 +79,10 @@ const settingAgent = (options: Options, setting: AgentSetting): Agent => {
   const logFile = (task: Parameters<typeof agentLogFile>[1]): string => agentLogFile(logFolder, task);
   if (setting.kind === "command")
     return commandAgent({ ...around, run: setting.run, passEnv: env, cli, logFile });
+  if (setting.kind === "subprocess") {
+    const { tools, credentials } = options;
+    return subprocessAgent({ ...around, ...setting, passEnv: env, cli, logFile, tools, credentials });
+  }
   return llmAgent({
     setting,
     // Its programs have no business with the key that its model is paid by.

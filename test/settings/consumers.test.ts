@@ -177,6 +177,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const run = await driven(app, commandPlan("true"));
     expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "hello" } });
   },
+  "agents.coder.preset": async () => {
+    // Started as codex is: its own word comes first, and the prompt last.
+    const app = await project(
+      "agents: { coder: { kind: subprocess, preset: codex, run: [sh, -c, 'echo \"$0\"; exit 3'] } }\n",
+    );
+    const run = await driven(app, commandPlan("true", { max_retries: 0 }));
+    expect(run.steps[0]?.feedback).toMatchObject({ kind: "interrupted", tail: "exec\n" });
+  },
   "agents.coder.provider": async () => {
     vi.stubEnv("ANTHROPIC_API_KEY", "key-of-the-model-0123456789");
     expect((await model({ provider: "anthropic" })).path).toBe("/v1/messages");
@@ -648,10 +656,10 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|nightly)\./, ".NAME."));
+    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));
     expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

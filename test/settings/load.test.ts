@@ -393,9 +393,13 @@ describe("loadSettings refuses, naming file, line and column", () => {
       "agents:\n  a: { run: [] }\n  b: { kind: oracle, run: [' '], env: [A-B], timeout: 0s }\n",
     );
     expect(message).toMatch(/^6 defects in the settings: /);
-    expect(message).toContain(`FILE:2:3: agents.a.kind: found nothing, expected one of "command", "llm"`);
+    expect(message).toContain(
+      `FILE:2:3: agents.a.kind: found nothing, expected one of "command", "subprocess", "llm"`,
+    );
     expect(message).toContain("FILE:2:8: agents.a.run: found a list of 0, expected at least 1 entry");
-    expect(message).toContain(`FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "llm"`);
+    expect(message).toContain(
+      `FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "subprocess", "llm"`,
+    );
   });
 
   it.each([
