@@ -1,6 +1,7 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
+import { passedOverIn } from "../passed-over.js";
 import { named, workedStep, workedSteps } from "../race.js";
 import type { Run } from "../run.js";
 import { thinnable } from "../thinning.js";
@@ -64,6 +65,20 @@ const overtaken = ({ runId }: Run): LedgerError =>
   new LedgerError("checkpoint_overtaken", `Another checkpoint of run "${runId}" was signed meanwhile.`, {
     hint: "Take it again.",
   });
+
+// Each is told once, however many lives of the attempt come past it.
+export const passOverCheckpoints: Decider<"pass_over_checkpoints"> = (command, run, { caller }) => {
+  requireRole(caller, "pass over checkpoints", "engine");
+  requireLive(run);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
+  requireState(step, "in_progress", "step_not_in_progress");
+  requireAttempt(step, command.attempt);
+  const told = passedOverIn(run);
+  const broken = command.broken.filter(({ id }) => !told.has(id));
+  if (broken.length === 0) return alreadyDone;
+  const payload = { stepId: step.spec.id, ...named(step), broken, from: command.from };
+  return [{ type: "checkpoints_passed_over", version: 1, attempt: step.attempt, payload }];
+};
 
 // A memory that cannot be trusted or read any more is given up; the attempt goes on from its first line, and what it did is
 // read back.
