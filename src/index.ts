@@ -1,5 +1,16 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
+
+export type { IssuedAs, KitOptions } from "../tools/callers.js";
 export type { NewRun } from "../tools/create-run.js";
+export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
+export type {
+  AnthropicTool,
+  OpenAiChatTool,
+  OpenAiResponsesTool,
+  ToolAbout,
+  ToolAnswer,
+  ToolKit,
+} from "../tools/kit.js";
 export {
   credentialUse,
   type McpAnswer,
@@ -10,6 +21,8 @@ export {
   withKey,
 } from "../tools/mcp.js";
 export { type Prompt, promptsOf } from "../tools/prompts.js";
+export type { Refusal } from "../tools/refusal.js";
+export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";

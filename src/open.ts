@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type CallerFaces, callerFaces } from "../tools/callers.js";
 import { createRun, type NewRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
@@ -31,7 +32,6 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
-import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -76,6 +76,8 @@ export type OpenOptions = {
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
   readonly now?: () => string;
+  /** Aborted, what tools judge for their callers is let go of: they answer `verifying`, and whoever asks next has it judged anew. */
+  readonly interrupted?: AbortSignal;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -85,7 +87,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SignedCredentials {
+    CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -95,8 +97,6 @@ export interface RunLedger
   readonly ledger: Ledger;
   /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
   readonly host: Caller;
-  /** A credential for an in-process caller. */
-  issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
@@ -140,6 +140,8 @@ const executor = () => import("./engine/executor.js");
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
+const NEVER = new AbortController().signal;
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -159,7 +161,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project });
+  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
@@ -194,7 +196,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     agentNames,
     ledger,
     host: hostCaller,
-    issue: (caller) => ledger.issue(caller),
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     createRun: (caller, input) => createRun(host, caller, input),
@@ -204,7 +205,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...signedCredentials(ledger, () => store.seals.tokenKey()),
+    ...callerFaces(host, () => store.seals.tokenKey()),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),

@@ -82,7 +82,8 @@ export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readon
   return listed;
 };
 
-const hasWorker = async (ledger: Ledger, runId: string): Promise<boolean> => {
+/** Whether somebody alive holds its lease. */
+export const hasWorker = async (ledger: Pick<Ledger, "store">, runId: string): Promise<boolean> => {
   const lease = await ledger.store.leaseOf(runId);
   return lease?.live === true && !ownerIsDead(lease.owner);
 };

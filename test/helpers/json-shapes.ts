@@ -739,6 +739,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  serve: oneOf({
+    url: text.describe("where it listens; said before anybody is answered"),
+    mcpUrl: text.describe("for MCP clients"),
+  }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({
     client: z.enum(["claude", "codex", "gemini", "opencode", "cursor"]),

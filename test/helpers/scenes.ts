@@ -4,7 +4,7 @@ import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
 import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
-import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
+import { CAST, type Desk, openDesk, planOf, shop, step, type TypeOptions } from "./cli.js";
 import { began } from "./driving.js";
 import { person, SESSION } from "./project.js";
 
@@ -126,7 +126,13 @@ type Scene = {
   readonly lines: readonly ((stage: Stage) => readonly string[])[];
   /** What it says is a matter of the machine: compare names and kinds of fields, not values. */
   readonly ofMachine?: true;
+  /** It goes on until it is interrupted, and is so from its beginning. */
+  readonly endless?: true;
 };
+
+/** Of a command that would not end by itself. */
+export const endOf = (path: string): TypeOptions =>
+  scenes[path]?.endless === true ? { interrupted: AbortSignal.abort() } : {};
 
 /** By the path of the command, in an order in which they can be carried out. */
 export const scenes: Readonly<Record<string, Scene>> = {
@@ -237,6 +243,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   cancel: { lines: [({ run }) => [run("stuck")]] },
   fork: { lines: [({ run }) => [run("done")]] },
   worker: { lines: [() => ["--once", "--runs", "1"]] },
+  serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },

@@ -16,16 +16,23 @@ const Input = closed({
   step_id: z.string().min(1),
   action: PolicyActionType,
   reason: z.string().trim().min(1).max(limit.REASON_CHARS),
-  /** change_agent */
-  new_agent: z.string().min(1).optional(),
-  /** decompose: a JSON array of steps */
-  new_steps_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
-  /** change_validator: a JSON object */
-  new_validator_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
-  /** retry: start from a clean clone */
-  fresh: z.boolean().optional(),
-  /** The attempt whose refusal was looked at: a later one in its place is not meant. */
-  attempt: z.int().min(1).optional(),
+  new_agent: z.string().min(1).optional().describe("Of change_agent: who is to work on it."),
+  new_steps_json: z
+    .string()
+    .max(limit.PLAN_TEXT_CHARS)
+    .optional()
+    .describe("Of decompose: a JSON array of the steps in its place, as in a plan."),
+  new_validator_json: z
+    .string()
+    .max(limit.PLAN_TEXT_CHARS)
+    .optional()
+    .describe("Of change_validator: the new one as a JSON object, as in a plan."),
+  fresh: z.boolean().optional().describe("Of retry: begin again from a clean clone."),
+  attempt: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("The attempt whose refusal you looked at; a later one is then not answered."),
   idempotency_key: idempotencyKey,
 });
 
@@ -69,7 +76,7 @@ export const runApplyPolicy = defineTool({
       step_id,
       action: decision.action,
       step_status: findStep(run, step_id)?.state.status ?? "unknown",
-      ...standing(run),
+      ...(await standing(run, ledger)),
     };
   },
 });

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
-import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
+import { everyMs } from "../../mcp/beats.js";
+import { ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
+import type { McpOptions as Serving } from "../../mcp/server.js";
 import { EXIT } from "../exit-codes.js";
 import { say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -32,30 +34,23 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   const ledger = ledgerProcess({
     command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
     cwd: bench.directory,
-    ...{ env, bearer, remark, passing: () => performance.now() },
+    ...{ env, remark, passing: () => performance.now() },
   });
+  const ask: Serving["ask"] = (question) => ledger.ask(bearer, question);
   try {
-    const role = await roleOf(ledger, options);
+    const role = await roleOf(ask, options);
     const { serveClient } = await import("../../mcp/stdio.js");
     const { out, interrupted } = terminal;
-    await serveClient(
-      { input, out, interrupted },
-      { ask: ledger.ask, role, version: VERSION, every, remark },
-    );
+    await serveClient({ input, out, interrupted }, { ask, role, version: VERSION, every: everyMs, remark });
   } finally {
     ledger.close();
   }
   return EXIT.done;
 };
 
-const every = (ms: number, beat: () => void): (() => void) => {
-  const timer = setInterval(beat, ms);
-  return () => clearInterval(timer);
-};
-
 /** A credential that the ledger refuses ends it before any client hears of it. */
-const roleOf = async (ledger: LedgerProcess, { role }: McpOptions): Promise<NewCredential["role"]> => {
-  const who = (await ledger.ask({ kind: "who" })) as { readonly role: NewCredential["role"] };
+const roleOf = async (ask: Serving["ask"], { role }: McpOptions): Promise<NewCredential["role"]> => {
+  const who = (await ask({ kind: "who" })) as { readonly role: NewCredential["role"] };
   if (role === undefined || role === who.role) return who.role;
   throw new LedgerError("access_denied", `The credential is of the role ${who.role}, not ${role}.`, {
     hint: "Leave out --role: the credential says it.",

@@ -145,7 +145,30 @@ const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
     });
 };
 
-export const addServeCommands = (cli: Cli, { withLedger }: Register): void => {
+/** Loopback: whoever reaches another address is on another machine. */
+const SERVE_HOST = "127.0.0.1";
+/** The same each time, since clients write it down. */
+const SERVE_PORT = 7420;
+const PORT_MAX = 65_535;
+
+const portNumber = (text: string): number => {
+  const port = wholeNumber(text);
+  if (port <= PORT_MAX) return port;
+  throw new InvalidArgumentError(`It must be at most ${PORT_MAX}.`);
+};
+
+export const addServeCommands = (cli: Cli, { withLedger, bench, end }: Register): void => {
+  cli
+    .command("serve")
+    .description("serve MCP over HTTP to agent programs of this machine, until stopped")
+    .option("--host <address>", "where to listen", SERVE_HOST)
+    .option("--port <n>", "0 for any that is free", portNumber, SERVE_PORT)
+    .option("--allow-host <name...>", "further host names that clients call it by", [])
+    .action(async (options) => {
+      const { serve } = await import("../commands/serve.js");
+      end(await serve(bench(), options));
+    });
+
   cli
     .command("worker")
     .description("drive whatever is runnable in this project, until stopped")
