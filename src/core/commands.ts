@@ -177,6 +177,8 @@ export const Command = z.discriminatedUnion("type", [
     reason: optionalReason,
     /** A person may resume a run that waited longer than `staleTtl`, by saying so. */
     overrideStale: z.boolean(),
+    /** Attempts under way go on from the journal alone. */
+    anew: z.boolean().optional(),
   }),
   closed({ type: z.literal("cancel_run"), reason }),
   /** The run it is sent to becomes what its host says it is. */

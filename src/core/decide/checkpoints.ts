@@ -86,12 +86,15 @@ export const discardCheckpoints: Decider<"discard_checkpoints"> = ({ reason }, r
   requireRole(caller, "set a memory aside", "orchestrator", "human");
   requireSession(run, caller);
   requireLive(run);
-  return run.steps.flatMap(workedSteps).flatMap((step): readonly EventBody[] => {
+  return withoutMemory(run, reason);
+};
+
+export const withoutMemory = (run: Run, reason: string): readonly EventBody[] =>
+  run.steps.flatMap(workedSteps).flatMap((step): readonly EventBody[] => {
     if (step.effects.checkpoint === null || step.state.status !== "in_progress") return [];
     const payload = { stepId: step.spec.id, ...named(step), reason };
     return [{ type: "checkpoint_discarded", version: 1, attempt: step.attempt, payload }];
   });
-};
 
 /** Nobody goes on with a memory that another version of its agent left behind, unless it can be brought over. */
 export const requireSameAgents = (run: Run, { takesMemoryOf }: Pick<Rules, "takesMemoryOf">): void => {

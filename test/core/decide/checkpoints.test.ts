@@ -58,6 +58,31 @@ describe("checkpoints that are no use", () => {
   });
 });
 
+describe("resuming anew", () => {
+  const remembering = played(create(planOf([stepSpec("a")])), cast.start("a"), cast.signed("a"));
+  const anew = { type: "resume_run", reason: "version 2", overrideStale: false, anew: true } as const;
+  const changed = { rules: { ...rules, takesMemoryOf: () => false } };
+
+  it("sets memories aside in the same breath, also those that no agent could take over", () => {
+    const paused = playedOn(remembering, {}, cast.pause());
+    given(paused, changed)
+      .when({ ...anew, anew: false })
+      .thenRefuses("agent_changed");
+    const outcome = given(paused, changed).when(anew);
+    const run = outcome.thenHappened("checkpoint_discarded", "run_resumed");
+    expect(outcome.events[0]?.payload).toEqual({ stepId: "a", reason: "version 2" });
+    expect(findStep(run, "a")?.effects.checkpoint).toBeNull();
+  });
+
+  it("forgets nothing where it is refused", () => {
+    const stale = { at: "2036-01-01T00:00:00.000Z", rules };
+    given(playedOn(remembering, {}, cast.pause()), stale)
+      .when(anew)
+      .thenRefuses("run_stale");
+    given(remembering).when(anew).thenRefuses("run_not_paused");
+  });
+});
+
 describe("older checkpoints", () => {
   const keeping = (checkpointsKept: number) => ({
     rules: { ...rules, recording: { ...recording, eventsPerRun: 10_000, checkpointsKept } },

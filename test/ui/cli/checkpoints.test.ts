@@ -156,6 +156,32 @@ describe("checkpoints at the terminal", () => {
     );
   });
 
+  it("of an agent that is at work are not set aside by whoever resumes it beside", async () => {
+    const gate = new AbortController();
+    const turned = new AbortController();
+    const worker: VersionedAgent = {
+      version: "1",
+      work: async (_task, effects) => {
+        await effects.checkpoint({ workingMemory: {} });
+        turned.abort();
+        await aborted(gate.signal);
+        return "done";
+      },
+    };
+    const app = await desk.open({ worker });
+    const id = await began(app, { goal: "turn", steps: [step("a", "worker")] });
+    const driven = app.drive(id);
+    await aborted(turned.signal);
+    expect(await desk.type("resume", id, "--anew")).toMatchObject({
+      code: 5,
+      err: expect.stringContaining("lease_held"),
+    });
+    expect((await desk.type("journal", id, "--type", "checkpoint_discarded")).out).toBe("");
+    gate.abort();
+    await driven;
+    await app.close();
+  });
+
   it("are set aside by resume --anew, which another version of the agent needs", async () => {
     const id = await waitingRun();
     const app = await desk.open({ waiter: { ...waiter, version: "2" } });
