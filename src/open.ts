@@ -31,6 +31,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { type NoteRefusal, noteRefusals } from "./ledger/refusals.js";
 import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -99,6 +100,8 @@ export interface RunLedger
   issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
+  /** For faces that refuse a call before any tool hears of it: its run's journal tells that somebody tried. */
+  readonly noteRefusal: NoteRefusal;
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
@@ -169,7 +172,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ functions, ledger, projectDir, logFolder, project, redactor },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
   });
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const noteRefusal = noteRefusals(ledger, engine);
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS, noteRefusal };
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
@@ -204,13 +208,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...signedCredentials(ledger, () => store.seals.tokenKey()),
+    ...signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal),
+    noteRefusal,
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
-    patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
-    apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
+    ...onProject(ledger, pev),
     ...tidying.keeping,
-    selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () =>
       examineAll({ settings, env, dataDir, ledger, pev, project, findings: scheduling.findings }),
     redact: redactor.text,
@@ -223,6 +226,12 @@ const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Setti
   leaseTtlMs,
   paidAmbiguous: durable.paidAmbiguous,
   agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+});
+
+const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" | "selftest"> => ({
+  patch: async (runId) => (await delivery()).patchesOf(ledger, pev.project, runId),
+  apply: async (runId) => (await delivery()).applyRun(ledger, pev.project, runId),
+  selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
 });
 
 type Looking = Pick<

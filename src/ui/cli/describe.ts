@@ -194,12 +194,35 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
     case "teammate_approval_blocked":
-      return line("yellow", "‖", blockedWords(event.payload));
     case "teammate_approval_unblocked":
-      return line("blue", "▶", unblockedWords(event.payload));
+      return teammateTold(event);
+    case "access_refused":
+      return line("yellow", "!", refusalTold(event.payload));
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
+};
+
+const teammateTold = (
+  event: Extract<StoredEvent, { type: "teammate_approval_blocked" | "teammate_approval_unblocked" }>,
+): EventTold =>
+  event.type === "teammate_approval_blocked"
+    ? { style: "yellow", mark: "‖", text: blockedWords(event.payload) }
+    : { style: "blue", mark: "▶", text: unblockedWords(event.payload) };
+
+const LAST_REFUSAL = {
+  of_minute: "; more of them in that minute are not recorded",
+  of_run: "; no more of them are recorded of this run",
+} as const;
+
+const refusalTold = ({
+  tool,
+  code,
+  by,
+  last,
+}: Extract<StoredEvent, { type: "access_refused" }>["payload"]) => {
+  const who = by === null ? "somebody" : `${by.name} (${by.role})`;
+  return `refused: ${who} called ${tool ?? "nothing"}: ${code}${last === null ? "" : LAST_REFUSAL[last]}`;
 };
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import {
   type Caller,
+  type CredentialUse,
   credentialUse,
   isLedgerError,
   LedgerError,
@@ -65,11 +66,19 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
 /** Asked anew for each call: what a credential stands for may have ended since. */
 const callerOf = (app: RunLedger, { as: bearer, question }: Asked): Promise<Caller> | Caller => {
   if (!("credential" in bearer)) return app.issue(bearer);
-  const use = question.kind === "tool" ? credentialUse(question.name, question.input) : READS;
-  return app.openCredential(bearer.credential, use);
+  return app.openCredential(bearer.credential, purposeOf(question));
 };
 
-const READS = { reads: true } as const;
+const purposeOf = (question: Question): CredentialUse => {
+  switch (question.kind) {
+    case "tool":
+      return credentialUse(question.name, question.input);
+    case "journal":
+      return { reads: true, tool: "run_read", runId: question.runId };
+    default:
+      return { reads: true };
+  }
+};
 
 const answerTo = async (
   app: RunLedger,
@@ -129,12 +138,19 @@ const use = async (
 ): Promise<Readonly<Record<string, unknown>>> => {
   const tool = app.toolsFor(caller, waitMs === undefined ? {} : { waitMs }).find((one) => one.name === name);
   if (tool !== undefined) return tool.call(input);
-  throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
+  const error = new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
     hint: `Its tools: ${app
       .toolsFor(caller)
       .map((one) => one.name)
       .join(", ")}.`,
   });
+  await app.noteRefusal({
+    error,
+    tool: name,
+    by: caller,
+    runId: credentialUse(name, input).runId ?? caller.runId,
+  });
+  throw error;
 };
 
 const told = (error: unknown): ToldError =>
