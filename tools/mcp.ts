@@ -23,10 +23,13 @@ export type McpTool = {
 
 type JsonSchema = { readonly type: "object"; readonly [keyword: string]: unknown };
 
-/** What a call answers: the same facts twice, since some clients show their model only the one and some only the other. */
+/**
+ * What a call answers: the same facts twice, since some clients show their model only the one and some only the other. A refusal has
+ * words alone: many clients hold what is structured to the tool's output schema, and would show their model that it does not fit.
+ */
 export type McpAnswer = {
   readonly content: readonly { readonly type: "text"; readonly text: string }[];
-  readonly structuredContent: Readonly<Record<string, unknown>>;
+  readonly structuredContent?: Readonly<Record<string, unknown>>;
   readonly isError?: true;
 };
 
@@ -81,7 +84,7 @@ export const mcpRefusal = (error: unknown): McpAnswer => {
   const told = tellable(error);
   const { code, message, hint } = told;
   const text = `error [${code}]: ${message}\nNext: ${hint}${defectLines(told.details)}`;
-  return { content: [{ type: "text", text }], structuredContent: { error: told }, isError: true };
+  return { content: [{ type: "text", text }], isError: true };
 };
 
 const READ = "Call run_read: it tells where the run and each step stand.";
