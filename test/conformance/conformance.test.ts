@@ -11,6 +11,8 @@ import { doorman, INSPECTOR, missing, run, SUITE } from "./tools.js";
 /** The protocol's own checkers, installed by `npm install --prefix test/conformance`, against real processes of ours. */
 
 const why = missing();
+/** A build, and two programs that start. */
+const SETUP_MS = 180_000;
 let built: ReturnType<typeof buildPackage>;
 let shop: Sample;
 let server: Served;
@@ -25,7 +27,7 @@ beforeAll(async () => {
   const who = { name: "lead", role: "orchestrator", sessionKey: "test", lifetimeMs: 3_600_000 } as const;
   ({ credential } = await app.signCredential(who));
   server = await serving(built.bin, shop, "--port", "0");
-});
+}, SETUP_MS);
 afterAll(async () => {
   if (why !== undefined) return;
   await stopped(server, "SIGTERM");
