@@ -21,10 +21,13 @@ export type McpTool = {
   };
 };
 
-/** What a call answers: the same facts twice, since some clients show their model only the one and some only the other. */
+/**
+ * What a call answers: the same facts twice, since some clients show their model only the one and some only the other. A refusal has
+ * words alone: many clients hold what is structured to the tool's output schema, and would show their model that it does not fit.
+ */
 export type McpAnswer = {
   readonly content: readonly { readonly type: "text"; readonly text: string }[];
-  readonly structuredContent: Readonly<Record<string, unknown>>;
+  readonly structuredContent?: Readonly<Record<string, unknown>>;
   readonly isError?: true;
 };
 
@@ -74,11 +77,7 @@ export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer =
 });
 
 /** What was refused, in words that a model can act on: code, sentence, next step. */
-export const mcpRefusal = (error: unknown): McpAnswer => {
-  const told = refusalOf(error);
-  return {
-    content: [{ type: "text", text: refusalText(told) }],
-    structuredContent: { error: told },
-    isError: true,
-  };
-};
+export const mcpRefusal = (error: unknown): McpAnswer => ({
+  content: [{ type: "text", text: refusalText(refusalOf(error)) }],
+  isError: true,
+});
