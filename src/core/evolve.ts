@@ -5,7 +5,7 @@ import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
 import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
-import { findStep, isTerminal } from "./run.js";
+import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
 import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
 import type { Verdict } from "./verdict.js";
@@ -78,7 +78,8 @@ const evolvers: Evolvers = {
     protect: payload.plan.protect,
     steps: payload.plan.steps.map(newStep),
     criteria: payload.plan.acceptanceCriteria.map(newCriterion),
-    state: { status: "running" },
+    // Who paused it meant the run, whatever becomes of its plan meanwhile.
+    state: isPausedOnRequest(run) ? run.state : { status: "running" },
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, { payload, attempt, at }) =>

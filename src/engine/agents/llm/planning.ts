@@ -21,7 +21,9 @@ const LOOKING: readonly string[] = ["fs_read", "fs_list", "fs_search"];
 
 export const isOpenToPlanners = (tool: string): boolean => LOOKING.includes(tool);
 
-const rulesFor = (handIn: string): string => `You plan: you turn a goal into a plan of steps that other agents carry out, each in a private clone of a repository. You carry out nothing yourself.
+const rulesFor = (
+  handIn: string,
+): string => `You plan: you turn a goal into a plan of steps that other agents carry out, each in a private clone of a repository. You carry out nothing yourself.
 
 - Look at the repository by your tools first, as far as the plan needs it. Paths are from its folder.
 - ${handIn} Its JSON Schema stands below; keys that it does not name are refused.
