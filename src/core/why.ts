@@ -1,4 +1,5 @@
 import { andMore } from "./and-more.js";
+import type { Rules } from "./decide/guards.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
 import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
@@ -21,12 +22,14 @@ export type Waiting = {
   readonly stepId: string | null;
 };
 
+type Who = Pick<Rules, "agents" | "toolAgents">;
+
 // The question people ask most of an orchestrator: what does this run wait for?
 export const whyRun = (
   run: Run,
   hasWorker: boolean,
   /** Who can work here; null when the host does not say. */
-  agents: readonly string[] | null = null,
+  who: Who = { agents: null },
 ): Waiting => {
   const { state, source } = run;
   if (source !== null) return mirroredWhy(run, source);
@@ -47,7 +50,7 @@ export const whyRun = (
   const [action] = actions;
   if (isHeldUp(run, actions)) return heldUpWhy(run);
   if (action === undefined) return blockedWhy(run);
-  if (!hasWorker) return unattendedWhy(run, actions, agents);
+  if (!hasWorker) return unattendedWhy(run, actions, who);
   return {
     for: "work",
     sentence: workSentence(run),
@@ -106,11 +109,17 @@ const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting =>
 
 const told = (text: string): string => (text === "" ? "." : `: ${text}`);
 
-const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
+const unattendedWhy = (run: Run, actions: readonly Action[], { agents, toolAgents = [] }: Who): Waiting => {
   const [action] = actions;
   const stepId = action !== undefined && "stepId" in action ? action.stepId : null;
   const owners = actions.map((due) => (due.kind === "work" ? due.agent : undefined));
   const [owner] = owners;
+  if (owner !== undefined && owners.every((one) => one !== undefined && toolAgents.includes(one)))
+    return person(
+      `Step "${stepId}" is for agent "${owner}", which works through its tools and is started by nobody here.`,
+      `runledger mcp --role executor --agent ${owner}`,
+      stepId,
+    );
   if (
     agents !== null &&
     owner !== undefined &&

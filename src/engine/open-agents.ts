@@ -53,10 +53,10 @@ type Options = {
   readonly project: Pick<Project, "places" | "walls" | "isolation">;
   readonly redactor: Redactor;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** So often a planner's plan with defects is asked for again. */
-  readonly plannerMaxRetries: number;
   readonly tools: ToolHost;
   readonly credentials: SignedCredentials;
+  /** So often a planner's plan with defects is asked for again. */
+  readonly plannerMaxRetries: number;
 };
 
 // Agents of a project: programs and models of its settings file, functions of its host. A function wins over both.

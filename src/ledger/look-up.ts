@@ -48,8 +48,7 @@ export const findRun = async (ledger: Pick<Ledger, "list" | "store">, given: str
 export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> => {
   const run = await ledger.load(runId);
   const isDriven = await hasWorker(ledger, runId);
-  const waiting =
-    isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules.agents) : overdue(runId);
+  const waiting = isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules) : overdue(runId);
   return {
     run,
     waiting,

@@ -22,6 +22,8 @@ export type Rules = {
   readonly changeValidator: "orchestrator" | "human";
   /** Agents that exist; null when the host does not say. */
   readonly agents: readonly string[] | null;
+  /** Those of them that work through their tools alone: nobody here is started for their steps. */
+  readonly toolAgents?: readonly string[];
   /** Whether an agent can go on with what this version of it remembered; absent where nobody knows versions. */
   readonly takesMemoryOf?: (agent: string, agentVersion: string) => boolean;
   /** What one agent may record; as limits.ts has it where nothing is said. */

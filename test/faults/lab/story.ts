@@ -138,6 +138,7 @@ const family = (as: string): readonly Spoken[] => {
     cast.create(cast.planOf([cast.stepSpec("a")])),
     cast.start("a"),
     ...Array.from({ length: CHECKPOINTS }, () => cast.signed("a")),
+    cast.passOver("a", `${as}ckpt`),
     cast.discardCheckpoints,
     cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
   ];
