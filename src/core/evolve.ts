@@ -7,8 +7,8 @@ import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
 import { noRefusals, refusalsAfter } from "./refusals.js";
-import type { Candidate, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
-import { findStep, isTerminal } from "./run.js";
+import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
 import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
 import { withSpending } from "./usage.js";
@@ -85,7 +85,8 @@ const evolvers: Evolvers = {
     protect: payload.plan.protect,
     steps: payload.plan.steps.map(newStep),
     criteria: payload.plan.acceptanceCriteria.map(newCriterion),
-    state: { status: "running" },
+    // Who paused it meant the run, whatever becomes of its plan meanwhile.
+    state: isPausedOnRequest(run) ? run.state : { status: "running" },
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, event) => started(run, event),

@@ -242,6 +242,9 @@ export const isTerminal = (run: Run): boolean =>
 export const isActive = ({ state, steps, source }: Run): boolean =>
   state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
 
+export const isPausedOnRequest = ({ state }: Run): boolean =>
+  state.status === "paused" && state.reason === "requested";
+
 export const findStep = (run: Run, stepId: string): Step | undefined =>
   run.steps.find((step) => step.spec.id === stepId);
 

@@ -755,6 +755,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     staleTtlMs: count,
     validatorTimeoutMs: count,
     maxRunHistory: count,
+    plannerMaxRetries: count,
     enabled: z.boolean(),
     shadow: z.boolean(),
     writeThrough: z.boolean(),

@@ -161,12 +161,13 @@ const lineOf = async (options: SubprocessAgentOptions, task: AgentTask, host: Ho
 };
 
 const presetFor = (
-  { preset, model, isolation, environment, passEnv }: SubprocessAgentOptions,
+  { preset, model, isolation, environment, passEnv, tools }: SubprocessAgentOptions,
   task: AgentTask,
   files: { readonly server: string; readonly gate: string; readonly folder: string },
 ): Preset =>
   presetOf(preset, {
-    ...{ ...files, model, prompt: promptFor(task), sandboxed: isolation !== null },
+    ...{ ...files, model, sandboxed: isolation !== null },
+    prompt: promptFor(task, tools.ledger.rules.agents),
     environment: Object.fromEntries(passEnv.map((name) => [name, environment[name]])),
   });
 
