@@ -22,8 +22,9 @@ const closingLine: Reporter = {
  */
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
-  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,trouble,waiting,worker}.test.ts",
-  "test/engine/llm/{agent,crash,ledger}.test.ts",
+  "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
+  "test/clients/*.test.ts",
+  "test/engine/llm/{agent,crash,ledger,planning}.test.ts",
   "test/pev/selftest{,-languages}.test.ts",
   "test/pev/walls/walls.test.ts",
   "test/rollout/{kills,workload}.test.ts",
@@ -34,7 +35,7 @@ const SLOW = [
   "test/ui/http/serve.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
-  "test/scenarios/{cheats-judges,failure-scenes,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,failure-scenes,goal,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",

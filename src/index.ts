@@ -1,7 +1,8 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
 
+export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
-export type { NewRun } from "../tools/create-run.js";
+export type { NewGoal, NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
 export type {
   AnthropicTool,
@@ -12,7 +13,6 @@ export type {
   ToolKit,
 } from "../tools/kit.js";
 export {
-  credentialUse,
   type McpAnswer,
   type McpTool,
   mcpAnswer,
@@ -27,12 +27,17 @@ export type { BoundTool } from "../tools/tool.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
+export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
+export { readPlan } from "./core/plan.js";
+export { planJsonSchema } from "./core/plan-schema.js";
+export { planWire } from "./core/plan-wire.js";
+export { commandsOf, isPlanning, type ShownPlan, shownPlan } from "./core/planning.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -49,6 +54,7 @@ export {
   awaitsApproval,
   type Candidate,
   hasPolicyRequest,
+  isActive,
   type Run,
   type RunStatus,
   runStatuses,
@@ -85,6 +91,7 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
+  askWorker,
   type Performed,
   type ProgramEffect,
   type ProgramEffectEnd,

@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CallerFaces, callerFaces } from "../tools/callers.js";
-import { createRun, type NewRun } from "../tools/create-run.js";
+import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
@@ -22,7 +22,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents, requireAgents } from "./engine/open-agents.js";
+import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
@@ -32,6 +32,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
+import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -102,6 +103,8 @@ export interface RunLedger
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** A run that a planner makes the plan of, from a goal in plain words; the setting `planner` where none is named. */
+  planRun(caller: Caller, input: NewGoal): Promise<Run>;
   /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
@@ -167,19 +170,18 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
-  const agents = openAgents({
-    ...{ functions, ledger, projectDir, logFolder, project, redactor },
-    ...{ named: settings.agents, cli: commandLine(), environment: env },
-  });
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey());
+  const agents = openAgents({
+    ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
+    ...{ named: settings.agents, cli: commandLine(), environment: env },
+    ...settings.runLedger,
+  });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
-    pev,
-    settings,
-  );
+  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying(kept, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -187,7 +189,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
-    return (await executor()).driveRun(parts, runId, signal);
+    const orchestrator = leading(settings, { host, environment: env, redactor });
+    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
   };
   return {
     projectDir,
@@ -198,14 +201,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     host: hostCaller,
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...callerFaces(host, () => store.seals.tokenKey()),
+    ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
@@ -218,6 +221,23 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
+  createRun: (caller, input) => createRun(host, caller, input),
+  planRun: (caller, input) => planRun(host, caller, { planner: planner ?? undefined, ...input }),
+});
+
+const leading = (
+  settings: Settings,
+  of: Pick<Parameters<typeof openOrchestrator>[1], "host" | "environment" | "redactor">,
+) => {
+  const { orchestrator: name, agents: named, trustPlans } = settings;
+  const { agentTimeoutMs: timeoutMs } = drivingAs(settings);
+  return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
+};
+
+const calledFor = ({ planner, orchestrator }: Settings): readonly string[] =>
+  [...new Set([planner, orchestrator])].filter((name) => name !== null);
 
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
   maxParallelSteps,
@@ -254,7 +274,7 @@ const openProject = async (parts: {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap((agent) =>
-    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+    agent.kind !== "llm" ? resolveProgram(agent.run, projectDir) : [],
   );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
@@ -307,6 +327,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
   recording: settings.durable,
+  trustPlans: settings.trustPlans,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
 });
 
@@ -353,6 +374,7 @@ const examineAll = async (parts: {
     isolation: project.isolation,
     around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
+    missing: calledFor(settings).filter((name) => ledger.rules.agents?.includes(name) !== true),
     workspace: settings.workspace,
     waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,

@@ -1,6 +1,6 @@
 import type { Caller } from "../src/core/commands.js";
 import type { Role } from "../src/core/events.js";
-import { type SignedCredentials, signedCredentials } from "../src/ledger/signed.js";
+import type { SignedCredentials } from "../src/ledger/signed.js";
 import { type ToolNameOf, toolsFor } from "./index.js";
 import { type ToolKit, toolKit } from "./kit.js";
 import { credentialUse } from "./mcp.js";
@@ -24,11 +24,9 @@ export interface CallerFaces extends SignedCredentials {
   openToolKit(credential: string, options?: KitOptions): Promise<ToolKit>;
 }
 
-/** `key` is what the ledger signs with. */
-export const callerFaces = (host: ToolHost, key: () => Uint8Array): CallerFaces => {
+export const callerFaces = (host: ToolHost, signed: SignedCredentials): CallerFaces => {
   const { ledger } = host;
   const { redactor } = ledger;
-  const signed = signedCredentials(ledger, key);
   const { openCredential } = signed;
   const toolsOf = (caller: Caller, { waitMs = host.settleMs }: KitOptions): readonly BoundTool[] =>
     toolsFor(caller, { ...host, settleMs: waitMs });

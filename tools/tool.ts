@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { isRecord, misfit } from "../src/core/defects.js";
 import { isLedgerError, LedgerError } from "../src/core/errors.js";
-import type { Role } from "../src/core/events.js";
+import type { Evidence, Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import type { Pev } from "../src/pev/engine.js";
@@ -13,7 +13,15 @@ export type ToolHost = {
   readonly pev: Pev;
   /** How long a call waits for a verdict before it answers `verifying`, in milliseconds. */
   readonly settleMs: number;
+  /**
+   * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
+   * the program has ended. Without it a proposal is made at once.
+   */
+  readonly keepClaim?: (claim: Claim) => Promise<void>;
 };
+
+/** What an agent says of its work. */
+export type Claim = { readonly result: string; readonly evidence: readonly Evidence[] };
 
 /** The folder of a tool is its role. */
 export type ToolRole = "orchestrator" | "execution" | "shared";

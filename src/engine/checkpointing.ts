@@ -3,7 +3,7 @@ import type { Caller } from "../core/commands.js";
 import type { EffectClass } from "../core/effects.js";
 import { isLedgerError } from "../core/errors.js";
 import { named, workedStep } from "../core/race.js";
-import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import { findStep, isActive, type Run, type WorkedStep } from "../core/run.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { AgentVersions } from "./agents/versions.js";
@@ -72,7 +72,7 @@ export const createCheckpointing = (options: {
     },
     isDue,
     signIfDue: async (run, epoch) => {
-      if (run.state.status !== "running" || !isDue(run, run.seq)) return;
+      if (!isActive(run) || !isDue(run, run.seq)) return;
       await manager.signRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
     },
   };

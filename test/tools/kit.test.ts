@@ -1,6 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { createRedactor } from "../../src/core/redact.js";
+import { signedCredentials } from "../../src/ledger/signed.js";
 import { callerFaces } from "../../tools/callers.js";
 import type { ToolAnswer, ToolKit } from "../../tools/kit.js";
 import { mcpTools } from "../../tools/mcp.js";
@@ -11,8 +12,9 @@ import { SESSION } from "../helpers/project.js";
 
 const HOUR_MS = 3_600_000;
 
+const signedBy = ({ ledger }: ToolHost) => signedCredentials(ledger, () => new Uint8Array(32).fill(7));
 const kitsOf = (bench: Bench) => {
-  return callerFaces(bench.host, () => new Uint8Array(32).fill(7));
+  return callerFaces(bench.host, signedBy(bench.host));
 };
 const leaderOf = (bench: Bench): ToolKit =>
   kitsOf(bench).toolKit(bench.issue("orchestrator", { role: "orchestrator" }));
@@ -64,7 +66,7 @@ const inputs: Readonly<Record<string, readonly Schema[]>> = {
 /** What is listed of a caller; nothing of it is called. */
 const listedFor = (role: "orchestrator" | "executor"): ToolKit => {
   const host = { ledger: { redactor: NO_SECRETS }, settleMs: 0 } as unknown as ToolHost;
-  return callerFaces(host, () => new Uint8Array(32)).toolKit({ name: "ada", role, sessionKey: SESSION });
+  return callerFaces(host, signedBy(host)).toolKit({ name: "ada", role, sessionKey: SESSION });
 };
 
 describe("definitions for providers", () => {

@@ -49,6 +49,12 @@ export const runProposeStepResult = defineTool({
     const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
     const evidence = readEvidence(input.evidence_json);
     requireSession(await ledger.load(runId), caller);
+    if (host.keepClaim !== undefined) {
+      const { run, step } = await requireExecutor(ledger, caller, runId, stepId);
+      requireProposable(step);
+      await host.keepClaim({ result, evidence });
+      return { run_id: runId, step_id: stepId, ...TAKEN_DOWN, ...(await standing(run, ledger)) };
+    }
     const claim = {
       type: "propose_step_result",
       stepId,
@@ -76,6 +82,15 @@ export const runProposeStepResult = defineTool({
     };
   },
 });
+
+/** The engine proposes what is in the workspace when nobody works there any more. */
+const TAKEN_DOWN = {
+  status: "verifying" as const,
+  message: "Taken down. Your workspace is captured and judged when you have ended: end now.",
+  verdict: null,
+  policy_request: null,
+  unmet_criteria: [],
+};
 
 /** Stands for the capture until it is taken; it is no part of what makes two proposals the same. */
 const NOTHING: Capture = { base: null, tree: null, commit: null, patch: null, filesChanged: null };

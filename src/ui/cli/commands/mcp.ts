@@ -1,8 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
+import {
+  askWorker,
+  findProject,
+  LedgerError,
+  loadSettings,
+  type NewCredential,
+  WORKER_VARIABLE,
+} from "../../../index.js";
 import { everyMs } from "../../mcp/beats.js";
-import { ledgerProcess } from "../../mcp/ledger-process.js";
+import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
 import type { McpOptions as Serving } from "../../mcp/server.js";
 import { EXIT } from "../exit-codes.js";
@@ -31,22 +38,44 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   const { [CREDENTIAL_VARIABLE]: _credential, ...env } = terminal.env;
   const bearer = await bearerOf(bench, options);
   const toolAgents = "name" in bearer && bearer.role === "executor" ? [bearer.name] : [];
-  const ledger = ledgerProcess({
-    command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
-    cwd: bench.directory,
-    ...{ env, remark, passing: () => performance.now() },
-  });
-  const ask: Serving["ask"] = (question) => ledger.ask(bearer, question);
+  const worker = env[WORKER_VARIABLE];
+  const ledger =
+    worker !== undefined && "credential" in bearer
+      ? atWorker(worker, bearer.credential)
+      : ofOneself(
+          bearer,
+          ledgerProcess({
+            command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
+            cwd: bench.directory,
+            ...{ env, remark, passing: () => performance.now() },
+          }),
+        );
   try {
-    const role = await roleOf(ask, options);
+    const role = await roleOf(ledger.ask, options);
     const { serveClient } = await import("../../mcp/stdio.js");
     const { out, interrupted } = terminal;
-    await serveClient({ input, out, interrupted }, { ask, role, version: VERSION, every: everyMs, remark });
+    await serveClient(
+      { input, out, interrupted },
+      { ask: ledger.ask, role, version: VERSION, every: everyMs, remark },
+    );
   } finally {
     ledger.close();
   }
   return EXIT.done;
 };
+
+type Answering = Pick<Serving, "ask"> & Pick<LedgerProcess, "close">;
+
+const ofOneself = (bearer: Bearer, { ask, close }: LedgerProcess): Answering => ({
+  ask: (question) => ask(bearer, question),
+  close,
+});
+
+/** The agent that it serves was started by a worker, which answers for the ledger; a sandbox shows no other way to it. */
+const atWorker = (socketFile: string, credential: string): Answering => ({
+  ask: (question) => askWorker(socketFile, credential, question),
+  close: () => undefined,
+});
 
 /** A credential that the ledger refuses ends it before any client hears of it. */
 const roleOf = async (ask: Serving["ask"], { role }: McpOptions): Promise<NewCredential["role"]> => {
