@@ -103,7 +103,7 @@ syncBuiltinESMExports();
   it.each([
     ["gc", ["gc"]],
     ["the next export", ["export", "last", "-o", "out/next.jsonl"]],
-    ["whoever drives a run", ["run", "plan.json"]],
+    ["a worker", ["worker", "--once"]],
   ])(
     "leaves a file with the run's key, which %s removes; doctor counts it until then",
     async (_who, next) => {

@@ -34,6 +34,27 @@ describe("an effect", () => {
     });
   });
 
+  it.each([
+    ["so often as it says, under the same key", {}, 3],
+    ["no more once its error says that it is final", { retryable: false }, 1],
+    ["nor when it says so in the words of model providers", { isRetryable: false }, 1],
+    ["again when it says that it may pass", { retryable: true }, 3],
+  ])("that throws is tried again %s", async (_how, marks, times) => {
+    const keys: string[] = [];
+    const { app, runId } = await runOfLives(async (effects, life) => {
+      const retry = { times: 2, backoffMs: 1 };
+      return effects.effect("call", { class: "idempotent", retry }, ({ key }) => {
+        if (life === 1) keys.push(key);
+        throw Object.assign(new Error("busy"), marks);
+      });
+    });
+    await app.drive(runId);
+    expect(keys).toHaveLength(times);
+    expect(new Set(keys).size).toBe(1);
+    const [first] = await app.effects(runId);
+    expect(first).toMatchObject({ attempt: 1, status: "failed", error: expect.stringContaining("busy") });
+  });
+
   it("that a crash left open asks a person when it says so, and nothing more happens", async () => {
     const happened: string[] = [];
     const stop = new AbortController();

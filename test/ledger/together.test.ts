@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isLedgerError } from "../../src/core/errors.js";
 import { fold } from "../../src/core/evolve.js";
@@ -234,9 +235,9 @@ describe("changed", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     await tell("run_1", create(plan));
     const woken: string[] = [];
-    const waits = async (name: string): Promise<void> => {
+    const waits = async (name: string, signal?: AbortSignal): Promise<void> => {
       const { seq } = await ledger.load("run_1");
-      await ledger.changed("run_1", seq, LONG_MS, undefined, ({ type }) => type !== "note_written");
+      await ledger.changed("run_1", seq, LONG_MS, signal, ({ type }) => type !== "note_written");
       woken.push(name);
     };
     const first = waits("for a pause");
@@ -253,12 +254,16 @@ describe("changed", () => {
     vi.advanceTimersByTime(1_000);
     await second;
     // Between two of its own it hears of one that was not.
-    const third = waits("in between");
+    const stop = new AbortController();
+    const third = waits("in between", stop.signal);
     await tell("run_1", cast.note("k", "v4"));
     await other.tell("run_1", cast.note("k", "v5"));
     await ledger.load("run_1");
     expect(woken).toEqual(["for a pause", "until it looks"]);
     await tell("run_1", cast.note("k", "v6"));
+    await nextTurn();
+    expect(woken).toEqual(["for a pause", "until it looks", "in between"]);
+    stop.abort();
     await third;
   });
 

@@ -36,7 +36,10 @@ export type EffectOptions = {
   readonly key?: string;
   /** What it is done with; a later life of the attempt must come with the same. */
   readonly input?: unknown;
-  /** Tried again under the same key when it throws: so often, waiting that long (doubled each time). */
+  /**
+   * Tried again under the same key when it throws: so often, waiting that long (doubled each time). An error that bears
+   * `retryable: false` ends it at once.
+   */
   readonly retry?: { readonly times: number; readonly backoffMs: number };
 };
 
@@ -245,6 +248,16 @@ const live = async (
   return outcome;
 };
 
+/** Trying again would fail in the same way, as whoever threw it says: `retryable`, or as providers of models call it. */
+const isFinal = (error: unknown): boolean => {
+  if (typeof error !== "object" || error === null) return false;
+  const { retryable, isRetryable } = error as {
+    readonly retryable?: unknown;
+    readonly isRetryable?: unknown;
+  };
+  return retryable === false || isRetryable === false;
+};
+
 const performed = async (
   { options, of }: Calls,
   call: EffectCall,
@@ -268,7 +281,8 @@ const performed = async (
     } catch (error) {
       // What was cut off is not over: the next life finds it open.
       signal.throwIfAborted();
-      if (tried >= retry.times) return { outcome: failedWith(ledger.redactor, error, false), spent };
+      if (tried >= retry.times || isFinal(error))
+        return { outcome: failedWith(ledger.redactor, error, false), spent };
       await delay(retry.backoffMs * 2 ** tried, undefined, { signal });
       continue;
     }
