@@ -2,7 +2,7 @@
 
 export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
-export type { NewRun } from "../tools/create-run.js";
+export type { NewGoal, NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
 export type {
   AnthropicTool,
@@ -33,6 +33,10 @@ export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError 
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
+export { readPlan } from "./core/plan.js";
+export { planJsonSchema } from "./core/plan-schema.js";
+export { planWire } from "./core/plan-wire.js";
+export { commandsOf, isPlanning, type ShownPlan, shownPlan } from "./core/planning.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -49,6 +53,7 @@ export {
   awaitsApproval,
   type Candidate,
   hasPolicyRequest,
+  isActive,
   type Run,
   type RunStatus,
   runStatuses,

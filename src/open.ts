@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CallerFaces, callerFaces } from "../tools/callers.js";
-import { createRun, type NewRun } from "../tools/create-run.js";
+import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
@@ -22,7 +22,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents, requireAgents } from "./engine/open-agents.js";
+import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
@@ -103,6 +103,8 @@ export interface RunLedger
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** A run that a planner makes the plan of, from a goal in plain words; the setting `planner` where none is named. */
+  planRun(caller: Caller, input: NewGoal): Promise<Run>;
   /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
@@ -173,6 +175,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
+    ...settings.runLedger,
   });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
@@ -186,7 +189,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
-    return (await executor()).driveRun(parts, runId, signal);
+    const orchestrator = leading(settings, { host, environment: env, redactor });
+    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
   };
   return {
     projectDir,
@@ -197,7 +201,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     host: hostCaller,
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
@@ -216,6 +220,20 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
+};
+
+const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
+  createRun: (caller, input) => createRun(host, caller, input),
+  planRun: (caller, input) => planRun(host, caller, { planner: planner ?? undefined, ...input }),
+});
+
+const leading = (
+  settings: Settings,
+  of: Pick<Parameters<typeof openOrchestrator>[1], "host" | "environment" | "redactor">,
+) => {
+  const { orchestrator: name, agents: named, trustPlans } = settings;
+  const { agentTimeoutMs: timeoutMs } = drivingAs(settings);
+  return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
 };
 
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
@@ -306,6 +324,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
   recording: settings.durable,
+  trustPlans: settings.trustPlans,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
 });
 

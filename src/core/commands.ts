@@ -60,6 +60,8 @@ export const Command = z.discriminatedUnion("type", [
     }).optional(),
     /** Without a plan the run stays in `planning` until attach_plan. */
     plan: Plan.optional(),
+    /** The agent that makes the plan, of a run without one. */
+    planner: z.string().min(1).max(limit.ID_CHARS).optional(),
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
   closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),

@@ -156,6 +156,8 @@ export const EventBody = z.discriminatedUnion("type", [
     }),
     4,
   ),
+  /** Whoever this step belongs to makes the plan. */
+  event("plan_requested", z.strictObject({ step: StepSpec })),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() }), 2),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
   attemptEvent(

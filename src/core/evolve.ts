@@ -70,6 +70,7 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
 
 const evolvers: Evolvers = {
   run_created: (run) => run,
+  plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
   plan_attached: (run, { payload }) => ({
     ...run,
     goal: payload.plan.goal,
@@ -152,7 +153,10 @@ const evolvers: Evolvers = {
     ...run,
     state: { status: "paused", ...payload, since: at, by: actor },
   }),
-  run_resumed: (run) => ({ ...askedAgain(run), state: { status: "running" } }),
+  run_resumed: (run) => ({
+    ...askedAgain(run),
+    state: { status: run.planDigest === null ? "planning" : "running" },
+  }),
   run_completed: (run, { payload, at }) => ({
     ...run,
     blockedTeammates: [],

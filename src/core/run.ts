@@ -145,7 +145,7 @@ export type BlockedTeammate = {
 };
 
 export type RunState =
-  /** No plan yet; `attach_plan` moves it on. */
+  /** No plan yet: its planner makes one, or somebody brings it. `approve_step` or `attach_plan` moves it on. */
   | { readonly status: "planning" }
   /** Whoever holds its lease works on what `nextActions` names. */
   | { readonly status: "running" }
@@ -229,6 +229,10 @@ export type Run = {
 
 export const isTerminal = (run: Run): boolean =>
   run.state.status === "completed" || run.state.status === "failed";
+
+/** Something may be due in it: its plan is carried out, or made. Where it waits for a plan from outside nothing is. */
+export const isActive = ({ state, steps, source }: Run): boolean =>
+  state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
 
 export const findStep = (run: Run, stepId: string): Step | undefined =>
   run.steps.find((step) => step.spec.id === stepId);

@@ -3,9 +3,10 @@ import type { Rules } from "./decide/guards.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
 import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
+import { isPlanning } from "./planning.js";
 import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
-import { awaitsApproval, hasPolicyRequest, type Run, type Step, type WorkedStep } from "./run.js";
+import { awaitsApproval, hasPolicyRequest, isActive, type Run, type Step, type WorkedStep } from "./run.js";
 import { type Child, promiseId } from "./waits.js";
 
 export type Waiting = {
@@ -34,6 +35,7 @@ export const whyRun = (
   if (source !== null) return mirroredWhy(run, source);
   switch (state.status) {
     case "planning":
+      if (isActive(run)) break;
       return person("It waits for a plan.", null);
     case "completed":
       return nothing(`It is completed: ${state.summary}.`);
@@ -179,7 +181,7 @@ const blockedWhy = (run: Run): Waiting => {
   if (waiting !== undefined)
     return person(
       waitsForApproval(waiting),
-      `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
+      `${isPlanning(waiting) ? `runledger plan show ${run.runId}, then: ` : ""}runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
   return suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
@@ -231,7 +233,7 @@ const untilWords = (at: string): string => `until ${at.replace("T", " ")}`;
 
 /** A person is asked also while others are still at work. */
 export const questionIn = (run: Run): string | null => {
-  if (run.state.status !== "running" || run.source !== null) return null;
+  if (!isActive(run) || run.source !== null) return null;
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined) return waitsForApproval(waiting);
   const promised = openWaits(run).find(({ wait }) => wait.kind === "promise");
@@ -240,7 +242,10 @@ export const questionIn = (run: Run): string | null => {
     : `Step "${promised.step.spec.id}" waits for "${promised.wait.name}" from outside.`;
 };
 
-const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;
+const waitsForApproval = (step: Step): string =>
+  isPlanning(step)
+    ? "Its plan waits for approval: nothing of it is carried out before."
+    : `Step "${step.spec.id}" waits for approval.`;
 
 /** What is approved is what was looked at. */
 const proposalOf = ({ state }: Step): string =>

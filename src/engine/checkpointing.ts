@@ -3,7 +3,7 @@ import type { Caller } from "../core/commands.js";
 import type { EffectClass } from "../core/effects.js";
 import { isLedgerError } from "../core/errors.js";
 import { named, workedStep } from "../core/race.js";
-import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import { findStep, isActive, type Run, type WorkedStep } from "../core/run.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { AgentVersions } from "./agents/versions.js";
@@ -64,7 +64,7 @@ export const createCheckpointing = (options: {
     },
     signIfDue: async (run, epoch) => {
       const { every } = policy;
-      if (every === null || run.state.status !== "running") return;
+      if (every === null || !isActive(run)) return;
       if (run.seq - (run.checkpoint?.seq ?? 0) < every) return;
       await manager.signRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
     },

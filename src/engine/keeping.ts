@@ -3,7 +3,7 @@ import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
 import { LedgerError } from "../core/errors.js";
-import type { Run } from "../core/run.js";
+import { isActive, type Run } from "../core/run.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
 import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
@@ -219,7 +219,7 @@ const onArrival = (
   { run, rows, header, cipher }: ReadBundle,
 ): Pick<ReadBundle, "run" | "rows"> => {
   // Of a run that a host drives nobody here would go on with anything.
-  if (run.state.status !== "running" || run.source !== null) return { run, rows };
+  if (!isActive(run) || run.source !== null) return { run, rows };
   const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
   const context = { caller, at: now(), rules: ledger.rules };
   const paused = decide({ type: "pause_run", reason }, run, context, run.runId);

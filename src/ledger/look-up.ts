@@ -75,7 +75,7 @@ export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readon
   const listed: ListedRun[] = [];
   for (const row of await ledger.list(query)) {
     const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
-    const due = row.status === "running" && (row.runnable || hasWoken);
+    const due = (row.status === "running" || row.status === "planning") && (row.runnable || hasWoken);
     listed.push({ ...row, interrupted: due && !(await hasWorker(ledger, row.runId)) });
   }
   return listed;

@@ -54,6 +54,8 @@ export const openStage = async (): Promise<Stage> => {
   runs.doubtful = await doubtfulRun(desk);
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
+  runs.planned = await plannedRun(desk);
+  runs.unplanned = (await desk.type("run", "make out/a.txt", "--planner", "maker", "--no-drive")).out.trim();
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
   const dispose = async (): Promise<void> => {
     await host.close();
@@ -97,6 +99,17 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   const plan = { goal: "The plan doubtful.json", steps: [step("a", "payer")] };
   const runId = await began(app, plan);
   await app.drive(runId, stop.signal);
+  await app.drive(runId);
+  return runId;
+};
+
+/** Its planner has made a plan, which nobody has approved. */
+const plannedRun = async (desk: Desk): Promise<string> => {
+  const plan = { goal: "another goal", steps: [step("a", "maker")] };
+  const app = await desk.open({ lead: () => JSON.stringify(plan) });
+  const { runId } = await app.planRun(person(app), {
+    ...{ goal: "The goal planned", planner: "lead", sessionKey: SESSION, originalRequest: "please" },
+  });
   await app.drive(runId);
   return runId;
 };
@@ -199,6 +212,14 @@ export const scenes: Readonly<Record<string, Scene>> = {
       () => ["--key", "order-2", "--json", "--", "sh", "-c", "exit 3"],
     ],
   },
+  "plan show": {
+    lines: [
+      ({ run }) => [run("planned")],
+      ({ run }) => [run("done")],
+      ({ place }) => [place("done.json")],
+    ],
+  },
+  "plan edit": { lines: [({ run, place }) => [run("unplanned"), "--file", place("fresh.json")]] },
   approve: { lines: [({ run }) => [run("asked")]] },
   deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },
   policy: {

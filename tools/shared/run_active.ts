@@ -1,6 +1,13 @@
 import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
-import { awaitsApproval, completedIds, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
+import {
+  awaitsApproval,
+  completedIds,
+  hasPolicyRequest,
+  isActive,
+  isReady,
+  type Step,
+} from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool } from "../tool.js";
 import { STEPS_IN_ANSWERS, stepViews, waitingOf } from "../views.js";
@@ -32,7 +39,7 @@ export const runActive = defineTool({
     const completed = completedIds(run);
     const asks = run.steps.filter((step) => awaitsApproval(step) || hasPolicyRequest(step));
     const active = run.steps.filter((step) => !asks.includes(step) && isUnderWay(step));
-    const ready = run.state.status === "running" ? run.steps.filter((step) => isReady(step, completed)) : [];
+    const ready = isActive(run) ? run.steps.filter((step) => isReady(step, completed)) : [];
     const view = (steps: readonly Step[]) => stepViews(run, steps.slice(0, STEPS_IN_ANSWERS), caller, ledger);
     const waiting = await waitingOf(run, ledger);
     return {

@@ -8,6 +8,7 @@ import {
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Actor, StoredEvent } from "../../core/events.js";
+import { PLANNING_STEP } from "../../core/planning.js";
 import { workedSteps } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -95,6 +96,8 @@ const startOf = async (ledger: Ledger, runId: string, { stepId, attempt }: Effec
   if (step !== undefined && attempt !== step.attempt) return 0;
   if (step !== undefined)
     return Math.min(...workedSteps(step).map(({ effects }) => effects.firstSeq ?? run.seq + 1)) - 1;
+  // The steps of the plan have taken its place.
+  if (stepId === PLANNING_STEP) return 0;
   throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
     hint: `Its steps are listed by: runledger show ${runId}`,
   });

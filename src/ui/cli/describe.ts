@@ -134,8 +134,9 @@ export const eventTold = (event: StoredEvent): EventTold => {
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
+    case "plan_requested":
     case "plan_attached":
-      return line("grey", "·", `a plan of ${event.payload.plan.steps.length} steps`);
+      return line("grey", "·", planTold(event));
     case "step_started":
       return line("blue", "▶", `${subject(event)}: ${event.payload.agent} starts attempt ${event.attempt}`);
     case "step_result_proposed":
@@ -201,6 +202,11 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
+
+const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_attached" }>): string =>
+  event.type === "plan_requested"
+    ? `${event.payload.step.ownerAgent} is to make the plan`
+    : `a plan of ${event.payload.plan.steps.length} steps`;
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 

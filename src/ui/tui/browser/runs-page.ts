@@ -36,7 +36,7 @@ const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
   { name: "running", query: { statuses: ["running"] } },
-  { name: "interrupted", query: { statuses: ["running"], claimable: true } },
+  { name: "interrupted", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
   { name: "planning", query: { statuses: ["planning"] } },
   { name: "completed", query: { statuses: ["completed"] } },
