@@ -237,6 +237,9 @@ const leading = (
   return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
 };
 
+const calledFor = ({ planner, orchestrator }: Settings): readonly string[] =>
+  [...new Set([planner, orchestrator])].filter((name) => name !== null);
+
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
   maxParallelSteps,
   leaseTtlMs,
@@ -375,6 +378,7 @@ const examineAll = async (parts: {
     isolation: project.isolation,
     around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
+    missing: calledFor(settings).filter((name) => ledger.rules.agents?.includes(name) !== true),
     workspace: settings.workspace,
     waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,

@@ -57,6 +57,7 @@ const outside: Record<string, readonly string[]> = {
     "src/stores/root-key.ts",
     "src/ui/cli/commands/demo.ts",
     "src/ui/cli/commands/effect.ts",
+    "src/ui/cli/commands/plan.ts",
     "src/ui/mcp/ledger-process.ts",
   ],
   "@modelcontextprotocol": ["src/ui/mcp/"],

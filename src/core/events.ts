@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SignedCheckpoint } from "./checkpoints.js";
+import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
@@ -268,6 +268,8 @@ export const EventBody = z.discriminatedUnion("type", [
     "checkpoints_thinned",
     z.strictObject({ ids: z.array(z.string()).min(1).max(limit.CHECKPOINTS_THINNED_MAX) }),
   ),
+  /** Its agent goes on, and these newer ones were no use to it: whatever is signed next does not hide that. */
+  attemptEvent("checkpoints_passed_over", z.strictObject({ stepId, candidate, ...PassedOver.shape })),
   /** Its agent goes on without what it remembered. */
   attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(

@@ -1,4 +1,4 @@
-import type { KeptCheckpoint, LastCheckpoint } from "./checkpoints.js";
+import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -222,6 +222,8 @@ export type Run = {
   readonly checkpoint: LastCheckpoint | null;
   /** Those of its checkpoints that were not thinned out, the oldest first. */
   readonly keptCheckpoints: readonly KeptCheckpoint[];
+  /** Checkpoints that did not hold when an attempt went on, as often as that happened; the newest, the oldest of them first. */
+  readonly passedOver: readonly PassedOverTold[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;

@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { StoredEvent } from "../core/events.js";
 import { type Action, maySayWhatIsDue, nextActions } from "../core/next.js";
 import { isOpen } from "../core/race.js";
 import { findStep, hasPolicyRequest, isTerminal, type Run } from "../core/run.js";
@@ -135,7 +136,9 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, maySayWhatIsDue);
+    const matters = (event: StoredEvent): boolean =>
+      maySayWhatIsDue(event) || options.checkpointing.isDue(run, event.seq);
+    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, matters);
   }
 };
 

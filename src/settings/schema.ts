@@ -20,7 +20,7 @@ import {
   stageWords,
 } from "./run-ledger-keys.js";
 import { ScheduleKeys, type ScheduleSettings } from "./schedule-keys.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
+import { AgentName, AgentNameOrNone, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
 
 /** The settings as the program uses them: whole, checked, in milliseconds. */
 export type Settings = {
@@ -210,34 +210,6 @@ export const SettingsFile = closed({
     { title: "Who changes validators", description: "Who may replace the judge of a step.", group: "run" },
     ["orchestrator", "human"],
   ).default("orchestrator"),
-  planner: described(
-    "text",
-    {
-      title: "Planner",
-      description: "The agent that makes a plan of a goal in plain words; `run GOAL` needs one.",
-      group: "run",
-    },
-    AgentName,
-  ).optional(),
-  orchestrator: described(
-    "text",
-    {
-      title: "Orchestrator",
-      description:
-        "The agent of kind llm that decides what becomes of a refused step; else it is retried, then a person decides.",
-      group: "run",
-    },
-    AgentName,
-  ).optional(),
-  trustPlans: toggle(
-    {
-      title: "Trust plans",
-      description:
-        "Plans and new steps of models, with the commands in them, are carried out without a person's approval.",
-      group: "run",
-    },
-    false,
-  ),
   agentTimeout: duration(
     {
       title: "Agent time limit",
@@ -250,6 +222,35 @@ export const SettingsFile = closed({
     { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
     { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
   ).prefault("30s"),
+  planner: described(
+    "text",
+    {
+      title: "Planner",
+      description:
+        "The agent that makes a plan of a goal in plain words; left empty, runs begin with a plan.",
+      group: "run",
+    },
+    AgentNameOrNone.default(""),
+  ),
+  orchestrator: described(
+    "text",
+    {
+      title: "Orchestrator",
+      description:
+        "The agent of kind llm that decides what becomes of a refused step; else it is retried, then a person decides.",
+      group: "run",
+    },
+    AgentNameOrNone.default(""),
+  ),
+  trustPlans: toggle(
+    {
+      title: "Trust plans",
+      description:
+        "Plans and new steps of models, with the commands in them, are carried out without a person's approval.",
+      group: "run",
+    },
+    false,
+  ),
   durable: DurableKeys.prefault({}).meta({
     title: settingGroups.durable,
     description: "What a crash means where nobody said it, and what agents may record.",
@@ -267,8 +268,8 @@ export const SettingsFile = closed({
 }).transform(
   ({ version: _, agents, agentTimeout, leaseTtl, runLedger, planner, orchestrator, ...same }): Settings => ({
     ...same,
-    planner: planner ?? null,
-    orchestrator: orchestrator ?? null,
+    planner: planner || null,
+    orchestrator: orchestrator || null,
     agents: Object.fromEntries(
       Object.entries(agents).map(([name, agent]) => [name, agentSettings(agent, agentTimeout)]),
     ),
@@ -286,8 +287,8 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
   return {
     agents: Object.fromEntries(Object.entries(agents).map(([name, agent]) => [name, agentWire(agent)])),
     ...same,
-    ...(planner === null ? {} : { planner }),
-    ...(orchestrator === null ? {} : { orchestrator }),
+    planner: planner ?? "",
+    orchestrator: orchestrator ?? "",
     limits: limitsWire(limits),
     retention: retentionWire(retention),
     durable: durableWire(durable),

@@ -213,11 +213,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
   },
   "plan show": {
-    lines: [
-      ({ run }) => [run("planned")],
-      ({ run }) => [run("done")],
-      ({ place }) => [place("done.json")],
-    ],
+    lines: [({ run }) => [run("planned")], ({ run }) => [run("done")], ({ place }) => [place("done.json")]],
   },
   "plan edit": { lines: [({ run, place }) => [run("unplanned"), "--file", place("fresh.json")]] },
   approve: { lines: [({ run }) => [run("asked")]] },

@@ -151,7 +151,7 @@ describe("migrateSettings", () => {
   it("says in a dry run what it would do, and writes nothing", async () => {
     const { projectDir, file, env } = await projectWith(ORIGIN);
     const { moved, others, backup } = await migrateSettings({ projectDir, env, dryRun: true });
-    expect([moved.length, others, backup]).toEqual([5, ["server", "logging"], undefined]);
+    expect([moved.length, others, backup]).toEqual([4, ["server", "logging"], undefined]);
     expect(await readFile(file, "utf8")).toBe(ORIGIN);
     expect(await readdir(projectDir)).toEqual(["runledger.yaml"]);
   });

@@ -8,7 +8,7 @@ import { planWire } from "../plan-wire.js";
 import { isPlanning, planningStep } from "../planning.js";
 import type { Run } from "../run.js";
 import { type Plan, planDigest } from "../spec.js";
-import { requireSameAgents } from "./checkpoints.js";
+import { requireSameAgents, withoutMemory } from "./checkpoints.js";
 import {
   alreadyDone,
   type DecideContext,
@@ -154,9 +154,13 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
       hint: `What it waits for: runledger why ${run.runId}`,
     });
   requireFresh(run, command, context);
+  const resumed = { type: "run_resumed", version: 1, payload: { message: command.reason } } as const;
+  if (command.anew === true) return [...withoutMemory(run, command.reason || ANEW), resumed];
   requireSameAgents(run, context.rules);
-  return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
+  return [resumed];
 };
+
+const ANEW = "Resumed anew.";
 
 const requireFresh = (
   run: Run,

@@ -106,13 +106,16 @@ export const resumeRun = async (
   interrupted: AbortSignal,
 ): Promise<number> => {
   const driven = await watched(app, output, interrupted, async (line) => {
-    if (options.anew) await forgetMemory(app, caller, runId, options.reason);
-    const run = await app.ledger.load(runId);
-    await tellWhatGoesOn(app, output, line, run);
-    const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
-    const { idempotencyKey } = options;
+    const { reason, stale: overrideStale, anew, idempotencyKey } = options;
+    const { state } = await app.ledger.load(runId);
+    // One decision for a paused run: where it is not resumed, nobody forgets anything.
+    if (anew && state.status !== "paused") await forgetMemory(app, caller, runId, reason);
+    const command = { type: "resume_run", reason, overrideStale, ...(anew ? { anew } : {}) } as const;
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    if (run.state.status === "paused") await app.ledger.submit(runId, command, caller, key);
+    const resume = () => app.ledger.submit(runId, command, caller, key);
+    if (anew && state.status === "paused") await resume();
+    await tellWhatGoesOn(app, output, line, await app.ledger.load(runId));
+    if (!anew && state.status === "paused") await resume();
     return app.drive(runId, interrupted);
   });
   return report(app, output, driven);
@@ -151,6 +154,16 @@ const tellWhatGoesOn = async (app: RunLedger, output: Output, line: LiveLine, ru
 
 /** Attempts under way begin at their first line; what they did is read back. */
 const forgetMemory = async (app: RunLedger, caller: Caller, runId: string, reason: string): Promise<void> => {
+  const { run, waiting } = await app.view(runId);
+  const isAtWork = run.steps.flatMap(workedSteps).some(({ state }) => state.status === "in_progress");
+  if (waiting.for === "work" && isAtWork)
+    throw new LedgerError(
+      "lease_held",
+      `Run "${runId}" is driven by another worker: its agents are at work.`,
+      {
+        hint: `Stop that worker first, or: runledger pause ${runId}`,
+      },
+    );
   const why = reason === "" ? "Resumed anew." : reason;
   await app.ledger.submit(runId, { type: "discard_checkpoints", reason: why }, caller);
 };

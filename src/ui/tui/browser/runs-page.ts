@@ -21,6 +21,7 @@ import { hasHead, listRows, paneWidth } from "./layout.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
+import { schedulesPage } from "./schedules-page.js";
 import { age, counted, marked, runShown, shortId } from "./words.js";
 
 type Query = {
@@ -116,6 +117,7 @@ export const runsPage = (desk: Desk): Page => {
       if (name === "search") search.open(state.text);
       else if (name === "open" && chosen !== undefined) desk.open(runPage(desk, chosen.runId));
       else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
+      else if (name === "schedules") desk.open(schedulesPage(desk));
       else return next !== undefined;
       return true;
     },

@@ -41,6 +41,8 @@ const STATES: Readonly<Record<string, Shown>> = {
   met: { mark: "✔", word: "met", tone: "good" },
   good: { mark: "✔", word: "good", tone: "good" },
   broken: { mark: "✘", word: "broken", tone: "bad" },
+  due: { mark: "◷", word: "due", tone: "good" },
+  off: { mark: "–", word: "off", tone: "dim" },
   thinned: { mark: "–", word: "thinned", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
