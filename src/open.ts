@@ -50,6 +50,7 @@ import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
+import { startedAgents } from "./settings/agent-keys.js";
 import { loadSettings } from "./settings/load.js";
 import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
@@ -152,7 +153,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const store = await openStore(dataDir, sealing({ settings, env, projectDir, dataDir }));
   const places = await openPlaces(join(dataDir, "places"));
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
-  const versions = createVersions(settings.agents, functions);
+  const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
   const ledger = openLedger({
     store,
@@ -173,7 +174,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const signing = signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
-    ...{ named: settings.agents, cli: commandLine(), environment: env },
+    ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
@@ -184,7 +185,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
-    await requireAgents(run, settings.agents, project);
+    await requireAgents(run, startedAgents(settings.agents), project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
@@ -239,7 +240,8 @@ const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Setti
   maxParallelSteps,
   leaseTtlMs,
   paidAmbiguous: durable.paidAmbiguous,
-  agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+  agentTimeoutMs: (agent: string): number =>
+    startedAgents(settings.agents)[agent]?.timeoutMs ?? settings.agentTimeoutMs,
 });
 
 const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" | "selftest"> => ({
@@ -275,7 +277,7 @@ const openProject = async (parts: {
 }): Promise<Project> => {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
-  const programs = Object.values(settings.agents).flatMap((agent) =>
+  const programs = Object.values(startedAgents(settings.agents)).flatMap((agent) =>
     agent.kind !== "llm" ? resolveProgram(agent.run, projectDir) : [],
   );
   const disposal = createDisposal(places);
@@ -328,6 +330,8 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   onUnmetCriteria: settings.onUnmetCriteria,
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
+  // Whoever is started here is of some version.
+  toolAgents: agents.filter((name) => versions.versionOf(name) === null),
   recording: settings.durable,
   trustPlans: settings.trustPlans,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,

@@ -38,7 +38,7 @@ export type DoctorInput = Rooms & {
   readonly projectDir: string;
   readonly dataDir: string;
   readonly workspaceRoot: string;
-  readonly agents: Readonly<Record<string, AgentSetting>>;
+  readonly agents: Readonly<Record<string, AgentSetting | { readonly kind: "tools" }>>;
   readonly workspace: {
     readonly setup: readonly (readonly string[])[];
     readonly share: readonly string[];
@@ -193,6 +193,8 @@ const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> 
   const check = `agent ${name}`;
   const agent = input.agents[name];
   if (agent === undefined) return fail(check, "It is not there.", "Name it in runledger.yaml.");
+  if (agent.kind === "tools")
+    return ok(check, `Its program starts it: runledger mcp --role executor --agent ${name}`);
   const { sandbox } = agent;
   const lack = sandbox ? await input.isolation.lacksSandbox() : null;
   if (lack !== null) return fail(check, `It is to be sandboxed. ${lack.because}`, lack.fix);

@@ -48,7 +48,13 @@ export type LlmAgentSettings = Working & {
   readonly price: Price | null;
 };
 
-export type AgentSettings = CommandAgentSettings | SubprocessAgentSettings | LlmAgentSettings;
+/** An agent program that somebody else starts: it works through the run_* tools alone, such as a client of `runledger mcp`. */
+type ToolsAgentSettings = { readonly kind: "tools" };
+
+/** Agents that are started for their steps. */
+export type StartedAgentSettings = CommandAgentSettings | SubprocessAgentSettings | LlmAgentSettings;
+
+export type AgentSettings = StartedAgentSettings | ToolsAgentSettings;
 
 const PRESETS = ["claude", "codex", "opencode", "gemini"] as const;
 type PresetName = (typeof PRESETS)[number];
@@ -80,14 +86,14 @@ const price = (title: string, description: string) =>
     z.number().min(0).max(PRICE_MAX),
   ).optional();
 
-const KINDS = ["command", "subprocess", "llm"] as const;
+const KINDS = ["command", "subprocess", "llm", "tools"] as const;
 
 const Keys = closed({
   kind: choice(
     {
       title: "Kind",
       description:
-        "A program that is started for each of its steps (command), an agent CLI (subprocess), or a language model (llm).",
+        "A program started for its steps (command), an agent CLI (subprocess), a language model (llm), or a client of the tools (tools).",
     },
     KINDS,
   ),
@@ -198,7 +204,17 @@ const OF_KIND = {
     refuses: OF_MODELS,
   },
   llm: { needs: ["provider", "model"], refuses: ["run", "preset"] },
+  tools: {
+    needs: [],
+    refuses: [
+      ...["run", "preset", "provider", "model", "baseUrl", "apiKeyEnv"],
+      ...["outputTokens", "callTimeout", "timeout"],
+    ] as const,
+  },
 } as const satisfies Record<Keys["kind"], Record<"needs" | "refuses", readonly (keyof Keys)[]>>;
+
+/** What only means something to an agent that is started here; it says nothing as long as it is as it would be unsaid. */
+const OF_STARTED = ["env", "sandbox", "network"] as const;
 
 const NEED_WORDS = {
   run: "the program and its arguments, as a list",
@@ -221,6 +237,9 @@ const kindWords = () => ({
         properties: {
           kind: { const: kind },
           ...Object.fromEntries(OF_KIND[kind].needs.map((key) => [key, true])),
+          ...(kind === "tools"
+            ? { env: { maxItems: 0 }, network: { maxItems: 0 }, sandbox: { const: false } }
+            : {}),
         },
         required: [...OF_KIND[kind].needs],
         not: {
@@ -259,6 +278,9 @@ export const AgentKeys = withWords(
     for (const key of needs) if (agent[key] === undefined) tell([key], NEED_WORDS[key]);
     for (const key of refuses)
       if (agent[key] !== undefined) tell([key], `no ${key} for an agent of kind "${agent.kind}"`);
+    for (const key of agent.kind === "tools" ? OF_STARTED : [])
+      if (agent[key] === true || (Array.isArray(agent[key]) && agent[key].length > 0))
+        tell([key], `no ${key} for an agent of kind "tools": nobody here starts it`);
     if (agent.provider === "openai-compatible" && agent.baseUrl === undefined)
       tell(["baseUrl"], "the address of an openai-compatible provider");
     for (const [key, needed] of PRICE_NEEDS)
@@ -271,12 +293,14 @@ export const AgentKeys = withWords(
 
 /** Whether an agent of that kind may have that key; of an unknown kind nobody can tell. */
 export const isKeyOf = (kind: unknown, key: string): boolean =>
-  !KINDS.some((one) => one === kind && OF_KIND[one].refuses.some((refused) => refused === key));
+  !KINDS.some((one) => one === kind && OF_KIND[one].refuses.some((refused) => refused === key)) &&
+  !(kind === "tools" && OF_STARTED.some((one) => one === key));
 
 /** As the program uses it, every default filled in. */
 export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSettings => {
   const { kind, run, provider, model, env, sandbox, network, timeout = agentTimeoutMs } = agent;
   const working = { env, sandbox, network, timeoutMs: timeout };
+  if (kind === "tools") return { kind };
   if (kind === "command") return { kind, run: run ?? [], ...working };
   if (kind === "subprocess") {
     const { preset = "claude" } = agent;
@@ -310,7 +334,10 @@ const priceWire = (given: Price | null) =>
       };
 
 /** Back to the keys and words of the file. */
-export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string, unknown> => {
+export const agentWire = (agent: AgentSettings): Record<string, unknown> =>
+  agent.kind === "tools" ? { ...agent } : startedWire(agent);
+
+const startedWire = ({ timeoutMs, ...agent }: StartedAgentSettings): Record<string, unknown> => {
   const timeout = exactDuration(timeoutMs);
   if (agent.kind === "command") return { ...agent, timeout };
   if (agent.kind === "subprocess") {
@@ -325,6 +352,14 @@ export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string
     timeout,
   };
 };
+
+/** Those whose programs or models are started for their steps, by name. */
+export const startedAgents = (
+  agents: Readonly<Record<string, AgentSettings>>,
+): Readonly<Record<string, StartedAgentSettings>> =>
+  Object.fromEntries(
+    Object.entries(agents).flatMap(([name, agent]) => (agent.kind === "tools" ? [] : [[name, agent]])),
+  );
 
 /** Variables with keys of providers: secret whatever they are called. */
 export const providerKeys = (agents: Readonly<Record<string, AgentSettings>>): readonly string[] =>

@@ -121,7 +121,7 @@ const argv = some(from(WORDS));
 /** Out of bounds it would hide what the agent's kind asks for, and that the schema tells too. */
 const LIMITS = DURATIONS.filter((text) => (parseDuration(text) ?? 1) <= 86_400_000);
 const agent = closed({
-  kind: from(["command", "command", "command", "llm", "subprocess"]),
+  kind: from(["command", "command", "command", "llm", "subprocess", "tools"]),
   run: argv,
   preset: from(["codex", undefined, undefined]),
   env: some(from(VARIABLES)),

@@ -409,11 +409,11 @@ describe("loadSettings refuses, naming file, line and column", () => {
     );
     expect(message).toMatch(/^6 defects in the settings: /);
     expect(message).toContain(
-      `FILE:2:3: agents.a.kind: found nothing, expected one of "command", "subprocess", "llm"`,
+      `FILE:2:3: agents.a.kind: found nothing, expected one of "command", "subprocess", "llm", "tools"`,
     );
     expect(message).toContain("FILE:2:8: agents.a.run: found a list of 0, expected at least 1 entry");
     expect(message).toContain(
-      `FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "subprocess", "llm"`,
+      `FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "subprocess", "llm", "tools"`,
     );
   });
 
@@ -433,6 +433,10 @@ describe("loadSettings refuses, naming file, line and column", () => {
       "expected the address of an openai-compatible provider",
     ],
     ["{ kind: llm, provider: openai, model: m, baseUrl: 'http://a:b@c' }", "agents.a.baseUrl: found"],
+    ["{ kind: tools, run: [x] }", 'expected no run for an agent of kind "tools"'],
+    ["{ kind: tools, timeout: 5m }", 'expected no timeout for an agent of kind "tools"'],
+    ["{ kind: tools, env: [A] }", 'no env for an agent of kind "tools": nobody here starts it'],
+    ["{ kind: tools, sandbox: true }", 'no sandbox for an agent of kind "tools": nobody here starts it'],
   ])("an agent that is neither a program nor a model: %s", async (agent, defect) => {
     expect(await messageFor(`agents: { a: ${agent} }\n`)).toContain(defect);
   });

@@ -114,10 +114,12 @@ const textOf = async (file: string): Promise<string> => {
   }
 };
 
-/** Where the settings name one agent alone, that is who an executor is. */
+/** Where the settings name one agent alone that works through tools, or one alone, that is who an executor is. */
 const onlyAgent = async ({ directory, terminal }: Bench): Promise<string> => {
   const { settings } = await loadSettings(await findProject(directory), terminal.env);
-  const [name, ...others] = Object.keys(settings.agents);
+  const all = Object.entries(settings.agents);
+  const byTools = all.filter(([, { kind }]) => kind === "tools");
+  const [[name] = [], ...others] = byTools.length > 0 ? byTools : all;
   if (name !== undefined && others.length === 0) return name;
   throw new LedgerError("invalid_input", "An executor is one agent, and nobody says which.", {
     hint: "Give --agent the name that plans have as owner_agent.",
