@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createRun, type NewRun } from "../tools/create-run.js";
+import { type CallerFaces, callerFaces } from "../tools/callers.js";
+import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
@@ -21,7 +22,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents, requireAgents } from "./engine/open-agents.js";
+import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
@@ -31,7 +32,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
-import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
+import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -76,6 +77,8 @@ export type OpenOptions = {
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
   readonly now?: () => string;
+  /** Aborted, what tools judge for their callers is let go of: they answer `verifying`, and whoever asks next has it judged anew. */
+  readonly interrupted?: AbortSignal;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -85,7 +88,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SignedCredentials {
+    CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -95,13 +98,13 @@ export interface RunLedger
   readonly ledger: Ledger;
   /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
   readonly host: Caller;
-  /** A credential for an in-process caller. */
-  issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** A run that a planner makes the plan of, from a goal in plain words; the setting `planner` where none is named. */
+  planRun(caller: Caller, input: NewGoal): Promise<Run>;
   /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
@@ -140,6 +143,8 @@ const executor = () => import("./engine/executor.js");
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
+const NEVER = new AbortController().signal;
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -159,7 +164,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project });
+  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
@@ -170,6 +175,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
+    ...settings.runLedger,
   });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
@@ -183,7 +189,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
-    return (await executor()).driveRun(parts, runId, signal);
+    const orchestrator = leading(settings, { host, environment: env, redactor });
+    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
   };
   return {
     projectDir,
@@ -192,17 +199,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     agentNames,
     ledger,
     host: hostCaller,
-    issue: (caller) => ledger.issue(caller),
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...signing,
+    ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
@@ -215,6 +221,23 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
+  createRun: (caller, input) => createRun(host, caller, input),
+  planRun: (caller, input) => planRun(host, caller, { planner: planner ?? undefined, ...input }),
+});
+
+const leading = (
+  settings: Settings,
+  of: Pick<Parameters<typeof openOrchestrator>[1], "host" | "environment" | "redactor">,
+) => {
+  const { orchestrator: name, agents: named, trustPlans } = settings;
+  const { agentTimeoutMs: timeoutMs } = drivingAs(settings);
+  return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
+};
+
+const calledFor = ({ planner, orchestrator }: Settings): readonly string[] =>
+  [...new Set([planner, orchestrator])].filter((name) => name !== null);
 
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
   maxParallelSteps,
@@ -304,6 +327,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
   recording: settings.durable,
+  trustPlans: settings.trustPlans,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
 });
 
@@ -350,6 +374,7 @@ const examineAll = async (parts: {
     isolation: project.isolation,
     around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
+    missing: calledFor(settings).filter((name) => ledger.rules.agents?.includes(name) !== true),
     workspace: settings.workspace,
     waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,

@@ -26,17 +26,24 @@ export type Claim = { readonly result: string; readonly evidence: readonly Evide
 /** The folder of a tool is its role. */
 export type ToolRole = "orchestrator" | "execution" | "shared";
 
-export type Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> = {
+export type Tool<
+  I extends z.ZodObject = z.ZodObject,
+  O extends z.ZodObject = z.ZodObject,
+  N extends string = string,
+  F extends ToolRole = ToolRole,
+  A extends z.input<O> = z.input<O>,
+> = {
   /** Wire name, as in seed 002. */
-  readonly name: string;
+  readonly name: N;
   readonly title: string;
-  readonly role: ToolRole;
+  readonly role: F;
   /** For the model that reads it. */
   readonly description: string;
   readonly readOnly: boolean;
   readonly input: I;
   readonly output: O;
-  readonly handle: (input: z.output<I>, caller: Caller, host: ToolHost) => Promise<z.input<O>>;
+  // As a method, so that a tool of known inputs is also a tool; `bindTool` has checked them.
+  handle(input: z.output<I>, caller: Caller, host: ToolHost): Promise<A>;
 };
 
 /** A tool as a caller sees it: everything is checked before its handler runs. */
@@ -48,24 +55,40 @@ export type BoundTool = Pick<
 };
 
 /** The same key answers with the first answer; for every tool that changes something. */
-export const idempotencyKey = z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional();
+export const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(limit.IDEMPOTENCY_KEY_CHARS)
+  .optional()
+  .describe("Of this call: sent again with the same key, it is answered again and does nothing more.");
 
 /** For `submit`. */
 export const keyed = (key: string | undefined): { readonly idempotencyKey?: string } =>
   key === undefined ? {} : { idempotencyKey: key };
 
-export const defineTool = <I extends z.ZodObject, O extends z.ZodObject>(tool: Tool<I, O>): Tool =>
-  tool as unknown as Tool;
+/** Keeps what is known of its name, its inputs and its answer, for callers that are compiled. */
+export const defineTool = <
+  I extends z.ZodObject,
+  O extends z.ZodObject,
+  N extends string,
+  F extends ToolRole,
+  A extends z.input<O>,
+>(
+  tool: Tool<I, O, N, F, A>,
+): Tool<I, O, N, F, A> => tool;
 
 /** Roles that may use the tools of a folder; whoever is not listed is refused. */
-const rolesOf: { readonly [R in ToolRole]: readonly Role[] } = {
+const rolesOf = {
   orchestrator: ["orchestrator", "human"],
   execution: ["executor"],
   shared: ["orchestrator", "executor", "human"],
-};
+} as const satisfies { readonly [F in ToolRole]: readonly Role[] };
+
+/** Who may use a tool of that folder. */
+export type RolesOf<F extends ToolRole> = (typeof rolesOf)[F][number];
 
 export const mayUse = (tool: Pick<Tool, "role">, caller: Pick<Caller, "role">): boolean =>
-  rolesOf[tool.role].includes(caller.role);
+  (rolesOf[tool.role] as readonly Role[]).includes(caller.role);
 
 // Identity, role, input, and only then the handler: nothing is read or journaled for a call that should not have been made.
 export const bindTool = (tool: Tool, caller: Caller, host: ToolHost): BoundTool => ({

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SignedCheckpoint } from "./checkpoints.js";
+import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
@@ -156,6 +156,8 @@ export const EventBody = z.discriminatedUnion("type", [
     }),
     4,
   ),
+  /** Whoever this step belongs to makes the plan. */
+  event("plan_requested", z.strictObject({ step: StepSpec })),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() }), 2),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
   attemptEvent(
@@ -266,6 +268,8 @@ export const EventBody = z.discriminatedUnion("type", [
     "checkpoints_thinned",
     z.strictObject({ ids: z.array(z.string()).min(1).max(limit.CHECKPOINTS_THINNED_MAX) }),
   ),
+  /** Its agent goes on, and these newer ones were no use to it: whatever is signed next does not hide that. */
+  attemptEvent("checkpoints_passed_over", z.strictObject({ stepId, candidate, ...PassedOver.shape })),
   /** Its agent goes on without what it remembered. */
   attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(

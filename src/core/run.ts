@@ -1,4 +1,4 @@
-import type { KeptCheckpoint, LastCheckpoint } from "./checkpoints.js";
+import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -145,7 +145,7 @@ export type BlockedTeammate = {
 };
 
 export type RunState =
-  /** No plan yet; `attach_plan` moves it on. */
+  /** No plan yet: its planner makes one, or somebody brings it. `approve_step` or `attach_plan` moves it on. */
   | { readonly status: "planning" }
   /** Whoever holds its lease works on what `nextActions` names. */
   | { readonly status: "running" }
@@ -222,6 +222,8 @@ export type Run = {
   readonly checkpoint: LastCheckpoint | null;
   /** Those of its checkpoints that were not thinned out, the oldest first. */
   readonly keptCheckpoints: readonly KeptCheckpoint[];
+  /** Checkpoints that did not hold when an attempt went on, as often as that happened; the newest, the oldest of them first. */
+  readonly passedOver: readonly PassedOverTold[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;
@@ -229,6 +231,10 @@ export type Run = {
 
 export const isTerminal = (run: Run): boolean =>
   run.state.status === "completed" || run.state.status === "failed";
+
+/** Something may be due in it: its plan is carried out, or made. Where it waits for a plan from outside nothing is. */
+export const isActive = ({ state, steps, source }: Run): boolean =>
+  state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
 
 export const findStep = (run: Run, stepId: string): Step | undefined =>
   run.steps.find((step) => step.spec.id === stepId);

@@ -17,6 +17,7 @@ import type { PresetName } from "./agents/subprocess/presets.js";
 import { subprocessAgent } from "./agents/subprocess/subprocess.js";
 import { type FunctionAgents, functionOf } from "./agents/versions.js";
 import { agentLogFile } from "./logs.js";
+import type { Orchestrator } from "./orchestrating.js";
 
 type Working = {
   readonly env: readonly string[];
@@ -54,6 +55,8 @@ type Options = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly tools: ToolHost;
   readonly credentials: SignedCredentials;
+  /** So often a planner's plan with defects is asked for again. */
+  readonly plannerMaxRetries: number;
 };
 
 // Agents of a project: programs and models of its settings file, functions of its host. A function wins over both.
@@ -69,7 +72,7 @@ export const openAgents = (options: Options): ReadonlyMap<string, Agent> => {
 };
 
 const settingAgent = (options: Options, setting: AgentSetting): Agent => {
-  const { projectDir, cli, logFolder, project, environment, redactor } = options;
+  const { ledger, projectDir, cli, logFolder, project, environment, redactor } = options;
   const { places, walls, isolation } = project;
   const { env, sandbox, network } = setting;
   const around = {
@@ -88,7 +91,8 @@ const settingAgent = (options: Options, setting: AgentSetting): Agent => {
     // Its programs have no business with the key that its model is paid by.
     shell: { ...around, passEnv: env.filter((name) => name !== setting.apiKeyEnv) },
     isOpened: isOpenedBy,
-    requireOpen: (task, tool) => requireOpen(options.ledger, task, tool),
+    requireOpen: (task, tool) => requireOpen(ledger, task, tool),
+    planning: () => ({ retries: options.plannerMaxRetries, agents: ledger.rules.agents }),
     logFile,
   });
 };
@@ -121,6 +125,30 @@ export const requireAgents = async (
     });
   for (const agent of agents)
     if (agent.kind === "llm") await (await import("./agents/llm/model.js")).requireModel(agent, environment);
+};
+
+/** The model that leads runs; null where the settings name none. Throws for one that is none. */
+export const openOrchestrator = (
+  name: string | null,
+  {
+    named,
+    ...rest
+  }: Pick<Options, "named" | "environment" | "redactor"> & {
+    readonly host: Orchestrator["host"];
+    readonly trustPlans: boolean;
+    readonly timeoutMs: (agent: string) => number;
+  },
+): Orchestrator | null => {
+  if (name === null) return null;
+  const model = Object.hasOwn(named, name) ? named[name] : undefined;
+  if (model?.kind === "llm") return { ...rest, name, model, timeoutMs: rest.timeoutMs(name) };
+  throw new LedgerError(
+    "agent_not_found",
+    model === undefined
+      ? `There is no agent "${name}" to lead runs.`
+      : `Agent "${name}" is no language model.`,
+    { hint: "The setting orchestrator names an agent of kind llm; without it the static policy answers." },
+  );
 };
 
 /** No credential would be issued to such an agent, so its steps could never be proposed. */

@@ -392,6 +392,35 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     await driven(app, commandPlan("true"));
     expect(leftMs).toBeGreaterThan(30 * 60_000);
   },
+  planner: async () => {
+    const lead = { lead: () => JSON.stringify(commandPlan("true")), ...done };
+    const app = await project("planner: lead\n", lead);
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.steps[0]?.spec.ownerAgent).toBe("lead");
+  },
+  orchestrator: async () => {
+    const server = await modelServer([{ text: "no" }, { status: 400 }]);
+    const lead = { kind: "llm", provider: "openai-compatible", model: "small", baseUrl: server.url };
+    const app = await project(JSON.stringify({ orchestrator: "lead", agents: { lead } }), done);
+    const run = await driven(app, commandPlan("false"));
+    expect(run.steps[0]?.lastDecision?.reason).toContain('The orchestrator "lead" came to no answer');
+    expect(server.asked).toHaveLength(2);
+  },
+  trustPlans: async () => {
+    const lead = { lead: () => JSON.stringify(commandPlan("true")), ...done };
+    const app = await project("planner: lead\ntrustPlans: true\n", lead);
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.state.status).toBe("completed");
+  },
+  "runLedger.plannerMaxRetries": async () => {
+    const server = await modelServer([{ text: "no plan" }]);
+    const lead = { kind: "llm", provider: "openai-compatible", model: "small", baseUrl: server.url };
+    const runLedger = { plannerMaxRetries: 0 };
+    const app = await project(JSON.stringify({ planner: "lead", agents: { lead }, runLedger }));
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.state).toMatchObject({ status: "paused", reason: "escalated" });
+    expect(server.asked).toHaveLength(1);
+  },
   "durable.paidAmbiguous": async () => {
     const stop = new AbortController();
     const app = await project("durable: { paidAmbiguous: skip }\n", {

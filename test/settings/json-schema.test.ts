@@ -159,6 +159,9 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
+  planner: from(["", ...NAMES]),
+  orchestrator: from(["", ...NAMES]),
+  trustPlans: maybe(fc.boolean()),
   durable: closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
     encryption: maybe(fc.boolean()),
@@ -182,6 +185,7 @@ const files = closed({
     staleTtl: from(DURATIONS),
     validatorTimeout: from(DURATIONS),
     maxRunHistory: from([0, 100, 1_000_000, 1_000_001, -1]),
+    plannerMaxRetries: from([0, 2, 20, 21, -1]),
   }),
   rollout: closed({ tables: from(["", "t.db", "a\0"]), board: from(["", "BOARD.md"]) }),
 });

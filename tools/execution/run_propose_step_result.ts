@@ -22,9 +22,8 @@ export const runProposeStepResult = defineTool({
   input: closed({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
-    result: z.string().min(1).max(limit.RESULT_CHARS),
-    /** JSON array of { type, content } */
-    evidence_json: z.string().optional(),
+    result: z.string().min(1).max(limit.RESULT_CHARS).describe("What you did, in a few sentences."),
+    evidence_json: z.string().optional().describe("A JSON array of { type, content }, such as logs."),
     idempotency_key: idempotencyKey,
   }),
   output: z.object({
@@ -54,7 +53,7 @@ export const runProposeStepResult = defineTool({
       const { run, step } = await requireExecutor(ledger, caller, runId, stepId);
       requireProposable(step);
       await host.keepClaim({ result, evidence });
-      return { run_id: runId, step_id: stepId, ...TAKEN_DOWN, ...standing(run) };
+      return { run_id: runId, step_id: stepId, ...TAKEN_DOWN, ...(await standing(run, ledger)) };
     }
     const claim = {
       type: "propose_step_result",
@@ -79,7 +78,7 @@ export const runProposeStepResult = defineTool({
       ...answerOf(step),
       policy_request: request === null ? null : policyRequestView(request),
       unmet_criteria: unmetOf(run),
-      ...standing(run),
+      ...(await standing(run, ledger)),
     };
   },
 });

@@ -1,4 +1,4 @@
-import type { CommandOf } from "../commands.js";
+import type { Caller, CommandOf } from "../commands.js";
 import {
   type Effects,
   type EffectValue,
@@ -12,7 +12,7 @@ import type { EventBody } from "../events.js";
 import { openAfterEnd } from "../left-effects.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
-import type { Run, WorkedStep } from "../run.js";
+import { hasPolicyRequest, isActive, type Run, type WorkedStep } from "../run.js";
 import { type WaitCall, waitPrint } from "../waits.js";
 import {
   alreadyDone,
@@ -36,7 +36,7 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   requireLive(run);
   requireOwner(step, caller, step.attempt);
-  requireState(step, "in_progress", "step_not_in_progress");
+  if (!isAskingEngine(step, caller)) requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
   const { entries } = command;
   requireRoom(run, step.effects, entries, rules);
@@ -45,6 +45,10 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
     entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, entries, entry),
   );
 };
+
+/** Whoever is asked what becomes of an attempt that was refused does so by effects of that attempt. */
+const isAskingEngine = (step: WorkedStep, { role }: Caller): boolean =>
+  role === "engine" && hasPolicyRequest(step);
 
 export const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
   if (attempt === of) return;
@@ -166,7 +170,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
   if (ended !== undefined) return decidedAfterwards(command, step, ended);
   const open = openEffect(step.effects, position);
   // A run that was resumed without an answer is asked again.
-  const isAsked = decision !== "fail" || run.state.status !== "running";
+  const isAsked = decision !== "fail" || !isActive(run);
   if (open?.decision === decision && isAsked) return alreadyDone;
   requireLive(run);
   requireAttempt(step, command.attempt);
@@ -186,7 +190,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
     const payload = { ...about, call: null, outcome: { kind: "done", value } } as const;
     return [decided, { type: "effect_settled", version: 1, attempt, payload }];
   }
-  if (decision !== "fail" || run.state.status !== "running") return [decided];
+  if (decision !== "fail" || !isActive(run)) return [decided];
   const asked = { reason: "escalated", message: reason, stepId: step.spec.id } as const;
   return [decided, { type: "run_paused", version: 1, payload: asked }];
 };

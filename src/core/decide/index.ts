@@ -3,7 +3,7 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
-import { discardCheckpoints, signCheckpoint } from "./checkpoints.js";
+import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
@@ -95,6 +95,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   decide_effect: decideEffect,
   suspend_step: suspendStep,
   seal_checkpoint: signCheckpoint,
+  pass_over_checkpoints: passOverCheckpoints,
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import {
   answerQuestion,
@@ -8,7 +7,7 @@ import {
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
-import { type Asked, readLines, type Told, type ToldError } from "./line.js";
+import { type Asked, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -21,23 +20,30 @@ export type Side = {
 
 /** Answers what a front asks until it hangs up, and then what was asked before. Several such processes may be at work on one ledger. */
 export const serveLedger = async (side: Side): Promise<void> => {
-  const ledger = opening(side);
+  const stop = new AbortController();
+  const ledger = opening(side, stop.signal);
   const underWay = new Set<Promise<void>>();
+  const hungUp = new Promise<void>((resolve) => {
+    side.input.once("end", resolve);
+    stop.signal.addEventListener("abort", () => resolve());
+  });
   readLines(side.input, (line) => {
-    const answering = answer(ledger.open, JSON.parse(line) as Asked, side.output);
+    const said = JSON.parse(line) as Asked | Stop;
+    if ("stop" in said) return stop.abort();
+    const answering = answer(ledger.open, said, side.output);
     underWay.add(answering);
     void answering.finally(() => underWay.delete(answering));
   });
-  await once(side.input, "end");
+  await hungUp;
   await Promise.all(underWay);
   await ledger.close();
 };
 
 /** A ledger that does not open says why to whoever asks, and is tried again for who asks next. */
-const opening = ({ projectDir, env, toolAgents }: Side) => {
+const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal) => {
   let opened: Promise<RunLedger> | undefined;
   const open = async (): Promise<RunLedger> => {
-    opened ??= openRunLedger({ projectDir, env, toolAgents });
+    opened ??= openRunLedger({ projectDir, env, toolAgents, interrupted });
     try {
       return await opened;
     } catch (error) {

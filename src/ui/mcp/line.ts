@@ -11,6 +11,9 @@ export type Bearer =
 /** One JSON object a line, either way. */
 export type Asked = { readonly id: number; readonly as: Bearer; readonly question: Question };
 
+/** Nobody waits for verdicts any more: what was asked is answered as it stands, and the process ends. */
+export type Stop = { readonly stop: true };
+
 export type Told = { readonly id: number } & (
   | { readonly value: Readonly<Record<string, unknown>> }
   | { readonly error: ToldError }

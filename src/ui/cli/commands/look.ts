@@ -4,6 +4,7 @@ import {
   candidateWords,
   eventTypes,
   formatDuration,
+  heldKeys,
   LedgerError,
   type ListedRun,
   type Run,
@@ -31,11 +32,12 @@ import {
   verdictLine,
   violationsTold,
 } from "../describe.js";
+import { heldKeyLines } from "../effect-words.js";
 import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
-import { brokenCheckpoints, passedOverWords } from "./checkpoints.js";
+import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
 
 /** Events read at once when a whole journal is printed. */
 const JOURNAL_BATCH = 1_000;
@@ -97,9 +99,12 @@ export const showRun = async (
 ): Promise<number> => {
   const view = await app.view(runId);
   const broken = await brokenCheckpoints(app, runId);
+  const held = heldKeys(view.run);
   if (output.json) {
     const policyRequests = app.policyRequests(view.run, caller);
-    return done(() => printJson(output, { ...view, policyRequests, brokenCheckpoints: broken }));
+    return done(() =>
+      printJson(output, { ...view, policyRequests, brokenCheckpoints: broken, heldKeys: held }),
+    );
   }
   const { run, waiting } = view;
   printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
@@ -118,8 +123,9 @@ export const showRun = async (
     ]),
     empty: "It has no steps yet.",
   });
-  const passedOver = broken.map((one) => ["checkpoint", passedOverWords(one)]);
-  const facts = [...factsOf(view), ...passedOver, ...(await blockedRows(app, run))];
+  const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
+  const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
+  const facts = [...factsOf(view), ...passedOver, ...left, ...(await blockedRows(app, run))];
   if (facts.length === 0) return EXIT.done;
   printLine(output, "");
   await printTable(output, { rows: facts, empty: "" });
@@ -195,15 +201,17 @@ export const whyRunWaits = async (app: RunLedger, output: Output, runId: string)
   const least = leastSafe(run);
   const isolationLevel = least?.isolationLevel ?? null;
   const broken = await brokenCheckpoints(app, runId);
+  const held = heldKeys(run);
   if (output.json) {
     const { status } = run.state;
-    const told = { runId, status, ...waiting, isolationLevel, brokenCheckpoints: broken };
+    const told = { runId, status, ...waiting, isolationLevel, brokenCheckpoints: broken, heldKeys: held };
     return done(() => printJson(output, told));
   }
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   if (least !== undefined) printLine(output, `  judged at ${isolationTold(least)}`);
-  for (const one of broken) printLine(output, `  ${passedOverWords(one)}`);
+  for (const words of passedOverLines(broken)) printLine(output, `  ${words}`);
+  for (const words of heldKeyLines(runId, held)) printLine(output, `  ${safe(words)}`);
   return EXIT.done;
 };
 
@@ -267,7 +275,7 @@ const eventWords = (event: StoredEvent): string => {
   const raced =
     "candidate" in payload && payload.candidate !== undefined ? `candidate ${payload.candidate} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ${raced}` : "";
-  if (isAboutEffect(event)) return eventTold(event).text;
+  if (isAboutEffect(event) || event.type === "checkpoints_passed_over") return eventTold(event).text;
   if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
   if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
