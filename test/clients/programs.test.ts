@@ -31,7 +31,7 @@ const planJudgedBy = (judge: string) =>
     steps: [
       {
         ...{ id: "a", goal: "Make it", owner_agent: "coder" },
-        validator: { type: "command_pass", target: judge, timeout: "10m" },
+        validator: { type: "command_pass", target: judge },
       },
     ],
   });
@@ -48,7 +48,7 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
     const script = [...begins];
     const server = await modelServer(script);
     const shop = await openShop(built, server.url, {
-      "runledger.yaml": MARKS_OUTSIDE,
+      "runledger.yaml": `${MARKS_OUTSIDE}runLedger: { validatorTimeout: 10m }\n`,
       "README.md": "# A shop\n",
     });
     await installServers(client, shop);
@@ -61,11 +61,6 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
       const { argv, env } = conversation(client, role, { about, opencode });
       const { code, out, err } = await shop.run(argv, env(shop));
       expect(code, `${out}\n${err}`).toBe(0);
-      console.log(
-        out,
-        err,
-        JSON.stringify(server.asked.at(-1)?.body.input ?? server.asked.at(-1)?.body.messages).slice(-3000),
-      );
     };
     const statusOf = async () => (await newest())?.state.status;
     return { server, script, shop, converse, statusOf };
