@@ -185,6 +185,12 @@ const OPENAI_ENDS = {
   "unheard-of": "unheard_of",
 } as const;
 
+/** Tools of a server may have a name in two parts: `server/tool`. */
+const nameParts = (name: string): Readonly<Record<string, string>> => {
+  const [namespace = "", tool] = name.split("/");
+  return tool === undefined ? { name } : { namespace, name: tool };
+};
+
 const openaiResponse = (turn: Scripted, n: number): unknown => {
   const { text, calls = [] } = turn;
   const usage = usageOf(turn) ?? [0, 0];
@@ -201,7 +207,7 @@ const openaiResponse = (turn: Scripted, n: number): unknown => {
         type: "function_call",
         id: `fc_${n}_${at}`,
         call_id: `call_${n}_${at}`,
-        name,
+        ...nameParts(name),
         arguments: JSON.stringify(input),
         status: "completed",
       })),

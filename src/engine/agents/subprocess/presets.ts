@@ -73,6 +73,8 @@ const codexServer = (server: string): string =>
     `startup_timeout_sec=${SERVER_START_MS / 1_000}`,
     `tool_timeout_sec=${CALL_MS / 1_000}`,
     'default_tools_approval_mode="approve"',
+    // Else its first turns may go without the tools.
+    "required=true",
   ].join(",");
 
 const opencode = ({ prompt, model, server, environment }: PresetStart): Preset => {

@@ -24,7 +24,7 @@ export type SubprocessAgentOptions = CommandAgentOptions & {
 };
 
 /** After its claim a program may take leave. One that stays longer has something else in mind, and its claim stands. */
-const LEAVE_MS = 30_000;
+const LEAVE_MS = 60_000;
 /** Its last call may come late. */
 const CREDENTIAL_MARGIN_MS = 60_000;
 

@@ -1,0 +1,198 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPackage } from "../helpers/built.js";
+import { eventually, untilFile } from "../helpers/driving.js";
+import { modelServer, type Scripted } from "../helpers/model-server.js";
+import { MARKS_OUTSIDE } from "../helpers/project.js";
+import {
+  CLIENT_ENV,
+  type ClientName,
+  conversation,
+  inShell,
+  installServers,
+  NO_CLIENTS,
+  openShop,
+  type Role,
+  serversIn,
+  startOf,
+  using,
+} from "./kit.js";
+
+/** A conversation is a minute where much else is at work. */
+const PATIENCE_MS = 900_000;
+/** A judge of three minutes, for calls that clients give up after one; in every run a short one, for one that is told to hurry. */
+const FULL = process.env.RUNLEDGER_FULL_TESTS === "1";
+const [JUDGE_S, CALL_MS] = FULL ? [180, 60_000] : [40, 25_000];
+const CLIENTS: readonly ClientName[] = ["opencode", "codex"];
+
+const planJudgedBy = (judge: string) =>
+  JSON.stringify({
+    goal: "Ship it",
+    steps: [
+      {
+        ...{ id: "a", goal: "Make it", owner_agent: "coder" },
+        validator: { type: "command_pass", target: judge },
+      },
+    ],
+  });
+
+describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real programs"})`, () => {
+  let built: ReturnType<typeof buildPackage>;
+  beforeAll(() => {
+    built = buildPackage();
+  }, PATIENCE_MS);
+  afterAll(() => built.remove());
+
+  /** A project with the program's entries in it, and what its model will say in all conversations. */
+  const opened = async (client: ClientName, begins: readonly Scripted[]) => {
+    const script = [...begins];
+    const server = await modelServer(script);
+    const shop = await openShop(built, server.url, {
+      "runledger.yaml": `${MARKS_OUTSIDE}runLedger: { validatorTimeout: 10m }\n`,
+      "README.md": "# A shop\n",
+    });
+    await installServers(client, shop);
+    const newest = async (): Promise<{ runId: string; state: { status: string } } | undefined> => {
+      const { code, out } = await shop.type("show", "last", "--json");
+      return code === 0 ? JSON.parse(out).run : undefined;
+    };
+    const converse = async (role: Role, opencode = {}): Promise<void> => {
+      const about = (await newest())?.runId ?? "There is no run yet.";
+      const { argv, env } = conversation(client, role, { about, opencode });
+      const { code, out, err } = await shop.run(argv, env(shop));
+      expect(code, `${out}\n${err}`).toBe(0);
+    };
+    const statusOf = async () => (await newest())?.state.status;
+    return { server, script, shop, converse, statusOf };
+  };
+  const create = (client: ClientName, judge: string): Scripted =>
+    using(client, "runledger", "run_create", { plan_json: planJudgedBy(judge), original_request: "please" });
+  const asCoder = (client: ClientName, tool: string, input: object = {}): Scripted =>
+    using(client, "runledger-coder", tool, { step_id: "a", ...input });
+  const propose = (client: ClientName) => asCoder(client, "run_propose_step_result", { result: "made it" });
+  const end: Scripted = { text: "That is all." };
+
+  it.each(CLIENTS)(
+    "%s carries a run in two roles through a lie and its repair to its end",
+    async (client) => {
+      let workspace = "";
+      const { converse, statusOf, shop } = await opened(client, [
+        ...[create(client, "test -f made.txt"), end],
+        ...[asCoder(client, "run_start_step"), propose(client), end],
+        using(client, "runledger", "run_read", {}),
+        using(client, "runledger", "run_apply_policy", {
+          ...{ step_id: "a", action: "retry", reason: "once more" },
+        }),
+        end,
+        asCoder(client, "run_start_step"),
+        {
+          by: (asked) => {
+            workspace = /workspace[\\": ]+(\/[^\\"]+\/work)/.exec(asked.text)?.[1] ?? "";
+            return inShell(client, `echo made > ${workspace}/made.txt`);
+          },
+        },
+        ...[propose(client), end],
+      ]);
+      await converse("orchestrator");
+      await converse("executor");
+      expect(await statusOf()).toBe("running");
+      await converse("orchestrator");
+      await converse("executor");
+      expect(await statusOf()).toBe("completed");
+      const { out } = await shop.type("journal", "last", "--json");
+      const types = out
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line).type);
+      expect(types.filter((type) => type.startsWith("step_") || type.startsWith("policy_"))).toEqual([
+        ...["step_started", "step_result_proposed", "step_validation_failed", "policy_decision_applied"],
+        ...["step_started", "step_result_proposed", "step_validation_passed"],
+      ]);
+    },
+    PATIENCE_MS,
+  );
+
+  it.each(CLIENTS)(
+    "%s waits for a judge that takes longer than it waits for a call",
+    async (client) => {
+      const { converse, statusOf, server } = await opened(client, [
+        ...[create(client, `sleep ${JUDGE_S}`), end],
+        ...[asCoder(client, "run_start_step"), propose(client), end],
+      ]);
+      await converse("orchestrator");
+      // What `install` wrote for codex is an hour; signs of life keep the other one waiting.
+      await converse("executor", FULL ? {} : { timeout: CALL_MS });
+      expect(server.asked.at(-1)?.text).toMatch(/status[\\": ]+verified/);
+      expect(await statusOf()).toBe("completed");
+    },
+    PATIENCE_MS,
+  );
+
+  it.each<[ClientName, string, string]>([
+    ["opencode", "the ledger's process", "__ledger"],
+    ["codex", "the ledger's process", "__ledger"],
+    ["opencode", "the server", "mcp"],
+    ["codex", "the server", "mcp"],
+  ])(
+    "%s loses %s in a call, and the run comes to its end",
+    async (client, _what, word) => {
+      const { shop, script, converse, statusOf } = await opened(client, []);
+      const [begun, go] = [shop.at("begun"), shop.at("go")];
+      script.push(
+        ...[create(client, `touch ${begun}; ${untilFile(go)}`), end],
+        ...[asCoder(client, "run_start_step"), propose(client), end],
+      );
+      await converse("orchestrator");
+      const conversing = converse("executor");
+      await eventually("the judge is at work", () => existsSync(begun));
+      const pids = serversIn(shop, word);
+      expect(pids).toHaveLength(1);
+      for (const pid of pids) process.kill(pid, "SIGKILL");
+      writeFileSync(go, "");
+      await conversing;
+      await eventually("the run is completed", async () => (await statusOf()) === "completed");
+      await eventually("every server ended", () => serversIn(shop, "__ledger").length === 0);
+    },
+    PATIENCE_MS,
+  );
+
+  it.each(CLIENTS)(
+    "%s is started for a step, lies, is told, repairs and is believed",
+    async (client) => {
+      const claim = using(client, "runledger", "run_propose_step_result", {
+        step_id: "a",
+        result: "made it",
+      });
+      const { shop, server } = await opened(client, [
+        ...[claim, { text: "All done." }],
+        using(client, "runledger", "run_start_step", { step_id: "a" }),
+        ...[inShell(client, "echo made > made.txt"), claim, { text: "Now it is." }],
+      ]);
+      await shop.shop.write({
+        "plan.json": planJudgedBy("test -f made.txt"),
+        "runledger.yaml": JSON.stringify({
+          agents: {
+            coder: {
+              kind: "subprocess",
+              preset: client,
+              run: startOf(client, shop),
+              env: CLIENT_ENV[client],
+            },
+          },
+          isolation: { maximum: 1 },
+        }),
+      });
+      const { code, err } = await shop.type("run", "plan.json");
+      const { out } = await shop.type("logs", "last", "a");
+      expect(code, `${err}\n${out}`).toBe(0);
+      expect(err).toMatch(
+        /refused: failed \[check_failed\][\s\S]*attempt 2[\s\S]*completed: 1 step verified/,
+      );
+      expect(out).toContain("Now it is.");
+      const own = server.asked.flatMap(({ tools }) => tools).filter((tool) => tool.includes("runledger"));
+      expect(own.join()).not.toContain("run_create");
+      expect(out).not.toContain("rlc1_");
+    },
+    PATIENCE_MS,
+  );
+});
