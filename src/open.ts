@@ -231,17 +231,16 @@ const leading = (
   settings: Settings,
   of: Pick<Parameters<typeof openOrchestrator>[1], "host" | "environment" | "redactor">,
 ) => {
-  const { orchestrator: name, agents: named, trustPlans } = settings;
+  const { orchestrator: name, trustPlans } = settings;
   const { agentTimeoutMs: timeoutMs } = drivingAs(settings);
-  return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
+  return openOrchestrator(name, { ...of, named: startedAgents(settings.agents), trustPlans, timeoutMs });
 };
 
-const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
+const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, agents, agentTimeoutMs }: Settings) => ({
   maxParallelSteps,
   leaseTtlMs,
   paidAmbiguous: durable.paidAmbiguous,
-  agentTimeoutMs: (agent: string): number =>
-    startedAgents(settings.agents)[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+  agentTimeoutMs: (agent: string): number => startedAgents(agents)[agent]?.timeoutMs ?? agentTimeoutMs,
 });
 
 const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" | "selftest"> => ({
@@ -327,8 +326,7 @@ const unasked = async (): Promise<string> => "isolation.maximum asks for no cont
 /** A project that names no agents leaves them to its host, so nobody can say which exist. */
 const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
   staleTtlMs: settings.runLedger.staleTtlMs,
-  onUnmetCriteria: settings.onUnmetCriteria,
-  changeValidator: settings.changeValidator,
+  ...{ onUnmetCriteria: settings.onUnmetCriteria, changeValidator: settings.changeValidator },
   agents: agents.length === 0 ? null : agents,
   // Whoever is started here is of some version.
   toolAgents: agents.filter((name) => versions.versionOf(name) === null),

@@ -86,7 +86,7 @@ export const stageFindings = (stages: Stages): readonly Finding[] => {
 };
 
 type Variables = {
-  readonly agents: Readonly<Record<string, { readonly env: readonly string[] }>>;
+  readonly agents: Readonly<Record<string, { readonly kind: string; readonly env?: readonly string[] }>>;
   readonly workspace: { readonly passEnv: readonly string[] };
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
@@ -94,7 +94,7 @@ type Variables = {
 /** A name that is passed on and has no value is often one that was forgotten. */
 export const variableFindings = ({ agents, workspace, environment }: Variables): readonly Finding[] => {
   const asked = [
-    ...Object.entries(agents).map(([name, { env }]) => [`agents.${name}.env`, env] as const),
+    ...Object.entries(agents).map(([name, { env = [] }]) => [`agents.${name}.env`, env] as const),
     ["workspace.passEnv", workspace.passEnv] as const,
   ];
   return asked.flatMap(([key, names]) =>

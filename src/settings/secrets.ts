@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRedactor, type Redactor } from "../core/redact.js";
 import { type SortedVariables, secretsIn } from "../core/secrets.js";
-import { providerKeys } from "./agent-keys.js";
+import { providerKeys, startedAgents } from "./agent-keys.js";
 import type { Settings } from "./schema.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -13,7 +13,7 @@ export const secretVariables = (
 ): SortedVariables =>
   secretsIn({
     environment,
-    passed: [...workspace.passEnv, ...Object.values(agents).flatMap(({ env }) => env)],
+    passed: [...workspace.passEnv, ...Object.values(startedAgents(agents)).flatMap(({ env }) => env)],
     names: [...secrets.names, ...providerKeys(agents)],
     except: secrets.except,
     exists: existsSync,
