@@ -4,7 +4,7 @@ import type { CredentialUse } from "../src/ledger/signed.js";
 import { allTools } from "./index.js";
 import { refusalOf, refusalText } from "./refusal.js";
 import { type JsonSchema, schemaOf } from "./schemas.js";
-import { mayUse, type Tool } from "./tool.js";
+import { mayUse, runIdIn, type Tool } from "./tool.js";
 
 /** A tool as the Model Context Protocol lists it. */
 export type McpTool = {
@@ -63,10 +63,12 @@ export const withKey = (toolName: string, input: unknown, key: string): unknown 
 };
 
 /** For `openCredential`: whoever worked on an attempt may read on when it is over, and hear an answer that got lost. */
-export const credentialUse = (toolName: string, input: unknown): CredentialUse | undefined => {
-  if (allTools.some(({ name, readOnly }) => name === toolName && readOnly)) return { reads: true };
+export const credentialUse = (toolName: string, input: unknown): CredentialUse => {
+  const runId = runIdIn(input);
+  const call = { tool: toolName, ...(runId === undefined ? {} : { runId }) };
+  if (allTools.some(({ name, readOnly }) => name === toolName && readOnly)) return { ...call, reads: true };
   const key = isRecord(input) ? input.idempotency_key : undefined;
-  return typeof key === "string" ? { answeredKey: key } : undefined;
+  return typeof key === "string" ? { ...call, answeredKey: key } : call;
 };
 
 export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer => ({

@@ -105,6 +105,9 @@ export type Effects = {
   readonly checkpoint: AttemptCheckpoint | null;
 };
 
+/** Who is asked what becomes of an attempt numbers its calls from here: behind all of its agent's, races of it included. */
+export const NUMBERED_BEHIND = 1_000_000_000;
+
 export const noEffects: Effects = {
   recorded: 0,
   firstSeq: null,

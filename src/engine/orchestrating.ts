@@ -1,5 +1,6 @@
 import type { ToolHost } from "../../tools/tool.js";
 import type { CommandOf } from "../core/commands.js";
+import { NUMBERED_BEHIND } from "../core/effects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { isPlanning } from "../core/planning.js";
 import { isRaced } from "../core/race.js";
@@ -11,9 +12,6 @@ export type Orchestrator = OrchestratorSetting & {
   readonly timeoutMs: number;
   readonly host: ToolHost;
 };
-
-/** Behind all calls of the attempt's own agent, races of it included. */
-const NUMBERED_FROM = 1_000_000_000;
 
 type Holding = { readonly epoch: number; readonly signal: AbortSignal };
 
@@ -36,7 +34,7 @@ export const askOrchestrator = async (
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(orchestrator.timeoutMs)]);
   const holding = { epoch, signal: bounded };
   const effects = await effectsOf(options, run, step, holding, () => undefined, {
-    numberedFrom: NUMBERED_FROM,
+    numberedFrom: NUMBERED_BEHIND,
     before: { classes: [], sign: async () => undefined },
     decide: (position, decision, reason) =>
       decided(options, step, epoch, { runId, position, decision, reason }),

@@ -2,6 +2,7 @@ import type { Caller, CommandOf } from "../commands.js";
 import {
   type Effects,
   type EffectValue,
+  NUMBERED_BEHIND,
   type OpenEffect,
   openEffect,
   requirePolicy,
@@ -36,7 +37,8 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   requireLive(run);
   requireOwner(step, caller, step.attempt);
-  if (!isAskingEngine(step, caller)) requireState(step, "in_progress", "step_not_in_progress");
+  if (!isOfWhoIsAsked(step, command.entries, caller))
+    requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
   const { entries } = command;
   requireRoom(run, step.effects, entries, rules);
@@ -46,9 +48,11 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   );
 };
 
-/** Whoever is asked what becomes of an attempt that was refused does so by effects of that attempt. */
-const isAskingEngine = (step: WorkedStep, { role }: Caller): boolean =>
-  role === "engine" && hasPolicyRequest(step);
+/** Whoever is asked what becomes of an attempt that has ended does so by effects of it; its own agent does nothing more. */
+const isOfWhoIsAsked = (step: WorkedStep, entries: readonly Entry[], { role }: Caller): boolean =>
+  role === "engine" &&
+  hasPolicyRequest(step) &&
+  entries.every((entry) => entry.kind !== "waiting" && entry.call.position >= NUMBERED_BEHIND);
 
 export const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
   if (attempt === of) return;
@@ -145,7 +149,9 @@ const recorded = (
   const { position } = call;
   if (!isIntended) requireNoIntent(step, entry);
   // What is spread comes last: behind it V8 adds each member by a slow way, a microsecond each.
-  const payload = { position, call: isIntended ? null : call, outcome: entry.outcome, ...about };
+  const { spent = [] } = entry;
+  const used = spent.length === 0 ? about : { spent, ...about };
+  const payload = { position, call: isIntended ? null : call, outcome: entry.outcome, ...used };
   return { type: "effect_settled", version: 1, attempt: step.attempt, payload };
 };
 

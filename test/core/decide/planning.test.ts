@@ -138,6 +138,27 @@ describe("a run of a goal", () => {
   });
 });
 
+it("a pause that was asked for outlasts the approval of the plan", () => {
+  const paused = playedOn(waiting, {}, [cast.pause(), cast.person]);
+  expect(
+    given(paused).when(approve, cast.person).thenHappened("approval_received", "plan_attached").state.status,
+  ).toBe("paused");
+  expect(playedOn(paused, {}, [approve, cast.person], [cast.resume(), cast.person]).state.status).toBe(
+    "running",
+  );
+});
+
+it("of an attempt that was refused only who is asked about it records effects", () => {
+  const refused = played(cast.create(plan), cast.start("a"), cast.propose("a"), cast.fail("a"));
+  const behind = { position: 1_000_000_000 };
+  given(refused).when(cast.intend("a", behind), cast.engine).thenHappened("effect_intended");
+  given(refused).when(cast.intend("a", behind), cast.executor("coder")).thenRefuses("step_not_in_progress");
+  given(refused).when(cast.intend("a"), cast.engine).thenRefuses("step_not_in_progress");
+  given(playedOn(refused, {}, cast.policy("a", cast.retry)))
+    .when(cast.intend("a", behind), cast.engine)
+    .thenRefuses("step_not_in_progress");
+});
+
 it("the schema of a plan names the keys that are read, and no other", () => {
   const schema = planJsonSchema(["coder"]) as { properties: { steps: { items: { properties: object } } } };
   const wire = planWire(plan) as { steps: object[] };

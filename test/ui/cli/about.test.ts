@@ -305,11 +305,15 @@ describe("status", () => {
                  runLedger.staleTtl            1h                                                                              default
                  runLedger.validatorTimeout    2m                                                                              default
                  runLedger.maxRunHistory       100                                                                             default
+                 runLedger.plannerMaxRetries   2                                                                               default
       Run        maxParallelSteps              4                                                                               default
                  protect                       []                                                                              default
                  onUnmetCriteria               fail                                                                            default
                  changeValidator               orchestrator                                                                    default
                  leaseTtl                      30s                                                                             default
+                 planner                       ""                                                                              default
+                 orchestrator                  ""                                                                              default
+                 trustPlans                    false                                                                           default
       Durable    durable.paidAmbiguous         rerun                                                                           default
                  durable.encryption            false                                                                           default
                  durable.keyCommand            []                                                                              default
@@ -375,6 +379,7 @@ describe("status", () => {
         "ledgerId": "string",
         "maxParallelSteps": "number",
         "maxRunHistory": "number",
+        "plannerMaxRetries": "number",
         "project": "string",
         "projectionRetired": "boolean",
         "rollout": "string",
@@ -452,6 +457,8 @@ describe("status", () => {
           },
           "maxParallelSteps": "number",
           "onUnmetCriteria": "string",
+          "orchestrator": "string",
+          "planner": "string",
           "protect": [],
           "retention": {
             "completedFor": "string",
@@ -467,6 +474,7 @@ describe("status", () => {
             "authoritativeRead": "boolean",
             "enabled": "boolean",
             "maxRunHistory": "number",
+            "plannerMaxRetries": "number",
             "projectionRetired": "boolean",
             "shadow": "boolean",
             "staleTtl": "string",
@@ -479,6 +487,7 @@ describe("status", () => {
             "except": [],
             "names": [],
           },
+          "trustPlans": "boolean",
           "workspace": {
             "cache": [],
             "passEnv": [],

@@ -102,9 +102,12 @@ describe("config", () => {
       secrets.except                []                                                                                    default
       onUnmetCriteria               fail                                                                                  default
       changeValidator               orchestrator                                                                          default
+      trustPlans                    false                                                                                 default
       schedules                     {}                                                                                    default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
+      planner                                                                                                             default
+      orchestrator                                                                                                        default
       limits.memory                 8GiB                                                                                  default
       limits.processes              4096                                                                                  default
       limits.disk                   20GiB                                                                                 default
@@ -135,6 +138,7 @@ describe("config", () => {
       runLedger.staleTtl            1h30m                                                                                 project PLACE/repo/runledger.yaml
       runLedger.validatorTimeout    2m                                                                                    default
       runLedger.maxRunHistory       100                                                                                   default
+      runLedger.plannerMaxRetries   2                                                                                     default
       "
     `);
   });

@@ -97,6 +97,7 @@ const openAttempt = ({ tools, credentials }: SubprocessAgentOptions, task: Agent
         requireOf(task, caller);
         const app = {
           ledger,
+          noteRefusal: tools.noteRefusal,
           toolsFor: (of: Caller, { waitMs = tools.settleMs } = {}) =>
             toolsFor(of, { ...tools, settleMs: waitMs, keepClaim }),
         };
@@ -160,12 +161,13 @@ const lineOf = async (options: SubprocessAgentOptions, task: AgentTask, host: Ho
 };
 
 const presetFor = (
-  { preset, model, isolation, environment, passEnv }: SubprocessAgentOptions,
+  { preset, model, isolation, environment, passEnv, tools }: SubprocessAgentOptions,
   task: AgentTask,
   files: { readonly server: string; readonly gate: string; readonly folder: string },
 ): Preset =>
   presetOf(preset, {
-    ...{ ...files, model, prompt: promptFor(task), sandboxed: isolation !== null },
+    ...{ ...files, model, sandboxed: isolation !== null },
+    prompt: promptFor(task, tools.ledger.rules.agents),
     environment: Object.fromEntries(passEnv.map((name) => [name, environment[name]])),
   });
 

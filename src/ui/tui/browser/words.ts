@@ -54,10 +54,12 @@ export const shownAs = (state: string): Shown =>
 export const runShown = (row: ListedRun): Shown => {
   if (row.quarantine !== null) return shownAs("quarantined");
   if (row.interrupted) return shownAs("interrupted");
-  return shownAs(ACTIVE.includes(row.status) && row.blocker !== null ? "asks" : row.status);
+  return shownAs(isWorkedOn(row) && row.blocker !== null ? "asks" : row.status);
 };
 
-const ACTIVE: readonly string[] = ["planning", "running"];
+/** One that waits for a plan from outside has no step yet. */
+const isWorkedOn = ({ status, stepsTotal }: ListedRun): boolean =>
+  status === "running" || (status === "planning" && stepsTotal > 0);
 
 export const viewShown = (run: Run, interrupted: boolean): Shown => {
   if (interrupted) return shownAs("interrupted");
