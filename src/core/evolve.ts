@@ -7,7 +7,7 @@ import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
 import { noRefusals, refusalsAfter } from "./refusals.js";
-import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import type { Candidate, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
 import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
