@@ -26,7 +26,13 @@ const NEW_STEPS = [
     owner_agent: "fixer",
     validator: { type: "artifact_exists", target: "NOTES.md" },
   },
-  { id: "mend", goal: "Make prices add up, as NOTES.md says", owner_agent: "coder", depends_on: ["note"], validator: TESTS },
+  {
+    id: "mend",
+    goal: "Make prices add up, as NOTES.md says",
+    owner_agent: "coder",
+    depends_on: ["note"],
+    validator: TESTS,
+  },
 ];
 const repair = [
   "fs_edit",

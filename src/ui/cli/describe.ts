@@ -172,11 +172,7 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
-      return line(
-        "yellow",
-        "↻",
-        `${event.payload.stepId}: ${event.payload.decision.action} (${event.payload.reason})`,
-      );
+      return line("yellow", "↻", policyTold(event.payload));
     case "approval_received":
       return line("green", "✔", `${event.payload.stepId}: ${event.payload.decision} by ${event.actor.name}`);
     case "criterion_met":
@@ -202,6 +198,11 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
+
+const policyTold = ({ stepId, decision, reason }: OfEvent<"policy_decision_applied">): string =>
+  `${stepId}: ${decision.action} (${reason})`;
+
+type OfEvent<T extends StoredEvent["type"]> = Extract<StoredEvent, { type: T }>["payload"];
 
 const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_attached" }>): string =>
   event.type === "plan_requested"
