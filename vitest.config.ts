@@ -32,6 +32,7 @@ const SLOW = [
   "test/tools/{access,ai-sdk}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
+  "test/conformance/conformance.test.ts",
   "test/ui/http/serve.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/**/{acting,tmux}.test.ts",
@@ -54,7 +55,8 @@ const full = process.env.RUNLEDGER_FULL_TESTS === "1";
 export default defineConfig({
   test: {
     include: full ? [...SWEEPS, ...IN_BOTH] : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
-    exclude: full || slow ? [] : [...SLOW, ...SWEEPS],
+    // Some tests have programs of others beside them.
+    exclude: ["**/node_modules/**", ...(full || slow ? [] : [...SLOW, ...SWEEPS])],
     reporters: ["default", closingLine],
     // The first Go room fills a cache, which takes half a minute on a busy machine.
     testTimeout: slow ? 180_000 : 60_000,

@@ -62,6 +62,7 @@ export {
   type WorkedStep,
 } from "./core/run.js";
 export { formatSize, parseSize } from "./core/size.js";
+export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
@@ -86,6 +87,7 @@ export {
   type ListedEffect,
 } from "./engine/effects/list.js";
 export type { ChildResult } from "./engine/effects/recorded.js";
+export type { SpentTokens } from "./engine/effects/spending.js";
 export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";

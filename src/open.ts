@@ -2,10 +2,9 @@ import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CallerFaces, callerFaces } from "../tools/callers.js";
 import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
-import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
-import type { BoundTool, ToolHost } from "../tools/tool.js";
+import type { ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { Rules } from "./core/decide/guards.js";
@@ -27,11 +26,12 @@ import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints
 import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
+import { examineAll } from "./examining.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import { probeJournals } from "./ledger/quarantine.js";
+import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -54,7 +54,7 @@ import { loadSettings } from "./settings/load.js";
 import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
-import { redactorFor, secretVariables } from "./settings/secrets.js";
+import { redactorFor } from "./settings/secrets.js";
 import { openArchive } from "./stores/archive.js";
 import {
   CHECKPOINTS_FOLDER,
@@ -98,8 +98,6 @@ export interface RunLedger
   readonly ledger: Ledger;
   /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
   readonly host: Caller;
-  /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
-  toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
@@ -170,8 +168,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS };
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey());
+  const noteRefusal = noteRefusals(ledger, engine);
+  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS, noteRefusal };
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: settings.agents, cli: commandLine(), environment: env },
@@ -199,7 +198,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     agentNames,
     ledger,
     host: hostCaller,
-    toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
@@ -211,12 +209,13 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
-    patch: async (runId) => (await delivery()).patchesOf(ledger, project, runId),
-    apply: async (runId) => (await delivery()).applyRun(ledger, project, runId),
+    ...onProject(ledger, pev),
     ...tidying.keeping,
-    selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
     examine: () =>
-      examineAll({ settings, env, dataDir, ledger, pev, project, findings: scheduling.findings }),
+      examineAll({
+        ...{ settings, env, dataDir, ledger, pev, project },
+        ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
+      }),
     redact: redactor.text,
     close: () => pev.close().finally(() => store.close()),
   };
@@ -236,14 +235,17 @@ const leading = (
   return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
 };
 
-const calledFor = ({ planner, orchestrator }: Settings): readonly string[] =>
-  [...new Set([planner, orchestrator])].filter((name) => name !== null);
-
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
   maxParallelSteps,
   leaseTtlMs,
   paidAmbiguous: durable.paidAmbiguous,
   agentTimeoutMs: (agent: string): number => settings.agents[agent]?.timeoutMs ?? settings.agentTimeoutMs,
+});
+
+const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" | "selftest"> => ({
+  patch: async (runId) => (await delivery()).patchesOf(ledger, pev.project, runId),
+  apply: async (runId) => (await delivery()).applyRun(ledger, pev.project, runId),
+  selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
 });
 
 type Looking = Pick<
@@ -348,50 +350,3 @@ const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "ag
   agentLog: (runId, stepId, attempt, candidate) =>
     agentLogFile(logFolder, { runId, stepId, attempt, candidate: candidate ?? null }),
 });
-
-const examineAll = async (parts: {
-  readonly settings: Settings;
-  readonly env: NonNullable<OpenOptions["env"]>;
-  readonly dataDir: string;
-  readonly ledger: Ledger;
-  readonly pev: Pev;
-  readonly project: Project;
-  readonly findings: () => Promise<readonly Finding[]>;
-}): Promise<readonly Finding[]> => {
-  const { settings, env, dataDir, ledger, pev, project, findings } = parts;
-  const [doctor, probe, leftovers, locks] = await Promise.all([
-    import("./engine/doctor.js"),
-    import("./pev/probe.js"),
-    import("./pev/leftovers.js"),
-    import("./pev/stale-lock.js"),
-  ]);
-  const { folder, store, workspaceRoot } = project;
-  return doctor.examine({
-    projectDir: folder,
-    dataDir,
-    workspaceRoot,
-    isolated: store !== null,
-    isolation: project.isolation,
-    around: { walls: project.walls, levelMax: settings.isolation.maximum },
-    agents: settings.agents,
-    missing: calledFor(settings).filter((name) => ledger.rules.agents?.includes(name) !== true),
-    workspace: settings.workspace,
-    waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
-    stages: settings.runLedger,
-    environment: env,
-    shortSecrets: secretVariables(settings, env).tooShort,
-    probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
-    anchored: () => ledger.store.anchored(),
-    schedules: findings,
-    sparse: () => probe.probeSparse(project),
-    uncached: () => probe.probeCache(project),
-    included: () => probe.probeIncluded(project),
-    uncommitted: () => probe.uncommittedPaths(project),
-    leftovers: {
-      count: () => leftovers.countLeftovers(ledger, project),
-      remove: () => pev.reclaim(),
-      locks: async () => (store === null ? [] : locks.staleLocksOf(store)),
-      unlock: locks.removeStaleLocks,
-    },
-  });
-};

@@ -28,6 +28,7 @@ const arrows: Record<string, readonly string[]> = {
   "src/sealing.ts": ["src/settings", "src/stores"],
   "src/open.ts": ["tools", "validators", "src"],
   "src/look.ts": ["src"],
+  "src/examining.ts": ["src"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],
 };

@@ -6,9 +6,10 @@ import { ID_CHARS } from "../src/core/limits.js";
 import { closed } from "../src/core/wire.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import { listRuns } from "../src/ledger/look-up.js";
+import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { CredentialUse } from "../src/ledger/signed.js";
 import { credentialUse } from "./mcp.js";
-import type { BoundTool } from "./tool.js";
+import { type BoundTool, runIdIn } from "./tool.js";
 
 /** What a server for an MCP client asks on behalf of its caller. */
 export const Question = z.discriminatedUnion("kind", [
@@ -34,11 +35,20 @@ export const readQuestion = (said: unknown): Question => {
 };
 
 /** For `openCredential`. */
-export const credentialUseFor = (question: Question): CredentialUse | undefined =>
-  question.kind === "tool" ? credentialUse(question.name, question.input) : { reads: true };
+export const credentialUseFor = (question: Question): CredentialUse => {
+  switch (question.kind) {
+    case "tool":
+      return credentialUse(question.name, question.input);
+    case "journal":
+      return { reads: true, tool: "run_read", runId: question.runId };
+    default:
+      return { reads: true };
+  }
+};
 
 type Asking = {
   readonly ledger: Ledger;
+  readonly noteRefusal: NoteRefusal;
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
 };
 
@@ -100,10 +110,12 @@ const use = async (
 ): Promise<Answer> => {
   const tool = app.toolsFor(caller, waitMs === undefined ? {} : { waitMs }).find((one) => one.name === name);
   if (tool !== undefined) return tool.call(input);
-  throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
+  const error = new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
     hint: `Its tools: ${app
       .toolsFor(caller)
       .map((one) => one.name)
       .join(", ")}.`,
   });
+  await app.noteRefusal({ error, tool: name, by: caller, runId: runIdIn(input) ?? caller.runId });
+  throw error;
 };

@@ -1,5 +1,6 @@
 import type { Caller } from "../src/core/commands.js";
 import type { Role } from "../src/core/events.js";
+import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { SignedCredentials } from "../src/ledger/signed.js";
 import { type ToolNameOf, toolsFor } from "./index.js";
 import { type ToolKit, toolKit } from "./kit.js";
@@ -16,8 +17,12 @@ export type IssuedAs<R extends Role> = Caller & { readonly role: R };
 
 /** Who may ask, and what with. */
 export interface CallerFaces extends SignedCredentials {
+  /** For faces that refuse a call before any tool hears of it: its run's journal tells that somebody tried. */
+  readonly noteRefusal: NoteRefusal;
   /** A credential for an in-process caller. */
   issue<R extends Role>(caller: IssuedAs<R>): IssuedAs<R>;
+  /** The run_* tools that this caller may use (seed 002). */
+  toolsFor(caller: Caller, options?: KitOptions): readonly BoundTool[];
   /** The run_* tools of this caller for a model: as definitions for its provider, and to be called by name. */
   toolKit<R extends Role>(caller: IssuedAs<R>, options?: KitOptions): ToolKit<ToolNameOf<R>>;
   /** The same for a signed credential, which each call opens anew. Throws what `openCredential` throws. */
@@ -32,6 +37,8 @@ export const callerFaces = (host: ToolHost, signed: SignedCredentials): CallerFa
     toolsFor(caller, { ...host, settleMs: waitMs });
   return {
     ...signed,
+    noteRefusal: host.noteRefusal,
+    toolsFor: (caller, options = {}) => toolsOf(caller, options),
     // The copy that is handed out has the role that was asked for.
     issue: (caller) => ledger.issue(caller) as typeof caller,
     toolKit: <R extends Role>(caller: IssuedAs<R>, options: KitOptions = {}) => {

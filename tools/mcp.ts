@@ -4,7 +4,7 @@ import type { CredentialUse } from "../src/ledger/signed.js";
 import { allTools } from "./index.js";
 import { refusalOf, refusalText } from "./refusal.js";
 import { type JsonSchema, schemaOf } from "./schemas.js";
-import { mayUse, type Tool } from "./tool.js";
+import { mayUse, runIdIn, type Tool } from "./tool.js";
 
 /** A tool as the Model Context Protocol lists it. */
 export type McpTool = {
@@ -21,10 +21,13 @@ export type McpTool = {
   };
 };
 
-/** What a call answers: the same facts twice, since some clients show their model only the one and some only the other. */
+/**
+ * What a call answers: the same facts twice, since some clients show their model only the one and some only the other. A refusal has
+ * words alone: many clients hold what is structured to the tool's output schema, and would show their model that it does not fit.
+ */
 export type McpAnswer = {
   readonly content: readonly { readonly type: "text"; readonly text: string }[];
-  readonly structuredContent: Readonly<Record<string, unknown>>;
+  readonly structuredContent?: Readonly<Record<string, unknown>>;
   readonly isError?: true;
 };
 
@@ -60,10 +63,12 @@ export const withKey = (toolName: string, input: unknown, key: string): unknown 
 };
 
 /** For `openCredential`: whoever worked on an attempt may read on when it is over, and hear an answer that got lost. */
-export const credentialUse = (toolName: string, input: unknown): CredentialUse | undefined => {
-  if (allTools.some(({ name, readOnly }) => name === toolName && readOnly)) return { reads: true };
+export const credentialUse = (toolName: string, input: unknown): CredentialUse => {
+  const runId = runIdIn(input);
+  const call = { tool: toolName, ...(runId === undefined ? {} : { runId }) };
+  if (allTools.some(({ name, readOnly }) => name === toolName && readOnly)) return { ...call, reads: true };
   const key = isRecord(input) ? input.idempotency_key : undefined;
-  return typeof key === "string" ? { answeredKey: key } : undefined;
+  return typeof key === "string" ? { ...call, answeredKey: key } : call;
 };
 
 export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer => ({
@@ -72,11 +77,7 @@ export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer =
 });
 
 /** What was refused, in words that a model can act on: code, sentence, next step. */
-export const mcpRefusal = (error: unknown): McpAnswer => {
-  const told = refusalOf(error);
-  return {
-    content: [{ type: "text", text: refusalText(told) }],
-    structuredContent: { error: told },
-    isError: true,
-  };
-};
+export const mcpRefusal = (error: unknown): McpAnswer => ({
+  content: [{ type: "text", text: refusalText(refusalOf(error)) }],
+  isError: true,
+});

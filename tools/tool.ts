@@ -5,6 +5,7 @@ import { isLedgerError, LedgerError } from "../src/core/errors.js";
 import type { Evidence, Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
 import type { Ledger } from "../src/ledger/ledger.js";
+import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { Pev } from "../src/pev/engine.js";
 
 /** What a tool may reach. */
@@ -18,6 +19,7 @@ export type ToolHost = {
    * the program has ended. Without it a proposal is made at once.
    */
   readonly keepClaim?: (claim: Claim) => Promise<void>;
+  readonly noteRefusal: NoteRefusal;
 };
 
 /** What an agent says of its work. */
@@ -90,18 +92,37 @@ export type RolesOf<F extends ToolRole> = (typeof rolesOf)[F][number];
 export const mayUse = (tool: Pick<Tool, "role">, caller: Pick<Caller, "role">): boolean =>
   (rolesOf[tool.role] as readonly Role[]).includes(caller.role);
 
-// Identity, role, input, and only then the handler: nothing is read or journaled for a call that should not have been made.
+// Identity, role, input, and only then the handler: nothing is done for a call that should not have been made, and nothing
+// is journaled of it but that somebody tried.
 export const bindTool = (tool: Tool, caller: Caller, host: ToolHost): BoundTool => ({
   ...tool,
   call: async (raw) => {
     host.ledger.check(caller);
-    if (!mayUse(tool, caller))
-      throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) may not call ${tool.name}.`, {
-        hint: `Roles that may: ${rolesOf[tool.role].join(", ")}.`,
-      });
-    return tool.output.parse(await tool.handle(inputOf(tool, raw), caller, host));
+    try {
+      requireRole(tool, caller);
+      return tool.output.parse(await tool.handle(inputOf(tool, raw), caller, host));
+    } catch (error) {
+      await host.noteRefusal({ error, tool: tool.name, by: caller, runId: runIdIn(raw) ?? caller.runId });
+      throw error;
+    }
   },
 });
+
+const requireRole = (tool: Tool, caller: Caller): void => {
+  if (mayUse(tool, caller)) return;
+  throw new LedgerError("access_denied", `"${caller.name}" (${caller.role}) may not call ${tool.name}.`, {
+    hint: `Roles that may: ${rolesOf[tool.role].join(", ")}.`,
+  });
+};
+
+/** The run that a call names; a hostile value that cannot be looked at names none. */
+export const runIdIn = (input: unknown): string | undefined => {
+  try {
+    return isRecord(input) && typeof input.run_id === "string" ? input.run_id : undefined;
+  } catch {
+    return undefined;
+  }
+};
 
 // A hostile value can make a schema itself throw, and the words about it too (a getter that fails); that is bad input.
 const inputOf = (tool: Tool, raw: unknown): z.output<Tool["input"]> => {

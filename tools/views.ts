@@ -13,6 +13,7 @@ import {
   type Run,
   type Step,
 } from "../src/core/run.js";
+import { type Usage, usageOfRun } from "../src/core/usage.js";
 import type { HeldOutFound, TestsFound, Verdict } from "../src/core/verdict.js";
 import { type Waiting, whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -157,6 +158,18 @@ const resultOf = ({ state, report }: Step): string | null => {
   return "proposal" in state && state.proposal !== null ? state.proposal.result : null;
 };
 
+const usageView = ({ calls, tokensIn, cacheRead, cacheWrite, tokensOut, reasoning, ...more }: Usage) => ({
+  calls,
+  tokens_in: tokensIn,
+  cache_read: cacheRead,
+  cache_write: cacheWrite,
+  tokens_out: tokensOut,
+  reasoning,
+  uncounted: more.uncounted,
+  nano_usd: more.nanoUsd,
+  unpriced: more.unpriced,
+});
+
 /** The snapshot as seed 002 names it, its steps page by page. */
 export const runView = async (run: Run, caller: Caller, ledger: Ledger, afterStep: string | undefined) => {
   const waiting = await waitingOf(run, ledger);
@@ -192,6 +205,7 @@ export const runView = async (run: Run, caller: Caller, ledger: Ledger, afterSte
       reason,
       by: by.name,
     })),
+    usage: usageView(usageOfRun(run)),
     ...teammateView(run),
     base: run.base,
     head: run.head,

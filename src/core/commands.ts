@@ -3,8 +3,10 @@ import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, ChildOutcome, Evidence, GrantOutcome, ParentLink, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
+import { RefusedCall } from "./refusals.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
+import { Spent } from "./spent.js";
 import { Verdict } from "./verdict.js";
 import { WaitCall } from "./waits.js";
 import { closed } from "./wire.js";
@@ -96,7 +98,12 @@ export const Command = z.discriminatedUnion("type", [
       .array(
         z.discriminatedUnion("kind", [
           closed({ kind: z.literal("intended"), call: EffectCall }),
-          closed({ kind: z.literal("settled"), call: EffectCall, outcome: EffectOutcome }),
+          closed({
+            kind: z.literal("settled"),
+            call: EffectCall,
+            outcome: EffectOutcome,
+            spent: z.array(Spent).max(limit.SPENT_PER_EFFECT).optional(),
+          }),
           closed({ kind: z.literal("waiting"), wait: WaitCall }),
         ]),
       )
@@ -197,6 +204,7 @@ export const Command = z.discriminatedUnion("type", [
     state: z.enum(["synced", "degraded"]),
     error: z.string().max(limit.REASON_CHARS),
   }),
+  closed({ type: z.literal("refuse_access"), ...RefusedCall.shape }),
   closed({ type: z.literal("worker_lost"), owner: z.string(), epoch: z.int() }),
   /** The whole condition of a run's teammates as of now, so that what an earlier call missed is made good by the next. */
   closed({

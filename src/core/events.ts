@@ -2,8 +2,10 @@ import * as z from "zod";
 import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
+import { RefusedCall } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
+import { Spent } from "./spent.js";
 import { Verdict } from "./verdict.js";
 
 /** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
@@ -194,6 +196,8 @@ export const EventBody = z.discriminatedUnion("type", [
       position: z.int().min(0),
       call: EffectCall.nullable(),
       outcome: EffectOutcome,
+      /** What its calls of models used, where whoever did it says so. */
+      spent: z.array(Spent).max(limit.SPENT_PER_EFFECT).optional(),
     }),
   ),
   /** A crash left open whether it had happened. */
@@ -326,6 +330,8 @@ export const EventBody = z.discriminatedUnion("type", [
   ),
   /** The run that started this one knows what became of it. */
   event("parent_told", z.strictObject({ parentId: z.string() })),
+  /** Somebody called a tool that their credential does not allow; `last`: what follows in that minute, or at all, is not recorded. */
+  event("access_refused", RefusedCall.extend({ last: z.enum(["of_minute", "of_run"]).nullable() })),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
   event(
     "teammate_approval_blocked",

@@ -1,3 +1,4 @@
+import { askedAgain } from "./asked-again.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
@@ -5,10 +6,12 @@ import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
-import type { Candidate, CandidateState, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import { noRefusals, refusalsAfter } from "./refusals.js";
+import type { Candidate, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
 import { findStep, isTerminal } from "./run.js";
 import type { StepSpec } from "./spec.js";
 import { newCriterion, newStep, replaced } from "./steps.js";
+import { withSpending } from "./usage.js";
 import type { Verdict } from "./verdict.js";
 
 type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
@@ -52,6 +55,8 @@ const created = (event: EventOf<"run_created">): Run => ({
   steps: [],
   criteria: [],
   notes: {},
+  spending: [],
+  refusals: noRefusals,
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
@@ -83,15 +88,7 @@ const evolvers: Evolvers = {
     state: { status: "running" },
   }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
-  step_started: (run, { payload, attempt, at }) =>
-    withWorked(withLeft(run, payload), payload, at, (step) => ({
-      ...step,
-      attempt,
-      base: payload.base,
-      fresh: false,
-      effects: noEffects,
-      state: { status: "in_progress", startedAt: at },
-    })),
+  step_started: (run, event) => started(run, event),
   step_result_proposed: (run, { payload, seq, at }) =>
     withWorked(run, payload, at, (step) => ({
       ...step,
@@ -104,8 +101,9 @@ const evolvers: Evolvers = {
       },
     })),
   effect_intended: ofEffects,
-  effect_settled: (run, event) => (isOfLeft(run, event) ? withoutLeft(run, event) : ofEffects(run, event)),
-  effect_decided: (run, event) => (isOfLeft(run, event) ? run : ofEffects(run, event)),
+  effect_settled: (run, event) =>
+    isOfLeft(run, event) ? withoutLeft(run, event) : ofEffects(withSpending(run, event), event),
+  effect_decided: (run, event) => (isOfLeft(run, event) ? run : ofEffects(withSpending(run, event), event)),
   timer_armed: ofEffects,
   timer_fired: ofEffects,
   promise_created: ofEffects,
@@ -181,6 +179,7 @@ const evolvers: Evolvers = {
     ...run,
     degraded: payload.status === "degraded" ? payload.error : null,
   }),
+  access_refused: (run, { at }) => ({ ...run, refusals: refusalsAfter(run.refusals, at) }),
   worker_lost: (run, { payload }) => ({
     ...run,
     workersLost: run.workersLost + 1,
@@ -194,6 +193,18 @@ const evolvers: Evolvers = {
     ...run,
     blockedTeammates: withoutRequest(run, payload.grantRequestId).others,
   }),
+};
+
+const started = (run: Run, event: EventOf<"step_started">): Run => {
+  const { payload, attempt, at } = event;
+  return withWorked(withLeft(withSpending(run, event), payload), payload, at, (step) => ({
+    ...step,
+    attempt,
+    base: payload.base,
+    fresh: false,
+    effects: noEffects,
+    state: { status: "in_progress", startedAt: at },
+  }));
 };
 
 const withoutRequest = ({ blockedTeammates }: Run, grantRequestId: string) => ({
@@ -341,24 +352,6 @@ const signed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): R
     };
   });
 };
-
-// A resumed run asks its verifiers again: what they could not judge may be mended now.
-const askedAgain = (run: Run): Run => ({
-  ...run,
-  steps: run.steps.map((step) => ({
-    ...step,
-    candidates: step.candidates.map((one) => ({ ...one, state: withoutErrors(one.state) })),
-    state: withoutErrors(step.state),
-  })),
-  criteria: run.criteria.map((criterion) =>
-    criterion.state.status === "met"
-      ? criterion
-      : { ...criterion, state: { status: "unchecked", errors: 0 } as const },
-  ),
-});
-
-const withoutErrors = <S extends StepState | CandidateState>(state: S): S =>
-  state.status === "verify_pending" ? { ...state, errors: 0 } : state;
 
 /** What happened to the step, or to one of those who race for it. */
 const withWorked = (

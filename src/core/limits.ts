@@ -41,6 +41,12 @@ export const SESSION_KEY_CHARS = 200;
 export const CREDENTIAL_CHARS = 2_000;
 /** Thirty days: what outlives that in a file of a client is forgotten there. */
 export const CREDENTIAL_MAX_MS = 2_592_000_000;
+/** What is recorded of calls that were refused: a flood of them leaves room in the minute that follows, and cannot fill a disk. */
+export const REFUSALS_PER_MINUTE = 60;
+export const REFUSALS_PER_RUN = 1_000;
+/** Of whoever was refused, and of what they called: names, not texts. */
+export const CALLER_NAME_CHARS = 200;
+export const TOOL_NAME_CHARS = 200;
 /** Client keys that make a command repeatable. */
 export const IDEMPOTENCY_KEY_CHARS = 200;
 /** A host's own name for a request, and the names of its agents and tools: shown in lists and prompts. */
@@ -76,6 +82,12 @@ export const CHILD_DEPTH_MAX = 8;
 /** A step's id and three numbers; 32 bytes in hex. */
 export const PROMISE_ID_CHARS = 120;
 export const PROMISE_TOKEN_CHARS = 64;
+/** As providers name them. */
+export const MODEL_CHARS = 200;
+/** Far above what any model reads or writes at once. */
+export const TOKENS_PER_CALL = 1_000_000_000;
+/** Calls of models within one effect that tell what they used; who makes more makes more effects. */
+export const SPENT_PER_EFFECT = 100;
 /** A result as JSON; what is larger belongs into a file of the workspace. */
 export const EFFECT_VALUE_BYTES = 1_048_576;
 /** Longer results are blobs: events are read whole when a run is folded. */

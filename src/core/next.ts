@@ -33,9 +33,9 @@ export type Action =
   /** Of a run that is over: tell the one that started it. */
   | { readonly kind: "tell_parent" };
 
-/** An agent that does thousands of effects makes no other action due by any of them, nor a running run wait for anybody else. */
+/** An agent that does thousands of effects makes no other action due by any of them, nor a running run wait for anybody else; nor does whoever is refused. */
 export const maySayWhatIsDue = ({ type }: JournalEvent): boolean =>
-  type !== "effect_intended" && type !== "effect_settled";
+  type !== "effect_intended" && type !== "effect_settled" && type !== "access_refused";
 
 // Crash recovery is no path of its own: nothing was recorded, so the same action is named again.
 export const nextActions = (run: Run): readonly Action[] => {

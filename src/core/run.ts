@@ -11,8 +11,10 @@ import type {
   PolicyAction,
   Waiver,
 } from "./events.js";
+import type { Refusals } from "./refusals.js";
 import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { Spending } from "./usage.js";
 import type { Verdict } from "./verdict.js";
 
 /** An executor's claim. What is judged later is exactly `capture.tree`. */
@@ -207,6 +209,10 @@ export type Run = {
   readonly steps: readonly Step[];
   readonly criteria: readonly Criterion[];
   readonly notes: Readonly<Record<string, string>>;
+  /** What calls of models used, by attempt, in the order in which they began to. */
+  readonly spending: readonly Spending[];
+  /** Calls of tools that credentials did not allow. */
+  readonly refusals: Refusals;
   readonly waivers: readonly Waiver[];
   /** How often a worker was lost and another took over. */
   readonly workersLost: number;

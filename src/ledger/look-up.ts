@@ -1,6 +1,7 @@
 import { LedgerError } from "../core/errors.js";
 import { nextActions, nextWake } from "../core/next.js";
 import type { Run } from "../core/run.js";
+import { type Usage, usageOfRun } from "../core/usage.js";
 import { type Waiting, whyRun } from "../core/why.js";
 import type { ListQuery, Origin, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
@@ -18,6 +19,8 @@ export type RunView = {
   readonly origin: Origin | null;
   /** What a person must answer; null when nothing. */
   readonly currentBlocker: string | null;
+  /** What its calls of models used, over all attempts. */
+  readonly usage: Usage;
 };
 
 export type ListedRun = RunRow & { readonly interrupted: boolean };
@@ -56,6 +59,7 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
     origin: (await ledger.store.originOf(runId)) ?? null,
     currentStepId: waiting.stepId,
     currentBlocker: waiting.for === "person" ? waiting.sentence : null,
+    usage: usageOfRun(run),
   };
 };
 

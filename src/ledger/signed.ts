@@ -9,6 +9,7 @@ import { CREDENTIAL_CHARS, CREDENTIAL_MAX_MS } from "../core/limits.js";
 import { workedStep } from "../core/race.js";
 import type { Run } from "../core/run.js";
 import type { Ledger } from "./ledger.js";
+import type { NoteRefusal } from "./refusals.js";
 
 /** For whom, and for how much of the ledger; what is left out binds it to nothing there. */
 export type NewCredential = {
@@ -43,14 +44,26 @@ export interface SignedCredentials {
   openCredential(credential: string, use?: CredentialUse): Promise<Caller>;
 }
 
-/** What a caller is opened for: to read, or to hear again what was answered under that idempotency key in its run. */
-export type CredentialUse = { readonly reads: true } | { readonly answeredKey: string };
+/** What a caller is opened for. */
+export type CredentialUse = {
+  /** To read, and nothing else. */
+  readonly reads?: true;
+  /** To hear again what was answered under that idempotency key in its run. */
+  readonly answeredKey?: string;
+  /** What it calls, and of which run: that is told when it is refused. */
+  readonly tool?: string;
+  readonly runId?: string;
+};
 
 /** A person's credential is no text at all, and a promise's token is made under another name: neither becomes one of these. */
 const PURPOSE = "signed credential 1";
 const PREFIX = "rlc1_";
 
-export const signedCredentials = (ledger: Ledger, key: () => Uint8Array): SignedCredentials => ({
+export const signedCredentials = (
+  ledger: Ledger,
+  key: () => Uint8Array,
+  note: NoteRefusal = async () => undefined,
+): SignedCredentials => ({
   signCredential: async (asked) => {
     const own = keysOf(key());
     const expiresAt = expiryOf(asked.lifetimeMs, ledger.now());
@@ -62,15 +75,30 @@ export const signedCredentials = (ledger: Ledger, key: () => Uint8Array): Signed
       hint: `A credential has at most ${CREDENTIAL_CHARS} characters.`,
     });
   },
-  openCredential: async (credential, use) => {
-    const { ledger: _ledger, expiresAt, ...said } = claimsIn(credential, keysOf(key()));
-    if (isOver(expiresAt, ledger.now()))
-      throw new LedgerError("credential_expired", `This credential expired at ${expiresAt}.`, { hint: ANEW });
-    const caller = ledger.issue(definite(said));
-    await requireUnderWay(ledger, caller, use);
-    return caller;
+  openCredential: async (credential, use = {}) => {
+    let claims: Claims | undefined;
+    try {
+      claims = claimsIn(credential, keysOf(key()));
+      return await opened(ledger, claims, use);
+    } catch (error) {
+      const by = claims && definite(claims);
+      await note({ error, tool: use.tool, by, runId: use.runId ?? claims?.runId });
+      throw error;
+    }
   },
 });
+
+const opened = async (
+  ledger: Ledger,
+  { ledger: _ledger, expiresAt, ...said }: Claims,
+  use: CredentialUse,
+): Promise<Caller> => {
+  if (isOver(expiresAt, ledger.now()))
+    throw new LedgerError("credential_expired", `This credential expired at ${expiresAt}.`, { hint: ANEW });
+  const caller = ledger.issue(definite(said));
+  await requireUnderWay(ledger, caller, use);
+  return caller;
+};
 
 /** More time than one is ever given is left only where the clock was put back since. */
 const isOver = (expiresAt: string, now: string): boolean => {
@@ -120,11 +148,7 @@ const jsonIn = (body: string): unknown => {
   }
 };
 
-const requireUnderWay = async (
-  ledger: Ledger,
-  caller: Caller,
-  use: CredentialUse | undefined,
-): Promise<void> => {
+const requireUnderWay = async (ledger: Ledger, caller: Caller, use: CredentialUse): Promise<void> => {
   const { runId, stepId, attempt, candidate } = caller;
   if (runId === undefined || stepId === undefined || attempt === undefined) return;
   const end = endOfAttempt(await ledger.load(runId), { stepId, attempt, candidate });
@@ -135,10 +159,8 @@ const requireUnderWay = async (
 };
 
 /** A key that was taken is never taken again: whoever gives it hears the first answer, or that it was another question. */
-const changesNothing = async ({ store }: Ledger, runId: string, use: CredentialUse | undefined) => {
-  if (use === undefined) return false;
-  return "reads" in use || (await store.findKey(runId, use.answeredKey)) !== undefined;
-};
+const changesNothing = async ({ store }: Ledger, runId: string, { reads, answeredKey }: CredentialUse) =>
+  reads === true || (answeredKey !== undefined && (await store.findKey(runId, answeredKey)) !== undefined);
 
 const expiryOf = (lifetimeMs: number, now: string): string => {
   if (lifetimeMs > 0 && lifetimeMs <= CREDENTIAL_MAX_MS)

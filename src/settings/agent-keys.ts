@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { exactDuration } from "../core/duration.js";
+import { MODEL_CHARS } from "../core/limits.js";
+import type { Price } from "../core/spent.js";
 import { closed, textUpTo } from "../core/wire.js";
 import { choice, described, duration, list, toggle, withWords } from "./kinds.js";
 import { LIMIT_BOUNDS } from "./run-ledger-keys.js";
@@ -42,6 +44,8 @@ export type LlmAgentSettings = Working & {
   /** Longest answer; the provider's own limit where it is null. */
   readonly outputTokens: number | null;
   readonly callTimeoutMs: number;
+  /** Null: what its calls cost is not known. */
+  readonly price: Price | null;
 };
 
 export type AgentSettings = CommandAgentSettings | SubprocessAgentSettings | LlmAgentSettings;
@@ -59,7 +63,6 @@ const USUAL_KEYS: { readonly [P in Provider]: string | null } = {
   openai: "OPENAI_API_KEY",
 };
 
-const MODEL_CHARS = 200;
 const URL_CHARS = 2_000;
 /** A password in it would stand in the settings. */
 const URL_SHAPE = /^https?:\/\/[^\s@]+$/;
@@ -67,6 +70,15 @@ const URL_SHAPE = /^https?:\/\/[^\s@]+$/;
 const OUTPUT_TOKENS_MAX = 1_000_000;
 /** Node waits no longer for the first byte of an answer. */
 const CALL_MAX_MS = 300_000;
+/** A hundred times what the dearest model costs. */
+const PRICE_MAX = 100_000;
+
+const price = (title: string, description: string) =>
+  described(
+    "number",
+    { title, description: `Of an llm agent: US dollars for a million tokens ${description}` },
+    z.number().min(0).max(PRICE_MAX),
+  ).optional();
 
 const KINDS = ["command", "subprocess", "llm"] as const;
 
@@ -138,6 +150,10 @@ const Keys = closed({
     { title: "Time for an answer", description: "Of an llm agent: how long one answer may take; else 5m." },
     { minMs: 1, maxMs: CALL_MAX_MS },
   ).optional(),
+  inputPrice: price("Price of input", "of what its model reads; without prices, cost is not known."),
+  outputPrice: price("Price of output", "of what its model writes, thoughts included."),
+  cacheReadPrice: price("Price of cached input", "read from its provider's cache; else as other input."),
+  cacheWritePrice: price("Price of caching", "written to its provider's cache; else as other input."),
   env: variableNames({
     title: "Variables",
     description: "Names of environment variables that are passed through to its programs.",
@@ -167,14 +183,19 @@ const Keys = closed({
 type Keys = z.output<typeof Keys>;
 
 /** What an agent of each kind must say, and what only the other kind says. */
+const OF_MODELS = [
+  ...(["provider", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"] as const),
+  ...(["inputPrice", "outputPrice", "cacheReadPrice", "cacheWritePrice"] as const),
+] as const;
+
 const OF_KIND = {
   command: {
     needs: ["run"],
-    refuses: ["preset", "provider", "model", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"],
+    refuses: ["preset", "model", ...OF_MODELS],
   },
   subprocess: {
     needs: ["preset"],
-    refuses: ["provider", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"],
+    refuses: OF_MODELS,
   },
   llm: { needs: ["provider", "model"], refuses: ["run", "preset"] },
 } as const satisfies Record<Keys["kind"], Record<"needs" | "refuses", readonly (keyof Keys)[]>>;
@@ -185,6 +206,13 @@ const NEED_WORDS = {
   provider: "who answers",
   model: "the name its provider has for it",
 } as const;
+
+const PRICE_NEEDS = [
+  ["inputPrice", "outputPrice"],
+  ["outputPrice", "inputPrice"],
+  ["cacheReadPrice", "inputPrice"],
+  ["cacheWritePrice", "inputPrice"],
+] as const;
 
 const kindWords = () => ({
   allOf: [
@@ -206,6 +234,13 @@ const kindWords = () => ({
         { properties: { baseUrl: true }, required: ["baseUrl"] },
       ],
     },
+    // Half a price is none.
+    ...PRICE_NEEDS.map(([key, needed]) => ({
+      anyOf: [
+        { not: { properties: { [key]: true }, required: [key] } },
+        { properties: { [needed]: true }, required: [needed] },
+      ],
+    })),
     // Without a sandbox nothing would keep it from all the other hosts.
     {
       anyOf: [
@@ -226,6 +261,9 @@ export const AgentKeys = withWords(
       if (agent[key] !== undefined) tell([key], `no ${key} for an agent of kind "${agent.kind}"`);
     if (agent.provider === "openai-compatible" && agent.baseUrl === undefined)
       tell(["baseUrl"], "the address of an openai-compatible provider");
+    for (const [key, needed] of PRICE_NEEDS)
+      if (agent[key] !== undefined && agent[needed] === undefined)
+        tell([needed], `the other price beside ${key}`);
     if (!agent.sandbox && agent.network.length > 0) tell([], "sandbox: true where network names hosts");
   }),
   kindWords,
@@ -250,9 +288,26 @@ export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSetting
     apiKeyEnv: agent.apiKeyEnv ?? USUAL_KEYS[of],
     outputTokens: agent.outputTokens ?? null,
     callTimeoutMs: agent.callTimeout ?? CALL_MAX_MS,
+    price: priceOf(agent),
     ...working,
   };
 };
+
+const priceOf = ({ inputPrice, outputPrice, cacheReadPrice, cacheWritePrice }: Keys): Price | null => {
+  if (inputPrice === undefined || outputPrice === undefined) return null;
+  const cached = { cacheRead: cacheReadPrice ?? inputPrice, cacheWrite: cacheWritePrice ?? inputPrice };
+  return { input: inputPrice, output: outputPrice, ...cached };
+};
+
+const priceWire = (given: Price | null) =>
+  given === null
+    ? {}
+    : {
+        inputPrice: given.input,
+        outputPrice: given.output,
+        cacheReadPrice: given.cacheRead,
+        cacheWritePrice: given.cacheWrite,
+      };
 
 /** Back to the keys and words of the file. */
 export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string, unknown> => {
@@ -262,9 +317,10 @@ export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string
     const { model, ...said } = agent;
     return { ...said, ...(model === null ? {} : { model }), timeout };
   }
-  const { callTimeoutMs, ...said } = agent;
+  const { callTimeoutMs, price: given, ...said } = agent;
   return {
     ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),
+    ...priceWire(given),
     callTimeout: exactDuration(callTimeoutMs),
     timeout,
   };

@@ -8,6 +8,7 @@ import type { EventType } from "../../src/core/events.js";
 import type { Run } from "../../src/core/run.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
+import { noteRefusals } from "../../src/ledger/refusals.js";
 import { memoryBaseCache } from "../../src/pev/base-cache.js";
 import { coneOf } from "../../src/pev/cone.js";
 import { createDisposal } from "../../src/pev/disposal.js";
@@ -85,7 +86,8 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const project = await projectOf(shop, store.putBlob, options);
   const pev = createPev({ ledger, engine, project, interrupted });
   made.push({ dispose: () => pev.close() });
-  const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS };
+  const noteRefusal = noteRefusals(ledger, engine);
+  const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS, noteRefusal };
   const issue: Bench["issue"] = (name, over = {}) =>
     ledger.issue({ name, role: "executor", sessionKey: SESSION, ...over });
   return {
@@ -170,7 +172,9 @@ export const expectRefusal = async (
   asked: () => Promise<unknown>,
   code: ErrorCode,
 ): Promise<LedgerError> => {
-  const countEvents = async () => (await ledger.feed(0, 10_000)).length;
+  // That it was refused is recorded, and nothing else.
+  const countEvents = async () =>
+    (await ledger.feed(0, 10_000)).filter(({ type }) => type !== "access_refused").length;
   const placesThere = () => readdir(join(shop.place, "data", "places"));
   const [events, places] = [await countEvents(), await placesThere()];
   const refusal = await refusalOf(asked());

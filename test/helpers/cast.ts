@@ -6,6 +6,7 @@ import { isRaced, named, workedStep } from "../../src/core/race.js";
 import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
 import { findStep, type Run, type WorkedStep } from "../../src/core/run.js";
 import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
+import type { Spent } from "../../src/core/spent.js";
 import type { Verdict } from "../../src/core/verdict.js";
 import { tokenHash, type WaitCall } from "../../src/core/waits.js";
 
@@ -147,12 +148,24 @@ export const intend =
   });
 
 export const settle =
-  (stepId: string, outcome: EffectOutcome, call: Partial<EffectCall> = {}): Said =>
+  (
+    stepId: string,
+    outcome: EffectOutcome,
+    call: Partial<EffectCall> = {},
+    spent: readonly Spent[] = [],
+  ): Said =>
   (run) => ({
     type: "record_effects",
     stepId,
     attempt: findStep(run, stepId)?.attempt ?? 0,
-    entries: [{ kind: "settled", call: { ...effectCall, ...call }, outcome }],
+    entries: [
+      {
+        kind: "settled",
+        call: { ...effectCall, ...call },
+        outcome,
+        ...(spent.length === 0 ? {} : { spent: [...spent] }),
+      },
+    ],
   });
 
 /** Due an hour after it is armed. */
@@ -440,6 +453,13 @@ export const usualCaller = (command: Command, run: Run | undefined): Caller => {
   return executor(one?.agent ?? step?.spec.ownerAgent ?? "coder", named({ candidate }));
 };
 
+export const refuseAccess: CommandOf<"refuse_access"> = {
+  type: "refuse_access",
+  tool: "run_approve_step",
+  code: "access_denied",
+  by: { name: "coder", role: "executor", stepId: "a", attempt: 1 },
+};
+
 const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   create_run: orchestrator,
   fork_run: orchestrator,
@@ -457,6 +477,7 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   resolve_promise: person,
   finish_child: engine,
   tell_parent: engine,
+  refuse_access: engine,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

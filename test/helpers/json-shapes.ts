@@ -25,6 +25,7 @@ import {
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
+import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
@@ -265,6 +266,8 @@ const RunState = named(
   ]),
 );
 
+named("Usage", Usage);
+
 const Run = named(
   "Run",
   z.strictObject({
@@ -288,6 +291,16 @@ const Run = named(
     steps: z.array(Step),
     criteria: z.array(Criterion),
     notes: z.record(text, text),
+    spending: z
+      .array(z.strictObject({ stepId: text, attempt: count, candidate: count.optional(), usage: Usage }))
+      .describe("what calls of models used; those under way are in `usage` of `show` alone"),
+    refusals: z
+      .strictObject({
+        count,
+        since: time.nullable().describe("when the last minute with one began"),
+        inMinute: count,
+      })
+      .describe("recorded calls of tools that credentials did not allow"),
     waivers: z.array(Waiver),
     workersLost: count,
     lastLostEpoch: count,
@@ -343,6 +356,7 @@ const ListedRun = named(
     lastSeq: count,
     lastHash: text,
     quarantine: z.strictObject({ seq: count, code: ErrorCode }).nullable(),
+    usage: Usage.nullable().describe("null of a run that cannot be read here"),
     seal: z
       .enum(["plain", "open", "locked", "erased"])
       .describe(
@@ -695,6 +709,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    usage: Usage.describe("of all attempts"),
     policyRequests: z.array(PolicyRequest),
     brokenCheckpoints,
     heldKeys,
@@ -758,7 +773,8 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     scope: z.enum(["project", "user"]),
     file: text,
     name: text.describe("of the server, in that file"),
-    command: z.array(text),
+    command: z.array(text).describe("empty with --url"),
+    url: text.nullable().describe("where the client asks instead"),
     written: z.boolean().describe("false when it was there already, and with --print"),
     text: text.nullable().describe("with --print: a file with this entry alone"),
   }),

@@ -15,6 +15,8 @@ export type Scripted = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Tokens in and out; null: the provider does not count. */
   readonly usage?: readonly [number, number] | null;
+  /** Of those in: read from its cache; beside them, as one provider tells it: written to it. */
+  readonly cached?: { readonly cacheRead?: number; readonly cacheWrite?: number };
   readonly finish?: "length" | "content-filter" | "unheard-of";
   /** The connection hangs, breaks before an answer, or breaks in the middle of one. */
   readonly silent?: "hang" | "break" | "break in the middle";
@@ -141,7 +143,10 @@ const chatCompletion = (turn: Scripted, n: number): unknown => {
     ...(usage === null
       ? {}
       : {
-          usage: { prompt_tokens: usage[0], completion_tokens: usage[1], total_tokens: usage[0] + usage[1] },
+          usage: {
+            ...{ prompt_tokens: usage[0], completion_tokens: usage[1], total_tokens: usage[0] + usage[1] },
+            prompt_tokens_details: { cached_tokens: turn.cached?.cacheRead ?? 0 },
+          },
         }),
   };
 };
@@ -160,7 +165,11 @@ const anthropicMessage = (turn: Scripted, n: number): unknown => {
     ],
     stop_reason: anthropicEnd(turn),
     stop_sequence: null,
-    usage: { input_tokens: usage[0], output_tokens: usage[1] },
+    usage: {
+      input_tokens: usage[0],
+      output_tokens: usage[1],
+      cache_creation_input_tokens: turn.cached?.cacheWrite ?? 0,
+    },
   };
 };
 

@@ -161,6 +161,15 @@ const model = async (
   return { path, headers, body, run };
 };
 
+/** What a run came to, in billionths of a dollar, whose one answer read 100 tokens and wrote 10. */
+const costAt = async (
+  prices: Readonly<Record<string, unknown>>,
+  cached: Scripted["cached"] = {},
+): Promise<readonly number[]> => {
+  const { run } = await model(prices, [{ text: "done", usage: [100, 10], cached }]);
+  return run.spending.map(({ usage }) => usage.nanoUsd);
+};
+
 /** Every key, and a way to see that it changes what happens. */
 const consumers: Readonly<Record<string, () => Promise<void>>> = {
   version: async () => {
@@ -211,6 +220,24 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "agents.coder.callTimeout": async () => {
     const { run } = await model({ callTimeout: "500ms" }, [{ silent: "hang" }, { text: "second try" }]);
     expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "second try" } });
+  },
+  "agents.coder.inputPrice": async () => {
+    expect(await costAt({ inputPrice: 3, outputPrice: 0 })).toEqual([100 * 3_000]);
+  },
+  "agents.coder.outputPrice": async () => {
+    expect(await costAt({ inputPrice: 0, outputPrice: 15 })).toEqual([10 * 15_000]);
+  },
+  "agents.coder.cacheReadPrice": async () => {
+    const cached = { inputPrice: 1, outputPrice: 0, cacheReadPrice: 0.1 };
+    expect(await costAt(cached, { cacheRead: 40 })).toEqual([60 * 1_000 + 40 * 100]);
+  },
+  "agents.coder.cacheWritePrice": async () => {
+    const cached = { inputPrice: 1, outputPrice: 0, cacheWritePrice: 1.25 };
+    vi.stubEnv("ANTHROPIC_API_KEY", "key-of-the-model-0123456789");
+    expect(await costAt({ ...cached, provider: "anthropic" }, { cacheWrite: 40 })).toEqual([
+      // That provider tells of its cache apart from other input.
+      100 * 1_000 + 40 * 1_250,
+    ]);
   },
   "agents.coder.env": async () => {
     const app = await project(

@@ -251,6 +251,10 @@ describe("the JSON Schema", () => {
       "apiKeyEnv",
       "outputTokens",
       "callTimeout",
+      "inputPrice",
+      "outputPrice",
+      "cacheReadPrice",
+      "cacheWritePrice",
     ].map((key) => `agents.NAME.${key}`),
     ...["cron", "plan"].map((key) => `schedules.NAME.${key}`),
   ]);

@@ -139,9 +139,14 @@ const fits: Readonly<Record<string, Partial<Record<State, Expected>>>> = {
 let bench: Bench;
 let elsewhere: string;
 
-type Scene = { readonly runId: string; readonly callers: Readonly<Record<Bearer, Opens>> };
+type Scene = {
+  readonly runId: string;
+  readonly callers: Readonly<Record<Bearer, Opens>>;
+  /** The run of "coder of the attempt before". */
+  readonly formerRunId: string;
+};
 /** The caller, as it is opened for a tool. */
-type Opens = (tool: string) => Promise<Caller>;
+type Opens = (tool: string, input: object) => Promise<Caller>;
 
 const leader = () => bench.issue("orchestrator", { role: "orchestrator" });
 const coder = () => bench.issue("coder");
@@ -156,7 +161,8 @@ const judgedBy = (state: State): object => {
 const sceneOf = async (state: State): Promise<Scene> => {
   const b = state === "run completed" ? [] : [stepBy("b", "true")];
   const { runId } = await bench.create(planOfSteps(judgedBy(state), ...b));
-  const callers = await callersOf(runId, b.length > 0);
+  const { runId: formerRunId, opens } = await attemptBefore();
+  const callers = { ...(await callersOf(runId, b.length > 0)), "coder of the attempt before": opens };
   const call = (caller: Caller, tool: string, more: object = {}) =>
     bench.call(caller, tool, inputOf(tool, runId, more));
   const started = ["pending", "paused", "run cancelled"].includes(state)
@@ -174,17 +180,20 @@ const sceneOf = async (state: State): Promise<Scene> => {
   if (state === "run cancelled")
     await bench.ledger.submit(runId, { type: "cancel_run", reason: "enough" }, leader());
   expect(started === null || started.attempt === 1).toBe(true);
-  return { runId, callers };
+  return { runId, callers, formerRunId };
 };
 
 const LATER_MS = 3_600_000;
 
-const callersOf = async (runId: string, hasB: boolean): Promise<Scene["callers"]> => {
-  const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7));
+const callersOf = async (
+  runId: string,
+  hasB: boolean,
+): Promise<Omit<Scene["callers"], "coder of the attempt before">> => {
+  const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7), bench.host.noteRefusal);
   const made = async (over: object): Promise<Opens> => {
-    const asked = { name: "coder", role: "executor", lifetimeMs: 2 * LATER_MS, ...over } as const;
+    const asked = { name: "coder", role: "executor", lifetimeMs: 9 * LATER_MS, ...over } as const;
     const { credential } = await signed.signCredential(asked);
-    return (tool) => signed.openCredential(credential, credentialUse(tool, {}));
+    return (tool, input) => signed.openCredential(credential, credentialUse(tool, input));
   };
   const elsewhereKey = { sessionKey: "elsewhere" };
   const orchestrator = { name: "orchestrator", role: "orchestrator" } as const;
@@ -206,17 +215,17 @@ const callersOf = async (runId: string, hasB: boolean): Promise<Scene["callers"]
     "coder of another run": await made({ runId: elsewhere }),
     "coder of this attempt": await made({ runId, stepId: "a" }),
     "coder of another step": hasB ? await made({ runId, stepId: "b" }) : await made({ runId, stepId: "a" }),
-    "coder of the attempt before": await attemptBefore(),
-    "coder whose time is over": (tool) => signed.openCredential(old.credential, credentialUse(tool, {})),
+    "coder whose time is over": (tool, input) =>
+      signed.openCredential(old.credential, credentialUse(tool, input)),
     "another agent": await made({ name: "reviewer", sessionKey: SESSION }),
   };
 };
 
 /** Of a run of its own whose step has gone on to its second attempt. */
-const attemptBefore = async (): Promise<Opens> => {
+const attemptBefore = async (): Promise<{ readonly runId: string; readonly opens: Opens }> => {
   const { runId } = await bench.create(planOfSteps(stepBy("a", "exit 7")));
-  const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7));
-  const asked = { name: "coder", role: "executor", runId, stepId: "a", lifetimeMs: LATER_MS } as const;
+  const signed = signedCredentials(bench.ledger, () => Buffer.alloc(32, 7), bench.host.noteRefusal);
+  const asked = { name: "coder", role: "executor", runId, stepId: "a", lifetimeMs: 9 * LATER_MS } as const;
   const { credential } = await signed.signCredential(asked);
   const interrupt = {
     type: "interrupt_step",
@@ -228,7 +237,7 @@ const attemptBefore = async (): Promise<Opens> => {
   await bench.call(coder(), "run_start_step", { run_id: runId, step_id: "a" });
   await bench.ledger.submit(runId, interrupt, bench.engine);
   await bench.call(leader(), "run_apply_policy", inputOf("run_apply_policy", runId));
-  return (tool) => signed.openCredential(credential, credentialUse(tool, {}));
+  return { runId, opens: (tool, input) => signed.openCredential(credential, credentialUse(tool, input)) };
 };
 
 const inputOf = (tool: string, runId: string, more: object = {}): object => {
@@ -290,22 +299,53 @@ describe("credential × tool × state", () => {
   });
 });
 
-/** What came of it; when it was refused, nothing else did. */
+/** What came of it; when it was refused, nothing else did, but that a run that is known tells whom it refused what. */
 const tried = async (
   { bearer, tool }: (typeof cells)[number],
-  { runId, callers }: Scene,
+  { runId, callers, formerRunId }: Scene,
 ): Promise<Expected> => {
-  const countEvents = async () => (await bench.ledger.feed(0, 10_000)).length;
-  const before = await countEvents();
+  const position = async () => (await bench.ledger.feed(0, 10_000)).length;
+  const before = await position();
+  const input = inputOf(tool, runId, tool === "run_note" ? { value: bearer } : {});
   try {
-    await bench.call(
-      await callers[bearer](tool),
-      tool,
-      inputOf(tool, runId, tool === "run_note" ? { value: bearer } : {}),
-    );
+    await bench.call(await callers[bearer](tool, input), tool, input);
     return "ok";
   } catch (error) {
-    expect(await countEvents()).toBe(before);
-    return (error as { code: ErrorCode }).code;
+    const { code } = error as { code: ErrorCode };
+    const told = (await bench.ledger.feed(0, 10_000)).slice(before);
+    const known = "run_id" in input ? runId : boundTo[bearer]?.(runId, formerRunId);
+    expect(told.map(({ runId: of, type, payload }) => ({ of, type, payload }))).toEqual(
+      isNotYou.includes(code) && known !== undefined
+        ? [{ of: known, type: "access_refused", payload: { tool, code, by: expect.anything(), last: null } }]
+        : [],
+    );
+    expect(told[0]?.payload ?? { by: nameOf(bearer) }).toMatchObject({ by: nameOf(bearer) });
+    // No minute is full of them.
+    bench.clock.aheadMs += MOMENT_MS;
+    return code;
   }
+};
+
+const MOMENT_MS = 2_000;
+const isNotYou: readonly Expected[] = [
+  ...(["access_denied", "session_mismatch", "step_not_yours"] as const),
+  ...(["credential_expired", "credential_ended"] as const),
+];
+
+/** Where a call names no run, that of the credential is known. */
+const boundTo: Partial<Record<Bearer, (runId: string, formerRunId: string) => string>> = {
+  "orchestrator of this run": (runId) => runId,
+  "orchestrator of another run": () => elsewhere,
+  "coder of this run": (runId) => runId,
+  "coder of another run": () => elsewhere,
+  "coder of this attempt": (runId) => runId,
+  "coder of another step": (runId) => runId,
+  "coder of the attempt before": (_, formerRunId) => formerRunId,
+  "coder whose time is over": (runId) => runId,
+};
+
+const nameOf = (bearer: Bearer): object => {
+  if (bearer.startsWith("orchestrator")) return { name: "orchestrator", role: "orchestrator" };
+  if (bearer.startsWith("person")) return { name: "ada", role: "human" };
+  return { name: isCoder(bearer) ? "coder" : "reviewer", role: "executor" };
 };

@@ -155,7 +155,12 @@ const untouchable = ({ ledger }: Bench): ToolHost => {
         return Reflect.get(target, key);
       },
     });
-  return { ledger: guarded(ledger, ["check"]), pev: guarded({} as ToolHost["pev"], []), settleMs: 0 };
+  return {
+    ledger: guarded(ledger, ["check"]),
+    pev: guarded({} as ToolHost["pev"], []),
+    settleMs: 0,
+    noteRefusal: async () => undefined,
+  };
 };
 
 describe("who may use which tool", () => {

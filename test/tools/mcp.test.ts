@@ -77,13 +77,10 @@ describe("the tools as the protocol lists them", () => {
 });
 
 describe("a refusal", () => {
-  it("says code, sentence and what to do next, in text and as a structure", () => {
+  it("says code, sentence and what to do next, in words alone", () => {
     const error = new LedgerError("step_not_yours", "It is another's.", { hint: "Ask for it." });
     expect(mcpRefusal(error)).toEqual({
       content: [{ type: "text", text: "error [step_not_yours]: It is another's.\nNext: Ask for it." }],
-      structuredContent: {
-        error: { code: "step_not_yours", message: "It is another's.", hint: "Ask for it." },
-      },
       isError: true,
     });
   });

@@ -145,7 +145,9 @@ const recorded = (
   const { position } = call;
   if (!isIntended) requireNoIntent(step, entry);
   // What is spread comes last: behind it V8 adds each member by a slow way, a microsecond each.
-  const payload = { position, call: isIntended ? null : call, outcome: entry.outcome, ...about };
+  const { spent = [] } = entry;
+  const used = spent.length === 0 ? about : { spent, ...about };
+  const payload = { position, call: isIntended ? null : call, outcome: entry.outcome, ...used };
   return { type: "effect_settled", version: 1, attempt: step.attempt, payload };
 };
 

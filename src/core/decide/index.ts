@@ -3,6 +3,7 @@ import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
+import { refuseAccess } from "./access.js";
 import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
@@ -83,6 +84,7 @@ const ofAnyRun: readonly LaterType[] = [
   "sync_projection",
   "mirror_teammates",
   "write_note",
+  "refuse_access",
   "worker_lost",
 ];
 
@@ -112,6 +114,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   cancel_run: cancelRun,
   report_change: reportChange,
   sync_projection: syncProjection,
+  refuse_access: refuseAccess,
   worker_lost: workerLost,
   mirror_teammates: mirrorTeammates,
 };

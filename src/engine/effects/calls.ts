@@ -10,6 +10,7 @@ import {
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
+import type { Spent } from "../../core/spent.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
 import type { NewChild } from "../children.js";
@@ -54,7 +55,7 @@ export interface Calls {
    * begun before. Rejects with `effect_ambiguous` when a person is asked.
    */
   enter(call: EffectCall, isOpen: boolean): Promise<EffectOutcome | undefined>;
-  settle(call: EffectCall, outcome: EffectOutcome): void;
+  settle(call: EffectCall, outcome: EffectOutcome, spent?: readonly Spent[]): void;
   /** Nobody is left who could tell how those that are open ended. */
   decideOpen(): Promise<void>;
 }
@@ -67,9 +68,9 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   const open = new Map<number, EffectCall>();
   for (const { call, outcome } of recorded.values())
     if (outcome === null && isEffect(call)) open.set(call.position, call);
-  const settle = (call: EffectCall, outcome: EffectOutcome): void => {
+  const settle: Calls["settle"] = (call, outcome, spent = []) => {
     open.delete(call.position);
-    recorder.settle(call, outcome);
+    recorder.settle(call, outcome, spent);
   };
   const intend = async (call: EffectCall): Promise<void> => {
     await recorder.intend(call);

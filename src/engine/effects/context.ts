@@ -13,12 +13,14 @@ import {
   requireSameCall,
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
+import type { Spent } from "../../core/spent.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
 import { createNumbers, Lost } from "./numbers.js";
 import type { Racing } from "./racing.js";
 import { type AttemptName, type ChildResult, leftOpen, readRecorded } from "./recorded.js";
+import { readSpent, type SpentTokens } from "./spending.js";
 import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
@@ -45,6 +47,8 @@ export type EffectGiven = {
   /** The same in every life of the attempt: hand it to the other side, which then takes two calls for one. */
   readonly key: string;
   readonly signal: AbortSignal;
+  /** What a call of a model used: recorded with the effect's end, whether it is done or fails, and counted once. */
+  readonly spend: (spent: SpentTokens) => void;
 };
 
 type Perform<T> = (given: EffectGiven) => Promise<T> | T;
@@ -239,8 +243,8 @@ const live = async (
 ): Promise<EffectOutcome> => {
   const known = await calls.enter(call, isOpen);
   if (known !== undefined) return known;
-  const outcome = await performed(calls, call, said, perform);
-  calls.settle(call, outcome);
+  const { outcome, spent } = await performed(calls, call, said, perform);
+  calls.settle(call, outcome, spent);
   return outcome;
 };
 
@@ -259,14 +263,16 @@ const performed = async (
   call: EffectCall,
   { retry = { times: 0, backoffMs: 0 } }: EffectOptions,
   perform: Perform<unknown>,
-): Promise<EffectOutcome> => {
+): Promise<{ readonly outcome: EffectOutcome; readonly spent: readonly Spent[] }> => {
   const { ledger, signal } = options;
+  const spent: Spent[] = [];
   const given: EffectGiven = {
     // A digest, which most never ask for.
     get key() {
       return effectKey(call, of);
     },
     signal,
+    spend: (told) => void spent.push(readSpent(told, spent.length)),
   };
   for (let tried = 0; ; tried += 1) {
     let value: unknown;
@@ -275,10 +281,11 @@ const performed = async (
     } catch (error) {
       // What was cut off is not over: the next life finds it open.
       signal.throwIfAborted();
-      if (tried >= retry.times || isFinal(error)) return failedWith(ledger.redactor, error, false);
+      if (tried >= retry.times || isFinal(error))
+        return { outcome: failedWith(ledger.redactor, error, false), spent };
       await delay(retry.backoffMs * 2 ** tried, undefined, { signal });
       continue;
     }
-    return keptOutcome(ledger, { runId: options.runId, name: call.name }, value);
+    return { outcome: await keptOutcome(ledger, { runId: options.runId, name: call.name }, value), spent };
   }
 };

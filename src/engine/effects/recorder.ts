@@ -2,6 +2,7 @@ import type { CommandOf } from "../../core/commands.js";
 import type { EffectCall, EffectOutcome } from "../../core/effects.js";
 import { isLedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
+import type { Spent } from "../../core/spent.js";
 import type { WaitCall } from "../../core/waits.js";
 
 export type EffectEntry = CommandOf<"record_effects">["entries"][number];
@@ -11,7 +12,7 @@ export interface Recorder {
   /** On the disk when it resolves, together with all that settled before. Until then the effect may not happen. */
   intend(call: EffectCall): Promise<void>;
   /** On the disk a moment later: with the intent of the next effect, when that follows at once, or alone. */
-  settle(call: EffectCall, outcome: EffectOutcome): void;
+  settle(call: EffectCall, outcome: EffectOutcome, spent: readonly Spent[]): void;
   /** On the disk when it resolves, together with all that settled before. */
   wait(wait: WaitCall): Promise<void>;
   /** Resolves when all is on the disk; rejects with what kept it from there. */
@@ -54,8 +55,9 @@ export const createRecorder = (write: (entries: readonly EffectEntry[]) => Promi
       writing = writing.then(() => own.catch(() => undefined));
       return own;
     },
-    settle: (call, outcome) => {
-      waiting.push({ kind: "settled", call, outcome });
+    settle: (call, outcome, spent) => {
+      const used = spent.length === 0 ? {} : { spent: [...spent] };
+      waiting.push({ kind: "settled", call, outcome, ...used });
       // Whoever waits for the next intent or the end of the attempt hears of a failure.
       setImmediate(() => void flush().catch(() => undefined));
     },

@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from "../../index.js";
 import { brief, type Output, paint, type Style } from "./output.js";
+import { refusalTold, statusTold } from "./run-words.js";
 import type { Cell } from "./table.js";
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -183,13 +184,10 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "criterion_unmet":
       return criterionTold(event);
     case "run_paused":
-      return line("yellow", "‖", `paused: ${event.payload.message}`);
     case "run_resumed":
-      return line("blue", "▶", "resumed");
     case "run_completed":
-      return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
-      return line("red", "■", `failed: ${event.payload.message}`);
+      return statusTold(event);
     case "run_reported":
     case "step_reported":
     case "projection_synced":
@@ -197,9 +195,10 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "worker_lost":
       return line("yellow", "!", `taken over from a lost worker (${event.payload.owner})`);
     case "teammate_approval_blocked":
-      return line("yellow", "‖", blockedWords(event.payload));
     case "teammate_approval_unblocked":
-      return line("blue", "▶", unblockedWords(event.payload));
+      return teammateTold(event);
+    case "access_refused":
+      return refusalTold(event.payload);
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
@@ -209,6 +208,12 @@ const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_a
   event.type === "plan_requested"
     ? `${event.payload.step.ownerAgent} is to make the plan`
     : `a plan of ${event.payload.plan.steps.length} steps`;
+const teammateTold = (
+  event: Extract<StoredEvent, { type: "teammate_approval_blocked" | "teammate_approval_unblocked" }>,
+): EventTold =>
+  event.type === "teammate_approval_blocked"
+    ? { style: "yellow", mark: "‖", text: blockedWords(event.payload) }
+    : { style: "blue", mark: "▶", text: unblockedWords(event.payload) };
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 

@@ -5,6 +5,7 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   type ReadResourceResult,
+  ResourceNotFoundError,
   type Server,
 } from "@modelcontextprotocol/server";
 import { isLedgerError, promptsOf } from "../../index.js";
@@ -60,8 +61,8 @@ const TITLE_CHARS = 100;
 const questionOf = (uri: string): Parameters<McpOptions["ask"]>[0] => {
   const [, runId, after] = /^runledger:\/\/runs\/([A-Za-z0-9_-]+)(?:\/journal\/(\d{1,15}))?$/.exec(uri) ?? [];
   if (runId === undefined)
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
+    throw new ResourceNotFoundError(
+      uri,
       `There is no resource "${uri}". There are ${templates.map(({ uriTemplate }) => uriTemplate).join(" and ")}.`,
     );
   if (after !== undefined) return { kind: "journal", runId, afterSeq: Number(after) };

@@ -60,9 +60,9 @@ const called = async (
     notify({ method: "notifications/progress", params }).catch(() => undefined);
   };
   const stop = every(BEAT_MS, beat);
-  signal.addEventListener("abort", () =>
-    remark(`The client gave up its call of ${name}. What it began goes on; run_read tells what comes of it.`),
-  );
+  const givenUp = (): void =>
+    remark(`The client gave up its call of ${name}. What it began goes on; run_read tells what comes of it.`);
+  signal.addEventListener("abort", givenUp);
   try {
     const asked = ask(progressToken === undefined ? { ...question, waitMs: SILENT_WAIT_MS } : question);
     return mcpAnswer(await unlessGivenUp(asked, signal)) as CallToolResult;
@@ -70,6 +70,8 @@ const called = async (
     return mcpRefusal(error) as CallToolResult;
   } finally {
     stop();
+    // A connection that ends with its answer was given up by nobody.
+    signal.removeEventListener("abort", givenUp);
   }
 };
 

@@ -71,6 +71,7 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   resolve_promise: cast.answerPromise("a"),
   finish_child: cast.finishChild,
   tell_parent: cast.tellParent,
+  refuse_access: cast.refuseAccess,
   "record_verdict passed": cast.ofFirst("a", cast.pass("a")),
   "record_verdict failed": cast.ofFirst("a", cast.fail("a")),
   "record_verdict errored": cast.ofFirst("a", cast.error("a")),

@@ -200,6 +200,7 @@ const situations: { readonly [T in CommandType]: Situation } = {
   mirror_run: { run: () => undefined, said: cast.mirror(), row: hostOnly },
   report_change: { run: () => played(cast.mirror()), said: cast.reportStep("a", "running"), row: hostOnly },
   sync_projection: { run: () => played(cast.mirror()), said: cast.sync("degraded"), row: hostOnly },
+  refuse_access: { run: () => played(...asked), said: cast.refuseAccess, row: engineOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
   mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },
 };

@@ -261,6 +261,15 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ended,
     "failed cancelled": nothing,
   }),
+  refuse_access: {
+    none: "run_not_found",
+    planning: ["access_refused"],
+    running: ["access_refused"],
+    ...paused(["access_refused"]),
+    completed: ["access_refused"],
+    ...failed(["access_refused"]),
+    ...mirrored(["access_refused"]),
+  },
   worker_lost: {
     none: "run_not_found",
     planning: ["worker_lost"],

@@ -82,6 +82,48 @@ describe.each(["openai-compatible", "anthropic", "openai"])("an llm agent of pro
   });
 });
 
+describe("what calls of a model used", () => {
+  it("is told of the run, of each attempt, in lists and to agents, with its cost", async () => {
+    const { desk } = await deskWith("anthropic", LIE_THEN_REPAIR, {
+      more: ", inputPrice: 3, outputPrice: 15",
+    });
+    await desk.type("run", "plan.json");
+    const usage = { calls: 5, tokensIn: 1_500, tokensOut: 150, uncounted: 0, unpriced: 0 };
+    const nanoUsd = 1_500 * 3_000 + 150 * 15_000;
+    expect(await desk.json("show", "last")).toMatchObject({
+      usage: { ...usage, nanoUsd },
+      run: {
+        spending: [
+          { stepId: "sum", attempt: 1, usage: { calls: 2, tokensIn: 300, tokensOut: 30 } },
+          { stepId: "sum", attempt: 2, usage: { calls: 3, tokensIn: 1_200, tokensOut: 120 } },
+        ],
+      },
+    });
+    expect(await desk.json("list")).toMatchObject({ runs: [{ usage: { ...usage, nanoUsd } }] });
+    const words = "1,500 tokens in, 150 out, 5 calls; $0.0068";
+    expect((await desk.type("show", "last")).out).toContain(words);
+  });
+
+  it("is unknown, and never nothing, where its provider does not count it, or it has no price", async () => {
+    const { desk } = await deskWith(
+      "openai-compatible",
+      [
+        { calls: [["fs_list", {}]], usage: null },
+        { status: 503, headers: { "retry-after": "0" } },
+        { text: "done", usage: [100, 10] },
+      ],
+      { plan: onePlan({ validator: { type: "command_pass", target: "true" } }) },
+    );
+    await desk.type("run", "plan.json");
+    expect(await desk.json("show", "last")).toMatchObject({
+      usage: { calls: 2, tokensIn: 100, tokensOut: 10, uncounted: 2, nanoUsd: 0, unpriced: 1 },
+    });
+    expect((await desk.type("show", "last")).out).toContain(
+      "100 tokens in, 10 out, 2 calls; 2 calls uncounted; cost unknown",
+    );
+  });
+});
+
 /** One step whose judge is content with anything, and what the model was told of its tools. */
 const told = async (script: readonly Scripted[], more = {}) => {
   const plan = {

@@ -82,6 +82,9 @@ describe.each(["openai-compatible", "anthropic"])("kill -9 of who drives an llm 
     expect(server.asked).toHaveLength(9);
     expect(server.answered[1]?.text).toContain("This command was cut off");
     const app = await shop.open();
+    const { usage } = await app.view(await app.findRun("last"));
+    // Four calls were cut off by a kill, and may have been charged; of the five answers each is counted once.
+    expect(usage).toMatchObject({ calls: 5, tokensIn: 500, tokensOut: 50, uncounted: 4 });
     const effects = await app.effects(await app.findRun("last"), { values: true });
     const calls = effects.filter(({ name }) => name === "model call");
     expect(calls.map(({ status, attempt }) => [status, attempt])).toEqual([

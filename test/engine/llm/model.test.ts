@@ -21,6 +21,7 @@ const scripted = async (
     apiKeyEnv: "SHOP_MODEL",
     outputTokens: null,
     callTimeoutMs: 30_000,
+    price: null,
   };
   const model = await openModel(setting, { SHOP_MODEL: "key-of-the-model-0123456789" });
   const bounds = { ...setting, signal: new AbortController().signal, redactor: NO_SECRETS, ...more };

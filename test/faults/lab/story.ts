@@ -55,6 +55,7 @@ const worked = (as: string): readonly Spoken[] => {
     ),
     cast.note("why", "größer als ASCII ✓"),
     cast.start("a"),
+    cast.refuseAccess,
     cast.intend("a", first),
     cast.settle("a", done, first),
     cast.intend("a", second),

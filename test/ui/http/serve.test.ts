@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RunLedger } from "../../../src/index.js";
 import { buildPackage } from "../../helpers/built.js";
 import { eventually, lives, typesOf, untilFile } from "../../helpers/driving.js";
 import { MARKS_OUTSIDE, makeSample, type Sample } from "../../helpers/project.js";
+import { type Served, serving, stopped } from "../../helpers/serving.js";
 
 /** The server in processes of its own, real sockets, and clients of the protocol's own library. */
 
@@ -32,33 +32,10 @@ afterEach(async () => {
   await shop.dispose();
 });
 
-type Served = { readonly child: ChildProcess; readonly url: URL; readonly side: () => number };
-
-const serving = async (...words: readonly string[]): Promise<Served> => {
-  const { bin } = built;
-  const child = spawn(process.execPath, [bin, "serve", ...words], {
-    ...{ cwd: shop.repo, env: shop.env as NodeJS.ProcessEnv, stdio: ["ignore", "pipe", "ignore"] },
-  });
-  const [line] = (await once(createInterface({ input: child.stdout ?? expect.unreachable() }), "line")) as [
-    string,
-  ];
-  const server = { child, url: new URL(line), side: () => childrenOf(child.pid ?? 0)[0] ?? 0 };
+const serve = async (...words: readonly string[]): Promise<Served> => {
+  const server = await serving(built.bin, shop, ...words);
   servers.push(server);
   return server;
-};
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-
-/** Its exit code, when neither it nor the ledger's process is there any more. */
-const stopped = async ({ child, side }: Served, signal: NodeJS.Signals): Promise<number | null> => {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  const ledger = side();
-  const ended = once(child, "exit");
-  child.kill(signal);
-  const [code] = (await ended) as [number | null];
-  if (signal !== "SIGKILL") expect(lives(ledger)).toBe(false);
-  return code;
 };
 
 type Facts = Readonly<Record<string, unknown>>;
@@ -110,7 +87,7 @@ const slowJudge = () => {
 
 describe.each(["legacy", "auto"] as const)("two agents of clients that open in the era %s", (era) => {
   it("carry a run from its plan through a lie and its repair to its end", async () => {
-    const server = await serving("--port", "0");
+    const server = await serve("--port", "0");
     const lead = await clientOf(server, leader, era);
     const { run_id } = await call(
       lead,
@@ -155,7 +132,7 @@ describe("a call", () => {
 
   it("under which the ledger's process is killed is carried on, and its work done once", async () => {
     const judge = slowJudge();
-    const server = await serving("--port", "0");
+    const server = await serve("--port", "0");
     const { runId, answer } = await proposing(server, judge);
     process.kill(server.side(), "SIGKILL");
     await eventually("it is judged again", () => judge.judgings().length === 2);
@@ -166,14 +143,14 @@ describe("a call", () => {
 
   it("under which the server and its ledger are killed is done once when it is asked again", async () => {
     const judge = slowJudge();
-    const server = await serving("--port", "0");
+    const server = await serve("--port", "0");
     const { runId, proposal, answer } = await proposing(server, judge);
     const ledger = server.side();
     const lost = expect(answer).rejects.toThrow();
     await stopped(server, "SIGKILL");
     process.kill(ledger, "SIGKILL");
     await lost;
-    const again = await serving("--port", server.url.port);
+    const again = await serve("--port", server.url.port);
     expect(again.url.href).toBe(server.url.href);
     const repeated = call(await clientOf(again, coder), "run_propose_step_result", proposal);
     await eventually("it is judged again", () => judge.judgings().length === 2);
@@ -184,7 +161,7 @@ describe("a call", () => {
 
   it("is answered as it stands when the server is stopped, and no process is left of its judging", async () => {
     const judge = slowJudge();
-    const server = await serving("--port", "0");
+    const server = await serve("--port", "0");
     const { runId, proposal, answer } = await proposing(server, judge);
     const judges = judge.judgings();
     expect(judges.some(lives)).toBe(true);
@@ -193,7 +170,7 @@ describe("a call", () => {
     expect(await answer).toMatchObject({ status: "verifying" });
     await expect(fetch(server.url)).rejects.toThrow();
     judge.open();
-    const again = await clientOf(await serving("--port", "0"), coder);
+    const again = await clientOf(await serve("--port", "0"), coder);
     expect(await call(again, "run_propose_step_result", proposal)).toMatchObject({ status: "verified" });
     // It gave its lease back, so nobody was lost.
     expect(await counted(runId)).toEqual([1, 1, 0]);
@@ -214,7 +191,7 @@ describe("serve", () => {
   };
 
   it("says where it listens, to this machine alone", async () => {
-    const { url, child } = await serving("--port", "0");
+    const { url, child } = await serve("--port", "0");
     expect(url.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
     expect((await fetch(url)).status).toBe(401);
     const table = readFileSync(`/proc/${child.pid}/net/tcp`, "utf8");
@@ -224,7 +201,7 @@ describe("serve", () => {
   });
 
   it("ends with the reason where it cannot listen, and where the ledger does not open", async () => {
-    const { url } = await serving("--port", "0");
+    const { url } = await serve("--port", "0");
     const taken = await typed("serve", "--port", url.port);
     expect(taken).toMatchObject({
       code: 1,

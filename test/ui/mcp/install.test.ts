@@ -121,6 +121,51 @@ describe("install", () => {
   });
 });
 
+describe("a server over HTTP", () => {
+  const url = "http://127.0.0.1:7420/mcp";
+  const headers = (named: string) => ({ Authorization: `Bearer ${named}` });
+  it.each([
+    ["claude", "mcpServers", { type: "http", url, headers: headers("$" + "{RUNLEDGER_CREDENTIAL}") }],
+    ["gemini", "mcpServers", { httpUrl: url, headers: headers("$RUNLEDGER_CREDENTIAL") }],
+    ["cursor", "mcpServers", { url, headers: headers("$" + "{env:RUNLEDGER_CREDENTIAL}") }],
+    [
+      "opencode",
+      "mcp",
+      {
+        ...{ type: "remote", url, enabled: true, oauth: false },
+        headers: headers("{env:RUNLEDGER_CREDENTIAL}"),
+      },
+    ],
+  ])(
+    "is an entry of %s beside the one with a command, without its credential",
+    async (client, section, entry) => {
+      const env = { RUNLEDGER_CREDENTIAL: "rlc1_secret.secret", HOME: join(desk.place, "home") };
+      const argv = ["mcp", "install", "--client", client];
+      await desk.typeWith({ env }, ...argv);
+      const { out } = await desk.typeWith({ env }, ...argv, "--url", url);
+      const text = readFileSync(out.trim(), "utf8");
+      expect(JSON.parse(text)[section]).toEqual({ runledger: expect.anything(), "runledger-http": entry });
+      await desk.typeWith({ env }, ...argv, "--url", url);
+      expect(readFileSync(out.trim(), "utf8")).toBe(text);
+    },
+  );
+
+  it("is a table of codex", async () => {
+    expect((await install("--client", "codex", "--url", url, "--print")).out).toBe(
+      `[mcp_servers.runledger-http]\nurl = "${url}"\nbearer_token_env_var = "RUNLEDGER_CREDENTIAL"\ntool_timeout_sec = 3600\n`,
+    );
+  });
+
+  it("has an address, and nobody but its credential says who it is", async () => {
+    for (const more of [
+      ["--url", "here"],
+      ["--url", "file:///etc/passwd"],
+      ["--url", url, "--agent", "coder"],
+    ])
+      expect(await install("--client", "claude", ...more)).toMatchObject({ code: 2, out: "" });
+  });
+});
+
 describe("an entry put into any JSON", () => {
   it.each([
     ['{\n  "a": 1 // of a\n}\n', '{\n  "a": 1, // of a\n  "m": {\n    "r": {}\n  }\n}\n'],

@@ -7,6 +7,8 @@ import type {
 } from "@ai-sdk/provider";
 import { LedgerError } from "../../../core/errors.js";
 import type { Redactor } from "../../../core/redact.js";
+import { costOf, type Price } from "../../../core/spent.js";
+import type { SpentTokens } from "../../effects/spending.js";
 import { pauseAsked } from "./pauses.js";
 
 export type ModelSetting = {
@@ -16,6 +18,8 @@ export type ModelSetting = {
   readonly apiKeyEnv: string | null;
   readonly outputTokens: number | null;
   readonly callTimeoutMs: number;
+  /** Null: what its calls cost is not known. */
+  readonly price: Price | null;
 };
 
 /** Tokens as the provider counts them; null where it does not say. */
@@ -25,6 +29,8 @@ export type Usage = {
   readonly cacheRead: number | null;
   readonly cacheWrite: number | null;
   readonly tokensOut: number | null;
+  /** Of `tokensOut`: thought, and not said. */
+  readonly reasoning: number | null;
 };
 
 /** What one call of a model came to, as it is recorded. */
@@ -239,4 +245,17 @@ const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => 
   cacheRead: inputTokens.cacheRead ?? null,
   cacheWrite: inputTokens.cacheWrite ?? null,
   tokensOut: outputTokens.total ?? null,
+  reasoning: outputTokens.reasoning ?? null,
 });
+
+/** Of one that failed nobody knows more than how many tries of it may have been charged. */
+const NOTHING: Usage = { tokensIn: 0, cacheRead: null, cacheWrite: null, tokensOut: 0, reasoning: null };
+
+/** What it used and cost, for the books of the run. */
+export const spentFor = (
+  answer: Answer,
+  { model, price }: Pick<ModelSetting, "model" | "price">,
+): SpentTokens => {
+  const usage = answer.kind === "answer" ? answer.usage : NOTHING;
+  return { model, ...usage, uncounted: answer.uncounted, nanoUsd: costOf(usage, price) };
+};

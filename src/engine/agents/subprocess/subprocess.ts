@@ -97,6 +97,7 @@ const openAttempt = ({ tools, credentials }: SubprocessAgentOptions, task: Agent
         requireOf(task, caller);
         const app = {
           ledger,
+          noteRefusal: tools.noteRefusal,
           toolsFor: (of: Caller, { waitMs = tools.settleMs } = {}) =>
             toolsFor(of, { ...tools, settleMs: waitMs, keepClaim }),
         };

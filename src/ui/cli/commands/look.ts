@@ -5,6 +5,7 @@ import {
   eventTypes,
   formatDuration,
   heldKeys,
+  isSpending,
   LedgerError,
   type ListedRun,
   type Run,
@@ -13,6 +14,9 @@ import {
   type RunView,
   type Step,
   type StoredEvent,
+  type Usage,
+  usageOfRun,
+  usageOfStep,
   type Verdict,
   type WorkedStep,
   workedSteps,
@@ -37,6 +41,7 @@ import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
+import { usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
 
 /** Events read at once when a whole journal is printed. */
@@ -55,7 +60,10 @@ export const listRuns = async (
     ...(options.session === undefined ? {} : { sessionKey: options.session }),
     ...(options.after === undefined ? {} : { afterRunId: options.after }),
   });
-  if (output.json) return done(() => printJson(output, { runs: rows }));
+  if (output.json) {
+    const runs = await Promise.all(rows.map(async (row) => ({ ...row, usage: await usageIn(app, row) })));
+    return done(() => printJson(output, { runs }));
+  }
   await printTable(output, {
     head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
     rows: rows.map((row) => [
@@ -69,6 +77,12 @@ export const listRuns = async (
   });
   return EXIT.done;
 };
+
+/** Null of a run that cannot be read here. */
+const usageIn = async (app: RunLedger, { runId, quarantine, seal }: ListedRun): Promise<Usage | null> =>
+  quarantine !== null || seal === "locked" || seal === "erased"
+    ? null
+    : usageOfRun(await app.ledger.load(runId));
 
 const setAside = ({ quarantine }: ListedRun): string | null =>
   quarantine && `event ${quarantine.seq} cannot be read (${quarantine.code})`;
@@ -153,7 +167,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 };
 
 /** What a run holds beside its steps, each thing by its kind. */
-const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
+const factsOf = ({ run, origin, usage }: RunView): readonly (readonly Cell[])[] => [
   ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
@@ -162,6 +176,8 @@ const factsOf = ({ run, origin }: RunView): readonly (readonly Cell[])[] => [
     `${stepId} ${kind} by ${by.name}: ${reason}`,
   ]),
   ...run.steps.flatMap(workedSteps).flatMap(effectRows),
+  ...usageRows(run, usage),
+  ...(run.refusals.count === 0 ? [] : [["refused", refusalsWords(run.refusals.count)]]),
   ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
   ...Object.entries(run.notes)
     .filter(([, value]) => value !== "")
@@ -188,6 +204,21 @@ const effectRows = ({ spec, candidate, effects }: WorkedStep): readonly (readonl
   const told = [`${open.length - asked} open`, `${asked} asked`].filter((words) => !words.startsWith("0"));
   return [["effects", `${whose}: ${[`${recorded} recorded`, ...told].join(", ")}`]];
 };
+
+/** Of the whole run, and of each step where several have a part in it. */
+const usageRows = (run: Run, usage: Usage): readonly (readonly Cell[])[] => {
+  if (!isSpending(usage)) return [];
+  const parts = run.steps
+    .map(({ spec }) => ({ id: spec.id, usage: usageOfStep(run, spec.id) }))
+    .filter((part) => isSpending(part.usage));
+  return [
+    ["usage", usageWords(usage)],
+    ...(parts.length < 2 ? [] : parts.map((part) => ["usage", `${part.id}: ${usageWords(part.usage)}`])),
+  ];
+};
+
+const refusalsWords = (count: number): string =>
+  `${count} ${count === 1 ? "call of a tool" : "calls of tools"} by whoever may not: journal --type access_refused`;
 
 const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
   candidates.map((one) => [
@@ -275,7 +306,7 @@ const eventWords = (event: StoredEvent): string => {
   const raced =
     "candidate" in payload && payload.candidate !== undefined ? `candidate ${payload.candidate} ` : "";
   const attempt = "attempt" in event ? `#${event.attempt} ${raced}` : "";
-  if (isAboutEffect(event) || event.type === "checkpoints_passed_over") return eventTold(event).text;
+  if (isToldByKind(event)) return eventTold(event).text;
   if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
   if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
   if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
@@ -287,7 +318,8 @@ const eventWords = (event: StoredEvent): string => {
   return `${step}${attempt}${rest.join(" · ")}`;
 };
 
-const isAboutEffect = ({ type }: StoredEvent): boolean => type.startsWith("effect_");
+const isToldByKind = ({ type }: StoredEvent): boolean =>
+  type.startsWith("effect_") || type === "access_refused" || type === "checkpoints_passed_over";
 
 /** Fifty names of tests are read with --json, or in the browser. */
 const TESTS_TOLD_CHARS = 300;

@@ -2,7 +2,7 @@ import { mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/prom
 import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { findProject, LedgerError, type NewCredential } from "../../../index.js";
-import { type ClientName, clients, type Scope } from "../../mcp/install/clients.js";
+import { type ClientName, clients, type Entry, type Scope } from "../../mcp/install/clients.js";
 import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -12,6 +12,8 @@ export type InstallOptions = {
   readonly scope: Scope;
   readonly role?: NewCredential["role"];
   readonly agent?: string;
+  /** Of a server over HTTP, in the place of a command. */
+  readonly url?: string;
   readonly print: boolean;
 };
 
@@ -21,7 +23,7 @@ const SESSION = "project";
 // No credential goes into an entry: such files are committed, and whoever reads one would be its caller.
 export const installServer = async (bench: Bench, options: InstallOptions): Promise<number> => {
   const { directory, shared, terminal, output } = bench;
-  const { client, scope, role = "orchestrator", agent, print } = options;
+  const { client, scope, print } = options;
   const places = {
     project: await findProject(directory),
     home: terminal.env.HOME ?? homedir(),
@@ -29,26 +31,49 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
   };
   const { file, withServer } = clients[client];
   const target = file(scope, places);
-  const name = nameOf(role, agent);
-  // Only what is installed here: a name that nobody has published yet may be published by anybody.
-  const argv = ["npx", "--no-install", "runledger", "mcp", ...wordsOf(role, agent, shared.session)];
-  const told = { client, scope, file: target, name, command: argv };
+  const { name, of, entry } = options.url === undefined ? started(options, shared.session) : remote(options);
+  const said = "url" in entry ? { command: [], url: entry.url } : { command: entry.argv, url: null };
+  const told = { client, scope, file: target, name, ...said };
   if (print) {
-    const text = withServer("", name, argv);
+    const text = withServer("", name, entry);
     if (output.json) printJson(output, { ...told, written: false, text });
     else printLine(output, text.trimEnd());
     return EXIT.done;
   }
   const before = await textOf(target);
-  const text = withServer(before, name, argv);
+  const text = withServer(before, name, entry);
   const written = text !== before;
   if (written) await replace(target, text);
   if (output.json) printJson(output, { ...told, written, text: null });
   else printLine(output, target);
-  say(output, written ? `${client} has the server "${name}" now (${role}).` : `It has "${name}" already.`);
+  say(output, written ? `${client} has the server "${name}" now (${of}).` : `It has "${name}" already.`);
   if (written && scope === "project")
     say(output, "Commit the file, or have git ignore it: runs start from what is committed.");
   return EXIT.done;
+};
+
+type Made = { readonly name: string; readonly of: string; readonly entry: Entry };
+
+const started = ({ role = "orchestrator", agent }: InstallOptions, session: string): Made => ({
+  name: nameOf(role, agent),
+  of: role,
+  // Only what is installed here: a name that nobody has published yet may be published by anybody.
+  entry: { argv: ["npx", "--no-install", "runledger", "mcp", ...wordsOf(role, agent, session)] },
+});
+
+/** A name of its own, so that nothing of an entry with a command stays in it. */
+const HTTP_NAME = "runledger-http";
+
+const remote = ({ role, agent, url = "" }: InstallOptions): Made => {
+  if ((role ?? agent) !== undefined)
+    throw new LedgerError("invalid_input", "Over HTTP the credential says who it is.", {
+      hint: "Leave out --role and --agent; the client finds the credential in RUNLEDGER_CREDENTIAL.",
+    });
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))
+    return { name: HTTP_NAME, of: "whose credential RUNLEDGER_CREDENTIAL is", entry: { url } };
+  throw new LedgerError("invalid_input", `--url is no address: "${url}".`, {
+    hint: "`runledger serve` prints it: http://127.0.0.1:7420/mcp.",
+  });
 };
 
 /** One entry a role: agents that share an entry share its tools. */

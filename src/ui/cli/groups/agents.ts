@@ -31,6 +31,7 @@ export const addAgentCommands = (cli: Cli, { withLedger, bench, end }: Register)
     )
     .addOption(roleOption())
     .option("--agent <name>", "of an executor: the agent that it is")
+    .option("--url <url>", "of `runledger serve`: the client asks there instead of starting a server")
     .option("--print", "print the entry and write nothing", false)
     // The parent has options of the same names, and they are read as its own.
     .action(async (_options, command: Cli) => {

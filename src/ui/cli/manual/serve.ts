@@ -47,7 +47,7 @@ export const servePages: Pages = {
   },
   "mcp install": {
     about:
-      "Writes the entry that starts `runledger mcp` into the file of a client (claude, codex, gemini, opencode, cursor): the project's, which may be committed, or your own. Other entries, comments and the order of the file stay; a second time nothing changes. It writes no credential anywhere. The entry of an orchestrator is called runledger, that of an executor runledger-AGENT.",
+      "Writes the entry that starts `runledger mcp` into the file of a client (claude, codex, gemini, opencode, cursor): the project's, which may be committed, or your own. Other entries, comments and the order of the file stay; a second time nothing changes. It writes no credential anywhere. The entry of an orchestrator is called runledger, that of an executor runledger-AGENT. With --url it is the address of `runledger serve`, called runledger-http, and names the variable RUNLEDGER_CREDENTIAL, in which the client finds the credential that it sends.",
     examples: [
       ["runledger mcp install --client claude", "into .mcp.json of this project"],
       [
@@ -55,6 +55,10 @@ export const servePages: Pages = {
         "into ~/.codex/config.toml",
       ],
       ["runledger mcp install --client opencode --print", "only show it"],
+      [
+        "runledger mcp install --client claude --url http://127.0.0.1:7420/mcp",
+        "ask runledger serve, and start nothing",
+      ],
     ],
     seeAlso: ["mcp", "docs/mcp.md"],
   },

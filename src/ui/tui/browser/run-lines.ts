@@ -1,5 +1,6 @@
-import type { Run, RunView, Step } from "../../../index.js";
+import { isSpending, type Run, type RunView, type Step } from "../../../index.js";
 import { agentWords, lastWord } from "../../cli/describe.js";
+import { usageWords } from "../../cli/usage-words.js";
 import {
   cut,
   EMPTY,
@@ -156,7 +157,7 @@ export const judgeName = ({ spec }: Step): string => JUDGES[spec.validator.type]
 
 /** What else a run's record holds, below its steps. */
 export const factLines = (view: RunView, columns: number, now: number): readonly Line[] => {
-  const { run, origin } = view;
+  const { run, origin, usage } = view;
   const criteria = run.criteria.map(({ spec, state }) => {
     const shown = shownAs(state.status);
     return [
@@ -189,6 +190,15 @@ export const factLines = (view: RunView, columns: number, now: number): readonly
     ...(origin === null
       ? []
       : [fact("imported", `from ledger ${told(origin.ledgerId)}, ${age(origin.importedAt, now)} ago`)]),
+    ...(isSpending(usage) ? [fact("usage", usageWords(usage))] : []),
+    ...(run.refusals.count === 0
+      ? []
+      : [
+          fact(
+            "refused",
+            `${many(run.refusals.count, "call of a tool", "calls of tools")} by whoever may not`,
+          ),
+        ]),
     ...(run.workersLost === 0 ? [] : [fact("workers", `${many(run.workersLost, "was", "were")} lost`)]),
   ];
   return [...criteria, ...waivers, ...notes, ...facts].map((line) => fitLine([span(" "), ...line], columns));

@@ -2,13 +2,16 @@ import {
   type Candidate,
   candidateWords,
   formatDuration,
+  isSpending,
   type RunView,
   type Step,
+  usageOfStep,
   type Verdict,
   type WorkedStep,
 } from "../../../index.js";
 import { agentWords, isolationTold, testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
+import { usageWords } from "../../cli/usage-words.js";
 import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
 import { judgeName } from "./run-lines.js";
@@ -32,6 +35,7 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
     ...tries,
   ];
   const needs = spec.dependsOn.map(told).join(", ");
+  const usage = usageOfStep(view.run, spec.id);
   const { waiting } = view;
   const isAsked = ["person", "time", "child"].includes(waiting.for);
   const asked = waiting.stepId === spec.id && isAsked ? waiting : null;
@@ -42,6 +46,7 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
       .map((text) => [span(text)]),
     ...candidateLines(step, columns),
     ...(needs === "" ? [] : [[span(cut(`after ${needs}`, columns), "dim")]]),
+    ...(isSpending(usage) ? wrap(usageWords(usage), columns).map((text) => [span(text, "dim")]) : []),
     ...(asked === null
       ? []
       : wrap(asked.sentence, columns).map((text) => [
