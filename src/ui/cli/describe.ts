@@ -129,9 +129,10 @@ export type EventTold = {
   readonly text: string;
 };
 
+const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
+
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
-  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
@@ -301,7 +302,6 @@ const checkpointTold = (
     }
   >,
 ): EventTold => {
-  const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   if (event.type === "checkpoint_discarded")
     return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
   if (event.type === "checkpoints_passed_over") {
