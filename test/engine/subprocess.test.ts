@@ -10,9 +10,11 @@ import { NO_SANDBOX } from "../helpers/isolation.js";
 import { spokenBy } from "../helpers/stage.js";
 
 let built: ReturnType<typeof buildPackage>;
+/** As long as the compiler takes where much else is at work. */
+const BUILD_MS = 300_000;
 beforeAll(() => {
   built = buildPackage();
-});
+}, BUILD_MS);
 afterAll(() => built.remove());
 
 const STAND_IN = readFileSync(
