@@ -315,6 +315,7 @@ const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentV
   changeValidator: settings.changeValidator,
   agents: agents.length === 0 ? null : agents,
   recording: settings.durable,
+  budget: settings.budget,
   takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
 });
 

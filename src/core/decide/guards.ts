@@ -1,3 +1,4 @@
+import type { Budget } from "../budget-shape.js";
 import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
@@ -16,6 +17,8 @@ export type Rules = {
   readonly agents: readonly string[] | null;
   /** Whether an agent can go on with what this version of it remembered; absent where nobody knows versions. */
   readonly takesMemoryOf?: (agent: string, agentVersion: string) => boolean;
+  /** What each run may spend where nobody has said it of the run itself. */
+  readonly budget?: Budget;
   /** What one agent may record; as limits.ts has it where nothing is said. */
   readonly recording?: Recording;
 };

@@ -1,3 +1,4 @@
+import { requireBudget } from "../budget.js";
 import { hasUnwantedChildren } from "../children.js";
 import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
@@ -29,7 +30,7 @@ import {
   requireStep,
 } from "./guards.js";
 
-export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
+export const startStep: Decider<"start_step"> = (command, run, { caller, rules, at }) => {
   requireRole(caller, "start a step", "executor", "engine");
   requireSession(run, caller);
   const whole = requireStep(run, caller, command.stepId);
@@ -42,6 +43,8 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
   requireChildrenEnded(step);
   if (whole.state.status !== "racing") requireReady(run, whole);
   const { id, ownerAgent } = step.spec;
+  // Those who race begin one attempt together.
+  const warned = requireBudget(run, rules.budget, at, attempt === whole.attempt ? {} : { attempts: 1 });
   return [
     {
       type: "step_started",
@@ -49,6 +52,7 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
       attempt,
       payload: { stepId: id, ...named(step), agent: ownerAgent, base: command.base },
     },
+    ...warned,
   ];
 };
 

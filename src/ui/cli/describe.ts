@@ -10,6 +10,7 @@ import {
   type TestsFound,
   type Verdict,
 } from "../../index.js";
+import { budgetTold, type EventTold, pauseTold, refusalTold, teammateTold } from "./event-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -122,12 +123,6 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
   return `${paint(output, style, mark)} ${brief(text, 160)}`;
 };
 
-export type EventTold = {
-  readonly style: Parameters<typeof paint>[1];
-  readonly mark: string;
-  readonly text: string;
-};
-
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
   const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
@@ -169,20 +164,18 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "candidate_cancelled":
       return line("grey", "–", `${subject(event)}: cancelled: ${event.payload.reason}`);
     case "policy_decision_applied":
-      return line(
-        "yellow",
-        "↻",
-        `${event.payload.stepId}: ${event.payload.decision.action} (${event.payload.reason})`,
-      );
+      return line("yellow", "↻", policyWords(event.payload));
     case "approval_received":
       return line("green", "✔", `${event.payload.stepId}: ${event.payload.decision} by ${event.actor.name}`);
     case "criterion_met":
     case "criterion_unmet":
       return criterionTold(event);
     case "run_paused":
-      return line("yellow", "‖", `paused: ${event.payload.message}`);
     case "run_resumed":
-      return line("blue", "▶", "resumed");
+      return pauseTold(event);
+    case "budget_set":
+    case "budget_warned":
+      return budgetTold(event);
     case "run_completed":
       return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
@@ -197,33 +190,16 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "teammate_approval_unblocked":
       return teammateTold(event);
     case "access_refused":
-      return line("yellow", "!", refusalTold(event.payload));
+      return refusalTold(event);
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
 };
 
-const teammateTold = (
-  event: Extract<StoredEvent, { type: "teammate_approval_blocked" | "teammate_approval_unblocked" }>,
-): EventTold =>
-  event.type === "teammate_approval_blocked"
-    ? { style: "yellow", mark: "‖", text: blockedWords(event.payload) }
-    : { style: "blue", mark: "▶", text: unblockedWords(event.payload) };
+type Policy = Extract<StoredEvent, { type: "policy_decision_applied" }>["payload"];
 
-const LAST_REFUSAL = {
-  of_minute: "; more of them in that minute are not recorded",
-  of_run: "; no more of them are recorded of this run",
-} as const;
-
-const refusalTold = ({
-  tool,
-  code,
-  by,
-  last,
-}: Extract<StoredEvent, { type: "access_refused" }>["payload"]) => {
-  const who = by === null ? "somebody" : `${by.name} (${by.role})`;
-  return `refused: ${who} called ${tool ?? "nothing"}: ${code}${last === null ? "" : LAST_REFUSAL[last]}`;
-};
+const policyWords = ({ stepId, decision, reason }: Policy): string =>
+  `${stepId}: ${decision.action} (${reason})`;
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 
@@ -327,15 +303,6 @@ const after = ({ result, error }: { readonly result: string; readonly error: str
 
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
-
-type Blocked = Extract<StoredEvent, { type: "teammate_approval_blocked" }>["payload"];
-type Unblocked = Extract<StoredEvent, { type: "teammate_approval_unblocked" }>["payload"];
-
-export const blockedWords = ({ agent, tool, reason, grantRequestId, attempt }: Blocked): string =>
-  `${agent} waits for ${tool === null ? "a grant" : `the grant of ${tool}`} (${grantRequestId}, attempt ${attempt})${reason === "" ? "" : `: ${reason}`}`;
-
-export const unblockedWords = ({ agent, grantRequestId, outcome }: Unblocked): string =>
-  `${agent} goes on: ${grantRequestId} was ${outcome}`;
 
 /** Who works on a step; of a raced one each agent, and as how many candidates. */
 export const agentWords = ({ spec }: Step): string => {
