@@ -57,14 +57,14 @@ const licenceOf = async (path) => {
 };
 
 /** Native parts are found beside their own files; packages of models are those that the user has installed, or none. */
-const OUTSIDE = ["better-sqlite3", "@ai-sdk/*"];
+const OUTSIDE = ["better-sqlite3", "@ai-sdk/*", "ai"];
 
 /** What both have in common. */
-const bundled = async ({ entry, folder, external, of, ...more }) => {
+const bundled = async ({ entries, folder, external, of, ...more }) => {
   await rm(folder, { recursive: true, force: true });
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [entry],
+    entryPoints: entries,
     outdir: folder,
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,
@@ -92,7 +92,7 @@ const bundled = async ({ entry, folder, external, of, ...more }) => {
 const cli = join(dist, "cli");
 await bundled({
   of: "The command line",
-  entry: "src/ui/cli/main.ts",
+  entries: ["src/ui/cli/main.ts"],
   folder: cli,
   external: [],
   plugins: [withoutSubprograms, forTerminalsOnly],
@@ -100,10 +100,10 @@ await bundled({
   define: { "process.env.NODE_ENV": '"production"' },
   jsx: "automatic",
 });
-// A host's zod is the zod of our tools' schemas.
+// A host's zod is the zod of our tools' schemas, and its AI SDK the one that our tools are for.
 await bundled({
   of: "The library",
-  entry: "src/index.ts",
+  entries: { index: "src/index.ts", "ai-sdk": "tools/ai-sdk.ts" },
   folder: join(dist, "library"),
   external: ["zod"],
 });

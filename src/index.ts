@@ -1,7 +1,18 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
-export type { NewRun } from "../tools/create-run.js";
+
+export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
+export type { IssuedAs, KitOptions } from "../tools/callers.js";
+export type { NewGoal, NewRun } from "../tools/create-run.js";
+export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
+export type {
+  AnthropicTool,
+  OpenAiChatTool,
+  OpenAiResponsesTool,
+  ToolAbout,
+  ToolAnswer,
+  ToolKit,
+} from "../tools/kit.js";
 export {
-  credentialUse,
   type McpAnswer,
   type McpTool,
   mcpAnswer,
@@ -10,17 +21,25 @@ export {
   withKey,
 } from "../tools/mcp.js";
 export { type Prompt, promptsOf } from "../tools/prompts.js";
+export type { Refusal } from "../tools/refusal.js";
+export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
+export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
+export { readPlan } from "./core/plan.js";
+export { planJsonSchema } from "./core/plan-schema.js";
+export { planWire } from "./core/plan-wire.js";
+export { commandsOf, isPlanning, type ShownPlan, shownPlan } from "./core/planning.js";
 export type { CandidateEnd, PolicyRequest } from "./core/policy-request.js";
 export {
   candidateOf,
@@ -37,6 +56,7 @@ export {
   awaitsApproval,
   type Candidate,
   hasPolicyRequest,
+  isActive,
   type Run,
   type RunStatus,
   runStatuses,
@@ -75,6 +95,7 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export {
+  askWorker,
   type Performed,
   type ProgramEffect,
   type ProgramEffectEnd,

@@ -1,19 +1,19 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createRun, type NewRun } from "../tools/create-run.js";
+import { type CallerFaces, callerFaces } from "../tools/callers.js";
+import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
 import { toolsFor } from "../tools/index.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { BoundTool, ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
-import type { Rules } from "./core/decide/guards.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
-import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
+import { createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
@@ -21,9 +21,10 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
-import { openAgents, requireAgents } from "./engine/open-agents.js";
+import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
+import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
@@ -31,8 +32,8 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { probeJournals } from "./ledger/quarantine.js";
-import { type NoteRefusal, noteRefusals } from "./ledger/refusals.js";
-import { type SignedCredentials, signedCredentials } from "./ledger/signed.js";
+import { noteRefusals } from "./ledger/refusals.js";
+import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
@@ -77,6 +78,8 @@ export type OpenOptions = {
   readonly toolAgents?: readonly string[];
   /** The clock that everything is stamped with and timers are due by: ISO 8601, UTC. Default: this machine's. */
   readonly now?: () => string;
+  /** Aborted, what tools judge for their callers is let go of: they answer `verifying`, and whoever asks next has it judged anew. */
+  readonly interrupted?: AbortSignal;
 };
 
 /** A project's ledger, opened: everything that faces and hosts may use. */
@@ -86,7 +89,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SignedCredentials {
+    CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -96,15 +99,13 @@ export interface RunLedger
   readonly ledger: Ledger;
   /** Reports runs that a host drives, and may do nothing else; `createRollout` holds it, `issue` never gives it out. */
   readonly host: Caller;
-  /** A credential for an in-process caller. */
-  issue(caller: Caller): Caller;
   /** The run_* tools that this caller may use (seed 002); after `waitMs` without a verdict they answer `verifying`. */
   toolsFor(caller: Caller, options?: { readonly waitMs?: number }): readonly BoundTool[];
-  /** For faces that refuse a call before any tool hears of it: its run's journal tells that somebody tried. */
-  readonly noteRefusal: NoteRefusal;
   /** Refuses a tool of the host that the caller's step does not open. */
   requireToolAllowed(caller: Caller, toolName: string): Promise<void>;
   createRun(caller: Caller, input: NewRun): Promise<Run>;
+  /** A run that a planner makes the plan of, from a goal in plain words; the setting `planner` where none is named. */
+  planRun(caller: Caller, input: NewGoal): Promise<Run>;
   /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
@@ -143,6 +144,8 @@ const executor = () => import("./engine/executor.js");
 /** How long a tool call waits for a verdict before it answers `verifying`: beyond any default validator limit. */
 const SETTLE_MS = 600_000;
 
+const NEVER = new AbortController().signal;
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -162,26 +165,25 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project });
+  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
-  const agents = openAgents({
-    ...{ functions, ledger, projectDir, logFolder, project, redactor },
-    ...{ named: settings.agents, cli: commandLine(), environment: env },
-  });
   const noteRefusal = noteRefusals(ledger, engine);
   const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS, noteRefusal };
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal);
+  const agents = openAgents({
+    ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
+    ...{ named: settings.agents, cli: commandLine(), environment: env },
+    ...settings.runLedger,
+  });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const tidying = openTidying(
-    { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept },
-    pev,
-    settings,
-  );
+  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying(kept, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -189,7 +191,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
     const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
-    return (await executor()).driveRun(parts, runId, signal);
+    const orchestrator = leading(settings, { host, environment: env, redactor });
+    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
   };
   return {
     projectDir,
@@ -198,18 +201,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     agentNames,
     ledger,
     host: hostCaller,
-    issue: (caller) => ledger.issue(caller),
     toolsFor: (caller, { waitMs = SETTLE_MS } = {}) => toolsFor(caller, { ...host, settleMs: waitMs }),
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
-    createRun: (caller, input) => createRun(host, caller, input),
+    ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal),
-    noteRefusal,
+    ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),
@@ -220,6 +221,23 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
+  createRun: (caller, input) => createRun(host, caller, input),
+  planRun: (caller, input) => planRun(host, caller, { planner: planner ?? undefined, ...input }),
+});
+
+const leading = (
+  settings: Settings,
+  of: Pick<Parameters<typeof openOrchestrator>[1], "host" | "environment" | "redactor">,
+) => {
+  const { orchestrator: name, agents: named, trustPlans } = settings;
+  const { agentTimeoutMs: timeoutMs } = drivingAs(settings);
+  return openOrchestrator(name, { ...of, named, trustPlans, timeoutMs });
+};
+
+const calledFor = ({ planner, orchestrator }: Settings): readonly string[] =>
+  [...new Set([planner, orchestrator])].filter((name) => name !== null);
 
 const drivingAs = ({ maxParallelSteps, leaseTtlMs, durable, ...settings }: Settings) => ({
   maxParallelSteps,
@@ -262,7 +280,7 @@ const openProject = async (parts: {
   const { projectDir, dataDir, settings, env, places, store, redactor } = parts;
   const { workspaceIsolation, validatorTimeoutMs } = settings.runLedger;
   const programs = Object.values(settings.agents).flatMap((agent) =>
-    agent.kind === "command" ? resolveProgram(agent.run, projectDir) : [],
+    agent.kind !== "llm" ? resolveProgram(agent.run, projectDir) : [],
   );
   const disposal = createDisposal(places);
   const cone = coneOf(settings.workspace.sparse);
@@ -308,17 +326,6 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-/** A project that names no agents leaves them to its host, so nobody can say which exist. */
-const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
-  staleTtlMs: settings.runLedger.staleTtlMs,
-  onUnmetCriteria: settings.onUnmetCriteria,
-  changeValidator: settings.changeValidator,
-  agents: agents.length === 0 ? null : agents,
-  recording: settings.durable,
-  budget: settings.budget,
-  takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
-});
-
 const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
   sqlite: store.checkpoints,
   file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
@@ -362,6 +369,7 @@ const examineAll = async (parts: {
     isolation: project.isolation,
     around: { walls: project.walls, levelMax: settings.isolation.maximum },
     agents: settings.agents,
+    missing: calledFor(settings).filter((name) => ledger.rules.agents?.includes(name) !== true),
     workspace: settings.workspace,
     waits: { validatorTimeoutMs: settings.runLedger.validatorTimeoutMs, toolWaitMs: SETTLE_MS },
     stages: settings.runLedger,

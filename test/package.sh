@@ -19,8 +19,20 @@ node -e 'require("runledger/settings.schema.json")' && npx runledger config sche
 npx runledger init --quiet > /dev/null && head -1 runledger.yaml | grep -qx "# yaml-language-server: \$schema=$schema"
 cat > types.mts <<'TS'
 import { openRunLedger, type RunLedger } from "runledger";
+import { aiSdkTools } from "runledger/ai-sdk";
 const open: () => Promise<RunLedger> = () => openRunLedger();
-export { open };
+const workspaceOf = async (app: RunLedger): Promise<string> => {
+  const kit = app.toolKit(app.issue({ name: "coder", role: "executor", sessionKey: "s" }));
+  const tools: readonly ("run_propose_step_result" | "run_read")[] = ["run_propose_step_result", "run_read"];
+  for (const name of tools) if (aiSdkTools(kit)[name].execute === undefined) throw new Error(name);
+  const started = await kit.call("run_start_step", "{}");
+  return started.ok && started.name === "run_start_step" ? started.value.workspace : started.text;
+};
+export { open, workspaceOf };
 TS
+# The AI SDK is the host's own: without it the library opens all the same, and its entry says what is missing.
+node --input-type=module -e 'await import("runledger"); await import("runledger/ai-sdk").then(() => process.exit(1), (e) => { if (e.code !== "ERR_MODULE_NOT_FOUND") throw e; })'
+ln -s "$root/node_modules/ai" node_modules/ai
+node --input-type=module -e 'await import("runledger/ai-sdk")'
 "$root/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2023 --skipLibCheck --types "" types.mts
 echo "package: installs and runs"

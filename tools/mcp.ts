@@ -1,9 +1,9 @@
-import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { isRecord } from "../src/core/defects.js";
-import { errorKinds, isLedgerError } from "../src/core/errors.js";
 import type { CredentialUse } from "../src/ledger/signed.js";
 import { allTools } from "./index.js";
+import { refusalOf, refusalText } from "./refusal.js";
+import { type JsonSchema, schemaOf } from "./schemas.js";
 import { mayUse, runIdIn, type Tool } from "./tool.js";
 
 /** A tool as the Model Context Protocol lists it. */
@@ -20,8 +20,6 @@ export type McpTool = {
     readonly openWorldHint: boolean;
   };
 };
-
-type JsonSchema = { readonly type: "object"; readonly [keyword: string]: unknown };
 
 /** What a call answers: the same facts twice, since some clients show their model only the one and some only the other. */
 export type McpAnswer = {
@@ -51,9 +49,6 @@ const listed = (tool: Tool): McpTool => ({
   },
 });
 
-const schemaOf = (schema: z.ZodObject, io: "input" | "output"): JsonSchema =>
-  ({ ...z.toJSONSchema(schema, { io }), type: "object" }) as JsonSchema;
-
 /** Done once, however often it is sent: a call that changes something gets a key where its caller gave none. */
 export const withKey = (toolName: string, input: unknown, key: string): unknown => {
   const takesKey = allTools.some(
@@ -80,37 +75,10 @@ export const mcpAnswer = (value: Readonly<Record<string, unknown>>): McpAnswer =
 
 /** What was refused, in words that a model can act on: code, sentence, next step. */
 export const mcpRefusal = (error: unknown): McpAnswer => {
-  const told = tellable(error);
-  const { code, message, hint } = told;
-  const text = `error [${code}]: ${message}\nNext: ${hint}${defectLines(told.details)}`;
-  return { content: [{ type: "text", text }], structuredContent: { error: told }, isError: true };
-};
-
-const READ = "Call run_read: it tells where the run and each step stand.";
-const MEND = "Mend the input and call again.";
-
-type Told = {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-};
-
-const tellable = (error: unknown): Told => {
-  if (!isLedgerError(error))
-    return {
-      code: "unexpected",
-      message: error instanceof Error ? error.message : String(error),
-      hint: READ,
-    };
-  return { hint: errorKinds[error.code] === "usage" ? MEND : READ, ...error.toJSON() };
-};
-
-/** All defects of a plan at once, each with its place. */
-const defectLines = (details: Told["details"]): string => {
-  const defects = Array.isArray(details?.defects) ? details.defects : [];
-  return defects
-    .filter(isRecord)
-    .map(({ path, found, expected }) => `\n- ${path}: found ${found}, expected ${expected}`)
-    .join("");
+  const told = refusalOf(error);
+  return {
+    content: [{ type: "text", text: refusalText(told) }],
+    structuredContent: { error: told },
+    isError: true,
+  };
 };

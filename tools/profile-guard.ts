@@ -35,7 +35,7 @@ export const isOpenedBy = (profiles: readonly ToolProfile[], toolName: string): 
 export const requireToolAllowed = async (ledger: Ledger, caller: Caller, toolName: string): Promise<void> => {
   ledger.check(caller);
   const own = allTools.find(({ name }) => name === toolName);
-  const opens = (): Promise<boolean> => isOpen(ledger, caller, toolName, ["running"]);
+  const opens = (): Promise<boolean> => isOpen(ledger, caller, toolName, ["planning", "running"]);
   if (own !== undefined ? !mayUse(own, caller) : !(await opens())) throw closed(caller, toolName);
 };
 
@@ -49,7 +49,8 @@ export const requireToolOfDriven = async (
   toolName: string,
 ): Promise<void> => {
   ledger.check(caller);
-  if (!(await isOpen(ledger, caller, toolName, ["running", "paused"]))) throw closed(caller, toolName);
+  if (!(await isOpen(ledger, caller, toolName, ["planning", "running", "paused"])))
+    throw closed(caller, toolName);
 };
 
 const closed = (caller: Caller, toolName: string): LedgerError =>

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { isRecord, misfit } from "../src/core/defects.js";
 import { isLedgerError, LedgerError } from "../src/core/errors.js";
-import type { Role } from "../src/core/events.js";
+import type { Evidence, Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import type { NoteRefusal } from "../src/ledger/refusals.js";
@@ -15,22 +15,37 @@ export type ToolHost = {
   /** How long a call waits for a verdict before it answers `verifying`, in milliseconds. */
   readonly settleMs: number;
   readonly noteRefusal: NoteRefusal;
+  /**
+   * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
+   * the program has ended. Without it a proposal is made at once.
+   */
+  readonly keepClaim?: (claim: Claim) => Promise<void>;
 };
+
+/** What an agent says of its work. */
+export type Claim = { readonly result: string; readonly evidence: readonly Evidence[] };
 
 /** The folder of a tool is its role. */
 export type ToolRole = "orchestrator" | "execution" | "shared";
 
-export type Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> = {
+export type Tool<
+  I extends z.ZodObject = z.ZodObject,
+  O extends z.ZodObject = z.ZodObject,
+  N extends string = string,
+  F extends ToolRole = ToolRole,
+  A extends z.input<O> = z.input<O>,
+> = {
   /** Wire name, as in seed 002. */
-  readonly name: string;
+  readonly name: N;
   readonly title: string;
-  readonly role: ToolRole;
+  readonly role: F;
   /** For the model that reads it. */
   readonly description: string;
   readonly readOnly: boolean;
   readonly input: I;
   readonly output: O;
-  readonly handle: (input: z.output<I>, caller: Caller, host: ToolHost) => Promise<z.input<O>>;
+  // As a method, so that a tool of known inputs is also a tool; `bindTool` has checked them.
+  handle(input: z.output<I>, caller: Caller, host: ToolHost): Promise<A>;
 };
 
 /** A tool as a caller sees it: everything is checked before its handler runs. */
@@ -42,24 +57,40 @@ export type BoundTool = Pick<
 };
 
 /** The same key answers with the first answer; for every tool that changes something. */
-export const idempotencyKey = z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional();
+export const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(limit.IDEMPOTENCY_KEY_CHARS)
+  .optional()
+  .describe("Of this call: sent again with the same key, it is answered again and does nothing more.");
 
 /** For `submit`. */
 export const keyed = (key: string | undefined): { readonly idempotencyKey?: string } =>
   key === undefined ? {} : { idempotencyKey: key };
 
-export const defineTool = <I extends z.ZodObject, O extends z.ZodObject>(tool: Tool<I, O>): Tool =>
-  tool as unknown as Tool;
+/** Keeps what is known of its name, its inputs and its answer, for callers that are compiled. */
+export const defineTool = <
+  I extends z.ZodObject,
+  O extends z.ZodObject,
+  N extends string,
+  F extends ToolRole,
+  A extends z.input<O>,
+>(
+  tool: Tool<I, O, N, F, A>,
+): Tool<I, O, N, F, A> => tool;
 
 /** Roles that may use the tools of a folder; whoever is not listed is refused. */
-const rolesOf: { readonly [R in ToolRole]: readonly Role[] } = {
+const rolesOf = {
   orchestrator: ["orchestrator", "human"],
   execution: ["executor"],
   shared: ["orchestrator", "executor", "human"],
-};
+} as const satisfies { readonly [F in ToolRole]: readonly Role[] };
+
+/** Who may use a tool of that folder. */
+export type RolesOf<F extends ToolRole> = (typeof rolesOf)[F][number];
 
 export const mayUse = (tool: Pick<Tool, "role">, caller: Pick<Caller, "role">): boolean =>
-  rolesOf[tool.role].includes(caller.role);
+  (rolesOf[tool.role] as readonly Role[]).includes(caller.role);
 
 // Identity, role, input, and only then the handler: nothing is done for a call that should not have been made, and nothing
 // is journaled of it but that somebody tried.

@@ -1,3 +1,4 @@
+import { firstAndMore } from "../src/core/and-more.js";
 import type { Caller } from "../src/core/commands.js";
 import { LedgerError } from "../src/core/errors.js";
 import * as limit from "../src/core/limits.js";
@@ -7,14 +8,16 @@ import {
   awaitsApproval,
   type Candidate,
   completedIds,
+  hasPolicyRequest,
   isReady,
   type Run,
   type Step,
 } from "../src/core/run.js";
 import { type Usage, usageOfRun } from "../src/core/usage.js";
 import type { HeldOutFound, TestsFound, Verdict } from "../src/core/verdict.js";
-import { whyRun } from "../src/core/why.js";
+import { type Waiting, whyRun } from "../src/core/why.js";
 import type { Ledger } from "../src/ledger/ledger.js";
+import { hasWorker } from "../src/ledger/look-up.js";
 
 /** Models read short answers better; the whole log is a blob, the whole claim is in the journal. */
 const TAIL_IN_ANSWERS = 2_000;
@@ -168,8 +171,8 @@ const usageView = ({ calls, tokensIn, cacheRead, cacheWrite, tokensOut, reasonin
 });
 
 /** The snapshot as seed 002 names it, its steps page by page. */
-export const runView = (run: Run, caller: Caller, ledger: Ledger, afterStep: string | undefined) => {
-  const waiting = whyRun(run, true);
+export const runView = async (run: Run, caller: Caller, ledger: Ledger, afterStep: string | undefined) => {
+  const waiting = await waitingOf(run, ledger);
   const { page, nextAfterStep } = pageOfSteps(run, afterStep);
   return {
     run_id: run.runId,
@@ -235,4 +238,34 @@ const teammateView = ({ blockedTeammates }: Run) => {
 };
 
 /** The few lines that every answer about a run ends in. */
-export const standing = (run: Run) => ({ run_status: run.state.status, next: whyRun(run, true).sentence });
+export const standing = async (run: Run, ledger: Ledger) => ({
+  run_status: run.state.status,
+  next: (await waitingOf(run, ledger)).sentence,
+});
+
+/** Where no worker drives a run, its agents carry it on by their calls: what each of them may do next is what it waits for. */
+export const waitingOf = async (run: Run, ledger: Ledger): Promise<Waiting> => {
+  const waiting = whyRun(run, await hasWorker(ledger, run.runId));
+  return waiting.for === "worker" ? { ...waiting, sentence: undrivenSentence(run) } : waiting;
+};
+
+const undrivenSentence = (run: Run): string => {
+  const completed = completedIds(run);
+  const parts = [
+    ["ready for run_start_step", run.steps.filter((step) => isReady(step, completed))],
+    ["begun", run.steps.filter(({ state }) => state.status === "in_progress" || state.status === "racing")],
+    ["being verified", run.steps.filter((step) => isPending(step) && !awaitsApproval(step))],
+    ["waiting for run_approve_step", run.steps.filter(awaitsApproval)],
+    ["waiting for run_apply_policy", run.steps.filter(hasPolicyRequest)],
+  ] as const;
+  const told = parts
+    .filter(([, steps]) => steps.length > 0)
+    .map(([what, steps]) => `${what}: ${firstAndMore(steps.map(named), STEPS_NAMED)}`);
+  return `No worker drives it; calls carry it on${told.length === 0 ? "" : ` (${told.join("; ")})`}.`;
+};
+
+const STEPS_NAMED = 5;
+
+const named = ({ spec }: Step): string => `${spec.id} of ${spec.ownerAgent}`;
+
+const isPending = ({ state }: Step): boolean => state.status === "verify_pending";

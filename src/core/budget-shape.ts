@@ -12,3 +12,10 @@ export type Budget = Readonly<z.infer<typeof Budget>>;
 export const budgetKinds = ["tokens", "nanoUsd", "timeMs", "attempts"] as const;
 export const BudgetKind = z.enum(budgetKinds);
 export type BudgetKind = z.infer<typeof BudgetKind>;
+
+/** A limit that comes near, and what of it is used or held. */
+export const BudgetWarning = z.strictObject({
+  kind: BudgetKind,
+  limit: z.int().min(0),
+  used: z.int().min(0),
+});

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import * as limit from "./limits.js";
 
 /** Why it was taken: an agent came to the end of a turn, or is about to wait; a person asked; a policy; its worker stops. */
 export const CheckpointReason = z.enum(["turn", "wait", "demand", "policy", "interruption"]);
@@ -46,6 +47,17 @@ export const SignedCheckpoint = z.strictObject({
   seal: z.string(),
 });
 export type SignedCheckpoint = z.infer<typeof SignedCheckpoint>;
+
+/** Newer ones that an attempt did not go on from, and why each was no use, in words that follow its id. */
+export const PassedOver = z.strictObject({
+  broken: z
+    .array(z.strictObject({ id: z.string().max(limit.ID_CHARS), why: z.string().max(limit.REASON_CHARS) }))
+    .min(1)
+    .max(limit.CHECKPOINTS_TRIED),
+  /** The one that it went on from; null: the journal alone. */
+  from: z.string().max(limit.ID_CHARS).nullable(),
+});
+export type PassedOver = z.infer<typeof PassedOver>;
 
 /** What an agent has used so far, as it says. */
 export const AgentMetrics = z.strictObject({
@@ -149,6 +161,9 @@ export const KeptCheckpoint = SignedCheckpoint.pick({
   keptIn: true,
 }).extend({ seq: z.int().min(1) });
 export type KeptCheckpoint = Readonly<z.infer<typeof KeptCheckpoint>>;
+
+/** The same as the run knows it: whose it was, and the event that says so. */
+export type PassedOverTold = Readonly<PassedOver> & CheckpointOf & { readonly seq: number };
 
 /** The last one of a run: the next names its signature. */
 export type LastCheckpoint = Pick<SignedCheckpoint, "id"> & {

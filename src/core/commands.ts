@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Budget } from "./budget-shape.js";
-import { SignedCheckpoint } from "./checkpoints.js";
+import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, ChildOutcome, Evidence, GrantOutcome, ParentLink, PolicyAction, Role } from "./events.js";
 import * as limit from "./limits.js";
@@ -63,6 +63,8 @@ export const Command = z.discriminatedUnion("type", [
     }).optional(),
     /** Without a plan the run stays in `planning` until attach_plan. */
     plan: Plan.optional(),
+    /** The agent that makes the plan, of a run without one. */
+    planner: z.string().min(1).max(limit.ID_CHARS).optional(),
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
   closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
@@ -139,6 +141,14 @@ export const Command = z.discriminatedUnion("type", [
     outcome: PromiseOutcome,
   }),
   closed({ type: z.literal("seal_checkpoint"), checkpoint: SignedCheckpoint }),
+  /** Said before the agent hears what it goes on from. */
+  closed({
+    type: z.literal("pass_over_checkpoints"),
+    stepId,
+    candidate,
+    attempt: z.int(),
+    ...PassedOver.shape,
+  }),
   /** Attempts under way go on from the journal alone. */
   closed({ type: z.literal("discard_checkpoints"), reason }),
   /** Sent to a run of what became of one that it started. */
@@ -177,6 +187,8 @@ export const Command = z.discriminatedUnion("type", [
     reason: optionalReason,
     /** A person may resume a run that waited longer than `staleTtl`, by saying so. */
     overrideStale: z.boolean(),
+    /** Attempts under way go on from the journal alone. */
+    anew: z.boolean().optional(),
   }),
   closed({ type: z.literal("cancel_run"), reason }),
   /** What is left out stays as it is. */

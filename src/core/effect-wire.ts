@@ -6,6 +6,8 @@ import { closed, textOf, textUpTo } from "./wire.js";
 /** Variables that lead a program to the worker of its step. */
 export const SOCKET_VARIABLE = "RUNLEDGER_SOCKET";
 export const TOKEN_VARIABLE = "RUNLEDGER_SOCKET_TOKEN";
+/** Leads a server for an MCP client to the worker that answers for the ledger; see `ask` below. */
+export const WORKER_VARIABLE = "RUNLEDGER_WORKER";
 
 /**
  * What a program says at the socket of its step, one JSON object a line: `begin` first, and when it is told to perform, one of
@@ -26,6 +28,12 @@ export const SocketRequest = z.discriminatedUnion("type", [
   }),
   closed({ type: z.literal("done"), value: z.json() }),
   closed({ type: z.literal("failed"), error: textUpTo(limit.REASON_CHARS) }),
+  /** One question to the ledger, by whoever has this credential of the step's attempt; it is answered with `told`. */
+  closed({
+    type: z.literal("ask"),
+    credential: textUpTo(limit.CREDENTIAL_CHARS),
+    question: z.unknown(),
+  }),
 ]);
 export type SocketRequest = z.infer<typeof SocketRequest>;
 
@@ -40,7 +48,12 @@ export type SocketAnswer =
       readonly value: unknown;
       readonly replayed: boolean;
     }
-  | {
-      readonly type: "error";
-      readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
-    };
+  | { readonly type: "told"; readonly value: Readonly<Record<string, unknown>> }
+  | { readonly type: "error"; readonly error: SocketError };
+
+export type SocketError = {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+};

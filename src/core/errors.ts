@@ -83,6 +83,7 @@ export const errorKinds = {
   store_unavailable: "environment",
   key_unavailable: "environment",
   no_space: "environment",
+  address_unavailable: "environment",
   // the record itself is not as it was written
   journal_tampered: "corrupt",
   ledger_behind: "corrupt",

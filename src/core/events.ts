@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { Budget, BudgetKind } from "./budget-shape.js";
-import { SignedCheckpoint } from "./checkpoints.js";
+import { Budget, BudgetWarning } from "./budget-shape.js";
+import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
-import { RefusedCall } from "./refusals.js";
+import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { AtMost, Spent } from "./spent.js";
@@ -56,13 +56,8 @@ export const Capture = z.strictObject({
 export type Capture = z.infer<typeof Capture>;
 
 /** Why a run stopped to wait. `requested` ages (`staleTtl`); the others wait for a person and do not. */
-export const PauseReason = z.enum([
-  "requested",
-  "escalated",
-  "verification_errored",
-  "unmet_criteria",
-  "budget",
-]);
+const pauses = ["requested", "escalated", "verification_errored", "unmet_criteria", "budget"] as const;
+export const PauseReason = z.enum(pauses);
 export type PauseReason = z.infer<typeof PauseReason>;
 
 export const FailureReason = z.enum(["aborted", "cancelled", "unmet_criteria"]);
@@ -165,6 +160,8 @@ export const EventBody = z.discriminatedUnion("type", [
     }),
     4,
   ),
+  /** Whoever this step belongs to makes the plan. */
+  event("plan_requested", z.strictObject({ step: StepSpec })),
   event("plan_attached", z.strictObject({ plan: Plan, digest: z.string() }), 2),
   event("note_written", z.strictObject({ key: z.string(), value: z.string() })),
   attemptEvent(
@@ -286,6 +283,8 @@ export const EventBody = z.discriminatedUnion("type", [
     "checkpoints_thinned",
     z.strictObject({ ids: z.array(z.string()).min(1).max(limit.CHECKPOINTS_THINNED_MAX) }),
   ),
+  /** Its agent goes on, and these newer ones were no use to it: whatever is signed next does not hide that. */
+  attemptEvent("checkpoints_passed_over", z.strictObject({ stepId, candidate, ...PassedOver.shape })),
   /** Its agent goes on without what it remembered. */
   attemptEvent("checkpoint_discarded", z.strictObject({ stepId, candidate, reason: z.string() })),
   attemptEvent(
@@ -322,7 +321,7 @@ export const EventBody = z.discriminatedUnion("type", [
   /** What it may spend from now on, as a person says. */
   event("budget_set", z.strictObject({ budget: Budget, reason: z.string() })),
   /** A limit comes near; said once for each limit. */
-  event("budget_warned", z.strictObject({ kind: BudgetKind, limit: z.int().min(0), used: z.int().min(0) })),
+  event("budget_warned", BudgetWarning),
   event("run_completed", z.strictObject({ summary: z.string(), waivers: z.array(Waiver) })),
   event(
     "run_failed",
@@ -346,8 +345,8 @@ export const EventBody = z.discriminatedUnion("type", [
   ),
   /** The run that started this one knows what became of it. */
   event("parent_told", z.strictObject({ parentId: z.string() })),
-  /** Somebody called a tool that their credential does not allow; `last`: what follows in that minute, or at all, is not recorded. */
-  event("access_refused", RefusedCall.extend({ last: z.enum(["of_minute", "of_run"]).nullable() })),
+  /** Somebody called a tool that their credential does not allow. */
+  event("access_refused", RecordedRefusal),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
   event(
     "teammate_approval_blocked",

@@ -5,6 +5,7 @@ import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
+import { withPassedOver } from "./passed-over.js";
 import { afterCandidate, cancelled, rosterOf } from "./race.js";
 import { noRefusals, refusalsAfter } from "./refusals.js";
 import type { Candidate, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
@@ -64,6 +65,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   left: [],
   checkpoint: null,
   keptCheckpoints: [],
+  passedOver: [],
   blockedTeammates: [],
   state: { status: "planning" },
 });
@@ -77,6 +79,7 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
 
 const evolvers: Evolvers = {
   run_created: (run) => run,
+  plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
   plan_attached: (run, { payload }) => ({
     ...run,
     goal: payload.plan.goal,
@@ -111,6 +114,8 @@ const evolvers: Evolvers = {
   child_finished: ofEffects,
   parent_told: (run) => ({ ...run, parentTold: true }),
   step_suspended: ofEffects,
+  checkpoints_passed_over: (run, { payload, attempt, seq }) =>
+    withPassedOver(run, { ...payload, attempt, seq }),
   checkpoint_discarded: ofEffects,
   checkpoint_sealed: (run, event) => signed(run, event),
   checkpoints_thinned: (run, { payload }) => {
@@ -152,7 +157,10 @@ const evolvers: Evolvers = {
     ...run,
     state: { status: "paused", ...payload, since: at, by: actor },
   }),
-  run_resumed: (run, event) => ({ ...askedAgain(withPause(run, event)), state: { status: "running" } }),
+  run_resumed: (run, event) => ({
+    ...askedAgain(withPause(run, event)),
+    state: { status: run.planDigest === null ? "planning" : "running" },
+  }),
   budget_set: (run, { payload }) => budgetSet(run, payload.budget),
   budget_warned: (run, { payload }) => budgetWarned(run, payload.kind, payload.limit),
   run_completed: (run, { payload, at }) => ({

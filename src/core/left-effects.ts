@@ -1,6 +1,6 @@
 import { type LeftEffect, type OpenEffect, openEffect } from "./effects.js";
 import type { JournalEvent } from "./events.js";
-import { named, workedStep } from "./race.js";
+import { named, workedStep, workedSteps } from "./race.js";
 import { findStep, isTerminal, type Run } from "./run.js";
 
 /** Which effect of which attempt. */
@@ -40,6 +40,21 @@ export const openAfterEnd = (run: Run, of: EffectPlace): OpenEffect | undefined 
   if (worked === undefined || (worked.state.status === "in_progress" && !isTerminal(run))) return undefined;
   const open = openEffect(worked.effects, of.position);
   return open?.attempt === of.attempt ? open : undefined;
+};
+
+/** An effect that was left open with its attempt: until a person says what became of it, nobody does anything under its key. */
+export type HeldKey = EffectPlace & { readonly key: string; readonly name: string; readonly since: string };
+
+/** Those of earlier attempts first. */
+export const heldKeys = (run: Run): readonly HeldKey[] => {
+  const over = run.steps
+    .flatMap(workedSteps)
+    .filter(({ state }) => state.status !== "in_progress" || isTerminal(run))
+    .flatMap((step) => step.effects.open.map((open) => ({ stepId: step.spec.id, ...named(step), open })));
+  return [...run.left, ...over].flatMap(({ open: { call, attempt, since }, ...of }) => {
+    const { key, name, position } = call;
+    return key === null ? [] : [{ ...of, attempt, position, key, name, since }];
+  });
 };
 
 const placeOf = ({ attempt, payload }: Ended): EffectPlace => ({ attempt, ...payload });

@@ -122,6 +122,8 @@ export const CHECKPOINTS_THINNED_MAX = 1_000;
 export const DELTA_DEPTH = 32;
 /** When this many in a row do not hold, the store is gone, and the journal alone is faster. */
 export const CHECKPOINTS_TRIED = 50;
+/** So often a run remembers that some did not hold; the journal has all. */
+export const CHECKPOINTS_PASSED_OVER = 20;
 /** One sentence to whoever goes on. */
 export const NEXT_ACTION_CHARS = 1_000;
 /** Of a message that may ask to go on: who writes more asks for something else. */

@@ -6,6 +6,7 @@ import {
   awaitsApproval,
   completedIds,
   hasPolicyRequest,
+  isActive,
   isReady,
   isTerminal,
   type Run,
@@ -41,7 +42,7 @@ export const nextActions = (run: Run): readonly Action[] => {
   // A host works on its own runs; nobody here is started for them.
   if (run.source !== null) return [];
   const family = familyActions(run);
-  if (run.state.status !== "running") return family;
+  if (!isActive(run)) return family;
   const verify = oldestProposal(run);
   const due = run.steps.length > 0 && run.steps.every(({ state }) => state.status === "completed");
   const criterion = due ? run.criteria.findIndex(({ state }) => state.status === "unchecked") : -1;
@@ -103,7 +104,7 @@ const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && dueProp
 
 /** When the first of a run's timers is due; null when it waits for none. */
 export const nextWake = (run: Run): string | null => {
-  if (run.state.status !== "running" || run.source !== null) return null;
+  if (!isActive(run) || run.source !== null) return null;
   const due = openWaits(run).flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
   return due.reduce<string | null>((first, at) => (first === null || at < first ? at : first), null);
 };

@@ -1,5 +1,5 @@
 import type { BudgetState } from "./budget.js";
-import type { KeptCheckpoint, LastCheckpoint } from "./checkpoints.js";
+import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
   Actor,
@@ -148,7 +148,7 @@ export type BlockedTeammate = {
 };
 
 export type RunState =
-  /** No plan yet; `attach_plan` moves it on. */
+  /** No plan yet: its planner makes one, or somebody brings it. `approve_step` or `attach_plan` moves it on. */
   | { readonly status: "planning" }
   /** Whoever holds its lease works on what `nextActions` names. */
   | { readonly status: "running" }
@@ -230,6 +230,8 @@ export type Run = {
   readonly checkpoint: LastCheckpoint | null;
   /** Those of its checkpoints that were not thinned out, the oldest first. */
   readonly keptCheckpoints: readonly KeptCheckpoint[];
+  /** Checkpoints that did not hold when an attempt went on, as often as that happened; the newest, the oldest of them first. */
+  readonly passedOver: readonly PassedOverTold[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
   readonly state: RunState;
@@ -237,6 +239,10 @@ export type Run = {
 
 export const isTerminal = (run: Run): boolean =>
   run.state.status === "completed" || run.state.status === "failed";
+
+/** Something may be due in it: its plan is carried out, or made. Where it waits for a plan from outside nothing is. */
+export const isActive = ({ state, steps, source }: Run): boolean =>
+  state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
 
 export const findStep = (run: Run, stepId: string): Step | undefined =>
   run.steps.find((step) => step.spec.id === stepId);

@@ -1,10 +1,12 @@
 import { andMore } from "./and-more.js";
+import type { Rules } from "./decide/guards.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
 import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
+import { isPlanning } from "./planning.js";
 import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
-import { awaitsApproval, hasPolicyRequest, type Run, type Step, type WorkedStep } from "./run.js";
+import { awaitsApproval, hasPolicyRequest, isActive, type Run, type Step, type WorkedStep } from "./run.js";
 import { type Child, promiseId } from "./waits.js";
 
 export type Waiting = {
@@ -20,17 +22,20 @@ export type Waiting = {
   readonly stepId: string | null;
 };
 
+type Who = Pick<Rules, "agents" | "toolAgents">;
+
 // The question people ask most of an orchestrator: what does this run wait for?
 export const whyRun = (
   run: Run,
   hasWorker: boolean,
   /** Who can work here; null when the host does not say. */
-  agents: readonly string[] | null = null,
+  who: Who = { agents: null },
 ): Waiting => {
   const { state, source } = run;
   if (source !== null) return mirroredWhy(run, source);
   switch (state.status) {
     case "planning":
+      if (isActive(run)) break;
       return person("It waits for a plan.", null);
     case "completed":
       return nothing(`It is completed: ${state.summary}.`);
@@ -45,7 +50,7 @@ export const whyRun = (
   const [action] = actions;
   if (isHeldUp(run, actions)) return heldUpWhy(run);
   if (action === undefined) return blockedWhy(run);
-  if (!hasWorker) return unattendedWhy(run, actions, agents);
+  if (!hasWorker) return unattendedWhy(run, actions, who);
   return {
     for: "work",
     sentence: workSentence(run),
@@ -104,11 +109,17 @@ const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting =>
 
 const told = (text: string): string => (text === "" ? "." : `: ${text}`);
 
-const unattendedWhy = (run: Run, actions: readonly Action[], agents: readonly string[] | null): Waiting => {
+const unattendedWhy = (run: Run, actions: readonly Action[], { agents, toolAgents = [] }: Who): Waiting => {
   const [action] = actions;
   const stepId = action !== undefined && "stepId" in action ? action.stepId : null;
   const owners = actions.map((due) => (due.kind === "work" ? due.agent : undefined));
   const [owner] = owners;
+  if (owner !== undefined && owners.every((one) => one !== undefined && toolAgents.includes(one)))
+    return person(
+      `Step "${stepId}" is for agent "${owner}", which works through its tools and is started by nobody here.`,
+      `runledger mcp --role executor --agent ${owner}`,
+      stepId,
+    );
   if (
     agents !== null &&
     owner !== undefined &&
@@ -176,7 +187,7 @@ const blockedWhy = (run: Run): Waiting => {
   if (waiting !== undefined)
     return person(
       waitsForApproval(waiting),
-      `runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
+      `${isPlanning(waiting) ? `runledger plan show ${run.runId}, then: ` : ""}runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
   return suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
@@ -228,7 +239,7 @@ const untilWords = (at: string): string => `until ${at.replace("T", " ")}`;
 
 /** A person is asked also while others are still at work. */
 export const questionIn = (run: Run): string | null => {
-  if (run.state.status !== "running" || run.source !== null) return null;
+  if (!isActive(run) || run.source !== null) return null;
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined) return waitsForApproval(waiting);
   const promised = openWaits(run).find(({ wait }) => wait.kind === "promise");
@@ -237,7 +248,10 @@ export const questionIn = (run: Run): string | null => {
     : `Step "${promised.step.spec.id}" waits for "${promised.wait.name}" from outside.`;
 };
 
-const waitsForApproval = ({ spec }: Step): string => `Step "${spec.id}" waits for approval.`;
+const waitsForApproval = (step: Step): string =>
+  isPlanning(step)
+    ? "Its plan waits for approval: nothing of it is carried out before."
+    : `Step "${step.spec.id}" waits for approval.`;
 
 /** What is approved is what was looked at. */
 const proposalOf = ({ state }: Step): string =>

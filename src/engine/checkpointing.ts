@@ -3,7 +3,7 @@ import type { Caller } from "../core/commands.js";
 import type { EffectClass } from "../core/effects.js";
 import { isLedgerError } from "../core/errors.js";
 import { named, workedStep } from "../core/race.js";
-import { findStep, type Run, type WorkedStep } from "../core/run.js";
+import { findStep, isActive, type Run, type WorkedStep } from "../core/run.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { AgentVersions } from "./agents/versions.js";
@@ -29,6 +29,8 @@ export interface Checkpointing {
     epoch: number,
   ): Promise<void>;
   signIfDue(run: Run, epoch: number): Promise<void>;
+  /** So many events have happened that it would. */
+  isDue(run: Run, seq: number): boolean;
 }
 
 export const createCheckpointing = (options: {
@@ -39,6 +41,8 @@ export const createCheckpointing = (options: {
   readonly policy: CheckpointPolicy;
 }): Checkpointing => {
   const { ledger, engine: caller, manager, versions, policy } = options;
+  const isDue = ({ checkpoint }: Run, seq: number): boolean =>
+    policy.every !== null && seq - (checkpoint?.seq ?? 0) >= policy.every;
   return {
     ofAttempt: (runId, step, epoch) => {
       const of = ofStep(step);
@@ -48,6 +52,10 @@ export const createCheckpointing = (options: {
           sign: async (told) =>
             void (await manager.sign(runId, { reason: "turn", of, told }, { caller, epoch })),
           restore: () => manager.restore(runId, step),
+          passOver: async (told) => {
+            const command = { type: "pass_over_checkpoints", ...of, ...told } as const;
+            await ledger.submit(runId, command, caller, { epoch });
+          },
           memoryFrom: (version) => versions.pathFrom(step.spec.ownerAgent, version ?? ""),
           blockedKeys: async () => manager.blockedKeys(await ledger.load(runId)),
         },
@@ -62,10 +70,9 @@ export const createCheckpointing = (options: {
       if (!(await isRemembering(ledger, runId, step))) return;
       await manager.sign(runId, { reason, of: ofStep(step) }, { caller, epoch }).catch(unlessOver);
     },
+    isDue,
     signIfDue: async (run, epoch) => {
-      const { every } = policy;
-      if (every === null || run.state.status !== "running") return;
-      if (run.seq - (run.checkpoint?.seq ?? 0) < every) return;
+      if (!isActive(run) || !isDue(run, run.seq)) return;
       await manager.signRun(run.runId, "policy", { caller, epoch }).catch(unlessOver);
     },
   };

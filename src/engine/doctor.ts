@@ -57,6 +57,8 @@ export type DoctorInput = Rooms & {
   /** Whether each schedule could begin its run. */
   readonly schedules: () => Promise<readonly Finding[]>;
   /** Changes in the checkout that no commit has. */
+  /** Agents that the settings call for by name and do not have. */
+  readonly missing: readonly string[];
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;
@@ -84,7 +86,8 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   findings.push(await privacyFinding(input.dataDir), ...(await leftoverFindings(input.leftovers)));
   findings.push(await folderFinding("temporary folder", tmpdir(), "Set TMPDIR to a folder that can."));
   if (input.isolated) findings.push(await folderFinding("workspaces", input.workspaceRoot, WORKSPACES_HINT));
-  for (const name of Object.keys(input.agents)) findings.push(await agentFinding(input, name));
+  for (const name of [...Object.keys(input.agents), ...input.missing])
+    findings.push(await agentFinding(input, name));
   if (Object.keys(input.agents).length === 0)
     findings.push(
       warn("agents", "No agent is named.", "Add one to runledger.yaml; `runledger init` writes a sample."),
@@ -202,7 +205,10 @@ const agentFinding = async (input: DoctorInput, name: string): Promise<Finding> 
   if (agent.kind === "llm") return modelFinding(check, agent, input.environment);
   const { run } = agent;
   const [program = ""] = resolveProgram(run, input.projectDir);
-  return (await isProgram(program, input.environment))
-    ? ok(check, run.join(" "))
-    : fail(check, `Its program "${program}" is not there or not executable.`, `Mend agents.${name}.run.`);
+  if (await isProgram(program, input.environment)) return ok(check, run.join(" "));
+  const mend =
+    agent.kind === "subprocess"
+      ? `Install ${agent.preset}, or name where it is in agents.${name}.run.`
+      : `Mend agents.${name}.run.`;
+  return fail(check, `Its program "${program}" is not there or not executable.`, mend);
 };

@@ -1,10 +1,12 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { StoredEvent } from "../core/events.js";
 import { type Action, maySayWhatIsDue, nextActions } from "../core/next.js";
 import { isOpen } from "../core/race.js";
-import { findStep, isTerminal, type Run } from "../core/run.js";
+import { findStep, hasPolicyRequest, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { endChild, endOrphan, tellParent } from "./children.js";
+import { askOrchestrator, type Orchestrator } from "./orchestrating.js";
 import { staticPolicy } from "./static-policy.js";
 import { lookMs, msToWake } from "./waking.js";
 import { unlessOvertaken, type WorkOptions, work } from "./work.js";
@@ -13,6 +15,8 @@ export type ExecutorOptions = WorkOptions & {
   /** Of each run: so many agents are at work at once. */
   readonly maxParallelSteps: number;
   readonly leaseTtlMs: number;
+  /** Answers policy requests before the static policy does; null where no model leads. */
+  readonly orchestrator: Orchestrator | null;
 };
 
 /**
@@ -132,7 +136,9 @@ const circle = async (driving: Driving): Promise<Driven> => {
     if (isAgentAtWork(run, flights)) options.pev.prepareRoom(run);
     if (flights.size === 0 && (await ledger.load(runId)).seq === run.seq)
       return { run, end: nextActions(run).length === 0 ? "idle" : "no_agent" };
-    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, maySayWhatIsDue);
+    const matters = (event: StoredEvent): boolean =>
+      maySayWhatIsDue(event) || options.checkpointing.isDue(run, event.seq);
+    await ledger.changed(runId, run.seq, lookMs(ledger, run), watch.wake.signal, matters);
   }
 };
 
@@ -229,21 +235,27 @@ const perform = async (
     case "tell_parent":
       return tellParent(options, runId);
     case "decide_policy":
-      return decidePolicy(options, runId, action.stepId, lease);
+      return decidePolicy(options, runId, action.stepId, { epoch, signal });
   }
 };
 
 const decidePolicy = async (
-  { ledger }: ExecutorOptions,
+  options: ExecutorOptions,
   runId: string,
   stepId: string,
-  { epoch }: HeldLease,
+  holding: { readonly epoch: number; readonly signal: AbortSignal },
 ): Promise<void> => {
+  const { ledger, orchestrator } = options;
+  const { epoch, signal } = holding;
+  const before = await ledger.load(runId);
+  const unanswered =
+    orchestrator === null ? "" : await askOrchestrator({ ...options, orchestrator }, before, stepId, holding);
+  if (unanswered === null || signal.aborted) return;
   const run = await ledger.load(runId);
   const step = findStep(run, stepId);
-  if (step === undefined) return;
+  if (step === undefined || !hasPolicyRequest(step)) return;
   const system = ledger.issue({ name: "system", role: "orchestrator", sessionKey: run.sessionKey });
-  await unlessOvertaken(ledger, run, () =>
-    ledger.submit(runId, { type: "apply_policy", stepId, ...staticPolicy(step) }, system, { epoch }),
-  );
+  const { decision, reason } = staticPolicy(step);
+  const command = { type: "apply_policy", stepId, decision, reason: `${unanswered}${reason}` } as const;
+  await unlessOvertaken(ledger, run, () => ledger.submit(runId, command, system, { epoch }));
 };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openChildren } from "../core/children.js";
 import { type ErrorCode, isLedgerError } from "../core/errors.js";
-import { isTerminal, type Run } from "../core/run.js";
+import { isActive, isTerminal, type Run } from "../core/run.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Observer } from "../ledger/observers.js";
 import type { Driven } from "./executor.js";
@@ -167,7 +167,7 @@ const hasMoved = async (ledger: Ledger, { run }: Driven): Promise<boolean> => {
 
 /** Nobody begins to work for a run that stands still. */
 const startedBy = (run: Run | undefined): readonly string[] =>
-  run?.state.status === "running" ? openChildren(run).map(({ child }) => child.childId) : [];
+  run !== undefined && isActive(run) ? openChildren(run).map(({ child }) => child.childId) : [];
 
 /** Undefined for one that cannot be read, which whoever is driving it hears of. */
 const asItStands = async (ledger: Ledger, runId: string): Promise<Run | undefined> => {

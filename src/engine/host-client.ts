@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import {
   SOCKET_VARIABLE,
   type SocketAnswer,
+  type SocketError,
   type SocketRequest,
   TOKEN_VARIABLE,
 } from "../core/effect-wire.js";
@@ -55,6 +56,7 @@ export const programEffect = async (
       ...said,
     });
     if (begun.type === "ended") return begun;
+    if (begun.type !== "perform") throw gone();
     const end = await perform({ key: begun.key });
     if (end.status === "lost") return { status: "lost", value: null, replayed: false };
     const ended = await line.ask(
@@ -69,15 +71,31 @@ export const programEffect = async (
   }
 };
 
+/** Asks the ledger, through the worker that listens there. Throws what was refused, and `worker_unreachable` when nobody answers. */
+export const askWorker = async (
+  socketFile: string,
+  credential: string,
+  question: unknown,
+): Promise<Readonly<Record<string, unknown>>> => {
+  const line = openLine(await connected(socketFile));
+  try {
+    const answer = await line.ask({ type: "ask", credential, question });
+    if (answer.type === "told") return answer.value;
+    throw gone();
+  } finally {
+    line.close();
+  }
+};
+
 const addressIn = (env: Environment): { readonly socketFile: string; readonly token: string } => {
   const [socketFile = "", token = ""] = [env[SOCKET_VARIABLE], env[TOKEN_VARIABLE]];
   // An empty path would be a port of this machine.
   if (socketFile !== "" && token !== "") return { socketFile, token };
-  throw unreachable("Nothing here works on a step of RunLedger.");
+  throw unreachable("Nothing here works on a step of RunLedger. The effect was not done.");
 };
 
 const unreachable = (because: string): LedgerError =>
-  new LedgerError("worker_unreachable", `${because} The effect was not done.`, {
+  new LedgerError("worker_unreachable", because, {
     hint: `An agent that RunLedger started has ${SOCKET_VARIABLE} and ${TOKEN_VARIABLE}; pass both on.`,
   });
 
@@ -86,7 +104,7 @@ const connected = (path: string): Promise<Socket> =>
     const socket = connect({ path });
     socket.once("connect", () => resolve(socket));
     socket.once("error", ({ message }) =>
-      reject(unreachable(`The worker of this step does not answer (${message}).`)),
+      reject(unreachable(`The worker of this step does not answer (${message}); nothing was done.`)),
     );
   });
 
@@ -116,12 +134,15 @@ const openLine = (socket: Socket): Line => {
 };
 
 const gone = (): LedgerError =>
-  new LedgerError("worker_unreachable", "The worker of this step hung up before the effect was recorded.", {
+  new LedgerError("worker_unreachable", "The worker of this step hung up before it had answered.", {
     hint: "The worker was lost or does not want this attempt any more: end, and the next life goes on.",
   });
 
 /** A worker of another version may know more codes. */
-const errorOf = ({ code, message, hint }: Extract<SocketAnswer, { type: "error" }>["error"]): LedgerError =>
-  new LedgerError(isCode(code) ? code : "worker_unreachable", message, hint === undefined ? {} : { hint });
+const errorOf = ({ code, message, hint, details = {} }: SocketError): LedgerError =>
+  new LedgerError(isCode(code) ? code : "worker_unreachable", message, {
+    details,
+    ...(hint === undefined ? {} : { hint }),
+  });
 
 const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorKinds, code);

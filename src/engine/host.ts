@@ -3,7 +3,13 @@ import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { misfit } from "../core/defects.js";
-import { SOCKET_VARIABLE, type SocketAnswer, SocketRequest, TOKEN_VARIABLE } from "../core/effect-wire.js";
+import {
+  SOCKET_VARIABLE,
+  type SocketAnswer,
+  type SocketError,
+  SocketRequest,
+  TOKEN_VARIABLE,
+} from "../core/effect-wire.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { openPrivateRoot } from "../pev/private-folder.js";
 import { removeOrphans, shortLivedName } from "../pev/short-lived.js";
@@ -14,6 +20,7 @@ import { readLines } from "./lines.js";
 export type Host = {
   /** All of it, to be shown to a sandboxed program: the socket, and the program that speaks to it. */
   readonly folder: string;
+  readonly socketFile: string;
   /** Comes first on its PATH. */
   readonly programs: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -28,11 +35,19 @@ const CONNECTIONS_MAX = 256;
 /** Whoever connects has something to say. */
 const SILENCE_MS = 30_000;
 
+/** Answers a question to the ledger; what it answers is redacted. */
+export type Oracle = (credential: string, question: unknown) => Promise<Readonly<Record<string, unknown>>>;
+
 /**
  * Listens as long as a program works on its step. The socket lies in a folder of this user alone, and each attempt has one of
- * its own with a token of its own, so that no program speaks for another step. `cli` is the argv of this program's command line.
+ * its own with a token of its own, so that no program speaks for another step. `cli` is the argv of this program's command line;
+ * without an oracle no question is answered.
  */
-export const openHost = async (effects: KeyedEffects, cli: readonly string[]): Promise<Host> => {
+export const openHost = async (
+  effects: KeyedEffects,
+  cli: readonly string[],
+  oracle: Oracle = nobody,
+): Promise<Host> => {
   const root = await openPrivateRoot();
   await removeOrphans(root, FOLDER);
   // The name of a socket may not be long, so it lies near the top.
@@ -47,7 +62,7 @@ export const openHost = async (effects: KeyedEffects, cli: readonly string[]): P
   const server = createServer((socket) => {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
-    serve(socket, effects, token);
+    serve(socket, { effects, token, oracle });
   });
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
@@ -56,6 +71,7 @@ export const openHost = async (effects: KeyedEffects, cli: readonly string[]): P
   });
   return {
     folder,
+    socketFile,
     programs,
     environment: { [SOCKET_VARIABLE]: socketFile, [TOKEN_VARIABLE]: token },
     close: async () => {
@@ -66,10 +82,18 @@ export const openHost = async (effects: KeyedEffects, cli: readonly string[]): P
   };
 };
 
-const quotedWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+const nobody: Oracle = () => {
+  throw new LedgerError("access_denied", "Nobody answers for the ledger here.", {
+    hint: "Only agents of kind subprocess ask the worker that has started them.",
+  });
+};
 
-/** One effect a connection: how long it lives is how long somebody does it. */
-const serve = (socket: Socket, effects: KeyedEffects, token: string): void => {
+export const quotedWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+type Served = { readonly effects: KeyedEffects; readonly token: string; readonly oracle: Oracle };
+
+/** One effect or one question a connection: how long it lives is how long somebody does it. */
+const serve = (socket: Socket, { effects, token, oracle }: Served): void => {
   let held: HeldEffect | undefined;
   const say = (answer: SocketAnswer): void => {
     if (!socket.destroyed) socket.end(`${JSON.stringify(answer)}\n`);
@@ -86,6 +110,10 @@ const serve = (socket: Socket, effects: KeyedEffects, token: string): void => {
       if (socket.destroyed) return begun.lost();
       const answer: SocketAnswer = { type: "perform", key: begun.key };
       return void socket.write(`${JSON.stringify(answer)}\n`);
+    }
+    if (request.type === "ask") {
+      socket.setTimeout(0);
+      return say({ type: "told", value: await oracle(request.credential, request.question) });
     }
     if (held === undefined) throw outOfTurn();
     const mine = held;
@@ -134,9 +162,7 @@ const requireToken = (token: string, given: string): void => {
 const outOfTurn = (): LedgerError =>
   new LedgerError("invalid_input", "One effect a connection: begin it, then tell how it ended.");
 
-const told = (error: unknown): Extract<SocketAnswer, { type: "error" }>["error"] => {
-  if (!isLedgerError(error))
-    return { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
-  const { code, message, hint } = error;
-  return { code, message, ...(hint === undefined ? {} : { hint }) };
-};
+const told = (error: unknown): SocketError =>
+  isLedgerError(error)
+    ? error.toJSON()
+    : { code: "unexpected", message: error instanceof Error ? error.message : String(error) };

@@ -3,12 +3,13 @@ import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
 import { LedgerError } from "../core/errors.js";
-import type { Run } from "../core/run.js";
+import { isActive, type Run } from "../core/run.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
 import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { newRunId } from "../ledger/run-id.js";
+import { type Draft, leftDrafts, registerDraft, removeDraft } from "../pev/drafts.js";
 import { forgetUnknownRuns } from "../pev/leftovers.js";
 import { dropRun } from "../pev/objects.js";
 import { removeFolder } from "../pev/private-folder.js";
@@ -36,6 +37,8 @@ export interface Keeping {
   fork(caller: Caller, forking: Forking): Promise<Run>;
   /** One run as a portable bundle, JSON Lines; that of a sealed run brings its key along. */
   exportRun(runId: string): AsyncIterable<string>;
+  /** Where a file in `folder` with all of that is written until it is whole; when this process dies on the way, the next one here removes it. */
+  draft(runId: string, folder: string): Promise<Draft>;
   /** Takes a bundle in: all of it, its chain as it is, or nothing. A run that was running is paused. */
   importRun(caller: Caller, chunks: AsyncIterable<Uint8Array>): Promise<Imported>;
   /** Archives and removes finished runs beyond the limits that are given, or those of the settings. */
@@ -61,6 +64,11 @@ export interface Keeping {
 export const createKeeping = (options: KeepingOptions): Keeping => ({
   fork: (caller, forking) => forkRun(options, caller, forking),
   exportRun: (runId) => exportRun(options, runId, true),
+  draft: async (runId, folder) => {
+    const { places } = options.project;
+    for (const left of await leftDrafts(places)) await removeDraft(places, left);
+    return registerDraft(places, runId, folder);
+  },
   importRun: (caller, chunks) => importRun(options, caller, chunks),
   prune: (pruning) =>
     pruneRuns({ ...options, exportRun: (runId) => exportRun(options, runId, false) }, pruning),
@@ -110,6 +118,8 @@ export type Collected = {
   readonly checkpointBytes: number;
   /** Runs whose journal could not be read: all of their checkpoints stay. */
   readonly unread: readonly string[];
+  /** Bundles that a killed export left unfinished. */
+  readonly drafts: number;
   /** Bytes by which the private git store became smaller; null when nobody can say beforehand. */
   readonly storeBytes: number | null;
   /** The same of the database's file. */
@@ -219,7 +229,7 @@ const onArrival = (
   { run, rows, header, cipher }: ReadBundle,
 ): Pick<ReadBundle, "run" | "rows"> => {
   // Of a run that a host drives nobody here would go on with anything.
-  if (run.state.status !== "running" || run.source !== null) return { run, rows };
+  if (!isActive(run) || run.source !== null) return { run, rows };
   const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
   const context = { caller, at: now(), rules: ledger.rules };
   const paused = decide({ type: "pause_run", reason }, run, context, run.runId);
@@ -243,6 +253,7 @@ const collectGarbage = async (
   const setups = await unusedSetups(project.cacheFolder, Date.parse(now()));
   const setupBytes = setups.reduce((sum, { bytes }) => sum + bytes, 0);
   const left = await checkpoints.findLeft();
+  const drafts = await leftDrafts(project.places);
   const found = {
     checkpoints: left.checkpoints,
     checkpointBytes: left.checkpointBytes,
@@ -253,6 +264,7 @@ const collectGarbage = async (
     logs,
     setups: setups.length,
     setupBytes,
+    drafts: drafts.length,
   };
   if (dryRun) return { ...found, storeBytes: null, fileBytes: null };
   // First what may be refused.
@@ -261,6 +273,7 @@ const collectGarbage = async (
   for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
   for (const runId of logs) await removeLogs(logFolder, runId);
+  for (const draft of drafts) await removeDraft(project.places, draft);
   for (const { path } of setups) await removeFolder(path);
   await forgetUnknownRuns(ledger, project);
   return { ...found, storeBytes: project.store === null ? 0 : await tidyStore(project.store), fileBytes };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { sha256 } from "../core/canonical.js";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
+import { PLANNING_STEP } from "../core/planning.js";
 import { shownCandidate, workedStep } from "../core/race.js";
 import { findStep } from "../core/run.js";
 import type { Verdict } from "../core/verdict.js";
@@ -55,6 +56,8 @@ export const logsOf = async (
 ): Promise<StepLogs> => {
   const run = await ledger.load(runId);
   const step = findStep(run, stepId);
+  if (step === undefined && stepId === PLANNING_STEP)
+    return { ...(await logsOfPlanning(ledger, logFolder, { runId, attempt: given })), verdict: null };
   if (step === undefined)
     throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
       hint: `Its steps are listed by: runledger show ${runId}`,
@@ -69,6 +72,26 @@ export const logsOf = async (
   const file = agentLogFile(logFolder, wanted);
   const verdict = await verdictOf(ledger, wanted);
   return { attempt, candidate, agentLog: existsSync(file) ? file : null, verdict };
+};
+
+/** When the steps of the plan have taken the place of the one that made it. */
+const logsOfPlanning = async (
+  ledger: Ledger,
+  logFolder: string,
+  { runId, attempt: given }: { readonly runId: string; readonly attempt: number | undefined },
+): Promise<Omit<StepLogs, "verdict">> => {
+  let attempt = given ?? 1;
+  for (let after = 0, isOver = given !== undefined; !isOver; ) {
+    const events = await ledger.events(runId, after, READ_BATCH);
+    for (const event of events) {
+      if (event.type === "step_started" && event.payload.stepId === PLANNING_STEP) attempt = event.attempt;
+      isOver ||= event.type === "plan_attached";
+    }
+    after += events.length;
+    isOver ||= events.length < READ_BATCH;
+  }
+  const file = agentLogFile(logFolder, { runId, stepId: PLANNING_STEP, attempt, candidate: null });
+  return { attempt, candidate: null, agentLog: existsSync(file) ? file : null };
 };
 
 export type LogsAsked = {

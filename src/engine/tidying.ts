@@ -51,6 +51,7 @@ const onDemand = (options: Parameters<typeof createKeeping>[0]): Keeping => {
     exportRun: async function* (runId) {
       yield* (await load()).exportRun(runId);
     },
+    draft: async (...given) => (await load()).draft(...given),
     importRun: async (...given) => (await load()).importRun(...given),
     prune: async (...given) => (await load()).prune(...given),
     erase: async (...given) => (await load()).erase(...given),

@@ -12,6 +12,7 @@ import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
 import type { Checkpointing } from "./checkpointing.js";
 import { startChild } from "./children.js";
+import type { EffectsOptions } from "./effects/calls.js";
 import { type OpenedEffects, openEffects } from "./effects/context.js";
 
 export type WorkOptions = {
@@ -225,12 +226,14 @@ type Given = {
   readonly signal: AbortSignal;
 };
 
-const effectsOf = (
+/** Effects of an attempt, for its agent, or for who is asked what becomes of it. */
+export const effectsOf = (
   options: WorkOptions,
   { runId }: Run,
   step: WorkedStep,
-  { epoch, signal }: Holding,
+  { epoch, signal }: Pick<Holding, "epoch" | "signal">,
   leave: (why?: LedgerError) => void,
+  over: Partial<EffectsOptions> = {},
 ): Promise<OpenedEffects> => {
   const { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf, checkpointing } = options;
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
@@ -255,6 +258,7 @@ const effectsOf = (
     startChild: (child) => startChild(options, { runId }, step, child),
     record: (entries) => say({ type: "record_effects", ...of, entries: [...entries] }),
     decide: (position, decision, reason) => say({ type: "decide_effect", ...of, position, decision, reason }),
+    ...over,
   });
 };
 

@@ -52,18 +52,18 @@ const wholeRun = async (store: Store, runId: string): Promise<Known | undefined>
   return known;
 };
 
-/** The list row tells whether a run that is remembered has changed, or was taken out meanwhile. */
+/** Its end tells whether a run that is remembered has changed, or was taken out meanwhile. */
 const upToDate = async (
   store: Store,
   runId: string,
   start: Known | undefined,
 ): Promise<Known | undefined> => {
   if (start === undefined) return wholeRun(store, runId);
-  const row = await store.runRow(runId);
-  if (row === undefined) return undefined;
+  const end = await store.end(runId);
+  if (end === undefined) return undefined;
   // Another process may have erased what is remembered here.
   const cipher = store.seals.of(runId);
-  return row.lastHash === start.hash ? start : withTail(store, runId, cipher, start);
+  return end.lastHash === start.hash ? start : withTail(store, runId, cipher, start);
 };
 
 const withTail = async (

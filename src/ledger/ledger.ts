@@ -76,8 +76,8 @@ export interface Ledger {
   /** Called after each append of this process, in order. Answers with the way to stop it. */
   observe(observer: Observer): () => void;
   /**
-   * Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. For events of this process that
-   * do not matter to whoever waits it does so a little later, once for many.
+   * Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. Events of this process that do not
+   * matter to whoever waits are slept through.
    */
   changed(
     runId: string,

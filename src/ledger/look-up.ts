@@ -54,8 +54,7 @@ export const findRun = async (ledger: Pick<Ledger, "list" | "store">, given: str
 export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> => {
   const run = await ledger.load(runId);
   const isDriven = await hasWorker(ledger, runId);
-  const waiting =
-    isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules.agents) : overdue(runId);
+  const waiting = isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules) : overdue(runId);
   return {
     run,
     waiting,
@@ -84,13 +83,14 @@ export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readon
   const listed: ListedRun[] = [];
   for (const row of await ledger.list(query)) {
     const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
-    const due = row.status === "running" && (row.runnable || hasWoken);
+    const due = (row.status === "running" || row.status === "planning") && (row.runnable || hasWoken);
     listed.push({ ...row, interrupted: due && !(await hasWorker(ledger, row.runId)) });
   }
   return listed;
 };
 
-const hasWorker = async (ledger: Ledger, runId: string): Promise<boolean> => {
+/** Whether somebody alive holds its lease. */
+export const hasWorker = async (ledger: Pick<Ledger, "store">, runId: string): Promise<boolean> => {
   const lease = await ledger.store.leaseOf(runId);
   return lease?.live === true && !ownerIsDead(lease.owner);
 };

@@ -13,13 +13,16 @@ export const tellAll = (observers: ReadonlySet<Observer>, events: readonly Store
 
 // What is appended is appended, whatever becomes of those who watch; their failure is told, not hidden.
 const notify = (observer: Observer, events: readonly StoredEvent[], run: Run): void => {
-  const call = async (): Promise<void> => observer(events, run);
-  call().catch((error: unknown) =>
-    process.emitWarning(
-      error instanceof Error ? error : `An observer of the ledger failed: ${String(error)}`,
-    ),
-  );
+  try {
+    const told: unknown = observer(events, run);
+    if (told instanceof Promise) told.catch(warn);
+  } catch (error) {
+    warn(error);
+  }
 };
+
+const warn = (error: unknown): void =>
+  process.emitWarning(error instanceof Error ? error : `An observer of the ledger failed: ${String(error)}`);
 
 type Awaiting = {
   readonly runId: string;
@@ -42,12 +45,18 @@ export const untilChanged = (
       signal?.removeEventListener("abort", done);
       resolve();
     };
+    /** Whoever works on hundreds of runs must not look at each again for every effect of its own agents. */
+    let heardSeq = afterSeq;
     const observer: Observer = (events, run) => {
-      if (run.runId === runId && run.seq > afterSeq && events.some(matters)) done();
+      if (run.runId !== runId || run.seq <= heardSeq) return;
+      // What lies between is another process's, and nobody here has heard of it.
+      const isNext = events[0]?.seq === heardSeq + 1;
+      heardSeq = run.seq;
+      if (!isNext || events.some(matters)) done();
     };
     const look = (): void =>
-      void store.runRow(runId).then((row) => {
-        if (row !== undefined && row.lastSeq > afterSeq) done();
+      void store.end(runId).then((end) => {
+        if (end !== undefined && end.lastSeq > heardSeq) done();
       }, done);
     const poll = setInterval(look, POLL_MS);
     const limitTimer = setTimeout(done, timeoutMs);

@@ -1,6 +1,6 @@
 import type { JournalEvent } from "../core/events.js";
 import { maySayWhatIsDue, nextActions, nextWake } from "../core/next.js";
-import type { Run } from "../core/run.js";
+import { isActive, type Run } from "../core/run.js";
 import { questionIn, whyRun } from "../core/why.js";
 import type { RunProjection } from "../stores/store.js";
 
@@ -12,7 +12,7 @@ export const projectionAfter = (
   run: Run,
   before: Run | undefined,
 ): RunProjection => {
-  const isAsBefore = run.state.status === "running" && !events.some(maySayWhatIsDue);
+  const isAsBefore = isActive(run) && !events.some(maySayWhatIsDue);
   const known = isAsBefore && before !== undefined ? projected.get(before) : undefined;
   const projection = known ?? projectionOf(run);
   projected.set(run, projection);

@@ -46,7 +46,7 @@ export interface Pev {
    */
   verify(runId: string, proposed: Proposed, holding: Holding): Promise<Run>;
   verifyCriterion(runId: string, index: number, holding: Holding): Promise<Run>;
-  /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs`. */
+  /** Judges whatever is due, or waits for whoever holds the lease to do it, at most `timeoutMs` and until it is interrupted. */
   settle(runId: string, timeoutMs: number): Promise<Run>;
   /** Until nothing is laid out ahead and nothing waits to be deleted any more. */
   close(): Promise<void>;
@@ -88,6 +88,8 @@ type PevOptions = {
   /** The engine's own credential; nobody else has one. */
   readonly engine: Caller;
   readonly project: Project;
+  /** Aborted, nothing more is settled. */
+  readonly interrupted: AbortSignal;
 };
 
 export const createPev = (options: PevOptions): Pev => {
@@ -155,7 +157,7 @@ export const createPev = (options: PevOptions): Pev => {
 type Settling = PevOptions & Pick<Pev, "attend" | "reclaim" | "verify" | "verifyCriterion">;
 
 const settling = (by: Settling): Pev["settle"] => {
-  const { ledger, engine, project } = by;
+  const { ledger, engine, project, interrupted } = by;
   return async (runId, timeoutMs) => {
     await by.reclaim();
     const until = performance.now() + timeoutMs;
@@ -163,15 +165,15 @@ const settling = (by: Settling): Pev["settle"] => {
       const run = await ledger.load(runId);
       const action = nextActions(run).find(({ kind }) => kind === "verify" || kind === "verify_criterion");
       const leftMs = Math.ceil(until - performance.now());
-      if (action === undefined || isTerminal(run) || leftMs <= 0) return run;
+      if (action === undefined || isTerminal(run) || leftMs <= 0 || interrupted.aborted) return run;
       const lease = await holdLease(ledger.store, runId, SETTLE_LEASE_MS);
       if (lease === undefined) {
-        await ledger.changed(runId, run.seq, leftMs);
+        await ledger.changed(runId, run.seq, leftMs, interrupted);
         continue;
       }
       const leave = by.attend(runId);
       try {
-        const holding = { epoch: lease.epoch, signal: lease.lost };
+        const holding = { epoch: lease.epoch, signal: AbortSignal.any([lease.lost, interrupted]) };
         if (lease.takenFrom !== null) {
           await (await takeover()).stopProcessesOf(project, runId);
           await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {

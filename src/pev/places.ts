@@ -8,9 +8,9 @@ import { removeOrphans, shortLivedName } from "./short-lived.js";
 
 const Place = z.strictObject({
   id: z.uuid(),
-  /** Discarded: a room or workspace that nobody needs any more; see disposal.ts. */
-  kind: z.enum(["workspace", "room", "process", "discarded"]),
-  /** The folder itself; of a process the folder of ours it works in, null when it works in one of the user's. */
+  /** Discarded: a room or workspace that nobody needs any more; see disposal.ts. Draft: a file; see drafts.ts. */
+  kind: z.enum(["workspace", "room", "process", "discarded", "draft"]),
+  /** The folder itself; of a draft the file; of a process the folder of ours it works in, null when it works in one of the user's. */
   path: z.string().nullable(),
   pid: z.int().optional(),
   startTime: z.number().optional(),

@@ -1,6 +1,7 @@
 import { lstat, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { processAlive } from "../ledger/owner.js";
+import { removeDraft } from "./drafts.js";
 import type { Place, Places } from "./places.js";
 import { removeFolder } from "./private-folder.js";
 import { killSurvivors } from "./process-sweep.js";
@@ -18,7 +19,7 @@ export type ReclaimOptions = {
 export type Reclaimed = {
   /** Processes that were still alive. */
   readonly killed: number;
-  /** Folders that were removed. */
+  /** Folders and drafts that were removed. */
   readonly removed: readonly string[];
   readonly kept: readonly Place[];
 };
@@ -40,14 +41,25 @@ export const reclaim = async (options: ReclaimOptions): Promise<Reclaimed> => {
   const kept: Place[] = [];
   for (const place of left.filter(({ kind }) => kind !== "process")) {
     const wanted = place.kind === "workspace" && keep(place);
-    if (wanted || place.path === null || !(await removeOwn(place.path, place.id, roots))) {
+    if (wanted || place.path === null || !(await removeLeft(places, place, place.path, roots))) {
       kept.push(place);
       continue;
     }
     removed.push(place.path);
-    await places.remove(place.id);
   }
   return { killed, removed, kept };
+};
+
+const removeLeft = async (
+  places: Places,
+  place: Place,
+  path: string,
+  roots: readonly string[],
+): Promise<boolean> => {
+  if (place.kind === "draft") return removeDraft(places, place);
+  if (!(await removeOwn(path, place.id, roots))) return false;
+  await places.remove(place.id);
+  return true;
 };
 
 const killLeftovers = async (place: Place, roots: readonly string[]): Promise<number> => {

@@ -22,6 +22,16 @@ type Working = {
 /** An agent that is a program: it is told what to do by RUNLEDGER_* variables, its work is what it leaves in the workspace. */
 type CommandAgentSettings = Working & { readonly kind: "command"; readonly run: readonly string[] };
 
+/** An agent CLI of somebody else: it is told what to do by its prompt, and claims through its MCP client. */
+type SubprocessAgentSettings = Working & {
+  readonly kind: "subprocess";
+  readonly preset: PresetName;
+  /** What starts it: the preset's own name where nothing else is said. */
+  readonly run: readonly string[];
+  /** Its own choice where it is null. */
+  readonly model: string | null;
+};
+
 /** An agent that is a language model: it works by the tools that its step's profile opens. */
 export type LlmAgentSettings = Working & {
   readonly kind: "llm";
@@ -38,7 +48,10 @@ export type LlmAgentSettings = Working & {
   readonly price: Price | null;
 };
 
-export type AgentSettings = CommandAgentSettings | LlmAgentSettings;
+export type AgentSettings = CommandAgentSettings | SubprocessAgentSettings | LlmAgentSettings;
+
+const PRESETS = ["claude", "codex", "opencode", "gemini"] as const;
+type PresetName = (typeof PRESETS)[number];
 
 const PROVIDERS = ["openai-compatible", "anthropic", "openai"] as const;
 type Provider = (typeof PROVIDERS)[number];
@@ -67,18 +80,28 @@ const price = (title: string, description: string) =>
     z.number().min(0).max(PRICE_MAX),
   ).optional();
 
+const KINDS = ["command", "subprocess", "llm"] as const;
+
 const Keys = closed({
   kind: choice(
     {
       title: "Kind",
-      description: "A program that is started for each of its steps (command), or a language model (llm).",
+      description:
+        "A program that is started for each of its steps (command), an agent CLI (subprocess), or a language model (llm).",
     },
-    ["command", "llm"],
+    KINDS,
   ),
   run: described(
     "words",
     { title: "Program", description: "The program and its arguments; it may be a script of this project." },
     Argv,
+  ).optional(),
+  preset: choice(
+    {
+      title: "Preset",
+      description: "Of a subprocess agent: which agent CLI it is; it is started by that name.",
+    },
+    PRESETS,
   ).optional(),
   provider: choice(
     { title: "Provider", description: "Of an llm agent: whose interface its model is asked through." },
@@ -86,7 +109,11 @@ const Keys = closed({
   ).optional(),
   model: described(
     "text",
-    { title: "Model", description: "Of an llm agent: the model, as its provider calls it." },
+    {
+      title: "Model",
+      description:
+        "Of an llm agent the model, as its provider calls it; of a subprocess agent as its CLI does.",
+    },
     withWords(textUpTo(MODEL_CHARS).regex(/\S/, "the name of a model"), () => ({
       maxLength: MODEL_CHARS,
       pattern: "^[^\\x00]*\\S[^\\x00]*$",
@@ -155,22 +182,28 @@ const Keys = closed({
 });
 type Keys = z.output<typeof Keys>;
 
+/** What only one that is asked here has. */
+const OF_MODELS = [
+  ...(["provider", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"] as const),
+  ...(["inputPrice", "outputPrice", "cacheReadPrice", "cacheWritePrice"] as const),
+] as const;
+
 /** What an agent of each kind must say, and what only the other kind says. */
 const OF_KIND = {
   command: {
     needs: ["run"],
-    refuses: [
-      ...(["provider", "model", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"] as const),
-      ...(["inputPrice", "outputPrice", "cacheReadPrice", "cacheWritePrice"] as const),
-    ],
+    refuses: ["preset", "model", ...OF_MODELS],
   },
-  llm: { needs: ["provider", "model"], refuses: ["run"] },
+  subprocess: {
+    needs: ["preset"],
+    refuses: OF_MODELS,
+  },
+  llm: { needs: ["provider", "model"], refuses: ["run", "preset"] },
 } as const satisfies Record<Keys["kind"], Record<"needs" | "refuses", readonly (keyof Keys)[]>>;
-
-const KINDS = ["command", "llm"] as const;
 
 const NEED_WORDS = {
   run: "the program and its arguments, as a list",
+  preset: "which agent CLI it is",
   provider: "who answers",
   model: "the name its provider has for it",
 } as const;
@@ -246,6 +279,10 @@ export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSetting
   const { kind, run, provider, model, env, sandbox, network, timeout = agentTimeoutMs } = agent;
   const working = { env, sandbox, network, timeoutMs: timeout };
   if (kind === "command") return { kind, run: run ?? [], ...working };
+  if (kind === "subprocess") {
+    const { preset = "claude" } = agent;
+    return { kind, preset, run: run ?? [preset], model: model ?? null, ...working };
+  }
   const of = provider ?? "openai-compatible";
   return {
     ...{ kind, provider: of, model: model ?? "", baseUrl: agent.baseUrl ?? null },
@@ -277,6 +314,10 @@ const priceWire = (given: Price | null) =>
 export const agentWire = ({ timeoutMs, ...agent }: AgentSettings): Record<string, unknown> => {
   const timeout = exactDuration(timeoutMs);
   if (agent.kind === "command") return { ...agent, timeout };
+  if (agent.kind === "subprocess") {
+    const { model, ...said } = agent;
+    return { ...said, ...(model === null ? {} : { model }), timeout };
+  }
   const { callTimeoutMs, price: given, ...said } = agent;
   return {
     ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),

@@ -27,11 +27,6 @@ const MOVES: Readonly<Record<string, (doc: Document) => readonly Omit<Moved, "mo
     ...respelt(doc.contents, TOP_KEYS, ""),
     ...respelt(doc.get("runLedger", true), LEDGER_KEYS, "runLedger."),
   ],
-  /** Nothing here asks a planner, so nobody would heed it. */
-  "planner-retries": (doc) =>
-    doc.hasIn(["runLedger", "plannerMaxRetries"]) && doc.deleteIn(["runLedger", "plannerMaxRetries"])
-      ? [{ key: "runLedger.plannerMaxRetries", how: "left out: nothing here reads it" }]
-      : [],
   /** Durations as the JSON of Go programs has them. */
   nanoseconds: (doc) => ["staleTtl", "validatorTimeout"].flatMap((name) => inWords(doc, ["runLedger", name])),
   /** Globs that were taken once, and are refused since matching them could take for ever. */

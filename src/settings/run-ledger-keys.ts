@@ -20,10 +20,14 @@ export type RunLedgerSettings = {
   readonly validatorTimeoutMs: number;
   /** Finished runs that are kept here; older ones are archived. 0 keeps all of them. */
   readonly maxRunHistory: number;
+  /** So often a planner is asked again for a plan that has defects. */
+  readonly plannerMaxRetries: number;
 };
 
 /** What lists were tried with, a hundred times over; who wants more wants all, which is 0. */
 const RUN_HISTORY_MAX = 1_000_000;
+/** A model that has not mended its plan by then does not; each try is paid for. */
+const PLANNER_RETRIES_MAX = 20;
 /** A paused run older than a year is not resumed, it is run again. */
 const STALE_TTL_MAX_MS = 365 * limit.TIMEOUT_MAX_MS;
 
@@ -83,6 +87,13 @@ export const RunLedgerKeys = closed({
       description: "Finished runs that stay; older ones are archived, and 0 keeps all of them.",
     },
     { min: 0, max: RUN_HISTORY_MAX, byDefault: 100 },
+  ),
+  plannerMaxRetries: wholeNumber(
+    {
+      title: "Planner retries",
+      description: "How often a planner is told the defects of its plan and asked for another one.",
+    },
+    { min: 0, max: PLANNER_RETRIES_MAX, byDefault: 2 },
   ),
 });
 

@@ -10,7 +10,7 @@ import { BudgetKeys, budgetWire } from "./budget-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
-import { choice, described, duration, jsonSchemaOf, list, wholeNumber, withWords } from "./kinds.js";
+import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
 import { RetentionKeys, type RetentionSettings, retentionWire } from "./retention-keys.js";
 import { RolloutKeys } from "./rollout-keys.js";
@@ -22,7 +22,7 @@ import {
   stageWords,
 } from "./run-ledger-keys.js";
 import { ScheduleKeys, type ScheduleSettings } from "./schedule-keys.js";
-import { AgentName, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
+import { AgentName, AgentNameOrNone, Argv, ENTRIES_MAX, Glob, SharedPath, variableNames } from "./values.js";
 
 /** The settings as the program uses them: whole, checked, in milliseconds. */
 export type Settings = {
@@ -55,6 +55,12 @@ export type Settings = {
   readonly onUnmetCriteria: "fail" | "pause";
   /** Who may replace a judge. */
   readonly changeValidator: "orchestrator" | "human";
+  /** The agent that makes plans of goals; null where nobody does. */
+  readonly planner: string | null;
+  /** The language model among the agents that answers policy requests; null: the static policy does. */
+  readonly orchestrator: string | null;
+  /** Plans of a planner are carried out without a person's approval. */
+  readonly trustPlans: boolean;
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
   readonly durable: DurableSettings;
@@ -220,6 +226,35 @@ export const SettingsFile = closed({
     { title: "Lease", description: "How long a silent worker keeps its run.", group: "run" },
     { minMs: LEASE_TTL_MIN_MS, maxMs: limit.TIMEOUT_MAX_MS },
   ).prefault("30s"),
+  planner: described(
+    "text",
+    {
+      title: "Planner",
+      description:
+        "The agent that makes a plan of a goal in plain words; left empty, runs begin with a plan.",
+      group: "run",
+    },
+    AgentNameOrNone.default(""),
+  ),
+  orchestrator: described(
+    "text",
+    {
+      title: "Orchestrator",
+      description:
+        "The agent of kind llm that decides what becomes of a refused step; else it is retried, then a person decides.",
+      group: "run",
+    },
+    AgentNameOrNone.default(""),
+  ),
+  trustPlans: toggle(
+    {
+      title: "Trust plans",
+      description:
+        "Plans and new steps of models, with the commands in them, are carried out without a person's approval.",
+      group: "run",
+    },
+    false,
+  ),
   durable: DurableKeys.prefault({}).meta({
     title: settingGroups.durable,
     description: "What a crash means where nobody said it, and what agents may record.",
@@ -239,8 +274,10 @@ export const SettingsFile = closed({
     description: "Where the host keeps its own records of runs.",
   }),
 }).transform(
-  ({ version: _, agents, agentTimeout, leaseTtl, runLedger, ...same }): Settings => ({
+  ({ version: _, agents, agentTimeout, leaseTtl, runLedger, planner, orchestrator, ...same }): Settings => ({
     ...same,
+    planner: planner || null,
+    orchestrator: orchestrator || null,
     agents: Object.fromEntries(
       Object.entries(agents).map(([name, agent]) => [name, agentSettings(agent, agentTimeout)]),
     ),
@@ -252,12 +289,14 @@ export const SettingsFile = closed({
 
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
-  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, budget, ...same } =
-    settings;
-  const { staleTtlMs, validatorTimeoutMs, maxRunHistory, ...switches } = runLedger;
+  const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...rest } = settings;
+  const { planner, orchestrator, budget, ...same } = rest;
+  const { staleTtlMs, validatorTimeoutMs, maxRunHistory, plannerMaxRetries, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(Object.entries(agents).map(([name, agent]) => [name, agentWire(agent)])),
     ...same,
+    planner: planner ?? "",
+    orchestrator: orchestrator ?? "",
     limits: limitsWire(limits),
     retention: retentionWire(retention),
     durable: durableWire(durable),
@@ -269,6 +308,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
       staleTtl: exactDuration(staleTtlMs),
       validatorTimeout: exactDuration(validatorTimeoutMs),
       maxRunHistory,
+      plannerMaxRetries,
     },
   };
 };

@@ -5,7 +5,7 @@ import * as limit from "../core/limits.js";
 import { isReservedName, ORCHESTRATOR_NAMES } from "../core/names.js";
 import { ProjectGlob, ProjectPath, refusedInPaths } from "../core/paths.js";
 import { ID, ID_WORDS, isId, listOf, textUpTo } from "../core/wire.js";
-import { type About, list, listWords, matchingNone, portable, withWords } from "./kinds.js";
+import { type About, jsonSchemaOf, list, listWords, matchingNone, portable, withWords } from "./kinds.js";
 
 /** Agents, words of a command and names: more than any project has, less than hurts. */
 export const ENTRIES_MAX = 200;
@@ -70,3 +70,8 @@ export const AgentName = withWords(
     not: { pattern: portable(new RegExp(`^(?:${ORCHESTRATOR_NAMES.join("|")})$`, "i")) },
   }),
 );
+
+/** Who does something that may be left undone; "" for nobody. */
+export const AgentNameOrNone = withWords(z.union([z.literal(""), AgentName]), () => ({
+  anyOf: [{ const: "" }, jsonSchemaOf(AgentName)],
+}));

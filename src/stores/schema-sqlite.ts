@@ -6,7 +6,7 @@ import type { RunStatus } from "../core/run.js";
 import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -172,7 +172,11 @@ export const keys = sqliteTable(
     firstSeq: integer("first_seq").notNull(),
     lastSeq: integer("last_seq").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.scope, table.key] })],
+  (table) => [
+    primaryKey({ columns: [table.scope, table.key] }),
+    // Whoever erases a run asks for its keys, which may be few among very many.
+    index("keys_by_run").on(table.runId),
+  ],
 );
 
 /**

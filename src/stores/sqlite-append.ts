@@ -9,12 +9,16 @@ import type { AppendBatch, EventRow, NewMirror, RunCipher, RunProjection } from 
 /** Keeps the key of a sealed run, in the transaction that brings its first events; null for a plain one. */
 type KeepKey = (runId: string, cipher: RunCipher | null) => void;
 
-/** All batches of a group in one transaction, each in a savepoint of its own: one sync, and no shared refusals. */
+/**
+ * All batches of a group in one transaction: one sync, and no shared refusals. Refusals are rare, and a savepoint for each batch
+ * costs as much as a row: so only a group with a refused one in it is written again, each batch in a savepoint of its own.
+ */
 export const groupCommitter = (sqlite: Database.Database, statements: Statements, keepKey?: KeepKey) => {
-  const transaction = sqlite.transaction((batch: AppendBatch) => {
+  const write = (batch: AppendBatch): readonly EventRow[] => {
     if (batch.expectedSeq === 0) keepKey?.(batch.runId, batch.cipher ?? null);
     return appendBatch(statements, batch);
-  });
+  };
+  const transaction = sqlite.transaction(write);
   // Called within a transaction it makes a savepoint.
   const attempt = (batch: AppendBatch): Outcome<readonly EventRow[]> => {
     try {
@@ -25,7 +29,19 @@ export const groupCommitter = (sqlite: Database.Database, statements: Statements
       return { refused: error };
     }
   };
-  const together = sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
+  const apart = sqlite.transaction((group: readonly AppendBatch[]) => group.map(attempt)).immediate;
+  const asOne = sqlite.transaction((group: readonly AppendBatch[]) =>
+    group.map((batch) => ({ done: write(batch) })),
+  ).immediate;
+  const together = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] => {
+    try {
+      return asOne(group);
+    } catch (error) {
+      // Nothing of it is there any more.
+      if (isStoreFailure(error)) throw error;
+      return apart(group);
+    }
+  };
   return (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] => {
     const [only] = group;
     return only !== undefined && group.length === 1 ? [alone(transaction.immediate, only)] : together(group);

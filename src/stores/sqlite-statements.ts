@@ -172,6 +172,8 @@ export const readStatements = (db: BetterSQLite3Database) =>
         .leftJoin(runKeys, eq(runKeys.runId, runs.runId))
         .where(ofRun)
         .prepare(),
+    end: () =>
+      db.select({ lastSeq: runs.lastSeq, lastHash: runs.lastHash }).from(runs).where(ofRun).prepare(),
     origin: () =>
       db
         .select({ ledgerId: origins.ledgerId, importedAt: origins.importedAt })

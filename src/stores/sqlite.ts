@@ -165,6 +165,7 @@ const storeOn = (
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
     holdersOfDue: async (by) => call(() => holdersOfDue(db, by)),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
+    end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     ...schedulesOf(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),

@@ -42,6 +42,8 @@ export interface Store {
   /** Who holds live leases on runs for which something can be done at this moment (milliseconds since 1970), each once. */
   holdersOfDue(by: number): Promise<readonly string[]>;
   runRow(runId: string): Promise<RunRow | undefined>;
+  /** Where its journal ends: the cheap question whether a run has changed. */
+  end(runId: string): Promise<Pick<RunRow, "lastSeq" | "lastHash"> | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */

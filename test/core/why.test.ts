@@ -124,6 +124,20 @@ describe("whyRun says in one sentence", () => {
   });
 });
 
+test("whyRun tells an agent that works through its tools from one that is to be started", () => {
+  const run = runWith([stepSpec("a"), stepSpec("b", { ownerAgent: "reviewer" })]);
+  const who = { agents: ["coder", "reviewer"], toolAgents: ["coder", "reviewer"] };
+  expect(whyRun(run, false, who)).toEqual({
+    for: "person",
+    sentence: 'Step "a" is for agent "coder", which works through its tools and is started by nobody here.',
+    hint: "runledger mcp --role executor --agent coder",
+    stepId: "a",
+  });
+  // What somebody here could go on with is told first.
+  expect(whyRun(run, false, { ...who, toolAgents: ["coder"] }).for).toBe("worker");
+  expect(whyRun(playedOn(run, {}, ...tried), false, who).for).toBe("worker");
+});
+
 test("whyRun names the step it speaks of", () => {
   const waiting = played(create(planOf([stepSpec("a", { validator: approval })])), ...tried);
   expect(whyRun(waiting, true).stepId).toBe("a");

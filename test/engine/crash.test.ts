@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -89,6 +89,50 @@ const projectOf = async (parts: (shop: Sample) => Parts) => {
 };
 
 const nothing = { places: [], rooms: [], workspaces: [] };
+
+describe("kill -9 of an export", () => {
+  /** Loaded into it: it is gone before the file that it wrote has its name. */
+  const KILLS = `import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+const { rename } = fs;
+fs.rename = async (from, to) =>
+  from.endsWith(".unfinished") ? process.kill(process.pid, "SIGKILL") : rename(from, to);
+syncBuiltinESMExports();
+`;
+
+  it.each([
+    ["gc", ["gc"]],
+    ["the next export", ["export", "last", "-o", "out/next.jsonl"]],
+    ["whoever drives a run", ["run", "plan.json"]],
+  ])(
+    "leaves a file with the run's key, which %s removes; doctor counts it until then",
+    async (_who, next) => {
+      const { shop, type } = await projectOf(() => ({
+        agent: "echo done > a.txt",
+        judge: "true",
+        settings: "durable: { encryption: true }\n",
+      }));
+      expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
+      await mkdir(join(shop.repo, "out"));
+      await writeFile(join(shop.place, "kills.mjs"), KILLS);
+      const { signal } = spawnSync(
+        process.execPath,
+        ["--import", join(shop.place, "kills.mjs"), built.bin, "export", "last", "-o", "out/run.jsonl"],
+        { cwd: shop.repo, env: { ...shop.env, TMPDIR: join(shop.place, "tmp") } },
+      );
+      expect(signal).toBe("SIGKILL");
+      const [left = ""] = await readdir(join(shop.repo, "out"));
+      expect(left).toMatch(/^\.runledger-.*\.unfinished$/);
+      expect(await readFile(join(shop.repo, "out", left), "utf8")).toMatch(/"key":"[\w+/=]{40,}"/);
+      expect((await type("doctor")).out).toMatch(/leftovers +1 /);
+      expect(JSON.parse((await type("gc", "--dry-run", "--json")).out)).toMatchObject({ drafts: 1 });
+      expect(await readdir(join(shop.repo, "out"))).toContain(left);
+      expect(await type(...next)).toMatchObject({ code: 0 });
+      expect(await readdir(join(shop.repo, "out"))).not.toContain(left);
+      expect(await placesOf(await shop.open())).toEqual([]);
+    },
+  );
+});
 
 describe("kill -9 of the orchestrator", () => {
   it("while an agent works: the same attempt goes on in the same folder, and nothing is left over", async () => {

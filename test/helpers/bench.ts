@@ -49,6 +49,7 @@ export type BenchOptions = {
   readonly settleMs?: number;
   readonly rules?: Partial<Rules>;
   readonly project?: Partial<Project>;
+  readonly interrupted?: AbortSignal;
 };
 
 export type Answer = Readonly<Record<string, unknown>>;
@@ -81,7 +82,9 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
     now: () => new Date(Date.now() + clock.aheadMs).toISOString(),
     rules: { ...RULES, ...options.rules },
   });
-  const pev = createPev({ ledger, engine, project: await projectOf(shop, store.putBlob, options) });
+  const { interrupted = new AbortController().signal } = options;
+  const project = await projectOf(shop, store.putBlob, options);
+  const pev = createPev({ ledger, engine, project, interrupted });
   made.push({ dispose: () => pev.close() });
   const noteRefusal = noteRefusals(ledger, engine);
   const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS, noteRefusal };

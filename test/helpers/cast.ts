@@ -217,6 +217,15 @@ export const signed =
   };
 
 export const discardCheckpoints: Said = { type: "discard_checkpoints", reason: "it cannot be read" };
+export const passOver =
+  (stepId: string, ...ids: readonly string[]): Said =>
+  (run) => ({
+    type: "pass_over_checkpoints",
+    stepId,
+    attempt: findStep(run, stepId)?.attempt ?? 1,
+    broken: ids.map((id) => ({ id, why: "is gone" })),
+    from: null,
+  });
 export const CHILD = "run_child";
 const childCall = { kind: "child", position: 0, name: "sub", childId: CHILD, input: "0".repeat(64) } as const;
 /** The agent of a step starts a run. */
@@ -480,6 +489,7 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   decide_effect: engine,
   suspend_step: engine,
   seal_checkpoint: engine,
+  pass_over_checkpoints: engine,
   discard_checkpoints: person,
   fire_timers: engine,
   resolve_promise: person,

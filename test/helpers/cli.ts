@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { runCli } from "../../src/ui/cli/program.js";
 import { makeSample, type Sample } from "./project.js";
 
@@ -44,6 +45,14 @@ export const openDesk = async (
   };
 };
 
+/** This program from its sources, for commands that start it again. */
+const PROGRAM = [
+  process.execPath,
+  "--import",
+  import.meta.resolve("tsx"),
+  fileURLToPath(new URL("../../src/ui/cli/main.ts", import.meta.url)),
+];
+
 /** The terminal of a sample. */
 export const typingIn =
   (sample: Pick<Sample, "repo" | "env">): Desk["typeWith"] =>
@@ -57,6 +66,7 @@ export const typingIn =
       cwd: options.cwd ?? sample.repo,
       live: options.live ?? false,
       colours: options.live ?? false,
+      program: PROGRAM,
       interrupted: options.interrupted ?? new AbortController().signal,
     });
     return { code, out: out.heard(), err: err.heard() };

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Budget, BudgetKind } from "../../src/core/budget-shape.js";
-import { KeptCheckpoint, SignedCheckpoint } from "../../src/core/checkpoints.js";
+import { KeptCheckpoint, PassedOver, SignedCheckpoint } from "../../src/core/checkpoints.js";
 import {
   EffectCall,
   EffectClass,
@@ -191,6 +191,7 @@ const ListedEffect = named(
       .strictObject({ decision: EffectDecision, reason: text, by: Actor, at: time })
       .nullable()
       .describe("after a crash"),
+    held: z.boolean().describe("its attempt is over, and its key is held until a person decides"),
     error: text.nullable(),
     origin: EffectOrigin.nullable().describe("of one that is known: the intent of the first"),
     erased: z.boolean().describe("of one that is known: it is skipped, its result was erased with its run"),
@@ -325,6 +326,17 @@ const Run = named(
       .describe("effects that earlier attempts left open under business keys"),
     checkpoint: SignedCheckpoint.pick({ id: true }).extend({ signature: text, seq: count }).nullable(),
     keptCheckpoints: z.array(KeptCheckpoint),
+    passedOver: z
+      .array(
+        z.strictObject({
+          ...PassedOver.shape,
+          stepId: text,
+          candidate: count.optional(),
+          attempt: count,
+          seq: count,
+        }),
+      )
+      .describe("checkpoints that did not hold when an attempt went on"),
     blockedTeammates: z
       .array(
         z.strictObject({
@@ -448,6 +460,22 @@ const Summary = named(
   }),
 );
 
+const heldKeys = z
+  .array(
+    z.strictObject({
+      stepId: text,
+      attempt: count,
+      candidate: count.optional(),
+      position: z.int().min(0),
+      key: text,
+      name: text,
+      since: time,
+    }),
+  )
+  .describe(
+    "effects that were left open with their attempt, and hold their business key until a person decides",
+  );
+
 const brokenCheckpoints = z
   .array(
     z.strictObject({
@@ -457,9 +485,10 @@ const brokenCheckpoints = z
       checkpoint: text,
       why: text.describe("in words that follow its id"),
       from: text.nullable().describe("the checkpoint that the attempt goes on from; null: the journal alone"),
+      seq: count.nullable().describe("the event that says so; null: no agent has come past it yet"),
     }),
   )
-  .describe("of attempts under way, newer than what they go on from, and not as they were taken");
+  .describe("newer than what their attempt went on from, or would, and not as they were taken");
 
 const answering = { runId, status, ...waiting };
 const Standing = named("Standing", document(answering));
@@ -589,6 +618,15 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     truncated: z.boolean().describe("it printed more"),
   }),
   demo: { kind: "text", why: "it is a story for people" },
+  plan: { kind: "text", why: "it is only a group of commands" },
+  "plan show": oneOf({
+    runId: runId.nullable().describe("null for a file"),
+    state: z.enum(["proposed", "attached"]).describe("proposed: it waits for approval"),
+    proposalSeq: count.nullable().describe("for `approve --proposal`; null when it waits for nobody"),
+    plan: z.looseObject({}).describe("as planners write it: docs/plans.md"),
+    commands: z.array(z.strictObject({ of: text, command: text })).describe("what a shell would run"),
+  }),
+  "plan edit": standing,
   approve: standing,
   deny: standing,
   policy: standing,
@@ -618,6 +656,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         holds: z.boolean(),
         thinned: z.boolean().describe("it was not needed any more, and is kept no longer"),
         why: text.nullable().describe("it does not hold, in words that follow its id"),
+        passedOver: z
+          .strictObject({ why: text, seq: count.describe("the event that says so") })
+          .nullable()
+          .describe("it did not hold when its attempt went on"),
         bytes: count.nullable().describe("as it is stored; null when it is not there"),
       }),
     ),
@@ -687,10 +729,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
     brokenCheckpoints,
+    heldKeys,
   }),
   why: oneOf({
     ...answering,
     brokenCheckpoints,
+    heldKeys,
     isolationLevel: IsolationLevel.nullable().describe(
       "of the least safe verdict of the run; null without one",
     ),
@@ -736,6 +780,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     settings: z.record(text, z.unknown()).describe("every key, as it would stand in the file"),
   }),
   worker: { kind: "lines", schema: Event },
+  serve: oneOf({
+    url: text.describe("where it listens; said before anybody is answered"),
+    mcpUrl: text.describe("for MCP clients"),
+  }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({
     client: z.enum(["claude", "codex", "gemini", "opencode", "cursor"]),
@@ -789,6 +837,9 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    passedOver: z
+      .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
+      .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
     anchor: z.strictObject({
       state: z
         .enum(["none", "holds", "behind"])
@@ -896,6 +947,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     logs: z.array(text),
     setups: count.describe("copies of what set-up made, unused for a week"),
     setupBytes: count,
+    drafts: count.describe("bundles that a killed export left unfinished"),
     checkpoints: count.describe("that were thinned out, and whose bytes a crash left"),
     checkpointBytes: count,
     unread: z.array(text).describe("runs whose journal could not be read: their checkpoints stay"),

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { stream } from "./model-stream.js";
 
 /** What the model answers next: words, tools that it calls, or trouble of its provider. */
 export type Scripted = {
@@ -19,6 +20,8 @@ export type Scripted = {
   readonly finish?: "length" | "content-filter" | "unheard-of";
   /** The connection hangs, breaks before an answer, or breaks in the middle of one. */
   readonly silent?: "hang" | "break" | "break in the middle";
+  /** Instead of all that: what it answers to this very request. */
+  readonly by?: (asked: Asked) => Scripted;
   /** Before it is answered; the same request comes again when it throws. */
   readonly before?: () => void | Promise<void>;
 };
@@ -47,6 +50,9 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const one = await readAsked(request);
     asked.push(one);
+    // Clients ask for titles and the like too, and give no tools for it.
+    if (one.tools.length === 0 && one.body.stream === true)
+      return stream(response, one.path, wire(one.path, { text: "a title" }, 0) as Record<string, unknown>);
     const turn = script[answered.length];
     if (turn === undefined) return answer(response, 400, { error: { message: "the script is over" } });
     try {
@@ -56,6 +62,7 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
       return;
     }
     answered.push(one);
+    const said = turn.by?.(one) ?? turn;
     if (turn.silent === "hang") return;
     if (turn.silent === "break") return void response.destroy();
     if (turn.silent === "break in the middle") {
@@ -64,7 +71,10 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
     }
     const { status = 200, trouble = `trouble ${status}` } = turn;
     if (status !== 200) return answer(response, status, { error: { message: trouble } }, turn.headers);
-    answer(response, 200, wire(one.path, turn, answered.length));
+    const whole = wire(one.path, said, answered.length);
+    if (one.body.stream === true)
+      return stream(response, one.path, whole as Readonly<Record<string, unknown>>);
+    answer(response, 200, whole);
   };
   const server = createServer((request, response) => void serve(request, response));
   server.listen(0, "127.0.0.1");

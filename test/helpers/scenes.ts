@@ -4,7 +4,7 @@ import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
 import { openHost } from "../../src/engine/host.js";
 import { openMarkdownBoard } from "../../src/index.js";
 import { hostRun } from "./cast.js";
-import { CAST, type Desk, openDesk, planOf, shop, step } from "./cli.js";
+import { CAST, type Desk, openDesk, planOf, shop, step, type TypeOptions } from "./cli.js";
 import { began } from "./driving.js";
 import { person, SESSION } from "./project.js";
 
@@ -54,6 +54,8 @@ export const openStage = async (): Promise<Stage> => {
   runs.doubtful = await doubtfulRun(desk);
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
+  runs.planned = await plannedRun(desk);
+  runs.unplanned = (await desk.type("run", "make out/a.txt", "--planner", "maker", "--no-drive")).out.trim();
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
   const dispose = async (): Promise<void> => {
     await host.close();
@@ -101,6 +103,17 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   return runId;
 };
 
+/** Its planner has made a plan, which nobody has approved. */
+const plannedRun = async (desk: Desk): Promise<string> => {
+  const plan = { goal: "another goal", steps: [step("a", "maker")] };
+  const app = await desk.open({ lead: () => JSON.stringify(plan) });
+  const { runId } = await app.planRun(person(app), {
+    ...{ goal: "The goal planned", planner: "lead", sessionKey: SESSION, originalRequest: "please" },
+  });
+  await app.drive(runId);
+  return runId;
+};
+
 const waiter = {
   version: "1",
   work: async (_task: unknown, effects: EffectContext): Promise<string> => {
@@ -126,7 +139,13 @@ type Scene = {
   readonly lines: readonly ((stage: Stage) => readonly string[])[];
   /** What it says is a matter of the machine: compare names and kinds of fields, not values. */
   readonly ofMachine?: true;
+  /** It goes on until it is interrupted, and is so from its beginning. */
+  readonly endless?: true;
 };
+
+/** Of a command that would not end by itself. */
+export const endOf = (path: string): TypeOptions =>
+  scenes[path]?.endless === true ? { interrupted: AbortSignal.abort() } : {};
 
 /** By the path of the command, in an order in which they can be carried out. */
 export const scenes: Readonly<Record<string, Scene>> = {
@@ -193,6 +212,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
       () => ["--key", "order-2", "--json", "--", "sh", "-c", "exit 3"],
     ],
   },
+  "plan show": {
+    lines: [({ run }) => [run("planned")], ({ run }) => [run("done")], ({ place }) => [place("done.json")]],
+  },
+  "plan edit": { lines: [({ run, place }) => [run("unplanned"), "--file", place("fresh.json")]] },
   approve: { lines: [({ run }) => [run("asked")]] },
   deny: { lines: [({ run }) => [run("denied"), "--reason", "no"]] },
   policy: {
@@ -243,6 +266,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   cancel: { lines: [({ run }) => [run("stuck")]] },
   fork: { lines: [({ run }) => [run("done")]] },
   worker: { lines: [() => ["--once", "--runs", "1"]] },
+  serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },

@@ -229,9 +229,9 @@ describe("changed", () => {
     await waiting;
   });
 
-  test("sleeps through what does not matter to whoever waits, until it looks by itself", async () => {
+  test("sleeps through what does not matter to whoever waits, but for what others wrote", async () => {
+    const [{ ledger, tell }, other] = await pair();
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-    const { ledger, tell } = await openedIn(":memory:");
     await tell("run_1", create(plan));
     const woken: string[] = [];
     const waits = async (name: string): Promise<void> => {
@@ -246,9 +246,20 @@ describe("changed", () => {
     await first;
     const second = waits("until it looks");
     await tell("run_1", cast.note("k", "v2"));
+    vi.advanceTimersByTime(1_000);
+    await ledger.load("run_1");
     expect(woken).toEqual(["for a pause"]);
+    await other.tell("run_1", cast.note("k", "v3"));
     vi.advanceTimersByTime(1_000);
     await second;
+    // Between two of its own it hears of one that was not.
+    const third = waits("in between");
+    await tell("run_1", cast.note("k", "v4"));
+    await other.tell("run_1", cast.note("k", "v5"));
+    await ledger.load("run_1");
+    expect(woken).toEqual(["for a pause", "until it looks"]);
+    await tell("run_1", cast.note("k", "v6"));
+    await third;
   });
 
   test("sleeps through what happens to other runs, and wakes when its time is over", async () => {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { ownerIsDead, processIdentity } from "../../src/ledger/owner.js";
+import { registerDraft } from "../../src/pev/drafts.js";
 import { openPlaces, type Place, type Places } from "../../src/pev/places.js";
 import { openPrivateRoot } from "../../src/pev/private-folder.js";
 import { reclaim } from "../../src/pev/reclaim.js";
@@ -49,6 +50,24 @@ describe("reclaim", () => {
     expect(await sweep()).toEqual({ killed: 0, removed: [room.path], kept: [] });
     expect(existsSync(room.path)).toBe(false);
     expect(await places.list()).toEqual([]);
+  });
+
+  it("removes drafts of dead owners, and nothing else that a register may name so", async () => {
+    const draft = await registerDraft(places, "run-1", folder);
+    writeFileSync(draft.path, "half");
+    const [{ id } = { id: "" }] = await places.list();
+    expect(await sweep({ isOwnerDead: ownerIsDead })).toMatchObject({ removed: [] });
+    const mine = join(folder, "mine.txt");
+    writeFileSync(mine, "mine");
+    for (const path of [mine, join(folder, `.runledger-${randomUUID()}.unfinished`)]) {
+      writeFileSync(path, "mine");
+      rewrite(id, { path });
+      expect(await sweep()).toMatchObject({ removed: [], kept: [{ id }] });
+      expect(readFileSync(path, "utf8")).toBe("mine");
+    }
+    rewrite(id, { path: draft.path });
+    expect(await sweep()).toMatchObject({ removed: [draft.path] });
+    expect([existsSync(draft.path), await places.list()]).toEqual([false, []]);
   });
 
   it("keeps workspaces of unfinished runs, and only workspaces", async () => {

@@ -199,6 +199,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     const run = await driven(app, commandPlan("true"));
     expect(run.steps[0]?.state).toMatchObject({ ...passes, proposal: { result: "hello" } });
   },
+  "agents.coder.preset": async () => {
+    // Started as codex is: its own word comes first, and the prompt last.
+    const app = await project(
+      "agents: { coder: { kind: subprocess, preset: codex, run: [sh, -c, 'echo \"$0\"; exit 3'] } }\n",
+    );
+    const run = await driven(app, commandPlan("true", { max_retries: 0 }));
+    expect(run.steps[0]?.feedback).toMatchObject({ kind: "interrupted", tail: "exec\n" });
+  },
   "agents.coder.provider": async () => {
     vi.stubEnv("ANTHROPIC_API_KEY", "key-of-the-model-0123456789");
     expect((await model({ provider: "anthropic" })).path).toBe("/v1/messages");
@@ -435,6 +443,35 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     });
     await driven(app, commandPlan("true"));
     expect(leftMs).toBeGreaterThan(30 * 60_000);
+  },
+  planner: async () => {
+    const lead = { lead: () => JSON.stringify(commandPlan("true")), ...done };
+    const app = await project("planner: lead\n", lead);
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.steps[0]?.spec.ownerAgent).toBe("lead");
+  },
+  orchestrator: async () => {
+    const server = await modelServer([{ text: "no" }, { status: 400 }]);
+    const lead = { kind: "llm", provider: "openai-compatible", model: "small", baseUrl: server.url };
+    const app = await project(JSON.stringify({ orchestrator: "lead", agents: { lead } }), done);
+    const run = await driven(app, commandPlan("false"));
+    expect(run.steps[0]?.lastDecision?.reason).toContain('The orchestrator "lead" came to no answer');
+    expect(server.asked).toHaveLength(2);
+  },
+  trustPlans: async () => {
+    const lead = { lead: () => JSON.stringify(commandPlan("true")), ...done };
+    const app = await project("planner: lead\ntrustPlans: true\n", lead);
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.state.status).toBe("completed");
+  },
+  "runLedger.plannerMaxRetries": async () => {
+    const server = await modelServer([{ text: "no plan" }]);
+    const lead = { kind: "llm", provider: "openai-compatible", model: "small", baseUrl: server.url };
+    const runLedger = { plannerMaxRetries: 0 };
+    const app = await project(JSON.stringify({ planner: "lead", agents: { lead }, runLedger }));
+    const { runId } = await app.planRun(person(app), { goal: "sums", originalRequest: "sums" });
+    expect((await app.drive(runId)).run.state).toMatchObject({ status: "paused", reason: "escalated" });
+    expect(server.asked).toHaveLength(1);
   },
   "durable.paidAmbiguous": async () => {
     const stop = new AbortController();
@@ -700,10 +737,10 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|nightly)\./, ".NAME."));
+    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));
     expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

@@ -118,11 +118,14 @@ const mostlyKnown = ({ unknown, ...known }: Record<string, unknown>) =>
   fc.nat({ max: 11 }).map((dice) => (dice === 0 && unknown !== undefined ? { ...known, unknown } : known));
 
 const argv = some(from(WORDS));
+/** Out of bounds it would hide what the agent's kind asks for, and that the schema tells too. */
+const LIMITS = DURATIONS.filter((text) => (parseDuration(text) ?? 1) <= 86_400_000);
 const agent = closed({
-  kind: from(["command", "command", "command", "llm"]),
+  kind: from(["command", "command", "command", "llm", "subprocess"]),
   run: argv,
+  preset: from(["codex", undefined, undefined]),
   env: some(from(VARIABLES)),
-  timeout: from(DURATIONS),
+  timeout: from(LIMITS),
 });
 const schedule = closed({
   cron: from(["0 9 * * 1-5", "@daily", "0 9 * *", "", "@often", "0 0 9 * * *", " 0 9 * * *"]),
@@ -156,6 +159,9 @@ const files = closed({
   changeValidator: from(["orchestrator", "human", "nobody"]),
   agentTimeout: from(DURATIONS),
   leaseTtl: from(DURATIONS),
+  planner: from(["", ...NAMES]),
+  orchestrator: from(["", ...NAMES]),
+  trustPlans: maybe(fc.boolean()),
   durable: closed({
     paidAmbiguous: from(["rerun", "skip", "fail"]),
     encryption: maybe(fc.boolean()),
@@ -179,6 +185,7 @@ const files = closed({
     staleTtl: from(DURATIONS),
     validatorTimeout: from(DURATIONS),
     maxRunHistory: from([0, 100, 1_000_000, 1_000_001, -1]),
+    plannerMaxRetries: from([0, 2, 20, 21, -1]),
   }),
   rollout: closed({ tables: from(["", "t.db", "a\0"]), board: from(["", "BOARD.md"]) }),
 });
@@ -236,6 +243,7 @@ describe("the JSON Schema", () => {
     ...[
       "kind",
       "run",
+      "preset",
       "timeout",
       "provider",
       "model",

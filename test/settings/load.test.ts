@@ -44,6 +44,9 @@ describe("loadSettings", () => {
       changeValidator: "orchestrator",
       agentTimeoutMs: 1_800_000,
       leaseTtlMs: 30_000,
+      planner: null,
+      orchestrator: null,
+      trustPlans: false,
       durable: {
         paidAmbiguous: "rerun",
         encryption: false,
@@ -67,6 +70,7 @@ describe("loadSettings", () => {
         staleTtlMs: 3_600_000,
         validatorTimeoutMs: 120_000,
         maxRunHistory: 100,
+        plannerMaxRetries: 2,
       },
       rollout: { tables: "", board: "" },
     });
@@ -97,6 +101,8 @@ describe("loadSettings", () => {
       "limits.processes",
       "maxParallelSteps",
       "onUnmetCriteria",
+      "orchestrator",
+      "planner",
       "protect",
       "retention.completedFor",
       "retention.every",
@@ -107,6 +113,7 @@ describe("loadSettings", () => {
       "runLedger.authoritativeRead",
       "runLedger.enabled",
       "runLedger.maxRunHistory",
+      "runLedger.plannerMaxRetries",
       "runLedger.projectionRetired",
       "runLedger.shadow",
       "runLedger.staleTtl",
@@ -116,6 +123,7 @@ describe("loadSettings", () => {
       "schedules",
       "secrets.except",
       "secrets.names",
+      "trustPlans",
       "workspace.cache",
       "workspace.passEnv",
       "workspace.setup",
@@ -141,8 +149,11 @@ onUnmetCriteria: pause
 changeValidator: human
 agentTimeout: 45m
 leaseTtl: 2s
+planner: coder
+orchestrator: reviewer
+trustPlans: true
 runLedger:
-  { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true,
+  { workspaceIsolation: false, staleTtl: 7d, validatorTimeout: 1m30s, maxRunHistory: 7, enabled: true, plannerMaxRetries: 0,
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
@@ -204,6 +215,9 @@ rollout: { board: BOARD.md }
       changeValidator: "human",
       agentTimeoutMs: 2_700_000,
       leaseTtlMs: 2_000,
+      planner: "coder",
+      orchestrator: "reviewer",
+      trustPlans: true,
       durable: {
         paidAmbiguous: "skip",
         encryption: true,
@@ -236,6 +250,7 @@ rollout: { board: BOARD.md }
         staleTtlMs: 604_800_000,
         validatorTimeoutMs: 90_000,
         maxRunHistory: 7,
+        plannerMaxRetries: 0,
       },
       rollout: { tables: "", board: "BOARD.md" },
     });
@@ -302,7 +317,7 @@ describe("loadSettings refuses, naming file, line and column", () => {
   it.each<[string, string]>([
     [
       "runLedger:\n  staleTTL: 1h\n",
-      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "enabled", "shadow", "writeThrough", "authoritativeRead", "projectionRetired", "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory"; did you mean "staleTtl"?`,
+      `1 defect in the settings: FILE:2:3: runLedger.staleTTL: found an unknown key, expected one of "enabled", "shadow", "writeThrough", "authoritativeRead", "projectionRetired", "workspaceIsolation", "staleTtl", "validatorTimeout", "maxRunHistory", "plannerMaxRetries"; did you mean "staleTtl"?`,
     ],
     [
       "\nmaxParallelSteps: 201",
@@ -393,9 +408,13 @@ describe("loadSettings refuses, naming file, line and column", () => {
       "agents:\n  a: { run: [] }\n  b: { kind: oracle, run: [' '], env: [A-B], timeout: 0s }\n",
     );
     expect(message).toMatch(/^6 defects in the settings: /);
-    expect(message).toContain(`FILE:2:3: agents.a.kind: found nothing, expected one of "command", "llm"`);
+    expect(message).toContain(
+      `FILE:2:3: agents.a.kind: found nothing, expected one of "command", "subprocess", "llm"`,
+    );
     expect(message).toContain("FILE:2:8: agents.a.run: found a list of 0, expected at least 1 entry");
-    expect(message).toContain(`FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "llm"`);
+    expect(message).toContain(
+      `FILE:3:8: agents.b.kind: found "oracle", expected one of "command", "subprocess", "llm"`,
+    );
   });
 
   it.each([
@@ -622,6 +641,7 @@ describe("getSetting", () => {
       staleTtl: "1h",
       validatorTimeout: "2m",
       maxRunHistory: 100,
+      plannerMaxRetries: 2,
     });
   });
 

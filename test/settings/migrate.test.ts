@@ -30,7 +30,7 @@ runledger: # of the bot
   staleTtl: 3600000000000 # an hour
   maxRunHistory: 0
   validatorTimeout: 150000000000
-  # nobody reads it
+  # of its planner
   plannerMaxRetries: 2
 `;
 
@@ -49,12 +49,13 @@ runLedger:
   staleTtl: 1h # an hour
   maxRunHistory: 0
   validatorTimeout: 2m30s
+  # of its planner
+  plannerMaxRetries: 2
 `);
     expect(others).toEqual(["server", "logging"]);
     expect(moved.map(({ move, key, how }) => `${move}: ${key} ${how}`)).toEqual([
       "letter-case: runledger is spelt runLedger",
       "letter-case: runLedger.writethrough is spelt writeThrough",
-      "planner-retries: runLedger.plannerMaxRetries left out: nothing here reads it",
       "nanoseconds: runLedger.staleTtl 3600000000000 nanoseconds are 1h",
       "nanoseconds: runLedger.validatorTimeout 150000000000 nanoseconds are 2m30s",
       "other-programs: server left out: not RunLedger's",
@@ -70,7 +71,9 @@ runLedger:
 
   it("reads the origin's JSON", () => {
     const json = '{ "runLedger": { "enabled": true, "staleTtl": 7200000000000, "plannerMaxRetries": 2 } }';
-    expect(migrated(json, "f").text).toBe('{ "runLedger": { "enabled": true, "staleTtl": 2h } }\n');
+    expect(migrated(json, "f").text).toBe(
+      '{ "runLedger": { "enabled": true, "staleTtl": 2h, "plannerMaxRetries": 2 } }\n',
+    );
   });
 
   it("writes globs of 0.1.0 as they are written now, where it is known what they mean", () => {
@@ -148,7 +151,7 @@ describe("migrateSettings", () => {
   it("says in a dry run what it would do, and writes nothing", async () => {
     const { projectDir, file, env } = await projectWith(ORIGIN);
     const { moved, others, backup } = await migrateSettings({ projectDir, env, dryRun: true });
-    expect([moved.length, others, backup]).toEqual([5, ["server", "logging"], undefined]);
+    expect([moved.length, others, backup]).toEqual([4, ["server", "logging"], undefined]);
     expect(await readFile(file, "utf8")).toBe(ORIGIN);
     expect(await readdir(projectDir)).toEqual(["runledger.yaml"]);
   });
@@ -197,7 +200,7 @@ describe("a file of before", () => {
     const { projectDir, env } = await projectWith(ORIGIN);
     expect((await refusalOf(loadSettings(projectDir, env))).hint).toMatch(/: runledger config migrate$/);
     const config = await newFolder();
-    await put(join(config, "runledger", "config.yaml"), "runLedger: { plannerMaxRetries: 2 }\n");
+    await put(join(config, "runledger", "config.yaml"), "runLedger: { stalettl: 1h }\n");
     const user = await refusalOf(loadSettings(await newFolder(), { XDG_CONFIG_HOME: config }));
     expect(user.hint).toMatch(/: runledger config migrate --user$/);
   });

@@ -191,6 +191,14 @@ describe("a ledger in a folder", () => {
     sqlite.close();
   });
 
+  it("finds the keys of a run that is erased by an index", async () => {
+    await opened();
+    const { sqlite } = await connect(file);
+    const plan = sqlite.prepare("EXPLAIN QUERY PLAN UPDATE keys SET digest = '' WHERE run_id = ?").all("a");
+    expect(JSON.stringify(plan)).toContain("SEARCH keys USING INDEX keys_by_run");
+    sqlite.close();
+  });
+
   it("refuses a ledger that has lost its id", async () => {
     await (await opened()).close();
     tampering((db) => db.exec("DELETE FROM meta WHERE key = 'ledger_id'"));

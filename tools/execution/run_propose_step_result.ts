@@ -22,9 +22,8 @@ export const runProposeStepResult = defineTool({
   input: closed({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
-    result: z.string().min(1).max(limit.RESULT_CHARS),
-    /** JSON array of { type, content } */
-    evidence_json: z.string().optional(),
+    result: z.string().min(1).max(limit.RESULT_CHARS).describe("What you did, in a few sentences."),
+    evidence_json: z.string().optional().describe("A JSON array of { type, content }, such as logs."),
     idempotency_key: idempotencyKey,
   }),
   output: z.object({
@@ -50,6 +49,12 @@ export const runProposeStepResult = defineTool({
     const { run_id: runId, step_id: stepId, result, idempotency_key } = input;
     const evidence = readEvidence(input.evidence_json);
     requireSession(await ledger.load(runId), caller);
+    if (host.keepClaim !== undefined) {
+      const { run, step } = await requireExecutor(ledger, caller, runId, stepId);
+      requireProposable(step);
+      await host.keepClaim({ result, evidence });
+      return { run_id: runId, step_id: stepId, ...TAKEN_DOWN, ...(await standing(run, ledger)) };
+    }
     const claim = {
       type: "propose_step_result",
       stepId,
@@ -73,10 +78,19 @@ export const runProposeStepResult = defineTool({
       ...answerOf(step),
       policy_request: request === null ? null : policyRequestView(request),
       unmet_criteria: unmetOf(run),
-      ...standing(run),
+      ...(await standing(run, ledger)),
     };
   },
 });
+
+/** The engine proposes what is in the workspace when nobody works there any more. */
+const TAKEN_DOWN = {
+  status: "verifying" as const,
+  message: "Taken down. Your workspace is captured and judged when you have ended: end now.",
+  verdict: null,
+  policy_request: null,
+  unmet_criteria: [],
+};
 
 /** Stands for the capture until it is taken; it is no part of what makes two proposals the same. */
 const NOTHING: Capture = { base: null, tree: null, commit: null, patch: null, filesChanged: null };

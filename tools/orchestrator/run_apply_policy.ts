@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Caller } from "../../src/core/commands.js";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { type PolicyAction, PolicyActionType } from "../../src/core/events.js";
@@ -7,25 +8,33 @@ import { readSteps, readValidator } from "../../src/core/plan.js";
 import { findStep, type Run } from "../../src/core/run.js";
 import type { StepSpec } from "../../src/core/spec.js";
 import { closed } from "../../src/core/wire.js";
+import type { Ledger } from "../../src/ledger/ledger.js";
 import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
-const Input = closed({
+export const PolicyAnswer = closed({
   run_id: z.string().min(1),
   step_id: z.string().min(1),
   action: PolicyActionType,
   reason: z.string().trim().min(1).max(limit.REASON_CHARS),
-  /** change_agent */
-  new_agent: z.string().min(1).optional(),
-  /** decompose: a JSON array of steps */
-  new_steps_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
-  /** change_validator: a JSON object */
-  new_validator_json: z.string().max(limit.PLAN_TEXT_CHARS).optional(),
-  /** retry: start from a clean clone */
-  fresh: z.boolean().optional(),
-  /** The attempt whose refusal was looked at: a later one in its place is not meant. */
-  attempt: z.int().min(1).optional(),
+  new_agent: z.string().min(1).optional().describe("Of change_agent: who is to work on it."),
+  new_steps_json: z
+    .string()
+    .max(limit.PLAN_TEXT_CHARS)
+    .optional()
+    .describe("Of decompose: a JSON array of the steps in its place, as in a plan."),
+  new_validator_json: z
+    .string()
+    .max(limit.PLAN_TEXT_CHARS)
+    .optional()
+    .describe("Of change_validator: the new one as a JSON object, as in a plan."),
+  fresh: z.boolean().optional().describe("Of retry: begin again from a clean clone."),
+  attempt: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("The attempt whose refusal you looked at; a later one is then not answered."),
   idempotency_key: idempotencyKey,
 });
 
@@ -36,7 +45,7 @@ export const runApplyPolicy = defineTool({
   readOnly: false,
   description:
     "Answer a failed, errored or interrupted step: retry, decompose (new_steps_json), change_agent (new_agent), change_validator (new_validator_json), skip, abort or escalate. With attempt, that one's refusal and no later one is answered.",
-  input: Input,
+  input: PolicyAnswer,
   output: z.object({
     run_id: z.string(),
     step_id: z.string(),
@@ -46,37 +55,48 @@ export const runApplyPolicy = defineTool({
     next: z.string(),
   }),
   handle: async (input, caller, host) => {
-    const { ledger } = host;
-    const { run_id, step_id, reason, attempt, idempotency_key } = input;
-    const before = await ledger.load(run_id);
-    requireSession(before, caller);
-    const decision = readDecision(input, before, step_id, ledger.rules.agents);
-    await ledger.submit(
-      run_id,
-      {
-        type: "apply_policy",
-        stepId: step_id,
-        decision,
-        reason,
-        ...(attempt === undefined ? {} : { attempt }),
-      },
-      caller,
-      keyed(idempotency_key),
-    );
+    const { run_id, step_id, action } = input;
+    await answerPolicy(host.ledger, caller, input);
     const run = await settled(host, run_id);
     return {
       run_id,
       step_id,
-      action: decision.action,
+      action,
       step_status: findStep(run, step_id)?.state.status ?? "unknown",
-      ...standing(run),
+      ...(await standing(run, host.ledger)),
     };
   },
 });
 
+type Answering = {
+  /** Of whoever drives the run. */
+  readonly epoch?: number;
+  /** Refuses a decision that the rules would take. */
+  readonly check?: (run: Run, decision: PolicyAction) => void;
+};
+
+/** The answer of the tool, once it is read: refused as a whole, or recorded. */
+export const answerPolicy = async (
+  ledger: Ledger,
+  caller: Caller,
+  input: z.output<typeof PolicyAnswer>,
+  { epoch, check }: Answering = {},
+): Promise<void> => {
+  const { run_id, step_id: stepId, reason, attempt, idempotency_key } = input;
+  const before = await ledger.load(run_id);
+  requireSession(before, caller);
+  const decision = readDecision(input, before, stepId, ledger.rules.agents);
+  check?.(before, decision);
+  const seen = attempt === undefined ? {} : { attempt };
+  await ledger.submit(run_id, { type: "apply_policy", stepId, decision, reason, ...seen }, caller, {
+    ...keyed(idempotency_key),
+    ...(epoch === undefined ? {} : { epoch }),
+  });
+};
+
 /** Builds the typed action from the flat inputs of the wire; each input belongs to exactly one action. */
 export type PolicyInput = Pick<
-  z.output<typeof Input>,
+  z.output<typeof PolicyAnswer>,
   "action" | "new_agent" | "new_steps_json" | "new_validator_json" | "fresh"
 >;
 

@@ -17,9 +17,11 @@ export const runApproveStep = defineTool({
     run_id: z.string().min(1),
     step_id: z.string().min(1),
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
-    reject: z.boolean().optional(),
-    /** Of the proposal that was looked at; another one is then refused. */
-    proposal_seq: z.int().optional(),
+    reject: z.boolean().optional().describe("true: it is not good enough."),
+    proposal_seq: z
+      .int()
+      .optional()
+      .describe("Of the proposal that you looked at, as run_read gave it; another one is then refused."),
     idempotency_key: idempotencyKey,
   }),
   output: z.object({
@@ -47,7 +49,7 @@ export const runApproveStep = defineTool({
       step_id: stepId,
       status: reject ? ("rejected" as const) : ("approved" as const),
       step_status: findStep(run, stepId)?.state.status ?? "unknown",
-      ...standing(run),
+      ...(await standing(run, ledger)),
     };
   },
 });

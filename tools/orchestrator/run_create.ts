@@ -13,16 +13,23 @@ export const runCreate = defineTool({
   description:
     "Create a run from a planner's JSON plan. All defects of the plan come back at once; mend them and call again.",
   input: closed({
-    plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS),
+    plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS).describe("The plan as JSON text."),
     session_key: z
       .string()
       .min(1)
       .max(limit.SESSION_KEY_CHARS)
       .optional()
       .describe("Leave it out: the session is the caller's own. One that is given must equal it."),
-    original_request: z.string().trim().min(1).max(limit.REQUEST_CHARS),
-    /** Names a plan may give as owner_agent; the host's own agents when not given. */
-    valid_agents: z.array(z.string()).optional(),
+    original_request: z
+      .string()
+      .trim()
+      .min(1)
+      .max(limit.REQUEST_CHARS)
+      .describe("What was asked for, as it was said."),
+    valid_agents: z
+      .array(z.string())
+      .optional()
+      .describe("Names that the plan may give as owner_agent; left out, the agents that are there."),
     idempotency_key: idempotencyKey,
   }),
   output: z.object({
@@ -46,7 +53,7 @@ export const runCreate = defineTool({
       status: "created",
       goal: run.goal,
       step_count: run.steps.length,
-      ...standing(run),
+      ...(await standing(run, host.ledger)),
     };
   },
 });

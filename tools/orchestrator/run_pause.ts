@@ -25,6 +25,6 @@ export const runPause = defineTool({
       caller,
       keyed(idempotency_key),
     );
-    return { run_id, ...standing(run) };
+    return { run_id, ...(await standing(run, ledger)) };
   },
 });

@@ -20,6 +20,6 @@ export const runResume = defineTool({
   handle: async ({ run_id, reason = "", idempotency_key }, caller, { ledger }) => {
     const command = { type: "resume_run", reason, overrideStale: false } as const;
     const { run } = await ledger.submit(run_id, command, caller, keyed(idempotency_key));
-    return { run_id, status: "resumed", ...standing(run) };
+    return { run_id, status: "resumed", ...(await standing(run, ledger)) };
   },
 });

@@ -1,10 +1,16 @@
 import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
-import { awaitsApproval, completedIds, hasPolicyRequest, isReady, type Step } from "../../src/core/run.js";
-import { whyRun } from "../../src/core/why.js";
+import {
+  awaitsApproval,
+  completedIds,
+  hasPolicyRequest,
+  isActive,
+  isReady,
+  type Step,
+} from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool } from "../tool.js";
-import { STEPS_IN_ANSWERS, standing, stepViews } from "../views.js";
+import { STEPS_IN_ANSWERS, stepViews, waitingOf } from "../views.js";
 
 const Steps = z.array(z.looseObject({ step_id: z.string(), status: z.string() }));
 
@@ -33,9 +39,9 @@ export const runActive = defineTool({
     const completed = completedIds(run);
     const asks = run.steps.filter((step) => awaitsApproval(step) || hasPolicyRequest(step));
     const active = run.steps.filter((step) => !asks.includes(step) && isUnderWay(step));
-    const ready = run.state.status === "running" ? run.steps.filter((step) => isReady(step, completed)) : [];
+    const ready = isActive(run) ? run.steps.filter((step) => isReady(step, completed)) : [];
     const view = (steps: readonly Step[]) => stepViews(run, steps.slice(0, STEPS_IN_ANSWERS), caller, ledger);
-    const waiting = whyRun(run, true);
+    const waiting = await waitingOf(run, ledger);
     return {
       run_id,
       active: view(active),
@@ -43,7 +49,8 @@ export const runActive = defineTool({
       waiting: view(asks),
       totals: { active: active.length, ready: ready.length, waiting: asks.length },
       blocker: waiting.for === "person" ? waiting.sentence : null,
-      ...standing(run),
+      run_status: run.state.status,
+      next: waiting.sentence,
     };
   },
 });

@@ -14,8 +14,11 @@ export const runNote = defineTool({
   input: closed({
     run_id: z.string().min(1),
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
-    value: z.string().max(limit.NOTE_VALUE_CHARS).optional(),
-    /** Of a value that is written; reading needs none. */
+    value: z
+      .string()
+      .max(limit.NOTE_VALUE_CHARS)
+      .optional()
+      .describe("What to write; left out, the note is read."),
     idempotency_key: idempotencyKey,
   }),
   output: z.object({ run_id: z.string(), key: z.string(), value: z.string().nullable() }),

@@ -11,7 +11,10 @@ export const runRead = defineTool({
   readOnly: true,
   description:
     "Read the current snapshot of a run: status, steps with verdicts, criteria, notes, what it waits for. Long plans come in pages: give next_after_step as after_step.",
-  input: closed({ run_id: z.string().min(1), after_step: z.string().min(1).optional() }),
+  input: closed({
+    run_id: z.string().min(1),
+    after_step: z.string().min(1).optional().describe("next_after_step of the page before."),
+  }),
   output: z.looseObject({ run_id: z.string(), status: z.string() }),
   handle: async ({ run_id, after_step }, caller, { ledger }) => {
     const run = await ledger.load(run_id);

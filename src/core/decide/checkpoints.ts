@@ -1,6 +1,7 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
+import { passedOverIn } from "../passed-over.js";
 import { named, workedStep, workedSteps } from "../race.js";
 import type { Run } from "../run.js";
 import { thinnable } from "../thinning.js";
@@ -65,18 +66,35 @@ const overtaken = ({ runId }: Run): LedgerError =>
     hint: "Take it again.",
   });
 
+// Each is told once, however many lives of the attempt come past it.
+export const passOverCheckpoints: Decider<"pass_over_checkpoints"> = (command, run, { caller }) => {
+  requireRole(caller, "pass over checkpoints", "engine");
+  requireLive(run);
+  const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
+  requireState(step, "in_progress", "step_not_in_progress");
+  requireAttempt(step, command.attempt);
+  const told = passedOverIn(run);
+  const broken = command.broken.filter(({ id }) => !told.has(id));
+  if (broken.length === 0) return alreadyDone;
+  const payload = { stepId: step.spec.id, ...named(step), broken, from: command.from };
+  return [{ type: "checkpoints_passed_over", version: 1, attempt: step.attempt, payload }];
+};
+
 // A memory that cannot be trusted or read any more is given up; the attempt goes on from its first line, and what it did is
 // read back.
 export const discardCheckpoints: Decider<"discard_checkpoints"> = ({ reason }, run, { caller }) => {
   requireRole(caller, "set a memory aside", "orchestrator", "human");
   requireSession(run, caller);
   requireLive(run);
-  return run.steps.flatMap(workedSteps).flatMap((step): readonly EventBody[] => {
+  return withoutMemory(run, reason);
+};
+
+export const withoutMemory = (run: Run, reason: string): readonly EventBody[] =>
+  run.steps.flatMap(workedSteps).flatMap((step): readonly EventBody[] => {
     if (step.effects.checkpoint === null || step.state.status !== "in_progress") return [];
     const payload = { stepId: step.spec.id, ...named(step), reason };
     return [{ type: "checkpoint_discarded", version: 1, attempt: step.attempt, payload }];
   });
-};
 
 /** Nobody goes on with a memory that another version of its agent left behind, unless it can be brought over. */
 export const requireSameAgents = (run: Run, { takesMemoryOf }: Pick<Rules, "takesMemoryOf">): void => {

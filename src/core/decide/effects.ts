@@ -1,5 +1,5 @@
 import { type Asked, requireBudget } from "../budget.js";
-import type { CommandOf } from "../commands.js";
+import type { Caller, CommandOf } from "../commands.js";
 import {
   type Effects,
   type EffectValue,
@@ -13,7 +13,7 @@ import type { EventBody } from "../events.js";
 import { openAfterEnd } from "../left-effects.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
-import type { Run, WorkedStep } from "../run.js";
+import { hasPolicyRequest, isActive, type Run, type WorkedStep } from "../run.js";
 import type { AtMost } from "../spent.js";
 import { type WaitCall, waitPrint } from "../waits.js";
 import {
@@ -39,7 +39,7 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
   requireLive(run);
   requireOwner(step, caller, step.attempt);
-  requireState(step, "in_progress", "step_not_in_progress");
+  if (!isAskingEngine(step, caller)) requireState(step, "in_progress", "step_not_in_progress");
   requireAttempt(step, command.attempt);
   const { entries } = command;
   requireRoom(run, step.effects, entries, rules);
@@ -77,6 +77,10 @@ const together = (parts: readonly (AtMost | undefined)[]): Asked => {
     }, 0);
   return { tokens: sum(({ tokens }) => tokens), nanoUsd: sum(({ nanoUsd }) => nanoUsd) };
 };
+
+/** Whoever is asked what becomes of an attempt that was refused does so by effects of that attempt. */
+const isAskingEngine = (step: WorkedStep, { role }: Caller): boolean =>
+  role === "engine" && hasPolicyRequest(step);
 
 export const requireAttempt = ({ spec, attempt }: WorkedStep, of: number): void => {
   if (attempt === of) return;
@@ -202,7 +206,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, r
   if (ended !== undefined) return decidedAfterwards(command, step, ended);
   const open = openEffect(step.effects, position);
   // A run that was resumed without an answer is asked again.
-  const isAsked = decision !== "fail" || run.state.status !== "running";
+  const isAsked = decision !== "fail" || !isActive(run);
   if (open?.decision === decision && isAsked) return alreadyDone;
   requireLive(run);
   requireAttempt(step, command.attempt);
@@ -225,7 +229,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, r
     const payload = { ...about, call: null, outcome: { kind: "done", value } } as const;
     return [decided, { type: "effect_settled", version: 1, attempt, payload }];
   }
-  if (decision !== "fail" || run.state.status !== "running") return [decided, ...warned];
+  if (decision !== "fail" || !isActive(run)) return [decided, ...warned];
   const asked = { reason: "escalated", message: reason, stepId: step.spec.id } as const;
   return [decided, { type: "run_paused", version: 1, payload: asked }];
 };

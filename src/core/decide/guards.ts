@@ -3,7 +3,15 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
-import { findStep, isTerminal, type Run, type Step, type StepState, type WorkedStep } from "../run.js";
+import {
+  findStep,
+  isActive,
+  isTerminal,
+  type Run,
+  type Step,
+  type StepState,
+  type WorkedStep,
+} from "../run.js";
 import type { StepSpec } from "../spec.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
@@ -15,12 +23,16 @@ export type Rules = {
   readonly changeValidator: "orchestrator" | "human";
   /** Agents that exist; null when the host does not say. */
   readonly agents: readonly string[] | null;
+  /** Those of them that work through their tools alone: nobody here is started for their steps. */
+  readonly toolAgents?: readonly string[];
   /** Whether an agent can go on with what this version of it remembered; absent where nobody knows versions. */
   readonly takesMemoryOf?: (agent: string, agentVersion: string) => boolean;
   /** What each run may spend where nobody has said it of the run itself. */
   readonly budget?: Budget;
   /** What one agent may record; as limits.ts has it where nothing is said. */
   readonly recording?: Recording;
+  /** Plans that a planner made are carried out as they come; absent, a person approves each. */
+  readonly trustPlans?: boolean;
 };
 
 export type Recording = {
@@ -118,7 +130,7 @@ export const requireLive = (run: Run): void => {
 
 export const requireRunning = (run: Run): void => {
   requireLive(run);
-  if (run.state.status === "running") return;
+  if (isActive(run)) return;
   throw new LedgerError("run_not_running", `Run "${run.runId}" is ${run.state.status}, not running.`, {
     hint: run.state.status === "paused" ? `Resume it: runledger resume ${run.runId}` : "Attach a plan first.",
   });
@@ -136,6 +148,17 @@ export const requireStep = (run: Run, caller: Caller, stepId: string): Step => {
   if (caller.stepId !== undefined && caller.stepId !== stepId)
     throw new LedgerError("access_denied", `This credential is bound to step "${caller.stepId}".`);
   return step;
+};
+
+export const requireAgent = (name: string, agents: readonly string[] | null): void => {
+  if (name.trim() === "")
+    throw new LedgerError("invalid_input", "An agent needs a name.", {
+      hint: agents === null ? "Name who is to work on the step." : `Agents: ${agents.join(", ")}.`,
+    });
+  if (agents === null || agents.includes(name)) return;
+  throw new LedgerError("agent_not_found", `There is no agent ${quoted(name)}.`, {
+    hint: `Agents: ${agents.join(", ")}.`,
+  });
 };
 
 /** Candidates in one folder would write over each other, and nobody could tell whose work was judged. */

@@ -5,7 +5,7 @@ import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
 import { refuseAccess } from "./access.js";
 import { setBudget, stopAtBudget } from "./budget.js";
-import { discardCheckpoints, signCheckpoint } from "./checkpoints.js";
+import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
 import { decideEffect, recordEffects } from "./effects.js";
@@ -98,6 +98,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   decide_effect: decideEffect,
   suspend_step: suspendStep,
   seal_checkpoint: signCheckpoint,
+  pass_over_checkpoints: passOverCheckpoints,
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,

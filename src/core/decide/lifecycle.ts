@@ -1,19 +1,21 @@
 import type { CommandOf } from "../commands.js";
 import { formatDuration } from "../duration.js";
 import { LedgerError } from "../errors.js";
-import type { EventBody } from "../events.js";
+import type { EventBody, Role } from "../events.js";
 import * as limit from "../limits.js";
 import { readPlan } from "../plan.js";
 import { planWire } from "../plan-wire.js";
+import { isPlanning, planningStep } from "../planning.js";
 import type { Run } from "../run.js";
 import { type Plan, planDigest } from "../spec.js";
-import { requireSameAgents } from "./checkpoints.js";
+import { requireSameAgents, withoutMemory } from "./checkpoints.js";
 import {
   alreadyDone,
   type DecideContext,
   type Decider,
   isStalePause,
   type Rules,
+  requireAgent,
   requireLive,
   requireRole,
   requireRoomToRace,
@@ -23,7 +25,7 @@ import {
 
 // A run with a plan is born in one append, so no half-made run exists.
 export const createRun: Decider<"create_run"> = (command, run, { caller, rules }) => {
-  const { goal, originalRequest, workspaceIsolation, base, plan, child } = command;
+  const { goal, originalRequest, workspaceIsolation, base, plan, planner, child } = command;
   const { parent, sessionKey } = child ?? { parent: null, sessionKey: caller.sessionKey };
   // Who says to be the child of another run is believed only when the engine says it.
   if (parent === null) requireRole(caller, "create a run", "orchestrator", "human");
@@ -41,6 +43,7 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
     });
   }
   if (plan !== undefined) requirePlan(plan, rules, workspaceIsolation);
+  if (planner !== undefined) requirePlanner(planner, command, rules);
   return [
     {
       type: "run_created",
@@ -57,29 +60,58 @@ export const createRun: Decider<"create_run"> = (command, run, { caller, rules }
       },
     },
     ...(plan === undefined ? [] : [{ ...planAttached(plan), sessionKey }]),
+    ...(planner === undefined ? [] : [{ ...planRequested(goal, planner), sessionKey }]),
   ];
 };
 
+const requirePlanner = (planner: string, { plan }: CommandOf<"create_run">, { agents }: Rules): void => {
+  if (plan !== undefined)
+    throw new LedgerError("invalid_input", "A run that comes with its plan needs no planner.", {
+      hint: "Give the plan, or who makes it.",
+    });
+  requireAgent(planner, agents);
+};
+
+const planRequested = (goal: string, planner: string): EventBody => ({
+  type: "plan_requested",
+  version: 1,
+  payload: { step: planningStep(goal, planner) },
+});
+
 export const attachPlan: Decider<"attach_plan"> = (command, run, { caller, rules }) => {
-  requireRole(caller, "attach a plan", "orchestrator", "human");
+  requireRole(caller, "attach a plan", ...approversOf(run));
   requireSession(run, caller);
   if (run.planDigest === planDigest(command.plan)) return alreadyDone;
   requireLive(run);
-  if (run.state.status !== "planning")
+  if (run.planDigest !== null || run.state.status === "running")
     throw new LedgerError("run_not_planning", `Run "${run.runId}" has a plan already.`, {
       hint: "Change steps by policy actions, or start a new run.",
     });
+  requireNoPlannerAtWork(run);
   requirePlan(command.plan, rules, run.workspaceIsolation);
   return [planAttached(command.plan)];
 };
 
+/** Where a model plans, its plan waits for a person: no other program may bring one in its place. */
+const approversOf = ({ steps }: Run): readonly Role[] =>
+  steps.some(isPlanning) ? ["human"] : ["orchestrator", "human"];
+
+/** Its answer would come to a step that is not there any more. */
+const requireNoPlannerAtWork = ({ runId, steps }: Run): void => {
+  if (!steps.some(({ state }) => state.status === "in_progress")) return;
+  throw new LedgerError("step_not_waiting", `The planner of run "${runId}" is at work.`, {
+    hint: `Wait for its plan, or end it: runledger cancel ${runId}`,
+  });
+};
+
 // A host may hand in a plan that no planner wrote: one without steps, or with a circle, would never end.
-const requirePlan = (plan: Plan, { agents }: Rules, workspaceIsolation: boolean): void => {
+export const requirePlan = (plan: Plan, { agents }: Rules, workspaceIsolation: boolean): void => {
   readPlan(planWire(plan), agents ? { agents } : {});
   requireRoomToRace(plan.steps, workspaceIsolation);
 };
 
-const planAttached = (plan: Plan): EventBody => ({
+/** Judged by a person, or by nobody where the settings trust plans. */
+export const planAttached = (plan: Plan): EventBody => ({
   type: "plan_attached",
   version: 2,
   payload: { plan, digest: planDigest(plan) },
@@ -122,9 +154,13 @@ export const resumeRun: Decider<"resume_run"> = (command, run, context) => {
       hint: `What it waits for: runledger why ${run.runId}`,
     });
   requireFresh(run, command, context);
+  const resumed = { type: "run_resumed", version: 1, payload: { message: command.reason } } as const;
+  if (command.anew === true) return [...withoutMemory(run, command.reason || ANEW), resumed];
   requireSameAgents(run, context.rules);
-  return [{ type: "run_resumed", version: 1, payload: { message: command.reason } }];
+  return [resumed];
 };
+
+const ANEW = "Resumed anew.";
 
 const requireFresh = (
   run: Run,

@@ -1,18 +1,19 @@
 import { canonicalJson } from "../canonical.js";
 import type { Caller, CommandOf } from "../commands.js";
-import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, PolicyAction, PolicyActionType } from "../events.js";
 import { readSteps, readValidator } from "../plan.js";
 import { validatorWire } from "../plan-validator.js";
 import { stepWire } from "../plan-wire.js";
+import { isPlanning, PLANNING_ANSWERS, planningAnswerOnly } from "../planning.js";
 import { agentsOf } from "../race.js";
-import { hasPolicyRequest, isTerminal, type Run, type Step } from "../run.js";
+import { hasPolicyRequest, isActive, isTerminal, type Run, type Step } from "../run.js";
 import { type StepSpec, validatorDigest } from "../spec.js";
 import {
   alreadyDone,
   type DecideContext,
   type Decider,
+  requireAgent,
   requireLive,
   requireRole,
   requireRoomToRace,
@@ -39,6 +40,8 @@ export const applyPolicy: Decider<"apply_policy"> = (command, run, context) => {
     );
   requireSeenAttempt(step, command.attempt);
   const { decision } = command;
+  if (isPlanning(step) && !PLANNING_ANSWERS.includes(decision.action))
+    throw planningAnswerOnly(decision.action);
   const check = preconditions[decision.action] as Precondition<PolicyActionType>;
   check(decision, run, step, context);
   return [...raceEnded(step, command), policyApplied(step, command), ...followUp(run, step, command)];
@@ -103,11 +106,12 @@ export type PolicyContext = Pick<DecideContext, "caller" | "rules">;
 export const allowedActions = (run: Run, step: Step, context: PolicyContext): readonly PolicyActionType[] =>
   hasPolicyRequest(step) && !isTerminal(run)
     ? (Object.keys(preconditions) as PolicyActionType[]).filter((action) => {
+        if (isPlanning(step) && !PLANNING_ANSWERS.includes(action)) return false;
         if (action === "retry")
           return step.retryCount < step.spec.maxRetries || context.caller.role === "human";
         if (action === "change_validator")
           return context.rules.changeValidator === "orchestrator" || context.caller.role === "human";
-        return action !== "escalate" || run.state.status === "running";
+        return action !== "escalate" || isActive(run);
       })
     : [];
 
@@ -121,17 +125,6 @@ const requireRetriesLeft = (step: Step, caller: Caller): void => {
       hint: "A person may retry once more; the orchestrator can decompose, change the agent, skip, abort or escalate.",
     },
   );
-};
-
-const requireAgent = (name: string, agents: readonly string[] | null): void => {
-  if (name.trim() === "")
-    throw new LedgerError("invalid_input", "An agent needs a name.", {
-      hint: agents === null ? "Name who is to work on the step." : `Agents: ${agents.join(", ")}.`,
-    });
-  if (agents === null || agents.includes(name)) return;
-  throw new LedgerError("agent_not_found", `There is no agent ${quoted(name)}.`, {
-    hint: `Agents: ${agents.join(", ")}.`,
-  });
 };
 
 // A host may hand in steps that no planner wrote; every rule of a plan holds for them too, for the run they come to.
@@ -167,7 +160,7 @@ const policyApplied = ({ spec, attempt }: Step, command: CommandOf<"apply_policy
 const followUp = (run: Run, { spec }: Step, { decision, reason }: CommandOf<"apply_policy">): EventBody[] => {
   if (decision.action === "abort")
     return [{ type: "run_failed", version: 1, payload: { reason: "aborted", message: reason, unmet: [] } }];
-  if (decision.action === "escalate" && run.state.status === "running")
+  if (decision.action === "escalate" && isActive(run))
     return [
       { type: "run_paused", version: 1, payload: { reason: "escalated", message: reason, stepId: spec.id } },
     ];

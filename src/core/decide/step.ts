@@ -4,11 +4,13 @@ import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
 import * as limit from "../limits.js";
+import { isPlanning, PLANNING_STEP, planProposed } from "../planning.js";
 import { isOpen, named, workedStep } from "../race.js";
 import {
   awaitsApproval,
   completedIds,
   findStep,
+  isActive,
   isReady,
   type Run,
   type Step,
@@ -29,6 +31,7 @@ import {
   requireState,
   requireStep,
 } from "./guards.js";
+import { planAttached, requirePlan } from "./lifecycle.js";
 
 export const startStep: Decider<"start_step"> = (command, run, { caller, rules, at }) => {
   requireRole(caller, "start a step", "executor", "engine");
@@ -86,7 +89,7 @@ const requireReady = (run: Run, step: Step): void => {
     );
 };
 
-export const proposeStepResult: Decider<"propose_step_result"> = (command, run, { caller }) => {
+export const proposeStepResult: Decider<"propose_step_result"> = (command, run, { caller, rules }) => {
   requireRole(caller, "propose a result", "executor");
   requireSession(run, caller);
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
@@ -102,6 +105,8 @@ export const proposeStepResult: Decider<"propose_step_result"> = (command, run, 
     );
   if (run.workspaceIsolation && capture.tree === null)
     throw new LedgerError("invalid_input", `Nothing was captured from the workspace of "${step.spec.id}".`);
+  const plan = isPlanning(step) ? planProposed(run, result, rules.agents) : undefined;
+  if (plan !== undefined) requirePlan(plan, rules, run.workspaceIsolation);
   return [
     {
       type: "step_result_proposed",
@@ -109,6 +114,7 @@ export const proposeStepResult: Decider<"propose_step_result"> = (command, run, 
       attempt: step.attempt,
       payload: { stepId: step.spec.id, ...named(step), result, evidence, capture },
     },
+    ...(plan !== undefined && rules.trustPlans === true ? [planAttached(plan)] : []),
   ];
 };
 
@@ -150,7 +156,7 @@ export const recordVerdict: Decider<"record_verdict"> = (command, run, { caller 
   if (verdict.outcome === "failed") return [{ type: "step_validation_failed", version: 2, attempt, payload }];
   const errored: EventBody = { type: "step_validation_errored", version: 2, attempt, payload };
   requireRound(step, state.errors, round);
-  const last = state.errors + 1 >= limit.VERIFY_ERRORS_MAX && run.state.status === "running";
+  const last = state.errors + 1 >= limit.VERIFY_ERRORS_MAX && isActive(run);
   return last ? [errored, pausedByErrors(id, verdict)] : [errored];
 };
 
@@ -237,7 +243,11 @@ const pausedByErrors = (stepId: string, verdict: Verdict): EventBody => ({
   },
 });
 
-export const approveStep: Decider<"approve_step"> = (command, run, { caller }) => {
+export const approveStep: Decider<"approve_step"> = (command, run, { caller, rules }) => {
+  if (command.stepId === PLANNING_STEP && run.planDigest !== null) {
+    requireRole(caller, "approve or refuse a plan", "human");
+    return alreadyDone;
+  }
   const step = requireApprover(run, command.stepId, caller);
   const { state } = step;
   if (state.status === "completed" && state.how === "approved") return alreadyDone;
@@ -246,7 +256,12 @@ export const approveStep: Decider<"approve_step"> = (command, run, { caller }) =
   requireSeen(step, waiting, command.proposalSeq);
   if (waiting.approval !== null) return alreadyDone;
   const reason = command.reason || "approved";
-  return [approvalReceived(step, "approve", reason)];
+  const approved = approvalReceived(step, "approve", reason);
+  if (!isPlanning(step)) return [approved];
+  // Agents may have gone since: then it is a plan that cannot be carried out.
+  const plan = planProposed(run, waiting.proposal.result, rules.agents);
+  requirePlan(plan, rules, run.workspaceIsolation);
+  return [approved, planAttached(plan)];
 };
 
 export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => {
@@ -268,13 +283,28 @@ export const rejectStep: Decider<"reject_step"> = (command, run, { caller }) => 
       attempt: step.attempt,
       payload: { stepId: step.spec.id, verdict: rejection(run, step, waiting, command.reason) },
     },
+    ...(isPlanning(step) ? [anotherPlan(step, command.reason)] : []),
   ];
+};
+
+/** Who says what is wrong with a plan asks for a better one; who wants none cancels the run. */
+const anotherPlan = ({ spec, attempt }: Step, reason: string): EventBody => {
+  const digest = validatorDigest(spec.validator);
+  const decision = { action: "retry", fresh: false } as const;
+  return {
+    type: "policy_decision_applied",
+    version: 2,
+    attempt,
+    payload: { stepId: spec.id, decision, reason, validatorBefore: digest, validatorAfter: digest },
+  };
 };
 
 const requireApprover = (run: Run, stepId: string, caller: DecideContext["caller"]): Step => {
   requireRole(caller, "approve or reject a step", "orchestrator", "human");
   requireSession(run, caller);
   const step = requireStep(run, caller, stepId);
+  // A plan of a model holds commands, and another model's word for it is no person's.
+  if (isPlanning(step)) requireRole(caller, "approve or refuse a plan", "human");
   if (caller.name === step.spec.ownerAgent)
     throw new LedgerError("access_denied", `"${caller.name}" proposed this and may not approve it.`, {
       hint: "Another person or the orchestrator may.",
@@ -316,6 +346,8 @@ const rejection = (
   reason: "rejected",
   message: reason,
   ...nothingRan(),
+  // Whoever makes the next one begins a conversation anew.
+  ...(spec.id === PLANNING_STEP ? { tail: proposal.result.slice(-limit.TAIL_BYTES) } : {}),
   proposalSeq: proposal.seq,
   base: proposal.capture.base,
   head: run.head,

@@ -1,7 +1,7 @@
 import { digestOf } from "../canonical.js";
 import { LedgerError } from "../errors.js";
 import { named, workedStep, workedSteps } from "../race.js";
-import type { Run, WorkedStep } from "../run.js";
+import { isActive, type Run, type WorkedStep } from "../run.js";
 import { type DurablePromise, isOver, isToken, promiseId, type Timer } from "../waits.js";
 import { requireAttempt } from "./effects.js";
 import {
@@ -35,7 +35,7 @@ export const suspendStep: Decider<"suspend_step"> = (command, run, { caller }) =
 // resumed, and of an attempt that has ended none at all.
 export const fireTimers: Decider<"fire_timers"> = (_command, run, { caller, at }) => {
   requireRole(caller, "fire timers", "engine");
-  if (run.state.status !== "running") return alreadyDone;
+  if (!isActive(run)) return alreadyDone;
   return run.steps.flatMap(workedSteps).flatMap((step) =>
     dueTimers(step, at).map(({ position }) => {
       const payload = { stepId: step.spec.id, ...named(step), position };

@@ -5,7 +5,7 @@ import type { Redactor } from "../../core/redact.js";
 import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
 import type { Places } from "../../pev/places.js";
-import type { ProcessCall } from "../../pev/sandbox.js";
+import type { ProcessCall, ProcessEnd } from "../../pev/sandbox.js";
 import type { Walls } from "../../pev/walls/walls.js";
 import type { Host } from "../host.js";
 import type { AttemptOfStep } from "../logs.js";
@@ -38,34 +38,58 @@ export type CommandAgentOptions = {
 export const commandAgent = (options: CommandAgentOptions): Agent => ({
   work: async (task, { keyed }) => {
     // Loaded with the first agent that works: every opening of a ledger comes by here.
-    const { runProcess } = await import("../../pev/sandbox.js");
     const { openHost } = await import("../host.js");
-    const argv = resolveProgram(options.run, options.projectDir);
-    const log = await openAgentLog(options.logFile(task));
+    const { run } = options;
+    const argv = resolveProgram(run, options.projectDir);
     const host = await openHost(keyed, options.cli);
     try {
-      const around = await surroundingsOf(options, task, argv, host);
-      const result = await runProcess({
-        argv,
-        cwd: task.workspace,
-        ...around,
-        timeoutMs: task.timeoutMs,
-        signal: task.signal,
-        walls: options.walls,
-        onOutput: log.write,
-        redactor: options.redactor,
-        place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
-      });
+      const result = await startProgram(options, task, { host, run, argv, env: {}, signal: task.signal });
       if (result.cancelled) return { kind: "stopped" };
       if (result.exitCode === 0 && !result.timedOut)
         return { kind: "done", result: result.tail.trim() || "(no output)", evidence: [] };
       return { kind: "failed", reason: endOf(argv, result), tail: result.tail };
     } finally {
       await host.close();
-      await log.close();
     }
   },
 });
+
+/** A program about to be started for an attempt. */
+export type Starting = {
+  readonly host: Host;
+  /** As the settings have it, and with files of the project named absolutely. */
+  readonly run: readonly string[];
+  readonly argv: readonly string[];
+  /** Beside what every agent sees. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+};
+
+/** Until it has ended, and all that it started with it. */
+export const startProgram = async (
+  options: Omit<CommandAgentOptions, "run">,
+  task: AgentTask,
+  starting: Starting,
+): Promise<ProcessEnd> => {
+  const { runProcess } = await import("../../pev/sandbox.js");
+  const log = await openAgentLog(options.logFile(task));
+  try {
+    const around = await surroundingsOf(options, task, starting);
+    return await runProcess({
+      argv: starting.argv,
+      cwd: task.workspace,
+      ...around,
+      timeoutMs: task.timeoutMs,
+      signal: starting.signal,
+      walls: options.walls,
+      onOutput: log.write,
+      redactor: options.redactor,
+      place: { places: options.places, folder: task.place, runId: task.runId, stepId: task.stepId },
+    });
+  } finally {
+    await log.close();
+  }
+};
 
 type Ended = {
   readonly exitCode: number | null;
@@ -77,7 +101,7 @@ type Ended = {
   readonly durationMs: number;
 };
 
-const endOf = (argv: readonly string[], ended: Ended): string => {
+export const endOf = (argv: readonly string[], ended: Ended): string => {
   const said = howItEnded(argv, ended);
   return ended.noSpace ? `${said} The disk was full.` : said;
 };
@@ -109,20 +133,19 @@ const isFile = (path: string): boolean => existsSync(path) && statSync(path).isF
 
 /** A sandboxed one has a home of its own, and its word of the task is read-only like everything but that and the clone. */
 const surroundingsOf = async (
-  options: CommandAgentOptions,
+  options: Omit<CommandAgentOptions, "run">,
   task: AgentTask,
-  argv: readonly string[],
-  host: Host,
+  { run, argv, host, env: more }: Starting,
 ): Promise<Pick<ProcessCall, "env" | "confinement">> => {
-  const env = await environmentOf(options, task, host);
+  const env = { ...(await environmentOf(options, task, host)), ...more };
   if (options.isolation === null) return { env };
   const { agentSandbox } = await import("./agent-sandbox.js");
-  return agentSandbox({ ...options, isolation: options.isolation, task, argv, env, host });
+  return agentSandbox({ ...options, isolation: options.isolation, task, run, argv, env, host });
 };
 
 // Exactly what the contract names; nothing secret comes along by accident.
 const environmentOf = async (
-  { environment, passEnv }: CommandAgentOptions,
+  { environment, passEnv }: Pick<CommandAgentOptions, "environment" | "passEnv">,
   task: AgentTask,
   host: Host,
 ): Promise<Record<string, string>> => {

@@ -34,6 +34,8 @@ export type EffectsOptions = {
   readonly tokenOf: TokenOf;
   /** Makes the run that an attempt is recorded to have started, or finds it made. */
   readonly startChild: (child: NewChild) => Promise<void>;
+  /** Numbers of calls begin here; 0 where it is not given. */
+  readonly numberedFrom?: number;
   /** Nothing is left to do but to wait: tells the agent to end. */
   readonly leave: () => void;
   readonly checkpoints: AttemptCheckpoints;

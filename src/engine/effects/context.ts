@@ -139,6 +139,7 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   const calls = openCalls({ options, of, recorded });
   const inFlight = new Set<Promise<unknown>>();
   const numbers = createNumbers(leftOpen(recorded));
+  numbers.goOnAt(options.numberedFrom ?? 0);
   let isClosed = false;
   const waiting = createWaits({ ledger, of, signal, flush: calls.recorder.flush, leave: options.leave });
   const underWay = <T>(name: string, work: () => Promise<T>): Promise<T> => {

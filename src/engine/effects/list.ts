@@ -8,6 +8,8 @@ import {
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
 import type { Actor, StoredEvent } from "../../core/events.js";
+import { type HeldKey, heldKeys } from "../../core/left-effects.js";
+import { PLANNING_STEP } from "../../core/planning.js";
 import { workedSteps } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -39,6 +41,8 @@ export type ListedEffect = Omit<EffectCall, "input"> & {
     readonly by: Actor;
     readonly at: string;
   } | null;
+  /** Its attempt is over, and it holds its business key until a person says what became of it. */
+  readonly held: boolean;
   /** Of one that failed. */
   readonly error: string | null;
   /** Of one that is known: the intent of the first. */
@@ -79,13 +83,24 @@ export const listEffects = async (
     if (events.length < PAGE) break;
     after += events.length;
   }
+  const held = heldKeys(await ledger.load(runId));
   const listed: ListedEffect[] = [];
   for (const one of found.values()) {
     if (query.open === true && one.outcome !== null) continue;
-    listed.push({ ...told(one), ...(query.values === true ? await resultOf(ledger, runId, one) : {}) });
+    const isHeld = held.some((left) => isOf(left, one));
+    listed.push({
+      ...told(one, isHeld),
+      ...(query.values === true ? await resultOf(ledger, runId, one) : {}),
+    });
   }
   return listed;
 };
+
+const isOf = (left: HeldKey, { of, call }: Found): boolean =>
+  left.stepId === of.stepId &&
+  left.candidate === of.candidate &&
+  left.attempt === of.attempt &&
+  left.position === call.position;
 
 /** Behind which event those that are asked for begin. */
 const startOf = async (ledger: Ledger, runId: string, { stepId, attempt }: EffectQuery): Promise<number> => {
@@ -95,6 +110,8 @@ const startOf = async (ledger: Ledger, runId: string, { stepId, attempt }: Effec
   if (step !== undefined && attempt !== step.attempt) return 0;
   if (step !== undefined)
     return Math.min(...workedSteps(step).map(({ effects }) => effects.firstSeq ?? run.seq + 1)) - 1;
+  // The steps of the plan have taken its place.
+  if (stepId === PLANNING_STEP) return 0;
   throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
     hint: `Its steps are listed by: runledger show ${runId}`,
   });
@@ -144,7 +161,7 @@ const isMeant = (
     (part) => query[part] === undefined || query[part] === of[part],
   );
 
-const told = ({ of, call, since, settledAt, outcome, decision }: Found): ListedEffect => {
+const told = ({ of, call, since, settledAt, outcome, decision }: Found, held: boolean): ListedEffect => {
   const { input: _, ...said } = call;
   return {
     stepId: of.stepId,
@@ -156,6 +173,7 @@ const told = ({ of, call, since, settledAt, outcome, decision }: Found): ListedE
     since,
     settledAt,
     decision,
+    held,
     error: outcome?.kind === "failed" ? outcome.error : null,
     origin: outcome?.kind === "known" ? outcome.origin : null,
     erased:

@@ -1,4 +1,9 @@
-import { AgentMetrics, type AttemptCheckpoint, type CheckpointContent } from "../../core/checkpoints.js";
+import {
+  AgentMetrics,
+  type AttemptCheckpoint,
+  type CheckpointContent,
+  type PassedOver,
+} from "../../core/checkpoints.js";
 import { misfit } from "../../core/defects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
@@ -48,6 +53,8 @@ export type AttemptCheckpoints = {
   readonly last: AttemptCheckpoint | null;
   readonly sign: (told: TurnTold) => Promise<void>;
   readonly restore: () => Promise<Restored>;
+  /** On the disk when it resolves: these did not hold, and the agent goes on from an older one. */
+  readonly passOver: (told: PassedOver) => Promise<void>;
   /** What this version of the agent makes of another one's memory; undefined when it cannot. */
   readonly memoryFrom: (agentVersion: string | null) => ((memory: unknown) => unknown) | undefined;
   readonly blockedKeys: () => Promise<ReadonlySet<string>>;
@@ -78,6 +85,11 @@ export const createTurns = (options: TurnsOptions): Turns => {
   const goOn = async (): Promise<Resumed | null> => {
     const { found, broken } = await usable(checkpoints, await checkpoints.restore());
     known = null;
+    if (broken.length > 0)
+      await checkpoints.passOver({
+        broken: broken.slice(0, limit.CHECKPOINTS_TRIED),
+        from: found?.id ?? null,
+      });
     if (found === null) return null;
     if (numbers.count() > 0) throw tooLate();
     const { content, id, memory } = found;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
-import { findStep, type Run, type WorkedStep } from "../../core/run.js";
+import { findStep, isActive, type Run, type WorkedStep } from "../../core/run.js";
 import type { WaitCall } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { type AttemptName, answered, childTold, OVER, type RecordedEffect } from "./recorded.js";
@@ -204,7 +204,7 @@ const isDueSoon = (
   pending: ReadonlyMap<number, Pending>,
 ): boolean => {
   // Of a run that stands still no timer fires.
-  if (run.state.status !== "running") return false;
+  if (!isActive(run)) return false;
   const now = Date.parse(ledger.now());
   const waits = stepOf(run, of)?.effects.waits ?? [];
   return waits.some(

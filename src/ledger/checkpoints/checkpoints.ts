@@ -14,12 +14,14 @@ import {
   type CheckpointReason,
   KeptIn,
   noMetrics,
+  type PassedOverTold,
   type SignedCheckpoint,
 } from "../../core/checkpoints.js";
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import * as limit from "../../core/limits.js";
+import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
@@ -74,6 +76,8 @@ export type ListedCheckpoint = Omit<SignedCheckpoint, "seal" | "previousSeal" | 
   readonly thinned: boolean;
   /** Why it does not hold, in words that follow its id. */
   readonly why: string | null;
+  /** It did not hold when its attempt went on: why, in such words, and the event that says so. */
+  readonly passedOver: { readonly why: string; readonly seq: number } | null;
   /** As it is stored, packed; null when it is not there. */
   readonly bytes: number | null;
 };
@@ -142,11 +146,12 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
       return signed;
     },
     list: async (runId) => {
-      const { forkedFrom } = await ledger.load(runId);
+      const run = await ledger.load(runId);
+      const passedOver = passedOverIn(run);
       const listed: ListedCheckpoint[] = [];
       const sizes = await sizesOf(stores, runId);
       for await (const event of signedOnes(runId)) {
-        if (event.seq <= (forkedFrom?.seq ?? 0)) continue;
+        if (event.seq <= (run.forkedFrom?.seq ?? 0)) continue;
         const checked = await checkCheckpoint(parts, event);
         const { seal: signature, previousSeal: _previous, journalHash: _hash, ...told } = event.payload;
         const { why, lack } = "why" in checked ? checked : { why: null, lack: null };
@@ -160,6 +165,7 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
           holds: why === null,
           thinned: lack === "thinned",
           why,
+          passedOver: whyThen(passedOver.get(told.id), told.id),
           bytes,
         });
       }
@@ -175,6 +181,11 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     // In the same queue as signing: both read on in one object, and two at a time would take the same events twice.
     blockedKeys: (run) => inTurn(run.runId, async () => (await follow(run)).facts.blockedKeys()),
   };
+};
+
+const whyThen = (told: PassedOverTold | undefined, id: string): ListedCheckpoint["passedOver"] => {
+  const one = told?.broken.find((broken) => broken.id === id);
+  return told === undefined || one === undefined ? null : { why: one.why, seq: told.seq };
 };
 
 const rememberedAttempts = (run: Run): readonly CheckpointOf[] =>

@@ -23,6 +23,8 @@ export type RunChecked = {
   /** Why nothing but its chain was checked; null when all was. */
   readonly unread: Unread | null;
   readonly checkpoints: number;
+  /** Checkpoints that did not hold when an attempt went on, as the journal says. */
+  readonly passedOver: Run["passedOver"];
   /** Position of its first event: lists are in that order. */
   readonly firstPosition: number | null;
 };
@@ -120,6 +122,7 @@ const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked =>
   snapshots: snapshot === undefined ? 0 : 1,
   unread: isUnread(at.cipher) ? at.cipher : null,
   checkpoints: at.signed.length,
+  passedOver: at.run?.passedOver ?? [],
   firstPosition: at.first?.position ?? null,
 });
 

@@ -14,6 +14,8 @@ export type Verification = {
   /** As often as events name them. */
   readonly blobs: number;
   readonly checkpoints: number;
+  /** That did not hold when an attempt went on, as journals say, whatever is left of them; the first thousand. */
+  readonly passedOver: readonly PassedOverFound[];
   readonly anchor: Pick<AnchorState, "state" | "position" | "later">;
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
@@ -21,6 +23,15 @@ export type Verification = {
   /** Runs of which nothing but the chain could be checked; the first thousand. */
   readonly unread: readonly { readonly runId: string; readonly because: Unread }[];
   readonly unreadInAll: number;
+};
+
+type PassedOverFound = {
+  readonly runId: string;
+  /** The event that says so. */
+  readonly seq: number;
+  readonly checkpoint: string;
+  /** In words that follow its id. */
+  readonly why: string;
 };
 
 export type VerifyOptions = {
@@ -32,6 +43,7 @@ export type VerifyOptions = {
 
 const PAGE = 100;
 const UNREAD_LISTED = 1_000;
+const PASSED_OVER_LISTED = 1_000;
 
 /** The whole ledger, or one run of it; page by page, at one moment, whoever writes meanwhile. Nothing is changed. */
 export const verifyLedger = async (
@@ -42,6 +54,7 @@ export const verifyLedger = async (
   const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0 };
   const unread: Verification["unread"][number][] = [];
   let unreadInAll = 0;
+  const passedOver: PassedOverFound[] = [];
   const anchor = checkAnchor(audit, add);
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
@@ -51,10 +64,15 @@ export const verifyLedger = async (
       const {
         firstPosition,
         unread: because,
+        passedOver: then,
         ...one
       } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, hasRoot });
       for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
+      for (const { broken, seq } of then)
+        for (const { id, why } of broken)
+          if (passedOver.length < PASSED_OVER_LISTED)
+            passedOver.push({ runId: row.runId, seq, checkpoint: id, why });
       if (because !== null) {
         unreadInAll += 1;
         if (unread.length < UNREAD_LISTED) unread.push({ runId: row.runId, because });
@@ -69,7 +87,7 @@ export const verifyLedger = async (
     if (!isLedgerError(error, "store_unavailable")) throw error;
     add("file", `${error.message} The check ends here.`);
   }
-  return { ...seen, anchor, flaws, flawsInAll: count(), unread, unreadInAll };
+  return { ...seen, passedOver, anchor, flaws, flawsInAll: count(), unread, unreadInAll };
 };
 
 /** The facts are of all keys there are, so they are asked for once, and only for the sake of a run that is locked. */

@@ -129,8 +129,9 @@ export const eventTold = (event: StoredEvent): EventTold => {
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
+    case "plan_requested":
     case "plan_attached":
-      return line("grey", "·", `a plan of ${event.payload.plan.steps.length} steps`);
+      return line("grey", "·", planTold(event));
     case "step_started":
       return line("blue", "▶", `${subject(event)}: ${event.payload.agent} starts attempt ${event.attempt}`);
     case "step_result_proposed":
@@ -158,6 +159,7 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "checkpoint_sealed":
     case "checkpoint_discarded":
     case "checkpoints_thinned":
+    case "checkpoints_passed_over":
       return checkpointTold(event);
     case "parent_told":
       return line("grey", "·", `${event.payload.parentId}, which started it, knows that it has ended`);
@@ -200,6 +202,10 @@ type Policy = Extract<StoredEvent, { type: "policy_decision_applied" }>["payload
 
 const policyWords = ({ stepId, decision, reason }: Policy): string =>
   `${stepId}: ${decision.action} (${reason})`;
+const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_attached" }>): string =>
+  event.type === "plan_requested"
+    ? `${event.payload.step.ownerAgent} is to make the plan`
+    : `a plan of ${event.payload.plan.steps.length} steps`;
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 
@@ -280,11 +286,21 @@ const waitTold = (event: Extract<StoredEvent, { type: OfWait }>): EventTold => {
 };
 
 const checkpointTold = (
-  event: Extract<StoredEvent, { type: "checkpoint_sealed" | "checkpoint_discarded" | "checkpoints_thinned" }>,
+  event: Extract<
+    StoredEvent,
+    {
+      type: "checkpoint_sealed" | "checkpoint_discarded" | "checkpoints_thinned" | "checkpoints_passed_over";
+    }
+  >,
 ): EventTold => {
   const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
   if (event.type === "checkpoint_discarded")
     return line("yellow", "!", `${subject(event)}: its memory is set aside: ${event.payload.reason}`);
+  if (event.type === "checkpoints_passed_over") {
+    const { broken, from } = event.payload;
+    const told = broken.map(({ id, why }) => `checkpoint ${id} ${why}`).join("; ");
+    return line("red", "✘", `${subject(event)}: ${told}; it goes on from ${from ?? "the journal alone"}`);
+  }
   if (event.type === "checkpoints_thinned") {
     const { length } = event.payload.ids;
     return line("grey", "–", `${length} older checkpoint${length === 1 ? " is" : "s are"} thinned out`);

@@ -36,9 +36,8 @@ export const start = async (words: readonly string[]): Promise<void> => {
       process.stdin.isTTY && isTerminal(process.stdout)
         ? { input: process.stdin, output: process.stdout }
         : undefined,
-    ...(process.stdin.isTTY
-      ? {}
-      : { input: process.stdin, program: [process.execPath, process.argv[1] ?? ""] }),
+    ...(process.stdin.isTTY ? {} : { input: process.stdin }),
+    program: [process.execPath, process.argv[1] ?? ""],
     interrupted: interrupted.signal,
   });
   process.exitCode = code ?? ended;

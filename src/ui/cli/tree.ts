@@ -5,6 +5,7 @@ import { addCheckpointCommands } from "./groups/checkpoints.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
+import { addPlanCommands } from "./groups/plan.js";
 import { addPromiseCommands } from "./groups/promises.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
@@ -29,6 +30,7 @@ export const growTree = (cli: Cli, register: Register): void => {
     .option("--no-color", "no colours (also: NO_COLOR)")
     .option("--session <key>", "the session that owns the runs made here", "project");
   addRunCommands(cli, register);
+  addPlanCommands(cli, register);
   addActCommands(cli, register);
   addPromiseCommands(cli, register);
   addCheckpointCommands(cli, register);

@@ -1,14 +1,17 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
-import { type Bearer, type Question, readLines, type Told, type ToldError } from "./line.js";
+import { type Bearer, type Question, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 /** Whoever asks here is answered, whatever becomes of the process that works on it. */
 export interface LedgerProcess {
   /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
-  ask(question: Question): Promise<Readonly<Record<string, unknown>>>;
+  ask(as: Bearer, question: Question): Promise<Readonly<Record<string, unknown>>>;
   /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
   close(): void;
+  /** Nobody may ask any more: what was asked is answered as it stands, and the process is over when this is. */
+  end(): Promise<void>;
 }
 
 export type ProcessOptions = {
@@ -16,7 +19,6 @@ export type ProcessOptions = {
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly bearer: Bearer;
   /** Milliseconds that pass, from any beginning. */
   readonly passing: () => number;
   /** What people read: that it ended and was started again. */
@@ -26,7 +28,11 @@ export type ProcessOptions = {
 /** So many processes may end under one call before it is given up; the first loss is mostly a kill, the third is a cause. */
 const LIVES_MAX = 3;
 
+/** Who judges must end what it started and give its lease back; one that takes longer hangs. */
+const ENDING_MS = 10_000;
+
 type Open = {
+  readonly as: Bearer;
   readonly question: Question;
   /** When it was asked first, as time passes. */
   readonly since: number;
@@ -45,6 +51,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   const open = new Map<number, Open>();
   let lastId = 0;
   let child: Child | undefined;
+  let over = false;
 
   const hear = (line: string): void => {
     const told = toldIn(line);
@@ -79,26 +86,27 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     child ??= started();
     one.lives += 1;
     const question = withTimeLeft(one.question, options.passing() - one.since);
-    child.stdin.write(`${JSON.stringify({ id, as: options.bearer, question })}\n`);
+    child.stdin.write(`${JSON.stringify({ id, as: one.as, question })}\n`);
   };
 
   const askAgain = (how: string): void => {
-    if (open.size > 0)
+    if (open.size > 0 && !over)
       options.remark(`The ledger's process ended (${how}) while it was asked ${open.size}: again.`);
     for (const [id, one] of open) {
-      if (one.lives < LIVES_MAX) send(id, one);
+      if (one.lives < LIVES_MAX && !over) send(id, one);
       else {
         open.delete(id);
-        one.reject(lost(how));
+        one.reject(over ? ending() : lost(how));
       }
     }
   };
 
   return {
-    ask: (question) =>
+    ask: (as, question) =>
       new Promise((resolve, reject) => {
+        if (over) return reject(ending());
         lastId += 1;
-        const one: Open = { question, since: options.passing(), resolve, reject, lives: 0 };
+        const one: Open = { as, question, since: options.passing(), resolve, reject, lives: 0 };
         open.set(lastId, one);
         send(lastId, one);
       }),
@@ -109,7 +117,19 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
       last?.stdout.destroy();
       last?.unref();
     },
+    end: async () => {
+      over = true;
+      if (child !== undefined) await endOf(child);
+    },
   };
+};
+
+const endOf = async (child: Child): Promise<void> => {
+  const closed = once(child, "close");
+  child.stdin.end(`${JSON.stringify({ stop: true } satisfies Stop)}\n`);
+  const late = setTimeout(() => child.kill("SIGKILL"), ENDING_MS);
+  await closed;
+  clearTimeout(late);
 };
 
 /** The client's patience goes on while a process is started again. */
@@ -131,6 +151,11 @@ const toldIn = (line: string): Told | undefined => {
 
 /** Enough to tell where a line comes from. */
 const LINE_SHOWN = 200;
+
+const ending = (): LedgerError =>
+  new LedgerError("worker_unreachable", "This server is being stopped.", {
+    hint: "What was recorded is kept: call again under the same idempotency_key when it is back.",
+  });
 
 const lost = (how: string): LedgerError =>
   new LedgerError(

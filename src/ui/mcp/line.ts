@@ -1,23 +1,18 @@
 import type { Readable } from "node:stream";
-import type { NewCredential } from "../../index.js";
+import type { NewCredential, Question } from "../../index.js";
+
+export type { Question };
 
 /** Who asks: by a credential, or by what the person who started the front said of it. */
 export type Bearer =
   | { readonly credential: string }
   | { readonly name: string; readonly role: NewCredential["role"]; readonly sessionKey: string };
 
-/** What the front may ask of the ledger's process. */
-export type Question =
-  | { readonly kind: "who" }
-  /** Runs of the caller's session, the newest first. */
-  | { readonly kind: "runs" }
-  /** What happened in a run behind that event, without what was in it. */
-  | { readonly kind: "journal"; readonly runId: string; readonly afterSeq: number }
-  /** With `waitMs` a verdict is waited for no longer than that; then the answer is `verifying`. */
-  | { readonly kind: "tool"; readonly name: string; readonly input: unknown; readonly waitMs?: number };
-
 /** One JSON object a line, either way. */
 export type Asked = { readonly id: number; readonly as: Bearer; readonly question: Question };
+
+/** Nobody waits for verdicts any more: what was asked is answered as it stands, and the process ends. */
+export type Stop = { readonly stop: true };
 
 export type Told = { readonly id: number } & (
   | { readonly value: Readonly<Record<string, unknown>> }

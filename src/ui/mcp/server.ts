@@ -6,14 +6,15 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { formatDuration, mcpAnswer, mcpRefusal, mcpTools, type NewCredential, withKey } from "../../index.js";
-import type { LedgerProcess } from "./ledger-process.js";
+import type { Question } from "./line.js";
 import { offerPrompts, offerResources } from "./resources.js";
 
 export type McpOptions = {
-  readonly ask: LedgerProcess["ask"];
+  /** In the name of whoever the server is for. */
+  readonly ask: (question: Question) => Promise<Readonly<Record<string, unknown>>>;
   readonly role: NewCredential["role"];
   readonly version: string;
-  /** Calls back again and again until what it answers is called; `setInterval`, and in tests a hand. */
+  /** `everyMs`, and in tests a hand. */
   readonly every: (ms: number, beat: () => void) => () => void;
   readonly remark: (sentence: string) => void;
 };

@@ -65,6 +65,7 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   decide_effect: cast.ofFirst("a", cast.decideEffect("a")),
   suspend_step: cast.ofFirst("a", cast.suspend("a")),
   seal_checkpoint: cast.signed("a", { of: { stepId: "a", attempt: 1 } }),
+  pass_over_checkpoints: cast.ofFirst("a", cast.passOver("a", "ckpt_1")),
   discard_checkpoints: cast.discardCheckpoints,
   fire_timers: cast.fireTimers,
   resolve_promise: cast.answerPromise("a"),

@@ -29,6 +29,60 @@ describe("the end of a turn", () => {
   });
 });
 
+describe("checkpoints that are no use", () => {
+  const begun = played(create(planOf([stepSpec("a")])), cast.start("a"), cast.signed("a"));
+
+  it("are told once, whatever life of the attempt comes past them", () => {
+    const outcome = given(begun).when(cast.passOver("a", "ckpt_2", "ckpt_1"), engine);
+    const after = outcome.thenHappened("checkpoints_passed_over");
+    expect(after.passedOver).toMatchObject([{ stepId: "a", attempt: 1, from: null, seq: begun.seq + 1 }]);
+    given(after)
+      .when(cast.passOver("a", "ckpt_1", "ckpt_2"), engine)
+      .thenNothing();
+    const again = given(after).when(cast.passOver("a", "ckpt_3", "ckpt_2"), engine);
+    again.thenHappened("checkpoints_passed_over");
+    expect(again.events[0]?.payload).toMatchObject({ broken: [{ id: "ckpt_3" }] });
+  });
+
+  it("are remembered twenty times; older ones are in the journal", () => {
+    let run = begun;
+    for (let at = 1; at <= 21; at += 1) run = playedOn(run, {}, [cast.passOver("a", `ckpt_${at}`), engine]);
+    expect(run.passedOver.map(({ broken }) => broken[0]?.id)).toEqual(
+      Array.from({ length: 20 }, (_, at) => `ckpt_${at + 2}`),
+    );
+  });
+
+  it("of another attempt are none of this one's", () => {
+    const other = { ...cast.say(cast.passOver("a", "ckpt_1"), begun), attempt: 2 } as never;
+    given(begun).when(other, engine).thenRefuses("step_not_in_progress");
+  });
+});
+
+describe("resuming anew", () => {
+  const remembering = played(create(planOf([stepSpec("a")])), cast.start("a"), cast.signed("a"));
+  const anew = { type: "resume_run", reason: "version 2", overrideStale: false, anew: true } as const;
+  const changed = { rules: { ...rules, takesMemoryOf: () => false } };
+
+  it("sets memories aside in the same breath, also those that no agent could take over", () => {
+    const paused = playedOn(remembering, {}, cast.pause());
+    given(paused, changed)
+      .when({ ...anew, anew: false })
+      .thenRefuses("agent_changed");
+    const outcome = given(paused, changed).when(anew);
+    const run = outcome.thenHappened("checkpoint_discarded", "run_resumed");
+    expect(outcome.events[0]?.payload).toEqual({ stepId: "a", reason: "version 2" });
+    expect(findStep(run, "a")?.effects.checkpoint).toBeNull();
+  });
+
+  it("forgets nothing where it is refused", () => {
+    const stale = { at: "2036-01-01T00:00:00.000Z", rules };
+    given(playedOn(remembering, {}, cast.pause()), stale)
+      .when(anew)
+      .thenRefuses("run_stale");
+    given(remembering).when(anew).thenRefuses("run_not_paused");
+  });
+});
+
 describe("older checkpoints", () => {
   const keeping = (checkpointsKept: number) => ({
     rules: { ...rules, recording: { ...recording, eventsPerRun: 10_000, checkpointsKept } },

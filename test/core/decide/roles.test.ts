@@ -124,6 +124,11 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.signed("a"),
     row: { ...inCharge, engine: "may" },
   },
+  pass_over_checkpoints: {
+    run: () => played(...retried, cast.start("a"), cast.signed("a")),
+    said: cast.passOver("a", "ckpt_1"),
+    row: engineOnly,
+  },
   discard_checkpoints: {
     run: () => played(...retried, cast.start("a"), cast.signed("a")),
     said: cast.discardCheckpoints,

@@ -129,6 +129,12 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
+  pass_over_checkpoints: drivenHere({
+    ...absent,
+    running: "step_not_in_progress",
+    ...paused("step_not_in_progress"),
+    ...ended,
+  }),
   // Nobody remembers anything.
   discard_checkpoints: drivenHere({
     none: "run_not_found",

@@ -89,6 +89,11 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "racing open": "step_not_yours",
     "racing errored": "step_not_yours",
   },
+  pass_over_checkpoints: {
+    ...every("step_not_in_progress"),
+    "in_progress open": ["checkpoints_passed_over"],
+    "racing open": ["checkpoints_passed_over"],
+  },
   // Nobody remembers anything.
   discard_checkpoints: { ...every(nothing), ...ofHosts("run_mirrored") },
   // Nobody waits for anything yet.

@@ -2,6 +2,8 @@ import { sha256 } from "../../../src/core/canonical.js";
 import type { Caller, Command } from "../../../src/core/commands.js";
 import { decide } from "../../../src/core/decide/index.js";
 import type { EventType, JournalEvent, StoredEvent } from "../../../src/core/events.js";
+import { planWire } from "../../../src/core/plan-wire.js";
+import { PLANNING_STEP } from "../../../src/core/planning.js";
 import type { Run } from "../../../src/core/run.js";
 import * as cast from "../../helpers/cast.js";
 
@@ -104,6 +106,21 @@ const raced = (as: string): readonly Spoken[] =>
     ] as readonly cast.Said[]
   ).map((said) => [`${as}raced`, said]);
 
+/** Its planner makes a plan, which a person denies, and writes a better one. */
+const planned = (as: string): readonly Spoken[] => {
+  const run = `${as}planned`;
+  const plan = JSON.stringify(planWire(cast.planOf([cast.stepSpec("a")])));
+  const lead = cast.executor("lead", { runId: run, stepId: PLANNING_STEP, attempt: 1 });
+  return [
+    [run, cast.create(undefined, { planner: "lead" })],
+    [run, cast.start(PLANNING_STEP), cast.engine],
+    [run, cast.propose(PLANNING_STEP, plan), lead],
+    [run, cast.reject(PLANNING_STEP), cast.person],
+    [run, cast.attach(cast.planOf([cast.stepSpec("b")])), cast.person],
+    [run, cast.cancel()],
+  ];
+};
+
 const hosted = (as: string): readonly Spoken[] =>
   (
     [
@@ -123,6 +140,7 @@ const family = (as: string): readonly Spoken[] => {
     cast.create(cast.planOf([cast.stepSpec("a")])),
     cast.start("a"),
     ...Array.from({ length: CHECKPOINTS }, () => cast.signed("a")),
+    cast.passOver("a", `${as}ckpt`),
     cast.discardCheckpoints,
     cast.beginWait("a", { kind: "child", position: 0, name: "sub", childId: child, input: "0".repeat(64) }),
   ];
@@ -154,7 +172,7 @@ const isToldApart = ({ type }: Command, { role }: Caller): boolean =>
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
 const played = (as: string) => {
-  const spoken = [worked, raced, hosted, ended, family].flatMap((part) => part(as));
+  const spoken = [worked, raced, planned, hosted, ended, family].flatMap((part) => part(as));
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {

@@ -31,6 +31,8 @@ export const appends = ({ store }: Suite): void => {
       seal: "plain",
     });
     expect(await store().runRow("b")).toBeUndefined();
+    expect(await store().end("a")).toEqual({ lastSeq: 3, lastHash: eventAt("a", 3).hash });
+    expect(await store().end("b")).toBeUndefined();
   });
 
   it("changes what lists show also when status and runnable stay", async () => {

@@ -265,7 +265,7 @@ describe("doctor --fix", () => {
   });
 
   it("migrates settings of before and goes on looking; sections of others it leaves to a person", async () => {
-    const desk = await open({ "runledger.yaml": `${CAST}runledger: { plannerMaxRetries: 2 }\n` });
+    const desk = await open({ "runledger.yaml": `${CAST}runledger: { stalettl: 1h }\n` });
     expect(await findingsOf(desk)).toMatchObject([
       { check: "ledger", status: "fail", fix: expect.stringMatching(/runledger config migrate/) },
     ]);

@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { VersionedAgent } from "../../../src/index.js";
 import { type Desk, openDesk, shop, step } from "../../helpers/cli.js";
-import { began } from "../../helpers/driving.js";
+import { aborted, began } from "../../helpers/driving.js";
 
 let desk: Desk;
 beforeAll(async () => {
@@ -27,6 +27,38 @@ const waitingRun = async (): Promise<string> => {
   await app.drive(runId);
   await app.close();
   return runId;
+};
+
+/** Its agent ends turns up to this one, from wherever it was, and is then told to stop. */
+const cutOffAfter = async (turns: number, known?: string): Promise<string> => {
+  const stop = new AbortController();
+  const turner: VersionedAgent = {
+    version: "1",
+    work: async (task, effects) => {
+      const from = await effects.resumed();
+      for (let turn = from?.turn ?? 0; turn < turns; turn += 1)
+        await effects.checkpoint({ workingMemory: { turn: turn + 1 } });
+      stop.abort();
+      await aborted(task.signal);
+      return "";
+    },
+  };
+  const app = await desk.open({ turner });
+  const runId = known ?? (await began(app, { goal: "turn", steps: [step("a", "turner")] }));
+  await app.drive(runId, stop.signal);
+  await app.close();
+  return runId;
+};
+
+const spoilNewest = (runId: string): string => {
+  const db = new Database(join(desk.place, "data", "ledger.db"));
+  const id = db
+    .prepare("SELECT id FROM checkpoints WHERE run_id = ? ORDER BY rowid DESC LIMIT 1")
+    .pluck()
+    .get(runId) as string;
+  db.prepare("UPDATE checkpoints SET bytes = zeroblob(9) WHERE id = ?").run(id);
+  db.close();
+  return id;
 };
 
 const spoilAll = (runId: string): void => {
@@ -66,7 +98,7 @@ describe("checkpoints at the terminal", () => {
     spoilAll(id);
     const why = await desk.type("why", id);
     expect(why.out).toMatch(
-      /\n {2}a: checkpoint ckpt_\w+ is not as it was written; it goes on from the journal alone\n/,
+      /\n {2}a: checkpoint ckpt_\w+ is not as it was written, and 1 more; it goes on from the journal alone\n/,
     );
     expect((await desk.type("show", id)).out).toMatch(
       /checkpoint +a: checkpoint ckpt_\w+ is not as it was written/,
@@ -86,6 +118,68 @@ describe("checkpoints at the terminal", () => {
     const verified = await desk.type("verify", id);
     expect(verified.code).toBe(1);
     expect(verified.out).toMatch(/checkpoint +ckpt_\w+ is not as it was written\./);
+  });
+
+  it("that an agent has come past stay named when newer ones are signed, and when their bytes are gone", async () => {
+    const id = await cutOffAfter(2);
+    const spoilt = spoilNewest(id);
+    await cutOffAfter(3, id);
+    const listed = JSON.parse((await desk.type("checkpoints", id, "--json")).out);
+    const { seq } = listed.checkpoints[2].passedOver;
+    const from = listed.checkpoints[1].id;
+    const words = `a: checkpoint ${spoilt} is not as it was written; event ${seq}: it went on from ${from}\n`;
+    const told = { checkpoint: spoilt, why: "is not as it was written", from, seq, attempt: 1 };
+    const isTold = async () => {
+      expect((await desk.type("why", id)).out).toContain(words);
+      expect((await desk.type("show", id)).out.replace(/ +/g, " ")).toContain(`checkpoint ${words}`);
+      for (const command of ["why", "show"])
+        expect(JSON.parse((await desk.type(command, id, "--json")).out).brokenCheckpoints).toMatchObject([
+          told,
+        ]);
+    };
+    await isTold();
+    expect((await desk.type("checkpoints", id)).out).toContain(
+      ` is not as it was written; passed over at event ${seq}\n`,
+    );
+    expect((await desk.type("journal", id, "--type", "checkpoints_passed_over")).out).toContain(spoilt);
+    expect((await desk.type("verify", id)).code).toBe(1);
+    // Life after life goes on from what holds, until nobody needs it.
+    await cutOffAfter(40, id);
+    await isTold();
+    expect((await desk.type("checkpoints", id)).out).toContain(
+      ` was thinned out; passed over at event ${seq}: it is not as it was written\n`,
+    );
+    const verified = await desk.type("verify", id);
+    expect(verified.code).toBe(0);
+    expect(verified.err).toContain(
+      `Event ${seq} of ${id}: checkpoint ${spoilt} is not as it was written, and was passed over.\n`,
+    );
+  });
+
+  it("of an agent that is at work are not set aside by whoever resumes it beside", async () => {
+    const gate = new AbortController();
+    const turned = new AbortController();
+    const worker: VersionedAgent = {
+      version: "1",
+      work: async (_task, effects) => {
+        await effects.checkpoint({ workingMemory: {} });
+        turned.abort();
+        await aborted(gate.signal);
+        return "done";
+      },
+    };
+    const app = await desk.open({ worker });
+    const id = await began(app, { goal: "turn", steps: [step("a", "worker")] });
+    const driven = app.drive(id);
+    await aborted(turned.signal);
+    expect(await desk.type("resume", id, "--anew")).toMatchObject({
+      code: 5,
+      err: expect.stringContaining("lease_held"),
+    });
+    expect((await desk.type("journal", id, "--type", "checkpoint_discarded")).out).toBe("");
+    gate.abort();
+    await driven;
+    await app.close();
   });
 
   it("are set aside by resume --anew, which another version of the agent needs", async () => {

@@ -4,7 +4,7 @@ import { branchesOf } from "../../../src/ui/cli/tree.js";
 import { type Desk, planOf, shapeOf } from "../../helpers/cli.js";
 import { jsonPage } from "../../helpers/json-page.js";
 import { ErrorLine, jsonShapes } from "../../helpers/json-shapes.js";
-import { openStage, type Stage, scenes } from "../../helpers/scenes.js";
+import { endOf, openStage, type Stage, scenes } from "../../helpers/scenes.js";
 import { idleTree } from "../../helpers/tree.js";
 
 /** Names and kinds of fields are a promise to programs: a change here is one for the changelog and `schemaVersion`. */
@@ -35,7 +35,7 @@ describe("every command", () => {
   it.each(speaking)("%s answers as documented", async (path) => {
     const { lines, ofMachine } = scenes[path] ?? { lines: [] };
     for (const words of lines) {
-      const { out, err } = await desk.type(...path.split(" "), ...words(stage), "--json");
+      const { out, err } = await desk.typeWith(endOf(path), ...path.split(" "), ...words(stage), "--json");
       const answers = out
         .split("\n")
         .filter(Boolean)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { branchesOf } from "../../../src/ui/cli/tree.js";
 import { buildPackage } from "../../helpers/built.js";
 import type { Typed, TypeOptions } from "../../helpers/cli.js";
-import { openStage, type Stage, scenes } from "../../helpers/scenes.js";
+import { endOf, openStage, type Stage, scenes } from "../../helpers/scenes.js";
 import { idleTree } from "../../helpers/tree.js";
 
 /** How everything that prints behaves towards terminals, pipes and those who want it quiet. */
@@ -29,7 +29,7 @@ const typed = async (path: string, options: TypeOptions, ...more: string[]): Pro
   const answers: Typed[] = [];
   // What takes a run takes its time; one of its lines shows what all of them do.
   for (const line of path === "run" ? linesOf(path).slice(0, 1) : linesOf(path))
-    answers.push(await stage.desk.typeWith(options, ...withBehind(line, ...more)));
+    answers.push(await stage.desk.typeWith({ ...endOf(path), ...options }, ...withBehind(line, ...more)));
   return answers;
 };
 const everything = (answers: readonly Typed[]): string => answers.map(({ out, err }) => out + err).join("");
@@ -98,13 +98,13 @@ describe("a shared option", () => {
   it.each(quick.filter((path) => path !== "help"))("stands before %s or behind it", async (path) => {
     const [line = []] = linesOf(path);
     const [before, behind] = [
-      await stage.desk.type("--json", ...line),
-      await stage.desk.type(...withBehind(line, "--json")),
+      await stage.desk.typeWith(endOf(path), "--json", ...line),
+      await stage.desk.typeWith(endOf(path), ...withBehind(line, "--json")),
     ];
     for (const { out, err } of [before, behind])
       for (const said of (out || err).split("\n").filter(Boolean)) JSON.parse(said);
     const place = stage.desk.repo;
-    const elsewhere = { cwd: stage.desk.place };
+    const elsewhere = { ...endOf(path), cwd: stage.desk.place };
     for (const words of [["-C", place, ...line], withBehind(line, "-C", place)]) {
       const { err } = await stage.desk.typeWith(elsewhere, ...words);
       expect(err).not.toMatch(/unknown|too many/);

@@ -7,6 +7,7 @@ import { type LedgerProcess, ledgerProcess } from "../../../src/ui/mcp/ledger-pr
 
 /** Real processes at the other end of a real pipe; what they say is the test's. */
 
+const nobody = { credential: "none" };
 const opened: LedgerProcess[] = [];
 afterEach(() => {
   for (const one of opened.splice(0)) one.close();
@@ -24,7 +25,7 @@ const processThat = (body: string) => {
     });`;
   const ledger = ledgerProcess({
     command: [process.execPath, "-e", script],
-    ...{ cwd: ".", env: process.env, bearer: { credential: "none" } },
+    ...{ cwd: ".", env: process.env },
     passing: () => clock.ms,
     remark: (sentence) => {
       remarks.push(sentence);
@@ -40,7 +41,7 @@ describe("what the ledger's process says", () => {
     const { ledger, remarks } = processThat(`
       for (const line of ["(node) Warning: {", "7", "null", "{}", '{"id":1}']) say(line);
       say({ id: asked.id, value: { name: "ada" } });`);
-    expect(await ledger.ask({ kind: "who" })).toEqual({ name: "ada" });
+    expect(await ledger.ask(nobody, { kind: "who" })).toEqual({ name: "ada" });
     expect(remarks).toHaveLength(5);
     expect(remarks[0]).toBe("The ledger's process said what is no answer: (node) Warning: {");
   });
@@ -49,9 +50,9 @@ describe("what the ledger's process says", () => {
     const { ledger } = processThat(`
       const code = asked.id === 1 ? "run_not_found" : "unexpected";
       say({ id: asked.id, error: { code, message: "x is not a function", hint: "Look." } });`);
-    const refused = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    const refused = await ledger.ask(nobody, { kind: "who" }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "run_not_found", hint: "Look." });
-    const mistake = await ledger.ask({ kind: "who" }).catch((error: unknown) => error);
+    const mistake = await ledger.ask(nobody, { kind: "who" }).catch((error: unknown) => error);
     expect([isLedgerError(mistake), (mistake as Error).message]).toEqual([false, "x is not a function"]);
   });
 });
@@ -73,7 +74,7 @@ describe("a call whose process ended", () => {
       }
       say({ id: asked.id, value: asked.question });`);
     const question = { ...tool, ...(waitMs === undefined ? {} : { waitMs }) };
-    const again = await ledger.ask(question);
+    const again = await ledger.ask(nobody, question);
     expect(JSON.parse(readFileSync(ended, "utf8"))).toMatchObject({ question });
     expect([again.waitMs, remarks.length]).toEqual([left, 1]);
     rmSync(dirname(ended), { recursive: true });

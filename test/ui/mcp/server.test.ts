@@ -3,12 +3,11 @@ import { describe, expect, it } from "vitest";
 import { readPlan } from "../../../src/core/plan.js";
 import { ValidatorType } from "../../../src/core/spec.js";
 import { LedgerError } from "../../../src/index.js";
-import type { LedgerProcess } from "../../../src/ui/mcp/ledger-process.js";
 import type { Question } from "../../../src/ui/mcp/line.js";
-import { mcpServer } from "../../../src/ui/mcp/server.js";
+import { type McpOptions, mcpServer } from "../../../src/ui/mcp/server.js";
 
 /** A client and the server, with the ledger's process and the clock in the test's hands. */
-const openPair = async (role: "orchestrator" | "executor", ask: LedgerProcess["ask"]) => {
+const openPair = async (role: "orchestrator" | "executor", ask: McpOptions["ask"]) => {
   const asked: Question[] = [];
   const remarks: string[] = [];
   const beats = new Set<() => void>();

@@ -20,12 +20,26 @@ export type ConversationParts = {
   readonly signal: AbortSignal;
   /** What is said and done, for whoever reads along; nothing that an earlier life has told. */
   readonly tell: (line: string) => void;
+  /** Absent: it works on its step. */
+  readonly errand?: Errand;
+};
+
+/** Other work than that of a step: what is told, and which answers end it. */
+export type Errand = {
+  readonly system: string;
+  readonly text: string;
+  /** What an answer without a call comes to: a result, or why it is none. */
+  readonly judge: (claim: string) => { readonly result: string } | { readonly refused: string };
+  /** Said with why it was refused. */
+  readonly again: string;
+  /** So often it may answer again. */
+  readonly retries: number;
 };
 
 type Said = Extract<Answer, { kind: "answer" }>;
 
 /** Why an attempt of a model ends without a claim, in words for a person. */
-class Stuck extends Error {
+export class Stuck extends Error {
   override readonly name = "Stuck";
 }
 
@@ -41,12 +55,14 @@ const MODEL_CALL = { class: "guarded", risk: "paid" } as const;
  * what was recorded, so that a later life of the attempt comes by the same ones, and neither asks nor does anything again.
  */
 export const converse = async (parts: ConversationParts): Promise<string> => {
-  const { effects, task } = parts;
+  const { effects, task, errand } = parts;
   // Notes of the run and these words may have changed by the next life.
   const opening = await effects.effect("prompt", { class: "pure" }, () => ({
-    ...{ SYSTEM, GO_ON, CUT_OFF },
-    task: taskText(task),
+    ...{ GO_ON, CUT_OFF },
+    SYSTEM: errand?.system ?? SYSTEM,
+    task: errand?.text ?? taskText(task),
   }));
+  let refused = 0;
   const messages: LanguageModelV3Message[] = [
     { role: "system", content: opening.SYSTEM },
     userSays(opening.task),
@@ -62,8 +78,20 @@ export const converse = async (parts: ConversationParts): Promise<string> => {
       continue;
     }
     const claim = wordsOf(answer);
-    if (answer.finish !== "length") return claim;
-    messages.push(userSays(opening.GO_ON));
+    if (answer.finish === "length") {
+      messages.push(userSays(opening.GO_ON));
+      continue;
+    }
+    if (errand === undefined) return claim;
+    // Recorded, for another version may judge in another way.
+    const judged = await effects.effect("answer looked at", { class: "pure", input: claim }, () =>
+      errand.judge(claim),
+    );
+    if ("result" in judged) return judged.result;
+    refused += 1;
+    if (refused > errand.retries)
+      throw new Stuck(`The model's answer was refused ${times(refused)}; at last: ${judged.refused}`);
+    messages.push(userSays(`${judged.refused}\n\n${errand.again}`));
   }
   throw new Stuck(`The model did not come to an end within ${TURNS_MAX} turns.`);
 };
@@ -82,15 +110,23 @@ const wordsOf = ({ content, finish }: Said): string => {
   return words;
 };
 
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
+
 const GO_ON = "Your answer was cut off at its longest. Go on, in smaller steps.";
 
-const userSays = (text: string): LanguageModelV3Message => ({
+export const userSays = (text: string): LanguageModelV3Message => ({
   role: "user",
   content: [{ type: "text", text }],
 });
 
-const ask = async (
-  { effects, model, setting, tools, toolSetting, signal, tell }: ConversationParts,
+/** Of a conversation, what one question of it takes. */
+export type AskingParts = Pick<
+  ConversationParts,
+  "effects" | "model" | "setting" | "tools" | "signal" | "tell"
+> & { readonly toolSetting: { readonly shell: Pick<ToolSetting["shell"], "redactor"> } };
+
+export const ask = async (
+  { effects, model, setting, tools, toolSetting, signal, tell }: AskingParts,
   messages: readonly LanguageModelV3Message[],
 ): Promise<Said> => {
   if (JSON.stringify(messages).length > CONVERSATION_CHARS)
@@ -139,7 +175,7 @@ const answered = async (
 };
 
 /** What is no JSON fits no tool, which then says so. */
-const parsed = (input: string): unknown => {
+export const parsed = (input: string): unknown => {
   try {
     return input.trim() === "" ? {} : JSON.parse(input);
   } catch {
@@ -150,7 +186,7 @@ const parsed = (input: string): unknown => {
 type AssistantPart = Extract<LanguageModelV3Message, { role: "assistant" }>["content"][number];
 
 /** What the model said, as it is told in the next call; what providers add to it goes back to them as it came. */
-const asSaid = (part: LanguageModelV3Content): readonly AssistantPart[] => {
+export const asSaid = (part: LanguageModelV3Content): readonly AssistantPart[] => {
   const options =
     "providerMetadata" in part && part.providerMetadata ? { providerOptions: part.providerMetadata } : {};
   if (part.type === "text" || part.type === "reasoning")

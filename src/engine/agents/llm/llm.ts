@@ -1,10 +1,12 @@
 import { isLedgerError } from "../../../core/errors.js";
 import * as limit from "../../../core/limits.js";
+import { PLANNING_STEP } from "../../../core/planning.js";
 import type { AttemptOfStep } from "../../logs.js";
 import type { Agent, AgentOutcome, AgentTask, AttemptEffects } from "../agent.js";
 import { openAgentLog } from "../agent-log.js";
 import { cutOff } from "../function.js";
 import type { ModelSetting } from "./model.js";
+import type { Planning } from "./planning.js";
 import type { ShellOptions } from "./shell.js";
 
 export type LlmAgentOptions = {
@@ -14,6 +16,8 @@ export type LlmAgentOptions = {
   readonly isOpened: (profiles: AgentTask["toolProfile"], tool: string) => boolean;
   /** Rejects with `access_denied` when the attempt may not use that tool at this moment. */
   readonly requireOpen: (task: AgentTask, tool: string) => Promise<void>;
+  /** For the step whose claim is the plan. */
+  readonly planning: () => Planning;
   /** Where the live log of an attempt goes. */
   readonly logFile: (task: AttemptOfStep) => string;
 };
@@ -37,13 +41,14 @@ export const llmAgent = (options: LlmAgentOptions): Agent => ({
 });
 
 const inConversation = async (
-  { setting, shell, isOpened, requireOpen, logFile }: LlmAgentOptions,
+  { setting, shell, isOpened, requireOpen, planning, logFile }: LlmAgentOptions,
   task: AgentTask,
   { context: effects, flush }: AttemptEffects,
   signal: AbortSignal,
 ): Promise<string> => {
-  const [{ converse }, { openModel }, { requireSandbox }, { describeTools }] = await Promise.all([
+  const [{ converse }, plans, { openModel }, { requireSandbox }, { describeTools }] = await Promise.all([
     import("./conversation.js"),
+    import("./planning.js"),
     import("./model.js"),
     import("./shell.js"),
     import("./toolbox.js"),
@@ -51,7 +56,10 @@ const inConversation = async (
   await requireSandbox(shell, task);
   const log = await openAgentLog(logFile(task));
   const tell = (line: string): void => log.write(Buffer.from(`${shell.redactor.text(line)}\n`));
-  const tools = describeTools((name) => isOpened(task.toolProfile, name));
+  const plan = task.stepId === PLANNING_STEP;
+  const tools = describeTools(
+    (name) => isOpened(task.toolProfile, name) && (!plan || plans.isOpenToPlanners(name)),
+  );
   const toolSetting = {
     ...{ task, shell, effects, flush, signal, tell },
     say: log.write,
@@ -59,7 +67,8 @@ const inConversation = async (
   };
   try {
     const model = await openModel(setting, shell.environment);
-    return await converse({ task, model, setting, effects, tools, toolSetting, signal, tell });
+    const errand = plan ? { errand: plans.planningErrand(task, planning()) } : {};
+    return await converse({ task, model, setting, effects, tools, toolSetting, signal, tell, ...errand });
   } finally {
     await log.close();
   }

@@ -32,7 +32,7 @@ export const taskText = (task: AgentTask): string => {
 const listed = (paths: readonly string[]): string => paths.map((path) => `- ${path}`).join("\n");
 
 /** What helps to mend it; the rest of a verdict is for the record, and each word is paid for. */
-const feedbackText = (feedback: NonNullable<AgentTask["feedback"]>): string => {
+export const feedbackText = (feedback: NonNullable<AgentTask["feedback"]>): string => {
   if (feedback.kind === "interrupted")
     return JSON.stringify({ outcome: "interrupted", message: feedback.reason, tail: feedback.tail }, null, 2);
   const { outcome, reason, message, exitCode, missing, protectedPaths, conflicts, tail } = feedback.verdict;

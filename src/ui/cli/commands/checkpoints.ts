@@ -26,7 +26,7 @@ export const listCheckpoints = async (app: RunLedger, output: Output, runId: str
         { text: one.turn === 0 ? "" : String(one.turn), right: true },
         { text: String(one.eventLogPosition), right: true },
         { text: one.bytes === null ? "" : formatSize(one.bytes), right: true },
-        one.why ?? "holds",
+        stateWords(one),
       ]),
       empty: `Run "${runId}" has no checkpoint.`,
     });
@@ -43,6 +43,14 @@ type CheckpointState = "good" | "broken" | "thinned";
 
 const checkpointState = ({ holds, thinned }: ListedCheckpoint): CheckpointState =>
   holds ? "good" : thinned ? "thinned" : "broken";
+
+/** That one was passed over is told also of one whose bytes are gone by now, or were put back. */
+const stateWords = ({ why, passedOver }: ListedCheckpoint): string => {
+  const now = why ?? "holds";
+  if (passedOver === null) return now;
+  const then = passedOver.why === why ? "" : `: it ${passedOver.why}`;
+  return `${now}; passed over at event ${passedOver.seq}${then}`;
+};
 
 const stepOf = ({ of }: ListedCheckpoint): string =>
   of === null ? "" : `${of.stepId}/${of.attempt}${of.candidate === undefined ? "" : `.${of.candidate}`}`;
@@ -69,18 +77,34 @@ export const takeCheckpoint = async (
   return EXIT.done;
 };
 
-/** Of attempts that were cut off, or work: newer checkpoints than the one that each goes on from, which do not hold. */
-export const brokenCheckpoints = async (app: RunLedger, runId: string) => {
+/**
+ * Those that did not hold when an attempt went on, as the journal has it, and newer ones than what an attempt under way would go
+ * on from now.
+ */
+export const brokenCheckpoints = async (app: RunLedger, runId: string): Promise<readonly Broken[]> => {
+  const { passedOver } = await app.ledger.load(runId);
+  const told = passedOver.flatMap(({ broken, stepId, attempt, candidate = null, from, seq }) =>
+    broken.map(({ id, why }) => ({ stepId, attempt, candidate, checkpoint: id, why, from, seq })),
+  );
+  const known = new Set(told.map(({ checkpoint }) => checkpoint));
+  return [...told, ...(await brokenNow(app, runId)).filter(({ checkpoint }) => !known.has(checkpoint))];
+};
+
+type Broken = Pick<ResumePoint, "stepId" | "attempt" | "candidate"> & {
+  readonly checkpoint: string;
+  readonly why: string;
+  /** The one that the attempt went on from, or would. */
+  readonly from: string | null;
+  /** The event that says so; null when nobody has come past it yet. */
+  readonly seq: number | null;
+};
+
+const brokenNow = async (app: RunLedger, runId: string): Promise<readonly Broken[]> => {
   try {
     return (await app.resumePoints(runId)).flatMap(({ stepId, attempt, candidate, from, broken }) =>
-      broken.map(({ id, why }) => ({
-        stepId,
-        attempt,
-        candidate,
-        checkpoint: id,
-        why,
-        from: from?.checkpoint ?? null,
-      })),
+      broken.map(({ id: checkpoint, why }) => {
+        return { stepId, attempt, candidate, checkpoint, why, from: from?.checkpoint ?? null, seq: null };
+      }),
     );
   } catch (error) {
     // Of a plain run all but its checkpoints can be told without the root key.
@@ -89,10 +113,24 @@ export const brokenCheckpoints = async (app: RunLedger, runId: string) => {
   }
 };
 
-type PassedOver = Awaited<ReturnType<typeof brokenCheckpoints>>[number];
+/** A line for all that one attempt came past at once: where a store is gone they are many. */
+export const passedOverLines = (broken: readonly Broken[]): readonly string[] => {
+  const groups = new Map<string, Broken[]>();
+  for (const one of broken) {
+    const { stepId, attempt, candidate, from, seq } = one;
+    const group = JSON.stringify([stepId, attempt, candidate, from, seq]);
+    groups.set(group, [...(groups.get(group) ?? []), one]);
+  }
+  return [...groups.values()].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [passedOverWords(first, others.length)],
+  );
+};
 
-export const passedOverWords = ({ stepId, checkpoint, why, from }: PassedOver): string =>
-  `${stepId}: checkpoint ${checkpoint} ${why}; it goes on from ${from ?? "the journal alone"}`;
+const passedOverWords = ({ stepId, checkpoint, why, from, seq }: Broken, more: number): string => {
+  const others = more === 0 ? "" : `, and ${more} more`;
+  const goes = seq === null ? "it goes on" : `event ${seq}: it went on`;
+  return `${stepId}: checkpoint ${checkpoint} ${why}${others}; ${goes} from ${from ?? "the journal alone"}`;
+};
 
 /** What an attempt goes on from, in a line; and each checkpoint that could not be used. */
 export const resumeLines = (output: Output, { stepId, from, broken }: ResumePoint): readonly string[] => [

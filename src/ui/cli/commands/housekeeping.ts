@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { lstat, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
@@ -21,7 +20,7 @@ export const exportRun = async (
   const lines = app.exportRun(runId);
   try {
     if (file === undefined) await pour(lines, output.out, interrupted);
-    else await writeFile(lines, file, interrupted);
+    else await writeFile(app, runId, { lines, file, interrupted });
   } catch (error) {
     if (interrupted.aborted || hasCode(error, "EPIPE")) return EXIT.interrupted;
     throw error;
@@ -43,26 +42,34 @@ const pour = async (lines: AsyncIterable<string>, out: Writable, interrupted: Ab
   interrupted.throwIfAborted();
 };
 
+type Written = {
+  readonly lines: AsyncIterable<string>;
+  readonly file: string;
+  readonly interrupted: AbortSignal;
+};
+
 /** Beside where it will be, under a name of its own, so that what bears the final name is whole. */
 const writeFile = async (
-  lines: AsyncIterable<string>,
-  file: string,
-  interrupted: AbortSignal,
+  app: Pick<RunLedger, "draft">,
+  runId: string,
+  { lines, file, interrupted }: Written,
 ): Promise<void> => {
   await requireFree(file);
-  const unfinished = join(dirname(file), `.runledger-${randomUUID()}.unfinished`);
-  const handle = await open(unfinished, "wx", 0o600).catch((error: unknown) => {
-    throw cannotBeMade(file, error);
-  });
+  const draft = await app.draft(runId, dirname(file));
   try {
+    const handle = await open(draft.path, "wx", 0o600).catch((error: unknown) => {
+      throw cannotBeMade(file, error);
+    });
     const compress = file.endsWith(".gz") ? [createGzip()] : [];
     const onDisk = handle.createWriteStream({ flush: true });
     await pipeline([Readable.from(lines), ...compress, onDisk], { signal: interrupted });
     await requireFree(file);
-    await rename(unfinished, file);
+    await rename(draft.path, file);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    await rm(draft.path, { force: true });
     throw error;
+  } finally {
+    await draft.forget();
   }
 };
 

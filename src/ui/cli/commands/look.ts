@@ -4,6 +4,7 @@ import {
   candidateWords,
   eventTypes,
   formatDuration,
+  heldKeys,
   isSpending,
   LedgerError,
   type ListedRun,
@@ -33,13 +34,14 @@ import {
   verdictLine,
   violationsTold,
 } from "../describe.js";
+import { heldKeyLines } from "../effect-words.js";
 import { blockedWords, unblockedWords } from "../event-words.js";
 import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
 import { budgetWords, usageWords } from "../usage-words.js";
-import { brokenCheckpoints, passedOverWords } from "./checkpoints.js";
+import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
 
 /** Events read at once when a whole journal is printed. */
 const JOURNAL_BATCH = 1_000;
@@ -110,9 +112,12 @@ export const showRun = async (
 ): Promise<number> => {
   const view = await app.view(runId);
   const broken = await brokenCheckpoints(app, runId);
+  const held = heldKeys(view.run);
   if (output.json) {
     const policyRequests = app.policyRequests(view.run, caller);
-    return done(() => printJson(output, { ...view, policyRequests, brokenCheckpoints: broken }));
+    return done(() =>
+      printJson(output, { ...view, policyRequests, brokenCheckpoints: broken, heldKeys: held }),
+    );
   }
   const { run, waiting } = view;
   printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
@@ -131,8 +136,9 @@ export const showRun = async (
     ]),
     empty: "It has no steps yet.",
   });
-  const passedOver = broken.map((one) => ["checkpoint", passedOverWords(one)]);
-  const facts = [...factsOf(view), ...passedOver, ...(await blockedRows(app, run))];
+  const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
+  const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
+  const facts = [...factsOf(view), ...passedOver, ...left, ...(await blockedRows(app, run))];
   if (facts.length === 0) return EXIT.done;
   printLine(output, "");
   await printTable(output, { rows: facts, empty: "" });
@@ -226,15 +232,17 @@ export const whyRunWaits = async (app: RunLedger, output: Output, runId: string)
   const least = leastSafe(run);
   const isolationLevel = least?.isolationLevel ?? null;
   const broken = await brokenCheckpoints(app, runId);
+  const held = heldKeys(run);
   if (output.json) {
     const { status } = run.state;
-    const told = { runId, status, ...waiting, isolationLevel, brokenCheckpoints: broken };
+    const told = { runId, status, ...waiting, isolationLevel, brokenCheckpoints: broken, heldKeys: held };
     return done(() => printJson(output, told));
   }
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   if (least !== undefined) printLine(output, `  judged at ${isolationTold(least)}`);
-  for (const one of broken) printLine(output, `  ${passedOverWords(one)}`);
+  for (const words of passedOverLines(broken)) printLine(output, `  ${words}`);
+  for (const words of heldKeyLines(runId, held)) printLine(output, `  ${safe(words)}`);
   return EXIT.done;
 };
 
@@ -311,7 +319,7 @@ const eventWords = (event: StoredEvent): string => {
 };
 
 const isToldByKind = ({ type }: StoredEvent): boolean =>
-  type.startsWith("effect_") || type === "access_refused";
+  type.startsWith("effect_") || type === "access_refused" || type === "checkpoints_passed_over";
 
 /** Fifty names of tests are read with --json, or in the browser. */
 const TESTS_TOLD_CHARS = 300;

@@ -1,8 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
+import {
+  askWorker,
+  findProject,
+  LedgerError,
+  loadSettings,
+  type NewCredential,
+  WORKER_VARIABLE,
+} from "../../../index.js";
+import { everyMs } from "../../mcp/beats.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
+import type { McpOptions as Serving } from "../../mcp/server.js";
 import { EXIT } from "../exit-codes.js";
 import { say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -29,18 +38,25 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   const { [CREDENTIAL_VARIABLE]: _credential, ...env } = terminal.env;
   const bearer = await bearerOf(bench, options);
   const toolAgents = "name" in bearer && bearer.role === "executor" ? [bearer.name] : [];
-  const ledger = ledgerProcess({
-    command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
-    cwd: bench.directory,
-    ...{ env, bearer, remark, passing: () => performance.now() },
-  });
+  const worker = env[WORKER_VARIABLE];
+  const ledger =
+    worker !== undefined && "credential" in bearer
+      ? atWorker(worker, bearer.credential)
+      : ofOneself(
+          bearer,
+          ledgerProcess({
+            command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
+            cwd: bench.directory,
+            ...{ env, remark, passing: () => performance.now() },
+          }),
+        );
   try {
-    const role = await roleOf(ledger, options);
+    const role = await roleOf(ledger.ask, options);
     const { serveClient } = await import("../../mcp/stdio.js");
     const { out, interrupted } = terminal;
     await serveClient(
       { input, out, interrupted },
-      { ask: ledger.ask, role, version: VERSION, every, remark },
+      { ask: ledger.ask, role, version: VERSION, every: everyMs, remark },
     );
   } finally {
     ledger.close();
@@ -48,14 +64,22 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
   return EXIT.done;
 };
 
-const every = (ms: number, beat: () => void): (() => void) => {
-  const timer = setInterval(beat, ms);
-  return () => clearInterval(timer);
-};
+type Answering = Pick<Serving, "ask"> & Pick<LedgerProcess, "close">;
+
+const ofOneself = (bearer: Bearer, { ask, close }: LedgerProcess): Answering => ({
+  ask: (question) => ask(bearer, question),
+  close,
+});
+
+/** The agent that it serves was started by a worker, which answers for the ledger; a sandbox shows no other way to it. */
+const atWorker = (socketFile: string, credential: string): Answering => ({
+  ask: (question) => askWorker(socketFile, credential, question),
+  close: () => undefined,
+});
 
 /** A credential that the ledger refuses ends it before any client hears of it. */
-const roleOf = async (ledger: LedgerProcess, { role }: McpOptions): Promise<NewCredential["role"]> => {
-  const who = (await ledger.ask({ kind: "who" })) as { readonly role: NewCredential["role"] };
+const roleOf = async (ask: Serving["ask"], { role }: McpOptions): Promise<NewCredential["role"]> => {
+  const who = (await ask({ kind: "who" })) as { readonly role: NewCredential["role"] };
   if (role === undefined || role === who.role) return who.role;
   throw new LedgerError("access_denied", `The credential is of the role ${who.role}, not ${role}.`, {
     hint: "Leave out --role: the credential says it.",

@@ -94,7 +94,7 @@ export const collectGarbage = async (
     return EXIT.done;
   }
   const { blobs, blobBytes, workspaces, logs, setups, setupBytes, storeBytes, fileBytes } = collected;
-  const { checkpoints, checkpointBytes, unread } = collected;
+  const { checkpoints, checkpointBytes, unread, drafts } = collected;
   const known = (bytes: number | null) =>
     bytes === null ? "known when they are removed" : formatSize(Math.max(0, bytes));
   await printTable(output, {
@@ -104,6 +104,7 @@ export const collectGarbage = async (
       ["logs", `of ${logs.length} removed runs`],
       ["kept set-ups", `${setups} (${formatSize(setupBytes)})`],
       ["thinned checkpoints", `${checkpoints} (${formatSize(checkpointBytes)})`],
+      ...(drafts === 0 ? [] : [["unfinished bundles", String(drafts)]]),
       ...(unread.length === 0
         ? []
         : [["left as they are", `checkpoints of ${unread.join(", ")}: unreadable`]]),

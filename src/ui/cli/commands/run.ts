@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
 import {
   aboutFile,
@@ -14,9 +15,12 @@ import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
 import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
+import type { Bench } from "../program.js";
 import { resumeLines } from "./checkpoints.js";
 
 export type RunOptions = {
+  readonly goal?: string;
+  readonly planner?: string;
   readonly request?: string;
   readonly includeUncommitted: boolean;
   readonly idempotencyKey?: string;
@@ -26,30 +30,72 @@ export type RunOptions = {
 
 export const startRun = async (
   app: RunLedger,
-  output: Output,
+  { output, directory, terminal: { interrupted } }: Bench,
   caller: Caller,
-  planFile: string,
+  given: string | undefined,
   options: RunOptions,
-  interrupted: AbortSignal,
 ): Promise<number> => {
-  const plan = await readPlanFile(planFile);
-  const create = () =>
-    app.createRun(caller, {
-      plan,
-      // At the terminal nobody else could work on a step, so an unknown owner is a defect of the plan.
-      agents: app.agentNames,
-      sessionKey: caller.sessionKey,
-      originalRequest: options.request ?? `runledger run ${planFile}`,
-      includeUncommitted: options.includeUncommitted,
-      allowDirty: inProject(app.projectDir, planFile),
-      ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
-    });
+  const wanted = await wantedOf(given, options, directory);
+  const create =
+    "goal" in wanted
+      ? () => planGoal(app, caller, wanted.goal, options)
+      : await createFrom(app, caller, wanted.file, options);
   const driven = await watched(app, output, interrupted, async () => {
-    const run = await aboutFile(planFile, create);
+    const run = await create();
     return options.drive ? app.drive(run.runId, interrupted) : run;
   });
   return "end" in driven ? report(app, output, driven) : finish(output, driven, EXIT.done);
 };
+
+/** A file that is there is a plan, whatever it is called; else words with a blank between them are a goal. */
+const wantedOf = async (
+  given: string | undefined,
+  { goal, planner }: RunOptions,
+  directory: string,
+): Promise<{ readonly goal: string } | { readonly file: string }> => {
+  if ((given === undefined) === (goal === undefined))
+    throw new LedgerError("invalid_input", "A run needs a plan file or a goal, and one of the two.", {
+      hint: 'runledger run plan.yaml, or runledger run "goal in plain words"',
+    });
+  if (given === undefined) return { goal: goal ?? "" };
+  const file = resolve(directory, given);
+  const isGoal = /\s/.test(given) && !(await stat(file).catch(() => undefined))?.isFile();
+  if (isGoal) return { goal: given };
+  if (planner !== undefined)
+    throw new LedgerError("invalid_input", "--planner belongs to a goal, not to a plan file.", {
+      hint: "Leave it out, or say the goal with --goal.",
+    });
+  return { file };
+};
+
+const planGoal = (app: RunLedger, caller: Caller, goal: string, options: RunOptions): Promise<Run> =>
+  app.planRun(caller, {
+    goal,
+    originalRequest: options.request ?? goal,
+    ...(options.planner === undefined ? {} : { planner: options.planner }),
+    ...begunBy(caller, options),
+  });
+
+const createFrom = async (app: RunLedger, caller: Caller, planFile: string, options: RunOptions) => {
+  const plan = await readPlanFile(planFile);
+  return () =>
+    aboutFile(planFile, () =>
+      app.createRun(caller, {
+        plan,
+        // At the terminal nobody else could work on a step, so an unknown owner is a defect of the plan.
+        agents: app.agentNames,
+        originalRequest: options.request ?? `runledger run ${planFile}`,
+        allowDirty: inProject(app.projectDir, planFile),
+        ...begunBy(caller, options),
+      }),
+    );
+};
+
+const begunBy = ({ sessionKey }: Caller, { includeUncommitted, idempotencyKey }: RunOptions) => ({
+  sessionKey,
+  includeUncommitted,
+  ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+});
 
 export const resumeRun = async (
   app: RunLedger,
@@ -60,13 +106,16 @@ export const resumeRun = async (
   interrupted: AbortSignal,
 ): Promise<number> => {
   const driven = await watched(app, output, interrupted, async (line) => {
-    if (options.anew) await forgetMemory(app, caller, runId, options.reason);
-    const run = await app.ledger.load(runId);
-    await tellWhatGoesOn(app, output, line, run);
-    const command = { type: "resume_run", reason: options.reason, overrideStale: options.stale } as const;
-    const { idempotencyKey } = options;
+    const { reason, stale: overrideStale, anew, idempotencyKey } = options;
+    const { state } = await app.ledger.load(runId);
+    // One decision for a paused run: where it is not resumed, nobody forgets anything.
+    if (anew && state.status !== "paused") await forgetMemory(app, caller, runId, reason);
+    const command = { type: "resume_run", reason, overrideStale, ...(anew ? { anew } : {}) } as const;
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    if (run.state.status === "paused") await app.ledger.submit(runId, command, caller, key);
+    const resume = () => app.ledger.submit(runId, command, caller, key);
+    if (anew && state.status === "paused") await resume();
+    await tellWhatGoesOn(app, output, line, await app.ledger.load(runId));
+    if (!anew && state.status === "paused") await resume();
     return app.drive(runId, interrupted);
   });
   return report(app, output, driven);
@@ -105,6 +154,16 @@ const tellWhatGoesOn = async (app: RunLedger, output: Output, line: LiveLine, ru
 
 /** Attempts under way begin at their first line; what they did is read back. */
 const forgetMemory = async (app: RunLedger, caller: Caller, runId: string, reason: string): Promise<void> => {
+  const { run, waiting } = await app.view(runId);
+  const isAtWork = run.steps.flatMap(workedSteps).some(({ state }) => state.status === "in_progress");
+  if (waiting.for === "work" && isAtWork)
+    throw new LedgerError(
+      "lease_held",
+      `Run "${runId}" is driven by another worker: its agents are at work.`,
+      {
+        hint: `Stop that worker first, or: runledger pause ${runId}`,
+      },
+    );
   const why = reason === "" ? "Resumed anew." : reason;
   await app.ledger.submit(runId, { type: "discard_checkpoints", reason: why }, caller);
 };

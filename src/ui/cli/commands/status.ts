@@ -60,7 +60,7 @@ const countRuns = async (app: RunLedger): Promise<Counts> => {
   const counted = await Promise.all(
     runStatuses.map(async (one) => [one, await store.count({ statuses: [one] })] as const),
   );
-  const running = await app.list({ statuses: ["running"], limit: RUNNING_LOOKED_AT });
+  const running = await app.list({ statuses: ["planning", "running"], limit: RUNNING_LOOKED_AT });
   return {
     ...(Object.fromEntries(counted) as Record<(typeof runStatuses)[number], number>),
     interrupted: running.filter(({ interrupted }) => interrupted).length,

@@ -54,6 +54,7 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     `${read}: ${flawsInAll === 0 ? "all as it was written." : `${flawsInAll} not as written.`}`,
   );
   say(output, ANCHORS[found.anchor.state](found.anchor));
+  sayPassedOver(output, found);
   for (const because of ["locked", "erased"] as const) sayUnread(output, found, because);
 };
 
@@ -82,6 +83,15 @@ const sayUnread = (output: Output, { unread }: Verification, because: keyof type
   if (first === undefined) return;
   const more = runs.length > 1 ? ` and ${runs.length - 1} more` : "";
   say(output, `Of ${first.runId}${more}: ${UNREAD[because]}.`);
+};
+
+/** No flaw of what is there now, and nothing that may be forgotten. */
+const sayPassedOver = (output: Output, { passedOver }: Verification): void => {
+  const [first] = passedOver;
+  if (first === undefined) return;
+  const { runId, seq, checkpoint, why } = first;
+  const more = passedOver.length > 1 ? ` And ${passedOver.length - 1} more.` : "";
+  say(output, `Event ${seq} of ${runId}: checkpoint ${checkpoint} ${why}, and was passed over.${more}`);
 };
 
 type Anchor = Verification["anchor"];

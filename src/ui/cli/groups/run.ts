@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { type Command as Cli, InvalidArgumentError, Option } from "commander";
 import { personOf, type Register } from "../program.js";
 
@@ -54,17 +53,18 @@ const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => 
 
   cli
     .command("run")
-    .description("create a run from a plan (JSON or YAML) and drive it until it ends or waits for a person")
-    .argument("<plan>", "plan file")
+    .description("create a run from a plan or a goal and drive it until it ends or waits for a person")
+    .argument("[plan]", "plan file (JSON or YAML), or the goal in plain words")
+    .option("--goal <text>", "the goal in plain words: a planner makes the plan, and you approve it")
+    .option("--planner <name>", "the agent that makes the plan of a goal (default: the setting planner)")
     .option("--request <text>", "the request in the user's own words")
     .option("--include-uncommitted", "start from the checkout as it is, uncommitted changes included", false)
     .addOption(idempotencyKey())
     .option("--no-drive", "only create the run; a worker or `runledger resume` drives it")
-    .action((plan: string, options) =>
+    .action((plan: string | undefined, options) =>
       withLedger(async (app, b) => {
         const { startRun } = await import("../commands/run.js");
-        const file = resolve(b.directory, plan);
-        return startRun(app, b.output, personOf(app, b), file, options, b.terminal.interrupted);
+        return startRun(app, b, personOf(app, b), plan, options);
       }),
     );
 };
@@ -145,7 +145,30 @@ const addGoingOn = (cli: Cli, { bench, withLedger, end }: Register): void => {
     });
 };
 
-export const addServeCommands = (cli: Cli, { withLedger }: Register): void => {
+/** Loopback: whoever reaches another address is on another machine. */
+const SERVE_HOST = "127.0.0.1";
+/** The same each time, since clients write it down. */
+const SERVE_PORT = 7420;
+const PORT_MAX = 65_535;
+
+const portNumber = (text: string): number => {
+  const port = wholeNumber(text);
+  if (port <= PORT_MAX) return port;
+  throw new InvalidArgumentError(`It must be at most ${PORT_MAX}.`);
+};
+
+export const addServeCommands = (cli: Cli, { withLedger, bench, end }: Register): void => {
+  cli
+    .command("serve")
+    .description("serve MCP over HTTP to agent programs of this machine, until stopped")
+    .option("--host <address>", "where to listen", SERVE_HOST)
+    .option("--port <n>", "0 for any that is free", portNumber, SERVE_PORT)
+    .option("--allow-host <name...>", "further host names that clients call it by", [])
+    .action(async (options) => {
+      const { serve } = await import("../commands/serve.js");
+      end(await serve(bench(), options));
+    });
+
   cli
     .command("worker")
     .description("drive whatever is runnable in this project, until stopped")

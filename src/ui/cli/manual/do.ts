@@ -18,15 +18,42 @@ export const doPages: Pages = {
   },
   run: {
     about:
-      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. Ends when the run is over, or when only a person or the time can help: a worker goes on then. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
+      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. A goal in plain words (words with a blank between them, where no file is called so, or --goal) is first made a plan by the planner of the settings: it waits for your approval, unless trustPlans says that it need not. Ends when the run is over, or when only a person or the time can help: a worker goes on then. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
     examples: [
       ["runledger run plan.yaml", "carry out a plan"],
+      ['runledger run "the prices of the shop add up"', "have a plan made, then look at it with plan show"],
       ["runledger run plan.yaml --no-drive", "only create the run; a worker drives it"],
       ["runledger run plan.json --json | tail -n 1", "how it ended, for a program"],
       ["runledger run plan.yaml --idempotency-key build-42", "safe to say twice"],
     ],
     exits: { ...driving, failed: FAILED },
-    seeAlso: ["why", "resume", "apply", "docs/plans.md"],
+    seeAlso: ["plan show", "why", "resume", "apply", "docs/plans.md", "docs/planning.md"],
+  },
+  plan: {
+    about:
+      "A plan that a model made is carried out when a person has approved it: look at it, change it, approve it, or deny it with what is wrong, and another one is made.",
+    examples: [["runledger plan show last", "what would be carried out"]],
+    seeAlso: ["run", "approve", "deny", "docs/planning.md"],
+  },
+  "plan show": {
+    about:
+      "Prints a plan whole, with nothing cut: each step, its agent, what it waits for and what judges it, the criteria, and every command that it brings. Of a run the plan that waits for approval, or the one that it has, with what was decided since; of a file the plan in it, or all of its defects.",
+    examples: [
+      ["runledger plan show last", "before you approve it"],
+      ["runledger plan show plan.yaml", "has it defects?"],
+    ],
+    exits: { conflict: "the run has no plan yet" },
+    seeAlso: ["approve", "deny", "plan edit"],
+  },
+  "plan edit": {
+    about:
+      "Opens the plan of a run that waits for one in your editor (VISUAL or EDITOR), or takes it from --file. It is checked as a whole: one with defects is refused with all of them, nothing is recorded, and your text stays. Who writes a plan has approved it. It drives nothing: `resume` does.",
+    examples: [
+      ["runledger plan edit last", "change it in your editor"],
+      ["runledger plan edit last --file plan.yaml", "take this one instead"],
+    ],
+    exits: { conflict },
+    seeAlso: ["plan show", "approve", "resume"],
   },
   selftest: {
     about:
@@ -66,7 +93,7 @@ export const doPages: Pages = {
   },
   approve: {
     about:
-      "Accepts the work of a step that waits for a person, or with --proposal exactly the proposal you looked at. The agent that made it can never approve it. It drives nothing: `resume` does.",
+      "Accepts the work of a step that waits for a person, or with --proposal exactly the proposal you looked at; of a run that waits with a plan, the plan. The agent that made it can never approve it. It drives nothing: `resume` does.",
     examples: [
       ["runledger approve last", "the only step that waits"],
       ['runledger approve last deploy --reason "looked at it"', "a named step, and why"],
@@ -103,7 +130,7 @@ export const doPages: Pages = {
   },
   deny: {
     about:
-      "Refuses the work of a step that waits for a person. The step counts as refused, with your reason as its verdict: its agent tries again while the step has retries, then the run asks a person. It drives nothing: `resume` does.",
+      "Refuses the work of a step that waits for a person. The step counts as refused, with your reason as its verdict: its agent tries again while the step has retries, then the run asks a person. A plan that is refused is made anew, with your reason told. It drives nothing: `resume` does.",
     examples: [
       ['runledger deny last --reason "the header is missing"', "the only step that waits"],
       ["runledger deny last/deploy", "a named step"],

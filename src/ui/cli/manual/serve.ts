@@ -20,6 +20,20 @@ export const servePages: Pages = {
     },
     seeAlso: ["run", "resume", "list", "schedules"],
   },
+  serve: {
+    about:
+      "Serves the ledger over HTTP to agent programs: the Model Context Protocol (2025-11-25 and 2026-07-28) at /mcp. Each request brings a credential (`runledger credential`) as bearer token, which says whose tools it sees and is looked at anew each time; without one nothing is answered. It listens on this machine alone unless --host says otherwise, answers to no other host names than this machine's, that of --host and those of --allow-host, and to no pages of other sites. Where it listens is printed first. Ctrl-C stops it: what is being judged then is judged again for whoever asks next, and no process is left.",
+    examples: [
+      ["runledger serve", "at http://127.0.0.1:7420/mcp"],
+      ["runledger serve --port 0 --json", "at any port that is free, which the first line tells"],
+      [
+        "runledger serve --host 0.0.0.0 --allow-host ledger.example",
+        "for other machines, behind something that speaks TLS",
+      ],
+    ],
+    exits: { failed: "it cannot listen there, or the ledger does not open", interrupted, terminated },
+    seeAlso: ["credential", "mcp", "docs/mcp.md"],
+  },
   mcp: {
     about:
       "Speaks the Model Context Protocol (2025-11-25 and 2026-07-28) with the client that started it. The client sees the tools of one role: an orchestrator's (run_create, run_apply_policy, run_approve_step, run_pause, run_resume) or an executor's (run_start_step, run_propose_step_result), and run_read, run_active, run_note. Without a credential it is who you say it is, in the session of --session: whoever starts it is you. With one (RUNLEDGER_CREDENTIAL or --credential-file) it is that caller and nobody else. It works in a process of its own, which is started again when it ends; a call that was under way is carried on and done once.",

@@ -69,7 +69,7 @@ const readCheckpoints = async (
   state: State,
   rows: number,
 ): Promise<State> => {
-  const readAt = `${run.checkpoint?.seq ?? 0} ${run.keptCheckpoints.length}`;
+  const readAt = `${run.checkpoint?.seq ?? 0} ${run.keptCheckpoints.length} ${run.passedOver.at(-1)?.seq ?? 0}`;
   const checkpoints =
     readAt === state.readAt ? state.checkpoints : numbered(await app.checkpoints(run.runId));
   const at = checkpoints.findIndex(({ id }) => id === state.chosenId);
@@ -135,9 +135,12 @@ const rowOf = (one: Numbered, columns: number, now: number): Line => {
     span(` ${padStart(size, 8)} ${one.full ? "full " : "delta"}`, "dim"),
     ...(columns >= ROOM.version ? [span(`  ${pad(versionOf(one), 14)}`, "dim")] : []),
   ];
-  const words = one.thinned ? shown.word : (one.why ?? shown.word);
+  const words = one.passedOver?.why ?? (one.thinned ? shown.word : (one.why ?? shown.word));
   return [...left, span(`  ${cut(told(words), Math.max(0, columns - lineWidth(left) - 2))}`, shown.tone)];
 };
+
+const passedOverFact = ({ why, seq }: NonNullable<ListedCheckpoint["passedOver"]>, columns: number): Line =>
+  fact("passed", cut(told(`over at event ${seq}: it ${why}`), columns - 10), "bad");
 
 /** As much of a digest as tells two apart. */
 const VERSION_CHARS = 14;
@@ -167,5 +170,6 @@ const detailLines = (one: Numbered, columns: number, now: number): readonly Line
     EMPTY,
     ...facts.map(([name, value]) => fact(name, cut(value, columns - 10))),
     fact("state", one.why === null ? "holds" : cut(told(one.why), columns - 10), shown.tone),
+    ...(one.passedOver === null ? [] : [passedOverFact(one.passedOver, columns)]),
   ];
 };

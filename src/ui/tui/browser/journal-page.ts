@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { eventTypes, type StoredEvent } from "../../../index.js";
+import { eventTypes, isActive, type StoredEvent } from "../../../index.js";
 import { textEntry } from "../kit/entry.js";
 import {
   beside,
@@ -138,7 +138,7 @@ const readJournal = async (desk: Desk, runId: string, before: State, rows: numbe
   const run = await desk.app.ledger.load(runId);
   const state = isFiltered(before) ? await lookOn(desk, runId, before) : before;
   const count = isFiltered(state) ? state.hits.length : run.seq;
-  const follow = state.first ? run.state.status === "running" : state.follow;
+  const follow = state.first ? isActive(run) : state.follow;
   const place = seen(state.first || follow ? { ...state.place, at: count - 1 } : state.place, count, rows);
   const read = { ...state, first: false, follow, count, total: run.seq, place };
   return { ...read, rows: await windowOf(desk, runId, read, rows) };

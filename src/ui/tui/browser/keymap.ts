@@ -1,6 +1,14 @@
 import type { Key } from "../kit/keys.js";
 
-export type PageName = "runs" | "run" | "step" | "journal" | "event" | "questions" | "checkpoints";
+export type PageName =
+  | "runs"
+  | "run"
+  | "step"
+  | "journal"
+  | "event"
+  | "questions"
+  | "checkpoints"
+  | "schedules";
 
 export type Binding = {
   /** The first one is shown. */
@@ -31,7 +39,7 @@ export const keyMap = {
     keys: ["enter", "right", "l"],
     label: "open",
     does: "open what is chosen",
-    pages: ["runs", "run", "journal", "questions"],
+    pages: ["runs", "run", "journal", "questions", "schedules"],
     group: "look",
   },
   next: { keys: ["tab"], label: "next", does: "next filter or pane", pages: ["runs", "step"], group: "look" },
@@ -49,7 +57,7 @@ export const keyMap = {
     keys: ["e"],
     label: "journal",
     does: "events of the run",
-    pages: ["runs", "run", "step", "questions", "checkpoints"],
+    pages: ["runs", "run", "step", "questions", "checkpoints", "schedules"],
     group: "look",
   },
   checkpoints: {
@@ -57,6 +65,13 @@ export const keyMap = {
     label: "checkpoints",
     does: "checkpoints of the run",
     pages: ["run", "step"],
+    group: "look",
+  },
+  schedules: {
+    keys: ["S"],
+    label: "by the clock",
+    does: "what begins by the clock",
+    pages: ["runs", "schedules"],
     group: "look",
   },
   questions: { keys: ["w"], label: "waiting", does: "what waits for a person", group: "look" },

@@ -1,4 +1,12 @@
-import { askedEffectsOf, awaitsApproval, hasPolicyRequest, type RunView, type Step } from "../../../index.js";
+import {
+  askedEffectsOf,
+  awaitsApproval,
+  hasPolicyRequest,
+  isActive,
+  isPlanning,
+  type RunView,
+  type Step,
+} from "../../../index.js";
 import type { CommandName } from "./keymap.js";
 
 /** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */
@@ -13,7 +21,7 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
       ? (["decide"] as const)
       : []),
     ...(status === "paused" || waiting.for === "worker" ? (["resume"] as const) : []),
-    ...(status === "running" ? (["pause"] as const) : []),
+    ...(isActive(run) ? (["pause"] as const) : []),
     ...(over ? [] : (["cancel"] as const)),
     ...(run.head === run.base ? [] : (["apply"] as const)),
   ];
@@ -21,5 +29,6 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
 
 const stepActions = (step: Step): readonly CommandName[] => {
   if (awaitsApproval(step)) return ["approve", "deny"];
-  return hasPolicyRequest(step) ? ["retry", "skip", "changeAgent"] : [];
+  if (!hasPolicyRequest(step)) return [];
+  return isPlanning(step) ? ["retry", "changeAgent"] : ["retry", "skip", "changeAgent"];
 };

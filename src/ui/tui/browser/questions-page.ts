@@ -3,6 +3,8 @@ import {
   awaitsApproval,
   effectDoubt,
   hasPolicyRequest,
+  isActive,
+  isPlanning,
   openWaits,
   type RunView,
   refusalWords,
@@ -136,19 +138,19 @@ const idOf = (question: Question | undefined): string | null =>
 const askedIn = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
-    run.state.status === "running" && awaitsApproval(step) && step.state.status === "verify_pending"
+    isActive(run) && awaitsApproval(step) && step.state.status === "verify_pending"
       ? [
           {
             kind: "approval",
             view,
             step,
             since: step.state.proposal.at,
-            sentence: lastLine(step.state.proposal.result),
+            sentence: isPlanning(step) ? `a plan for: ${run.goal}` : lastLine(step.state.proposal.result),
           },
         ]
       : [],
   );
-  if (run.state.status === "planning")
+  if (run.state.status === "planning" && !isActive(run))
     return [{ kind: "plan", view, step: null, since: run.createdAt, sentence: waiting.sentence }];
   if (run.state.status !== "paused") {
     const other: Question = {

@@ -21,6 +21,7 @@ import { hasHead, listRows, paneWidth } from "./layout.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
+import { schedulesPage } from "./schedules-page.js";
 import { age, counted, marked, runShown, shortId } from "./words.js";
 
 type Query = {
@@ -36,7 +37,7 @@ const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
   { name: "running", query: { statuses: ["running"] } },
-  { name: "interrupted", query: { statuses: ["running"], claimable: true } },
+  { name: "interrupted", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
   { name: "planning", query: { statuses: ["planning"] } },
   { name: "completed", query: { statuses: ["completed"] } },
@@ -116,6 +117,7 @@ export const runsPage = (desk: Desk): Page => {
       if (name === "search") search.open(state.text);
       else if (name === "open" && chosen !== undefined) desk.open(runPage(desk, chosen.runId));
       else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
+      else if (name === "schedules") desk.open(schedulesPage(desk));
       else return next !== undefined;
       return true;
     },

@@ -2,6 +2,7 @@ import {
   askedEffectsOf,
   awaitsApproval,
   candidateOf,
+  isActive,
   type ListedRun,
   type Run,
   type RunView,
@@ -40,6 +41,8 @@ const STATES: Readonly<Record<string, Shown>> = {
   met: { mark: "✔", word: "met", tone: "good" },
   good: { mark: "✔", word: "good", tone: "good" },
   broken: { mark: "✘", word: "broken", tone: "bad" },
+  due: { mark: "◷", word: "due", tone: "good" },
+  off: { mark: "–", word: "off", tone: "dim" },
   thinned: { mark: "–", word: "thinned", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
@@ -51,14 +54,14 @@ export const shownAs = (state: string): Shown =>
 export const runShown = (row: ListedRun): Shown => {
   if (row.quarantine !== null) return shownAs("quarantined");
   if (row.interrupted) return shownAs("interrupted");
-  return shownAs(row.status === "running" && row.blocker !== null ? "asks" : row.status);
+  return shownAs(ACTIVE.includes(row.status) && row.blocker !== null ? "asks" : row.status);
 };
+
+const ACTIVE: readonly string[] = ["planning", "running"];
 
 export const viewShown = (run: Run, interrupted: boolean): Shown => {
   if (interrupted) return shownAs("interrupted");
-  return shownAs(
-    run.state.status === "running" && run.steps.some(awaitsApproval) ? "asks" : run.state.status,
-  );
+  return shownAs(isActive(run) && run.steps.some(awaitsApproval) ? "asks" : run.state.status);
 };
 
 /** What a view must say to tell whether anybody is at work. */
@@ -70,8 +73,7 @@ export const stepShown = (step: WorkedStep, { run, interrupted }: Attended): Sho
   if (awaitsApproval(step)) return shownAs("asks");
   if (run.state.status === "paused" && askedEffectsOf(step).length > 0) return shownAs("asks");
   if (step.state.status === "in_progress" && interrupted) return shownAs("left");
-  if (step.state.status === "verify_pending" && (interrupted || run.state.status !== "running"))
-    return shownAs("proposed");
+  if (step.state.status === "verify_pending" && (interrupted || !isActive(run))) return shownAs("proposed");
   return shownAs(step.state.status === "completed" ? step.state.how : step.state.status);
 };
 

@@ -13,7 +13,16 @@ import { lineWidth } from "../../../../src/ui/tui/kit/line.js";
 import { moved } from "../../../../src/ui/tui/kit/list.js";
 import { plainText } from "../../../helpers/screens.js";
 
-const PAGES: readonly PageName[] = ["runs", "run", "step", "journal", "event", "questions", "checkpoints"];
+const PAGES: readonly PageName[] = [
+  "runs",
+  "run",
+  "step",
+  "journal",
+  "event",
+  "questions",
+  "checkpoints",
+  "schedules",
+];
 const bindings = Object.entries(keyMap) as [keyof typeof keyMap, Binding][];
 
 describe("the keys", () => {

@@ -23,7 +23,10 @@ describe("the editor's list", () => {
     const all = `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`;
     const { items } = await editorOf(all);
     const ofModel = await editorOf("agents: { coder: { kind: llm, provider: openai, model: m } }\n");
-    const rows = [...items, ...ofModel.items].flatMap((item) => (item.kind === "row" ? [item.row] : []));
+    const ofCli = await editorOf("agents: { coder: { kind: subprocess, preset: codex } }\n");
+    const rows = [...items, ...ofModel.items, ...ofCli.items].flatMap((item) =>
+      item.kind === "row" ? [item.row] : [],
+    );
     const shown = new Set(rows.map(({ key }) => key.replace(/\.(coder|nightly)\./, ".NAME.")));
     expect([...shown].sort()).toEqual(
       settingKeys()
@@ -31,7 +34,7 @@ describe("the editor's list", () => {
         .sort(),
     );
     const editor = await editorOf(all);
-    const text = [editor, ofModel]
+    const text = [editor, ofModel, ofCli]
       .map((one) => plainText(drawEditor(one, { columns: 80, rows: 90 })))
       .join("\n");
     for (const { title } of settingKeys()) expect(text).toContain(title);

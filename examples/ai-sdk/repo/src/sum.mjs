@@ -1,0 +1,1 @@
+export const sum = (prices) => prices.length;

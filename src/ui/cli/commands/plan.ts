@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import {
+  aboutFile,
+  type Caller,
+  LedgerError,
+  planWire,
+  type RunLedger,
+  readPlan,
+  readPlanFile,
+  type ShownPlan,
+  shownPlan,
+} from "../../../index.js";
+import { EXIT } from "../exit-codes.js";
+import type { Keyed } from "../groups/run.js";
+import { printJson, printLine, say } from "../output.js";
+import { planJson, planLines } from "../plan-text.js";
+import type { Bench } from "../program.js";
+import { standing } from "./act.js";
+
+/** Of a file with every defect, as `run` would refuse it; of a run as it waits for approval, or as it stands now. */
+export const showPlan = async (app: RunLedger, b: Bench, given: string): Promise<number> => {
+  const file = resolve(b.directory, given);
+  const isFile = (await stat(file).catch(() => undefined))?.isFile() === true;
+  const runId = isFile ? null : await app.findRun(given);
+  const shown = runId === null ? await planIn(app, file) : await planOfRun(app, runId);
+  if (b.output.json) printJson(b.output, { runId, ...planJson(shown) });
+  else for (const line of planLines(shown)) printLine(b.output, line);
+  if (shown.state === "proposed")
+    say(
+      b.output,
+      `  Approve it: runledger approve ${runId} --proposal ${shown.proposalSeq}. Another one: runledger deny ${runId} --reason "…". Change it: runledger plan edit ${runId}`,
+    );
+  return EXIT.done;
+};
+
+const planIn = async (app: RunLedger, file: string): Promise<ShownPlan> => {
+  const value = await readPlanFile(file);
+  const plan = await aboutFile(file, async () => readPlan(value, { agents: app.agentNames }));
+  return { state: "attached", proposalSeq: null, plan };
+};
+
+const planOfRun = async (app: RunLedger, runId: string): Promise<ShownPlan> => {
+  const shown = shownPlan(await app.ledger.load(runId), app.ledger.rules.agents);
+  if (shown !== undefined) return shown;
+  throw new LedgerError("run_not_planning", `Run "${runId}" has no plan yet.`, {
+    hint: `What it waits for: runledger why ${runId}`,
+  });
+};
+
+/** Checked whole before anything is recorded; a text with defects stays where it is. */
+export const editPlan = async (
+  app: RunLedger,
+  b: Bench,
+  caller: Caller,
+  runId: string,
+  { file, idempotencyKey }: Keyed & { readonly file?: string },
+): Promise<number> => {
+  const attach = async (from: string): Promise<number> => {
+    const value = await readPlanFile(from);
+    const plan = await aboutFile(from, async () => readPlan(value, { agents: app.agentNames }));
+    const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const { run } = await app.ledger.submit(runId, { type: "attach_plan", plan }, caller, key);
+    return standing(app, b.output, run);
+  };
+  if (file !== undefined) return attach(resolve(b.directory, file));
+  return inEditor(app, b, runId, attach);
+};
+
+const inEditor = async (
+  app: RunLedger,
+  { output, terminal }: Bench,
+  runId: string,
+  attach: (file: string) => Promise<number>,
+): Promise<number> => {
+  const editor = terminal.env.VISUAL || terminal.env.EDITOR;
+  if (editor === undefined || editor === "" || terminal.tty?.() === undefined)
+    throw new LedgerError("invalid_input", "There is no editor to open, or no terminal to open it in.", {
+      hint: "Set EDITOR, or give the plan as --file FILE.",
+    });
+  const before = await textBefore(app, runId);
+  // Private: a plan may speak of what others on the machine have no business with.
+  const folder = await mkdtemp(join(tmpdir(), "runledger-plan-"));
+  const file = join(folder, "plan.json");
+  await writeFile(file, before);
+  const [code] = await once(spawn("sh", ["-c", `${editor} "$1"`, "sh", file], { stdio: "inherit" }), "exit");
+  if (code !== 0 || (await readFile(file, "utf8")) === before) {
+    await rm(folder, { recursive: true });
+    say(output, "The plan was not changed; nothing was recorded.");
+    return EXIT.done;
+  }
+  try {
+    const ended = await attach(file);
+    await rm(folder, { recursive: true });
+    return ended;
+  } catch (error) {
+    say(output, `What you wrote is in ${file}; take it with: runledger plan edit ${runId} --file ${file}`);
+    throw error;
+  }
+};
+
+const textBefore = async (app: RunLedger, runId: string): Promise<string> => {
+  const run = await app.ledger.load(runId);
+  const shown = shownPlan(run, app.ledger.rules.agents);
+  const plan = shown === undefined ? { goal: run.goal, steps: [] } : planWire(shown.plan);
+  return `${JSON.stringify(plan, null, 2)}\n`;
+};

@@ -1,0 +1,40 @@
+import { type ErrorCode, type ErrorKind, isLedgerError, type LedgerError } from "../../index.js";
+
+const STATUS: { readonly [K in ErrorKind]: number } = {
+  usage: 400,
+  refused: 403,
+  not_found: 404,
+  conflict: 409,
+  environment: 503,
+  corrupt: 500,
+};
+
+/** Where the status says more than the kind does. */
+const STATUS_OF: { readonly [C in ErrorCode]?: number } = {
+  credential_invalid: 401,
+  credential_expired: 401,
+  limit_exceeded: 413,
+};
+
+/** The answer to a request that is refused: the same three facts as everywhere, under the status that programs go by. */
+export const refusal = (error: unknown): Response => {
+  // What was no refusal of ours says nothing of us to whoever sent it.
+  if (!isLedgerError(error))
+    return answerOf(500, {
+      code: "unexpected",
+      message: "The server made a mistake; its terminal says which.",
+    });
+  const { code, message, hint, kind } = error;
+  const status = STATUS_OF[code] ?? STATUS[kind];
+  const told = { code, message, ...(hint === undefined ? {} : { hint }) };
+  return answerOf(status, told, status === 401 ? { "www-authenticate": challengeOf(error) } : {});
+};
+
+const answerOf = (status: number, error: object, headers: Readonly<Record<string, string>> = {}): Response =>
+  Response.json({ error }, { status, headers: { "cache-control": "no-store", ...headers } });
+
+/** RFC 6750: who gave none is told no error. */
+const challengeOf = ({ message }: LedgerError): string =>
+  message === NO_CREDENTIAL ? 'Bearer realm="runledger"' : 'Bearer realm="runledger", error="invalid_token"';
+
+export const NO_CREDENTIAL = "Nobody says who sends this.";
