@@ -24,6 +24,8 @@ export { type Prompt, promptsOf } from "../tools/prompts.js";
 export type { Refusal } from "../tools/refusal.js";
 export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
+export { amountWords, type BudgetUse } from "./core/budget.js";
+export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { Caller, Command } from "./core/commands.js";
 export { formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";

@@ -7,13 +7,12 @@ import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { ToolHost } from "../tools/tool.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
-import type { Rules } from "./core/decide/guards.js";
 import type { PolicyAction } from "./core/events.js";
 import { type PolicyRequest, policyRequestOf } from "./core/policy-request.js";
 import type { Redactor } from "./core/redact.js";
 import type { Run } from "./core/run.js";
 import { resolveProgram } from "./engine/agents/command.js";
-import { type AgentVersions, createVersions, type FunctionAgents } from "./engine/agents/versions.js";
+import { createVersions, type FunctionAgents } from "./engine/agents/versions.js";
 import { createWorker, type Worker, type WorkerOptions } from "./engine/backends/local.js";
 import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
@@ -24,6 +23,7 @@ import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
+import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
@@ -322,18 +322,6 @@ const commandLine = (): readonly string[] => {
 
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
-
-/** A project that names no agents leaves them to its host, so nobody can say which exist. */
-const rulesOf = (settings: Settings, agents: readonly string[], versions: AgentVersions): Rules => ({
-  staleTtlMs: settings.runLedger.staleTtlMs,
-  ...{ onUnmetCriteria: settings.onUnmetCriteria, changeValidator: settings.changeValidator },
-  agents: agents.length === 0 ? null : agents,
-  // Whoever is started here is of some version.
-  toolAgents: agents.filter((name) => versions.versionOf(name) === null),
-  recording: settings.durable,
-  trustPlans: settings.trustPlans,
-  takesMemoryOf: (agent, version) => versions.pathFrom(agent, version) !== undefined,
-});
 
 const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
   sqlite: store.checkpoints,

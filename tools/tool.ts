@@ -14,12 +14,12 @@ export type ToolHost = {
   readonly pev: Pev;
   /** How long a call waits for a verdict before it answers `verifying`, in milliseconds. */
   readonly settleMs: number;
+  readonly noteRefusal: NoteRefusal;
   /**
    * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
    * the program has ended. Without it a proposal is made at once.
    */
   readonly keepClaim?: (claim: Claim) => Promise<void>;
-  readonly noteRefusal: NoteRefusal;
 };
 
 /** What an agent says of its work. */

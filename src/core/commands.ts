@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Budget } from "./budget-shape.js";
 import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, ChildOutcome, Evidence, GrantOutcome, ParentLink, PolicyAction, Role } from "./events.js";
@@ -6,7 +7,7 @@ import * as limit from "./limits.js";
 import { RefusedCall } from "./refusals.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
-import { Spent } from "./spent.js";
+import { AtMost, Spent } from "./spent.js";
 import { Verdict } from "./verdict.js";
 import { WaitCall } from "./waits.js";
 import { closed } from "./wire.js";
@@ -97,7 +98,7 @@ export const Command = z.discriminatedUnion("type", [
     entries: z
       .array(
         z.discriminatedUnion("kind", [
-          closed({ kind: z.literal("intended"), call: EffectCall }),
+          closed({ kind: z.literal("intended"), call: EffectCall, atMost: AtMost.optional() }),
           closed({
             kind: z.literal("settled"),
             call: EffectCall,
@@ -190,6 +191,10 @@ export const Command = z.discriminatedUnion("type", [
     anew: z.boolean().optional(),
   }),
   closed({ type: z.literal("cancel_run"), reason }),
+  /** What is left out stays as it is. */
+  closed({ type: z.literal("set_budget"), budget: Budget, reason: optionalReason }),
+  /** What comes next would spend more than there is: the run waits for a person. */
+  closed({ type: z.literal("stop_at_budget"), stepId, message: reason }),
   /** The run it is sent to becomes what its host says it is. */
   closed({
     type: z.literal("mirror_run"),

@@ -34,7 +34,10 @@ export const effectsAfter = (event: JournalEvent & EffectEvent, effects: Effects
   const { at, seq, attempt } = event;
   switch (event.type) {
     case "effect_intended":
-      return effectIntended(effects, event.payload.call, { at, seq, attempt });
+      return effectIntended(effects, event.payload.call, {
+        ...{ at, seq, attempt },
+        atMost: event.payload.atMost,
+      });
     case "effect_settled":
       return effectSettled(effects, event.payload.position, seq);
     case "effect_decided":

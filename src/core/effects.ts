@@ -3,6 +3,7 @@ import { digestOf } from "./canonical.js";
 import type { AttemptCheckpoint } from "./checkpoints.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
+import type { AtMost } from "./spent.js";
 import type { Fingerprint, Wait } from "./waits.js";
 
 /** What doing it twice would mean: nothing; nothing, because the other side knows the key; or harm (seed 003). */
@@ -82,6 +83,8 @@ export type OpenEffect = {
   readonly attempt: number;
   /** What was decided when it was found open after a crash; it holds for the next crash too. */
   readonly decision: EffectDecision | null;
+  /** What it may use at most; absent where that was not said. */
+  readonly atMost?: AtMost;
 };
 
 /** Open under a business key in an attempt that another one has followed. */
@@ -137,12 +140,29 @@ const counted = (
 export const effectIntended = (
   effects: Effects,
   call: EffectCall,
-  { at, seq, attempt }: { readonly at: string; readonly seq: number; readonly attempt: number },
+  {
+    at,
+    seq,
+    attempt,
+    atMost,
+  }: {
+    readonly at: string;
+    readonly seq: number;
+    readonly attempt: number;
+    readonly atMost?: AtMost | undefined;
+  },
 ): Effects => {
   // Begun once more when a fork takes its key: what was decided of it stays.
   const former = openEffect(effects, call.position);
   const others = effects.open.filter((one) => one !== former);
-  const begun = { call, since: at, seq, attempt, decision: former?.decision ?? null };
+  const begun = {
+    call,
+    since: at,
+    seq,
+    attempt,
+    decision: former?.decision ?? null,
+    ...(atMost === undefined ? {} : { atMost }),
+  };
   return counted(effects, former === undefined, seq, { open: [...others, begun] });
 };
 

@@ -35,6 +35,7 @@ export const errorKinds = {
   rollout_blocked: "refused",
   rollout_ended: "refused",
   limit_exceeded: "refused",
+  budget_exceeded: "refused",
   effect_ambiguous: "refused",
   effect_failed: "refused",
   effect_key_used: "refused",

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { Budget, BudgetWarning } from "./budget-shape.js";
 import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
 import * as limit from "./limits.js";
-import { RefusedCall } from "./refusals.js";
+import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
-import { Spent } from "./spent.js";
+import { AtMost, Spent } from "./spent.js";
 import { Verdict } from "./verdict.js";
 
 /** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
@@ -55,7 +56,8 @@ export const Capture = z.strictObject({
 export type Capture = z.infer<typeof Capture>;
 
 /** Why a run stopped to wait. `requested` ages (`staleTtl`); the others wait for a person and do not. */
-export const PauseReason = z.enum(["requested", "escalated", "verification_errored", "unmet_criteria"]);
+const pauses = ["requested", "escalated", "verification_errored", "unmet_criteria", "budget"] as const;
+export const PauseReason = z.enum(pauses);
 export type PauseReason = z.infer<typeof PauseReason>;
 
 export const FailureReason = z.enum(["aborted", "cancelled", "unmet_criteria"]);
@@ -186,7 +188,16 @@ export const EventBody = z.discriminatedUnion("type", [
     z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
   ),
   /** It is about to happen; nothing of it has been done before this is on the disk. */
-  attemptEvent("effect_intended", z.strictObject({ stepId, candidate, call: EffectCall })),
+  attemptEvent(
+    "effect_intended",
+    z.strictObject({
+      stepId,
+      candidate,
+      call: EffectCall,
+      /** What it may use at most, where whoever does it says so; held of the run's budget until it has ended. */
+      atMost: AtMost.optional(),
+    }),
+  ),
   /** With the whole call where no intent was needed, because it may happen again. */
   attemptEvent(
     "effect_settled",
@@ -307,6 +318,10 @@ export const EventBody = z.discriminatedUnion("type", [
     z.strictObject({ reason: PauseReason, message: z.string(), stepId: stepId.nullable() }),
   ),
   event("run_resumed", z.strictObject({ message: z.string() })),
+  /** What it may spend from now on, as a person says. */
+  event("budget_set", z.strictObject({ budget: Budget, reason: z.string() })),
+  /** A limit comes near; said once for each limit. */
+  event("budget_warned", BudgetWarning),
   event("run_completed", z.strictObject({ summary: z.string(), waivers: z.array(Waiver) })),
   event(
     "run_failed",
@@ -330,8 +345,8 @@ export const EventBody = z.discriminatedUnion("type", [
   ),
   /** The run that started this one knows what became of it. */
   event("parent_told", z.strictObject({ parentId: z.string() })),
-  /** Somebody called a tool that their credential does not allow; `last`: what follows in that minute, or at all, is not recorded. */
-  event("access_refused", RefusedCall.extend({ last: z.enum(["of_minute", "of_run"]).nullable() })),
+  /** Somebody called a tool that their credential does not allow. */
+  event("access_refused", RecordedRefusal),
   event("worker_lost", z.strictObject({ owner: z.string(), epoch: z.int() })),
   event(
     "teammate_approval_blocked",

@@ -1,4 +1,5 @@
 import { askedAgain } from "./asked-again.js";
+import { budgetSet, budgetWarned, noBudget, withAttempt, withPause } from "./budget.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
@@ -57,6 +58,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   notes: {},
   spending: [],
   refusals: noRefusals,
+  budget: noBudget,
   waivers: [],
   workersLost: 0,
   lastLostEpoch: 0,
@@ -156,10 +158,12 @@ const evolvers: Evolvers = {
     ...run,
     state: { status: "paused", ...payload, since: at, by: actor },
   }),
-  run_resumed: (run) => ({
-    ...askedAgain(run),
+  run_resumed: (run, event) => ({
+    ...askedAgain(withPause(run, event)),
     state: { status: run.planDigest === null ? "planning" : "running" },
   }),
+  budget_set: (run, { payload }) => budgetSet(run, payload.budget),
+  budget_warned: (run, { payload }) => budgetWarned(run, payload.kind, payload.limit),
   run_completed: (run, { payload, at }) => ({
     ...run,
     blockedTeammates: [],
@@ -198,7 +202,8 @@ const evolvers: Evolvers = {
 
 const started = (run: Run, event: EventOf<"step_started">): Run => {
   const { payload, attempt, at } = event;
-  return withWorked(withLeft(withSpending(run, event), payload), payload, at, (step) => ({
+  const known = withAttempt(withSpending(run, event), event, findStep(run, payload.stepId), attempt);
+  return withWorked(withLeft(known, payload), payload, at, (step) => ({
     ...step,
     attempt,
     base: payload.base,

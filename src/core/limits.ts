@@ -88,6 +88,12 @@ export const MODEL_CHARS = 200;
 export const TOKENS_PER_CALL = 1_000_000_000;
 /** Calls of models within one effect that tell what they used; who makes more makes more effects. */
 export const SPENT_PER_EFFECT = 100;
+/** A million calls of the longest that there are. */
+export const TOKENS_PER_RUN = 1_000_000_000_000;
+/** Each of a thousand steps, tried as often as it may be and a few times by hand. */
+export const ATTEMPTS_PER_RUN = 100_000;
+/** Ten years. */
+export const RUN_TIME_MAX_MS = 315_360_000_000;
 /** A result as JSON; what is larger belongs into a file of the workspace. */
 export const EFFECT_VALUE_BYTES = 1_048_576;
 /** Longer results are blobs: events are read whole when a run is folded. */

@@ -29,6 +29,9 @@ export const RefusedCall = z.strictObject({
 });
 export type RefusedCall = Readonly<z.infer<typeof RefusedCall>>;
 
+/** `last`: what follows in that minute, or at all, is not recorded. */
+export const RecordedRefusal = RefusedCall.extend({ last: z.enum(["of_minute", "of_run"]).nullable() });
+
 /** How many were recorded of a run, and in the minute that began with the first of them. */
 export type Refusals = {
   readonly count: number;

@@ -1,3 +1,4 @@
+import type { BudgetState } from "./budget.js";
 import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
 import type {
@@ -211,6 +212,7 @@ export type Run = {
   readonly notes: Readonly<Record<string, string>>;
   /** What calls of models used, by attempt, in the order in which they began to. */
   readonly spending: readonly Spending[];
+  readonly budget: BudgetState;
   /** Calls of tools that credentials did not allow. */
   readonly refusals: Refusals;
   readonly waivers: readonly Waiver[];

@@ -20,6 +20,14 @@ export const Spent = z.strictObject({
 });
 export type Spent = Readonly<z.infer<typeof Spent>>;
 
+/** What a call that is about to be made may use at most. */
+export const AtMost = z.strictObject({
+  tokens: z.int().min(0).max(limit.TOKENS_PER_CALL),
+  /** Billionths of a US dollar; null without prices. */
+  nanoUsd: z.int().min(0).nullable(),
+});
+export type AtMost = Readonly<z.infer<typeof AtMost>>;
+
 /** US dollars for a million tokens of each sort. */
 export type Price = {
   readonly input: number;

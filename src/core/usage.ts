@@ -4,7 +4,7 @@ import type { JournalEvent } from "./events.js";
 import { isOfLeft } from "./left-effects.js";
 import { named, workedStep, workedSteps } from "./race.js";
 import { findStep, type Run } from "./run.js";
-import type { Spent } from "./spent.js";
+import type { AtMost, Spent } from "./spent.js";
 
 /** What was spent, added up. A call of which nobody knows the tokens is counted as that, and never as nothing. */
 export const Usage = z.strictObject({
@@ -19,6 +19,9 @@ export const Usage = z.strictObject({
   reasoning: z.int().min(0),
   /** Tries that may have been charged, and nobody knows how much: cut off, not counted by the provider, or under way. */
   uncounted: z.int().min(0),
+  /** What those may have used at most, as far as that was said before they were made. */
+  uncountedTokens: z.int().min(0),
+  uncountedNanoUsd: z.int().min(0),
   /** Billionths of a US dollar, of the calls that have a price. */
   nanoUsd: z.int().min(0),
   /** Counted calls that have none. */
@@ -42,6 +45,8 @@ const noUsage: Usage = {
   tokensOut: 0,
   reasoning: 0,
   uncounted: 0,
+  uncountedTokens: 0,
+  uncountedNanoUsd: 0,
   nanoUsd: 0,
   unpriced: 0,
 };
@@ -56,26 +61,34 @@ const plus = (a: Usage, b: Usage): Usage => ({
   tokensOut: a.tokensOut + b.tokensOut,
   reasoning: a.reasoning + b.reasoning,
   uncounted: a.uncounted + b.uncounted,
+  uncountedTokens: a.uncountedTokens + b.uncountedTokens,
+  uncountedNanoUsd: a.uncountedNanoUsd + b.uncountedNanoUsd,
   nanoUsd: a.nanoUsd + b.nanoUsd,
   unpriced: a.unpriced + b.unpriced,
 });
 
-const uncountedTries = (uncounted: number): Usage => ({ ...noUsage, uncounted });
+const uncountedTries = (uncounted: number, atMost: AtMost | undefined): Usage => ({
+  ...noUsage,
+  uncounted,
+  uncountedTokens: uncounted * (atMost?.tokens ?? 0),
+  uncountedNanoUsd: uncounted * (atMost?.nanoUsd ?? 0),
+});
 
 /** What one call came to. */
-const usageOfCall = (spent: Spent): Usage => {
+const usageOfCall = (spent: Spent, atMost: AtMost | undefined): Usage => {
   const isCounted = spent.tokensIn !== null && spent.tokensOut !== null;
-  return {
+  const told: Usage = {
+    ...noUsage,
     calls: 1,
     tokensIn: spent.tokensIn ?? 0,
     cacheRead: spent.cacheRead ?? 0,
     cacheWrite: spent.cacheWrite ?? 0,
     tokensOut: spent.tokensOut ?? 0,
     reasoning: spent.reasoning ?? 0,
-    uncounted: spent.uncounted + (isCounted ? 0 : 1),
     nanoUsd: spent.nanoUsd ?? 0,
     unpriced: isCounted && spent.nanoUsd === null ? 1 : 0,
   };
+  return plus(told, uncountedTries(spent.uncounted + (isCounted ? 0 : 1), atMost));
 };
 
 /** All of a run: its own, and not that of the past it took over, which the other run paid for. */
@@ -91,7 +104,9 @@ export const usageOfStep = (run: Run, stepId: string): Usage => {
 
 /** Paid calls whose end nobody has recorded. */
 const underWay = ({ effects }: { readonly effects: Effects }): Usage =>
-  uncountedTries(effects.open.filter(({ call }) => call.risk === "paid").length);
+  sumOf(
+    effects.open.filter(({ call }) => call.risk === "paid").map(({ atMost }) => uncountedTries(1, atMost)),
+  );
 
 export const isSpending = ({ calls, uncounted }: Usage): boolean => calls + uncounted > 0;
 
@@ -123,17 +138,18 @@ const spentBy = (run: Run, event: SpendingEvent): Usage => {
     case "step_started":
       return underWay({ effects });
     case "effect_decided": {
-      const isPaid = openEffect(effects, event.payload.position)?.call.risk === "paid";
-      return isPaid && event.payload.decision !== "fail" ? uncountedTries(1) : noUsage;
+      const open = openEffect(effects, event.payload.position);
+      const isOver = open?.call.risk === "paid" && event.payload.decision !== "fail";
+      return isOver ? uncountedTries(1, open.atMost) : noUsage;
     }
     case "effect_settled": {
       const { spent = [], position, call, outcome } = event.payload;
-      if (spent.length > 0) return sumOf(spent.map(usageOfCall));
       const open = openEffect(effects, position);
+      if (spent.length > 0) return sumOf(spent.map((one) => usageOfCall(one, open?.atMost)));
       const isPaid = (call ?? open?.call)?.risk === "paid";
       const happened = outcome.kind === "done" || outcome.kind === "failed";
       // What a person says of one that was cut off, its decision has counted.
-      return isPaid && happened && event.actor.role !== "human" ? uncountedTries(1) : noUsage;
+      return isPaid && happened && event.actor.role !== "human" ? uncountedTries(1, open?.atMost) : noUsage;
     }
   }
 };

@@ -151,6 +151,12 @@ const pausedWhy = (run: Run, message: string, reason: string, stepId: string | n
   const resume = `runledger resume ${run.runId}`;
   const asking = run.steps.filter(hasPolicyRequest);
   const first = asking.find(({ spec }) => spec.id === stepId) ?? asking[0];
+  if (reason === "budget")
+    return person(
+      `It is paused: ${message}`,
+      `runledger budget ${run.runId} --tokens N|--usd N|--time 2h|--attempts N, then: ${resume}`,
+      stepId,
+    );
   if (reason !== "escalated") return person(`It is paused (${reason}): ${message}`, resume, stepId);
   // Whatever else is answered, it would stop at this one again.
   const [effect] = askedEffects(run);

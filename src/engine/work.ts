@@ -40,7 +40,9 @@ export const work = async (
   const { epoch, signal } = holding;
   const { stepId } = of;
   const before = await ledger.load(runId);
-  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, of, holding));
+  const begun = await unlessOvertaken(ledger, before, () => begin(options, before, of, holding)).catch(
+    (error: unknown) => stopAtBudget(options, runId, of, holding, error),
+  );
   if (begun === undefined || begun.workspace === null) return discardIfLost(options, runId, of);
   const { run, step, workspace } = begun;
   const say = (command: Command, caller: Caller) =>
@@ -48,10 +50,12 @@ export const work = async (
   const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
   try {
     const leaving = new AbortController();
-    const effects = await effectsOf(options, run, step, holding, () => leaving.abort());
+    const effects = await effectsOf(options, run, step, holding, (why) => leaving.abort(why));
     const untilEither = AbortSignal.any([signal, leaving.signal]);
     const outcome = await askAgent(options, run, step, { workspace, effects, signal: untilEither });
     const { waits, waitsFor } = await effects.close({ isStopped: outcome.kind === "stopped" });
+    // Whatever its agent made of the refusal: the attempt goes on where it is when there is more to spend.
+    if (isLedgerError(leaving.signal.reason, "budget_exceeded")) throw leaving.signal.reason;
     const leaves = waitsFor.length > 0 && !signal.aborted ? "wait" : "interruption";
     if (outcome.kind === "stopped") await checkpointing.signMemory(runId, step, leaves, epoch);
     if (waitsFor.length > 0 && !signal.aborted) return void (await say(suspension(step, waitsFor), engine));
@@ -66,10 +70,28 @@ export const work = async (
     );
   } catch (error) {
     if (!isFaultOfAttempt(error)) throw error;
-    await interrupt(error.message, error.hint ?? "");
+    if (error.code === "budget_exceeded") await stopAtBudget(options, runId, of, holding, error);
+    else await interrupt(error.message, error.hint ?? "");
   } finally {
     await discardIfLost(options, runId, of);
   }
+};
+
+/** The run waits for a person, who may raise its budget; any other error is thrown on. */
+const stopAtBudget = async (
+  { ledger, engine }: WorkOptions,
+  runId: string,
+  { stepId }: Proposed,
+  { epoch }: Holding,
+  error: unknown,
+): Promise<undefined> => {
+  if (!isLedgerError(error, "budget_exceeded")) throw error;
+  const message = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
+  const command = { type: "stop_at_budget", stepId, message } as const;
+  await unlessOvertaken(ledger, await ledger.load(runId), () =>
+    ledger.submit(runId, command, engine, { epoch }),
+  );
+  return undefined;
 };
 
 /** Another candidate was verified while this one was at work, so only now that its agent is gone may its folder go. */
@@ -210,13 +232,19 @@ export const effectsOf = (
   { runId }: Run,
   step: WorkedStep,
   { epoch, signal }: Pick<Holding, "epoch" | "signal">,
-  leave: () => void,
+  leave: (why?: LedgerError) => void,
   over: Partial<EffectsOptions> = {},
 ): Promise<OpenedEffects> => {
   const { ledger, engine, agentTimeoutMs, paidAmbiguous, tokenOf, checkpointing } = options;
   const of = { stepId: step.spec.id, ...named(step), attempt: step.attempt };
-  const say = async (command: Command): Promise<void> =>
-    void (await ledger.submit(runId, command, engine, { epoch }));
+  const say = async (command: Command): Promise<void> => {
+    try {
+      await ledger.submit(runId, command, engine, { epoch });
+    } catch (error) {
+      if (isLedgerError(error, "budget_exceeded")) leave(error);
+      throw error;
+    }
+  };
   return openEffects({
     ledger,
     runId,

@@ -1,3 +1,4 @@
+import { type BudgetUse, budgetUse } from "../core/budget.js";
 import { LedgerError } from "../core/errors.js";
 import { nextActions, nextWake } from "../core/next.js";
 import type { Run } from "../core/run.js";
@@ -21,6 +22,8 @@ export type RunView = {
   readonly currentBlocker: string | null;
   /** What its calls of models used, over all attempts. */
   readonly usage: Usage;
+  /** What it may spend, and what of that is used or held; nothing where there is no limit. */
+  readonly budget: readonly BudgetUse[];
 };
 
 export type ListedRun = RunRow & { readonly interrupted: boolean };
@@ -60,6 +63,7 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
     currentStepId: waiting.stepId,
     currentBlocker: waiting.for === "person" ? waiting.sentence : null,
     usage: usageOfRun(run),
+    budget: budgetUse(run, ledger.rules.budget, ledger.now()),
   };
 };
 

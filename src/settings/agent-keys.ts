@@ -188,12 +188,13 @@ const Keys = closed({
 });
 type Keys = z.output<typeof Keys>;
 
-/** What an agent of each kind must say, and what only the other kind says. */
+/** What only one that is asked here has. */
 const OF_MODELS = [
   ...(["provider", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"] as const),
   ...(["inputPrice", "outputPrice", "cacheReadPrice", "cacheWritePrice"] as const),
 ] as const;
 
+/** What an agent of each kind must say, and what only other kinds say. */
 const OF_KIND = {
   command: {
     needs: ["run"],
@@ -206,10 +207,7 @@ const OF_KIND = {
   llm: { needs: ["provider", "model"], refuses: ["run", "preset"] },
   tools: {
     needs: [],
-    refuses: [
-      ...["run", "preset", "provider", "model", "baseUrl", "apiKeyEnv"],
-      ...["outputTokens", "callTimeout", "timeout"],
-    ] as const,
+    refuses: ["run", "preset", "model", "timeout", ...OF_MODELS],
   },
 } as const satisfies Record<Keys["kind"], Record<"needs" | "refuses", readonly (keyof Keys)[]>>;
 

@@ -3,6 +3,7 @@ export const settingGroups = {
   runLedger: "RunLedger",
   run: "Run",
   durable: "Durable",
+  budget: "Budget",
   schedules: "Schedules",
   agents: "Agents",
   workspace: "Workspace",

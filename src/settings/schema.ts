@@ -1,10 +1,12 @@
 import * as z from "zod";
+import type { Budget } from "../core/budget-shape.js";
 import { exactDuration } from "../core/duration.js";
 import * as limit from "../core/limits.js";
 import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { AgentKeys, type AgentSettings, agentSettings, agentWire } from "./agent-keys.js";
+import { BudgetKeys, budgetWire } from "./budget-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
@@ -62,6 +64,8 @@ export type Settings = {
   readonly agentTimeoutMs: number;
   readonly leaseTtlMs: number;
   readonly durable: DurableSettings;
+  /** What each run may spend where a person has not said it of the run. */
+  readonly budget: Budget;
   readonly schedules: Readonly<Record<string, ScheduleSettings>>;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
@@ -255,6 +259,10 @@ export const SettingsFile = closed({
     title: settingGroups.durable,
     description: "What a crash means where nobody said it, and what agents may record.",
   }),
+  budget: BudgetKeys.prefault({}).meta({
+    title: settingGroups.budget,
+    description: "What one run may spend before a person is asked.",
+  }),
   schedules: named(ScheduleKeys)
     .prefault({})
     .meta({ title: settingGroups.schedules, description: "Runs that begin by the clock, by name." }),
@@ -282,7 +290,7 @@ export const SettingsFile = closed({
 /** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
 export const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...rest } = settings;
-  const { planner, orchestrator, ...same } = rest;
+  const { planner, orchestrator, budget, ...same } = rest;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, plannerMaxRetries, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(Object.entries(agents).map(([name, agent]) => [name, agentWire(agent)])),
@@ -292,6 +300,7 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     limits: limitsWire(limits),
     retention: retentionWire(retention),
     durable: durableWire(durable),
+    budget: budgetWire(budget),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

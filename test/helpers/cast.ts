@@ -6,7 +6,7 @@ import { isRaced, named, workedStep } from "../../src/core/race.js";
 import type { HostChange, HostRun, HostStep } from "../../src/core/reported.js";
 import { findStep, type Run, type WorkedStep } from "../../src/core/run.js";
 import { type CriterionSpec, type Plan, type StepSpec, validatorDigest } from "../../src/core/spec.js";
-import type { Spent } from "../../src/core/spent.js";
+import type { AtMost, Spent } from "../../src/core/spent.js";
 import type { Verdict } from "../../src/core/verdict.js";
 import { tokenHash, type WaitCall } from "../../src/core/waits.js";
 
@@ -139,12 +139,18 @@ export const effectCall: EffectCall = {
 
 /** The agent of a step is about to do something. */
 export const intend =
-  (stepId: string, call: Partial<EffectCall> = {}): Said =>
+  (stepId: string, call: Partial<EffectCall> = {}, atMost?: AtMost): Said =>
   (run) => ({
     type: "record_effects",
     stepId,
     attempt: findStep(run, stepId)?.attempt ?? 0,
-    entries: [{ kind: "intended", call: { ...effectCall, ...call } }],
+    entries: [
+      {
+        kind: "intended",
+        call: { ...effectCall, ...call },
+        ...(atMost === undefined ? {} : { atMost }),
+      },
+    ],
   });
 
 export const settle =
@@ -460,6 +466,18 @@ export const refuseAccess: CommandOf<"refuse_access"> = {
   by: { name: "coder", role: "executor", stepId: "a", attempt: 1 },
 };
 
+export const setBudget = (budget: CommandOf<"set_budget">["budget"]): CommandOf<"set_budget"> => ({
+  type: "set_budget",
+  budget,
+  reason: "it is worth it",
+});
+
+export const stopAtBudget = (stepId: string): CommandOf<"stop_at_budget"> => ({
+  type: "stop_at_budget",
+  stepId,
+  message: "The run's budget of 1000 tokens does not hold what comes next.",
+});
+
 const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   create_run: orchestrator,
   fork_run: orchestrator,
@@ -478,6 +496,8 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   finish_child: engine,
   tell_parent: engine,
   refuse_access: engine,
+  set_budget: person,
+  stop_at_budget: engine,
   record_verdict: engine,
   record_criterion_verdict: engine,
   apply_policy: orchestrator,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Budget, BudgetKind } from "../../src/core/budget-shape.js";
 import { KeptCheckpoint, PassedOver, SignedCheckpoint } from "../../src/core/checkpoints.js";
 import {
   EffectCall,
@@ -25,6 +26,7 @@ import {
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
+import { AtMost } from "../../src/core/spent.js";
 import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
@@ -131,6 +133,7 @@ const OpenEffect = named(
     seq: count.describe("its intent"),
     attempt: count,
     decision: EffectDecision.nullable().describe("what was said of it after a crash"),
+    atMost: AtMost.optional().describe("what it may use at most, held of the run's budget"),
   }),
 );
 
@@ -268,6 +271,10 @@ const RunState = named(
 
 named("Usage", Usage);
 
+const BudgetUses = z
+  .array(z.strictObject({ kind: BudgetKind, limit: count, used: count.describe("or held") }))
+  .describe("limits that hold, in tokens, billionths of a US dollar, milliseconds and attempts");
+
 const Run = named(
   "Run",
   z.strictObject({
@@ -294,6 +301,14 @@ const Run = named(
     spending: z
       .array(z.strictObject({ stepId: text, attempt: count, candidate: count.optional(), usage: Usage }))
       .describe("what calls of models used; those under way are in `usage` of `show` alone"),
+    budget: z
+      .strictObject({
+        set: Budget.describe("by a person, for this run"),
+        warned: Budget.describe("limits of which it was said that they come near"),
+        attempts: count,
+        pausedMs: count,
+      })
+      .describe("what it knows of its budget beside the settings"),
     refusals: z
       .strictObject({
         count,
@@ -616,6 +631,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   deny: standing,
   policy: standing,
   decide: standing,
+  budget: oneOf({ runId, status, budget: BudgetUses }),
   promises: oneOf({
     runId,
     promises: z.array(
@@ -710,6 +726,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
     usage: Usage.describe("of all attempts"),
+    budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
     brokenCheckpoints,
     heldKeys,

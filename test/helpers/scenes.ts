@@ -229,6 +229,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
       ({ run }) => [run("doubtful"), "a", "1", "done", "--value", "7", "--reason", "the bank shows it"],
     ],
   },
+  budget: {
+    lines: [
+      ({ run }) => [run("stuck")],
+      ({ run }) => [run("stuck"), "--tokens", "1000000", "--usd", "2.5", "--attempts", "20"],
+    ],
+  },
   note: {
     lines: [
       ({ run }) => [run("done"), "reviewed"],

@@ -170,6 +170,19 @@ const costAt = async (
   return run.spending.map(({ usage }) => usage.nanoUsd);
 };
 
+/** What a run with that budget says when it pauses. */
+const stoppedBy = async (budget: string, target = "true"): Promise<string> => {
+  const app = await project(`budget: ${budget}\n`, {
+    coder: async (_task, effects) => {
+      const asking = { class: "guarded", risk: "paid", atMost: { tokens: 9, nanoUsd: 1_000_000 } } as const;
+      await effects.effect("ask", asking, ({ spend }) => spend({ model: "m", tokensIn: 1, tokensOut: 1 }));
+      return "done";
+    },
+  });
+  const { state } = await driven(app, commandPlan(target, { max_retries: 1 }));
+  return state.status === "paused" && state.reason === "budget" ? state.message : JSON.stringify(state);
+};
+
 /** Every key, and a way to see that it changes what happens. */
 const consumers: Readonly<Record<string, () => Promise<void>>> = {
   version: async () => {
@@ -238,6 +251,18 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
       // That provider tells of its cache apart from other input.
       100 * 1_000 + 40 * 1_250,
     ]);
+  },
+  "budget.tokens": async () => {
+    expect(await stoppedBy("{ tokens: 5 }")).toMatch(/budget of 5 tokens/);
+  },
+  "budget.usd": async () => {
+    expect(await stoppedBy("{ usd: 0.0001 }")).toMatch(/budget of \$0\.0001/);
+  },
+  "budget.time": async () => {
+    expect(await stoppedBy("{ time: 1ms }")).toMatch(/budget of 1ms/);
+  },
+  "budget.attempts": async () => {
+    expect(await stoppedBy("{ attempts: 1 }", "false")).toMatch(/budget of 1 attempt/);
   },
   "agents.coder.env": async () => {
     const app = await project(

@@ -256,6 +256,7 @@ describe("the JSON Schema", () => {
       "cacheReadPrice",
       "cacheWritePrice",
     ].map((key) => `agents.NAME.${key}`),
+    ...["tokens", "usd", "time", "attempts"].map((key) => `budget.${key}`),
     ...["cron", "plan"].map((key) => `schedules.NAME.${key}`),
   ]);
 

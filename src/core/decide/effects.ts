@@ -1,3 +1,4 @@
+import { type Asked, requireBudget } from "../budget.js";
 import type { Caller, CommandOf } from "../commands.js";
 import {
   type Effects,
@@ -14,9 +15,11 @@ import { openAfterEnd } from "../left-effects.js";
 import * as limit from "../limits.js";
 import { named, workedStep } from "../race.js";
 import { hasPolicyRequest, isActive, type Run, type WorkedStep } from "../run.js";
+import type { AtMost } from "../spent.js";
 import { type WaitCall, waitPrint } from "../waits.js";
 import {
   alreadyDone,
+  type DecideContext,
   type Decider,
   type Rules,
   requireLive,
@@ -43,9 +46,38 @@ export const recordEffects: Decider<"record_effects"> = (command, run, { caller,
   const { entries } = command;
   requireRoom(run, step.effects, entries, rules);
   requireFew(run, step, entries);
-  return entries.map((entry) =>
+  const warned = requireMoney(run, step.effects, entries, { rules, at });
+  const told = entries.map((entry) =>
     entry.kind === "waiting" ? begun(run, step, entry, at) : recorded(run, step, entries, entry),
   );
+  return [...told, ...warned];
+};
+
+/** What begins at once is held of the budget at once: two agents cannot both be given the last of it. */
+const requireMoney = (
+  run: Run,
+  effects: Effects,
+  entries: readonly Entry[],
+  { rules, at }: Pick<DecideContext, "rules" | "at">,
+): readonly EventBody[] => {
+  const paid = entries.flatMap((entry) =>
+    entry.kind === "intended" &&
+    entry.call.risk === "paid" &&
+    openEffect(effects, entry.call.position) === undefined
+      ? [entry.atMost]
+      : [],
+  );
+  return paid.length === 0 ? [] : requireBudget(run, rules.budget, at, together(paid));
+};
+
+/** Null where one of them does not say it. */
+const together = (parts: readonly (AtMost | undefined)[]): Asked => {
+  const sum = (of: (one: AtMost) => number | null): number | null =>
+    parts.reduce<number | null>((total, one) => {
+      const part = one === undefined ? null : of(one);
+      return total === null || part === null ? null : total + part;
+    }, 0);
+  return { tokens: sum(({ tokens }) => tokens), nanoUsd: sum(({ nanoUsd }) => nanoUsd) };
 };
 
 /** Whoever is asked what becomes of an attempt that has ended does so by effects of it; its own agent does nothing more. */
@@ -141,7 +173,9 @@ const recorded = (
     // The first run that had its key has given it back: a fork takes it before it does the same.
     if (open !== undefined && (call.key === null || forkedFrom === null)) throw isOpenAlready(step, open);
     requirePolicy(call);
-    return { type: "effect_intended", version: 1, attempt: step.attempt, payload: { call, ...about } };
+    const { atMost } = entry;
+    const payload = { call, ...(atMost === undefined ? {} : { atMost }), ...about };
+    return { type: "effect_intended", version: 1, attempt: step.attempt, payload };
   }
   const isIntended =
     open !== undefined ||
@@ -167,7 +201,7 @@ const isOpenAlready = ({ spec }: WorkedStep, { call }: OpenEffect): LedgerError 
   });
 
 // Decided once: the answer holds for every crash that follows.
-export const decideEffect: Decider<"decide_effect"> = (command, run, { caller }) => {
+export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, rules, at }) => {
   if (command.decision === "done") requireRole(caller, "say what became of an effect", "human");
   requireRole(caller, "decide an effect", "engine", "human");
   const step = workedStep(requireStep(run, caller, command.stepId), command.candidate);
@@ -185,6 +219,9 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
     throw new LedgerError("effect_not_open", `It was decided before: ${open.decision}.`);
   const { attempt } = step;
   const about = { stepId: step.spec.id, ...named(step), position };
+  // Done again, it is paid for again.
+  const isPaidAgain = decision === "rerun" && caller.role === "engine" && open.call.risk === "paid";
+  const warned = isPaidAgain ? requireBudget(run, rules.budget, at, together([open.atMost])) : [];
   const value = resultTold(command, run, open);
   const decided: EventBody = {
     type: "effect_decided",
@@ -196,7 +233,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller })
     const payload = { ...about, call: null, outcome: { kind: "done", value } } as const;
     return [decided, { type: "effect_settled", version: 1, attempt, payload }];
   }
-  if (decision !== "fail" || !isActive(run)) return [decided];
+  if (decision !== "fail" || !isActive(run)) return [decided, ...warned];
   const asked = { reason: "escalated", message: reason, stepId: step.spec.id } as const;
   return [decided, { type: "run_paused", version: 1, payload: asked }];
 };

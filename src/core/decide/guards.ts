@@ -1,3 +1,4 @@
+import type { Budget } from "../budget-shape.js";
 import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
@@ -26,6 +27,8 @@ export type Rules = {
   readonly toolAgents?: readonly string[];
   /** Whether an agent can go on with what this version of it remembered; absent where nobody knows versions. */
   readonly takesMemoryOf?: (agent: string, agentVersion: string) => boolean;
+  /** What each run may spend where nobody has said it of the run itself. */
+  readonly budget?: Budget;
   /** What one agent may record; as limits.ts has it where nothing is said. */
   readonly recording?: Recording;
   /** Plans that a planner made are carried out as they come; absent, a person approves each. */

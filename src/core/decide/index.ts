@@ -4,6 +4,7 @@ import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
 import type { Run } from "../run.js";
 import { refuseAccess } from "./access.js";
+import { setBudget, stopAtBudget } from "./budget.js";
 import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
 import { finishChild, tellParent } from "./children.js";
 import { recordCriterionVerdict } from "./criteria.js";
@@ -112,6 +113,8 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   pause_run: pauseRun,
   resume_run: resumeRun,
   cancel_run: cancelRun,
+  set_budget: setBudget,
+  stop_at_budget: stopAtBudget,
   report_change: reportChange,
   sync_projection: syncProjection,
   refuse_access: refuseAccess,

@@ -1,3 +1,4 @@
+import { requireBudget } from "../budget.js";
 import { hasUnwantedChildren } from "../children.js";
 import type { CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
@@ -32,7 +33,7 @@ import {
 } from "./guards.js";
 import { planAttached, requirePlan } from "./lifecycle.js";
 
-export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
+export const startStep: Decider<"start_step"> = (command, run, { caller, rules, at }) => {
   requireRole(caller, "start a step", "executor", "engine");
   requireSession(run, caller);
   const whole = requireStep(run, caller, command.stepId);
@@ -45,6 +46,8 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
   requireChildrenEnded(step);
   if (whole.state.status !== "racing") requireReady(run, whole);
   const { id, ownerAgent } = step.spec;
+  // Those who race begin one attempt together.
+  const warned = requireBudget(run, rules.budget, at, attempt === whole.attempt ? {} : { attempts: 1 });
   return [
     {
       type: "step_started",
@@ -52,6 +55,7 @@ export const startStep: Decider<"start_step"> = (command, run, { caller }) => {
       attempt,
       payload: { stepId: id, ...named(step), agent: ownerAgent, base: command.base },
     },
+    ...warned,
   ];
 };
 

@@ -10,7 +10,7 @@ import {
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import { workedStep } from "../../core/race.js";
 import { findStep, type WorkedStep } from "../../core/run.js";
-import type { Spent } from "../../core/spent.js";
+import type { AtMost, Spent } from "../../core/spent.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TokenOf } from "../../ledger/tokens.js";
 import type { NewChild } from "../children.js";
@@ -54,7 +54,7 @@ export interface Calls {
    * On its way: what came of it when that is known already, and undefined when it is to be performed now. `isOpen`: it had
    * begun before. Rejects with `effect_ambiguous` when a person is asked.
    */
-  enter(call: EffectCall, isOpen: boolean): Promise<EffectOutcome | undefined>;
+  enter(call: EffectCall, isOpen: boolean, atMost?: AtMost): Promise<EffectOutcome | undefined>;
   settle(call: EffectCall, outcome: EffectOutcome, spent?: readonly Spent[]): void;
   /** Nobody is left who could tell how those that are open ended. */
   decideOpen(): Promise<void>;
@@ -72,8 +72,8 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     open.delete(call.position);
     recorder.settle(call, outcome, spent);
   };
-  const intend = async (call: EffectCall): Promise<void> => {
-    await recorder.intend(call);
+  const intend = async (call: EffectCall, atMost: AtMost | undefined): Promise<void> => {
+    await recorder.intend(call, atMost);
     open.set(call.position, call);
   };
   const decisionOn = async (call: EffectCall): Promise<EffectDecision> => {
@@ -106,13 +106,13 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   };
   const answered = async (call: EffectCall): Promise<EffectOutcome | undefined> =>
     learned(call, await findKnown(options.ledger, call));
-  const enter: Calls["enter"] = async (call, isOpen) => {
+  const enter: Calls["enter"] = async (call, isOpen, atMost) => {
     if (isOpen) {
       const ended =
         (await told(call)) ?? (await learned(call, await endedElsewhere(options.ledger, of, call)));
       if (ended !== undefined) return ended;
       if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
-        return (await isKeyFree(options.ledger, call)) ? begin(call) : undefined;
+        return (await isKeyFree(options.ledger, call)) ? begin(call, atMost) : undefined;
       settle(call, { kind: "skipped" });
       return { kind: "skipped" };
     }
@@ -123,11 +123,11 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
       await recorder.flush();
       await options.before.sign();
     }
-    return call.class !== "guarded" && call.key === null ? undefined : begin(call);
+    return call.class !== "guarded" && call.key === null ? undefined : begin(call, atMost);
   };
-  const begin = async (call: EffectCall): Promise<EffectOutcome | undefined> => {
+  const begin = async (call: EffectCall, atMost: AtMost | undefined): Promise<EffectOutcome | undefined> => {
     try {
-      await intend(call);
+      await intend(call, atMost);
       return undefined;
     } catch (error) {
       // Somebody else took its key since: what came of theirs is what this one gets.

@@ -20,7 +20,7 @@ import { resultOf } from "./known.js";
 import { createNumbers, Lost } from "./numbers.js";
 import type { Racing } from "./racing.js";
 import { type AttemptName, type ChildResult, leftOpen, readRecorded } from "./recorded.js";
-import { readSpent, type SpentTokens } from "./spending.js";
+import { readAtMost, readSpent, type SpentTokens } from "./spending.js";
 import { createTurns, type Turns } from "./turns.js";
 import { failedWith, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
@@ -36,6 +36,8 @@ export type EffectOptions = {
   readonly key?: string;
   /** What it is done with; a later life of the attempt must come with the same. */
   readonly input?: unknown;
+  /** Of a `paid` one: what it may use at most. Where the run has a budget of that sort, one that does not say it is refused. */
+  readonly atMost?: { readonly tokens: number; readonly nanoUsd?: number | null };
   /**
    * Tried again under the same key when it throws: so often, waiting that long (doubled each time). An error that bears
    * `retryable: false` ends it at once.
@@ -241,7 +243,7 @@ const live = async (
   perform: Perform<unknown>,
   isOpen: boolean,
 ): Promise<EffectOutcome> => {
-  const known = await calls.enter(call, isOpen);
+  const known = await calls.enter(call, isOpen, readAtMost(said.atMost));
   if (known !== undefined) return known;
   const { outcome, spent } = await performed(calls, call, said, perform);
   calls.settle(call, outcome, spent);

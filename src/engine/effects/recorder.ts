@@ -2,7 +2,7 @@ import type { CommandOf } from "../../core/commands.js";
 import type { EffectCall, EffectOutcome } from "../../core/effects.js";
 import { isLedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
-import type { Spent } from "../../core/spent.js";
+import type { AtMost, Spent } from "../../core/spent.js";
 import type { WaitCall } from "../../core/waits.js";
 
 export type EffectEntry = CommandOf<"record_effects">["entries"][number];
@@ -10,7 +10,7 @@ export type EffectEntry = CommandOf<"record_effects">["entries"][number];
 /** Writes down what the calls of one attempt do, in the order in which they do it. */
 export interface Recorder {
   /** On the disk when it resolves, together with all that settled before. Until then the effect may not happen. */
-  intend(call: EffectCall): Promise<void>;
+  intend(call: EffectCall, atMost?: AtMost): Promise<void>;
   /** On the disk a moment later: with the intent of the next effect, when that follows at once, or alone. */
   settle(call: EffectCall, outcome: EffectOutcome, spent: readonly Spent[]): void;
   /** On the disk when it resolves, together with all that settled before. */
@@ -28,10 +28,10 @@ export const createRecorder = (write: (entries: readonly EffectEntry[]) => Promi
     try {
       await write(entries);
     } catch (error) {
-      // That there is no room for more is no reason to forget how those ended that had begun.
+      // That there is no room or money for more is no reason to forget how those ended that had begun.
       const ended = entries.filter(isEndOfBegun);
-      if (isLedgerError(error, "limit_exceeded") && ended.length > 0 && ended.length < entries.length)
-        await write(ended);
+      const isNoRoom = isLedgerError(error, "limit_exceeded") || isLedgerError(error, "budget_exceeded");
+      if (isNoRoom && ended.length > 0 && ended.length < entries.length) await write(ended);
       throw error;
     }
   };
@@ -44,8 +44,8 @@ export const createRecorder = (write: (entries: readonly EffectEntry[]) => Promi
     return writing;
   };
   return {
-    intend: (call) => {
-      const entry = { kind: "intended", call } as const;
+    intend: (call, atMost) => {
+      const entry = { kind: "intended", call, ...(atMost === undefined ? {} : { atMost }) } as const;
       if (call.key === null) {
         waiting.push(entry);
         return flush();

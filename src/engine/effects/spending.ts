@@ -1,7 +1,7 @@
 import { misfit } from "../../core/defects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
-import { Spent } from "../../core/spent.js";
+import { AtMost, Spent } from "../../core/spent.js";
 
 /** What a call of a model used; null where its provider does not say. */
 export type SpentTokens = {
@@ -30,4 +30,14 @@ export const readSpent = (said: SpentTokens, told: number): Spent => {
   const { success, data, error } = Spent.safeParse(whole);
   if (success) return data;
   throw misfit("what a call has used", error.issues, said);
+};
+
+/** Throws `invalid_input` for what cannot be recorded. */
+export const readAtMost = (
+  said: { readonly tokens: number; readonly nanoUsd?: number | null } | undefined,
+): AtMost | undefined => {
+  if (said === undefined) return undefined;
+  const { success, data, error } = AtMost.safeParse({ nanoUsd: null, ...said });
+  if (success) return data;
+  throw misfit("what a call may use at most", error.issues, said);
 };

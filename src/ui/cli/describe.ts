@@ -10,8 +10,8 @@ import {
   type TestsFound,
   type Verdict,
 } from "../../index.js";
+import { budgetTold, type EventTold, pauseTold, refusalTold, teammateTold } from "./event-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
-import { refusalTold, statusTold } from "./run-words.js";
 import type { Cell } from "./table.js";
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -123,12 +123,6 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
   return `${paint(output, style, mark)} ${brief(text, 160)}`;
 };
 
-export type EventTold = {
-  readonly style: Parameters<typeof paint>[1];
-  readonly mark: string;
-  readonly text: string;
-};
-
 const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
 
 /** What happened, in words; not made harmless yet. */
@@ -181,9 +175,14 @@ export const eventTold = (event: StoredEvent): EventTold => {
       return criterionTold(event);
     case "run_paused":
     case "run_resumed":
+      return pauseTold(event);
+    case "budget_set":
+    case "budget_warned":
+      return budgetTold(event);
     case "run_completed":
+      return line("green", "■", `completed: ${event.payload.summary}`);
     case "run_failed":
-      return statusTold(event);
+      return line("red", "■", `failed: ${event.payload.message}`);
     case "run_reported":
     case "step_reported":
     case "projection_synced":
@@ -194,7 +193,7 @@ export const eventTold = (event: StoredEvent): EventTold => {
     case "teammate_approval_unblocked":
       return teammateTold(event);
     case "access_refused":
-      return refusalTold(event.payload);
+      return refusalTold(event);
     case "note_written":
       return line("grey", "·", `note ${event.payload.key} = ${event.payload.value}`);
   }
@@ -209,12 +208,6 @@ const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_a
   event.type === "plan_requested"
     ? `${event.payload.step.ownerAgent} is to make the plan`
     : `a plan of ${event.payload.plan.steps.length} steps`;
-const teammateTold = (
-  event: Extract<StoredEvent, { type: "teammate_approval_blocked" | "teammate_approval_unblocked" }>,
-): EventTold =>
-  event.type === "teammate_approval_blocked"
-    ? { style: "yellow", mark: "‖", text: blockedWords(event.payload) }
-    : { style: "blue", mark: "▶", text: unblockedWords(event.payload) };
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 
@@ -327,15 +320,6 @@ const after = ({ result, error }: { readonly result: string; readonly error: str
 
 /** Programs say last what matters. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
-
-type Blocked = Extract<StoredEvent, { type: "teammate_approval_blocked" }>["payload"];
-type Unblocked = Extract<StoredEvent, { type: "teammate_approval_unblocked" }>["payload"];
-
-export const blockedWords = ({ agent, tool, reason, grantRequestId, attempt }: Blocked): string =>
-  `${agent} waits for ${tool === null ? "a grant" : `the grant of ${tool}`} (${grantRequestId}, attempt ${attempt})${reason === "" ? "" : `: ${reason}`}`;
-
-export const unblockedWords = ({ agent, grantRequestId, outcome }: Unblocked): string =>
-  `${agent} goes on: ${grantRequestId} was ${outcome}`;
 
 /** Who works on a step; of a raced one each agent, and as how many candidates. */
 export const agentWords = ({ spec }: Step): string => {

@@ -1,4 +1,4 @@
-import type { Usage } from "../../index.js";
+import { amountWords, type BudgetUse, type Usage } from "../../index.js";
 
 const grouped = (count: number): string => count.toLocaleString("en-US");
 
@@ -29,3 +29,9 @@ const costWords = ({ calls: answered, uncounted, unpriced, nanoUsd }: Usage): st
 /** Rounded up, so that what costs something never shows as nothing. */
 const usd = (nanoUsd: number): string =>
   `$${(Math.ceil(nanoUsd / (NANO_USD / 10 ** DIGITS)) / 10 ** DIGITS).toFixed(DIGITS)}`;
+
+/** What is used or held of each limit. */
+export const budgetWords = (budget: readonly BudgetUse[]): string =>
+  budget
+    .map(({ kind, limit, used }) => `${amountWords(kind, used)} of ${amountWords(kind, limit)}`)
+    .join("; ");

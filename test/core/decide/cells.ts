@@ -72,6 +72,8 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   finish_child: cast.finishChild,
   tell_parent: cast.tellParent,
   refuse_access: cast.refuseAccess,
+  set_budget: cast.setBudget({ tokens: 1_000_000 }),
+  stop_at_budget: cast.stopAtBudget("a"),
   "record_verdict passed": cast.ofFirst("a", cast.pass("a")),
   "record_verdict failed": cast.ofFirst("a", cast.fail("a")),
   "record_verdict errored": cast.ofFirst("a", cast.error("a")),
@@ -129,6 +131,7 @@ export const runs: { readonly [C in RunCase]: () => Run | undefined } = {
   running: () => played(...asked),
   "paused requested": () => played(...asked, cast.pause()),
   "paused escalated": () => played(...refused, cast.policy("a", cast.escalate)),
+  "paused budget": () => played(...asked, cast.stopAtBudget("a")),
   "paused verification_errored": () => played(...proposed, cast.error("a"), cast.error("a"), cast.error("a")),
   "paused unmet_criteria": () =>
     playedOn(played(...done), { rules: { onUnmetCriteria: "pause" } }, cast.unmeet(0)),

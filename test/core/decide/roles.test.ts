@@ -51,6 +51,7 @@ const nobody: Row = {
   "orchestrator of another session": "access_denied",
   "orchestrator, bound to another run": "access_denied",
 };
+const humanOnly: Row = { ...nobody, person: "may" };
 const engineOnly: Row = { ...nobody, engine: "may" };
 const hostOnly: Row = { ...nobody, host: "may" };
 const inCharge: Row = {
@@ -200,6 +201,8 @@ const situations: { readonly [T in CommandType]: Situation } = {
   mirror_run: { run: () => undefined, said: cast.mirror(), row: hostOnly },
   report_change: { run: () => played(cast.mirror()), said: cast.reportStep("a", "running"), row: hostOnly },
   sync_projection: { run: () => played(cast.mirror()), said: cast.sync("degraded"), row: hostOnly },
+  set_budget: { run: () => played(...asked), said: cast.setBudget({ tokens: 1 }), row: humanOnly },
+  stop_at_budget: { run: () => played(...asked), said: cast.stopAtBudget("a"), row: engineOnly },
   refuse_access: { run: () => played(...asked), said: cast.refuseAccess, row: engineOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
   mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },

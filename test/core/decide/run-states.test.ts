@@ -5,7 +5,13 @@ import { all, type Cell, type CommandCase, nothing, type RunCase, runs, saidIn, 
 type Row = { readonly [C in RunCase]: Cell };
 
 const paused = (cell: Cell) =>
-  all(["paused requested", "paused escalated", "paused verification_errored", "paused unmet_criteria"], cell);
+  all(
+    [
+      ...(["paused requested", "paused escalated", "paused verification_errored"] as const),
+      ...(["paused unmet_criteria", "paused budget"] as const),
+    ],
+    cell,
+  );
 const failed = (cell: Cell) => all(["failed aborted", "failed cancelled", "failed unmet_criteria"], cell);
 /** Its host drives it, so nobody else moves it. */
 const mirrored = (cell: Cell) =>
@@ -260,6 +266,21 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused(["run_failed"]),
     ...ended,
     "failed cancelled": nothing,
+  }),
+  set_budget: drivenHere({
+    none: "run_not_found",
+    planning: ["budget_set"],
+    running: ["budget_set"],
+    ...paused(["budget_set"]),
+    ...ended,
+  }),
+  stop_at_budget: drivenHere({
+    none: "run_not_found",
+    planning: nothing,
+    running: ["run_paused"],
+    ...paused(nothing),
+    completed: nothing,
+    ...failed(nothing),
   }),
   refuse_access: {
     none: "run_not_found",

@@ -171,6 +171,8 @@ const rows: { readonly [C in CommandCase]: Row } = {
   "report_change run_status": { ...every("run_not_mirrored"), ...ofHosts(["run_reported"]) },
   "sync_projection synced": { ...every("run_not_mirrored"), ...ofHosts(nothing) },
   "sync_projection degraded": { ...every("run_not_mirrored"), ...ofHosts(["projection_synced"]) },
+  set_budget: every(["budget_set"]),
+  stop_at_budget: every(["run_paused"]),
   refuse_access: { ...every(["access_refused"]), ...ofHosts(["access_refused"]) },
   worker_lost: { ...every(["worker_lost"]), ...ofHosts(["worker_lost"]) },
   "mirror_teammates blocked": {

@@ -124,6 +124,31 @@ describe("what calls of a model used", () => {
   });
 });
 
+describe("a budget of tokens", () => {
+  it("pauses the run before a call that does not fit; raised, the same attempt goes on and pays for nothing twice", async () => {
+    const { desk, server } = await deskWith("openai-compatible", LIE_THEN_REPAIR, {
+      more: ", outputTokens: 100",
+    });
+    await desk.type("config", "set", "budget.tokens", "1");
+    desk.commit();
+    expect((await desk.type("run", "plan.json")).code).toBe(3);
+    expect(server.asked).toHaveLength(0);
+    const why = (await desk.type("why", "last")).out;
+    expect(why).toContain("budget of 1 tokens");
+    // Room for the first call, and no more.
+    const [, first = ""] = /may take (\d+) tokens/.exec(why) ?? [];
+    await desk.type("budget", "last", "--tokens", first);
+    expect((await desk.type("resume", "last")).code).toBe(3);
+    expect(server.asked).toHaveLength(1);
+    await desk.type("budget", "last", "--tokens", "1000000");
+    expect((await desk.type("resume", "last")).code).toBe(0);
+    expect(server.asked).toHaveLength(5);
+    expect(await desk.json("show", "last")).toMatchObject({
+      usage: { calls: 5, tokensIn: 1_500, uncounted: 0 },
+    });
+  });
+});
+
 /** One step whose judge is content with anything, and what the model was told of its tools. */
 const told = async (script: readonly Scripted[], more = {}) => {
   const plan = {

@@ -56,6 +56,7 @@ const worked = (as: string): readonly Spoken[] => {
     cast.note("why", "größer als ASCII ✓"),
     cast.start("a"),
     cast.refuseAccess,
+    cast.setBudget({ attempts: 5 }),
     cast.intend("a", first),
     cast.settle("a", done, first),
     cast.intend("a", second),

@@ -6,7 +6,7 @@ import type {
 } from "@ai-sdk/provider";
 import type { EffectContext } from "../../effects/context.js";
 import type { AgentTask } from "../agent.js";
-import { type Answer, askModel, type ModelSetting, spentFor } from "./model.js";
+import { type Answer, askModel, type ModelSetting, mostOf, spentFor } from "./model.js";
 import { SYSTEM, taskText } from "./prompt.js";
 import { CUT_OFF, callTool, type ToolDescription, type ToolSetting } from "./toolbox.js";
 
@@ -134,9 +134,11 @@ export const ask = async (
       `The conversation has become longer than ${CONVERSATION_CHARS} characters. A smaller step needs less.`,
     );
   const prompt = [...messages];
-  const answer = await effects.effect("model call", { ...MODEL_CALL, input: prompt }, async ({ spend }) => {
+  const question = { prompt, tools: tools.map(asFunction) };
+  const atMost = mostOf(question, setting);
+  const call = { ...MODEL_CALL, input: prompt, ...(atMost === null ? {} : { atMost }) };
+  const answer = await effects.effect("model call", call, async ({ spend }) => {
     const { redactor } = toolSetting.shell;
-    const question = { prompt, tools: tools.map(asFunction) };
     const said = await askModel(model, question, { ...setting, signal, redactor });
     spend(spentFor(said, setting));
     tell(said.kind === "answer" ? textOf(said.content) : said.reason);

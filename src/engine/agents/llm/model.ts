@@ -259,3 +259,18 @@ export const spentFor = (
   const usage = answer.kind === "answer" ? answer.usage : NOTHING;
   return { model, ...usage, uncounted: answer.uncounted, nanoUsd: costOf(usage, price) };
 };
+
+/**
+ * What one call may use at most: no tokenizer makes more tokens of a text than it has bytes, and no answer is longer than its
+ * agent lets it be. Null where the agent does not say that.
+ */
+export const mostOf = (
+  question: unknown,
+  { outputTokens, price }: Pick<ModelSetting, "outputTokens" | "price">,
+): { readonly tokens: number; readonly nanoUsd: number | null } | null => {
+  if (outputTokens === null) return null;
+  const tokensIn = Buffer.byteLength(JSON.stringify(question));
+  const dearest = price === null ? null : { ...price, input: Math.max(price.input, price.cacheWrite) };
+  const tokens = { tokensIn, tokensOut: outputTokens, cacheRead: null, cacheWrite: null };
+  return { tokens: tokensIn + outputTokens, nanoUsd: costOf(tokens, dearest) };
+};

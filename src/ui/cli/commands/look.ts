@@ -24,7 +24,6 @@ import {
 import {
   agentWords,
   agoOf,
-  blockedWords,
   eventTold,
   headline,
   isolationTold,
@@ -32,16 +31,16 @@ import {
   statusCell,
   testsTold,
   timeOf,
-  unblockedWords,
   verdictLine,
   violationsTold,
 } from "../describe.js";
 import { heldKeyLines } from "../effect-words.js";
+import { blockedWords, unblockedWords } from "../event-words.js";
 import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { type Cell, printRow, printTable } from "../table.js";
-import { usageWords } from "../usage-words.js";
+import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
 
 /** Events read at once when a whole journal is printed. */
@@ -167,7 +166,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 };
 
 /** What a run holds beside its steps, each thing by its kind. */
-const factsOf = ({ run, origin, usage }: RunView): readonly (readonly Cell[])[] => [
+const factsOf = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
   ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
@@ -177,6 +176,7 @@ const factsOf = ({ run, origin, usage }: RunView): readonly (readonly Cell[])[] 
   ]),
   ...run.steps.flatMap(workedSteps).flatMap(effectRows),
   ...usageRows(run, usage),
+  ...(budget.length === 0 ? [] : [["budget", budgetWords(budget)]]),
   ...(run.refusals.count === 0 ? [] : [["refused", refusalsWords(run.refusals.count)]]),
   ...run.blockedTeammates.map((one) => ["blocked", "teammate", blockedWords(one)]),
   ...Object.entries(run.notes)

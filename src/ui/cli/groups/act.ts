@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { Argument, type Command as Cli } from "commander";
+import { Argument, type Command as Cli, InvalidArgumentError } from "commander";
+import type { BudgetOptions } from "../commands/budget.js";
 import { personOf, type Register } from "../program.js";
 import { idempotencyKey, type Keyed, positive, wholeNumber } from "./run.js";
 
@@ -12,6 +13,7 @@ const DECISIONS = ["done", "rerun", "skip", "fail"];
 
 export const addActCommands = (cli: Cli, { withLedger }: Register): void => {
   addAnswers(cli, withLedger);
+  addBudget(cli, withLedger);
   addSwitches(cli, withLedger);
   addPatches(cli, withLedger);
 };
@@ -93,6 +95,31 @@ const addAnswers = (cli: Cli, withLedger: Register["withLedger"]): void => {
         return readOrWriteNote(app, b.output, personOf(app, b), { runId, key, value }, options);
       }),
     );
+};
+
+const addBudget = (cli: Cli, withLedger: Register["withLedger"]): void => {
+  cli
+    .command("budget")
+    .description("show what a run may spend, or set it")
+    .argument("<run>", "run id, the end of one, or `last`")
+    .option("--tokens <n>", "tokens that its models may read and write together", positive)
+    .option("--usd <n>", "US dollars that its models may cost", dollars)
+    .option("--time <duration>", "how long it may take, pauses not counted")
+    .option("--attempts <n>", "attempts that its steps may take together", positive)
+    .option("--reason <text>", "why", "")
+    .addOption(idempotencyKey())
+    .action((id: string, options: BudgetOptions) =>
+      withLedger(async (app, b) => {
+        const { budget } = await import("../commands/budget.js");
+        return budget(app, b.output, personOf(app, b), await app.findRun(id), options);
+      }),
+    );
+};
+
+const dollars = (text: string): number => {
+  const usd = Number(text);
+  if (text.trim() !== "" && Number.isFinite(usd) && usd > 0) return usd;
+  throw new InvalidArgumentError("It must be a number above 0, such as 2.50.");
 };
 
 const addSwitches = (cli: Cli, withLedger: Register["withLedger"]): void => {

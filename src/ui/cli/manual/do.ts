@@ -203,6 +203,17 @@ export const doPages: Pages = {
     exits: { conflict },
     seeAlso: ["pause", "fork"],
   },
+  budget: {
+    about:
+      "Shows what a run may spend in tokens, US dollars, time and attempts, and what of that is used or held for calls under way; with an option, sets that limit for this run instead of the one of the settings (`budget`). A run that came to its limit is paused and waits for it: `resume` goes on with the same attempts, and nothing is paid for again.",
+    examples: [
+      ["runledger budget last", "what holds, and what is used"],
+      ["runledger budget last --tokens 2000000", "two million tokens in all, those used so far included"],
+      ["runledger budget last --usd 5 --time 2h", "five dollars and two hours in all"],
+    ],
+    exits: { conflict },
+    seeAlso: ["resume", "why", "docs/agents.md"],
+  },
   apply: {
     about:
       "Puts the verified commits of a run on top of your checkout with `git am`, hooks off. Commits that are there already are passed over. A checkout with uncommitted changes is refused, and a conflict is undone, so it never leaves a half-applied run.",

@@ -1,6 +1,6 @@
 import { isSpending, type Run, type RunView, type Step } from "../../../index.js";
 import { agentWords, lastWord } from "../../cli/describe.js";
-import { usageWords } from "../../cli/usage-words.js";
+import { budgetWords, usageWords } from "../../cli/usage-words.js";
 import {
   cut,
   EMPTY,
@@ -157,7 +157,7 @@ export const judgeName = ({ spec }: Step): string => JUDGES[spec.validator.type]
 
 /** What else a run's record holds, below its steps. */
 export const factLines = (view: RunView, columns: number, now: number): readonly Line[] => {
-  const { run, origin, usage } = view;
+  const { run, origin, usage, budget } = view;
   const criteria = run.criteria.map(({ spec, state }) => {
     const shown = shownAs(state.status);
     return [
@@ -191,6 +191,7 @@ export const factLines = (view: RunView, columns: number, now: number): readonly
       ? []
       : [fact("imported", `from ledger ${told(origin.ledgerId)}, ${age(origin.importedAt, now)} ago`)]),
     ...(isSpending(usage) ? [fact("usage", usageWords(usage))] : []),
+    ...(budget.length === 0 ? [] : [fact("budget", budgetWords(budget))]),
     ...(run.refusals.count === 0
       ? []
       : [
