@@ -27,6 +27,7 @@ import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
@@ -169,9 +170,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
-  const noteRefusal = noteRefusals(ledger, engine);
-  const host: ToolHost = { ledger, pev, settleMs: SETTLE_MS, noteRefusal };
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), noteRefusal);
+  const host = toolHostOf(ledger, pev, engine);
+  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), host.noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
@@ -221,6 +221,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     close: () => pev.close().finally(() => store.close()),
   };
 };
+
+const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
+  ledger,
+  pev,
+  settleMs: SETTLE_MS,
+  noteRefusal: noteRefusals(ledger, engine),
+  stopAtBudget: stopsAtBudget(ledger, engine),
+});
 
 const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
   createRun: (caller, input) => createRun(host, caller, input),

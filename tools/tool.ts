@@ -4,6 +4,7 @@ import { isRecord, misfit } from "../src/core/defects.js";
 import { isLedgerError, LedgerError } from "../src/core/errors.js";
 import type { Evidence, Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
+import type { StopAtBudget } from "../src/ledger/budget-stop.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { Pev } from "../src/pev/engine.js";
@@ -15,6 +16,8 @@ export type ToolHost = {
   /** How long a call waits for a verdict before it answers `verifying`, in milliseconds. */
   readonly settleMs: number;
   readonly noteRefusal: NoteRefusal;
+  /** Nobody who drives the run sees what a tool is refused, so the tool stops it. */
+  readonly stopAtBudget: StopAtBudget;
   /**
    * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
    * the program has ended. Without it a proposal is made at once.

@@ -107,6 +107,8 @@ const exceeded = ({ runId }: Run, { kind, limit: most, used }: BudgetUse, more: 
     },
   );
 
+const PROGRAMS = "that of a program cannot say it, and needs a run without this limit";
+
 const unbounded = ({ runId }: Run, { kind, limit: most, used }: BudgetUse): LedgerError =>
   new LedgerError(
     "budget_exceeded",
@@ -114,8 +116,8 @@ const unbounded = ({ runId }: Run, { kind, limit: most, used }: BudgetUse): Ledg
     {
       hint:
         kind === "nanoUsd"
-          ? `Give its agent inputPrice, outputPrice and outputTokens, then: runledger resume ${runId}`
-          : `Give its agent outputTokens, then: runledger resume ${runId}`,
+          ? `Give its agent inputPrice, outputPrice and outputTokens, or its effect atMost with nanoUsd (${PROGRAMS}), then: runledger resume ${runId}`
+          : `Give its agent outputTokens, or its effect atMost (${PROGRAMS}), then: runledger resume ${runId}`,
       details: { kind, limit: most, used, asked: null },
     },
   );
@@ -130,8 +132,8 @@ export const budgetWarned = (run: Run, kind: BudgetKind, most: number): Run => (
   budget: { ...run.budget, warned: { ...run.budget.warned, [kind]: most } },
 });
 
-/** What a fork took over was another run's time and attempts. */
-const isOwn = ({ forkedFrom }: Run, { seq }: JournalEvent): boolean =>
+/** What a fork took over was another run's: its time, its attempts, what was refused in it. */
+export const isOwn = ({ forkedFrom }: Run, { seq }: JournalEvent): boolean =>
   forkedFrom === null || seq > forkedFrom.seq;
 
 export const withAttempt = (run: Run, event: JournalEvent, before: Step | undefined, attempt: number): Run =>

@@ -1,5 +1,5 @@
 import { askedAgain } from "./asked-again.js";
-import { budgetSet, budgetWarned, noBudget, withAttempt, withPause } from "./budget.js";
+import { budgetSet, budgetWarned, isOwn, noBudget, withAttempt, withPause } from "./budget.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventBody, EventType, JournalEvent } from "./events.js";
@@ -80,20 +80,15 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
 const evolvers: Evolvers = {
   run_created: (run) => run,
   plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
-  plan_attached: (run, event) => {
-    const { plan, digest } = event.payload;
+  plan_attached: (run, event) => ({
     // Who paused it meant the run, whatever becomes of its plan meanwhile.
-    const staysPaused = isPausedOnRequest(run);
-    return {
-      ...(staysPaused ? run : withPause(run, event)),
-      goal: plan.goal,
-      planDigest: digest,
-      protect: plan.protect,
-      steps: plan.steps.map(newStep),
-      criteria: plan.acceptanceCriteria.map(newCriterion),
-      state: staysPaused ? run.state : { status: "running" },
-    };
-  },
+    ...(isPausedOnRequest(run) ? run : { ...withPause(run, event), state: { status: "running" } }),
+    goal: event.payload.plan.goal,
+    planDigest: event.payload.digest,
+    protect: event.payload.plan.protect,
+    steps: event.payload.plan.steps.map(newStep),
+    criteria: event.payload.plan.acceptanceCriteria.map(newCriterion),
+  }),
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, event) => started(run, event),
   step_result_proposed: (run, { payload, seq, at }) =>
@@ -188,7 +183,9 @@ const evolvers: Evolvers = {
     ...run,
     degraded: payload.status === "degraded" ? payload.error : null,
   }),
-  access_refused: (run, { at }) => ({ ...run, refusals: refusalsAfter(run.refusals, at) }),
+  // What a fork took over was refused in another run.
+  access_refused: (run, event) =>
+    isOwn(run, event) ? { ...run, refusals: refusalsAfter(run.refusals, event) } : run,
   worker_lost: (run, { payload }) => ({
     ...run,
     workersLost: run.workersLost + 1,

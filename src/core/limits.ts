@@ -43,7 +43,10 @@ export const CREDENTIAL_CHARS = 2_000;
 export const CREDENTIAL_MAX_MS = 2_592_000_000;
 /** What is recorded of calls that were refused: a flood of them leaves room in the minute that follows, and cannot fill a disk. */
 export const REFUSALS_PER_MINUTE = 60;
-export const REFUSALS_PER_RUN = 1_000;
+/** Of callers by a credential that holds: each of them can be called to account. */
+export const VOUCHED_REFUSALS_PER_RUN = 800;
+/** Of whoever came without one: anybody can bring these about, so they take no room from those that name somebody. */
+export const UNVOUCHED_REFUSALS_PER_RUN = 200;
 /** Of whoever was refused, and of what they called: names, not texts. */
 export const CALLER_NAME_CHARS = 200;
 export const TOOL_NAME_CHARS = 200;

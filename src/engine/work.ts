@@ -5,6 +5,7 @@ import * as limit from "../core/limits.js";
 import { named, workedStep } from "../core/race.js";
 import { type Feedback, findStep, type Run, type WorkedStep } from "../core/run.js";
 import { forAgents } from "../core/verdict.js";
+import { budgetStop } from "../ledger/budget-stop.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
@@ -86,8 +87,7 @@ export const stopAtBudget = async (
   error: unknown,
 ): Promise<undefined> => {
   if (!isLedgerError(error, "budget_exceeded")) throw error;
-  const message = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
-  const command = { type: "stop_at_budget", stepId, message } as const;
+  const command = budgetStop(stepId, error);
   await unlessOvertaken(ledger, await ledger.load(runId), () =>
     ledger.submit(runId, command, engine, { epoch }),
   );

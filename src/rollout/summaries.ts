@@ -1,5 +1,5 @@
 import { isStalePause } from "../core/decide/guards.js";
-import type { Run, RunStatus } from "../core/run.js";
+import { isActive, type Run, type RunStatus } from "../core/run.js";
 import { whyRun } from "../core/why.js";
 import { isId } from "../core/wire.js";
 import type { Ledger } from "../ledger/ledger.js";
@@ -13,7 +13,7 @@ const PART_CHARS = 110;
 /** Sessions whose summaries are kept; a host serves more over its life, but not at once. */
 const SESSIONS_KEPT = 200;
 const RUNS_PER_PAGE = 50;
-const ACTIVE: readonly RunStatus[] = ["running", "paused"];
+const ACTIVE: readonly RunStatus[] = ["planning", "running", "paused"];
 
 /** For a session's prompt, one line for each of its active runs, newest first; at most SUMMARIES_MAX. */
 export type ActiveRunSummaries = (sessionKey: string) => Promise<readonly string[]>;
@@ -68,13 +68,17 @@ const activeRuns = async (ledger: Ledger, sessionKey: string, nowMs: number): Pr
       if (quarantine !== null) continue;
       // One that cannot be read is told elsewhere; the prompt goes on without it.
       const run = await ledger.load(runId).catch(() => undefined);
-      if (run !== undefined && !isStalePause(run, nowMs, ledger.rules.staleTtlMs)) found.push(run);
+      if (run !== undefined && !isIdle(run, nowMs, ledger.rules.staleTtlMs)) found.push(run);
       if (found.length === SUMMARIES_MAX) return found;
     }
     after = page.at(-1)?.runId;
     if (page.length < RUNS_PER_PAGE) return found;
   }
 };
+
+/** Nobody makes its plan, or it was paused and forgotten. */
+const isIdle = (run: Run, nowMs: number, staleTtlMs: number): boolean =>
+  (run.state.status === "planning" && !isActive(run)) || isStalePause(run, nowMs, staleTtlMs);
 
 const staleAtMs = ({ state }: Run, staleTtlMs: number): number =>
   state.status === "paused" && state.reason === "requested"

@@ -6,6 +6,7 @@ import type { Rules } from "../../src/core/decide/guards.js";
 import { type ErrorCode, isLedgerError, type LedgerError } from "../../src/core/errors.js";
 import type { EventType } from "../../src/core/events.js";
 import type { Run } from "../../src/core/run.js";
+import { stopsAtBudget } from "../../src/ledger/budget-stop.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
 import { noteRefusals } from "../../src/ledger/refusals.js";
@@ -87,7 +88,9 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const pev = createPev({ ledger, engine, project, interrupted });
   made.push({ dispose: () => pev.close() });
   const noteRefusal = noteRefusals(ledger, engine);
-  const host: ToolHost = { ledger, pev, settleMs: options.settleMs ?? SETTLE_MS, noteRefusal };
+  const stopAtBudget = stopsAtBudget(ledger, engine);
+  const settleMs = options.settleMs ?? SETTLE_MS;
+  const host: ToolHost = { ledger, pev, settleMs, noteRefusal, stopAtBudget };
   const issue: Bench["issue"] = (name, over = {}) =>
     ledger.issue({ name, role: "executor", sessionKey: SESSION, ...over });
   return {

@@ -67,6 +67,11 @@ for (const [id, schema] of Object.entries({
 const text = z.string();
 const count = z.int().min(0);
 const time = z.iso.datetime().describe("UTC, milliseconds");
+const RefusalCount = z.strictObject({
+  count,
+  since: time.nullable().describe("when the last minute with one began"),
+  inMinute: count,
+});
 const runId = text.regex(/^run_[0-9a-f]{32}$/);
 const status = z.enum(runStatuses);
 const ErrorCode = named(
@@ -312,8 +317,8 @@ const Run = named(
     refusals: z
       .strictObject({
         count,
-        since: time.nullable().describe("when the last minute with one began"),
-        inMinute: count,
+        vouched: RefusalCount.describe("of whom a credential vouches for"),
+        unvouched: RefusalCount.describe("of nobody that is known"),
       })
       .describe("recorded calls of tools that credentials did not allow"),
     waivers: z.array(Waiver),

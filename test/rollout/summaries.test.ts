@@ -48,6 +48,12 @@ describe("The summaries of a session's active runs", () => {
     ]);
   });
 
+  test("tell of a run whose plan is being made", async () => {
+    const w = await world();
+    await w.made("run_1", create(undefined, { planner: "coder" }));
+    expect(await w.ask()).toEqual([expect.stringContaining('run_1 (planning): "Ship it"')]);
+  });
+
   test("are empty before authoritative read", async () => {
     let on = false;
     const w = await world(() => on);

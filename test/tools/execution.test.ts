@@ -10,6 +10,7 @@ import {
   expectRefusal,
   openBench,
   planOfSteps,
+  refusalOf,
   stepBy,
 } from "../helpers/bench.js";
 import { deadOwner, leaveRoom } from "../helpers/driving.js";
@@ -275,5 +276,18 @@ describe("run_propose_step_result", () => {
       "step_validation_errored",
       "run_paused",
     ]);
+  });
+});
+
+it("A step that the budget does not hold is refused, and the run waits for a person", async () => {
+  const bench = await openBench({ rules: { budget: { timeMs: 1_000 } } });
+  const { runId } = await bench.create(onePlan());
+  bench.clock.aheadMs = 60_000;
+  const starting = bench.call(bench.issue("coder"), "run_start_step", { run_id: runId, step_id: "sum" });
+  expect((await refusalOf(starting)).code).toBe("budget_exceeded");
+  expect((await bench.ledger.load(runId)).state).toMatchObject({
+    status: "paused",
+    reason: "budget",
+    stepId: "sum",
   });
 });

@@ -160,6 +160,7 @@ const untouchable = ({ ledger }: Bench): ToolHost => {
     pev: guarded({} as ToolHost["pev"], []),
     settleMs: 0,
     noteRefusal: async () => undefined,
+    stopAtBudget: async () => undefined,
   };
 };
 

@@ -32,7 +32,11 @@ export const runStartStep = defineTool({
     judged_by: z.object({ type: z.string(), target: z.string() }),
     feedback: z.record(z.string(), z.unknown()).nullable(),
   }),
-  handle: async ({ run_id: runId, step_id: stepId, idempotency_key }, caller, { ledger, pev }) => {
+  handle: async (
+    { run_id: runId, step_id: stepId, idempotency_key },
+    caller,
+    { ledger, pev, stopAtBudget },
+  ) => {
     const before = await requireExecutor(ledger, caller, runId, stepId);
     const command = { type: "start_step", stepId, ...named(caller), base: null } as const;
     // An echo of a start that has had its end must not start the next attempt.
@@ -41,7 +45,11 @@ export const runStartStep = defineTool({
     requireRunning(before.run);
     requireStatus(before.step, "pending", "in_progress");
     const { folder, base } = await pev.openWorkspace(before.run, before.step, NEVER);
-    const { run } = await ledger.submit(runId, { ...command, base }, caller, keyed(idempotency_key));
+    const started = ledger.submit(runId, { ...command, base }, caller, keyed(idempotency_key));
+    const { run } = await started.catch(async (error: unknown) => {
+      await stopAtBudget({ error, runId, stepId });
+      throw error;
+    });
     const step = workedStepIn(run, stepId, caller.candidate);
     const { feedback, spec } = step;
     return {
