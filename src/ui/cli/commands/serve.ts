@@ -3,7 +3,7 @@ import { LOOPBACK_NAMES } from "../../http/guards.js";
 import { everyMs } from "../../mcp/beats.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import { EXIT } from "../exit-codes.js";
-import { printJson, printLine, say } from "../output.js";
+import { printJson, printLine, remarksTo, safe, say } from "../output.js";
 import type { Bench } from "../program.js";
 import { LEDGER_SIDE } from "../tree.js";
 import { VERSION } from "../version.js";
@@ -19,7 +19,7 @@ export const serve = async (bench: Bench, options: ServeOptions): Promise<number
   const { terminal, output, directory, shared } = bench;
   if (terminal.program === undefined)
     throw new LedgerError("invalid_input", "Nobody says how this program is started.");
-  const remark = (sentence: string): void => say(output, sentence);
+  const remark = remarksTo(output);
   const { RUNLEDGER_CREDENTIAL: _credential, ...env } = terminal.env;
   const ledger = ledgerProcess({
     command: [...terminal.program, LEDGER_SIDE, directory],
@@ -50,10 +50,11 @@ const serveUntil = async (
     import("../../http/listen.js"),
     import("../../mcp/http.js"),
   ]);
-  const remark = (sentence: string): void => say(output, sentence);
+  const remark = remarksTo(output);
+  const broke = ({ stack, message }: Error): void => say(output, safe(stack ?? message));
   const mcp = mcpOverHttp({ ask: ledger.ask, version: VERSION, every: everyMs, remark });
   const names = namesOf(host, allowHost);
-  const server = await listen(httpApp({ ask: ledger.ask, mcp, names, remark }).fetch, { host, port });
+  const server = await listen(httpApp({ ask: ledger.ask, mcp, names, broke }).fetch, { host, port });
   if (output.json) printJson(output, { url: server.url, mcpUrl: `${server.url}/mcp` });
   else printLine(output, `${server.url}/mcp`);
   say(output, "MCP clients send a credential (`runledger credential`) as bearer token. Ctrl-C stops.");
