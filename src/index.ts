@@ -2,7 +2,7 @@
 
 export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
-export type { NewGoal, NewRun } from "../tools/create-run.js";
+export type { NewGoal, NewPlan, NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
 export type {
   AnthropicTool,
