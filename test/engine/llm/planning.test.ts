@@ -148,6 +148,10 @@ describe("a goal in plain words", () => {
     expect([code, err]).toEqual([4, expect.stringContaining("planner: NAME")]);
     expect((await desk.type("run", GOAL, "--goal", GOAL)).code).toBe(2);
     expect((await desk.type("run", "paln.yaml")).code).toBe(4);
+    const mistyped = await desk.type("run", "my plan.yaml");
+    expect([mistyped.code, mistyped.err]).toEqual([4, expect.stringContaining("error [file_not_found]")]);
+    expect(mistyped.err).toContain("--goal");
+    expect((await desk.type("run", "--goal", "mend my plan.yaml")).err).toContain("planner: NAME");
     expect((await desk.type("list")).out.trim()).not.toContain("run_");
   });
 });
