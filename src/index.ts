@@ -27,6 +27,7 @@ export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { Caller, Command } from "./core/commands.js";
+export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
 export { WORKER_VARIABLE } from "./core/effect-wire.js";

@@ -61,7 +61,7 @@ export const listRuns = async (
     ...(options.after === undefined ? {} : { afterRunId: options.after }),
   });
   if (output.json) {
-    const runs = [];
+    const runs: (ListedRun & { readonly usage: Usage | null })[] = [];
     // One after another: a run that is loaded may be large, and nothing of it is kept but its usage.
     for (const row of rows) runs.push({ ...row, usage: await usageIn(app, row) });
     return done(() => printJson(output, { runs }));
