@@ -1,8 +1,10 @@
-import { isIPv6 } from "node:net";
 import { LedgerError } from "../../index.js";
 
 /** Names of this machine for those who work on it, whatever port they say. */
 export const LOOPBACK_NAMES: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+
+/** Two colons at least, and no brackets; whether it is one, the parser of addresses says. */
+const BARE_IPV6 = /^[\da-f.]*:[\da-f.]*:[\da-f:.]*(%.*)?$/i;
 
 /**
  * A host name or address as requests are compared to it: lower case, IPv6 short and in brackets. Throws `invalid_input` for
@@ -10,7 +12,7 @@ export const LOOPBACK_NAMES: readonly string[] = ["localhost", "127.0.0.1", "[::
  */
 export const hostNameOf = (said: string): string => {
   // The zone of an address is known on its own machine alone; no client sends it.
-  const name = isIPv6(said) ? `[${said.replace(/%.*$/, "")}]` : said;
+  const name = BARE_IPV6.test(said) ? `[${said.replace(/%.*$/, "")}]` : said;
   const site = siteOf(`http://${name}`);
   if (site !== undefined && /^(\[[^\]]+\]|[^:/?#@\\\s]+)$/.test(name)) return site.hostname;
   throw new LedgerError("invalid_input", `"${said}" is no host name.`, {
