@@ -61,9 +61,9 @@ export const editPlan = async (
 ): Promise<number> => {
   const attach = async (from: string): Promise<number> => {
     const value = await readPlanFile(from);
-    const plan = await aboutFile(from, async () => readPlan(value, { agents: app.agentNames }));
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    const { run } = await app.ledger.submit(runId, { type: "attach_plan", plan }, caller, key);
+    const input = { plan: value, agents: app.agentNames, ...key };
+    const run = await aboutFile(from, () => app.attachPlan(caller, runId, input));
     return standing(app, b.output, run);
   };
   if (file !== undefined) return attach(resolve(b.directory, file));
