@@ -23,26 +23,29 @@ const closingLine: Reporter = {
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
   "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
-  "test/clients/*.test.ts",
   "test/engine/llm/{agent,crash,ledger,planning}.test.ts",
-  "test/pev/selftest{,-languages}.test.ts",
+  "test/pev/{checkout,selftest,selftest-languages,setup-cache,sparse,worktree-include}.test.ts",
   "test/pev/walls/walls.test.ts",
-  "test/rollout/{kills,workload}.test.ts",
+  "test/rollout/{kills,markdown-board,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
   "test/tools/{access,ai-sdk}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
-  "test/ui/cli/{bundle,completion,printing,terminal}.test.ts",
+  "test/ui/cli/{bundle,completion,printing,selftest,terminal}.test.ts",
   "test/conformance/conformance.test.ts",
   "test/ui/http/serve.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
-  "test/ui/tui/**/{acting,tmux}.test.ts",
+  "test/ui/tui/**/{acting,terminal,tmux}.test.ts",
   "test/scenarios/{cheats-judges,failure-scenes,goal,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
-/** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
+/**
+ * Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`.
+ * Clients of others too: they wait there for a judge of minutes.
+ */
 const SWEEPS = [
+  "test/clients/*.test.ts",
   "test/faults/{children,effects,failed-writes,kill-points,long-run,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",

@@ -139,7 +139,9 @@ const spentBy = (run: Run, event: SpendingEvent): Usage => {
       return underWay({ effects });
     case "effect_decided": {
       const open = openEffect(effects, event.payload.position);
-      const isOver = open?.call.risk === "paid" && event.payload.decision !== "fail";
+      // That a person lets it be done again is no try yet: who does it says so again.
+      const isAllowed = event.payload.decision === "rerun" && event.actor.role === "human";
+      const isOver = open?.call.risk === "paid" && event.payload.decision !== "fail" && !isAllowed;
       return isOver ? uncountedTries(1, open.atMost) : noUsage;
     }
     case "effect_settled": {

@@ -6,7 +6,7 @@ import { isPlanning } from "../core/planning.js";
 import { isRaced } from "../core/race.js";
 import { findStep, hasPolicyRequest, type Run, type Step } from "../core/run.js";
 import type { OrchestratorSetting } from "./agents/llm/orchestrator.js";
-import { effectsOf, type WorkOptions } from "./work.js";
+import { effectsOf, stopAtBudget, type WorkOptions } from "./work.js";
 
 export type Orchestrator = OrchestratorSetting & {
   readonly timeoutMs: number;
@@ -46,6 +46,10 @@ export const askOrchestrator = async (
     return null;
   } catch (error) {
     if (signal.aborted) return null;
+    if (isLedgerError(error, "budget_exceeded")) {
+      await stopAtBudget(options, runId, { stepId }, { epoch }, error);
+      return null;
+    }
     if (isLedgerError(error) && !MAY_FAIL.has(error.kind)) throw error;
     const why = bounded.aborted
       ? "its time was over"
@@ -77,6 +81,8 @@ const decided = async (
 const unlessOver =
   ({ ledger }: WorkOptions, runId: string, stepId: string) =>
   async (error: unknown): Promise<void> => {
+    // Told already, by what it kept from being recorded: there is no more room or money, and the request is answered without it.
+    if (isLedgerError(error, "limit_exceeded") || isLedgerError(error, "budget_exceeded")) return;
     const step = findStep(await ledger.load(runId), stepId);
     if (step !== undefined && hasPolicyRequest(step)) throw error;
   };

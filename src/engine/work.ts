@@ -80,11 +80,11 @@ export const work = async (
 };
 
 /** The run waits for a person, who may raise its budget; any other error is thrown on. */
-const stopAtBudget = async (
-  { ledger, engine }: WorkOptions,
+export const stopAtBudget = async (
+  { ledger, engine }: Pick<WorkOptions, "ledger" | "engine">,
   runId: string,
-  { stepId }: Proposed,
-  { epoch }: Holding,
+  { stepId }: Pick<Proposed, "stepId">,
+  { epoch }: Pick<Holding, "epoch">,
   error: unknown,
 ): Promise<undefined> => {
   if (!isLedgerError(error, "budget_exceeded")) throw error;
@@ -269,7 +269,8 @@ const feedbackFor = (feedback: Feedback | null): Feedback | null =>
 
 /**
  * A person may pause, cancel, skip or answer at the same moment: then this worker's word comes too late, and that is no
- * fault. A refusal of the very run that it saw is one: asked again, it would be refused for ever.
+ * fault. A refusal of the very run that it saw is one: asked again, it would be refused for ever. So is a spent budget, which
+ * nobody else's word mends.
  */
 export const unlessOvertaken = async <T>(
   ledger: Ledger,
@@ -279,7 +280,7 @@ export const unlessOvertaken = async <T>(
   try {
     return await submit();
   } catch (error) {
-    if (!isLedgerError(error) || error.kind !== "refused") throw error;
+    if (!isLedgerError(error) || error.kind !== "refused" || error.code === "budget_exceeded") throw error;
     if ((await ledger.load(seen.runId)).seq === seen.seq) throw error;
     return undefined;
   }

@@ -49,8 +49,10 @@ export const BudgetKeys = closed({
   }),
 );
 
-export const budgetWire = ({ nanoUsd, timeMs, ...same }: Budget) => ({
-  ...same,
-  ...(nanoUsd === undefined ? {} : { usd: nanoUsd / NANO_USD }),
-  ...(timeMs === undefined ? {} : { time: exactDuration(timeMs) }),
+/** Null for what has no limit: every key is there to be listed. */
+export const budgetWire = ({ tokens, nanoUsd, timeMs, attempts }: Budget) => ({
+  tokens: tokens ?? null,
+  usd: nanoUsd === undefined ? null : nanoUsd / NANO_USD,
+  time: timeMs === undefined ? null : exactDuration(timeMs),
+  attempts: attempts ?? null,
 });

@@ -151,6 +151,21 @@ describe("an effect", () => {
     ]);
   });
 
+  it("that is paid for is told and counted as often as a crash cuts it off", async () => {
+    const stops = [new AbortController(), new AbortController()];
+    const { app, runId } = await runOfLives(async (effects, life) => {
+      await effects.effect("ask", { class: "guarded", risk: "paid" }, () => {
+        const stop = stops[life - 1];
+        return stop === undefined ? undefined : crash(stop);
+      });
+      return "done";
+    });
+    for (const { signal } of stops) expect((await app.drive(runId, signal)).end).toBe("stopped");
+    expect((await app.drive(runId)).run.state.status).toBe("completed");
+    expect((await typesOf(app, runId)).filter((type) => type === "effect_decided")).toHaveLength(2);
+    expect((await app.view(runId)).usage).toMatchObject({ uncounted: 3 });
+  });
+
   it("keeps to what it said when it began, whatever its agent says later", async () => {
     const stop = new AbortController();
     const { app, runId } = await runOfLives(async (effects, life) => {

@@ -25,7 +25,7 @@ const failing = (store: Store) => {
   const wrapped: Store = {
     ...store,
     append: (batch) => (fails.append ? broken() : store.append(batch)),
-    runRow: (runId) => (fails.read ? broken() : store.runRow(runId)),
+    end: (runId) => (fails.read ? broken() : store.end(runId)),
   };
   return { fails, wrapped };
 };

@@ -27,6 +27,7 @@ describe("loadSettings", () => {
     const { settings, origins, file } = await loadSettings(project, {});
     expect(settings).toEqual({
       agents: {},
+      budget: {},
       maxParallelSteps: 4,
       protect: [],
       workspace: { setup: [], share: [], cache: [], sparse: [], passEnv: [] },
@@ -78,6 +79,7 @@ describe("loadSettings", () => {
     expect(Object.keys(origins).sort()).toEqual([
       "agentTimeout",
       "agents",
+      ...["budget.attempts", "budget.time", "budget.tokens", "budget.usd"],
       "changeValidator",
       "durable.checkpointBefore",
       "durable.checkpointEvery",
@@ -147,6 +149,7 @@ retention: { completedFor: 7d, failedFor: forever, maxBytes: 1GiB, every: 15m }
 secrets: { names: [CI_KEY], except: [API_KEY] }
 onUnmetCriteria: pause
 changeValidator: human
+budget: { tokens: 2000000, usd: 2.5, time: 2h, attempts: 20 }
 agentTimeout: 45m
 leaseTtl: 2s
 planner: coder
@@ -164,6 +167,7 @@ rollout: { board: BOARD.md }
 `);
     const { settings } = await loadSettings(project, {});
     expect(settings).toEqual({
+      budget: { tokens: 2_000_000, nanoUsd: 2_500_000_000, timeMs: 7_200_000, attempts: 20 },
       agents: {
         coder: {
           kind: "command",

@@ -1,5 +1,6 @@
 import { type Budget, budgetKinds } from "../budget-shape.js";
 import { LedgerError } from "../errors.js";
+import { isActive } from "../run.js";
 import { alreadyDone, type Decider, requireLive, requireRole } from "./guards.js";
 
 // People alone: whoever spends does not say how much there is.
@@ -21,6 +22,6 @@ const definite = (budget: Budget): Budget =>
 // What is under way goes on; whoever is refused next stops here too, and finds the run paused.
 export const stopAtBudget: Decider<"stop_at_budget"> = ({ stepId, message }, run, { caller }) => {
   requireRole(caller, "stop a run at its budget", "engine");
-  if (run.state.status !== "running") return alreadyDone;
+  if (!isActive(run)) return alreadyDone;
   return [{ type: "run_paused", version: 1, payload: { reason: "budget", message, stepId } }];
 };

@@ -200,7 +200,7 @@ const isOpenAlready = ({ spec }: WorkedStep, { call }: OpenEffect): LedgerError 
     hint: "It is to be settled or decided, not begun again.",
   });
 
-// Decided once: the answer holds for every crash that follows.
+// Decided once: the answer holds for every crash that follows. What is paid for is told and checked each time.
 export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, rules, at }) => {
   if (command.decision === "done") requireRole(caller, "say what became of an effect", "human");
   requireRole(caller, "decide an effect", "engine", "human");
@@ -211,7 +211,10 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, r
   const open = openEffect(step.effects, position);
   // A run that was resumed without an answer is asked again.
   const isAsked = decision !== "fail" || !isActive(run);
-  if (open?.decision === decision && isAsked) return alreadyDone;
+  // Done again, it is paid for again, as often as a crash cuts it off; only whoever does it again says so again.
+  const isPaidAgain = decision === "rerun" && open?.call.risk === "paid";
+  if (open?.decision === decision && isAsked && !(isPaidAgain && caller.role === "engine"))
+    return alreadyDone;
   requireLive(run);
   requireAttempt(step, command.attempt);
   if (open === undefined) throw notOpen(step, position, "Only an effect that a crash left open is decided.");
@@ -219,8 +222,6 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, r
     throw new LedgerError("effect_not_open", `It was decided before: ${open.decision}.`);
   const { attempt } = step;
   const about = { stepId: step.spec.id, ...named(step), position };
-  // Done again, it is paid for again.
-  const isPaidAgain = decision === "rerun" && caller.role === "engine" && open.call.risk === "paid";
   const warned = isPaidAgain ? requireBudget(run, rules.budget, at, together([open.atMost])) : [];
   const value = resultTold(command, run, open);
   const decided: EventBody = {

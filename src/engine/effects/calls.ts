@@ -76,10 +76,12 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     await recorder.intend(call, atMost);
     open.set(call.position, call);
   };
-  const decisionOn = async (call: EffectCall): Promise<EffectDecision> => {
+  const decisionOn = async (call: EffectCall, isDoneNow: boolean): Promise<EffectDecision> => {
     const { decision, isNew } = await decided(options, call);
     const words = `Whether effect ${call.position} "${call.name}" happened is not known: whoever did it was lost on the way.`;
-    if (isNew || decision === "fail") await options.decide(call.position, decision, words);
+    // Done again, it is paid for again: each time that is checked and counted.
+    const isPaidAgain = isDoneNow && decision === "rerun" && call.risk === "paid";
+    if (isNew || isPaidAgain || decision === "fail") await options.decide(call.position, decision, words);
     asked.delete(call.position);
     if (decision !== "fail") return decision;
     asked.add(call.position);
@@ -111,7 +113,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
       const ended =
         (await told(call)) ?? (await learned(call, await endedElsewhere(options.ledger, of, call)));
       if (ended !== undefined) return ended;
-      if (call.class !== "guarded" || (await decisionOn(call)) === "rerun")
+      if (call.class !== "guarded" || (await decisionOn(call, true)) === "rerun")
         return (await isKeyFree(options.ledger, call)) ? begin(call, atMost) : undefined;
       settle(call, { kind: "skipped" });
       return { kind: "skipped" };
@@ -139,7 +141,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   const decideOpen: Calls["decideOpen"] = async () => {
     for (const call of open.values()) {
       if (call.class !== "guarded" || asked.has(call.position) || (await told(call)) !== undefined) continue;
-      const decision = await decisionOn(call).catch(unlessAsked);
+      const decision = await decisionOn(call, false).catch(unlessAsked);
       if (decision === "skip") settle(call, { kind: "skipped" });
     }
   };

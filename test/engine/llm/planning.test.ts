@@ -28,7 +28,7 @@ const deskWith = async (script: readonly Scripted[], settings = "", provider = "
   const desk = await openDesk(
     {
       ...buggySum,
-      "runledger.yaml": `agents: { coder: { ${of} }, lead: { ${of} } }\nplanner: lead\nisolation: { maximum: 1 }\n${settings}`,
+      "runledger.yaml": `agents: { coder: { ${of}, outputTokens: 100 }, lead: { ${of} } }\nplanner: lead\nisolation: { maximum: 1 }\n${settings}`,
     },
     { SHOP_MODEL: "key-of-the-model-0123456789" },
   );
@@ -196,6 +196,23 @@ describe("a model that leads a run", () => {
     expect(fourth?.text).toContain("error [invalid_input]");
     expect(second?.tools).toEqual(["run_apply_policy", "run_read"]);
     expect(events).not.toContain('"action":"skip"');
+  });
+
+  it("stops the run where the budget does not hold its call, and the run is not at work for ever", async () => {
+    const { desk, server } = await deskWith([lies], `${led}budget: { tokens: 1000000 }\n`);
+    await desk.write({ "../plan.json": JSON.stringify(PLAN) });
+    expect((await desk.type("run", "../plan.json")).code).toBe(3);
+    expect((await desk.type("why", "last")).out).toContain("budget of 1000000 tokens");
+    // Nothing has changed, so it comes to the same.
+    expect((await desk.type("resume", "last")).code).toBe(3);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it("leaves it to the static policy where an attempt holds no more effects", async () => {
+    const { code, events } = await drive([lies, lies], `${led}durable: { effectsPerAttempt: 3 }\n`);
+    expect(code).toBe(3);
+    expect(events).toContain("An attempt records at most 3 effects");
+    expect(events).toContain('"action":"retry"');
   });
 
   it("must be a model of the settings, or runs are not driven", async () => {

@@ -324,6 +324,10 @@ describe("status", () => {
                  durable.checkpointEvery       0                                                                               default
                  durable.checkpointsKept       20                                                                              default
                  durable.checkpointBefore      []                                                                              default
+      Budget     budget.tokens                 -                                                                               default
+                 budget.usd                    -                                                                               default
+                 budget.time                   -                                                                               default
+                 budget.attempts               -                                                                               default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -427,6 +431,12 @@ describe("status", () => {
               "sandbox": "boolean",
               "timeout": "string",
             },
+          },
+          "budget": {
+            "attempts": "null",
+            "time": "null",
+            "tokens": "null",
+            "usd": "null",
           },
           "changeValidator": "string",
           "durable": {

@@ -127,6 +127,10 @@ describe("config", () => {
       durable.checkpointsKept       20                                                                                    default
       durable.checkpointBefore      []                                                                                    default
       durable.resultSize            1MiB                                                                                  default
+      budget.tokens                 null                                                                                  default
+      budget.usd                    null                                                                                  default
+      budget.time                   null                                                                                  default
+      budget.attempts               null                                                                                  default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default
