@@ -37,9 +37,20 @@ export const budgetUse = (run: Run, settings: Budget | undefined, at: string): r
   return kinds.map((kind) => ({ kind, limit: limits[kind] ?? 0, used: used[kind] }));
 };
 
-const workedMs = ({ createdAt, budget, state }: Run, at: string): number => {
-  const now = state.status === "paused" ? Date.parse(state.since) : Date.parse(at);
-  return Math.max(0, now - Date.parse(createdAt) - budget.pausedMs);
+const workedMs = ({ createdAt, budget, state }: Run, at: string): number =>
+  Math.max(0, Date.parse(workedUntil(state, at)) - Date.parse(createdAt) - budget.pausedMs);
+
+/** A run that waits for a person spends no time, and one that is over spends no more. */
+const workedUntil = (state: Run["state"], at: string): string => {
+  switch (state.status) {
+    case "paused":
+      return state.since;
+    case "completed":
+    case "failed":
+      return state.at;
+    default:
+      return at;
+  }
 };
 
 /** What somebody is about to spend. */
@@ -130,6 +141,8 @@ export const withAttempt = (run: Run, event: JournalEvent, before: Step | undefi
 
 export const withPause = (run: Run, event: JournalEvent): Run => {
   if (!isOwn(run, event) || run.state.status !== "paused") return run;
-  const pausedMs = run.budget.pausedMs + Math.max(0, Date.parse(event.at) - Date.parse(run.state.since));
+  // A fork takes over that its past was paused, and not how long.
+  const sinceMs = Math.max(Date.parse(run.state.since), Date.parse(run.createdAt));
+  const pausedMs = run.budget.pausedMs + Math.max(0, Date.parse(event.at) - sinceMs);
   return { ...run, budget: { ...run.budget, pausedMs } };
 };

@@ -80,16 +80,20 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
 const evolvers: Evolvers = {
   run_created: (run) => run,
   plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
-  plan_attached: (run, { payload }) => ({
-    ...run,
-    goal: payload.plan.goal,
-    planDigest: payload.digest,
-    protect: payload.plan.protect,
-    steps: payload.plan.steps.map(newStep),
-    criteria: payload.plan.acceptanceCriteria.map(newCriterion),
+  plan_attached: (run, event) => {
+    const { plan, digest } = event.payload;
     // Who paused it meant the run, whatever becomes of its plan meanwhile.
-    state: isPausedOnRequest(run) ? run.state : { status: "running" },
-  }),
+    const staysPaused = isPausedOnRequest(run);
+    return {
+      ...(staysPaused ? run : withPause(run, event)),
+      goal: plan.goal,
+      planDigest: digest,
+      protect: plan.protect,
+      steps: plan.steps.map(newStep),
+      criteria: plan.acceptanceCriteria.map(newCriterion),
+      state: staysPaused ? run.state : { status: "running" },
+    };
+  },
   note_written: (run, { payload }) => ({ ...run, notes: { ...run.notes, [payload.key]: payload.value } }),
   step_started: (run, event) => started(run, event),
   step_result_proposed: (run, { payload, seq, at }) =>

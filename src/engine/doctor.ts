@@ -56,9 +56,9 @@ export type DoctorInput = Rooms & {
   readonly anchored: () => Promise<AnchorState>;
   /** Whether each schedule could begin its run. */
   readonly schedules: () => Promise<readonly Finding[]>;
-  /** Changes in the checkout that no commit has. */
   /** Agents that the settings call for by name and do not have. */
   readonly missing: readonly string[];
+  /** Changes in the checkout that no commit has. */
   readonly uncommitted: () => Promise<readonly string[]>;
   /** What `.worktreeinclude` brings into fresh trees; null when there is no such list. */
   readonly included: () => Promise<IncludedFound | null>;

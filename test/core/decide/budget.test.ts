@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { budgetUse } from "../../../src/core/budget.js";
 import type { Budget } from "../../../src/core/budget-shape.js";
+import { fold } from "../../../src/core/evolve.js";
+import type { Run } from "../../../src/core/run.js";
 import type { AtMost, Spent } from "../../../src/core/spent.js";
+import { usageOfRun } from "../../../src/core/usage.js";
 import * as cast from "../../helpers/cast.js";
-import { AT, given, HOUR_MS, played, playedOn } from "../../helpers/given.js";
+import { AT, given, HOUR_MS, historyOf, played, playedOn } from "../../helpers/given.js";
 
 const two = [
   cast.create(cast.planOf([cast.stepSpec("a"), cast.stepSpec("b")])),
@@ -25,6 +29,10 @@ const used = (tokensIn: number | null, over: Partial<Spent> = {}): readonly Spen
     ...over,
   },
 ];
+const hoursLater = (hours: number): string => new Date(Date.parse(AT) + hours * HOUR_MS).toISOString();
+const timeOf = (run: Run, at: string): number | undefined => budgetUse(run, { timeMs: HOUR_MS }, at)[0]?.used;
+const pausedAt = (since: string) =>
+  ({ status: "paused", message: "", stepId: null, since, by: cast.orchestrator }) as const;
 const under = (budget: Budget) => ({ rules: { budget } });
 const ask = (stepId: string, atMost?: AtMost, position = 0) =>
   cast.intend(stepId, { ...paid, position }, atMost);
@@ -95,6 +103,31 @@ describe("a budget of tokens", () => {
       .thenHappened("effect_decided", "budget_warned");
   });
 
+  it("is asked again by each crash that cuts off the same call, and each of its tries is counted", () => {
+    const run = playedOn(played(...two), world, ask("a", most(400)));
+    const twice = given(run, world)
+      .when(cast.decideEffect("a", "rerun"), cast.engine)
+      .thenHappened("effect_decided", "budget_warned");
+    expect(usageOfRun(twice)).toMatchObject({ uncounted: 2, uncountedTokens: 800 });
+    given(twice, world).when(cast.decideEffect("a", "rerun"), cast.engine).thenRefuses("budget_exceeded");
+    const thrice = given(twice)
+      .when(cast.decideEffect("a", "rerun"), cast.engine)
+      .thenHappened("effect_decided");
+    expect(usageOfRun(thrice)).toMatchObject({ uncounted: 3, uncountedTokens: 1_200 });
+  });
+
+  it("holds what a person has done again, which is counted when it is done", () => {
+    const run = playedOn(played(...two), world, ask("a", most(600)));
+    given(run, world).when(cast.decideEffect("a", "rerun"), cast.person).thenRefuses("budget_exceeded");
+    const allowed = playedOn(run, {}, [cast.decideEffect("a", "rerun"), cast.person]);
+    expect(usageOfRun(allowed)).toMatchObject({ uncounted: 1 });
+    given(allowed).when(cast.decideEffect("a", "rerun"), cast.person).thenNothing();
+    const again = given(allowed)
+      .when(cast.decideEffect("a", "rerun"), cast.engine)
+      .thenHappened("effect_decided");
+    expect(usageOfRun(again)).toMatchObject({ uncounted: 2 });
+  });
+
   it("says once for each limit that it comes near", () => {
     const run = given(played(...two), world)
       .when(ask("a", most(800)))
@@ -149,6 +182,31 @@ describe("a budget of another sort", () => {
     given(resumed, at(2 * HOUR_MS))
       .when(ask("a", most(1)))
       .thenRefuses("budget_exceeded");
+  });
+
+  it("of time counts no pause that ends with a plan", () => {
+    const world = { rules: { budget: { timeMs: HOUR_MS } }, at: hoursLater(3) };
+    const state = { ...pausedAt(AT), reason: "escalated" } as const;
+    const waits: Run = { ...played(cast.create()), state };
+    const plan = cast.attach(cast.planOf([cast.stepSpec("a")]));
+    const run = given(waits, world).when(plan, cast.person).thenHappened("plan_attached");
+    expect(run.state.status).toBe("running");
+    expect(timeOf(run, hoursLater(3))).toBe(0);
+  });
+
+  it("of time gives a fork no more for the pause that it took over", () => {
+    const history = historyOf("run_old", ...two, cast.pause());
+    const world = { history, at: hoursLater(100) };
+    const fork = fold(given(undefined, world).when(cast.forkOf("run_old"), cast.orchestrator).events);
+    if (fork === undefined) throw new Error("no run");
+    const patient = { rules: { staleTtlMs: 1_000 * HOUR_MS }, at: hoursLater(101) };
+    const resumed = playedOn(fork, patient, cast.resume());
+    expect(timeOf(resumed, hoursLater(103))).toBe(2 * HOUR_MS);
+  });
+
+  it("of time grows no more when the run is over", () => {
+    const run = playedOn(played(...two), { at: hoursLater(2) }, cast.cancel());
+    expect(timeOf(run, hoursLater(50))).toBe(2 * HOUR_MS);
   });
 
   it("of attempts lets no more of them begin, over all steps, and a race is one", () => {

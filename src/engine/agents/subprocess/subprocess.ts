@@ -8,6 +8,7 @@ import { WORKER_VARIABLE } from "../../../core/effect-wire.js";
 import { isLedgerError, LedgerError } from "../../../core/errors.js";
 import { CREDENTIAL_MAX_MS } from "../../../core/limits.js";
 import { named } from "../../../core/race.js";
+import type { Redactor } from "../../../core/redact.js";
 import type { SignedCredentials } from "../../../ledger/signed.js";
 import type { ProcessEnd } from "../../../pev/sandbox.js";
 import { type Host, type Oracle, openHost, quotedWord } from "../../host.js";
@@ -108,7 +109,7 @@ const openAttempt = ({ tools, credentials }: SubprocessAgentOptions, task: Agent
         };
         return redactor.deep(await answerQuestion(app, caller, question));
       } catch (error) {
-        throw redacted(error, (text) => redactor.text(text));
+        throw redacted(error, redactor);
       }
     },
   };
@@ -126,11 +127,12 @@ const anothers = (): LedgerError =>
     hint: "Use the server that the agent was started with.",
   });
 
-const redacted = (error: unknown, redact: (text: string) => string): Error => {
+const redacted = (error: unknown, redactor: Redactor): Error => {
+  const redact = (text: string): string => redactor.text(text);
   if (!isLedgerError(error)) return new Error(redact(error instanceof Error ? error.message : String(error)));
   const { code, message, hint, details } = error;
   return new LedgerError(code, redact(message), {
-    details,
+    details: redactor.deep(details),
     ...(hint === undefined ? {} : { hint: redact(hint) }),
   });
 };
