@@ -23,7 +23,6 @@ const closingLine: Reporter = {
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
   "test/engine/{checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
-  "test/clients/*.test.ts",
   "test/engine/llm/{agent,crash,ledger,planning}.test.ts",
   "test/pev/{checkout,selftest,selftest-languages,setup-cache,sparse,worktree-include}.test.ts",
   "test/pev/walls/walls.test.ts",
@@ -41,8 +40,12 @@ const SLOW = [
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
-/** Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`. */
+/**
+ * Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`.
+ * Clients of others too: they wait there for a judge of minutes.
+ */
 const SWEEPS = [
+  "test/clients/*.test.ts",
   "test/faults/{children,effects,failed-writes,kill-points,long-run,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",

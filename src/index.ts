@@ -2,7 +2,7 @@
 
 export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
-export type { NewGoal, NewRun } from "../tools/create-run.js";
+export type { NewGoal, NewPlan, NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
 export type {
   AnthropicTool,
@@ -27,7 +27,8 @@ export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { Caller, Command } from "./core/commands.js";
-export { formatDuration, parseDuration } from "./core/duration.js";
+export { requirePlanWanted } from "./core/decide/lifecycle.js";
+export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";
 export { type AskedEffect, askedEffects, askedEffectsOf, effectDoubt } from "./core/effect-questions.js";
 export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";

@@ -1,7 +1,14 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CallerFaces, callerFaces } from "../tools/callers.js";
-import { createRun, type NewGoal, type NewRun, planRun } from "../tools/create-run.js";
+import {
+  attachPlan,
+  createRun,
+  type NewGoal,
+  type NewPlan,
+  type NewRun,
+  planRun,
+} from "../tools/create-run.js";
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { ToolHost } from "../tools/tool.js";
@@ -105,6 +112,8 @@ export interface RunLedger
   createRun(caller: Caller, input: NewRun): Promise<Run>;
   /** A run that a planner makes the plan of, from a goal in plain words; the setting `planner` where none is named. */
   planRun(caller: Caller, input: NewGoal): Promise<Run>;
+  /** Gives a run that is still planning its plan; the one that a person brings needs no further approval. */
+  attachPlan(caller: Caller, runId: string, input: NewPlan): Promise<Run>;
   /** Carries a run on, and those that it started, until nothing is due. Throws `lease_held` when another process drives it. */
   drive(runId: string, signal?: AbortSignal): Promise<Driven>;
   worker(options: Pick<WorkerOptions, "maxRuns" | "onTrouble">): Worker;
@@ -230,9 +239,13 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   stopAtBudget: stopsAtBudget(ledger, engine),
 });
 
-const making = (host: ToolHost, { planner }: Settings): Pick<RunLedger, "createRun" | "planRun"> => ({
+const making = (
+  host: ToolHost,
+  { planner }: Settings,
+): Pick<RunLedger, "createRun" | "planRun" | "attachPlan"> => ({
   createRun: (caller, input) => createRun(host, caller, input),
   planRun: (caller, input) => planRun(host, caller, { planner: planner ?? undefined, ...input }),
+  attachPlan: (caller, runId, input) => attachPlan(host, caller, runId, input),
 });
 
 const leading = (

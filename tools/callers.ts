@@ -30,28 +30,35 @@ export interface CallerFaces extends SignedCredentials {
 }
 
 export const callerFaces = (host: ToolHost, signed: SignedCredentials): CallerFaces => {
-  const { ledger } = host;
+  const { ledger, noteRefusal } = host;
   const { redactor } = ledger;
   const { openCredential } = signed;
   const toolsOf = (caller: Caller, { waitMs = host.settleMs }: KitOptions): readonly BoundTool[] =>
     toolsFor(caller, { ...host, settleMs: waitMs });
   return {
     ...signed,
-    noteRefusal: host.noteRefusal,
+    noteRefusal,
     toolsFor: (caller, options = {}) => toolsOf(caller, options),
     // The copy that is handed out has the role that was asked for.
     issue: (caller) => ledger.issue(caller) as typeof caller,
     toolKit: <R extends Role>(caller: IssuedAs<R>, options: KitOptions = {}) => {
       const listed = toolsOf(caller, options);
       // Exactly the tools of that role are listed.
-      return toolKit({ listed, toolsNow: async () => listed, redactor }) as ToolKit<ToolNameOf<R>>;
+      const callerNow = async () => {
+        // What is journaled of a call names its caller, so nobody may have made that one up.
+        ledger.check(caller);
+        return { caller, tools: listed };
+      };
+      return toolKit({ listed, callerNow, noteRefusal, redactor }) as ToolKit<ToolNameOf<R>>;
     },
     openToolKit: async (credential, options = {}) =>
       toolKit({
         listed: toolsOf(await openCredential(credential, READS), options),
-        toolsNow: async (name, input) =>
-          toolsOf(await openCredential(credential, credentialUse(name, input)), options),
-        redactor,
+        callerNow: async (name, input) => {
+          const caller = await openCredential(credential, credentialUse(name, input));
+          return { caller, tools: toolsOf(caller, options) };
+        },
+        ...{ noteRefusal, redactor },
       }),
   };
 };

@@ -36,6 +36,24 @@ export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): 
   return born(host, caller, input, { goal: plan.goal, plan }, () => pev.requireHeldOut(plan));
 };
 
+/** The plan of a run that has none yet, or the one that takes its planner's place. */
+export type NewPlan = Pick<NewRun, "plan" | "agents" | "idempotencyKey">;
+
+export const attachPlan = async (
+  { ledger, pev }: ToolHost,
+  caller: Caller,
+  runId: string,
+  input: NewPlan,
+): Promise<Run> => {
+  const agents = input.agents ?? ledger.rules.agents;
+  const plan = readPlan(input.plan, agents === null ? {} : { agents });
+  const command = { type: "attach_plan", plan } as const;
+  const earlier = await ledger.answered(runId, command, caller, input.idempotencyKey);
+  if (earlier !== undefined) return earlier;
+  await pev.requireHeldOut(plan);
+  return (await ledger.submit(runId, command, caller, keyed(input.idempotencyKey))).run;
+};
+
 /** The same for a run whose plan is still to be made. */
 export const planRun = async (host: ToolHost, caller: Caller, input: NewGoal): Promise<Run> => {
   requireOwnSession(caller, input);

@@ -1,10 +1,12 @@
+import type { Caller } from "../src/core/commands.js";
 import { isRecord } from "../src/core/defects.js";
 import { LedgerError } from "../src/core/errors.js";
 import type { Redactor } from "../src/core/redact.js";
+import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { ToolName, ToolResults } from "./index.js";
 import { type Refusal, refusalOf, refusalText } from "./refusal.js";
 import { type JsonSchema, schemaOf, unboundedSchema, wholeSchema } from "./schemas.js";
-import type { BoundTool } from "./tool.js";
+import { type BoundTool, runIdIn } from "./tool.js";
 
 /** A tool as any format can be told of it. */
 export type ToolAbout<N extends string = string> = {
@@ -64,11 +66,18 @@ type Options = {
   /** The tools that there are, for what is said of them. */
   readonly listed: readonly BoundTool[];
   /** Of the caller as it is when that tool is called with that input. */
-  readonly toolsNow: (name: string, input: unknown) => Promise<readonly BoundTool[]>;
+  readonly callerNow: (
+    name: string,
+    input: unknown,
+  ) => Promise<{
+    readonly caller: Caller;
+    readonly tools: readonly BoundTool[];
+  }>;
+  readonly noteRefusal: NoteRefusal;
   readonly redactor: Pick<Redactor, "deep">;
 };
 
-export const toolKit = ({ listed, toolsNow, redactor }: Options): ToolKit => {
+export const toolKit = ({ listed, callerNow, noteRefusal, redactor }: Options): ToolKit => {
   const tools = listed.map(aboutOf);
   const chat = tools.map(openaiChatTool);
   return {
@@ -83,7 +92,13 @@ export const toolKit = ({ listed, toolsNow, redactor }: Options): ToolKit => {
     call: async (name, given) => {
       try {
         const input = argumentsIn(name, given);
-        const tool = namedIn(await toolsNow(name, input), name);
+        const { caller, tools: own } = await callerNow(name, input);
+        const tool = own.find((one) => one.name === name);
+        if (tool === undefined) {
+          const error = noSuchTool(own, name);
+          await noteRefusal({ error, tool: name, by: caller, runId: runIdIn(input) ?? caller.runId });
+          throw error;
+        }
         const value = redactor.deep(await tool.call(input));
         // Its output schema has been held against it, under this very name.
         return { ok: true, name, value, text: JSON.stringify(value) } as ToolAnswer;
@@ -122,10 +137,7 @@ const parsed = (name: string, text: string): unknown => {
   }
 };
 
-const namedIn = (tools: readonly BoundTool[], name: string): BoundTool => {
-  const tool = tools.find((one) => one.name === name);
-  if (tool !== undefined) return tool;
-  throw new LedgerError("access_denied", `There is no tool "${name}" for this caller.`, {
+const noSuchTool = (tools: readonly BoundTool[], name: string): LedgerError =>
+  new LedgerError("access_denied", `There is no tool "${name}" for this caller.`, {
     hint: `Its tools: ${tools.map((one) => one.name).join(", ")}.`,
   });
-};

@@ -45,7 +45,7 @@ export const programEffect = async (
   env: Environment = process.env,
 ): Promise<ProgramEffectEnd> => {
   const { socketFile, token } = addressIn(env);
-  const line = openLine(await connected(socketFile));
+  const line = openLine(await connected(socketFile, PASS_ON));
   try {
     const begun = await line.ask({
       type: "begin",
@@ -77,7 +77,7 @@ export const askWorker = async (
   credential: string,
   question: unknown,
 ): Promise<Readonly<Record<string, unknown>>> => {
-  const line = openLine(await connected(socketFile));
+  const line = openLine(await connected(socketFile, END));
   try {
     const answer = await line.ask({ type: "ask", credential, question });
     if (answer.type === "told") return answer.value;
@@ -91,20 +91,23 @@ const addressIn = (env: Environment): { readonly socketFile: string; readonly to
   const [socketFile = "", token = ""] = [env[SOCKET_VARIABLE], env[TOKEN_VARIABLE]];
   // An empty path would be a port of this machine.
   if (socketFile !== "" && token !== "") return { socketFile, token };
-  throw unreachable("Nothing here works on a step of RunLedger. The effect was not done.");
+  throw unreachable("Nothing here works on a step of RunLedger. The effect was not done.", PASS_ON);
 };
 
-const unreachable = (because: string): LedgerError =>
-  new LedgerError("worker_unreachable", because, {
-    hint: `An agent that RunLedger started has ${SOCKET_VARIABLE} and ${TOKEN_VARIABLE}; pass both on.`,
-  });
+const unreachable = (because: string, hint: string): LedgerError =>
+  new LedgerError("worker_unreachable", because, { hint });
 
-const connected = (path: string): Promise<Socket> =>
+const PASS_ON = `An agent that RunLedger started has ${SOCKET_VARIABLE} and ${TOKEN_VARIABLE}; pass both on.`;
+/** A server is given its worker's socket by whoever started the agent, so there is nothing to pass on. */
+const END =
+  "The worker that started this agent is gone: end. Whoever drives the run next starts the agent anew.";
+
+const connected = (path: string, hint: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = connect({ path });
     socket.once("connect", () => resolve(socket));
     socket.once("error", ({ message }) =>
-      reject(unreachable(`The worker of this step does not answer (${message}); nothing was done.`)),
+      reject(unreachable(`The worker of this step does not answer (${message}); nothing was done.`, hint)),
     );
   });
 

@@ -92,7 +92,10 @@ const settingAgent = (options: Options, setting: AgentSetting): Agent => {
     shell: { ...around, passEnv: env.filter((name) => name !== setting.apiKeyEnv) },
     isOpened: isOpenedBy,
     requireOpen: (task, tool) => requireOpen(ledger, task, tool),
-    planning: () => ({ retries: options.plannerMaxRetries, agents: ledger.rules.agents }),
+    planning: () => ({
+      ...{ retries: options.plannerMaxRetries, agents: ledger.rules.agents },
+      requireHeldOut: options.tools.pev.requireHeldOut,
+    }),
     logFile,
   });
 };

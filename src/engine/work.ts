@@ -9,6 +9,7 @@ import { budgetStop } from "../ledger/budget-stop.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { TokenOf } from "../ledger/tokens.js";
 import type { Holding, Pev, Proposed } from "../pev/engine.js";
+import { requirePlanFit } from "../pev/planned.js";
 import type { StepWorkspace } from "../pev/workspaces.js";
 import type { Agent, AgentOutcome } from "./agents/agent.js";
 import type { Checkpointing } from "./checkpointing.js";
@@ -63,8 +64,9 @@ export const work = async (
     // The run waits for a person, and the attempt goes on where it is.
     if (outcome.kind === "stopped" || waits) return;
     if (outcome.kind === "failed") return void (await interrupt(outcome.reason, outcome.tail));
-    const capture = await pev.capture(run, step);
     const { result, evidence } = outcome;
+    await requirePlanFit(options, run, step, result);
+    const capture = await pev.capture(run, step);
     await say(
       { type: "propose_step_result", stepId, ...named(step), result, evidence: [...evidence], capture },
       ownerOf(ledger, run, step),

@@ -41,6 +41,8 @@ export const openShop = async (
   writeFileSync(join(at("codex"), "config.toml"), codexConfig(modelUrl));
   const env = {
     ...shop.env,
+    // opencode believes this before where it is started.
+    PWD: shop.repo,
     HOME: at("home"),
     XDG_DATA_HOME: at("home/data"),
     XDG_CACHE_HOME: at("home/cache"),
@@ -148,7 +150,9 @@ const SERVER_OF: { readonly [R in Role]: string } = {
 };
 
 /** What it is told, and keys of its entry where the program is opencode. */
-export type Topic = { readonly about: string; readonly opencode?: Readonly<Record<string, unknown>> };
+export type Topic = { readonly about: string; readonly opencode?: Entry };
+type Entry = Readonly<Record<string, unknown>>;
+type Env = Readonly<Record<string, string>>;
 
 /** One conversation of the program in one role, from its prompt to its end. */
 export const conversation = (
@@ -170,14 +174,18 @@ export const conversation = (
           ...["-c", `mcp_servers.${server}.env_vars=["RUNLEDGER_HOME","XDG_STATE_HOME"]`],
           ...["-c", `mcp_servers.${other}.enabled=false`, prompt],
         ];
-  const env = ({ env: given }: Shop): Env => {
-    const config = JSON.parse(given.OPENCODE_CONFIG_CONTENT);
-    const mcp = { [server]: { timeout: 60_000, ...opencode }, [other]: { enabled: false } };
-    return { OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...config, mcp }) };
-  };
+  const env = (shop: Shop): Env =>
+    client === "opencode" ? withEntries(shop, { [server]: opencode, [other]: { enabled: false } }) : {};
   return { argv, server, env };
 };
-type Env = Readonly<Record<string, string>>;
+
+/** Entries of the project's `opencode.json` with keys of theirs changed: opencode wants each whole wherever it is given. */
+const withEntries = ({ shop, env }: Shop, changes: Readonly<Record<string, Entry>>): Env => {
+  const { mcp } = JSON.parse(readFileSync(join(shop.repo, "opencode.json"), "utf8"));
+  const changed = Object.entries(changes).map(([name, keys]) => [name, { ...mcp[name], ...keys }]);
+  const config = JSON.parse(env.OPENCODE_CONFIG_CONTENT);
+  return { OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...config, mcp: Object.fromEntries(changed) }) };
+};
 
 /** Processes of our own command line that clients started in this project. */
 export const serversIn = ({ shop }: Shop, word: string): readonly number[] =>

@@ -20,9 +20,8 @@ import {
 
 /** A conversation is a minute where much else is at work. */
 const PATIENCE_MS = 900_000;
-/** A judge of three minutes, for calls that clients give up after one; in every run a short one, for one that is told to hurry. */
-const FULL = process.env.RUNLEDGER_FULL_TESTS === "1";
-const [JUDGE_S, CALL_MS] = FULL ? [180, 60_000] : [40, 25_000];
+/** A judge of three minutes, for calls that opencode gives up after one; with the slow tests a short one, and opencode is told to hurry. */
+const [JUDGE_S, HURRY] = process.env.RUNLEDGER_FULL_TESTS === "1" ? [180, {}] : [40, { timeout: 25_000 }];
 const CLIENTS: readonly ClientName[] = ["opencode", "codex"];
 
 const planJudgedBy = (judge: string) =>
@@ -72,7 +71,7 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
   const propose = (client: ClientName) => asCoder(client, "run_propose_step_result", { result: "made it" });
   const end: Scripted = { text: "That is all." };
 
-  it.each<ClientName>(["codex"])(
+  it.each(CLIENTS)(
     "%s carries a run in two roles through a lie and its repair to its end",
     async (client) => {
       let workspace = "";
@@ -112,7 +111,7 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
     PATIENCE_MS,
   );
 
-  it.each<ClientName>(["codex"])(
+  it.each(CLIENTS)(
     "%s waits for a judge that takes longer than it waits for a call",
     async (client) => {
       const { converse, statusOf, server } = await opened(client, [
@@ -121,7 +120,7 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
       ]);
       await converse("orchestrator");
       // What `install` wrote for codex is an hour; signs of life keep the other one waiting.
-      await converse("executor", FULL ? {} : { timeout: CALL_MS });
+      await converse("executor", HURRY);
       expect(server.asked.at(-1)?.text).toMatch(/status[\\": ]+verified/);
       expect(await statusOf()).toBe("completed");
     },
@@ -129,16 +128,19 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
   );
 
   it.each<[ClientName, string, string]>([
+    ["opencode", "the ledger's process", "__ledger"],
+    ["opencode", "the server", "mcp"],
     ["codex", "the ledger's process", "__ledger"],
     ["codex", "the server", "mcp"],
   ])(
     "%s loses %s in a call, and the run comes to its end",
     async (client, _what, word) => {
-      const { shop, script, converse, statusOf } = await opened(client, []);
+      const { server, shop, script, converse, statusOf } = await opened(client, []);
       const [begun, go] = [shop.at("begun"), shop.at("go")];
       script.push(
         ...[create(client, `touch ${begun}; ${untilFile(go)}`), end],
         ...[asCoder(client, "run_start_step"), propose(client), end],
+        ...[using(client, "runledger", "run_read", {}), end],
       );
       await converse("orchestrator");
       const conversing = converse("executor");
@@ -149,6 +151,9 @@ describe.skipIf(NO_CLIENTS !== "")(`clients of others (${NO_CLIENTS || "real pro
       writeFileSync(go, "");
       await conversing;
       await eventually("the run is completed", async () => (await statusOf()) === "completed");
+      // Neither program starts a server again that it has lost: the next conversation has its own.
+      await converse("orchestrator");
+      expect(server.asked.at(-1)?.text).toMatch(/status[\\": ]+completed/);
       await eventually("every server ended", () => serversIn(shop, "__ledger").length === 0);
     },
     PATIENCE_MS,

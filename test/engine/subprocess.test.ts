@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -148,6 +148,27 @@ describe("an agent of kind subprocess", () => {
     expect(out).toContain("[redacted:runledger_credential]");
     expect(out).not.toContain("rlc1_");
     expect((await json("show", "last")).run.state.status).toBe("completed");
+  });
+
+  it("is refused with a credential that is not of its attempt, and the journal tells of it", async () => {
+    const { shop, type, events, said } = await projectOf(`
+      const { readFileSync: read } = await import("node:fs");
+      const { once } = await import("node:events");
+      const file = command.replace(/mcp$/, "credential");
+      const own = read(file, "utf8");
+      writeFileSync(file, read(place + "/other", "utf8"));
+      const [code] = await once(connect().child, "exit");
+      writeFileSync(place + "/said", String(code));
+      writeFileSync(file, own);
+      ${MADE}
+      { ${CLAIM} }`);
+    const { out } = await type("credential", "--agent", "coder", "--quiet");
+    writeFileSync(join(shop.place, "other"), out);
+    expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
+    expect(Number(said("said"))).toBeGreaterThan(0);
+    expect(await events("access_refused")).toMatchObject([
+      { payload: { tool: null, code: "access_denied", by: { name: "coder", stepId: null } } },
+    ]);
   });
 
   it("goes on in the same attempt when its worker was killed, and nobody of it is left", async () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { runCli } from "../../src/ui/cli/program.js";
+import { runCli, type Tty } from "../../src/ui/cli/program.js";
 import { makeSample, type Sample } from "./project.js";
 
 /** What one typed command answered. */
@@ -13,6 +13,8 @@ export type TypeOptions = {
   /** A person watches, at a terminal that knows colours. */
   readonly live?: boolean;
   readonly interrupted?: AbortSignal;
+  /** Of a person who can be shown an editor. */
+  readonly tty?: () => Tty;
 };
 
 /** A sample repository at whose terminal commands are typed. */
@@ -67,6 +69,7 @@ export const typingIn =
       live: options.live ?? false,
       colours: options.live ?? false,
       program: PROGRAM,
+      ...(options.tty === undefined ? {} : { tty: options.tty }),
       interrupted: options.interrupted ?? new AbortController().signal,
     });
     return { code, out: out.heard(), err: err.heard() };

@@ -13,6 +13,8 @@ export type Served = {
   readonly url: URL;
   /** The process id of the ledger's process behind it. */
   readonly side: () => number;
+  /** What it has said on stderr so far. */
+  readonly err: () => string;
 };
 
 export const serving = async (
@@ -21,11 +23,15 @@ export const serving = async (
   ...words: readonly string[]
 ): Promise<Served> => {
   const child = spawn(process.execPath, [bin, "serve", ...words], {
-    ...{ cwd: repo, env: env as NodeJS.ProcessEnv, stdio: ["ignore", "pipe", "ignore"] },
+    ...{ cwd: repo, env: env as NodeJS.ProcessEnv, stdio: ["ignore", "pipe", "pipe"] },
+  });
+  let err = "";
+  child.stderr?.setEncoding("utf8").on("data", (text) => {
+    err += text;
   });
   const lines = createInterface({ input: child.stdout ?? expect.unreachable() });
   const [line] = (await once(lines, "line")) as [string];
-  return { child, url: new URL(line), side: () => childrenOf(child.pid ?? 0)[0] ?? 0 };
+  return { child, url: new URL(line), side: () => childrenOf(child.pid ?? 0)[0] ?? 0, err: () => err };
 };
 
 const childrenOf = (pid: number): number[] =>

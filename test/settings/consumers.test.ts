@@ -737,7 +737,7 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
     const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));

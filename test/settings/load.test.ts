@@ -79,6 +79,7 @@ describe("loadSettings", () => {
     expect(Object.keys(origins).sort()).toEqual([
       "agentTimeout",
       "agents",
+      ...["budget.attempts", "budget.time", "budget.tokens", "budget.usd"],
       "changeValidator",
       "durable.checkpointBefore",
       "durable.checkpointEvery",

@@ -233,6 +233,25 @@ describe("a call", () => {
     });
   });
 
+  it("of another role's tool is refused, and the run's journal tells of it", async () => {
+    const bench = await openBench({ isolated: false });
+    const { runId } = await bench.create(plan);
+    const noted = async () =>
+      (await bench.ledger.events(runId, 0, 100)).filter(({ type }) => type === "access_refused");
+    const signed = await kitsOf(bench).signCredential({
+      ...{ name: "coder", role: "executor", runId, stepId: "a", lifetimeMs: HOUR_MS },
+    } as const);
+    const pause = { run_id: runId, reason: "mine" };
+    expect(refusalIn(await coderOf(bench).call("run_pause", pause)).code).toBe("access_denied");
+    const opened = await kitsOf(bench).openToolKit(signed.credential);
+    expect(refusalIn(await opened.call("run_pause", pause)).code).toBe("access_denied");
+    const payload = { tool: "run_pause", code: "access_denied", by: { name: "coder", role: "executor" } };
+    expect(await noted()).toMatchObject([{ payload }, { payload }]);
+    const forged = { name: "lead", role: "executor", sessionKey: SESSION } as const;
+    expect(refusalIn(await kitsOf(bench).toolKit(forged).call("run_pause", pause)).code).toMatch(/access/);
+    expect(await noted()).toHaveLength(2);
+  });
+
   it("never carries a secret to the model, neither in an answer nor in a refusal", async () => {
     const SECRET = "hunter2-hunter2-hunter2";
     const bench = await openBench({ isolated: false });

@@ -7,6 +7,7 @@ import { policyRequestOf } from "../../src/core/policy-request.js";
 import { candidateOf, named } from "../../src/core/race.js";
 import { awaitsApproval, type Run, type Step, type WorkedStep } from "../../src/core/run.js";
 import { closed } from "../../src/core/wire.js";
+import { requirePlanFit } from "../../src/pev/planned.js";
 import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { policyRequestView, standing, verdictView } from "../views.js";
@@ -52,6 +53,7 @@ export const runProposeStepResult = defineTool({
     if (host.keepClaim !== undefined) {
       const { run, step } = await requireExecutor(ledger, caller, runId, stepId);
       requireProposable(step);
+      await requirePlanFit(host, run, step, result);
       await host.keepClaim({ result, evidence });
       return { run_id: runId, step_id: stepId, ...TAKEN_DOWN, ...(await standing(run, ledger)) };
     }
@@ -66,6 +68,7 @@ export const runProposeStepResult = defineTool({
     if ((await ledger.answered(runId, claim, caller, idempotency_key)) === undefined) {
       const before = await requireExecutor(ledger, caller, runId, stepId);
       requireProposable(before.step);
+      await requirePlanFit(host, before.run, before.step, result);
       const capture = await pev.capture(before.run, before.step);
       await ledger.submit(runId, { ...claim, capture }, caller, keyed(idempotency_key));
     }

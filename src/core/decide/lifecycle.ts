@@ -82,14 +82,19 @@ export const attachPlan: Decider<"attach_plan"> = (command, run, { caller, rules
   requireRole(caller, "attach a plan", ...approversOf(run));
   requireSession(run, caller);
   if (run.planDigest === planDigest(command.plan)) return alreadyDone;
+  requirePlanWanted(run);
+  requirePlan(command.plan, rules, run.workspaceIsolation);
+  return [planAttached(command.plan)];
+};
+
+/** Refuses a run that takes no plan as it stands, whatever the plan; for whoever is about to write one. */
+export const requirePlanWanted = (run: Run): void => {
   requireLive(run);
   if (run.planDigest !== null || run.state.status === "running")
     throw new LedgerError("run_not_planning", `Run "${run.runId}" has a plan already.`, {
       hint: "Change steps by policy actions, or start a new run.",
     });
   requireNoPlannerAtWork(run);
-  requirePlan(command.plan, rules, run.workspaceIsolation);
-  return [planAttached(command.plan)];
 };
 
 /** Where a model plans, its plan waits for a person: no other program may bring one in its place. */

@@ -51,8 +51,17 @@ export const safe = (text: string): string =>
 
 const isControl = (char: string): boolean => char < " " && char !== "\n" && char !== "\t";
 
-/** The first line, cut to fit. */
+/** The first line, cut to fit and made harmless. */
 export const brief = (text: string, chars: number): string => {
   const [line = ""] = safe(text).split("\n");
   return line.length > chars ? `${line.slice(0, chars - 1)}…` : line;
 };
+
+/** Room for a sentence of a library with a name in it. */
+const REMARK_CHARS = 500;
+
+/** For servers: their remarks hold names that other programs made up, and those are no lines and no orders for a terminal. */
+export const remarksTo =
+  (output: Output) =>
+  (sentence: string): void =>
+    say(output, brief(sentence, REMARK_CHARS));

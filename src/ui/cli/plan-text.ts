@@ -1,4 +1,4 @@
-import { commandsOf, planWire, type ShownPlan } from "../../index.js";
+import { commandsOf, exactDuration, planWire, type ShownPlan } from "../../index.js";
 import { safe } from "./output.js";
 
 type Step = ShownPlan["plan"]["steps"][number];
@@ -32,17 +32,28 @@ export const planLines = ({ plan }: ShownPlan): readonly string[] => {
 };
 
 const stepLines = (step: Step): readonly string[] => {
-  const { id, goal, ownerAgent, dependsOn, validator, mayChange, maxRetries, race } = step;
+  const { id, goal, ownerAgent, dependsOn, toolProfile, validator, timeoutMs, agentTimeoutMs, race } = step;
   const who = race === undefined ? ownerAgent : `${race.agents.join(", ")} race (${race.pick})`;
   const after = dependsOn.length === 0 ? "" : `, after ${dependsOn.join(", ")}`;
-  const paths = mayChange.paths.join(", ");
   return [
     ...told("  ", `${id}: ${who}${after}`),
     ...told("    ", goal),
     ...told("    judged by ", judgeWords(validator)),
-    ...(paths === "" ? [] : told(`    may change ${mayChange.only ? "only " : ""}`, paths)),
-    `    ${maxRetries} ${maxRetries === 1 ? "retry" : "retries"}`,
+    ...limitLine("judge", timeoutMs),
+    ...told("    tools ", toolProfile.length === 0 ? "of no profile" : toolProfile.join(", ")),
+    ...limitLine("agent", agentTimeoutMs),
+    ...mayChangeLines(step),
+    `    ${step.maxRetries} ${step.maxRetries === 1 ? "retry" : "retries"}`,
   ];
+};
+
+/** Where a step sets none, the settings do. */
+const limitLine = (who: string, ms: number | undefined): readonly string[] =>
+  ms === undefined ? [] : [`    ${who} at most ${exactDuration(ms)}`];
+
+const mayChangeLines = ({ mayChange: { paths, only } }: Step): readonly string[] => {
+  if (paths.length > 0) return told(`    may change ${only ? "only " : ""}`, paths.join(", "));
+  return only ? ["    may change nothing"] : [];
 };
 
 const judgeWords = ({ type, target, params }: Step["validator"]): string =>

@@ -10,16 +10,17 @@ export type AppOptions = {
   readonly mcp: McpOverHttp;
   /** Host names that this server goes by, lower case, without ports. */
   readonly names: readonly string[];
-  readonly remark: (sentence: string) => void;
+  /** Told of what no refusal of the ledger is. */
+  readonly broke: (error: Error) => void;
 };
 
 type Env = { readonly Variables: { sender: Sender } };
 
 /** What is served over HTTP. Each request is refused unless it comes to a name of ours and with a credential of this ledger. */
-export const httpApp = ({ ask, mcp, names, remark }: AppOptions): Hono<Env> => {
+export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono<Env> => {
   const app = new Hono<Env>();
   app.onError((error) => {
-    if (!isLedgerError(error)) remark(error.stack ?? error.message);
+    if (!isLedgerError(error)) broke(error);
     return refusal(error);
   });
   app.notFound(({ req }) => refusal(nothingAt(req.path)));

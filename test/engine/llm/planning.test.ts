@@ -121,6 +121,26 @@ describe("a goal in plain words", () => {
     expect(err).toContain("was refused 2 times");
   });
 
+  it("is given no plan whose held-out tests agents would see, whoever brings it", async () => {
+    const unfit = onePlan({ validator: { type: "test_pass", params: { held_out: "src" } } });
+    const { desk, server } = await deskWith([{ text: fenced(unfit) }, { text: fenced(PLAN) }]);
+    expect((await desk.type("run", GOAL)).code).toBe(3);
+    expect(server.asked[1]?.text).toContain("The folder of held-out tests (src) is tracked by git");
+    await desk.write({ "../unfit.json": JSON.stringify(unfit) });
+    const before = (await desk.type("journal", "last", "--json")).out;
+    const edited = await desk.type("plan", "edit", "last", "--file", "../unfit.json");
+    expect(edited.err).toContain("error [held_out_unfit]");
+    expect((await desk.type("journal", "last", "--json")).out).toBe(before);
+    const lead = `{ kind: command, run: [cat, ${desk.place}/unfit.json] }`;
+    const settings = `agents: { coder: { kind: command, run: [echo, done] }, lead: ${lead} }\nplanner: lead\ntrustPlans: true\n`;
+    await desk.write({ "runledger.yaml": settings });
+    expect((await desk.type("run", "--goal", "sums")).code).toBe(3);
+    expect((await desk.type("why", "last")).out).toContain("The folder of held-out tests (src)");
+    const { out } = await desk.type("journal", "last", "--json");
+    expect(out).not.toContain('"type":"step_result_proposed"');
+    expect(out).not.toContain('"type":"plan_attached"');
+  });
+
   it("has no planner: nobody is asked", async () => {
     const { desk } = await deskWith([]);
     await desk.write({ "runledger.yaml": "agents: {}\n" });
@@ -128,6 +148,10 @@ describe("a goal in plain words", () => {
     expect([code, err]).toEqual([4, expect.stringContaining("planner: NAME")]);
     expect((await desk.type("run", GOAL, "--goal", GOAL)).code).toBe(2);
     expect((await desk.type("run", "paln.yaml")).code).toBe(4);
+    const mistyped = await desk.type("run", "my plan.yaml");
+    expect([mistyped.code, mistyped.err]).toEqual([4, expect.stringContaining("error [file_not_found]")]);
+    expect(mistyped.err).toContain("--goal");
+    expect((await desk.type("run", "--goal", "mend my plan.yaml")).err).toContain("planner: NAME");
     expect((await desk.type("list")).out.trim()).not.toContain("run_");
   });
 });

@@ -47,6 +47,18 @@ describe("verify", () => {
     });
   });
 
+  it("of which one run cannot be loaded is listed all the same, that one without its usage", async () => {
+    const { desk, runId, data } = await open();
+    const other = (await desk.type("run", await planOf(desk, "other.json", [step("a", "maker")]))).out.trim();
+    const tampered = `UPDATE events SET actor_name = 'eve' WHERE run_id = '${runId}' AND seq = 4`;
+    spoil(data, `${tampered}; DELETE FROM snapshots`);
+    const { runs } = await desk.json("list");
+    expect(runs).toMatchObject([
+      { runId: other, usage: expect.objectContaining({ calls: 0 }) },
+      { runId, quarantine: null, usage: null },
+    ]);
+  });
+
   it("looks at a ledger that no other command opens any more, and says what to do", async () => {
     const { desk, data } = await open();
     spoil(data, "UPDATE meta SET value = 'f00d' WHERE key = 'ledger_id'");

@@ -69,7 +69,12 @@ const served = (ask: Ask = askSide) => {
     return () => void beats.delete(beat);
   };
   const mcp = mcpOverHttp({ ask: counting, version: "0", every, remark });
-  const { fetch } = httpApp({ ask: counting, mcp, names: LOOPBACK_NAMES, remark });
+  const { fetch } = httpApp({
+    ask: counting,
+    mcp,
+    names: LOOPBACK_NAMES,
+    broke: ({ message }) => remark(message),
+  });
   return { fetch: async (request: Request) => fetch(request), remarks, questions, beats };
 };
 

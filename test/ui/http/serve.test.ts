@@ -200,6 +200,22 @@ describe("serve", () => {
     expect(listening.filter(([, , one]) => one === port).map(([, address]) => address)).toEqual(["0100007F"]);
   });
 
+  it("passes no control character of a client on to the terminal", async () => {
+    const server = await serve("--port", "0");
+    const { credential } = await app.signCredential({ ...leader, lifetimeMs: HOUR_MS });
+    const headers = {
+      authorization: `Bearer ${credential}`,
+      accept: "application/json, text/event-stream",
+      "content-type": "application/json",
+      "mcp-protocol-version": "\u009b31mred",
+    };
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+    await fetch(server.url, { method: "POST", headers, body });
+    await eventually("it has told of it", () => server.err().includes("31mred"));
+    expect(server.err()).toContain("·31mred");
+    expect(server.err()).not.toContain("\u009b");
+  });
+
   it("ends with the reason where it cannot listen, and where the ledger does not open", async () => {
     const { url } = await serve("--port", "0");
     const taken = await typed("serve", "--port", url.port);

@@ -49,14 +49,19 @@ const opened = async (era: Era, { words = [], env = {} }: Given = {}): Promise<C
 const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 
-const typed = (...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> =>
+type Ended = { readonly code: number; readonly out: string; readonly err: string };
+
+const typed = (...argv: readonly string[]): Promise<Ended> => fed("", ...argv);
+
+const fed = (input: string, ...argv: readonly string[]): Promise<Ended> =>
   new Promise((done) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [built.bin, ...argv],
       { cwd: shop.repo, env: shop.env as NodeJS.ProcessEnv },
       (error, out, err) => done({ code: error === null ? 0 : Number(error.code), out, err }),
     );
+    child.stdin?.end(input);
   });
 
 type Facts = Readonly<Record<string, unknown>>;
@@ -171,6 +176,23 @@ describe("a client", () => {
 });
 
 describe("a call", () => {
+  it("that is given up is told of in one line, whatever the client calls it", async () => {
+    const opening = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "t", version: "0" },
+    };
+    const name = "\u001b]0;mine\u0007\u009b2J\nerror: a line of ours";
+    const lines = [
+      { id: 1, method: "initialize", params: opening },
+      { method: "notifications/initialized" },
+      { id: 2, method: "tools/call", params: { name, arguments: {} } },
+      { method: "notifications/cancelled", params: { requestId: 2 } },
+    ].map((line) => `${JSON.stringify({ jsonrpc: "2.0", ...line })}\n`);
+    const { err } = await fed(lines.join(""), "mcp");
+    expect(err).toBe("The client gave up its call of ·]0;mine··2J\n");
+  });
+
   it("under which the ledger's process is killed is carried on, and its work done once", async () => {
     const lead = await opened("legacy");
     const work = await opened("legacy", { words: ["--role", "executor", "--agent", "coder"] });

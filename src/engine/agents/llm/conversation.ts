@@ -29,7 +29,7 @@ export type Errand = {
   readonly system: string;
   readonly text: string;
   /** What an answer without a call comes to: a result, or why it is none. */
-  readonly judge: (claim: string) => { readonly result: string } | { readonly refused: string };
+  readonly judge: (claim: string) => Promise<{ readonly result: string } | { readonly refused: string }>;
   /** Said with why it was refused. */
   readonly again: string;
   /** So often it may answer again. */

@@ -4,6 +4,7 @@ import * as limit from "../../../core/limits.js";
 import { planJsonSchema } from "../../../core/plan-schema.js";
 import { planWire } from "../../../core/plan-wire.js";
 import { planProposed } from "../../../core/planning.js";
+import type { Plan } from "../../../core/spec.js";
 import type { AgentTask } from "../agent.js";
 import type { Errand } from "./conversation.js";
 import { feedbackText } from "./prompt.js";
@@ -14,6 +15,8 @@ export type Planning = {
   readonly retries: number;
   /** Who may own a step; null where nobody knows. */
   readonly agents: readonly string[] | null;
+  /** Refuses a plan whose held-out tests are not there, or not out of the sight of agents. */
+  readonly requireHeldOut: (plan: Plan) => Promise<void>;
 };
 
 /** A planner looks, and changes nothing: what it would leave in its workspace belongs to no step. */
@@ -43,10 +46,10 @@ export const plannerWords = (task: AgentTask, agents: Planning["agents"], handIn
 
 const AGAIN = "Mend all of it and answer with the whole plan, as one JSON object in a fenced json block.";
 
-export const planningErrand = (task: AgentTask, { retries, agents }: Planning): Errand => ({
+export const planningErrand = (task: AgentTask, { retries, ...planning }: Planning): Errand => ({
   system: SYSTEM,
-  text: textOf(task, agents),
-  judge: (claim) => judged(claim, task.runGoal, agents),
+  text: textOf(task, planning.agents),
+  judge: (claim) => judged(claim, task.runGoal, planning),
   again: AGAIN,
   retries,
 });
@@ -74,9 +77,15 @@ const VALIDATORS = `- build_pass: the project builds; target names a package, or
 - orchestrator_approval: a person looks at it and approves; not for acceptance_criteria.`;
 
 /** All defects at once, each with its place, as they come to whoever hands in a plan; or the plan, as it will be carried out. */
-const judged = (claim: string, goal: string, agents: Planning["agents"]): ReturnType<Errand["judge"]> => {
+const judged = async (
+  claim: string,
+  goal: string,
+  { agents, requireHeldOut }: Omit<Planning, "retries">,
+): ReturnType<Errand["judge"]> => {
   try {
-    const result = JSON.stringify(planWire(planProposed({ goal }, claim, agents)), null, 2);
+    const plan = planProposed({ goal }, claim, agents);
+    await requireHeldOut(plan);
+    const result = JSON.stringify(planWire(plan), null, 2);
     if (result.length <= limit.RESULT_CHARS) return { result };
     return {
       refused: `The plan has ${result.length} characters as JSON; at most ${limit.RESULT_CHARS} are taken.`,

@@ -94,8 +94,13 @@ const openAttempt = ({ tools, credentials }: SubprocessAgentOptions, task: Agent
     oracle: async (credential, said) => {
       try {
         const question = readQuestion(said);
-        const caller = await credentials.openCredential(credential, credentialUseFor(question));
-        requireOf(task, caller);
+        const use = credentialUseFor(question);
+        const caller = await credentials.openCredential(credential, use);
+        if (!isOf(task, caller)) {
+          const error = anothers();
+          await tools.noteRefusal({ error, tool: use.tool, by: caller, runId: task.runId });
+          throw error;
+        }
         const app = {
           ledger,
           noteRefusal: tools.noteRefusal,
@@ -111,13 +116,16 @@ const openAttempt = ({ tools, credentials }: SubprocessAgentOptions, task: Agent
 };
 
 /** Whoever comes here with another's credential is not the program that was started here. */
-const requireOf = (task: AgentTask, { runId, stepId, attempt, candidate }: Caller): void => {
-  const isSame = runId === task.runId && stepId === task.stepId && attempt === task.attempt;
-  if (isSame && (candidate ?? null) === task.candidate) return;
-  throw new LedgerError("access_denied", "This credential is not of the attempt that is at work here.", {
+const isOf = (task: AgentTask, { runId, stepId, attempt, candidate }: Caller): boolean =>
+  runId === task.runId &&
+  stepId === task.stepId &&
+  attempt === task.attempt &&
+  (candidate ?? null) === task.candidate;
+
+const anothers = (): LedgerError =>
+  new LedgerError("access_denied", "This credential is not of the attempt that is at work here.", {
     hint: "Use the server that the agent was started with.",
   });
-};
 
 const redacted = (error: unknown, redactor: Redactor): Error => {
   const redact = (text: string): string => redactor.text(text);

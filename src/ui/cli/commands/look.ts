@@ -5,6 +5,7 @@ import {
   eventTypes,
   formatDuration,
   heldKeys,
+  isLedgerError,
   isSpending,
   LedgerError,
   type ListedRun,
@@ -60,7 +61,9 @@ export const listRuns = async (
     ...(options.after === undefined ? {} : { afterRunId: options.after }),
   });
   if (output.json) {
-    const runs = await Promise.all(rows.map(async (row) => ({ ...row, usage: await usageIn(app, row) })));
+    const runs: (ListedRun & { readonly usage: Usage | null })[] = [];
+    // One after another: a run that is loaded may be large, and nothing of it is kept but its usage.
+    for (const row of rows) runs.push({ ...row, usage: await usageIn(app, row) });
     return done(() => printJson(output, { runs }));
   }
   await printTable(output, {
@@ -78,10 +81,16 @@ export const listRuns = async (
 };
 
 /** Null of a run that cannot be read here. */
-const usageIn = async (app: RunLedger, { runId, quarantine, seal }: ListedRun): Promise<Usage | null> =>
-  quarantine !== null || seal === "locked" || seal === "erased"
-    ? null
-    : usageOfRun(await app.ledger.load(runId));
+const usageIn = async (app: RunLedger, { runId, quarantine, seal }: ListedRun): Promise<Usage | null> => {
+  if (quarantine !== null || seal === "locked" || seal === "erased") return null;
+  try {
+    return usageOfRun(await app.ledger.load(runId));
+  } catch (error) {
+    // It was spoilt, sealed or pruned since it was listed; the others are listed all the same.
+    if (!isLedgerError(error)) throw error;
+    return null;
+  }
+};
 
 const setAside = ({ quarantine }: ListedRun): string | null =>
   quarantine && `event ${quarantine.seq} cannot be read (${quarantine.code})`;

@@ -13,7 +13,7 @@ import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
 import type { McpOptions as Serving } from "../../mcp/server.js";
 import { EXIT } from "../exit-codes.js";
-import { say } from "../output.js";
+import { remarksTo } from "../output.js";
 import type { Bench } from "../program.js";
 import { LEDGER_SIDE } from "../tree.js";
 import { VERSION } from "../version.js";
@@ -34,7 +34,7 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
     throw new LedgerError("invalid_input", "The protocol needs a client at both ends of a pipe.", {
       hint: "An MCP client starts this command; `runledger mcp --help` has its entry.",
     });
-  const remark = (sentence: string): void => say(output, sentence);
+  const remark = remarksTo(output);
   const { [CREDENTIAL_VARIABLE]: _credential, ...env } = terminal.env;
   const bearer = await bearerOf(bench, options);
   const toolAgents = "name" in bearer && bearer.role === "executor" ? [bearer.name] : [];

@@ -11,6 +11,7 @@ import {
   type RunLedger,
   readPlan,
   readPlanFile,
+  requirePlanWanted,
   type ShownPlan,
   shownPlan,
 } from "../../../index.js";
@@ -61,9 +62,9 @@ export const editPlan = async (
 ): Promise<number> => {
   const attach = async (from: string): Promise<number> => {
     const value = await readPlanFile(from);
-    const plan = await aboutFile(from, async () => readPlan(value, { agents: app.agentNames }));
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    const { run } = await app.ledger.submit(runId, { type: "attach_plan", plan }, caller, key);
+    const input = { plan: value, agents: app.agentNames, ...key };
+    const run = await aboutFile(from, () => app.attachPlan(caller, runId, input));
     return standing(app, b.output, run);
   };
   if (file !== undefined) return attach(resolve(b.directory, file));
@@ -87,9 +88,14 @@ const inEditor = async (
   const file = join(folder, "plan.json");
   await writeFile(file, before);
   const [code] = await once(spawn("sh", ["-c", `${editor} "$1"`, "sh", file], { stdio: "inherit" }), "exit");
-  if (code !== 0 || (await readFile(file, "utf8")) === before) {
+  if ((await readFile(file, "utf8")) === before) {
     await rm(folder, { recursive: true });
     say(output, "The plan was not changed; nothing was recorded.");
+    return EXIT.done;
+  }
+  const kept = `What you wrote is in ${file}; take it with: runledger plan edit ${runId} --file ${file}`;
+  if (code !== 0) {
+    say(output, `The editor ended with ${code ?? "a signal"}; nothing was recorded. ${kept}`);
     return EXIT.done;
   }
   try {
@@ -97,13 +103,15 @@ const inEditor = async (
     await rm(folder, { recursive: true });
     return ended;
   } catch (error) {
-    say(output, `What you wrote is in ${file}; take it with: runledger plan edit ${runId} --file ${file}`);
+    say(output, kept);
     throw error;
   }
 };
 
+/** Refused before the editor opens, and not after the work in it. */
 const textBefore = async (app: RunLedger, runId: string): Promise<string> => {
   const run = await app.ledger.load(runId);
+  requirePlanWanted(run);
   const shown = shownPlan(run, app.ledger.rules.agents);
   const plan = shown === undefined ? { goal: run.goal, steps: [] } : planWire(shown.plan);
   return `${JSON.stringify(plan, null, 2)}\n`;

@@ -59,14 +59,21 @@ const wantedOf = async (
     });
   if (given === undefined) return { goal: goal ?? "" };
   const file = resolve(directory, given);
-  const isGoal = /\s/.test(given) && !(await stat(file).catch(() => undefined))?.isFile();
-  if (isGoal) return { goal: given };
+  if (/\s/.test(given) && !(await stat(file).catch(() => undefined))?.isFile()) {
+    if (!PLAN_NAME.test(given)) return { goal: given };
+    throw new LedgerError("file_not_found", `There is no plan file ${file}.`, {
+      hint: "Words that are a goal, and end as the name of a file does, are given with --goal.",
+    });
+  }
   if (planner !== undefined)
     throw new LedgerError("invalid_input", "--planner belongs to a goal, not to a plan file.", {
       hint: "Leave it out, or say the goal with --goal.",
     });
   return { file };
 };
+
+/** Who mistypes the name of a plan asks for no other plan to be made. */
+const PLAN_NAME = /\.(ya?ml|json)$/i;
 
 const planGoal = (app: RunLedger, caller: Caller, goal: string, options: RunOptions): Promise<Run> =>
   app.planRun(caller, {

@@ -1,9 +1,9 @@
 import { LedgerError } from "../../../index.js";
-import { LOOPBACK_NAMES } from "../../http/guards.js";
+import { hostNameOf, LOOPBACK_NAMES } from "../../http/guards.js";
 import { everyMs } from "../../mcp/beats.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import { EXIT } from "../exit-codes.js";
-import { printJson, printLine, say } from "../output.js";
+import { printJson, printLine, remarksTo, safe, say } from "../output.js";
 import type { Bench } from "../program.js";
 import { LEDGER_SIDE } from "../tree.js";
 import { VERSION } from "../version.js";
@@ -17,9 +17,10 @@ export type ServeOptions = {
 /** Serves until it is interrupted; then what is judged is let go of, and whoever asks next has it judged anew. */
 export const serve = async (bench: Bench, options: ServeOptions): Promise<number> => {
   const { terminal, output, directory, shared } = bench;
+  const names = namesOf(options.host, options.allowHost);
   if (terminal.program === undefined)
     throw new LedgerError("invalid_input", "Nobody says how this program is started.");
-  const remark = (sentence: string): void => say(output, sentence);
+  const remark = remarksTo(output);
   const { RUNLEDGER_CREDENTIAL: _credential, ...env } = terminal.env;
   const ledger = ledgerProcess({
     command: [...terminal.program, LEDGER_SIDE, directory],
@@ -32,7 +33,7 @@ export const serve = async (bench: Bench, options: ServeOptions): Promise<number
       { name: "orchestrator", role: "orchestrator", sessionKey: shared.session },
       { kind: "who" },
     );
-    await serveUntil(terminal.interrupted, ledger, bench, options);
+    await serveUntil(terminal.interrupted, ledger, bench, { ...options, names });
   } finally {
     await ledger.end();
   }
@@ -43,17 +44,17 @@ const serveUntil = async (
   interrupted: AbortSignal,
   ledger: LedgerProcess,
   { output }: Bench,
-  { host, port, allowHost }: ServeOptions,
+  { host, port, names }: ServeOptions & { readonly names: readonly string[] },
 ): Promise<void> => {
   const [{ httpApp }, { listen }, { mcpOverHttp }] = await Promise.all([
     import("../../http/app.js"),
     import("../../http/listen.js"),
     import("../../mcp/http.js"),
   ]);
-  const remark = (sentence: string): void => say(output, sentence);
+  const remark = remarksTo(output);
+  const broke = ({ stack, message }: Error): void => say(output, safe(stack ?? message));
   const mcp = mcpOverHttp({ ask: ledger.ask, version: VERSION, every: everyMs, remark });
-  const names = namesOf(host, allowHost);
-  const server = await listen(httpApp({ ask: ledger.ask, mcp, names, remark }).fetch, { host, port });
+  const server = await listen(httpApp({ ask: ledger.ask, mcp, names, broke }).fetch, { host, port });
   if (output.json) printJson(output, { url: server.url, mcpUrl: `${server.url}/mcp` });
   else printLine(output, `${server.url}/mcp`);
   say(output, "MCP clients send a credential (`runledger credential`) as bearer token. Ctrl-C stops.");
@@ -67,12 +68,11 @@ const serveUntil = async (
 };
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
-const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "[::]"]);
 
 const namesOf = (host: string, more: readonly string[]): readonly string[] => {
-  const own = host.includes(":") ? `[${host}]` : host;
-  const all = [...LOOPBACK_NAMES, ...(EVERY_ADDRESS.has(host) ? [] : [own]), ...more];
-  return [...new Set(all.map((name) => name.toLowerCase()))];
+  const own = hostNameOf(host);
+  return [...new Set([...LOOPBACK_NAMES, ...(EVERY_ADDRESS.has(own) ? [] : [own]), ...more.map(hostNameOf)])];
 };
 
 const aborted = (signal: AbortSignal): Promise<void> =>

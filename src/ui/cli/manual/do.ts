@@ -18,7 +18,7 @@ export const doPages: Pages = {
   },
   run: {
     about:
-      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. A goal in plain words (words with a blank between them, where no file is called so, or --goal) is first made a plan by the planner of the settings: it waits for your approval, unless trustPlans says that it need not. Ends when the run is over, or when only a person or the time can help: a worker goes on then. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
+      "Reads the plan, refuses it with all its defects at once, creates a run and carries it out with the agents of the settings: each works in a private clone, and only what its validator has verified becomes a commit. A goal in plain words (words with a blank between them that do not end in .yaml, .yml or .json, where no file is called so; or --goal) is first made a plan by the planner of the settings: it waits for your approval, unless trustPlans says that it need not. Ends when the run is over, or when only a person or the time can help: a worker goes on then. Your checkout never changes; `apply` does that. Also: `run list`, `run status` and `run journal`, as other words for `list`, `status` and `journal`.",
     examples: [
       ["runledger run plan.yaml", "carry out a plan"],
       ['runledger run "the prices of the shop add up"', "have a plan made, then look at it with plan show"],
