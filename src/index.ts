@@ -183,7 +183,7 @@ export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
 export { findProject } from "./settings/project.js";
-export { type Settings, settingsWire } from "./settings/schema.js";
+export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";

@@ -49,10 +49,14 @@ export const BudgetKeys = closed({
   }),
 );
 
-/** Null for what has no limit: every key is there to be listed. */
-export const budgetWire = ({ tokens, nanoUsd, timeMs, attempts }: Budget) => ({
-  tokens: tokens ?? null,
-  usd: nanoUsd === undefined ? null : nanoUsd / NANO_USD,
-  time: timeMs === undefined ? null : exactDuration(timeMs),
-  attempts: attempts ?? null,
+export const budgetWire = ({ nanoUsd, timeMs, ...same }: Budget) => ({
+  ...same,
+  ...(nanoUsd === undefined ? {} : { usd: nanoUsd / NANO_USD }),
+  ...(timeMs === undefined ? {} : { time: exactDuration(timeMs) }),
+});
+
+/** Every key, null where nothing is said: what has no limit is left out of a file, and listed all the same. */
+export const budgetListed = (budget: Budget) => ({
+  ...{ tokens: null, usd: null, time: null, attempts: null },
+  ...budgetWire(budget),
 });

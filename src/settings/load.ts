@@ -12,7 +12,7 @@ import {
 } from "./layers.js";
 import { isOfBefore } from "./migrate.js";
 import { type Env, SETTINGS_FILE } from "./project.js";
-import { type Settings, settingsWire } from "./schema.js";
+import { type Settings, settingsListed } from "./schema.js";
 
 type LoadedSettings = {
   readonly settings: Settings;
@@ -73,7 +73,7 @@ export const readPlaces = async (projectDir: string, env: Env): Promise<Settings
 
 /** The value at a dotted key as it would stand in the file, default included. */
 export const getSetting = (settings: Settings, key: string): unknown => {
-  let value: unknown = settingsWire(settings);
+  let value: unknown = settingsListed(settings);
   for (const segment of key.split(".")) {
     if (isRecord(value) && Object.hasOwn(value, segment)) value = value[segment];
     else throw unknownKey(key, segment, isRecord(value) ? Object.keys(value) : []);
@@ -110,7 +110,7 @@ const originsOf = (settings: Settings, layers: readonly Layer[]): Record<string,
       for (const [key, inner] of Object.entries(value)) walk(inner, [...keys, key]);
     } else origins[keys.join(".")] = originOf(keys, layers) ?? inheritedFrom(keys, layers) ?? "default";
   };
-  walk(settingsWire(settings), []);
+  walk(settingsListed(settings), []);
   return origins;
 };
 

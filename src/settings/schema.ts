@@ -6,7 +6,7 @@ import { stageNeeds } from "../core/stage-needs.js";
 import type { Limits } from "../core/walls.js";
 import { closed, ID_WORDS } from "../core/wire.js";
 import { AgentKeys, type AgentSettings, agentSettings, agentWire } from "./agent-keys.js";
-import { BudgetKeys, budgetWire } from "./budget-keys.js";
+import { BudgetKeys, budgetListed, budgetWire } from "./budget-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
@@ -287,8 +287,8 @@ export const SettingsFile = closed({
   }),
 );
 
-/** Back to the keys and words of the file, every default filled in; for `config list` and `config get`. */
-export const settingsWire = (settings: Settings): Record<string, unknown> => {
+/** Back to the keys and words of the file, every default filled in. */
+const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...rest } = settings;
   const { planner, orchestrator, budget, ...same } = rest;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, plannerMaxRetries, ...switches } = runLedger;
@@ -312,3 +312,9 @@ export const settingsWire = (settings: Settings): Record<string, unknown> => {
     },
   };
 };
+
+/** The same with every key that a file may leave out, for lists. */
+export const settingsListed = (settings: Settings): Record<string, unknown> => ({
+  ...settingsWire(settings),
+  budget: budgetListed(settings.budget),
+});

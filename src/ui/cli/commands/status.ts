@@ -4,7 +4,7 @@ import {
   runStatuses,
   type SettingRow,
   settingGroups,
-  settingsWire,
+  settingsListed,
   stageOf,
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
@@ -29,7 +29,7 @@ export const status = async (app: RunLedger, { output, terminal }: Bench): Promi
       agents: Object.keys(settings.agents),
       maxParallelSteps: settings.maxParallelSteps,
       ...settings.runLedger,
-      settings: settingsWire(settings),
+      settings: settingsListed(settings),
     });
     return EXIT.done;
   }
