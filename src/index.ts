@@ -13,6 +13,7 @@ export type {
   ToolKit,
 } from "../tools/kit.js";
 export {
+  credentialUse,
   type McpAnswer,
   type McpTool,
   mcpAnswer,

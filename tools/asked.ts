@@ -1,7 +1,6 @@
 import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { misfit } from "../src/core/defects.js";
-import { LedgerError } from "../src/core/errors.js";
 import { ID_CHARS } from "../src/core/limits.js";
 import { closed } from "../src/core/wire.js";
 import type { Ledger } from "../src/ledger/ledger.js";
@@ -9,7 +8,7 @@ import { listRuns } from "../src/ledger/look-up.js";
 import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { CredentialUse } from "../src/ledger/signed.js";
 import { credentialUse } from "./mcp.js";
-import { type BoundTool, runIdIn } from "./tool.js";
+import { type BoundTool, callByName } from "./tool.js";
 
 /** What a server for an MCP client asks on behalf of its caller. */
 export const Question = z.discriminatedUnion("kind", [
@@ -107,15 +106,10 @@ const use = async (
   app: Asking,
   caller: Caller,
   { name, input, waitMs }: Extract<Question, { kind: "tool" }>,
-): Promise<Answer> => {
-  const tool = app.toolsFor(caller, waitMs === undefined ? {} : { waitMs }).find((one) => one.name === name);
-  if (tool !== undefined) return tool.call(input);
-  const error = new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
-    hint: `Its tools: ${app
-      .toolsFor(caller)
-      .map((one) => one.name)
-      .join(", ")}.`,
-  });
-  await app.noteRefusal({ error, tool: name, by: caller, runId: runIdIn(input) ?? caller.runId });
-  throw error;
-};
+): Promise<Answer> =>
+  callByName(
+    app.toolsFor(caller, waitMs === undefined ? {} : { waitMs }),
+    caller,
+    { name, input },
+    app.noteRefusal,
+  );

@@ -6,9 +6,9 @@ import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { ToolName, ToolResults } from "./index.js";
 import { type Refusal, refusalOf, refusalText } from "./refusal.js";
 import { type JsonSchema, schemaOf, unboundedSchema, wholeSchema } from "./schemas.js";
-import { type BoundTool, runIdIn } from "./tool.js";
+import { type BoundTool, callByName } from "./tool.js";
 
-/** A tool as any format can be told of it. */
+/** What every format of a provider is made from. */
 export type ToolAbout<N extends string = string> = {
   readonly name: N;
   readonly title: string;
@@ -93,13 +93,7 @@ export const toolKit = ({ listed, callerNow, noteRefusal, redactor }: Options): 
       try {
         const input = argumentsIn(name, given);
         const { caller, tools: own } = await callerNow(name, input);
-        const tool = own.find((one) => one.name === name);
-        if (tool === undefined) {
-          const error = noSuchTool(own, name);
-          await noteRefusal({ error, tool: name, by: caller, runId: runIdIn(input) ?? caller.runId });
-          throw error;
-        }
-        const value = redactor.deep(await tool.call(input));
+        const value = redactor.deep(await callByName(own, caller, { name, input }, noteRefusal));
         // Its output schema has been held against it, under this very name.
         return { ok: true, name, value, text: JSON.stringify(value) } as ToolAnswer;
       } catch (cause) {
@@ -136,8 +130,3 @@ const parsed = (name: string, text: string): unknown => {
     throw new LedgerError("parse_failed", `The arguments of ${name} are not JSON.`, { cause });
   }
 };
-
-const noSuchTool = (tools: readonly BoundTool[], name: string): LedgerError =>
-  new LedgerError("access_denied", `There is no tool "${name}" for this caller.`, {
-    hint: `Its tools: ${tools.map((one) => one.name).join(", ")}.`,
-  });

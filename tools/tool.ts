@@ -118,6 +118,24 @@ const requireRole = (tool: Tool, caller: Caller): void => {
   });
 };
 
+type Call = { readonly name: string; readonly input: unknown };
+
+/** Calls the one of a caller's tools that has this name; where there is none, the run's journal tells that somebody tried. */
+export const callByName = async (
+  tools: readonly BoundTool[],
+  caller: Caller,
+  { name, input }: Call,
+  noteRefusal: NoteRefusal,
+): ReturnType<BoundTool["call"]> => {
+  const tool = tools.find((one) => one.name === name);
+  if (tool !== undefined) return tool.call(input);
+  const error = new LedgerError("access_denied", `"${caller.name}" (${caller.role}) has no tool ${name}.`, {
+    hint: `Its tools: ${tools.map((one) => one.name).join(", ")}.`,
+  });
+  await noteRefusal({ error, tool: name, by: caller, runId: runIdIn(input) ?? caller.runId });
+  throw error;
+};
+
 /** The run that a call names; a hostile value that cannot be looked at names none. */
 export const runIdIn = (input: unknown): string | undefined => {
   try {

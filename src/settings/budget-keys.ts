@@ -57,6 +57,9 @@ export const budgetWire = ({ nanoUsd, timeMs, ...same }: Budget) => ({
 
 /** Every key, null where nothing is said: what has no limit is left out of a file, and listed all the same. */
 export const budgetListed = (budget: Budget) => ({
-  ...{ tokens: null, usd: null, time: null, attempts: null },
+  tokens: null,
+  usd: null,
+  time: null,
+  attempts: null,
   ...budgetWire(budget),
 });

@@ -111,11 +111,11 @@ const callTools = async ({ refused, first, call }: Calling, arena: Arena): Promi
       : breaches("roles", [`it was answered with ${JSON.stringify(answer)}`]);
   } catch (error) {
     if (!isLedgerError(error)) throw error;
-    // That somebody was refused is all that may be told of it.
-    const appended = journalOf(arena.app.dataDir)
+    const types = journalOf(arena.app.dataDir)
       .slice(before)
-      .map((row): unknown => JSON.parse(row).type)
-      .filter((type) => type !== "access_refused");
+      .map((row): unknown => JSON.parse(row).type);
+    // That somebody was refused is all that may be told of it, once.
+    const appended = types.length === 1 && types[0] === "access_refused" ? [] : types;
     return breaches("roles", [
       ...(refused.includes(error.code) ? [] : [`it was refused as ${error.code}: ${error.message}`]),
       ...(appended.length === 0 ? [] : [`${appended.join(", ")} appended all the same`]),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { sample } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
+import { first } from "../helpers/first.js";
 import { type ModelServer, modelServer, type Scripted } from "../helpers/model-server.js";
 import { buggySum, onePlan } from "../helpers/project.js";
 
@@ -38,16 +39,6 @@ const repair = [
   "fs_edit",
   { path: "src/sum.mjs", old_text: "prices.length", new_text: "prices.reduce((a, b) => a + b, 0)" },
 ] as const;
-
-/** Does it the first time that it is called. */
-const first = (act: () => void): (() => void) => {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    act();
-  };
-};
 
 /** What each request of a model cost, as its provider told it: no two are the same. */
 const counted = (script: readonly Scripted[]): readonly Scripted[] =>

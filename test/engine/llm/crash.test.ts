@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sample } from "../../helpers/bench.js";
 import { buildPackage } from "../../helpers/built.js";
+import { first } from "../../helpers/first.js";
 import { modelServer, type Scripted } from "../../helpers/model-server.js";
 import { buggySum, onePlan } from "../../helpers/project.js";
 
@@ -41,16 +42,6 @@ const driven = async (
     return signal ?? code;
   };
   return { shop, server, type, killed: () => killed };
-};
-
-/** Throws the first time that it is called. */
-const first = (act: () => void): (() => void) => {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    act();
-  };
 };
 
 describe.each(["openai-compatible", "anthropic"])("kill -9 of who drives an llm agent of %s", (provider) => {
