@@ -250,6 +250,7 @@ describe("the JSON Schema", () => {
       "baseUrl",
       "apiKeyEnv",
       "outputTokens",
+      "contextTokens",
       "callTimeout",
       "inputPrice",
       "outputPrice",
