@@ -26,8 +26,7 @@ export const GateReason = z.enum([
 ]);
 export type GateReason = z.infer<typeof GateReason>;
 
-export const GateOutcome = z.enum(["approved", "pending", "blocked"]);
-export type GateOutcome = z.infer<typeof GateOutcome>;
+const GateOutcome = z.enum(["approved", "pending", "blocked"]);
 
 /** What becomes of an intent that nobody answers before it expires. */
 export const OnNoResponse = z.enum(["reject", "defer", "auto_approve_if_low_risk", "escalate"]);
