@@ -74,6 +74,7 @@ import {
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
+import { openTracking, type TrackingFaces } from "./tracking.js";
 
 export type OpenOptions = {
   /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
@@ -97,6 +98,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
+    TrackingFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -218,6 +220,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
     ...checkpoints.faces,
+    ...openTracking({ ledger, engine, manager: checkpoints.manager, settings }).faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),
     ...tidying.keeping,

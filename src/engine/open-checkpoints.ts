@@ -3,12 +3,12 @@ import type { Caller } from "../core/commands.js";
 import { workedSteps } from "../core/race.js";
 import type { WorkedStep } from "../core/run.js";
 import {
-  type BrokenCheckpoint,
   type CheckpointManager,
   createCheckpoints,
   type ListedCheckpoint,
 } from "../ledger/checkpoints/checkpoints.js";
 import type { CheckpointStores } from "../ledger/checkpoints/read.js";
+import type { BrokenCheckpoint } from "../ledger/checkpoints/restore.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { AgentVersions } from "./agents/versions.js";
 import { type Checkpointing, type CheckpointPolicy, createCheckpointing } from "./checkpointing.js";
@@ -42,6 +42,7 @@ export interface CheckpointFaces {
 }
 
 export type OpenedCheckpoints = {
+  readonly manager: CheckpointManager;
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
   readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
@@ -64,6 +65,7 @@ export const openCheckpoints = (options: {
   const manager = createCheckpoints({ ledger, stores, keepIn: durable.checkpoints, key, versionOf });
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
   return {
+    manager,
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
     kept: manager,
     faces: {
