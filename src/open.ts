@@ -40,6 +40,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -74,7 +75,6 @@ import {
 import { openStore } from "./stores/open.js";
 import { packageFolder } from "./stores/package-folder.js";
 import type { ListQuery, Store } from "./stores/store.js";
-import { openTracking, type TrackingFaces } from "./tracking.js";
 
 export type OpenOptions = {
   /** Where to look for the project; the nearest folder with runledger.yaml or a repository counts. Default: the working folder. */
@@ -98,7 +98,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    TrackingFaces,
+    SdkKeys,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -219,8 +219,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
+    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
     ...checkpoints.faces,
-    ...openTracking({ ledger, engine, manager: checkpoints.manager, settings }).faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),
     ...tidying.keeping,

@@ -29,7 +29,6 @@ const arrows: Record<string, readonly string[]> = {
   "src/open.ts": ["tools", "validators", "src"],
   "src/look.ts": ["src"],
   "src/examining.ts": ["src"],
-  "src/tracking.ts": ["src"],
   "src/index.ts": ["tools", "validators", "src"],
   "src/ui": ["src/index.ts"],
 };

@@ -151,3 +151,8 @@ export const TRACKED_OPEN_MAX = 1_000;
 export const LINEAGE_DEPTH_MAX = 100;
 /** Events of a tracked run that are answered at once; the answer says where to go on. */
 export const TRACKED_EVENTS_LISTED = 1_000;
+/** Keys of one ledger, ended ones too: each is one that a person made by hand. */
+export const SDK_KEYS_MAX = 1_000;
+/** Of a destination or a gate policy, in the limits of an SDK key. */
+export const SDK_PATTERN_CHARS = 200;
+export const SDK_PATTERNS_MAX = 100;
