@@ -541,6 +541,21 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     ]);
     expect(taken[0]).toEqual(["policy", 3]);
   },
+  "durable.checkpointAt": async () => {
+    const reasonsWith = async (settings: string) => {
+      const app = await project(settings);
+      const runs = app.trackedRuns(person(app));
+      const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "try" });
+      const paid = { sideEffectClass: "payment", sideEffectKey: `order-${runId}` } as const;
+      await runs.recordEvent({ runId, eventType: "tool_call_finished", ...paid });
+      const reasons = (await app.checkpoints(runId)).map(({ reason }) => reason);
+      await shop?.dispose();
+      shop = undefined;
+      return reasons;
+    };
+    expect(await reasonsWith("durable: { checkpointAt: [risky_boundary] }\n")).toEqual(["risky_boundary"]);
+    expect(await reasonsWith("durable: { checkpointAt: [approval_requested] }\n")).toEqual([]);
+  },
   "durable.checkpointsKept": async () => {
     const app = await project("durable: { checkpointsKept: 2 }\n", {
       coder: async (_task, effects) => {

@@ -172,6 +172,13 @@ const files = closed({
     resultSize: from(SIZES),
     checkpointEvery: from([0, 1, 1_000_000, 1_000_001, -1, 1.5]),
     checkpointsKept: from([1, 1_000, 0, 1_001]),
+    checkpointAt: from([
+      [],
+      ["risky_boundary"],
+      ["approval_requested", "risky_boundary"],
+      ["turn"],
+      "manual",
+    ]),
     checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),
   schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
