@@ -25,6 +25,7 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
+import { createGate, type GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
@@ -41,7 +42,7 @@ import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
-import { tokensOf } from "./ledger/tokens.js";
+import { orderTokensOf, tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -97,6 +98,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
+    GateFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -216,6 +218,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
+    ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(() => store.seals.tokenKey()) }),
     ...callerFaces(host, signing),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),

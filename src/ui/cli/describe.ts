@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from "../../index.js";
 import { budgetTold, type EventTold, pauseTold, refusalTold, teammateTold } from "./event-words.js";
+import { intentTold, isOfIntent } from "./intent-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -127,6 +128,7 @@ const line = (style: EventTold["style"], mark: string, text: string): EventTold 
 
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
+  if (isOfIntent(event)) return intentTold(event);
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
