@@ -39,6 +39,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import type { Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
@@ -56,6 +57,7 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
+import { openReceipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
@@ -97,7 +99,8 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    CallerFaces {
+    CallerFaces,
+    Receipts {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -191,6 +194,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const archive = openArchive(join(dataDir, "archive"));
   const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
   const tidying = openTidying(kept, pev, settings);
+  const receipting = openReceipting({ ledger, dataDir, env });
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -221,13 +225,18 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),
     ...tidying.keeping,
+    ...receipting.faces,
     examine: () =>
       examineAll({
         ...{ settings, env, dataDir, ledger, pev, project },
         ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
       }),
     redact: redactor.text,
-    close: () => pev.close().finally(() => store.close()),
+    close: () =>
+      pev
+        .close()
+        .finally(receipting.settled)
+        .finally(() => store.close()),
   };
 };
 
