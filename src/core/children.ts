@@ -1,4 +1,4 @@
-import type { ChildOutcome } from "./events.js";
+import type { ChildOutcome } from "./family.js";
 import { workedSteps } from "./race.js";
 import { isTerminal, type Run, type WorkedStep } from "./run.js";
 import type { Child } from "./waits.js";

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { Budget, BudgetWarning } from "./budget-shape.js";
 import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
-import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./effects.js";
+import { effectEvents } from "./effect-event-shapes.js";
+import { attemptEvent, candidate, event } from "./event-shape.js";
+import { FailureReason, ForkPoint, ParentLink } from "./family.js";
 import * as limit from "./limits.js";
 import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
-import { AtMost, Spent } from "./spent.js";
 import { Verdict } from "./verdict.js";
 
 /** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
@@ -60,9 +61,6 @@ const pauses = ["requested", "escalated", "verification_errored", "unmet_criteri
 export const PauseReason = z.enum(pauses);
 export type PauseReason = z.infer<typeof PauseReason>;
 
-export const FailureReason = z.enum(["aborted", "cancelled", "unmet_criteria"]);
-export type FailureReason = z.infer<typeof FailureReason>;
-
 /** Something that made a run less than fully verified; its receipt says so. */
 export const Waiver = z.strictObject({
   stepId: z.string(),
@@ -76,70 +74,7 @@ export type Waiver = z.infer<typeof Waiver>;
 export const GrantOutcome = z.enum(["granted", "denied", "withdrawn"]);
 export type GrantOutcome = z.infer<typeof GrantOutcome>;
 
-/** Where a run begins that goes on from another one's past. */
-export const ForkPoint = z.strictObject({
-  runId: z.string(),
-  /** The last event that was taken over. */
-  seq: z.int().min(1),
-  hash: z.string(),
-});
-export type ForkPoint = z.infer<typeof ForkPoint>;
-
-/** The call of an attempt that started a run. */
-export const ParentLink = z.strictObject({
-  runId: z.string(),
-  /** Its event that says so. */
-  seq: z.int().min(1),
-  stepId: z.string(),
-  attempt: z.int().min(1),
-  candidate: z.int().min(1).optional(),
-  position: z.int().min(0),
-  /** 1 for the child of a run that nobody started so. */
-  depth: z.int().min(1).max(limit.CHILD_DEPTH_MAX),
-});
-export type ParentLink = z.infer<typeof ParentLink>;
-
-/** What its parent learns of a child. */
-export const ChildOutcome = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("ended"),
-    status: z.enum(["completed", "failed"]),
-    /** Null of one that is completed. */
-    reason: FailureReason.nullable(),
-    message: z.string(),
-    /** Where it began, and its last verified commit; both null without workspace isolation. */
-    base: z.string().nullable(),
-    head: z.string().nullable(),
-    criteria: z.array(
-      z.strictObject({ description: z.string(), status: z.enum(["met", "unmet", "unchecked"]) }),
-    ),
-    waivers: z.int().min(0),
-  }),
-  /** Its parent ended before it was made, or it was taken out. */
-  z.strictObject({ kind: z.literal("absent") }),
-  /** It belongs to the run that this one was forked from. */
-  z.strictObject({ kind: z.literal("left_behind") }),
-]);
-export type ChildOutcome = z.infer<typeof ChildOutcome>;
-
-/** A payload whose shape changes gets the next version, and a step in upcast.ts that leads there. */
-const event = <T extends string, P extends z.ZodType, V extends number = 1>(
-  type: T,
-  payload: P,
-  version: V = 1 as V,
-) => z.strictObject({ type: z.literal(type), version: z.literal(version), payload });
-
-/** Events that belong to one try at a step carry its number. */
-const attemptEvent = <T extends string, P extends z.ZodType, V extends number = 1>(
-  type: T,
-  payload: P,
-  version: V = 1 as V,
-) => z.strictObject({ type: z.literal(type), version: z.literal(version), attempt: z.int().min(0), payload });
-
 const stepId = z.string();
-/** Which candidate of a race it is about; absent for a step that is not raced. */
-const candidate = z.int().min(1).optional();
-
 /** What can have happened (seed 002, section "Journal Events"; ledger design, section 3). */
 export const EventBody = z.discriminatedUnion("type", [
   event(
@@ -187,95 +122,7 @@ export const EventBody = z.discriminatedUnion("type", [
     "candidate_cancelled",
     z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
   ),
-  /** It is about to happen; nothing of it has been done before this is on the disk. */
-  attemptEvent(
-    "effect_intended",
-    z.strictObject({
-      stepId,
-      candidate,
-      call: EffectCall,
-      /** What it may use at most, where whoever does it says so; held of the run's budget until it has ended. */
-      atMost: AtMost.optional(),
-    }),
-  ),
-  /** With the whole call where no intent was needed, because it may happen again. */
-  attemptEvent(
-    "effect_settled",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      call: EffectCall.nullable(),
-      outcome: EffectOutcome,
-      /** What its calls of models used, where whoever did it says so. */
-      spent: z.array(Spent).max(limit.SPENT_PER_EFFECT).optional(),
-    }),
-  ),
-  /** A crash left open whether it had happened. */
-  attemptEvent(
-    "effect_decided",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      decision: EffectDecision,
-      reason: z.string(),
-    }),
-  ),
-  /** Due at a moment that nothing changes any more. */
-  attemptEvent(
-    "timer_armed",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      name: z.string(),
-      ms: z.int().min(0),
-      dueAt: z.string(),
-    }),
-  ),
-  attemptEvent("timer_fired", z.strictObject({ stepId, candidate, position: z.int().min(0) })),
-  /** Somebody outside resolves it, once, with the token of this hash. */
-  attemptEvent(
-    "promise_created",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      name: z.string(),
-      tokenHash: z.string(),
-      /** The run that the token is bound to; a fork takes it over with the promise. */
-      madeIn: z.string(),
-    }),
-  ),
-  attemptEvent(
-    "promise_resolved",
-    z.strictObject({ stepId, candidate, position: z.int().min(0), outcome: PromiseOutcome }),
-  ),
-  /** It is about to be made; it is that run, and no other one. */
-  attemptEvent(
-    "child_started",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      name: z.string(),
-      childId: z.string(),
-      input: z.string(),
-    }),
-  ),
-  attemptEvent(
-    "child_finished",
-    z.strictObject({
-      stepId,
-      candidate,
-      position: z.int().min(0),
-      childId: z.string(),
-      outcome: ChildOutcome,
-    }),
-  ),
-  /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
-  attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
+  ...effectEvents,
   /** What the run knew, and what its agent remembered, can be had again from here. */
   event("checkpoint_sealed", SignedCheckpoint),
   /** Older ones that nobody needs any more; their bytes are gone, and what was said of them stays. */
@@ -387,6 +234,9 @@ export type JournalEvent = EventBody & {
   readonly actor: Actor;
   readonly sessionKey: string;
 };
+
+/** The events of one type. */
+export type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
 
 /** An event as the journal keeps it. */
 export type StoredEvent = JournalEvent & {

@@ -1,21 +1,20 @@
 import { askedAgain } from "./asked-again.js";
 import { budgetSet, budgetWarned, isOwn, noBudget, withAttempt, withPause } from "./budget.js";
+import { withState, withStep, withWorked } from "./changed-steps.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
-import type { EventBody, EventType, JournalEvent } from "./events.js";
+import type { EventOf, EventType, JournalEvent } from "./events.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
-import { afterCandidate, cancelled, rosterOf } from "./race.js";
+import { afterPolicyAction } from "./policy-fold.js";
+import { cancelled } from "./race.js";
 import { noRefusals, refusalsAfter } from "./refusals.js";
-import type { Candidate, CriterionState, Feedback, Run, Step, StepState } from "./run.js";
+import type { CriterionState, Run, Step } from "./run.js";
 import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
-import type { StepSpec } from "./spec.js";
-import { newCriterion, newStep, replaced } from "./steps.js";
+import { newCriterion, newStep } from "./steps.js";
 import { withSpending } from "./usage.js";
-import type { Verdict } from "./verdict.js";
 
-type EventOf<T extends EventType> = JournalEvent & Extract<EventBody, { type: T }>;
 type Evolvers = { readonly [T in EventType]: (run: Run, event: EventOf<T>) => Run };
 
 // One step of the fold: what we know after one more fact. Deciding what may happen is not its business.
@@ -144,7 +143,7 @@ const evolvers: Evolvers = {
     })),
   candidate_cancelled: (run, { payload }) =>
     withStep(run, payload.stepId, (step) => cancelled(step, payload.candidate, payload.reason)),
-  policy_decision_applied: (run, event) => decided(run, event),
+  policy_decision_applied: afterPolicyAction,
   criterion_met: (run, { payload, at }) =>
     withCriterion(run, payload.index, () => ({ status: "met", at, verdict: payload.verdict })),
   criterion_unmet: (run, { payload, at }) =>
@@ -260,90 +259,6 @@ const failed = (run: Run, { payload, attempt, at }: EventOf<"step_validation_fai
     };
   });
 
-// The seven policy actions; abort and escalate change the run by an event of their own that follows.
-const decided = (run: Run, event: EventOf<"policy_decision_applied">): Run => {
-  const { stepId, decision, reason } = event.payload;
-  const noted = withStep(run, stepId, (step) => ({
-    ...step,
-    lastDecision: { decision, reason, attempt: event.attempt },
-  }));
-  const again = (fresh: boolean, change: (step: Step) => Partial<Step>): Run =>
-    withStep(noted, stepId, (step) => {
-      const tried = { ...step, feedback: feedbackOf(step) ?? step.feedback, ...change(step), fresh };
-      return { ...tried, candidates: racingAgain(step, tried), state: { status: "pending" } };
-    });
-  switch (decision.action) {
-    case "retry":
-      return again(decision.fresh, (step) => ({ retryCount: step.retryCount + 1 }));
-    case "change_agent":
-      return again(true, (step) => ({ spec: handedTo(step.spec, decision.newAgent) }));
-    case "change_validator":
-      return waived(
-        again(false, (step) => ({ spec: { ...step.spec, validator: decision.newValidator } })),
-        event,
-        "validator_changed",
-      );
-    case "skip":
-      return waived(closed(noted, event, "skipped"), event, "skipped");
-    case "decompose":
-      return waived(
-        replaced(closed(noted, event, "decomposed"), stepId, decision.newSteps),
-        event,
-        "decomposed",
-      );
-    case "abort":
-    case "escalate":
-      return noted;
-  }
-};
-
-/** What a refused or errored attempt teaches the next one, also when the policy action found it still verify_pending. */
-const feedbackOf = ({ state, attempt }: Step): Feedback | null =>
-  state.status === "verify_pending" && state.lastError !== null
-    ? { kind: "verdict", attempt, verdict: state.lastError }
-    : null;
-
-/** How many race is the plan's word, so all of them are the new agent. */
-const handedTo = (spec: StepSpec, newAgent: string): StepSpec => ({
-  ...spec,
-  ownerAgent: newAgent,
-  ...(spec.race === undefined
-    ? {}
-    : { race: { ...spec.race, agents: spec.race.agents.map(() => newAgent) } }),
-});
-
-/** Each candidate of the next race knows what became of it in the last one. */
-const racingAgain = (before: Step, { spec, fresh }: Step): readonly Candidate[] =>
-  rosterOf(spec).map((one, index) => {
-    const former = before.candidates[index];
-    if (former === undefined) return one;
-    const { base, feedback, effects } = former;
-    return { ...one, base, feedback, effects, fresh };
-  });
-
-const closed = (run: Run, event: EventOf<"policy_decision_applied">, how: "skipped" | "decomposed"): Run =>
-  withState(run, event.payload.stepId, (state) => ({
-    status: "completed",
-    how,
-    completedAt: event.at,
-    proposal: proposalOf(state),
-    verdict: verdictOf(state),
-  }));
-
-const proposalOf = (state: StepState) =>
-  state.status === "failed" || state.status === "verify_pending" ? state.proposal : null;
-
-const verdictOf = (state: StepState): Verdict | null => (state.status === "failed" ? state.verdict : null);
-
-const waived = (
-  run: Run,
-  event: EventOf<"policy_decision_applied">,
-  kind: "skipped" | "decomposed" | "validator_changed",
-): Run => {
-  const { stepId, reason } = event.payload;
-  return { ...run, waivers: [...run.waivers, { stepId, kind, reason, by: event.actor }] };
-};
-
 /** Those of a past that a fork took over were signed for another run. */
 const signed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): Run => {
   const { id, seal, of, turn, calls, agentVersion, full, former, keptIn } = payload;
@@ -359,36 +274,6 @@ const signed = (run: Run, { payload, seq, at }: EventOf<"checkpoint_sealed">): R
     };
   });
 };
-
-/** What happened to the step, or to one of those who race for it. */
-const withWorked = (
-  run: Run,
-  { stepId, candidate }: { readonly stepId: string; readonly candidate?: number | undefined },
-  at: string,
-  change: (step: Step) => Step,
-): Run =>
-  withStep(run, stepId, (step) =>
-    candidate === undefined ? change(step) : afterCandidate(step, candidate, at, change),
-  );
-
-const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
-  ...run,
-  steps: changedAt(run.steps, (step) => step.spec.id === stepId, change),
-});
-
-/** The first that is meant, changed: of a plan of thousands every event changes one. */
-const changedAt = <T>(
-  list: readonly T[],
-  isMeant: (one: T) => boolean,
-  change: (one: T) => T,
-): readonly T[] => {
-  const index = list.findIndex(isMeant);
-  const one = list[index];
-  return one === undefined ? list : list.with(index, change(one));
-};
-
-const withState = (run: Run, stepId: string, change: (state: StepState) => StepState): Run =>
-  withStep(run, stepId, (step) => ({ ...step, state: change(step.state) }));
 
 const withCriterion = (run: Run, index: number, change: (state: CriterionState) => CriterionState): Run => ({
   ...run,

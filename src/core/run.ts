@@ -1,17 +1,8 @@
 import type { BudgetState } from "./budget.js";
 import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoints.js";
 import type { Effects, LeftEffect } from "./effects.js";
-import type {
-  Actor,
-  Capture,
-  Evidence,
-  FailureReason,
-  ForkPoint,
-  ParentLink,
-  PauseReason,
-  PolicyAction,
-  Waiver,
-} from "./events.js";
+import type { Actor, Capture, Evidence, PauseReason, PolicyAction, Waiver } from "./events.js";
+import type { FailureReason, ForkPoint, ParentLink } from "./family.js";
 import type { Refusals } from "./refusals.js";
 import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";

@@ -1,7 +1,8 @@
 import { childOutcome, openChildren } from "../core/children.js";
 import type { Caller } from "../core/commands.js";
 import { isLedgerError } from "../core/errors.js";
-import type { ChildOutcome, ParentLink, StoredEvent } from "../core/events.js";
+import type { StoredEvent } from "../core/events.js";
+import type { ChildOutcome, ParentLink } from "../core/family.js";
 import { named } from "../core/race.js";
 import { isTerminal, type Run, type RunStatus, type WorkedStep } from "../core/run.js";
 import type { Plan } from "../core/spec.js";

@@ -15,14 +15,12 @@ import {
   Capture,
   EventBody,
   Evidence,
-  FailureReason,
-  ForkPoint,
-  ParentLink,
   PauseReason,
   PolicyAction,
   PolicyActionType,
   Waiver,
 } from "../../src/core/events.js";
+import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";

@@ -1,5 +1,6 @@
 import type { EffectCall, EffectOutcome, Effects, PromiseOutcome } from "../../core/effects.js";
-import type { ChildOutcome, StoredEvent } from "../../core/events.js";
+import type { StoredEvent } from "../../core/events.js";
+import type { ChildOutcome } from "../../core/family.js";
 import { type Fingerprint, waitPrint } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
 

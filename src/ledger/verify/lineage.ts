@@ -1,4 +1,5 @@
-import type { ParentLink, StoredEvent } from "../../core/events.js";
+import type { StoredEvent } from "../../core/events.js";
+import type { ParentLink } from "../../core/family.js";
 import type { Run } from "../../core/run.js";
 import type { Store } from "../../stores/store.js";
 import { eventAt } from "./event-at.js";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { CommandType } from "../../../src/core/commands.js";
 import { type ErrorCode, LedgerError } from "../../../src/core/errors.js";
-import type { EventType, FailureReason, PauseReason, PolicyActionType } from "../../../src/core/events.js";
+import type { EventType, PauseReason, PolicyActionType } from "../../../src/core/events.js";
+import type { FailureReason } from "../../../src/core/family.js";
 import type { HostChange, HostRunStatus, HostStep } from "../../../src/core/reported.js";
 import type { CompletedHow, Run, RunStatus, StepStatus } from "../../../src/core/run.js";
 import type { StepSpec } from "../../../src/core/spec.js";
