@@ -57,7 +57,7 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
-import { openReceipting } from "./receipting.js";
+import { openReceipting, type Receipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
@@ -190,11 +190,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...settings.runLedger,
   });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
-  const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying(kept, pev, settings);
   const receipting = openReceipting({ ledger, dataDir, env });
+  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -222,7 +221,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
     ...checkpoints.faces,
-    activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
+    activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
     ...tidying.keeping,
     ...receipting.faces,
@@ -232,13 +231,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
         ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
       }),
     redact: redactor.text,
-    close: () =>
-      pev
-        .close()
-        .finally(receipting.settled)
-        .finally(() => store.close()),
+    close: () => closeAll(pev, receipting, store),
   };
 };
+
+/** What is still to be signed is signed before the store goes. */
+const closeAll = (pev: Pev, { settled }: Receipting, store: Store): Promise<void> =>
+  pev
+    .close()
+    .finally(settled)
+    .finally(() => store.close());
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   ledger,
@@ -278,6 +280,12 @@ const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" 
   apply: async (runId) => (await delivery()).applyRun(ledger, pev.project, runId),
   selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
 });
+
+const summariesOf = (
+  ledger: Ledger,
+  { enabled, authoritativeRead }: Settings["runLedger"],
+  now: () => string,
+): ActiveRunSummaries => createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now });
 
 type Looking = Pick<
   RunLedger,

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { StoredEvent } from "./core/events.js";
 import { isTerminal } from "./core/run.js";
 import type { Ledger } from "./ledger/ledger.js";
-import type { Receipts } from "./ledger/receipts.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { packageVersion } from "./stores/package-folder.js";
 import { fileReceipts, RECEIPTS_FOLDER } from "./stores/receipts.js";
 import { fileSigningKeys } from "./stores/signing-keys.js";
@@ -23,8 +23,7 @@ export const receiptFiles = (
 
 export type Receipting = {
   readonly faces: Receipts;
-  /** Signs what a crash left unsigned of the newest runs. Waits for nothing. */
-  readonly signLeft: () => Promise<void>;
+  readonly kept: KeptReceipts;
   /** Once all runs that ended here are signed for. */
   readonly settled: () => Promise<void>;
 };
@@ -39,10 +38,10 @@ export const openReceipting = (parts: {
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Receipting => {
   const { ledger, dataDir, env } = parts;
+  const { kept, keys } = receiptFiles(ledger.store, dataDir);
   const faces = onDemand(async () => {
     const { createReceipts } = await import("./ledger/receipts.js");
-    const versions = versionsIn(env);
-    return createReceipts({ ledger, ...receiptFiles(ledger.store, dataDir), versions });
+    return createReceipts({ ledger, kept, keys, versions: versionsIn(env) });
   });
   let queue = Promise.resolve();
   const signLater = (runId: string): void => {
@@ -54,19 +53,24 @@ export const openReceipting = (parts: {
   return {
     faces,
     settled: () => queue,
-    signLeft: async () => {
-      const { kept } = receiptFiles(ledger.store, dataDir);
-      const signed = new Set(await kept.names());
-      const rows = await ledger.list({ limit: NEWEST });
-      for (const { runId, status, seal } of rows)
-        if (FINISHED.has(status) && seal !== "erased" && !signed.has(runId)) signLater(runId);
+    kept: {
+      ensure: async (runId) => {
+        if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
+      },
+      forget: (runId) => kept.remove(runId),
+      signLeft: async () => {
+        const signed = new Set(await kept.names());
+        const rows = await ledger.list({ limit: NEWEST });
+        for (const { runId, status, seal } of rows)
+          if ((status === "completed" || status === "failed") && seal !== "erased" && !signed.has(runId))
+            signLater(runId);
+      },
     },
   };
 };
 
 /** A crash between the end of a run and its signature is seldom, and any other run is signed for when somebody asks. */
 const NEWEST = 100;
-const FINISHED: ReadonlySet<string> = new Set(["completed", "failed"]);
 
 const isEnd = ({ type }: StoredEvent): boolean =>
   type === "run_completed" || type === "run_failed" || type === "run_reported";

@@ -31,6 +31,15 @@ export interface Receipts {
   rotateSigningKey(caller: Caller): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
 }
 
+/** What housekeeping does with receipts. */
+export type KeptReceipts = {
+  /** Before a run goes that ended here: then it has one. */
+  ensure(runId: string): Promise<void>;
+  forget(runId: string): Promise<void>;
+  /** What a crash left unsigned, of the newest runs; it is only begun. */
+  signLeft(): Promise<void>;
+};
+
 type Parts = {
   readonly ledger: Ledger;
   readonly kept: ReceiptStore;

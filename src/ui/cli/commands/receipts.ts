@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import {
+  type Caller,
   LedgerError,
   type LookedUp,
   lookUpJournal,
@@ -55,9 +56,17 @@ const chosen = <T>(which: string, all: readonly T[]): readonly T[] => {
 export const listKeys = async (
   app: RunLedger,
   output: Output,
-  { pem }: { readonly pem: boolean },
+  { pem, keyId: only }: { readonly pem: boolean; readonly keyId: string | undefined },
 ): Promise<number> => {
-  const keys = await app.signingKeys();
+  const keys = (await app.signingKeys()).filter(({ keyId }) => only === undefined || keyId === only);
+  if (only !== undefined && keys.length === 0)
+    throw new LedgerError(
+      "key_unavailable",
+      `No receipt of this ledger was ever signed with key "${only}".`,
+      {
+        hint: "All there are: runledger receipt keys.",
+      },
+    );
   if (output.json) printJson(output, { ledgerId: app.ledger.store.ledgerId, keys });
   else if (pem) for (const { publicKey } of keys) output.out.write(publicKey);
   else
@@ -66,6 +75,17 @@ export const listKeys = async (
       rows: keys.map(({ keyId, from, until }) => [{ text: keyId, id: true }, from, until ?? "signs now"]),
       empty: "No receipt was signed yet; the first one makes the key.",
     });
+  return EXIT.done;
+};
+
+export const rotateSigningKey = async (app: RunLedger, output: Output, caller: Caller): Promise<number> => {
+  const rotated = await app.rotateSigningKey(caller);
+  if (output.json) printJson(output, rotated);
+  else {
+    printLine(output, rotated.keyId);
+    say(output, `It took the place of ${rotated.formerKeyId}; receipts signed with that one stay good.`);
+    say(output, "Tell those who check them: runledger receipt keys");
+  }
   return EXIT.done;
 };
 

@@ -1,5 +1,5 @@
 import type { Command as Cli } from "commander";
-import type { Register } from "../program.js";
+import { personOf, type Register } from "../program.js";
 
 const commands = () => import("../commands/receipts.js");
 
@@ -25,8 +25,15 @@ export const addReceiptCommands = (cli: Cli, { bench, withLedger, end }: Registe
   receipt
     .command("keys")
     .description("the public keys of this ledger's receipts, the oldest first")
+    .argument("[public-key]", "only this one: the id of a key")
     .option("--pem", "only the keys, for openssl and others", false)
-    .action((options: { pem: boolean }) =>
-      withLedger(async (app, b) => (await commands()).listKeys(app, b.output, options)),
+    .action((keyId: string | undefined, options: { pem: boolean }) =>
+      withLedger(async (app, b) => (await commands()).listKeys(app, b.output, { keyId, ...options })),
+    );
+  receipt
+    .command("rotate")
+    .description("sign with a new key from now on; what was signed before stays good")
+    .action(() =>
+      withLedger(async (app, b) => (await commands()).rotateSigningKey(app, b.output, personOf(app, b))),
     );
 };

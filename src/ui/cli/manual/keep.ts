@@ -166,12 +166,18 @@ export const keepPages: Pages = {
   },
   "receipt keys": {
     about:
-      "Lists the public keys that receipts of this ledger were ever signed with, and from when to when. The name of a key is the SHA-256 of its bytes, and the same as in a receipt. A new one is made by `keys rotate --signing`; each is signed by itself and by the one before.",
+      "Lists the public keys that receipts of this ledger were ever signed with, and from when to when. The name of a key is the SHA-256 of its bytes, and the same as in a receipt. A new one is made by `receipt rotate`; each is signed by itself and by the one before.",
     examples: [
       ["runledger receipt keys --pem > ledger.pem", "for openssl and others"],
       ["runledger receipt keys --json > ledger-keys.json", "with the times, for receipt verify"],
     ],
-    seeAlso: ["receipt verify", "keys rotate", "docs/receipts.md"],
+    seeAlso: ["receipt verify", "receipt rotate", "docs/receipts.md"],
+  },
+  "receipt rotate": {
+    about:
+      "Makes a new key that receipts are signed with from now on, signed by itself and by the one before, whose private half is removed. Receipts of before stay good: their key stays published. Tell those who check your receipts. The keys of sealed runs are others.",
+    examples: [["runledger receipt rotate", "after somebody looked into the ledger's folder"]],
+    seeAlso: ["receipt keys", "keys rotate", "docs/receipts.md"],
   },
   keys: {
     about:
@@ -195,7 +201,7 @@ export const keepPages: Pages = {
       ["runledger keys rotate", "the root key is in the ledger's file"],
       ["RUNLEDGER_NEW_KEY=$(openssl rand -hex 32) runledger keys rotate", "it is kept elsewhere"],
     ],
-    seeAlso: ["keys show", "docs/encryption.md"],
+    seeAlso: ["keys show", "receipt rotate", "docs/encryption.md"],
   },
   erase: {
     about:
