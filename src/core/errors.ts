@@ -54,6 +54,8 @@ export const errorKinds = {
   execution_reported: "refused",
   run_not_sealed: "refused",
   run_not_finished: "refused",
+  receipt_elsewhere: "refused",
+  receipt_refused: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
