@@ -27,6 +27,7 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
+import { type NotifyingFaces, openNotifying } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
@@ -97,6 +98,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
+    NotifyingFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -186,7 +188,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
+  const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
   const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
@@ -211,9 +213,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
-    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
+    worker: (of) =>
+      createWorker({ ledger, drive, ...tidying.ofWorkers, openSchedules: beside.openSchedules, ...of }),
     ...looking(ledger, logFolder),
-    ...scheduling.faces,
+    ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
@@ -224,11 +227,42 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     examine: () =>
       examineAll({
         ...{ settings, env, dataDir, ledger, pev, project },
-        ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
+        ...{ findings: beside.findings, toolWaitMs: SETTLE_MS },
       }),
     redact: redactor.text,
-    close: () => pev.close().finally(() => store.close()),
+    close: () => closeAll([beside, pev, store]),
   };
+};
+
+/** What goes on beside the runs: some begin by the clock, and people are told of others. */
+const openBeside = (parts: {
+  host: ToolHost;
+  settings: Settings;
+  projectDir: string;
+  environment: NonNullable<OpenOptions["env"]>;
+  project: Project;
+  redactor: Redactor;
+}) => {
+  const scheduling = openScheduling({ ...parts, readPlanFile });
+  const notifying = openNotifying({ ...parts, ledger: parts.host.ledger });
+  return {
+    faces: { ...scheduling.faces, ...notifying.faces },
+    openSchedules: withEachLook(scheduling.ofWorkers.openSchedules, notifying.tell),
+    findings: async () => [...(await scheduling.findings()), ...(await notifying.findings())],
+    close: notifying.close,
+  };
+};
+
+const withEachLook =
+  (open: WorkerOptions["openSchedules"], work: () => Promise<void>): WorkerOptions["openSchedules"] =>
+  async (onTrouble) => {
+    const { fire, nextMs } = await open(onTrouble);
+    return { nextMs, fire: () => work().then(fire) };
+  };
+
+/** In order, and each whatever becomes of those before it. */
+const closeAll = async ([first, ...others]: readonly { close(): Promise<unknown> }[]): Promise<void> => {
+  if (first !== undefined) await first.close().finally(() => closeAll(others));
 };
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({

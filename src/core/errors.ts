@@ -58,6 +58,7 @@ export const errorKinds = {
   file_not_found: "not_found",
   agent_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

@@ -33,6 +33,7 @@ import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import { appendStatements, eventsOf, housekeepingStatements, readStatements } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
+import { wordsOf } from "./sqlite-words.js";
 import type {
   AppendBatch,
   Audit,
@@ -167,7 +168,7 @@ const storeOn = (
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    ...schedulesOf(sqlite, call),
+    ...besideRuns(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -198,6 +199,8 @@ const storeOn = (
     },
   };
 };
+
+const besideRuns = (...of: Parameters<typeof wordsOf>) => ({ ...schedulesOf(...of), ...wordsOf(...of) });
 
 const shown = (vault: Vault, row: KeptRunRow | undefined): RunRow | undefined => row && shownRow(vault, row);
 

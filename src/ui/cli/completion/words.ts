@@ -99,6 +99,11 @@ const agents: Source = async (place) => {
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
 };
 
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
@@ -121,6 +126,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   key: settingKeys,
   note: notes,
   promise: promises,
+  target: targets,
   value: nothing,
   topic: helpTopics,
   // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
