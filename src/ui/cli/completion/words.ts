@@ -104,6 +104,11 @@ const agents: Source = async (place) => {
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
 };
 
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
@@ -127,6 +132,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   note: notes,
   promise: promises,
   "public-key": signingKeys,
+  target: targets,
   value: nothing,
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
