@@ -6,6 +6,7 @@ export const settingGroups = {
   budget: "Budget",
   schedules: "Schedules",
   notify: "Notify",
+  gate: "Gate",
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",

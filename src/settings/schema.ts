@@ -8,6 +8,7 @@ import { closed, ID_WORDS } from "../core/wire.js";
 import { AgentKeys, type AgentSettings, agentSettings, agentWire } from "./agent-keys.js";
 import { BudgetKeys, budgetListed, budgetWire } from "./budget-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
+import { GateKeys, type GateSettings } from "./gate-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
@@ -70,6 +71,7 @@ export type Settings = {
   readonly schedules: Readonly<Record<string, ScheduleSettings>>;
   /** Who is told what a run asks of people. */
   readonly notify: Readonly<Record<string, NotifySettings>>;
+  readonly gate: GateSettings;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
@@ -272,6 +274,10 @@ export const SettingsFile = closed({
   notify: named(NotifyKeys)
     .prefault({})
     .meta({ title: settingGroups.notify, description: "Who is told when a run needs a person, by name." }),
+  gate: GateKeys.prefault({}).meta({
+    title: settingGroups.gate,
+    description: "What decides on intents before they happen.",
+  }),
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),

@@ -20,6 +20,7 @@ import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { schedulesOf } from "./sqlite-schedules.js";
+import { sdkKeysOf } from "./sqlite-sdk-keys.js";
 import {
   addGoalFunction,
   type KeptRunRow,
@@ -200,7 +201,11 @@ const storeOn = (
   };
 };
 
-const besideRuns = (...of: Parameters<typeof wordsOf>) => ({ ...schedulesOf(...of), ...wordsOf(...of) });
+const besideRuns = (...of: Parameters<typeof wordsOf>) => ({
+  ...schedulesOf(...of),
+  ...sdkKeysOf(...of),
+  ...wordsOf(...of),
+});
 
 const shown = (vault: Vault, row: KeptRunRow | undefined): RunRow | undefined => row && shownRow(vault, row);
 

@@ -7,6 +7,7 @@ import {
   quarantines,
   removals,
   scheduleMarks,
+  sdkKeyTexts,
   snapshots,
   words,
 } from "./conformance/keeping.js";
@@ -53,6 +54,7 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("quarantines", () => quarantines(suite));
     describe("marks of schedules", () => scheduleMarks(suite));
     describe("words", () => words(suite));
+    describe("texts of SDK keys", () => sdkKeyTexts(suite));
     describe("removals", () => removals(suite));
     describe("mirrors", () => mirrors(suite));
     describe("closing", () => closing(suite));
