@@ -215,8 +215,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
-    worker: (of) =>
-      createWorker({ ledger, drive, ...tidying.ofWorkers, openSchedules: beside.openSchedules, ...of }),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
     ...beside.faces,
     ...effectFaces(ledger),
@@ -250,7 +249,7 @@ const openBeside = (parts: {
   const notifying = openNotifying({ ...parts, ledger: parts.host.ledger });
   return {
     faces: { ...scheduling.faces, ...notifying.faces },
-    openSchedules: withEachLook(scheduling.ofWorkers.openSchedules, notifying.tell),
+    ofWorkers: { openSchedules: withEachLook(scheduling.ofWorkers.openSchedules, notifying.tell) },
     findings: async () => [...(await scheduling.findings()), ...(await notifying.findings())],
     close: notifying.close,
   };
