@@ -35,6 +35,8 @@ export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -65,6 +67,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
+export type { SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
@@ -96,6 +99,9 @@ export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
+export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -115,6 +121,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";
@@ -178,6 +185,7 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
+export { openGatePolicies } from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";

@@ -25,24 +25,25 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import { createGate, type GateFaces } from "./engine/gate/gate.js";
+import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
-import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
-import { orderTokensOf, tokensOf } from "./ledger/tokens.js";
+import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -99,6 +100,7 @@ export interface RunLedger
     CheckpointFaces,
     SchedulingFaces,
     GateFaces,
+    SdkKeys,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -172,7 +174,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     redactor,
     credentials,
     now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
+    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
@@ -218,8 +220,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
-    ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(() => store.seals.tokenKey()) }),
     ...callerFaces(host, signing),
+    ...openGate(ledger, engine, host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

@@ -8,7 +8,7 @@ const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
 const count = z.number();
 
 /** What was to leave the building, as bytes that are kept beside the journal. */
-export const IntentPayload = z.strictObject({
+const IntentPayload = z.strictObject({
   /** As its file is called behind the dot, or `text`, `json`, `bytes`. */
   type: name,
   /** SHA-256 of the bytes in hex, which is the name of their blob. */
@@ -198,23 +198,7 @@ export const isOwnIntent = (
   { intentId, seq }: Pick<Intent, "intentId" | "seq">,
 ): boolean => intentId === intentIdOf(runId, seq);
 
-/** It holds its key: it may still happen, or has. */
-export const holdsKey = ({ status, content }: Intent): boolean =>
-  content.idempotencyKey !== null && HOLDING.has(status);
-
-const HOLDING: ReadonlySet<IntentStatus> = new Set([
-  "pending_approval",
-  "approved",
-  "ordered",
-  "succeeded",
-  "unknown",
-]);
-
 /** It waits for somebody, so its run is not done. */
 export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
-
-/** Nobody may do it again: it has happened, or may have. */
-export const mayHaveHappened = ({ status, content }: Intent): boolean =>
-  status === "succeeded" || status === "unknown" || (status === "ordered" && !content.idempotent);

@@ -153,3 +153,8 @@ export const INTENT_WAIT_MAX_MS = 2_592_000_000;
 export const ORDER_TTL_MS = 900_000;
 /** 32 bytes in hex. */
 export const ORDER_TOKEN_CHARS = 64;
+/** Keys of one ledger, ended ones too: each is one that a person made by hand. */
+export const SDK_KEYS_MAX = 1_000;
+/** Of a destination or a gate policy, in the limits of an SDK key. */
+export const SDK_PATTERN_CHARS = 200;
+export const SDK_PATTERNS_MAX = 100;

@@ -21,6 +21,7 @@ import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { proposalCounter } from "./sqlite-proposals.js";
 import { schedulesOf } from "./sqlite-schedules.js";
+import { sdkKeysOf } from "./sqlite-sdk-keys.js";
 import {
   addGoalFunction,
   type KeptRunRow,
@@ -230,10 +231,11 @@ const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
 const askedSeldom = (
   sqlite: SqliteConnection["sqlite"],
   call: Call,
-): ReturnType<typeof schedulesOf> & Pick<Store, "countProposals"> => {
+): ReturnType<typeof schedulesOf> & ReturnType<typeof sdkKeysOf> & Pick<Store, "countProposals"> => {
   const countProposals = proposalCounter(sqlite);
   return {
     ...schedulesOf(sqlite, call),
+    ...sdkKeysOf(sqlite, call),
     countProposals: async (agent, since) => call(() => countProposals(agent, since)),
   };
 };
