@@ -32,6 +32,8 @@ export const errorKinds = {
   verdict_mismatch: "refused",
   run_mirrored: "refused",
   run_not_mirrored: "refused",
+  run_tracked: "refused",
+  run_not_tracked: "refused",
   rollout_blocked: "refused",
   rollout_ended: "refused",
   limit_exceeded: "refused",
@@ -62,6 +64,7 @@ export const errorKinds = {
   effect_not_found: "not_found",
   promise_not_found: "not_found",
   intent_not_found: "not_found",
+  checkpoint_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
@@ -99,6 +102,7 @@ export const errorKinds = {
   event_unreadable: "corrupt",
   store_version: "corrupt",
   blob_corrupt: "corrupt",
+  checkpoint_corrupt: "corrupt",
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
