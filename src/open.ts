@@ -25,23 +25,24 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
+import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { type NotifyingFaces, openNotifying } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
-import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
+import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -100,6 +101,7 @@ export interface RunLedger
     CheckpointFaces,
     SchedulingFaces,
     NotifyingFaces,
+    GateFaces,
     SdkKeys,
     CallerFaces {
   readonly projectDir: string;
@@ -174,7 +176,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     redactor,
     credentials,
     now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
+    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
@@ -221,7 +223,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
+    ...openGate(ledger, engine, host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

@@ -3,6 +3,7 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
+import type { GateContext, GateRules } from "../gate-context.js";
 import {
   findStep,
   isActive,
@@ -34,6 +35,8 @@ export type Rules = {
   readonly recording?: Recording;
   /** Plans that a planner made are carried out as they come; absent, a person approves each. */
   readonly trustPlans?: boolean;
+  /** Who is asked before anything leaves the building; absent, nothing does. */
+  readonly gate?: GateRules;
 };
 
 export type Recording = {
@@ -52,6 +55,8 @@ export type DecideContext = {
   readonly rules: Rules;
   /** Of the run that a fork goes on from, from its first event on. */
   readonly history?: readonly StoredEvent[];
+  /** Of commands about intents. */
+  readonly gate?: GateContext;
   readonly facts?: OutsideFacts;
 };
 

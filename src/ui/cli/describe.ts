@@ -19,6 +19,7 @@ import {
   teammateTold,
   trackedTold,
 } from "./event-words.js";
+import { intentTold, isOfIntent } from "./intent-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -135,7 +136,8 @@ const line = (style: EventTold["style"], mark: string, text: string): EventTold 
 
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
-  if (isOfClient(event)) return trackedTold(event);
+  if (isOfIntent(event) || isOfClient(event))
+    return isOfIntent(event) ? intentTold(event) : trackedTold(event);
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);

@@ -71,6 +71,16 @@ const whereNothingIsDue = drivenHere({
   ...failed(nothing),
 });
 
+const PROPOSED = ["intent_proposed", "policy_checked", "approval_requested"] as const;
+const whereNothingIsProposed = (refusal: Cell) =>
+  drivenHere({
+    none: "run_not_found",
+    planning: refusal,
+    running: refusal,
+    ...paused(refusal),
+    completed: refusal,
+    ...failed(refusal),
+  });
 /** A run with a plan, or a host, has no client that records it. */
 const ofClients = drivenHere({
   none: "run_not_found",
@@ -159,6 +169,18 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
+  propose_intent: drivenHere({
+    none: "run_not_found",
+    planning: PROPOSED,
+    running: PROPOSED,
+    ...paused(PROPOSED),
+    ...ended,
+  }),
+  vote_intent: whereNothingIsProposed("intent_not_found"),
+  cancel_intent: whereNothingIsProposed("intent_not_found"),
+  order_intent: whereNothingIsProposed("intent_not_found"),
+  report_intent: whereNothingIsProposed("execution_refused"),
+  expire_intents: whereNothingIsDue,
   fire_timers: whereNothingIsDue,
   finish_child: whereNothingIsDue,
   tell_parent: whereNothingIsDue,
