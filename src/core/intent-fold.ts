@@ -63,7 +63,12 @@ const after = (
     case "policy_checked": {
       const { intentId: _, outcome, ...said } = event.payload;
       const windowMs = Math.max(0, Date.parse(said.expiresAt) - Date.parse(intent.at));
-      return { ...intent, ...said, windowMs, status: outcome === "approved" ? "approved" : "pending_approval" };
+      return {
+        ...intent,
+        ...said,
+        windowMs,
+        status: outcome === "approved" ? "approved" : "pending_approval",
+      };
     }
     case "intent_blocked": {
       const { contentHash, policy } = event.payload;

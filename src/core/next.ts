@@ -110,7 +110,10 @@ export const nextWake = (run: Run): string | null => {
   const waits = isActive(run) ? openWaits(run) : [];
   const timers = waits.flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
   const intents = run.intents.filter((one) => isOwnIntent(run, one)).flatMap((one) => wakeOf(one) ?? []);
-  return [...timers, ...intents].reduce<string | null>((first, at) => (first === null || at < first ? at : first), null);
+  return [...timers, ...intents].reduce<string | null>(
+    (first, at) => (first === null || at < first ? at : first),
+    null,
+  );
 };
 
 /** What attempts that are under way wait for. */

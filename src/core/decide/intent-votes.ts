@@ -1,13 +1,6 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
-import {
-  type Intent,
-  isExpired,
-  isOverdue,
-  isOwnIntent,
-  isReminderDue,
-  silenceOf,
-} from "../intents.js";
+import { type Intent, isExpired, isOverdue, isOwnIntent, isReminderDue, silenceOf } from "../intents.js";
 import { foldedName } from "../names.js";
 import type { Run } from "../run.js";
 import { alreadyDone, type Decider, requireLive, requireRole, requireSession } from "./guards.js";
