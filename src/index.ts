@@ -35,6 +35,8 @@ export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -111,6 +113,9 @@ export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
+export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,

@@ -26,17 +26,17 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
+import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import type { NotifyingFaces } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
-import { rulesOf } from "./engine/rules.js";
 import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { type GatingFaces, openGating } from "./gating.js";
+import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
@@ -44,6 +44,7 @@ import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import type { Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -101,7 +102,8 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GatingFaces,
+    GateFaces,
+    SdkKeys,
     NotifyingFaces,
     CallerFaces,
     Receipts {
@@ -177,7 +179,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     redactor,
     credentials,
     now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
+    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
@@ -225,7 +227,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
+    ...openGate(ledger, engine, host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
