@@ -65,6 +65,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
+export type { SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
@@ -115,6 +116,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";

@@ -57,6 +57,7 @@ export const errorKinds = {
   promise_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
+  sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster

@@ -135,3 +135,8 @@ export const RESUME_MESSAGE_CHARS = 1_000;
 export const RESUME_CANDIDATES = 50;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;
+/** Keys of one ledger, ended ones too: each is one that a person made by hand. */
+export const SDK_KEYS_MAX = 1_000;
+/** Of a destination or a gate policy, in the limits of an SDK key. */
+export const SDK_PATTERN_CHARS = 200;
+export const SDK_PATTERNS_MAX = 100;

@@ -51,6 +51,12 @@ export interface Store {
   /** Names of all that have such a mark, also of those that are in no settings any more. */
   markedSchedules(): Promise<readonly string[]>;
   markSchedule(name: string, mark: ScheduleMark): Promise<void>;
+  /** What the ledger keeps of an SDK key, as one text; undefined when there is none of that id. */
+  sdkKey(id: string): Promise<string | undefined>;
+  /** In order. */
+  sdkKeyIds(): Promise<readonly string[]>;
+  /** False, and nothing is written, where it is not as it was before; null before there was one. */
+  putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
