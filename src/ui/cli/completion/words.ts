@@ -99,6 +99,17 @@ const agents: Source = async (place) => {
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
 };
 
+/** Names, beside the files that a shell knows. */
+const policies: Source = async ({ directory, env }) => {
+  const { findProject, loadSettings, openGatePolicies } = await library();
+  const project = await findProject(directory);
+  const { gate } = (await loadSettings(project, env)).settings;
+  const words = openGatePolicies(project, gate)
+    .list()
+    .map(({ name, file }) => ({ word: name, said: file }));
+  return { files: "files", words };
+};
+
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
@@ -120,6 +131,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   file: files,
   key: settingKeys,
   note: notes,
+  policy: policies,
   promise: promises,
   value: nothing,
   name: nothing,
