@@ -336,6 +336,8 @@ export type AppendBatch = {
   /** Epoch of the speaker's lease; absent when people or tools speak. */
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
+  /** Beside the client's key: that of an act on the world, which no other append of any run may take. */
+  readonly businessKey?: AppendBatch["key"];
   /** Keys that this run took and that may be used again from now on; those of other runs stay. */
   readonly freed?: readonly { readonly scope: string; readonly key: string }[];
   readonly snapshot?: SnapshotRow;
