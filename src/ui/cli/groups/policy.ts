@@ -4,7 +4,7 @@ import type { Register } from "../program.js";
 const commands = () => import("../commands/policy.js");
 
 export const addPolicyCommands = (cli: Cli, { bench, end }: Register): void => {
-  const policy = cli.command("policy").description("the policies that intents are decided by");
+  const policy = cli.command("gate-policy").description("the policies that intents are decided by");
   const which = "the policy's name, or a file; left out: all in the folder of gate.policies";
 
   policy
