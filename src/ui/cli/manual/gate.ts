@@ -23,10 +23,7 @@ export const gatePages: Pages = {
       "Shows the rules of a policy as they hold in the environment of the settings (gate.environment), in the order in which they are asked; the first that has something to say decides. What is left out of the file is shown where it means something.",
     examples: [
       ["runledger gate-policy show crm-low-risk", "as it holds here"],
-      [
-        "RUNLEDGER_SET_gate__environment=production runledger gate-policy show crm-low-risk",
-        "as it holds in production",
-      ],
+      ["runledger gate-policy show new-policy.yaml", "a file, wherever it is"],
     ],
     seeAlso: ["gate-policy list", "gate-policy test", "docs/policies.md"],
   },
