@@ -34,13 +34,14 @@ import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { type GatingFaces, openGating } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import type { Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -57,6 +58,7 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
+import { openReceipting, type Receipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
@@ -98,8 +100,9 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SdkKeys,
-    CallerFaces {
+    GatingFaces,
+    CallerFaces,
+    Receipts {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -176,23 +179,23 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
-  const key = async () => store.seals.tokenKey();
-  const tokenOf = tokensOf(() => store.seals.tokenKey());
+  const tokenKey = () => store.seals.tokenKey();
+  const [key, tokenOf] = [async () => tokenKey(), tokensOf(tokenKey)];
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), host.noteRefusal);
+  const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
-  const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
+  const receipting = openReceipting({ ledger, dataDir, env });
   const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying(kept, pev, settings);
+  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -219,20 +222,28 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
-    activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
+    activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
     ...tidying.keeping,
+    ...receipting.faces,
     examine: () =>
       examineAll({
         ...{ settings, env, dataDir, ledger, pev, project },
         ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
       }),
     redact: redactor.text,
-    close: () => pev.close().finally(() => store.close()),
+    close: () => closeAll(pev, receipting, store),
   };
 };
+
+/** What is still to be signed is signed before the store goes. */
+const closeAll = (pev: Pev, { settled }: Receipting, store: Store): Promise<void> =>
+  pev
+    .close()
+    .finally(settled)
+    .finally(() => store.close());
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   ledger,
@@ -272,6 +283,12 @@ const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" 
   apply: async (runId) => (await delivery()).applyRun(ledger, pev.project, runId),
   selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
 });
+
+const summariesOf = (
+  ledger: Ledger,
+  { enabled, authoritativeRead }: Settings["runLedger"],
+  now: () => string,
+): ActiveRunSummaries => createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now });
 
 type Looking = Pick<
   RunLedger,

@@ -26,6 +26,8 @@ const arrows: Record<string, readonly string[]> = {
   "src/rollout": ["src/ledger", "src/stores/store.ts", "src/stores/sqlite-driver.ts", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
   "src/sealing.ts": ["src/settings", "src/stores"],
+  "src/receipting.ts": ["src"],
+  "src/receipt-look.ts": ["src"],
   "src/open.ts": ["tools", "validators", "src"],
   "src/look.ts": ["src"],
   "src/examining.ts": ["src"],

@@ -8,6 +8,7 @@ import { addLookCommands } from "./groups/look.js";
 import { addPlanCommands } from "./groups/plan.js";
 import { addPolicyCommands } from "./groups/policy.js";
 import { addPromiseCommands } from "./groups/promises.js";
+import { addReceiptCommands } from "./groups/receipts.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
 import { addSdkKeyCommands } from "./groups/sdk-keys.js";
@@ -42,6 +43,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addSdkKeyCommands(cli, register);
   addPolicyCommands(cli, register);
   addKeepCommands(cli, register);
+  addReceiptCommands(cli, register);
   addSealCommands(cli, register);
   addRolloutCommands(cli, register);
   addHelpCommands(cli, register);

@@ -84,6 +84,11 @@ const promises: Source = (place) =>
     });
   });
 
+const signingKeys: Source = async ({ directory, env }) => {
+  const keys = await (await library()).signingKeysAt({ projectDir: directory, env });
+  return { words: (keys ?? []).map(({ keyId, from }) => ({ word: keyId, said: `from ${from}` })) };
+};
+
 const settings = async ({ directory, env }: Place) => {
   const { findProject, loadSettings } = await library();
   return loadSettings(await findProject(directory), env);
@@ -133,6 +138,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   note: notes,
   policy: policies,
   promise: promises,
+  "public-key": signingKeys,
   value: nothing,
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
@@ -161,7 +167,8 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--host": nothing,
   "--idempotency-key": nothing,
   "--keep": nothing,
-  "--key": nothing,
+  // Of `receipt verify` a file with public keys; whoever makes up a key of an effect passes it over.
+  "--key": files,
   "--limit": nothing,
   "--max-bytes": nothing,
   "--name": nothing,
@@ -172,12 +179,14 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--port": nothing,
   "--proposal": nothing,
   "--reason": nothing,
+  "--repo": folders,
   "--request": nothing,
   "--run": runs,
   "--runs": nothing,
   "--session": nothing,
   "--since": nothing,
   "--solution": files,
+  "--statement": nothing,
   "--step": nothing,
   "--steps": files,
   "--time": nothing,
