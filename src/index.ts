@@ -36,6 +36,10 @@ export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effe
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js";
+export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
+export { policyRemarks } from "./core/gate-policy/remarks.js";
+export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
 export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
@@ -202,12 +206,21 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { openGatePolicies } from "./settings/gate-policies.js";
+export {
+  type GatePolicies,
+  openGatePolicies,
+  type PolicyAnswer,
+  type PolicyDefect,
+  type PolicyFile,
+  readPolicyFile,
+} from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
+export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";

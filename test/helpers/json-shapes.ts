@@ -21,6 +21,7 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
@@ -86,6 +87,17 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
+const policyFile = {
+  name: text,
+  file: text,
+  readable: z.boolean().describe("one that is not blocks every intent that names it"),
+  digest: text.nullable(),
+};
+const gate = {
+  folder: text.describe("gate.policies"),
+  environment: text.nullable().describe("gate.environment"),
+};
 const sdkKey = {
   id: text,
   kind: z.enum(["agent", "approver"]),
@@ -877,6 +889,45 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     ),
   }),
   "sdk-key revoke": oneOf(sdkKey),
+  "gate-policy": { kind: "text", why: "it is only a group of commands" },
+  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy show": oneOf({
+    ...{ name: text, file: text, digest: text, environment: gate.environment },
+    policy: z.looseObject({}).describe("as its file says it"),
+    rules: z.looseObject({}).describe("as they hold in the environment, with what is left out"),
+  }),
+  "gate-policy check": oneOf({
+    ok: z.boolean(),
+    ...gate,
+    policies: z.array(
+      z.strictObject({
+        ...policyFile,
+        problem,
+        defects: z.array(z.strictObject({ where: text, path: text, found: text, expected: text })),
+        remarks: z.array(text).describe("what is right and may still not be meant"),
+      }),
+    ),
+  }),
+  "gate-policy test": oneOf({
+    passed: count,
+    failed: count,
+    policies: z.array(
+      z.strictObject({
+        name: text,
+        file: text.describe("where the cases are, or would be"),
+        problem,
+        cases: z.array(
+          z.strictObject({
+            name: text,
+            passed: z.boolean(),
+            expected: z.looseObject({ outcome: text }),
+            decision: z.strictObject(PolicyDecision.shape),
+          }),
+        ),
+      }),
+    ),
+  }),
+  "gate-policy schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
