@@ -99,6 +99,7 @@ export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+export { compactionsIn } from "./engine/agents/llm/compactions.js";
 export type { Migration, VersionedAgent } from "./engine/agents/versions.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { ListedChild } from "./engine/children.js";

@@ -34,13 +34,13 @@ import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { type GatingFaces, openGating } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { verifyAt } from "./look.js";
@@ -99,7 +99,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SdkKeys,
+    GatingFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -177,13 +177,14 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
-  const tokenOf = tokensOf(() => store.seals.tokenKey());
+  const tokenKey = () => store.seals.tokenKey();
+  const tokenOf = tokensOf(tokenKey);
   const verify = (run: string) => verifyAt({ projectDir, env, run });
-  const kept = { stores: checkpointStores(store, dataDir), key: async () => store.seals.tokenKey(), verify };
+  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
   const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), host.noteRefusal);
+  const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
@@ -220,7 +221,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

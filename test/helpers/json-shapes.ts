@@ -494,6 +494,17 @@ const heldKeys = z
     "effects that were left open with their attempt, and hold their business key until a person decides",
   );
 
+const compactions = z
+  .array(
+    z.strictObject({
+      stepId: text,
+      attempt: count,
+      count: count.describe("so often the conversation was shortened"),
+      summaries: count.describe("of those, by a call of the model"),
+    }),
+  )
+  .describe("conversations of language models that became too long, of present attempts");
+
 const brokenCheckpoints = z
   .array(
     z.strictObject({
@@ -752,6 +763,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
+    compactions,
     brokenCheckpoints,
     heldKeys,
   }),

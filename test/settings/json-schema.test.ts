@@ -257,6 +257,7 @@ describe("the JSON Schema", () => {
       "baseUrl",
       "apiKeyEnv",
       "outputTokens",
+      "contextTokens",
       "callTimeout",
       "inputPrice",
       "outputPrice",
