@@ -27,6 +27,7 @@ export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
+export { type TrackedReason, trackedReasons } from "./core/checkpoints.js";
 export type { Caller, Command } from "./core/commands.js";
 export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";
@@ -86,6 +87,31 @@ export {
 } from "./core/run.js";
 export type { SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
+} from "./core/tracked.js";
+export type {
+  CompletedHandoff,
+  CompleteHandoffInput,
+  CreateCheckpointInput,
+  CreatedCheckpoint,
+  EndedRun,
+  EndRunInput,
+  HandoffInput,
+  OpenedHandoff,
+  RecordArtifactInput,
+  RecordEventInput,
+  RecordedArtifact,
+  RecordedEvent,
+  ResumeRunInput,
+  RunEventsInput,
+  RunInput,
+  StartedRun,
+  StartRunInput,
+} from "./core/tracked-wire.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
@@ -136,6 +162,11 @@ export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
 export type { Relative } from "./engine/relatives.js";
 export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
+export type { ResumeContext } from "./engine/tracked/context.js";
+export type { TrackedEventLine } from "./engine/tracked/events.js";
+export type { ListedRunEvents, RunTold } from "./engine/tracked/told.js";
+export type { TrackedRuns } from "./engine/tracked/tracked.js";
+export { type Integrity, type VerifiedRun, verifiedRun } from "./engine/tracked/verified.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";

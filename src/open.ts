@@ -47,6 +47,7 @@ import { noteRefusals } from "./ledger/refusals.js";
 import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
+import { verifyAt } from "./look.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -184,9 +185,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
-  const [key, tokenOf] = [async () => tokenKey(), tokensOf(tokenKey)];
-  const stores = checkpointStores(store, dataDir);
-  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
+  const tokenOf = tokensOf(tokenKey);
+  const verify = (run: string) => verifyAt({ projectDir, env, run });
+  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
+  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -199,8 +201,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
   const receipting = openReceipting({ ledger, dataDir, env });
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
+  const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);

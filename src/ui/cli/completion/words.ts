@@ -107,6 +107,8 @@ const agents: Source = async (place) => {
 const targets: Source = async (place) => {
   const { settings: now } = await settings(place);
   return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
 /** Names, beside the files that a shell knows. */
 const policies: Source = async ({ directory, env }) => {
   const { findProject, loadSettings, openGatePolicies } = await library();
@@ -167,6 +169,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--error": nothing,
   "--expires": nothing,
   "--file": files,
+  "--from": nothing,
   "--goal": nothing,
   "--host": nothing,
   "--idempotency-key": nothing,
@@ -176,6 +179,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--limit": nothing,
   "--max-bytes": nothing,
   "--name": nothing,
+  "--next": nothing,
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,
