@@ -39,7 +39,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import type { Receipts } from "./ledger/receipts.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
@@ -215,7 +215,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
-    ...looking(ledger, logFolder),
+    ...looking(ledger, logFolder, receipting.kept),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
@@ -227,7 +227,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...receipting.faces,
     examine: () =>
       examineAll({
-        ...{ settings, env, dataDir, ledger, pev, project },
+        ...{ settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys },
         ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
       }),
     redact: redactor.text,
@@ -292,10 +292,10 @@ type Looking = Pick<
   "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
 >;
 
-const looking = (ledger: Ledger, logFolder: string): Looking => ({
+const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
   findRun: (given) => findRun(ledger, given),
   list: (query) => listRuns(ledger, query),
-  view: (runId) => viewRun(ledger, runId),
+  view: (runId) => viewRun(ledger, runId, receipts),
   policyRequests: (run, caller) =>
     run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
   readDecision: async (runId, stepId, input) =>

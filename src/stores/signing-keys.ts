@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
@@ -78,6 +78,11 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
         if (last === undefined) return undefined;
         const file = privateFile(folder, last.keyId);
         return { file, mode: (await stat(file)).mode & 0o777 };
+      }),
+    protect: () =>
+      inOurWords(async () => {
+        const last = (await published()).at(-1);
+        if (last !== undefined) await chmod(privateFile(folder, last.keyId), 0o600);
       }),
   };
 };

@@ -1,6 +1,5 @@
 import type { EffectCall } from "../effects.js";
 import type { JournalEvent, StoredEvent } from "../events.js";
-import { evolve } from "../evolve.js";
 import { isTerminal, type Run } from "../run.js";
 import type { Verdict } from "../verdict.js";
 import type { RunReceipt } from "./verify.js";
@@ -24,17 +23,16 @@ const EFFECTS_LISTED = 10_000;
 
 /** Follows a run from its first event to the one that ends it; what comes after that is no part of its receipt. */
 export const followRun = () => {
-  let run: Run | undefined;
-  let end: Witness["end"] | undefined;
+  let ended: Pick<Witness, "run" | "end"> | undefined;
   const verdictSeqs = new Map<Verdict, number>();
   const proposals = new Map<string, { readonly seq: number; readonly hash: string }>();
   const approvals: RunReceipt["approvals"][number][] = [];
   const decisions: RunReceipt["decisions"][number][] = [];
   const effects = followEffects();
 
-  const take = (event: StoredEvent): void => {
-    if (end !== undefined) return;
-    run = evolve(run, event);
+  /** With the run after it. */
+  const take = (event: StoredEvent, run: Run): void => {
+    if (ended !== undefined) return;
     const { seq, hash, at, actor: by } = event;
     if ("verdict" in event.payload) verdictSeqs.set(event.payload.verdict, seq);
     if (event.type === "step_result_proposed") proposals.set(event.payload.stepId, { seq, hash });
@@ -47,15 +45,13 @@ export const followRun = () => {
       decisions.push({ seq, stepId: event.payload.stepId, action: event.payload.decision.action, by });
     // What a fork took over was done, and is told, by the run it comes from.
     if (seq > (run.forkedFrom?.seq ?? 0)) effects.take(event);
-    if (isTerminal(run)) end = { seq, hash, at };
+    if (isTerminal(run)) ended = { run, end: { seq, hash, at } };
   };
   return {
     take,
     /** Undefined for a run that has not ended. */
     told: (): Witness | undefined =>
-      run === undefined || end === undefined
-        ? undefined
-        : { run, end, verdictSeqs, approvals, decisions, effects: effects.told() },
+      ended && { ...ended, verdictSeqs, approvals, decisions, effects: effects.told() },
   };
 };
 
@@ -84,8 +80,8 @@ const followEffects = () => {
   return {
     take,
     told: (): RunReceipt["effects"] => {
-      for (const left of [...open.values()].filter(isTold)) list(left);
-      return { listed, more };
+      const all = [...listed, ...[...open.values()].filter(isTold)];
+      return { listed: all.slice(0, EFFECTS_LISTED), more: more + Math.max(0, all.length - EFFECTS_LISTED) };
     },
   };
 };
