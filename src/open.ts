@@ -41,6 +41,7 @@ import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -99,6 +100,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
+    SdkKeys,
     CallerFaces,
     Receipts {
   readonly projectDir: string;
@@ -220,6 +222,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
+    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),

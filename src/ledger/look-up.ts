@@ -65,7 +65,7 @@ export const viewRun = async (
   return {
     run,
     waiting,
-    interrupted: waiting.for === "worker",
+    interrupted: waiting.for === "worker" || (run.tracked?.interrupted ?? null) !== null,
     origin: (await ledger.store.originOf(runId)) ?? null,
     receipt: isTerminal(run) ? await nameOf(runId) : null,
     currentStepId: waiting.stepId,

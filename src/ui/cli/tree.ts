@@ -10,6 +10,7 @@ import { addPromiseCommands } from "./groups/promises.js";
 import { addReceiptCommands } from "./groups/receipts.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
+import { addSdkKeyCommands } from "./groups/sdk-keys.js";
 import { addSealCommands } from "./groups/seal.js";
 import { explain } from "./manual/explain.js";
 import type { Register } from "./program.js";
@@ -38,6 +39,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addAgentCommands(cli, register);
+  addSdkKeyCommands(cli, register);
   addKeepCommands(cli, register);
   addReceiptCommands(cli, register);
   addSealCommands(cli, register);

@@ -128,6 +128,9 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   promise: promises,
   "public-key": signingKeys,
   value: nothing,
+  name: nothing,
+  // A secret's name is looked up by whoever may end it, in `sdk-key list`.
+  "sdk-key": nothing,
   topic: helpTopics,
   // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
   difference: nothing,
@@ -143,6 +146,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--attempts": nothing,
   "--candidate": nothing,
   "--credential-file": files,
+  "--destination": nothing,
   "--directory": folders,
   "--error": nothing,
   "--expires": nothing,
@@ -159,6 +163,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,
+  "--policy": nothing,
   "--port": nothing,
   "--proposal": nothing,
   "--reason": nothing,
