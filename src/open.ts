@@ -170,13 +170,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const ledger = openLedger({
-    store,
-    redactor,
-    credentials,
-    now,
-    rules: rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions),
-  });
+  const rules = rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions);
+  const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const key = async () => store.seals.tokenKey();
