@@ -88,10 +88,9 @@ describe("A run that ended", () => {
     const receipts = await Promise.all([app, ...others].map((one) => one.receipt(runId)));
     expect(new Set(receipts.map((one) => JSON.stringify(one))).size).toBe(1);
     expect((await app.signingKeys()).length).toBe(1);
-    expect((await readdir(join(folderOf(shop), "keys"))).sort()).toEqual([
-      "1.json",
-      `${receipts[0]?.keyId}.key`,
-    ].sort());
+    expect((await readdir(join(folderOf(shop), "keys"))).sort()).toEqual(
+      ["1.json", `${receipts[0]?.keyId}.key`].sort(),
+    );
   });
 
   it("whose host or client did the work says that nobody here verified it", async () => {
@@ -119,11 +118,14 @@ describe("A receipt", () => {
     const { envelope } = await app.receipt(runId);
     const file = join(folderOf(shop), `${runId}.json`);
     const kept = (await readFile(file)).toString("latin1");
-    for (const secret of [envelope.payload.slice(0, 60), "in-toto", '"a"']) expect(kept).not.toContain(secret);
+    for (const secret of [envelope.payload.slice(0, 60), "in-toto", '"a"'])
+      expect(kept).not.toContain(secret);
     await app.erase(person(app), runId);
     expect(existsSync(file)).toBe(false);
     await expect(app.receipt(runId)).rejects.toMatchObject({ code: "run_erased" });
-    expect(verifyReceipt(JSON.stringify(envelope), await app.signingKeys())).toMatchObject({ verified: true });
+    expect(verifyReceipt(JSON.stringify(envelope), await app.signingKeys())).toMatchObject({
+      verified: true,
+    });
   });
 
   it("is signed by the ledger that made the run, and by no other that took it in", async () => {

@@ -5,7 +5,13 @@ const { openRunLedger } = await import(library);
 const plan = {
   goal: "It ends",
   steps: [
-    { id: "a", goal: "a", owner_agent: "coder", validator: { type: "command_pass", target: "true" }, max_retries: 0 },
+    {
+      id: "a",
+      goal: "a",
+      owner_agent: "coder",
+      validator: { type: "command_pass", target: "true" },
+      max_retries: 0,
+    },
   ],
 };
 const app = await openRunLedger({ projectDir, agents: { coder: () => "done" } });

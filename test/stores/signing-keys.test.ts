@@ -27,7 +27,9 @@ describe("Signing keys", () => {
     const [key] = await keys.published();
     expect(key).toMatchObject({ keyId, from: EARLY, until: null, formerSignature: null });
     expect(publicKeyId(key?.publicKey ?? "")).toBe(keyId);
-    expect(verify(null, TEXT, createPublicKey(key?.publicKey ?? ""), signatures[0] ?? Buffer.alloc(0))).toBe(true);
+    expect(verify(null, TEXT, createPublicKey(key?.publicKey ?? ""), signatures[0] ?? Buffer.alloc(0))).toBe(
+      true,
+    );
     expect((await stat(join(folder, `${keyId}.key`))).mode & 0o777).toBe(0o600);
   });
 
@@ -83,8 +85,16 @@ describe("Signing keys", () => {
 
   test.each([
     ["a time was changed", "1.json", (text: string) => text.replace(EARLY, LATE)],
-    ["another key stands there", "2.json", (text: string) => text.replace(/"publicKey": "[^"]+"/, '"publicKey": "x"')],
-    ["the former key did not sign it", "2.json", (text: string) => text.replace(/"formerSignature": ".{9}/, '"formerSignature": "AAAAAAAAA')],
+    [
+      "another key stands there",
+      "2.json",
+      (text: string) => text.replace(/"publicKey": "[^"]+"/, '"publicKey": "x"'),
+    ],
+    [
+      "the former key did not sign it",
+      "2.json",
+      (text: string) => text.replace(/"formerSignature": ".{9}/, '"formerSignature": "AAAAAAAAA'),
+    ],
     ["it is no record", "1.json", () => "{}"],
   ])("are refused when %s", async (_what, name, change) => {
     const { folder, keys } = await opened();
@@ -99,7 +109,9 @@ describe("Signing keys", () => {
   test("are refused in the folder of another ledger, and without the private half", async () => {
     const { folder, keys } = await opened();
     const { keyId } = await keys.sign([TEXT], EARLY);
-    await expect(fileSigningKeys(folder, "ledger-2").published()).rejects.toMatchObject({ code: "key_unavailable" });
+    await expect(fileSigningKeys(folder, "ledger-2").published()).rejects.toMatchObject({
+      code: "key_unavailable",
+    });
     await rm(join(folder, `${keyId}.key`));
     await expect(keys.sign([TEXT], LATE)).rejects.toMatchObject({ code: "key_unavailable" });
   });
