@@ -115,6 +115,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { Metrics } from "./ledger/metrics/metrics.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";

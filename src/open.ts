@@ -39,6 +39,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
@@ -122,6 +123,8 @@ export interface RunLedger
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** The ledger in numbers; who asks again has only what came since read anew. */
+  metrics(): Promise<Metrics>;
   /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
   activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
@@ -213,6 +216,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
+    metrics: metricsOf(ledger),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),

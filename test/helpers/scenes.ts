@@ -258,6 +258,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ofMachine: true,
   },
   schedules: { lines: [() => []] },
+  metrics: { lines: [() => []], ofMachine: true },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
