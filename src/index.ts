@@ -65,6 +65,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
+export type { SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
@@ -72,6 +73,7 @@ export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
+export { compactionsIn } from "./engine/agents/llm/compactions.js";
 export type { Migration, VersionedAgent } from "./engine/agents/versions.js";
 export type { Worker } from "./engine/backends/local.js";
 export type { ListedChild } from "./engine/children.js";
@@ -116,6 +118,7 @@ export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
 export type { Metrics } from "./ledger/metrics/metrics.js";
+export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";
@@ -179,6 +182,7 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
+export { openGatePolicies } from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";

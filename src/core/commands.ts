@@ -9,6 +9,7 @@ import { RefusedCall } from "./refusals.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
 import { AtMost, Spent } from "./spent.js";
+import { trackedCommands } from "./tracked-commands.js";
 import { Verdict } from "./verdict.js";
 import { WaitCall } from "./waits.js";
 import { closed } from "./wire.js";
@@ -69,6 +70,7 @@ export const Command = z.discriminatedUnion("type", [
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
   closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
+  ...trackedCommands,
   closed({ type: z.literal("attach_plan"), plan: Plan }),
   closed({ type: z.literal("start_step"), stepId, candidate, base: z.string().nullable() }),
   closed({

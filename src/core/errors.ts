@@ -32,6 +32,8 @@ export const errorKinds = {
   verdict_mismatch: "refused",
   run_mirrored: "refused",
   run_not_mirrored: "refused",
+  run_tracked: "refused",
+  run_not_tracked: "refused",
   rollout_blocked: "refused",
   rollout_ended: "refused",
   limit_exceeded: "refused",
@@ -55,8 +57,10 @@ export const errorKinds = {
   criterion_not_found: "not_found",
   effect_not_found: "not_found",
   promise_not_found: "not_found",
+  checkpoint_not_found: "not_found",
   file_not_found: "not_found",
   agent_not_found: "not_found",
+  sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
@@ -90,6 +94,7 @@ export const errorKinds = {
   event_unreadable: "corrupt",
   store_version: "corrupt",
   blob_corrupt: "corrupt",
+  checkpoint_corrupt: "corrupt",
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;

@@ -8,6 +8,7 @@ import * as limit from "./limits.js";
 import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
+import { trackedEvents } from "./tracked.js";
 import { Verdict } from "./verdict.js";
 
 /** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
@@ -212,6 +213,7 @@ export const EventBody = z.discriminatedUnion("type", [
     "teammate_approval_unblocked",
     z.strictObject({ grantRequestId: z.string(), agent: z.string(), outcome: GrantOutcome }),
   ),
+  ...trackedEvents,
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

@@ -13,6 +13,7 @@ import { noRefusals, refusalsAfter } from "./refusals.js";
 import type { CriterionState, Run, Step } from "./run.js";
 import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
 import { newCriterion, newStep } from "./steps.js";
+import { trackingEvolvers, withTracking } from "./tracked-fold.js";
 import { withSpending } from "./usage.js";
 
 type Evolvers = { readonly [T in EventType]: (run: Run, event: EventOf<T>) => Run };
@@ -22,7 +23,7 @@ export const evolve = (run: Run | undefined, event: JournalEvent): Run => {
   const before = event.type === "run_created" ? created(event) : run;
   if (before === undefined) throw new Error(`event ${event.seq} of ${event.runId} comes before run_created`);
   const evolver = evolvers[event.type] as (run: Run, event: JournalEvent) => Run;
-  return { ...evolver(before, event), seq: event.seq, updatedAt: event.at };
+  return { ...withTracking(evolver(before, event), event), seq: event.seq, updatedAt: event.at };
 };
 
 /** The run after all of its events; undefined when there are none. */
@@ -66,6 +67,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   keptCheckpoints: [],
   passedOver: [],
   blockedTeammates: [],
+  tracked: null,
   state: { status: "planning" },
 });
 
@@ -77,6 +79,7 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
   }));
 
 const evolvers: Evolvers = {
+  ...trackingEvolvers,
   run_created: (run) => run,
   plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
   plan_attached: (run, event) => ({

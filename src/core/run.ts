@@ -6,6 +6,7 @@ import type { FailureReason, ForkPoint, ParentLink } from "./family.js";
 import type { Refusals } from "./refusals.js";
 import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { Tracked } from "./tracked.js";
 import type { Spending } from "./usage.js";
 import type { Verdict } from "./verdict.js";
 
@@ -146,7 +147,7 @@ export type RunState =
   /** Nothing new starts until `resume_run`. */
   | {
       readonly status: "paused";
-      readonly reason: PauseReason | "reported";
+      readonly reason: PauseReason | "reported" | "interrupted";
       readonly message: string;
       readonly stepId: string | null;
       readonly since: string;
@@ -225,6 +226,8 @@ export type Run = {
   readonly passedOver: readonly PassedOverTold[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
+  /** Of a run that has no plan and whose client records what it does; null for all others. */
+  readonly tracked: Tracked | null;
   readonly state: RunState;
 };
 

@@ -43,6 +43,12 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     chars: DOTTED,
     whole: /rlc1_[A-Za-z0-9_-]{40,2000}\.[A-Za-z0-9_-]{43}/y,
   },
+  {
+    name: "runledger_sdk_key",
+    starts: ["rl_sk_"],
+    chars: DASHED,
+    whole: /rl_sk_[0-9a-f]{16}_[A-Za-z0-9_-]{43}/y,
+  },
   { name: "gitlab_token", starts: ["glpat-"], chars: DOTTED, whole: /glpat-[A-Za-z0-9_.-]{20,300}/y },
   { name: "npm_token", starts: ["npm_"], chars: WORD, whole: /npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])/y },
   {

@@ -10,12 +10,13 @@ import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
 import type { ListQuery, NewEventRow, NewMirror, Origin, RunCipher, RunRow, Store } from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
+import { outsideFacts } from "./facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
-import { effectKeysOf, isTakenFor, keyOf } from "./keys.js";
+import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionAfter, projectionOf } from "./projection.js";
-import { readEvents, readFeed, wholeHistory } from "./reading.js";
+import { readEvents, readFeed } from "./reading.js";
 import { absent } from "./removal.js";
 import { requireRunId } from "./run-id.js";
 import { withoutSecrets } from "./secrets-gate.js";
@@ -120,15 +121,15 @@ export const openLedger = (options: {
     memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
-    const history = command.type === "fork_run" ? await wholeHistory(store, command.from) : [];
+    const outside = await outsideFacts(command, store, known);
     const decision = decided(memory !== undefined, () =>
-      decide(command, before?.run, { caller, at: now(), rules, history }, runId),
+      decide(command, before?.run, { caller, at: now(), rules, ...outside }, runId),
     );
     if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
-    const events = await unlessOvertaken(before, () =>
+    const events = await unlessOvertaken(command, before, () =>
       append(store, runId, before, decision, command, caller, submitOptions),
     );
     if (events === undefined) return undefined;
@@ -250,14 +251,19 @@ const OVERTAKEN: readonly ErrorCode[] = [
   "idempotency_key_reused",
 ];
 
+/** Who records a side effect learns that somebody was faster as a fact, and not as a refusal. */
+const isTold = (error: LedgerError, { type }: Command): boolean =>
+  error.code === "effect_key_used" && type === "record_event";
+
 const unlessOvertaken = async <T>(
+  command: Command,
   before: Known | undefined,
   work: () => Promise<T>,
 ): Promise<T | undefined> => {
   try {
     return await work();
   } catch (error) {
-    if (!isLedgerError(error) || !OVERTAKEN.includes(error.code)) throw error;
+    if (!isLedgerError(error) || !(OVERTAKEN.includes(error.code) || isTold(error, command))) throw error;
     // The name of a run that was taken out, and of one that a host has already, stays taken, however often it is tried.
     if (before === undefined && ("removedAt" in error.details || "hostId" in error.details)) throw error;
     return undefined;
@@ -295,7 +301,7 @@ const append = async (
     projection: projectionAfter(events, run, before?.run),
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
-    ...effectKeysOf(command, before?.run),
+    ...businessKeysOf(command, before?.run, events),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

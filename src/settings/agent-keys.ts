@@ -43,6 +43,8 @@ export type LlmAgentSettings = Working & {
   readonly apiKeyEnv: string | null;
   /** Longest answer; the provider's own limit where it is null. */
   readonly outputTokens: number | null;
+  /** What its model takes at once; null where nobody says. */
+  readonly contextTokens: number | null;
   readonly callTimeoutMs: number;
   /** Null: what its calls cost is not known. */
   readonly price: Price | null;
@@ -74,6 +76,9 @@ const URL_CHARS = 2_000;
 const URL_SHAPE = /^https?:\/\/[^\s@]+$/;
 /** Above what any model answers at once. */
 const OUTPUT_TOKENS_MAX = 1_000_000;
+/** Less has no room for a task and its tools; far more than any model takes. */
+const CONTEXT_TOKENS_MIN = 1_000;
+const CONTEXT_TOKENS_MAX = 100_000_000;
 /** Node waits no longer for the first byte of an answer. */
 const CALL_MAX_MS = 300_000;
 /** A hundred times what the dearest model costs. */
@@ -152,6 +157,15 @@ const Keys = closed({
     },
     z.int().min(1).max(OUTPUT_TOKENS_MAX),
   ).optional(),
+  contextTokens: described(
+    "number",
+    {
+      title: "Context",
+      description:
+        "Of an llm agent: so many tokens its model takes at once; near them older turns are compacted. Else 200000.",
+    },
+    z.int().min(CONTEXT_TOKENS_MIN).max(CONTEXT_TOKENS_MAX),
+  ).optional(),
   callTimeout: duration(
     { title: "Time for an answer", description: "Of an llm agent: how long one answer may take; else 5m." },
     { minMs: 1, maxMs: CALL_MAX_MS },
@@ -190,7 +204,7 @@ type Keys = z.output<typeof Keys>;
 
 /** What only one that is asked here has. */
 const OF_MODELS = [
-  ...(["provider", "baseUrl", "apiKeyEnv", "outputTokens", "callTimeout"] as const),
+  ...(["provider", "baseUrl", "apiKeyEnv", "outputTokens", "contextTokens", "callTimeout"] as const),
   ...(["inputPrice", "outputPrice", "cacheReadPrice", "cacheWritePrice"] as const),
 ] as const;
 
@@ -309,6 +323,7 @@ export const agentSettings = (agent: Keys, agentTimeoutMs: number): AgentSetting
     ...{ kind, provider: of, model: model ?? "", baseUrl: agent.baseUrl ?? null },
     apiKeyEnv: agent.apiKeyEnv ?? USUAL_KEYS[of],
     outputTokens: agent.outputTokens ?? null,
+    contextTokens: agent.contextTokens ?? null,
     callTimeoutMs: agent.callTimeout ?? CALL_MAX_MS,
     price: priceOf(agent),
     ...working,

@@ -5,6 +5,7 @@ export const settingGroups = {
   durable: "Durable",
   budget: "Budget",
   schedules: "Schedules",
+  gate: "Gate",
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",

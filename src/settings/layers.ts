@@ -211,12 +211,17 @@ export const fileLayer = (text: string, file: string, origin: string): Layer => 
   return {
     origin,
     tree: treeOf(value ?? {}),
-    where: (at) => {
-      const offset = offsetOf(doc, at);
-      return offset === undefined ? file : `${file}${lineText(lines, offset)}`;
-    },
+    where: whereIn(file, doc, lines),
   };
 };
+
+/** Where in a file a person finds the value, or the nearest thing above it. */
+export const whereIn =
+  (file: string, doc: Document, lines: LineCounter) =>
+  (at: Place): string => {
+    const offset = offsetOf(doc, at);
+    return offset === undefined ? file : `${file}${lineText(lines, offset)}`;
+  };
 
 const refuseNewer = (version: unknown, file: string): void => {
   if (typeof version !== "number" || !Number.isInteger(version) || version <= SETTINGS_VERSION) return;
@@ -318,7 +323,8 @@ const lineText = (lines: LineCounter, offset: number): string => {
   return `:${line}:${col}`;
 };
 
-const isMissing = (error: unknown): boolean =>
+/** There is no such file or folder. */
+export const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 
 const messageOf = (error: unknown): string =>

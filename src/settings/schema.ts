@@ -8,6 +8,7 @@ import { closed, ID_WORDS } from "../core/wire.js";
 import { AgentKeys, type AgentSettings, agentSettings, agentWire } from "./agent-keys.js";
 import { BudgetKeys, budgetListed, budgetWire } from "./budget-keys.js";
 import { DurableKeys, type DurableSettings, durableWire } from "./durable-keys.js";
+import { GateKeys, type GateSettings } from "./gate-keys.js";
 import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
@@ -67,6 +68,7 @@ export type Settings = {
   /** What each run may spend where a person has not said it of the run. */
   readonly budget: Budget;
   readonly schedules: Readonly<Record<string, ScheduleSettings>>;
+  readonly gate: GateSettings;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
@@ -266,6 +268,10 @@ export const SettingsFile = closed({
   schedules: named(ScheduleKeys)
     .prefault({})
     .meta({ title: settingGroups.schedules, description: "Runs that begin by the clock, by name." }),
+  gate: GateKeys.prefault({}).meta({
+    title: settingGroups.gate,
+    description: "What decides on intents before they happen.",
+  }),
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),

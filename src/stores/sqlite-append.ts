@@ -71,7 +71,8 @@ type Last = { readonly seq: number; readonly hash: string; readonly at: string }
  */
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
   for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
-  refuseUsedKey(statements, batch);
+  refuseUsedKey(statements, batch.key);
+  refuseUsedKey(statements, batch.businessKey);
   refuseLostLease(statements, batch);
   const head = statements.head(batch.runId);
   if (head === undefined) admit(statements, batch);
@@ -103,7 +104,7 @@ const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, 
   statements.insertMirror.run({ ...mirror, runId, state: "pending", syncedSeq: 0, error: null, at });
 };
 
-const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
+const refuseUsedKey = (statements: Statements, key: AppendBatch["key"]): void => {
   const used = key && statements.key.get(key);
   if (!used) return;
   if (key.scope === EFFECT_SCOPE)
@@ -177,12 +178,13 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
 };
 
 const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
-  const { runId, expectedSeq, events, projection, key } = batch;
+  const { runId, expectedSeq, events, projection, key, businessKey } = batch;
   const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt: last.at, ...projection };
   if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
   else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
   else statements.updateRun.run(row);
-  if (key) statements.insertKey.run({ ...key, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
+  for (const taken of [key, businessKey])
+    if (taken) statements.insertKey.run({ ...taken, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
 };
 
 const indexesStay = (next: RunProjection, head: Head): boolean =>

@@ -21,6 +21,7 @@ import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { schedulesOf } from "./sqlite-schedules.js";
+import { sdkKeysOf } from "./sqlite-sdk-keys.js";
 import {
   addGoalFunction,
   type KeptRunRow,
@@ -168,7 +169,7 @@ const storeOn = (
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    ...schedulesOf(sqlite, call),
+    ...{ ...schedulesOf(sqlite, call), ...sdkKeysOf(sqlite, call) },
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),

@@ -57,6 +57,12 @@ export interface Store {
   /** Names of all that have such a mark, also of those that are in no settings any more. */
   markedSchedules(): Promise<readonly string[]>;
   markSchedule(name: string, mark: ScheduleMark): Promise<void>;
+  /** What the ledger keeps of an SDK key, as one text; undefined when there is none of that id. */
+  sdkKey(id: string): Promise<string | undefined>;
+  /** In order. */
+  sdkKeyIds(): Promise<readonly string[]>;
+  /** False, and nothing is written, where it is not as it was before; null before there was one. */
+  putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
@@ -345,6 +351,8 @@ export type AppendBatch = {
   /** Epoch of the speaker's lease; absent when people or tools speak. */
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
+  /** Beside the client's key: that of an act on the world, which no other append of any run may take. */
+  readonly businessKey?: AppendBatch["key"];
   /** Keys that this run took and that may be used again from now on; those of other runs stay. */
   readonly freed?: readonly { readonly scope: string; readonly key: string }[];
   readonly snapshot?: SnapshotRow;

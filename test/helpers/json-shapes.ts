@@ -79,6 +79,19 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const sdkKey = {
+  id: text,
+  kind: z.enum(["agent", "approver"]),
+  name: text,
+  sessionKey: text,
+  destinations: z.array(text).nullable().describe("null: all of them"),
+  policies: z.array(text).nullable(),
+  createdAt: time,
+  createdBy: text,
+  expiresAt: time.nullable(),
+  revokedAt: time.nullable(),
+  revokedBy: text.nullable(),
+};
 const oneOf = (fields: z.ZodRawShape): Shape => ({ kind: "document", schema: document(fields) });
 
 const Proposal = named(
@@ -479,6 +492,17 @@ const heldKeys = z
     "effects that were left open with their attempt, and hold their business key until a person decides",
   );
 
+const compactions = z
+  .array(
+    z.strictObject({
+      stepId: text,
+      attempt: count,
+      count: count.describe("so often the conversation was shortened"),
+      summaries: count.describe("of those, by a call of the model"),
+    }),
+  )
+  .describe("conversations of language models that became too long, of present attempts");
+
 const brokenCheckpoints = z
   .array(
     z.strictObject({
@@ -731,6 +755,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
+    compactions,
     brokenCheckpoints,
     heldKeys,
   }),
@@ -841,6 +866,17 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     candidate: z.int().min(1).nullable(),
     expiresAt: time,
   }),
+  "sdk-key": { kind: "text", why: "it is only a group of commands" },
+  "sdk-key create": oneOf({
+    sdkKey: text.describe("a secret, printed this once"),
+    ...sdkKey,
+  }),
+  "sdk-key list": oneOf({
+    sdkKeys: z.array(
+      z.strictObject({ ...sdkKey, state: z.enum(["active", "expired", "revoked", "altered"]) }),
+    ),
+  }),
+  "sdk-key revoke": oneOf(sdkKey),
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),

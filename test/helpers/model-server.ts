@@ -12,6 +12,8 @@ export type Scripted = {
   readonly status?: number;
   /** What the provider says of that error. */
   readonly trouble?: string;
+  /** By which code, where its format has codes. */
+  readonly code?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Tokens in and out; null: the provider does not count. */
   readonly usage?: readonly [number, number] | null;
@@ -69,8 +71,8 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
       response.writeHead(200, { "content-type": "application/json", ...turn.headers });
       return void response.write('{"id":', () => response.destroy());
     }
-    const { status = 200, trouble = `trouble ${status}` } = turn;
-    if (status !== 200) return answer(response, status, { error: { message: trouble } }, turn.headers);
+    const { status = 200 } = said;
+    if (status !== 200) return answer(response, status, refusal(one.path, said), said.headers);
     const whole = wire(one.path, said, answered.length);
     if (one.body.stream === true)
       return stream(response, one.path, whole as Readonly<Record<string, unknown>>);
@@ -106,6 +108,14 @@ const answer = (
 ): void => {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(body));
+};
+
+/** As each format words an error. */
+const refusal = (path: string, { status, trouble = `trouble ${status}`, code }: Scripted): unknown => {
+  if (path.endsWith("/messages"))
+    return { type: "error", error: { type: code ?? "invalid_request_error", message: trouble } };
+  const type = "invalid_request_error";
+  return { error: { message: trouble, ...(code === undefined ? {} : { type, param: "messages", code }) } };
 };
 
 const wire = (path: string, turn: Scripted, n: number): unknown => {

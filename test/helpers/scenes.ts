@@ -257,6 +257,15 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
     ofMachine: true,
   },
+  "sdk-key create": {
+    lines: [
+      () => ["importer", "--destination", "crm.*", "--policy", "low-risk", "--expires", "90d"],
+      () => ["desk", "--kind", "approver"],
+    ],
+    ofMachine: true,
+  },
+  "sdk-key list": { lines: [() => []], ofMachine: true },
+  "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
   metrics: { lines: [() => []], ofMachine: true },
   children: { lines: [({ run }) => [run("done")]] },

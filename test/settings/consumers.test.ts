@@ -158,7 +158,7 @@ const model = async (
   const app = await project(JSON.stringify({ agents: { coder } }));
   const run = await driven(app, commandPlan("true"));
   const { path = "", headers = {}, body = {} } = server.asked[0] ?? {};
-  return { path, headers, body, run };
+  return { path, headers, body, run, last: server.asked.at(-1)?.body };
 };
 
 /** What a run came to, in billionths of a dollar, whose one answer read 100 tokens and wrote 10. */
@@ -229,6 +229,16 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
   "agents.coder.outputTokens": async () => {
     expect((await model({ outputTokens: 77 })).body).toMatchObject({ max_tokens: 77 });
+  },
+  "agents.coder.contextTokens": async () => {
+    // Two results of 3,000 characters behind three more turns: too much for a small model, and nothing for a usual one.
+    const look = { calls: [["exec", { command: "printf %3000d 7" }]] } as const;
+    const script = [...Array(5).fill(look), { text: "done" }].map((turn) => ({ ...turn, usage: null }));
+    const told = async (keys: Readonly<Record<string, unknown>>) =>
+      JSON.stringify((await model(keys, script)).last);
+    expect(await told({})).not.toContain("Cleared to keep");
+    await shop?.dispose();
+    expect(await told({ contextTokens: 6_500 })).toContain("Cleared to keep");
   },
   "agents.coder.callTimeout": async () => {
     const { run } = await model({ callTimeout: "500ms" }, [{ silent: "hang" }, { text: "second try" }]);
@@ -531,6 +541,21 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     ]);
     expect(taken[0]).toEqual(["policy", 3]);
   },
+  "durable.checkpointAt": async () => {
+    const reasonsWith = async (settings: string) => {
+      const app = await project(settings);
+      const runs = app.trackedRuns(person(app));
+      const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "try" });
+      const paid = { sideEffectClass: "payment", sideEffectKey: `order-${runId}` } as const;
+      await runs.recordEvent({ runId, eventType: "tool_call_finished", ...paid });
+      const reasons = (await app.checkpoints(runId)).map(({ reason }) => reason);
+      await shop?.dispose();
+      shop = undefined;
+      return reasons;
+    };
+    expect(await reasonsWith("durable: { checkpointAt: [risky_boundary] }\n")).toEqual(["risky_boundary"]);
+    expect(await reasonsWith("durable: { checkpointAt: [approval_requested] }\n")).toEqual([]);
+  },
   "durable.checkpointsKept": async () => {
     const app = await project("durable: { checkpointsKept: 2 }\n", {
       coder: async (_task, effects) => {
@@ -737,7 +762,7 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, contextTokens: 9000, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
     const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));

@@ -59,6 +59,7 @@ describe("loadSettings", () => {
         checkpointEvery: 0,
         checkpointsKept: 20,
         checkpointBefore: [],
+        checkpointAt: ["approval_requested", "risky_boundary"],
       },
       schedules: {},
       runLedger: {
@@ -81,6 +82,7 @@ describe("loadSettings", () => {
       "agents",
       ...["budget.attempts", "budget.time", "budget.tokens", "budget.usd"],
       "changeValidator",
+      "durable.checkpointAt",
       "durable.checkpointBefore",
       "durable.checkpointEvery",
       "durable.checkpoints",
@@ -160,7 +162,7 @@ runLedger:
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
-    checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded],
+    checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded], checkpointAt: [risky_boundary],
     encryption: true, keyCommand: [secret-tool, lookup] }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
@@ -233,6 +235,7 @@ rollout: { board: BOARD.md }
         checkpointEvery: 50,
         checkpointsKept: 5,
         checkpointBefore: ["guarded"],
+        checkpointAt: ["risky_boundary"],
       },
       schedules: {
         nightly: {

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, it } from "vitest";
 import type { Store } from "../../src/stores/store.js";
 import { appends, groups, reads } from "./conformance/journal.js";
-import { blobs, closing, quarantines, removals, scheduleMarks, snapshots } from "./conformance/keeping.js";
+import {
+  blobs,
+  closing,
+  quarantines,
+  removals,
+  scheduleMarks,
+  sdkKeyTexts,
+  snapshots,
+} from "./conformance/keeping.js";
 import { leases } from "./conformance/leases.js";
 import { keys, lists } from "./conformance/lists.js";
 import { mirrors } from "./conformance/mirrors.js";
@@ -44,6 +52,7 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("blobs", () => blobs(suite));
     describe("quarantines", () => quarantines(suite));
     describe("marks of schedules", () => scheduleMarks(suite));
+    describe("texts of SDK keys", () => sdkKeyTexts(suite));
     describe("removals", () => removals(suite));
     describe("mirrors", () => mirrors(suite));
     describe("closing", () => closing(suite));

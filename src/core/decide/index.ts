@@ -18,6 +18,7 @@ import {
   existing,
   requireBound,
   requireDrivenHere,
+  requirePlanned,
 } from "./guards.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
 import { mirrorRun, reportChange, syncProjection } from "./mirror.js";
@@ -31,6 +32,14 @@ import {
   startStep,
 } from "./step.js";
 import { mirrorTeammates } from "./teammates.js";
+import {
+  completeHandoff,
+  endTracked,
+  openHandoff,
+  recordEvent,
+  resumeTracked,
+  startTracked,
+} from "./tracked.js";
 import { fireTimers, resolvePromise, suspendStep } from "./waits.js";
 
 export type Decision = {
@@ -72,10 +81,12 @@ const creators: { readonly [T in CreatingType]: Decider<T> } = {
   create_run: createRun,
   fork_run: forkRun,
   mirror_run: mirrorRun,
+  start_run: startTracked,
 };
 
 const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly Decided[] => {
   if (!ofAnyRun.includes(command.type)) requireDrivenHere(run);
+  if (ofPlansAlone.includes(command.type)) requirePlanned(run);
   return (deciders[command.type] as Decider<LaterType>)(command, run, context);
 };
 
@@ -86,6 +97,35 @@ const ofAnyRun: readonly LaterType[] = [
   "mirror_teammates",
   "write_note",
   "refuse_access",
+  "worker_lost",
+];
+
+/** What makes no sense without a plan: the run of a client has none. */
+const ofPlansAlone: readonly LaterType[] = [
+  "attach_plan",
+  "start_step",
+  "propose_step_result",
+  "interrupt_step",
+  "record_effects",
+  "decide_effect",
+  "suspend_step",
+  "pass_over_checkpoints",
+  "discard_checkpoints",
+  "fire_timers",
+  "resolve_promise",
+  "finish_child",
+  "tell_parent",
+  "record_verdict",
+  "record_criterion_verdict",
+  "apply_policy",
+  "approve_step",
+  "reject_step",
+  "pause_run",
+  "resume_run",
+  "set_budget",
+  "stop_at_budget",
+  "report_change",
+  "sync_projection",
   "worker_lost",
 ];
 
@@ -120,6 +160,11 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   refuse_access: refuseAccess,
   worker_lost: workerLost,
   mirror_teammates: mirrorTeammates,
+  record_event: recordEvent,
+  open_handoff: openHandoff,
+  complete_handoff: completeHandoff,
+  resume_tracked: resumeTracked,
+  end_tracked: endTracked,
 };
 
 const stamped = (

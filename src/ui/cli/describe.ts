@@ -10,7 +10,15 @@ import {
   type TestsFound,
   type Verdict,
 } from "../../index.js";
-import { budgetTold, type EventTold, pauseTold, refusalTold, teammateTold } from "./event-words.js";
+import {
+  budgetTold,
+  type EventTold,
+  isOfClient,
+  pauseTold,
+  refusalTold,
+  teammateTold,
+  trackedTold,
+} from "./event-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -127,6 +135,7 @@ const line = (style: EventTold["style"], mark: string, text: string): EventTold 
 
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
+  if (isOfClient(event)) return trackedTold(event);
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);

@@ -9,6 +9,7 @@ import { addPlanCommands } from "./groups/plan.js";
 import { addPromiseCommands } from "./groups/promises.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
+import { addSdkKeyCommands } from "./groups/sdk-keys.js";
 import { addSealCommands } from "./groups/seal.js";
 import { explain } from "./manual/explain.js";
 import type { Register } from "./program.js";
@@ -37,6 +38,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addAgentCommands(cli, register);
+  addSdkKeyCommands(cli, register);
   addKeepCommands(cli, register);
   addSealCommands(cli, register);
   addRolloutCommands(cli, register);

@@ -106,6 +106,12 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   worker_lost: cast.loseWorker(1),
   "mirror_teammates blocked": cast.teammates([{}]),
   "mirror_teammates free": cast.teammates([]),
+  start_run: cast.startTracked(),
+  record_event: cast.recordEvent(),
+  open_handoff: cast.openHandoff,
+  complete_handoff: cast.completeHandoff,
+  resume_tracked: cast.resumeTracked,
+  end_tracked: cast.endTracked("completed"),
 });
 
 /** Step "a", step "b" that waits for it, step "sign" that waits for a person, and one criterion. */

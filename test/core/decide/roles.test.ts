@@ -69,6 +69,18 @@ const ownerOnly: Row = {
   "another agent": "step_not_yours",
 };
 
+/** Whoever works in its session records what a client does; of people all. */
+const recorders: Row = {
+  ...inCharge,
+  owner: "may",
+  "owner, not bound": "may",
+  "owner of an old attempt": "may",
+  "owner, bound to another step": "may",
+  "owner in another session": "session_mismatch",
+  "another agent": "may",
+};
+const tracking = [cast.startTracked()] as const;
+
 type Situation = { readonly run: () => Run | undefined; readonly said: Said; readonly row: Row };
 
 const steps = [
@@ -206,6 +218,20 @@ const situations: { readonly [T in CommandType]: Situation } = {
   refuse_access: { run: () => played(...asked), said: cast.refuseAccess, row: engineOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
   mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },
+  start_run: {
+    run: () => undefined,
+    said: cast.startTracked(),
+    row: { ...recorders, "owner in another session": "may", "orchestrator of another session": "may" },
+  },
+  record_event: { run: () => played(...tracking), said: cast.recordEvent(), row: recorders },
+  open_handoff: { run: () => played(...tracking), said: cast.openHandoff, row: recorders },
+  complete_handoff: {
+    run: () => played(...tracking, cast.openHandoff),
+    said: cast.completeHandoff,
+    row: recorders,
+  },
+  resume_tracked: { run: () => played(...tracking), said: cast.resumeTracked, row: recorders },
+  end_tracked: { run: () => played(...tracking), said: cast.endTracked("completed"), row: recorders },
 };
 
 for (const command of Object.keys(situations) as CommandType[])

@@ -71,6 +71,16 @@ const whereNothingIsDue = drivenHere({
   ...failed(nothing),
 });
 
+/** A run with a plan, or a host, has no client that records it. */
+const ofClients = drivenHere({
+  none: "run_not_found",
+  planning: "run_not_tracked",
+  running: "run_not_tracked",
+  ...paused("run_not_tracked"),
+  completed: "run_not_tracked",
+  ...failed("run_not_tracked"),
+});
+
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {
     none: ["run_created", "plan_attached"],
@@ -330,6 +340,20 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "mirrored degraded": nothing,
     ...onceEnded,
   },
+  start_run: {
+    none: ["run_created", "tracking_started"],
+    planning: "run_exists",
+    running: "run_exists",
+    ...paused("run_exists"),
+    completed: "run_exists",
+    ...failed("run_exists"),
+    ...mirrored("run_exists"),
+  },
+  record_event: ofClients,
+  open_handoff: ofClients,
+  complete_handoff: ofClients,
+  resume_tracked: ofClients,
+  end_tracked: ofClients,
   "report_change step": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
   "report_change step_status": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
   "report_change run_status": ofHosts({ ...mirrored(["run_reported"]), ...onceEnded }),

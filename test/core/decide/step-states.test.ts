@@ -180,6 +180,13 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ofHosts(["teammate_approval_blocked"]),
   },
   "mirror_teammates free": { ...every(nothing), ...ofHosts(nothing) },
+  // Whoever works on a step records what it does by itself.
+  start_run: { ...every("run_exists"), ...ofHosts("run_exists") },
+  record_event: every("run_not_tracked"),
+  open_handoff: every("run_not_tracked"),
+  complete_handoff: every("run_not_tracked"),
+  resume_tracked: every("run_not_tracked"),
+  end_tracked: every("run_not_tracked"),
 };
 
 const said = saidIn("a");

@@ -8,6 +8,7 @@ import { buildPackage } from "../../helpers/built.js";
 import { first } from "../../helpers/first.js";
 import { modelServer, type Scripted } from "../../helpers/model-server.js";
 import { buggySum, onePlan } from "../../helpers/project.js";
+import { expectPairs } from "../../helpers/tool-pairs.js";
 
 let built: ReturnType<typeof buildPackage>;
 beforeAll(() => {
@@ -20,6 +21,7 @@ const driven = async (
   provider: string,
   script: (kill: () => void, place: string) => readonly Scripted[],
   settings = "",
+  more = "",
 ) => {
   const shop = await sample(buggySum);
   let child: ChildProcess | undefined;
@@ -31,7 +33,7 @@ const driven = async (
   };
   const server = await modelServer(script(killOnce, shop.place));
   await shop.write({
-    "runledger.yaml": `agents: { coder: { kind: llm, provider: ${provider}, model: scripted, baseUrl: "${server.url}", apiKeyEnv: SHOP_MODEL } }\nisolation: { maximum: 1 }\n${settings}`,
+    "runledger.yaml": `agents: { coder: { kind: llm, provider: ${provider}, model: scripted, baseUrl: "${server.url}", apiKeyEnv: SHOP_MODEL${more} } }\nisolation: { maximum: 1 }\n${settings}`,
     "plan.json": JSON.stringify(onePlan()),
   });
   shop.commit();
@@ -90,6 +92,71 @@ describe.each(["openai-compatible", "anthropic"])("kill -9 of who drives an llm 
     ]);
   });
 });
+
+describe.each(["openai-compatible", "anthropic"])(
+  "kill -9 while a conversation with %s is compacted",
+  (provider) => {
+    it("comes by the very same conversation again, and pays for nothing twice", async () => {
+      const tooLong = {
+        status: 400,
+        trouble: "prompt is too long: this model's maximum context length is 4000",
+      };
+      const long = (n: number): string => `Thought ${n}. `.repeat(300);
+      const { shop, server, type, killed } = await driven(
+        provider,
+        (kill) => [
+          { text: long(1), calls: [["fs_read", { path: "src/sum.mjs" }]], usage: null },
+          { text: long(2), calls: [["fs_read", { path: "test/sum.test.mjs" }]], usage: null },
+          { text: long(3), calls: [["fs_read", { path: "src/sum.mjs" }]], usage: null },
+          // The summary of the first turns, which is near to what the model takes.
+          { text: "Summary one.", usage: null, before: first(kill) },
+          { text: long(4), calls: [["fs_list", {}]], usage: null, before: first(kill) },
+          { ...tooLong, before: first(kill) },
+          { text: "Summary two.", usage: null, before: first(kill) },
+          {
+            calls: [
+              [
+                "fs_edit",
+                {
+                  path: "src/sum.mjs",
+                  old_text: "prices.length",
+                  new_text: "prices.reduce((a, b) => a + b, 0)",
+                },
+              ],
+            ],
+            usage: null,
+            before: first(kill),
+          },
+          { text: "The sum adds up now.", usage: null, before: first(kill) },
+        ],
+        "",
+        ", contextTokens: 5000",
+      );
+      const ends = [await type("run", "plan.json")];
+      while (ends.at(-1) === "SIGKILL" && ends.length < 10) ends.push(await type("resume", "last"));
+      expect(ends).toEqual([...Array(6).fill("SIGKILL"), 0]);
+      expect(killed()).toBe(6);
+      server.asked.forEach(expectPairs);
+      const texts = server.answered.map(({ text }) => text);
+      expect(new Set(texts).size).toBe(9);
+      expect(server.answered.map(({ tools }) => tools.length === 0)).toEqual(
+        [0, 0, 0, 1, 0, 0, 1, 0, 0].map((summary) => summary === 1),
+      );
+      // Each question that a kill cut off came once more, word by word, and no other did.
+      expect(server.asked).toHaveLength(15);
+      expect(new Set(server.asked.map(({ text }) => text))).toEqual(new Set(texts));
+      expect(texts.at(-1)).toContain("Summary two.");
+      const app = await shop.open();
+      const effects = await app.effects(await app.findRun("last"));
+      expect(effects.filter(({ name }) => name === "compact: summary").map(({ status }) => status)).toEqual([
+        "done",
+        "done",
+      ]);
+      const { usage } = await app.view(await app.findRun("last"));
+      expect(usage).toMatchObject({ calls: 9 });
+    });
+  },
+);
 
 describe("a call of a model that was cut off", () => {
   it("is put to a person where paid calls in doubt are skipped", async () => {

@@ -20,6 +20,7 @@ const scripted = async (
     baseUrl: server.url,
     apiKeyEnv: "SHOP_MODEL",
     outputTokens: null,
+    contextTokens: null,
     callTimeoutMs: 30_000,
     price: null,
   };
@@ -124,6 +125,31 @@ describe("what a provider says of an error", () => {
     const { answer } = await scripted([{ status: 400, trouble }], { redactor });
     expect(answer).toMatchObject({ kind: "failed", reason: expect.stringContaining("xxx[redacted") });
     expect(JSON.stringify(answer)).not.toContain(value.slice(0, 6));
+  });
+});
+
+describe("a conversation that is longer than the model takes", () => {
+  const put = [
+    { status: 400, code: "context_length_exceeded", trouble: "Your input exceeds it." },
+    { status: 400, trouble: "This model's maximum context length is 8192 tokens. You requested 9000." },
+    { status: 400, trouble: "prompt is too long: 209345 tokens > 200000 maximum" },
+    { status: 400, trouble: "input length and `max_tokens` exceed context limit: 150000 + 64000 > 200000" },
+    { status: 400, trouble: "the request exceeds the available context size, try increasing it" },
+    { status: 413, code: "request_too_large", trouble: "Request exceeds the maximum size" },
+  ];
+  it.each(put)("is told as that: $trouble", async (said) => {
+    for (const provider of PROVIDERS) {
+      const { answer } = await scripted([said], { provider });
+      expect(answer).toMatchObject({ kind: "failed", tooLong: true, uncounted: 0 });
+    }
+  });
+
+  it.each([
+    { status: 400, trouble: "max_tokens is too large" },
+    { status: 401, trouble: "maximum context length" },
+    { status: 400, trouble: "Invalid context in messages" },
+  ])("is not taken for one: $trouble", async (said) => {
+    expect((await scripted([said])).answer).not.toHaveProperty("tooLong");
   });
 });
 

@@ -193,3 +193,18 @@ export const closing = ({ store, another, itNeeding }: Suite): void => {
     expect((await next.feed(0, 10)).map(({ position }) => position)).toEqual([1, 2, 3]);
   });
 };
+
+export const sdkKeyTexts = ({ store }: Suite): void => {
+  it("keeps the text of each key, and changes it only where it is as it was", async () => {
+    expect(await store().sdkKey("b")).toBeUndefined();
+    expect(await store().putSdkKey("b", "one", null)).toBe(true);
+    expect(await store().putSdkKey("a", "two", null)).toBe(true);
+    expect(await store().putSdkKey("b", "three", null)).toBe(false);
+    expect(await store().putSdkKey("b", "four", "two")).toBe(false);
+    expect(await store().putSdkKey("c", "five", "one")).toBe(false);
+    expect(await store().putSdkKey("b", "six", "one")).toBe(true);
+    expect([await store().sdkKey("a"), await store().sdkKey("b")]).toEqual(["two", "six"]);
+    expect(await store().sdkKeyIds()).toEqual(["a", "b"]);
+    expect(await store().markedSchedules()).toEqual([]);
+  });
+};

@@ -17,6 +17,8 @@ export type ModelSetting = {
   readonly baseUrl: string | null;
   readonly apiKeyEnv: string | null;
   readonly outputTokens: number | null;
+  /** What it takes at once, its answer included; null: nobody says. */
+  readonly contextTokens: number | null;
   readonly callTimeoutMs: number;
   /** Null: what its calls cost is not known. */
   readonly price: Price | null;
@@ -47,6 +49,8 @@ export type Answer =
   | {
       readonly kind: "failed";
       readonly reason: string;
+      /** The provider says that the conversation is longer than the model takes. */
+      readonly tooLong?: boolean;
       readonly uncounted: number;
       readonly ms: number;
     };
@@ -167,7 +171,9 @@ export const askModel = async (
       const pause = tried < RETRIES ? pauseOf(trouble, tried) : null;
       if (pause !== null) await delay(pause, undefined, { signal }).catch(() => requireNotStopped(signal));
       if (signal.aborted) return { kind: "failed", reason: OUT_OF_TIME, uncounted, ms: spent() };
-      if (pause === null) return { kind: "failed", reason: trouble.reason, uncounted, ms: spent() };
+      if (pause !== null) continue;
+      const { reason, isTooLong } = trouble;
+      return { kind: "failed", reason, ...(isTooLong ? { tooLong: true } : {}), uncounted, ms: spent() };
     }
   }
 };
@@ -185,6 +191,7 @@ type Trouble = {
   readonly mayPass: boolean;
   /** It was sent, and no answer says that it was refused. */
   readonly mayBeCharged: boolean;
+  readonly isTooLong: boolean;
   readonly pauseMs?: number;
 };
 
@@ -192,6 +199,7 @@ const silence = (afterMs: number): Trouble => ({
   reason: `The model did not answer within ${Math.round(afterMs / 1_000)} s.`,
   mayPass: true,
   mayBeCharged: true,
+  isTooLong: false,
 });
 
 const REDIRECTED = 300;
@@ -199,9 +207,20 @@ const TOO_MANY = 429;
 const REQUEST_TIMEOUT = 408;
 const SERVER_TROUBLE = 500;
 
+/** Bad request, content too large, unprocessable. */
+const REFUSED_AS_LONG: ReadonlySet<number> = new Set([400, 413, 422]);
+/** Codes of OpenAI and of those that copy it, of llama.cpp, of Anthropic; then how these and others put it, for not all have a code. */
+const TOO_LONG =
+  /context_length_exceeded|exceed_context_size|request_too_large|prompt is too long|input is too long|exceeds? (the )?(context limit|context size|available context|context window|maximum (context|number of tokens))|(maximum|model's|max) context (length|window|size)|too large for model/i;
+
 /** Redacted before it is cut, because half of a secret is not found any more. */
 const troubleOf = (error: unknown, redactor: Asking["redactor"]): Trouble => {
-  const { statusCode: status, responseHeaders: headers = {}, isRetryable } = factsOf(error);
+  const {
+    statusCode: status,
+    responseHeaders: headers = {},
+    responseBody = "",
+    isRetryable,
+  } = factsOf(error);
   const whole = redactor.text(error instanceof Error ? error.message : String(error));
   const said = whole.slice(0, REASON_CHARS);
   if (status === undefined)
@@ -209,6 +228,7 @@ const troubleOf = (error: unknown, redactor: Asking["redactor"]): Trouble => {
       reason: `The model could not be asked: ${said}`,
       mayPass: isRetryable === true,
       mayBeCharged: true,
+      isTooLong: false,
     };
   const isAnswer = status < REDIRECTED;
   const pauseMs = pauseAsked(headers, Date.now());
@@ -222,6 +242,7 @@ const troubleOf = (error: unknown, redactor: Asking["redactor"]): Trouble => {
       (isAnswer && isRetryable === true),
     // An answer that came and could not be read was paid for; whoever stands between may lose one that was given.
     mayBeCharged: isAnswer || status >= SERVER_TROUBLE,
+    isTooLong: REFUSED_AS_LONG.has(status) && TOO_LONG.test(`${whole}\n${responseBody}`),
     ...(pauseMs === undefined ? {} : { pauseMs }),
   };
 };
@@ -230,6 +251,7 @@ const troubleOf = (error: unknown, redactor: Asking["redactor"]): Trouble => {
 type CallFacts = {
   readonly statusCode?: number;
   readonly responseHeaders?: Readonly<Record<string, string>>;
+  readonly responseBody?: string;
   readonly isRetryable?: boolean;
 };
 const factsOf = (error: unknown): CallFacts => (typeof error === "object" && error !== null ? error : {});

@@ -14,8 +14,9 @@ import { policyRequestOf } from "../../../core/policy-request.js";
 import type { Redactor } from "../../../core/redact.js";
 import { hasPolicyRequest, isTerminal, type Run, type Step } from "../../../core/run.js";
 import type { AttemptEffects } from "../agent.js";
-import { type AskingParts, ask, asSaid, parsed, Stuck, userSays } from "./conversation.js";
+import { type AskingParts, parsed, Stuck, userSays } from "./asking.js";
 import { type ModelSetting, openModel } from "./model.js";
+import { compactingOf, openTalk } from "./talk.js";
 
 /** A model that answers policy requests. */
 export type OrchestratorSetting = {
@@ -62,6 +63,7 @@ export const answerByModel = async (setting: OrchestratorSetting, asked: Asked):
   });
   const opening = await effects.context.effect("question", { class: "pure" }, () => ({
     ...{ SYSTEM, CALL_IT },
+    compacting: compactingOf({ setting: setting.model, tools: TOOLS }),
     text: questionText(asked, caller),
   }));
   const parts: AskingParts = {
@@ -73,19 +75,16 @@ export const answerByModel = async (setting: OrchestratorSetting, asked: Asked):
     signal,
     tell: () => undefined,
   };
-  const messages: LanguageModelV3Message[] = [
-    { role: "system", content: opening.SYSTEM },
-    userSays(opening.text),
-  ];
+  const { SYSTEM: system, text: task, compacting } = opening;
+  const talk = openTalk(parts, { system, task, compacting });
   for (let turn = 0; turn < ANSWERS_MAX; turn += 1) {
-    const answer = await ask(parts, messages);
-    messages.push({ role: "assistant", content: answer.content.flatMap(asSaid) });
+    const answer = await talk.ask();
     const calls = answer.content.filter((part) => part.type === "tool-call");
     // It was paid for, and what it answers closes the request that it is recorded under.
     await effects.flush();
     const results = await called(setting, asked, caller, calls);
     if (results === "answered") return;
-    messages.push(calls.length === 0 ? userSays(opening.CALL_IT) : results);
+    talk.hear(calls.length === 0 ? userSays(opening.CALL_IT) : results);
   }
   throw new Stuck(`it did not answer within ${ANSWERS_MAX} turns`);
 };

@@ -22,6 +22,7 @@ import {
   type WorkedStep,
   workedSteps,
 } from "../../../index.js";
+import { compactionsOf, compactionWords } from "../compactions.js";
 import {
   agentWords,
   agoOf,
@@ -122,10 +123,11 @@ export const showRun = async (
   const view = await app.view(runId);
   const broken = await brokenCheckpoints(app, runId);
   const held = heldKeys(view.run);
+  const compactions = await compactionsOf(app, view.run);
   if (output.json) {
     const policyRequests = app.policyRequests(view.run, caller);
     return done(() =>
-      printJson(output, { ...view, policyRequests, brokenCheckpoints: broken, heldKeys: held }),
+      printJson(output, { ...view, policyRequests, compactions, brokenCheckpoints: broken, heldKeys: held }),
     );
   }
   const { run, waiting } = view;
@@ -147,7 +149,8 @@ export const showRun = async (
   });
   const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
   const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
-  const facts = [...factsOf(view), ...passedOver, ...left, ...(await blockedRows(app, run))];
+  const compacted = compactions.map((one) => ["compacted", compactionWords(one)]);
+  const facts = [...factsOf(view), ...compacted, ...passedOver, ...left, ...(await blockedRows(app, run))];
   if (facts.length === 0) return EXIT.done;
   printLine(output, "");
   await printTable(output, { rows: facts, empty: "" });

@@ -122,6 +122,9 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   note: notes,
   promise: promises,
   value: nothing,
+  name: nothing,
+  // A secret's name is looked up by whoever may end it, in `sdk-key list`.
+  "sdk-key": nothing,
   topic: helpTopics,
   // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
   difference: nothing,
@@ -137,6 +140,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--attempts": nothing,
   "--candidate": nothing,
   "--credential-file": files,
+  "--destination": nothing,
   "--directory": folders,
   "--error": nothing,
   "--expires": nothing,
@@ -152,6 +156,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,
+  "--policy": nothing,
   "--port": nothing,
   "--proposal": nothing,
   "--reason": nothing,

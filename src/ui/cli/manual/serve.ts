@@ -77,4 +77,36 @@ export const servePages: Pages = {
     exits: { conflict: "the step is another agent's, nobody can work on it now, or the name is reserved" },
     seeAlso: ["mcp", "docs/mcp.md", "docs/sdk.md"],
   },
+  "sdk-key": {
+    about:
+      "Keys for programs that use the gate over HTTP (`runledger serve`), with the library's Gate or without. A key is of an agent, which proposes, records and executes, or of an approver, who answers; nobody is both under one name. It opens none of the tools of MCP, and nothing of what people do at the terminal.",
+    examples: [["runledger sdk-key list", "who has one"]],
+    seeAlso: ["sdk-key create", "sdk-key list", "sdk-key revoke", "docs/http-api.md"],
+  },
+  "sdk-key create": {
+    about:
+      "Prints a new key, this once: what is kept of it opens nothing. It lasts until it is revoked, unless --expires says how long. --destination and --policy leave it no more than those. The runs of an agent's key are its own, unless --session names a session that it shares. Hand it over in a variable or a file, not in an argument, which everybody on the machine can see.",
+    examples: [
+      ["runledger sdk-key create enrichment-agent", "for the proposals of this agent"],
+      [
+        "runledger sdk-key create importer --destination salesforce.* --policy crm-low-risk --expires 90d",
+        "no more than that, for three months",
+      ],
+      ["runledger sdk-key create ops-desk --kind approver", "for whoever answers at the desk's own screen"],
+    ],
+    exits: { conflict: "the name is reserved" },
+    seeAlso: ["sdk-key list", "sdk-key revoke", "serve", "docs/http-api.md"],
+  },
+  "sdk-key list": {
+    about:
+      "Lists who has a key, of which kind, whether it is active, revoked, expired or altered (not as this ledger wrote it, and refused), until when it lasts, and what it opens. Ended ones stay in the list. No key can be read here.",
+    examples: [["runledger sdk-key list --json", "for a program"]],
+    seeAlso: ["sdk-key create", "sdk-key revoke"],
+  },
+  "sdk-key revoke": {
+    about:
+      "Ends a key: from the next request on it opens nothing, also while a request waits. What was done with it stays. Done again, it stays as it was.",
+    examples: [["runledger sdk-key revoke importer", "the one active key of importer"]],
+    seeAlso: ["sdk-key create", "sdk-key list"],
+  },
 };

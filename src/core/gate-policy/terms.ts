@@ -1,0 +1,106 @@
+import { GAP, holdsSymbols, KIND, type Letters, lettersOf } from "./letters.js";
+
+/** Why a text is no term; undefined when it is one. */
+export const termProblem = (term: string): string | undefined =>
+  lettersOf(term, { symbols: false }).readings.length === 0
+    ? "a term with letters or digits: one of blanks and punctuation alone would match everything or nothing"
+    : undefined;
+
+/**
+ * The first of the terms that one of the texts holds, as whole words. Disguises do not hide it: look-alike letters, digits and marks for
+ * letters, marks within words, single spaced letters, words written together.
+ */
+export const termFound = (terms: readonly string[], views: readonly string[]): string | undefined => {
+  const byFirst = indexed(terms.map(compiled));
+  for (const view of views) {
+    for (const symbols of holdsSymbols(view) ? [false, true] : [false]) {
+      const found = firstIn(lettersOf(view, { symbols }), byFirst);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+};
+
+type Term = {
+  readonly text: string;
+  /** Of each letter all that it may be read as. */
+  readonly letters: readonly string[];
+  /** Of each letter whether a word begins with it. */
+  readonly begins: readonly boolean[];
+};
+
+/** Digits of a word that has letters too are read as letters, as they are in texts; those of a number are not: 50 is not "so". */
+const compiled = (text: string): Term => {
+  const { readings, gaps, kinds } = lettersOf(text, { symbols: false });
+  const begins = gaps.map((gap) => gap !== GAP.none);
+  const letters = readings.map((reading, at) => {
+    if (kinds[at] !== KIND.digit) return reading;
+    let from = at;
+    while (!begins[from]) from -= 1;
+    const next = begins.indexOf(true, from + 1);
+    const word = kinds.slice(from, next === -1 ? undefined : next);
+    return word.some((kind) => kind !== KIND.digit) ? reading : [...reading].slice(0, 1).join("");
+  });
+  return { text, letters, begins };
+};
+
+type Index = ReadonlyMap<string, readonly Term[]>;
+
+const indexed = (terms: readonly Term[]): Index => {
+  const index = new Map<string, Term[]>();
+  for (const term of terms)
+    for (const char of term.letters[0] ?? "") index.set(char, [...(index.get(char) ?? []), term]);
+  return index;
+};
+
+const firstIn = (letters: Letters, byFirst: Index): string | undefined => {
+  for (let at = 0; at < letters.readings.length; at += 1) {
+    if (!beginsHere(letters, at)) continue;
+    for (const char of letters.readings[at] ?? "") {
+      const found = byFirst.get(char)?.find((term) => standsAt(letters, at, term));
+      if (found !== undefined) return found.text;
+    }
+  }
+  return undefined;
+};
+
+const beginsHere = ({ gaps, kinds }: Letters, at: number): boolean => {
+  if (gaps[at] !== GAP.none) return true;
+  const [before, here] = [kinds[at - 1], kinds[at]];
+  if (before === KIND.unspaced || here === KIND.unspaced || before === KIND.symbol) return true;
+  return before === KIND.digit && here === KIND.letter;
+};
+
+const endsBefore = ({ gaps, kinds }: Letters, next: number): boolean => {
+  if (next >= gaps.length || gaps[next] !== GAP.none) return true;
+  const [last, after] = [kinds[next - 1], kinds[next]];
+  if (last === KIND.unspaced || after === KIND.unspaced || after === KIND.symbol) return true;
+  return after === KIND.digit && last === KIND.letter;
+};
+
+const standsAt = (letters: Letters, start: number, term: Term): boolean => {
+  const end = start + term.letters.length;
+  if (end > letters.readings.length) return false;
+  // Gaps within the word so far: blanks there are a disguise only where every letter stands alone.
+  let narrowest: number = GAP.wide;
+  let widest: number = GAP.none;
+  for (let at = start; at < end; at += 1) {
+    if (!shareOne(letters.readings[at] ?? "", term.letters[at - start] ?? "")) return false;
+    if (at === start || term.begins[at - start]) {
+      narrowest = GAP.wide;
+      widest = GAP.none;
+      continue;
+    }
+    const gap = letters.gaps[at] ?? GAP.wide;
+    narrowest = Math.min(narrowest, gap);
+    widest = Math.max(widest, gap);
+    if (widest === GAP.wide && narrowest === GAP.none) return false;
+  }
+  return endsBefore(letters, end);
+};
+
+const shareOne = (a: string, b: string): boolean => {
+  if (a === b) return true;
+  for (const char of a) if (b.includes(char)) return true;
+  return false;
+};

@@ -1,0 +1,29 @@
+import type { Command } from "../core/commands.js";
+import type { DecideContext } from "../core/decide/guards.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
+import type { Store } from "../stores/store.js";
+import { wholeHistory } from "./reading.js";
+import type { Known } from "./snapshot.js";
+
+/** What the rules must know of a command that its own run does not tell. */
+export const outsideFacts = async (
+  command: Command,
+  store: Store,
+  known: (runId: string) => Promise<Known | undefined>,
+): Promise<Pick<DecideContext, "history" | "facts">> => {
+  switch (command.type) {
+    case "fork_run":
+      return { history: await wholeHistory(store, command.from) };
+    case "start_run": {
+      const parent = command.parentRunId === null ? undefined : await known(command.parentRunId);
+      return parent === undefined ? {} : { facts: { parent } };
+    }
+    case "record_event": {
+      const key = command.event.sideEffectKey;
+      const row = key === null ? undefined : await store.findKey(EFFECT_SCOPE, key);
+      return row === undefined ? {} : { facts: { taken: { runId: row.runId, seq: row.firstSeq } } };
+    }
+    default:
+      return {};
+  }
+};
