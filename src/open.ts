@@ -218,7 +218,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
-    metrics: metricsOf(ledger),
     ...scheduling.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
@@ -279,7 +278,7 @@ const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" 
 
 type Looking = Pick<
   RunLedger,
-  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog" | "metrics"
 >;
 
 const looking = (ledger: Ledger, logFolder: string): Looking => ({
@@ -291,6 +290,7 @@ const looking = (ledger: Ledger, logFolder: string): Looking => ({
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
   ...logsIn(ledger, logFolder),
+  metrics: metricsOf(ledger),
 });
 
 const openProject = async (parts: {
