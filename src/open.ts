@@ -34,6 +34,7 @@ import { rulesOf } from "./engine/rules.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
+import { type GatingFaces, openGating } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
@@ -41,7 +42,6 @@ import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
@@ -99,7 +99,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    SdkKeys,
+    GatingFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -179,13 +179,13 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
-  const key = async () => store.seals.tokenKey();
-  const tokenOf = tokensOf(() => store.seals.tokenKey());
+  const tokenKey = () => store.seals.tokenKey();
+  const [key, tokenOf] = [async () => tokenKey(), tokensOf(tokenKey)];
   const stores = checkpointStores(store, dataDir);
   const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), host.noteRefusal);
+  const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
@@ -222,7 +222,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...sdkKeys(ledger, () => store.seals.tokenKey(), host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

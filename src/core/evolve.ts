@@ -4,6 +4,7 @@ import { withState, withStep, withWorked } from "./changed-steps.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventOf, EventType, JournalEvent } from "./events.js";
+import { withIntent } from "./intent-fold.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
@@ -56,6 +57,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   steps: [],
   criteria: [],
   notes: {},
+  intents: [],
   spending: [],
   refusals: noRefusals,
   budget: noBudget,
@@ -124,6 +126,17 @@ const evolvers: Evolvers = {
     const gone = new Set(payload.ids);
     return { ...run, keptCheckpoints: run.keptCheckpoints.filter(({ id }) => !gone.has(id)) };
   },
+  intent_proposed: withIntent,
+  policy_checked: withIntent,
+  intent_blocked: withIntent,
+  approval_requested: withIntent,
+  intent_approved: withIntent,
+  intent_denied: withIntent,
+  intent_expired: withIntent,
+  intent_cancelled: withIntent,
+  execution_ordered: withIntent,
+  intent_reported: withIntent,
+  intent_skipped: withIntent,
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"

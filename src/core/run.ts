@@ -3,6 +3,7 @@ import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoin
 import type { Effects, LeftEffect } from "./effects.js";
 import type { Actor, Capture, Evidence, PauseReason, PolicyAction, Waiver } from "./events.js";
 import type { FailureReason, ForkPoint, ParentLink } from "./family.js";
+import type { Intent } from "./intents.js";
 import type { Refusals } from "./refusals.js";
 import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
@@ -202,6 +203,8 @@ export type Run = {
   readonly steps: readonly Step[];
   readonly criteria: readonly Criterion[];
   readonly notes: Readonly<Record<string, string>>;
+  /** What was to leave the building, in the order in which it was proposed; also those that it took over from another run. */
+  readonly intents: readonly Intent[];
   /** What calls of models used, by attempt, in the order in which they began to. */
   readonly spending: readonly Spending[];
   readonly budget: BudgetState;

@@ -1,10 +1,11 @@
 import type Database from "better-sqlite3";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { LedgerError } from "../core/errors.js";
+import { INTENT_SCOPE } from "../core/intents.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
-import type { AppendBatch, EventRow, NewMirror, RunCipher, RunProjection } from "./store.js";
+import type { AppendBatch, EventRow, NewMirror, ProposalCount, RunCipher, RunProjection } from "./store.js";
 
 /** Keeps the key of a sealed run, in the transaction that brings its first events; null for a plain one. */
 type KeepKey = (runId: string, cipher: RunCipher | null) => void;
@@ -74,6 +75,7 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
   refuseUsedKey(statements, batch.key);
   refuseUsedKey(statements, batch.businessKey);
   refuseLostLease(statements, batch);
+  if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
   const head = statements.head(batch.runId);
   if (head === undefined) admit(statements, batch);
   saveRun(statements, batch, head, lastOf(batch, head));
@@ -116,6 +118,11 @@ const refuseUsedKey = (statements: Statements, key: AppendBatch["key"]): void =>
         details: used,
       },
     );
+  if (key.scope === INTENT_SCOPE)
+    throw new LedgerError("seq_conflict", `Run "${used.runId}" has an intent under "${key.key}" already.`, {
+      hint: "What came of it is the answer; try again.",
+      details: used,
+    });
   throw new LedgerError(
     "idempotency_key_reused",
     `The key "${key.key}" was already used by run "${used.runId}".`,
@@ -124,6 +131,20 @@ const refuseUsedKey = (statements: Statements, key: AppendBatch["key"]): void =>
       details: used,
     },
   );
+};
+
+/** Somebody else was let through meanwhile, and the policy may allow no more. */
+const refuseOvercount = (
+  statements: Statements,
+  runId: string,
+  { agent, since, found }: ProposalCount,
+): void => {
+  const now = statements.countProposals(agent, since);
+  if (now.every((count, at) => count === found[at])) return;
+  throw new LedgerError("seq_conflict", `"${agent}" was let through with another intent meanwhile.`, {
+    hint: "Count again and decide anew.",
+    details: { runId },
+  });
 };
 
 const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {

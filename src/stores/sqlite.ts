@@ -20,6 +20,7 @@ import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { proposalCounter } from "./sqlite-proposals.js";
 import { schedulesOf } from "./sqlite-schedules.js";
 import { sdkKeysOf } from "./sqlite-sdk-keys.js";
 import {
@@ -169,7 +170,7 @@ const storeOn = (
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    ...{ ...schedulesOf(sqlite, call), ...sdkKeysOf(sqlite, call) },
+    ...askedSeldom(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -225,6 +226,18 @@ const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
+  };
+};
+
+const askedSeldom = (
+  sqlite: SqliteConnection["sqlite"],
+  call: Call,
+): ReturnType<typeof schedulesOf> & ReturnType<typeof sdkKeysOf> & Pick<Store, "countProposals"> => {
+  const countProposals = proposalCounter(sqlite);
+  return {
+    ...schedulesOf(sqlite, call),
+    ...sdkKeysOf(sqlite, call),
+    countProposals: async (agent, since) => call(() => countProposals(agent, since)),
   };
 };
 

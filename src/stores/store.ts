@@ -52,6 +52,8 @@ export interface Store {
   end(runId: string): Promise<Pick<RunRow, "lastSeq" | "lastHash"> | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
+  /** How many intents of an agent were let through since then, blocked and skipped ones aside, in all runs: in an hour, in a day. */
+  countProposals(agent: string, since: ProposalCount["since"]): Promise<ProposalCount["found"]>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
   scheduleMark(name: string): Promise<ScheduleMark | undefined>;
   /** Names of all that have such a mark, also of those that are in no settings any more. */
@@ -356,10 +358,20 @@ export type AppendBatch = {
   /** Keys that this run took and that may be used again from now on; those of other runs stay. */
   readonly freed?: readonly { readonly scope: string; readonly key: string }[];
   readonly snapshot?: SnapshotRow;
+  /** `seq_conflict` where it is not so any more. */
+  readonly counted?: ProposalCount;
   /** With the first events of a run that was made elsewhere. */
   readonly origin?: Origin;
   /** With the first events of a run that a host drives. Throws `run_exists` when the host's id has a run already. */
   readonly mirror?: NewMirror;
+};
+
+/** What a policy has counted on: two proposals at once must not both be the last one that it allows. */
+export type ProposalCount = {
+  readonly agent: string;
+  /** ISO 8601, UTC. */
+  readonly since: { readonly hour: string; readonly day: string };
+  readonly found: readonly [lastHour: number, lastDay: number];
 };
 
 export type ClaimRequest = {

@@ -3,6 +3,7 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
+import type { GateContext, GateRules } from "../gate-context.js";
 import {
   findStep,
   isActive,
@@ -34,6 +35,8 @@ export type Rules = {
   readonly recording?: Recording;
   /** Plans that a planner made are carried out as they come; absent, a person approves each. */
   readonly trustPlans?: boolean;
+  /** Who is asked before anything leaves the building; absent, nothing does. */
+  readonly gate?: GateRules;
 };
 
 export type Recording = {
@@ -53,6 +56,8 @@ export type DecideContext = {
   /** Of the run that a fork goes on from, from its first event on. */
   readonly history?: readonly StoredEvent[];
   readonly facts?: OutsideFacts;
+  /** Of commands about intents. */
+  readonly gate?: GateContext | undefined;
 };
 
 /** What a rule must know that is not in its run, as the ledger found it. The store holds it to that in the same transaction. */

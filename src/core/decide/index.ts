@@ -2,7 +2,7 @@ import type { Command, CommandOf, CommandType } from "../commands.js";
 import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
-import type { Run } from "../run.js";
+import { isTerminal, type Run } from "../run.js";
 import { refuseAccess } from "./access.js";
 import { setBudget, stopAtBudget } from "./budget.js";
 import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
@@ -20,6 +20,9 @@ import {
   requireDrivenHere,
   requirePlanned,
 } from "./guards.js";
+import { orderIntent, reportIntent } from "./intent-orders.js";
+import { cancelIntent, endedWithRun, expireIntents, voteIntent } from "./intent-votes.js";
+import { proposeIntent } from "./intents.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
 import { mirrorRun, reportChange, syncProjection } from "./mirror.js";
 import { applyPolicy } from "./policy-action.js";
@@ -63,7 +66,9 @@ export const decide = (
   const after = existing(direct.reduce<Run | undefined>(evolve, run), runId);
   if (direct.length === 0) return { events: [], run: after };
   const final = stamped(completion(after, context.rules.onUnmetCriteria), after, context, runId);
-  return { events: [...direct, ...final], run: final.reduce(evolve, after) };
+  const over = final.reduce(evolve, after);
+  const ended = isTerminal(over) ? stamped(endedWithRun(over), over, context, runId) : [];
+  return { events: [...direct, ...final, ...ended], run: ended.reduce(evolve, over) };
 };
 
 type LaterType = Exclude<CommandType, CreatingType>;
@@ -142,6 +147,12 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
+  propose_intent: proposeIntent,
+  vote_intent: voteIntent,
+  cancel_intent: cancelIntent,
+  expire_intents: expireIntents,
+  order_intent: orderIntent,
+  report_intent: reportIntent,
   finish_child: finishChild,
   tell_parent: tellParent,
   record_verdict: recordVerdict,

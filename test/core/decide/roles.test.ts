@@ -15,6 +15,7 @@ import {
   type Said,
   stepSpec,
 } from "../../helpers/cast.js";
+import * as gates from "../../helpers/gates.js";
 import { attempt, given, historyOf, played, RUN_ID } from "../../helpers/given.js";
 
 /** Whoever could speak, of step "a" that is at attempt 2 or about to be. */
@@ -98,6 +99,18 @@ const retried = [
 ] as const;
 const single = planOf([stepSpec("a")], [criterion("all is well")]);
 
+/** One that the owner of "a" proposed. */
+const intended = [...retried, cast.start("a"), [gates.proposeIntent(), speakers.owner]] as const;
+/** An agent speaks of its own intents, and whoever is in charge of all. */
+const withIntents: Row = {
+  ...inCharge,
+  owner: "may",
+  "owner, not bound": "may",
+  "owner of an old attempt": "may",
+  "owner, bound to another step": "may",
+  "owner in another session": "session_mismatch",
+};
+
 const situations: { readonly [T in CommandType]: Situation } = {
   create_run: {
     run: () => undefined,
@@ -160,6 +173,24 @@ const situations: { readonly [T in CommandType]: Situation } = {
     run: () => played(...retried, cast.start("a"), cast.promiseOf("a")),
     said: cast.answerPromise("a", { promise: "a/2/0" }),
     row: inCharge,
+  },
+  propose_intent: {
+    run: () => played(...retried, cast.start("a")),
+    said: gates.proposeIntent(),
+    row: { ...withIntents, "owner of an old attempt": "step_not_yours", "another agent": "may" },
+  },
+  vote_intent: { run: () => played(...intended), said: gates.vote("approve"), row: humanOnly },
+  cancel_intent: { run: () => played(...intended), said: gates.cancelIntent, row: withIntents },
+  expire_intents: { run: () => played(...intended), said: gates.expireIntents, row: engineOnly },
+  order_intent: {
+    run: () => played(...intended, gates.vote("approve")),
+    said: gates.orderIntent(),
+    row: withIntents,
+  },
+  report_intent: {
+    run: () => played(...intended, gates.vote("approve"), gates.orderIntent()),
+    said: gates.reportIntent(),
+    row: withIntents,
   },
   finish_child: {
     run: () => played(...retried, cast.start("a"), cast.startChild("a")),

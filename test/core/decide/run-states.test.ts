@@ -80,6 +80,16 @@ const ofClients = drivenHere({
   completed: "run_not_tracked",
   ...failed("run_not_tracked"),
 });
+const PROPOSED = ["intent_proposed", "policy_checked", "approval_requested"] as const;
+const whereNothingIsProposed = (refusal: Cell) =>
+  drivenHere({
+    none: "run_not_found",
+    planning: refusal,
+    running: refusal,
+    ...paused(refusal),
+    completed: refusal,
+    ...failed(refusal),
+  });
 
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {
@@ -159,6 +169,18 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
+  propose_intent: drivenHere({
+    none: "run_not_found",
+    planning: PROPOSED,
+    running: PROPOSED,
+    ...paused(PROPOSED),
+    ...ended,
+  }),
+  vote_intent: whereNothingIsProposed("intent_not_found"),
+  cancel_intent: whereNothingIsProposed("intent_not_found"),
+  order_intent: whereNothingIsProposed("intent_not_found"),
+  report_intent: whereNothingIsProposed("execution_refused"),
+  expire_intents: whereNothingIsDue,
   fire_timers: whereNothingIsDue,
   finish_child: whereNothingIsDue,
   tell_parent: whereNothingIsDue,

@@ -102,6 +102,12 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "in_progress open": nothing,
     "racing open": nothing,
   },
+  propose_intent: every(["intent_proposed", "policy_checked", "approval_requested"]),
+  vote_intent: every("intent_not_found"),
+  cancel_intent: every("intent_not_found"),
+  order_intent: every("intent_not_found"),
+  report_intent: every("execution_refused"),
+  expire_intents: every(nothing),
   fire_timers: every(nothing),
   resolve_promise: every("promise_refused"),
   // Nobody has started anything, nor was started by anybody.
