@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AgentFunction, Metrics, RunLedger } from "../../src/index.js";
+import { metricsOf } from "../../src/ledger/metrics/metrics.js";
 import { behindTheBack } from "../faults/damaged.js";
 import { clockAt } from "../helpers/driving.js";
 import { buggySum, makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
@@ -88,6 +89,26 @@ describe("The numbers of a ledger", () => {
       await expectSameAnew(shop, app);
     },
   );
+
+  it("are read on from where they were read before", async () => {
+    const app = await (await shopOf()).open({ coder });
+    await driven(app, { validator: there });
+    const read: number[] = [];
+    const { store } = app.ledger;
+    const feedOf: typeof store.feedOf = async (...asked) => {
+      const rows = await store.feedOf(...asked);
+      read.push(rows.length);
+      return rows;
+    };
+    const metrics = metricsOf({ ...app.ledger, store: { ...store, feedOf } });
+    const [first, same] = [await metrics(), await metrics()];
+    expect(read).toEqual([expect.any(Number), 0]);
+    expect(read[0]).toBeGreaterThan(5);
+    expect(same.usage).toEqual(first.usage);
+    await driven(app, { validator: there });
+    const [more, at] = [await Promise.all([metrics(), metrics()]), read.length];
+    expect([at, read.at(-1), more[1].attempts]).toEqual([4, 0, [{ agent: "coder", attempts: 2 }]]);
+  });
 
   it("fall with runs that are pruned or erased, whoever did it, and events never do", async () => {
     const shop = await shopOf("durable: { encryption: true }\n");
