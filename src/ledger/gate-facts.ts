@@ -1,4 +1,5 @@
 import type { Caller, Command } from "../core/commands.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { isLedgerError } from "../core/errors.js";
 import type { JournalEvent } from "../core/events.js";
 import type { GateContext } from "../core/gate-context.js";
@@ -39,7 +40,11 @@ const holderOf = async (
   key: string | null,
   runOf: (runId: string) => Promise<Run | undefined>,
 ): Promise<GateContext["held"]> => {
-  const row = key === null ? undefined : await store.findKey(INTENT_SCOPE, key);
+  const row =
+    key === null
+      ? undefined
+      : // What a client recorded under it has happened too, or may have.
+        ((await store.findKey(INTENT_SCOPE, key)) ?? (await store.findKey(EFFECT_SCOPE, key)));
   if (row === undefined) return null;
   const { runId, firstSeq: seq } = row;
   return { runId, seq, intent: await intentAt(runOf, runId, seq) };
