@@ -38,6 +38,8 @@ type Checking = {
   readonly sources: CheckpointSources;
   /** What opens the keys of all runs is here. */
   readonly hasRoot: () => boolean;
+  /** No other run is checked, so what it goes on from is looked at whole. */
+  readonly isAlone: boolean;
 };
 
 /** How far the check of a run has come. */
@@ -62,7 +64,7 @@ type Progress = {
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal, sources, hasRoot }: Checking,
+  { lastPosition, add, signal, sources, hasRoot, isAlone }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const cipher = cipherOf(store, row, { hasRoot, add });
@@ -87,7 +89,7 @@ export const checkRun = async (
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
-    await checkLineage(store, at.run, at.children.started, add);
+    await checkLineage(store, at.run, at.children.started, { add, isAlone });
   }
   return counted(at, snapshot);
 };

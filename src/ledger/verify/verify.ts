@@ -66,7 +66,14 @@ export const verifyLedger = async (
         unread: because,
         passedOver: then,
         ...one
-      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, hasRoot });
+      } = await checkRun(audit.store, row, {
+        lastPosition,
+        add,
+        signal,
+        sources,
+        hasRoot,
+        isAlone: runId !== undefined,
+      });
       for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
       seen.runs += 1;
       for (const { broken, seq } of then)
