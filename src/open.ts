@@ -12,6 +12,7 @@ import {
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { ToolHost } from "../tools/tool.js";
+import { openBeside } from "./beside.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { PolicyAction } from "./core/events.js";
@@ -27,11 +28,12 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
+import type { NotifyingFaces } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
 import { rulesOf } from "./engine/rules.js";
-import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
+import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
 import { type GatingFaces, openGating } from "./gating.js";
@@ -58,12 +60,11 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
-import { openReceipting, type Receipting } from "./receipting.js";
+import { openReceipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
 import { loadSettings } from "./settings/load.js";
-import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor } from "./settings/secrets.js";
@@ -101,6 +102,7 @@ export interface RunLedger
     CheckpointFaces,
     SchedulingFaces,
     GatingFaces,
+    NotifyingFaces,
     CallerFaces,
     Receipts {
   readonly projectDir: string;
@@ -191,7 +193,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
+  const examined = { settings, env, dataDir, ledger, pev, project };
+  const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
   const receipting = openReceipting({ ledger, dataDir, env });
   const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
@@ -202,9 +205,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     await requireAgents(run, startedAgents(settings.agents), project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
-    const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
     const orchestrator = leading(settings, { host, environment: env, redactor });
-    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
+    const leader = { orchestrator, checkpointing, ...drivingAs(settings) };
+    return (await executor()).driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
   };
   return {
     projectDir,
@@ -216,9 +219,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
-    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
-    ...scheduling.faces,
+    ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
@@ -228,22 +231,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...onProject(ledger, pev),
     ...tidying.keeping,
     ...receipting.faces,
-    examine: () =>
-      examineAll({
-        ...{ settings, env, dataDir, ledger, pev, project },
-        ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
-      }),
+    examine: () => examineAll({ ...examined, findings: beside.findings, toolWaitMs: SETTLE_MS }),
     redact: redactor.text,
-    close: () => closeAll(pev, receipting, store),
+    close: () => closeAll([beside, pev, { close: receipting.settled }, store]),
   };
 };
 
-/** What is still to be signed is signed before the store goes. */
-const closeAll = (pev: Pev, { settled }: Receipting, store: Store): Promise<void> =>
-  pev
-    .close()
-    .finally(settled)
-    .finally(() => store.close());
+/** In order, and each whatever becomes of those before it. */
+const closeAll = async ([first, ...others]: readonly { close(): Promise<unknown> }[]): Promise<void> => {
+  if (first !== undefined) await first.close().finally(() => closeAll(others));
+};
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   ledger,
@@ -346,7 +343,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,

@@ -73,6 +73,7 @@ export const errorKinds = {
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

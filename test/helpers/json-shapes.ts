@@ -22,6 +22,7 @@ import {
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
 import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
@@ -732,6 +733,30 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         nextAt: time.nullable(),
         lastRun: z.strictObject({ runId, createdAt: time, status }).nullable(),
         problem: text.nullable().describe("why it could begin no run now"),
+      }),
+    ),
+  }),
+  notify: { kind: "text", why: "it is only a group of commands" },
+  "notify list": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        kind: z.enum(["program", "webhook"]),
+        to: text.describe("the program, or the address without its path"),
+        events: z.array(z.enum(noticeTypes)),
+        toldAt: time.nullable(),
+        error: text.nullable().describe("why the last try failed; null when it did not"),
+        nextTryAt: time.nullable(),
+        givenUp: count,
+      }),
+    ),
+  }),
+  "notify test": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        told: z.boolean(),
+        error: text.nullable().describe("why not; null when it was told"),
       }),
     ),
   }),

@@ -281,6 +281,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
+  "notify list": { lines: [() => []] },
+  "notify test": { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],

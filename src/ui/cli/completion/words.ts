@@ -115,6 +115,11 @@ const policies: Source = async ({ directory, env }) => {
   return { files: "files", words };
 };
 
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
@@ -139,6 +144,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   policy: policies,
   promise: promises,
   "public-key": signingKeys,
+  target: targets,
   value: nothing,
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
