@@ -345,7 +345,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
