@@ -154,6 +154,13 @@ export const runOfIntent = (intentId: string): string | undefined => /^(.+)\.[1-
 export const sideEffectKey = ({ destination, idempotencyKey }: IntentContent): string | null =>
   idempotencyKey === null ? null : `${destination}:${idempotencyKey}`;
 
+/** What a key was taken for. */
+export const intentDigest = (content: IntentContent): string => digestOf({ intent: content });
+
+/** Its key must not be free: it may still happen, or has. */
+export const holdsKey = ({ status, content }: Intent): boolean =>
+  content.idempotencyKey !== null && (status === "succeeded" || OPEN.has(status));
+
 /** Where keys of intents are kept in the table of keys. */
 export const INTENT_SCOPE = "intent";
 

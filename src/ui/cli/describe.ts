@@ -19,7 +19,7 @@ import {
   teammateTold,
   trackedTold,
 } from "./event-words.js";
-import { intentTold, isOfIntent } from "./intent-words.js";
+import { type IntentEvent, intentTold, isOfIntent } from "./intent-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -135,9 +135,11 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
 const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
 
 /** What happened, in words; not made harmless yet. */
-export const eventTold = (event: StoredEvent): EventTold => {
-  if (isOfIntent(event) || isOfClient(event))
-    return isOfIntent(event) ? intentTold(event) : trackedTold(event);
+export const eventTold = (event: StoredEvent): EventTold =>
+  isOfIntent(event) ? intentTold(event) : toldOf(event);
+
+const toldOf = (event: Exclude<StoredEvent, IntentEvent>): EventTold => {
+  if (isOfClient(event)) return trackedTold(event);
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
