@@ -54,6 +54,19 @@ export {
   workedStep,
   workedSteps,
 } from "./core/race.js";
+export {
+  type Envelope,
+  RECEIPT_TYPE,
+  type ReceiptCheck,
+  type ReceiptRefusal,
+  type ReceiptStatement,
+  type RunReceipt,
+  type Statement,
+  type TestResultStatement,
+  type TrustedKey,
+  trustedKeysIn,
+  verifyReceipt,
+} from "./core/receipts/verify.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 export { type ResumeIntent, resumeIntent } from "./core/resume-intent.js";
 export {
@@ -112,6 +125,7 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ListedTarget, TriedTarget } from "./engine/notify/notifying.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
@@ -122,6 +136,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
@@ -131,6 +146,7 @@ export { type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
 export type { SelftestOptions } from "./pev/selftest/selftest.js";
+export { type LookedUp, lookUpJournal, lookUpObjects, signingKeysAt } from "./receipt-look.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,
@@ -197,4 +213,4 @@ export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
-export type { Rotated, SealFacts, SealState } from "./stores/store.js";
+export type { PublishedKey, Rotated, SealFacts, SealState } from "./stores/store.js";

@@ -6,6 +6,7 @@ export const settingGroups = {
   budget: "Budget",
   schedules: "Schedules",
   gate: "Gate",
+  notify: "Notify",
   agents: "Agents",
   workspace: "Workspace",
   isolation: "Isolation",
@@ -16,4 +17,4 @@ export const settingGroups = {
 } as const;
 
 /** Of which there may be any number, each with a name and the same keys. */
-export const namedGroups = ["agents", "schedules"] as const;
+export const namedGroups = ["agents", "schedules", "notify"] as const;

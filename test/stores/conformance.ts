@@ -9,6 +9,7 @@ import {
   scheduleMarks,
   sdkKeyTexts,
   snapshots,
+  words,
 } from "./conformance/keeping.js";
 import { leases } from "./conformance/leases.js";
 import { keys, lists } from "./conformance/lists.js";
@@ -53,6 +54,7 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("quarantines", () => quarantines(suite));
     describe("marks of schedules", () => scheduleMarks(suite));
     describe("texts of SDK keys", () => sdkKeyTexts(suite));
+    describe("words", () => words(suite));
     describe("removals", () => removals(suite));
     describe("mirrors", () => mirrors(suite));
     describe("closing", () => closing(suite));

@@ -16,6 +16,7 @@ import {
   isOfClient,
   pauseTold,
   refusalTold,
+  type TrackedEvent,
   teammateTold,
   trackedTold,
 } from "./event-words.js";
@@ -135,11 +136,12 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
 const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
 
 /** What happened, in words; not made harmless yet. */
-export const eventTold = (event: StoredEvent): EventTold =>
-  isOfIntent(event) ? intentTold(event) : toldOf(event);
-
-const toldOf = (event: Exclude<StoredEvent, IntentEvent>): EventTold => {
+export const eventTold = (event: StoredEvent): EventTold => {
   if (isOfClient(event)) return trackedTold(event);
+  return isOfIntent(event) ? intentTold(event) : drivenTold(event);
+};
+
+const drivenTold = (event: Exclude<StoredEvent, TrackedEvent | IntentEvent>): EventTold => {
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);
