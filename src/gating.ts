@@ -4,6 +4,7 @@ import type { AgentVersions } from "./engine/agents/versions.js";
 import { createGate, type GateFaces } from "./engine/gate/gate.js";
 import { rulesOf } from "./engine/rules.js";
 import type { Ledger } from "./ledger/ledger.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
@@ -32,6 +33,10 @@ export const projectRules = (
 
 /** What proposes effects and lets them through, and the keys by which programs elsewhere do. */
 export const openGating = ({ ledger, engine, tokenKey, noteRefusal }: Parts): GatingFaces => ({
-  ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(tokenKey) }),
+  ...createGate({
+    ledger,
+    expireIntents: expiresIntents(ledger, engine),
+    orderTokenOf: orderTokensOf(tokenKey),
+  }),
   ...sdkKeys(ledger, tokenKey, noteRefusal),
 });

@@ -1,5 +1,6 @@
 import { hasUnwantedChildren, unwantedChildren } from "./children.js";
 import type { JournalEvent } from "./events.js";
+import { nextExpiry } from "./intent-waits.js";
 import * as limit from "./limits.js";
 import { isRaced, isUnderWay, named, workedSteps } from "./race.js";
 import {
@@ -102,11 +103,11 @@ const proposedAt = ({ state }: Step): number => (state.status === "verify_pendin
 // An errored verdict is first tried again; only then it asks.
 const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && dueProposals(step).length === 0;
 
-/** When the first of a run's timers is due; null when it waits for none. */
+/** When the first of a run's timers is due, or of its intents expires; null when it waits for none. */
 export const nextWake = (run: Run): string | null => {
   if (!isActive(run) || run.source !== null) return null;
   const due = openWaits(run).flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
-  return due.reduce<string | null>((first, at) => (first === null || at < first ? at : first), null);
+  return due.reduce((first, at) => (first === null || at < first ? at : first), nextExpiry(run));
 };
 
 /** What attempts that are under way wait for. */

@@ -112,10 +112,13 @@ export const requireItsOwn = (
 // A clock that goes back expires nothing twice: what has expired is over.
 export const expireIntents: Decider<"expire_intents"> = (_command, run, { caller, at }) => {
   requireRole(caller, "expire intents", "engine");
-  return run.intents
+  return expiredIntents(run, at);
+};
+
+export const expiredIntents = (run: Run, at: string): readonly EventBody[] =>
+  run.intents
     .filter((intent) => isOwnIntent(run, intent) && isExpired(intent, at))
     .map(({ intentId }) => ({ type: "intent_expired", version: 1, payload: { intentId } }) as const);
-};
 
 /** With its run ends what nobody has begun: nothing leaves the building for a run that is over. */
 export const endedWithRun = (run: Run): readonly EventBody[] =>

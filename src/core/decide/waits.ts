@@ -1,5 +1,6 @@
 import { digestOf } from "../canonical.js";
 import { LedgerError } from "../errors.js";
+import type { EventBody } from "../events.js";
 import { named, workedStep, workedSteps } from "../race.js";
 import { isActive, type Run, type WorkedStep } from "../run.js";
 import { type DurablePromise, isOver, isToken, promiseId, type Timer } from "../waits.js";
@@ -13,6 +14,7 @@ import {
   requireState,
   requireStep,
 } from "./guards.js";
+import { expiredIntents } from "./intent-votes.js";
 
 // Also of a paused run: an agent that has left has left. When one of the waits is over meanwhile, it has not: the attempt
 // goes on at once.
@@ -36,13 +38,16 @@ export const suspendStep: Decider<"suspend_step"> = (command, run, { caller }) =
 export const fireTimers: Decider<"fire_timers"> = (_command, run, { caller, at }) => {
   requireRole(caller, "fire timers", "engine");
   if (!isActive(run)) return alreadyDone;
-  return run.steps.flatMap(workedSteps).flatMap((step) =>
+  return [...firedTimers(run, at), ...expiredIntents(run, at)];
+};
+
+const firedTimers = (run: Run, at: string): readonly EventBody[] =>
+  run.steps.flatMap(workedSteps).flatMap((step) =>
     dueTimers(step, at).map(({ position }) => {
       const payload = { stepId: step.spec.id, ...named(step), position };
       return { type: "timer_fired", version: 1, attempt: step.attempt, payload } as const;
     }),
   );
-};
 
 const dueTimers = ({ state, effects }: WorkedStep, at: string): readonly Timer[] =>
   state.status !== "in_progress"
