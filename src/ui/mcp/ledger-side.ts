@@ -7,7 +7,7 @@ import {
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
-import { type Asked, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import { type Asked, type Opened, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -55,16 +55,27 @@ const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal
 };
 
 const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
-  let redact = (told: Told): Told => told;
-  // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
-  const say = (told: Told): void => void output.write(`${JSON.stringify(redact(told))}\n`);
+  let line = (told: unknown): string => JSON.stringify(told);
+  const say = (told: Told | Opened): void => void output.write(`${line(told)}\n`);
+  const { id } = asked;
+  let opened: { readonly opened?: true } = {};
+  let soon: NodeJS.Immediate | undefined;
   try {
     const app = await open();
-    redact = (told) => app.ledger.redactor.deep(told);
+    // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
+    line = app.ledger.redactor.json;
     const caller = await callerOf(app, asked);
-    say({ id: asked.id, value: await answerQuestion(app, caller, asked.question) });
+    if (asked.tellOpened === true) {
+      opened = { opened: true };
+      // Most answers are there before that, and one line says both.
+      soon = setImmediate(() => say({ id, opened: true }));
+    }
+    const value = await answerQuestion(app, caller, asked.question);
+    say({ id, ...opened, value });
   } catch (error) {
-    say({ id: asked.id, error: told(error) });
+    say({ id, ...opened, error: told(error) });
+  } finally {
+    clearImmediate(soon);
   }
 };
 

@@ -53,7 +53,7 @@ const serveUntil = async (
   ]);
   const remark = remarksTo(output);
   const broke = ({ stack, message }: Error): void => say(output, safe(stack ?? message));
-  const mcp = mcpOverHttp({ ask: ledger.ask, version: VERSION, every: everyMs, remark });
+  const mcp = mcpOverHttp({ version: VERSION, every: everyMs, remark });
   const server = await listen(httpApp({ ask: ledger.ask, mcp, names, broke }).fetch, { host, port });
   if (output.json) printJson(output, { url: server.url, mcpUrl: `${server.url}/mcp` });
   else printLine(output, `${server.url}/mcp`);
