@@ -3,9 +3,11 @@ import type { CheckpointFacts, PendingProposal, UnresolvedApproval } from "./che
 import type { EffectCall } from "./effects.js";
 import type { JournalEvent } from "./events.js";
 import * as limit from "./limits.js";
+import { newest } from "./newest.js";
 import { nextActions, openWaits } from "./next.js";
 import { named, workedSteps } from "./race.js";
 import { awaitsApproval, hasPolicyRequest, type Proposal, type Run, type WorkedStep } from "./run.js";
+import { followTracked, trackedSuggestion } from "./tracked-facts.js";
 
 type Receipt = CheckpointFacts["receipts"][number];
 type Artifact = CheckpointFacts["artifacts"][number];
@@ -17,6 +19,7 @@ export const followFacts = ({ forkedFrom }: Pick<Run, "forkedFrom">) => {
   const artifacts = newest<Artifact>();
   const blocked = new Set<string>();
   const notes = new Map<string, string>();
+  const tracked = followTracked(blocked);
   const take = (event: JournalEvent): void => {
     switch (event.type) {
       case "effect_intended": {
@@ -43,6 +46,9 @@ export const followFacts = ({ forkedFrom }: Pick<Run, "forkedFrom">) => {
         artifacts.add({ seq, stepId: payload.stepId, attempt, tree: payload.capture.tree });
         return;
       }
+      case "event_recorded":
+        tracked.take(event);
+        return;
       case "note_written":
         // What a fork took over was there when it began.
         if (event.seq > (forkedFrom?.seq ?? 0)) notes.set(event.payload.key, digestOf(event.payload.value));
@@ -58,22 +64,7 @@ export const followFacts = ({ forkedFrom }: Pick<Run, "forkedFrom">) => {
     blockedEffectKeysInAll: blocked.size,
     memoryDelta: Object.fromEntries(notes),
   });
-  return { take, told, blockedKeys: (): ReadonlySet<string> => new Set(blocked) };
-};
-
-/** Kept at twice what is listed before it is cut, so that adding stays cheap. */
-const newest = <T>() => {
-  let kept: T[] = [];
-  let count = 0;
-  return {
-    add: (one: T): void => {
-      kept.push(one);
-      count += 1;
-      if (kept.length > 2 * limit.CHECKPOINT_LISTED) kept = kept.slice(-limit.CHECKPOINT_LISTED);
-    },
-    listed: (): T[] => kept.slice(-limit.CHECKPOINT_LISTED),
-    inAll: (): number => count,
-  };
+  return { take, told, tracked: tracked.told, blockedKeys: (): ReadonlySet<string> => new Set(blocked) };
 };
 
 const placeOf = (
@@ -117,6 +108,7 @@ export const unresolvedApprovals = (run: Run): UnresolvedApproval[] => {
 
 /** What is to be done first when the run goes on, where its agent does not say it. */
 export const suggestedAction = (run: Run): string => {
+  if (run.tracked !== null) return trackedSuggestion(run.tracked);
   const [action] = nextActions(run);
   if (action === undefined) return run.state.status === "paused" ? "resume" : "wait";
   return "stepId" in action ? `${action.kind} ${action.stepId}` : action.kind;

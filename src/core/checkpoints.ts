@@ -1,8 +1,27 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
 
-/** Why it was taken: an agent came to the end of a turn, or is about to wait; a person asked; a policy; its worker stops. */
-export const CheckpointReason = z.enum(["turn", "wait", "demand", "policy", "interruption"]);
+/** Of runs that their client drives (seed 000); `manual` is said by hand. */
+export const TrackedReason = z.enum([
+  "interruption",
+  "failure",
+  "approval_requested",
+  "explicit_handoff",
+  "periodic_safety",
+  "risky_boundary",
+  "manual",
+]);
+export type TrackedReason = z.infer<typeof TrackedReason>;
+export const trackedReasons: readonly TrackedReason[] = TrackedReason.options;
+
+/** Those of them that nobody must ask for. */
+export const BoundaryReason = z.enum(["approval_requested", "risky_boundary"]);
+
+/**
+ * Why it was taken: an agent came to the end of a turn, or is about to wait; a person asked; a policy; its worker stops; or, of a run
+ * that its client drives, one of those above.
+ */
+export const CheckpointReason = z.enum(["turn", "wait", "demand", "policy", ...TrackedReason.options]);
 export type CheckpointReason = z.infer<typeof CheckpointReason>;
 
 /** Where the bytes of a checkpoint lie. */
@@ -121,6 +140,56 @@ const UnresolvedApproval = z.strictObject({
 });
 export type UnresolvedApproval = z.infer<typeof UnresolvedApproval>;
 
+/** A side effect that a client recorded, and what the ledger made of it. */
+export const TrackedReceipt = z.strictObject({
+  seq: z.int().min(1),
+  at: z.string(),
+  eventType: z.string(),
+  actorId: z.string(),
+  stepName: z.string().nullable(),
+  sideEffectClass: z.string(),
+  sideEffectKey: z.string().nullable(),
+  /** `begun`: nobody has said yet that it was done. */
+  status: z.enum(["begun", "recorded", "skipped"]),
+});
+export type TrackedReceipt = Readonly<z.infer<typeof TrackedReceipt>>;
+
+export const ListedArtifact = z.strictObject({
+  seq: z.int().min(1),
+  at: z.string(),
+  type: z.string(),
+  uri: z.string(),
+  contentHash: z.string(),
+  metadata: z.record(z.string(), z.json()),
+});
+export type ListedArtifact = Readonly<z.infer<typeof ListedArtifact>>;
+
+/** The newest of them, and how many there are in all. */
+export const TrackedFacts = z.strictObject({
+  receipts: z.array(TrackedReceipt),
+  receiptsInAll: z.int().min(0),
+  artifacts: z.array(ListedArtifact),
+  artifactsInAll: z.int().min(0),
+});
+export type TrackedFacts = Readonly<z.infer<typeof TrackedFacts>>;
+
+/** What whoever goes on with a run of a client must know of it, beside what every checkpoint holds (seed 000). */
+export const TrackedPacket = z.strictObject({
+  ...TrackedFacts.shape,
+  ledgerId: z.string(),
+  agentId: z.string(),
+  runtime: z.string().nullable(),
+  intentSummary: z.string(),
+  currentStep: z.string().nullable(),
+  lastSafeSeq: z.int().min(1).nullable(),
+  permissions: z.record(z.string(), z.json()),
+  blockedCapabilities: z.array(z.string()),
+  /** Begun, and not said to be done: whether they happened is not known. */
+  begunKeys: z.array(z.string()),
+  openHandoffs: z.array(z.string()),
+});
+export type TrackedPacket = Readonly<z.infer<typeof TrackedPacket>>;
+
 /** All that a run needs to go on from where it was (seeds 000 and 001). */
 export const CheckpointContent = z.strictObject({
   version: z.literal(1),
@@ -140,6 +209,8 @@ export const CheckpointContent = z.strictObject({
   /** Said by the agent itself. */
   agentSuggested: z.literal(true).optional(),
   createdAt: z.string(),
+  /** Of a run that its client drives. */
+  tracked: TrackedPacket.optional(),
 });
 export type CheckpointContent = z.infer<typeof CheckpointContent>;
 

@@ -4,11 +4,13 @@ import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { EffectCall, EffectDecision, EffectOutcome, EffectValue, PromiseOutcome } from "./effects.js";
 import { Capture, Evidence, GrantOutcome, PolicyAction, Role } from "./events.js";
 import { ChildOutcome, ParentLink } from "./family.js";
+import { IntentContent, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
 import { RefusedCall } from "./refusals.js";
 import { HostChange, HostRun } from "./reported.js";
 import { Plan } from "./spec.js";
 import { AtMost, Spent } from "./spent.js";
+import { trackedCommands } from "./tracked-commands.js";
 import { Verdict } from "./verdict.js";
 import { WaitCall } from "./waits.js";
 import { closed } from "./wire.js";
@@ -49,6 +51,8 @@ const BlockedNow = closed({
   attempt: z.int().min(1).nullable(),
 });
 
+const intentId = z.string().min(1).max(limit.INTENT_NAME_CHARS);
+
 /** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
 export const Command = z.discriminatedUnion("type", [
   closed({
@@ -69,6 +73,7 @@ export const Command = z.discriminatedUnion("type", [
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
   closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
+  ...trackedCommands,
   closed({ type: z.literal("attach_plan"), plan: Plan }),
   closed({ type: z.literal("start_step"), stepId, candidate, base: z.string().nullable() }),
   closed({
@@ -140,6 +145,40 @@ export const Command = z.discriminatedUnion("type", [
     /** Whoever was given it may answer; a name alone proves nothing. */
     token: z.string().min(1).max(limit.PROMISE_TOKEN_CHARS),
     outcome: PromiseOutcome,
+  }),
+  closed({
+    type: z.literal("propose_intent"),
+    content: IntentContent,
+    /** The payload for the policy to read; null where it is no text. It is kept as a blob, not here. */
+    text: z.string().max(limit.INTENT_PAYLOAD_BYTES).nullable(),
+  }),
+  /** Of exactly what was shown. */
+  closed({
+    type: z.literal("vote_intent"),
+    intentId,
+    decision: z.enum(["approve", "deny"]),
+    contentHash: z.string().length(64),
+    reason: optionalReason,
+    onBehalfOf: z.string().min(1).max(limit.INTENT_NAME_CHARS).nullable(),
+  }),
+  closed({ type: z.literal("cancel_intent"), intentId, reason }),
+  /** Those of the run whose time is over by now. */
+  closed({ type: z.literal("expire_intents") }),
+  closed({
+    type: z.literal("order_intent"),
+    intentId,
+    /** The one that follows what was read: whoever is overtaken reads again. */
+    attempt: z.int().min(1),
+    tokenHash: z.string().length(64),
+  }),
+  closed({
+    type: z.literal("report_intent"),
+    intentId,
+    /** Of the order; null where a person says it. */
+    token: z.string().min(1).max(limit.ORDER_TOKEN_CHARS).nullable(),
+    outcome: ReportOutcome,
+    result: z.string().max(limit.INTENT_RESULT_BYTES).nullable(),
+    error: z.string().max(limit.REASON_CHARS),
   }),
   closed({ type: z.literal("seal_checkpoint"), checkpoint: SignedCheckpoint }),
   /** Said before the agent hears what it goes on from. */

@@ -1,4 +1,5 @@
 import type { EventBody } from "./events.js";
+import { isOpenIntent, isOwnIntent } from "./intents.js";
 import type { Run } from "./run.js";
 
 /**
@@ -10,6 +11,8 @@ export const completion = (run: Run, onUnmetCriteria: "fail" | "pause"): readonl
   if (run.source !== null) return [];
   if (run.state.status !== "running" || run.steps.length === 0) return [];
   if (run.steps.some(({ state }) => state.status !== "completed")) return [];
+  // What was asked for is answered, and done or not done, before anybody says that all is done.
+  if (run.intents.some((intent) => isOwnIntent(run, intent) && isOpenIntent(intent))) return [];
   if (run.criteria.some(({ state }) => state.status === "unchecked")) return [];
   const unmet = run.criteria
     .filter(({ state }) => state.status === "unmet")

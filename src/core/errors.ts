@@ -10,6 +10,7 @@ export const errorKinds = {
   settings_invalid: "usage",
   unknown_key: "usage",
   bundle_invalid: "usage",
+  policy_invalid: "usage",
   // not allowed, to this caller or now
   access_denied: "refused",
   session_mismatch: "refused",
@@ -32,6 +33,8 @@ export const errorKinds = {
   verdict_mismatch: "refused",
   run_mirrored: "refused",
   run_not_mirrored: "refused",
+  run_tracked: "refused",
+  run_not_tracked: "refused",
   rollout_blocked: "refused",
   rollout_ended: "refused",
   limit_exceeded: "refused",
@@ -44,8 +47,16 @@ export const errorKinds = {
   replay_divergence: "refused",
   promise_refused: "refused",
   promise_resolved: "refused",
+  intent_not_pending: "refused",
+  intent_not_approved: "refused",
+  intent_expired: "refused",
+  intent_changed: "refused",
+  execution_refused: "refused",
+  execution_reported: "refused",
   run_not_sealed: "refused",
   run_not_finished: "refused",
+  receipt_elsewhere: "refused",
+  receipt_refused: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
@@ -55,10 +66,14 @@ export const errorKinds = {
   criterion_not_found: "not_found",
   effect_not_found: "not_found",
   promise_not_found: "not_found",
+  checkpoint_not_found: "not_found",
+  intent_not_found: "not_found",
   file_not_found: "not_found",
+  policy_not_found: "not_found",
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",
@@ -66,6 +81,7 @@ export const errorKinds = {
   lease_held: "conflict",
   lease_lost: "conflict",
   idempotency_key_reused: "conflict",
+  intent_ordered: "conflict",
   apply_conflict: "conflict",
   checkpoint_overtaken: "conflict",
   // the machine or the project is not as it must be
@@ -91,6 +107,7 @@ export const errorKinds = {
   event_unreadable: "corrupt",
   store_version: "corrupt",
   blob_corrupt: "corrupt",
+  checkpoint_corrupt: "corrupt",
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;

@@ -4,10 +4,12 @@ import { PassedOver, SignedCheckpoint } from "./checkpoints.js";
 import { effectEvents } from "./effect-event-shapes.js";
 import { attemptEvent, candidate, event } from "./event-shape.js";
 import { FailureReason, ForkPoint, ParentLink } from "./family.js";
+import { intentEvents } from "./intent-events.js";
 import * as limit from "./limits.js";
 import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
+import { trackedEvents } from "./tracked.js";
 import { Verdict } from "./verdict.js";
 
 /** Who speaks. People, the engine and hosts are roles of their own, so that no agent can pass for them. */
@@ -123,6 +125,7 @@ export const EventBody = z.discriminatedUnion("type", [
     z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
   ),
   ...effectEvents,
+  ...intentEvents,
   /** What the run knew, and what its agent remembered, can be had again from here. */
   event("checkpoint_sealed", SignedCheckpoint),
   /** Older ones that nobody needs any more; their bytes are gone, and what was said of them stays. */
@@ -212,6 +215,7 @@ export const EventBody = z.discriminatedUnion("type", [
     "teammate_approval_unblocked",
     z.strictObject({ grantRequestId: z.string(), agent: z.string(), outcome: GrantOutcome }),
   ),
+  ...trackedEvents,
 ]);
 export type EventBody = z.infer<typeof EventBody>;
 export type EventType = EventBody["type"];

@@ -4,6 +4,7 @@ import { withState, withStep, withWorked } from "./changed-steps.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventOf, EventType, JournalEvent } from "./events.js";
+import { withIntent } from "./intent-fold.js";
 import { isOfLeft, withLeft, withoutLeft } from "./left-effects.js";
 import { reportedSpec, runStateOf, stepStateOf } from "./mirror.js";
 import { withPassedOver } from "./passed-over.js";
@@ -13,6 +14,7 @@ import { noRefusals, refusalsAfter } from "./refusals.js";
 import type { CriterionState, Run, Step } from "./run.js";
 import { findStep, isPausedOnRequest, isTerminal } from "./run.js";
 import { newCriterion, newStep } from "./steps.js";
+import { trackingEvolvers, withTracking } from "./tracked-fold.js";
 import { withSpending } from "./usage.js";
 
 type Evolvers = { readonly [T in EventType]: (run: Run, event: EventOf<T>) => Run };
@@ -22,7 +24,7 @@ export const evolve = (run: Run | undefined, event: JournalEvent): Run => {
   const before = event.type === "run_created" ? created(event) : run;
   if (before === undefined) throw new Error(`event ${event.seq} of ${event.runId} comes before run_created`);
   const evolver = evolvers[event.type] as (run: Run, event: JournalEvent) => Run;
-  return { ...evolver(before, event), seq: event.seq, updatedAt: event.at };
+  return { ...withTracking(evolver(before, event), event), seq: event.seq, updatedAt: event.at };
 };
 
 /** The run after all of its events; undefined when there are none. */
@@ -55,6 +57,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   steps: [],
   criteria: [],
   notes: {},
+  intents: [],
   spending: [],
   refusals: noRefusals,
   budget: noBudget,
@@ -66,6 +69,7 @@ const created = (event: EventOf<"run_created">): Run => ({
   keptCheckpoints: [],
   passedOver: [],
   blockedTeammates: [],
+  tracked: null,
   state: { status: "planning" },
 });
 
@@ -77,6 +81,7 @@ const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
   }));
 
 const evolvers: Evolvers = {
+  ...trackingEvolvers,
   run_created: (run) => run,
   plan_requested: (run, { payload }) => ({ ...run, steps: [newStep(payload.step)] }),
   plan_attached: (run, event) => ({
@@ -121,6 +126,20 @@ const evolvers: Evolvers = {
     const gone = new Set(payload.ids);
     return { ...run, keptCheckpoints: run.keptCheckpoints.filter(({ id }) => !gone.has(id)) };
   },
+  intent_proposed: withIntent,
+  policy_checked: withIntent,
+  intent_blocked: withIntent,
+  approval_requested: withIntent,
+  intent_approved: withIntent,
+  intent_denied: withIntent,
+  approval_reminded: withIntent,
+  approval_extended: withIntent,
+  intent_unopposed: withIntent,
+  intent_expired: withIntent,
+  intent_cancelled: withIntent,
+  execution_ordered: withIntent,
+  intent_reported: withIntent,
+  intent_skipped: withIntent,
   approval_received: (run, { payload, actor, at }) =>
     withState(run, payload.stepId, (state) =>
       payload.decision === "approve" && state.status === "verify_pending"

@@ -135,6 +135,40 @@ export const RESUME_MESSAGE_CHARS = 1_000;
 export const RESUME_CANDIDATES = 50;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;
+/** Names of destinations, policies, actions and tags: compared and shown. */
+export const INTENT_NAME_CHARS = 200;
+/** More words than anybody would file one thing under. */
+export const INTENT_TAGS = 50;
+/** Each stands in every snapshot of its run. */
+export const INTENTS_PER_RUN = 1_000;
+/** As long as the longest log that is kept; a policy reads all of it. */
+export const INTENT_PAYLOAD_BYTES = 8 * 1_048_576;
+/** What is said of one intent beside its payload, as JSON: it stands in every snapshot of its run. */
+export const INTENT_METADATA_BYTES = 16_384;
+/** Identifiers and counts of what was done; what is longer belongs to where it was done. */
+export const INTENT_RESULT_BYTES = 8_192;
+/** Thirty days: what nobody has answered by then nobody means any more. */
+export const INTENT_WAIT_MAX_MS = 2_592_000_000;
+/** A quarter of an hour (seed 000): longer than one execution takes, shorter than anybody waits for a lost worker. */
+export const ORDER_TTL_MS = 900_000;
+/** 32 bytes in hex. */
+export const ORDER_TOKEN_CHARS = 64;
+/** What a client says of one event of its run; what is longer is an artifact. */
+export const TRACKED_PAYLOAD_BYTES = 65_536;
+/** Names of actors, steps, runtimes and capabilities: shown in lists. */
+export const TRACKED_NAME_CHARS = 200;
+/** A path or an address. */
+export const ARTIFACT_URI_CHARS = 4_096;
+/** Kept beside the journal where they are handed in; what is larger stays where it is, and its hash is kept. */
+export const ARTIFACT_BYTES = 8 * 1_048_576;
+/** Things that a client may do, or may not; each stands in every snapshot and every checkpoint of its run. */
+export const CAPABILITIES_MAX = 200;
+/** Side effects begun and not yet done, and handoffs not yet completed: each stands in every snapshot of its run. */
+export const TRACKED_OPEN_MAX = 1_000;
+/** Runs that go on from each other; verifying one looks at all before it. */
+export const LINEAGE_DEPTH_MAX = 100;
+/** Events of a tracked run that are answered at once; the answer says where to go on. */
+export const TRACKED_EVENTS_LISTED = 1_000;
 /** Keys of one ledger, ended ones too: each is one that a person made by hand. */
 export const SDK_KEYS_MAX = 1_000;
 /** Of a destination or a gate policy, in the limits of an SDK key. */

@@ -3,9 +3,11 @@ import type { KeptCheckpoint, LastCheckpoint, PassedOverTold } from "./checkpoin
 import type { Effects, LeftEffect } from "./effects.js";
 import type { Actor, Capture, Evidence, PauseReason, PolicyAction, Waiver } from "./events.js";
 import type { FailureReason, ForkPoint, ParentLink } from "./family.js";
+import type { Intent } from "./intents.js";
 import type { Refusals } from "./refusals.js";
 import type { Source } from "./reported.js";
 import type { CriterionSpec, StepSpec } from "./spec.js";
+import type { Tracked } from "./tracked.js";
 import type { Spending } from "./usage.js";
 import type { Verdict } from "./verdict.js";
 
@@ -146,7 +148,7 @@ export type RunState =
   /** Nothing new starts until `resume_run`. */
   | {
       readonly status: "paused";
-      readonly reason: PauseReason | "reported";
+      readonly reason: PauseReason | "reported" | "interrupted";
       readonly message: string;
       readonly stepId: string | null;
       readonly since: string;
@@ -201,6 +203,8 @@ export type Run = {
   readonly steps: readonly Step[];
   readonly criteria: readonly Criterion[];
   readonly notes: Readonly<Record<string, string>>;
+  /** What was to leave the building, in the order in which it was proposed; also those that it took over from another run. */
+  readonly intents: readonly Intent[];
   /** What calls of models used, by attempt, in the order in which they began to. */
   readonly spending: readonly Spending[];
   readonly budget: BudgetState;
@@ -225,6 +229,8 @@ export type Run = {
   readonly passedOver: readonly PassedOverTold[];
   /** One for each request; the last one told stands last. Empty once the run is over. */
   readonly blockedTeammates: readonly BlockedTeammate[];
+  /** Of a run that has no plan and whose client records what it does; null for all others. */
+  readonly tracked: Tracked | null;
   readonly state: RunState;
 };
 
@@ -234,6 +240,10 @@ export const isTerminal = (run: Run): boolean =>
 /** Something may be due in it: its plan is carried out, or made. Where it waits for a plan from outside nothing is. */
 export const isActive = ({ state, steps, source }: Run): boolean =>
   state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
+
+/** Time changes its intents, also of one that waits for a plan, or that its client records. */
+export const isAwake = ({ state, source }: Run): boolean =>
+  source === null && (state.status === "running" || state.status === "planning");
 
 export const isPausedOnRequest = ({ state }: Run): boolean =>
   state.status === "paused" && state.reason === "requested";

@@ -7,6 +7,7 @@ import { isPlanning } from "./planning.js";
 import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
 import { awaitsApproval, hasPolicyRequest, isActive, type Run, type Step, type WorkedStep } from "./run.js";
+import type { Tracked } from "./tracked.js";
 import { type Child, promiseId } from "./waits.js";
 
 export type Waiting = {
@@ -33,6 +34,7 @@ export const whyRun = (
 ): Waiting => {
   const { state, source } = run;
   if (source !== null) return mirroredWhy(run, source);
+  if (run.tracked !== null) return trackedWhy(run, run.tracked);
   switch (state.status) {
     case "planning":
       if (isActive(run)) break;
@@ -79,6 +81,33 @@ const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
     `It waits until ${andMore(told, blockedTeammates.length)} may go on.`,
     "Grant or deny it where the host asks for it; the ledger only mirrors it.",
   );
+};
+
+// Its client drives it; nobody here can tell whether that one is still there.
+const trackedWhy = ({ runId, state }: Run, { agentId, handoffs, begun, currentStep }: Tracked): Waiting => {
+  switch (state.status) {
+    case "completed":
+      return nothing(`It is completed: ${state.summary}`);
+    case "failed":
+      return nothing(`It failed (${state.reason}): ${state.message}`);
+    case "paused": {
+      const doubt =
+        begun.length === 0 ? "" : ` ${begun.length} side effects are begun and not said to be done.`;
+      return person(`It is interrupted: ${state.message}${doubt}`, `runledger runs resume ${runId}`);
+    }
+    case "planning":
+    case "running": {
+      const [handoff] = handoffs;
+      if (handoff !== undefined)
+        return person(
+          `It waits for ${quoted(handoff.to)}: ${handoff.summary}`,
+          `runledger runs inspect ${runId}`,
+        );
+      const at = currentStep === null ? "" : ` at ${quoted(currentStep)}`;
+      const sentence = `Its client ${quoted(agentId)} works on it${at}, and records what it does.`;
+      return { for: "work", sentence, hint: null, stepId: null };
+    }
+  }
 };
 
 // Whoever drives it is somewhere else; what is known here is what its host said.

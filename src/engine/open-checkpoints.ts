@@ -3,15 +3,18 @@ import type { Caller } from "../core/commands.js";
 import { workedSteps } from "../core/race.js";
 import type { WorkedStep } from "../core/run.js";
 import {
-  type BrokenCheckpoint,
   type CheckpointManager,
   createCheckpoints,
   type ListedCheckpoint,
 } from "../ledger/checkpoints/checkpoints.js";
 import type { CheckpointStores } from "../ledger/checkpoints/read.js";
+import type { BrokenCheckpoint } from "../ledger/checkpoints/restore.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { Verification } from "../ledger/verify/verify.js";
 import type { AgentVersions } from "./agents/versions.js";
 import { type Checkpointing, type CheckpointPolicy, createCheckpointing } from "./checkpointing.js";
+import { type BoundaryPolicy, boundaries } from "./tracked/boundaries.js";
+import { type TrackedRuns, trackedRuns } from "./tracked/tracked.js";
 
 /** What an attempt that was cut off goes on from. */
 export type ResumePoint = {
@@ -31,8 +34,10 @@ export type ResumePoint = {
   readonly broken: readonly BrokenCheckpoint[];
 };
 
-/** What people and hosts do with checkpoints. */
+/** What people and hosts do with checkpoints, and clients that record runs of their own. */
 export interface CheckpointFaces {
+  /** What this caller may do with the runs that clients of its session record (seed 000). */
+  trackedRuns(caller: Caller): TrackedRuns;
   /** Those of a run, oldest first, and whether each holds. */
   checkpoints(runId: string): Promise<readonly ListedCheckpoint[]>;
   /** Takes one now: of every attempt under way that has a memory, or of the run itself. */
@@ -42,6 +47,8 @@ export interface CheckpointFaces {
 }
 
 export type OpenedCheckpoints = {
+  /** After whatever a client did: a checkpoint, where its run has come to a boundary. */
+  readonly signIfDue: (runId: string) => Promise<void>;
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
   readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
@@ -53,20 +60,27 @@ export const openCheckpoints = (options: {
   readonly stores: CheckpointStores;
   readonly key: () => Promise<Uint8Array>;
   readonly versions: AgentVersions;
+  /** Checks one run against all that is kept of it. */
+  readonly verify: (runId: string) => Promise<Verification>;
   readonly durable: {
     readonly checkpoints: KeptIn;
     readonly checkpointEvery: number;
     readonly checkpointBefore: CheckpointPolicy["before"];
+    readonly checkpointAt: BoundaryPolicy["at"];
   };
 }): OpenedCheckpoints => {
-  const { ledger, engine, stores, key, versions, durable } = options;
+  const { ledger, engine, stores, key, versions, durable, verify } = options;
   const { versionOf } = versions;
   const manager = createCheckpoints({ ledger, stores, keepIn: durable.checkpoints, key, versionOf });
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
+  const boundary = { every: policy.every, at: durable.checkpointAt };
+  const signIfDue = boundaries({ ledger, manager, engine, policy: boundary });
   return {
+    signIfDue,
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
     kept: manager,
     faces: {
+      trackedRuns: (caller) => trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller)),
       checkpoints: (runId) => manager.list(runId),
       checkpoint: (caller, runId) => manager.signRun(runId, "demand", { caller: ledger.check(caller) }),
       resumePoints: async (runId) => {

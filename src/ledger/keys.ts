@@ -1,13 +1,17 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command, CommandOf } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
+import { keyTakenBy } from "../core/decide/tracked.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { effectDigest } from "../core/effects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { JournalEvent } from "../core/events.js";
 import { openAfterEnd } from "../core/left-effects.js";
 import * as limit from "../core/limits.js";
 import type { Run } from "../core/run.js";
+import { recordedDigest } from "../core/tracked.js";
 import type { AppendBatch, KeyRow, Store } from "../stores/store.js";
+import { intentKeysOf } from "./intent-keys.js";
 
 // A key for creating a run cannot belong to a run yet: it belongs to the session.
 // The same key of another caller is another question: the first answer is for nobody else's eyes.
@@ -26,12 +30,14 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
 };
 
 /** What an append of effects takes, and what it gives back because it is not known to have happened. */
-export const effectKeysOf = (
+export const businessKeysOf = (
   command: Command,
   before: Run | undefined,
-): Pick<AppendBatch, "key" | "freed"> => {
+  events: readonly JournalEvent[],
+): Pick<AppendBatch, "businessKey" | "freed"> => {
+  if (command.type === "record_event") return recordedKey(before, events);
   if (command.type === "decide_effect" && command.decision === "rerun") return freedBy(command, before);
-  if (command.type !== "record_effects") return {};
+  if (command.type !== "record_effects") return intentKeysOf(before, events);
   const freed: { scope: string; key: string }[] = [];
   for (const entry of command.entries) {
     if (entry.kind === "waiting") continue;
@@ -44,10 +50,20 @@ export const effectKeysOf = (
         "An effect under a business key is begun in a command of its own.",
       );
     if (entry.kind === "intended")
-      return { key: { scope: EFFECT_SCOPE, key, digest: effectDigest(entry.call) } };
+      return { businessKey: { scope: EFFECT_SCOPE, key, digest: effectDigest(entry.call) } };
     if (entry.outcome.kind === "failed" && !entry.outcome.happened) freed.push({ scope: EFFECT_SCOPE, key });
   }
   return freed.length === 0 ? {} : { freed };
+};
+
+/** What a client recorded for the first time. */
+const recordedKey = (
+  before: Run | undefined,
+  events: readonly JournalEvent[],
+): Pick<AppendBatch, "businessKey"> => {
+  const { sideEffectKey: key, sideEffectClass } = keyTakenBy(before, events)?.payload ?? {};
+  if (!key || sideEffectClass === undefined) return {};
+  return { businessKey: { scope: EFFECT_SCOPE, key, digest: recordedDigest(sideEffectClass) } };
 };
 
 /** A person says of an effect whose attempt is over that it never happened. */

@@ -8,14 +8,24 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
-import type { ListQuery, NewEventRow, NewMirror, Origin, RunCipher, RunRow, Store } from "../stores/store.js";
+import type {
+  AppendBatch,
+  ListQuery,
+  NewEventRow,
+  NewMirror,
+  Origin,
+  RunCipher,
+  RunRow,
+  Store,
+} from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
+import { outsideFacts } from "./facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
-import { effectKeysOf, isTakenFor, keyOf } from "./keys.js";
+import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
 import { type Observer, tellAll, untilChanged } from "./observers.js";
 import { projectionAfter, projectionOf } from "./projection.js";
-import { readEvents, readFeed, wholeHistory } from "./reading.js";
+import { readEvents, readFeed } from "./reading.js";
 import { absent } from "./removal.js";
 import { requireRunId } from "./run-id.js";
 import { withoutSecrets } from "./secrets-gate.js";
@@ -120,16 +130,17 @@ export const openLedger = (options: {
     memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
-    const history = command.type === "fork_run" ? await wholeHistory(store, command.from) : [];
+    const at = now();
+    const { counted, ...outside } = await outsideFacts(command, store, known, { caller, at });
     const decision = decided(memory !== undefined, () =>
-      decide(command, before?.run, { caller, at: now(), rules, history }, runId),
+      decide(command, before?.run, { caller, at, rules, ...outside }, runId),
     );
     if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
-    const events = await unlessOvertaken(before, () =>
-      append(store, runId, before, decision, command, caller, submitOptions),
+    const events = await unlessOvertaken(command, before, () =>
+      append(store, runId, before, { ...decision, counted }, command, caller, submitOptions),
     );
     if (events === undefined) return undefined;
     if (events.length === 0) return { run: decision.run, events };
@@ -250,14 +261,19 @@ const OVERTAKEN: readonly ErrorCode[] = [
   "idempotency_key_reused",
 ];
 
+/** Who records a side effect learns that somebody was faster as a fact, and not as a refusal. */
+const isTold = (error: LedgerError, { type }: Command): boolean =>
+  error.code === "effect_key_used" && type === "record_event";
+
 const unlessOvertaken = async <T>(
+  command: Command,
   before: Known | undefined,
   work: () => Promise<T>,
 ): Promise<T | undefined> => {
   try {
     return await work();
   } catch (error) {
-    if (!isLedgerError(error) || !OVERTAKEN.includes(error.code)) throw error;
+    if (!isLedgerError(error) || !(OVERTAKEN.includes(error.code) || isTold(error, command))) throw error;
     // The name of a run that was taken out, and of one that a host has already, stays taken, however often it is tried.
     if (before === undefined && ("removedAt" in error.details || "hostId" in error.details)) throw error;
     return undefined;
@@ -279,7 +295,7 @@ const append = async (
   store: Store,
   runId: string,
   before: Known | undefined,
-  { events, run }: Decision,
+  { events, run, counted }: Decision & { readonly counted: AppendBatch["counted"] | undefined },
   command: Command,
   caller: Caller,
   { epoch, idempotencyKey, mirror }: SubmitOptions,
@@ -295,7 +311,8 @@ const append = async (
     projection: projectionAfter(events, run, before?.run),
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
-    ...effectKeysOf(command, before?.run),
+    ...businessKeysOf(command, before?.run, events),
+    ...(counted === undefined ? {} : { counted }),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

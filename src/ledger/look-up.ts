@@ -58,7 +58,7 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
   return {
     run,
     waiting,
-    interrupted: waiting.for === "worker",
+    interrupted: waiting.for === "worker" || (run.tracked?.interrupted ?? null) !== null,
     origin: (await ledger.store.originOf(runId)) ?? null,
     currentStepId: waiting.stepId,
     currentBlocker: waiting.for === "person" ? waiting.sentence : null,

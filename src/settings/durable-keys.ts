@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { BoundaryReason } from "../core/checkpoints.js";
 import { EffectClass } from "../core/effects.js";
 import {
   CHECKPOINTS_KEPT,
@@ -99,6 +100,16 @@ export const DurableKeys = closed({
     EffectClass,
     EffectClass.options.length,
   ).prefault([]),
+  checkpointAt: list(
+    "words",
+    {
+      title: "Checkpoint at",
+      description:
+        "Of runs that a client records: a checkpoint behind approval_requested, risky_boundary (side effects).",
+    },
+    BoundaryReason,
+    BoundaryReason.options.length,
+  ).prefault([...BoundaryReason.options]),
 }).transform(({ resultSize, ...same }) => ({ ...same, resultBytes: resultSize }));
 
 /** What a crash means where nobody said it, and what is kept for it. */

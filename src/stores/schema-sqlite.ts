@@ -6,7 +6,7 @@ import type { RunStatus } from "../core/run.js";
 import type { SyncState } from "./store.js";
 
 /** The shape of the file below. A migration that changes it raises it here and in `meta`. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 /** The list row of a run: all that lists show and all that an append must look up before it writes. */
 export const runs = sqliteTable(
@@ -59,7 +59,11 @@ export const events = sqliteTable(
     prevHash: text("prev_hash").notNull(),
     hash: text("hash").notNull(),
   },
-  (table) => [unique("events_run_seq").on(table.runId, table.seq)],
+  (table) => [
+    unique("events_run_seq").on(table.runId, table.seq),
+    // How many intents an agent was let through with, in all runs; no other event is in it.
+    index("events_let_through").on(table.actorName, table.at).where(sql`type = 'policy_checked'`),
+  ],
 );
 
 /**

@@ -1,10 +1,11 @@
 import type Database from "better-sqlite3";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { LedgerError } from "../core/errors.js";
+import { INTENT_SCOPE } from "../core/intents.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
-import type { AppendBatch, EventRow, NewMirror, RunCipher, RunProjection } from "./store.js";
+import type { AppendBatch, EventRow, NewMirror, ProposalCount, RunCipher, RunProjection } from "./store.js";
 
 /** Keeps the key of a sealed run, in the transaction that brings its first events; null for a plain one. */
 type KeepKey = (runId: string, cipher: RunCipher | null) => void;
@@ -71,8 +72,10 @@ type Last = { readonly seq: number; readonly hash: string; readonly at: string }
  */
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
   for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
-  refuseUsedKey(statements, batch);
+  refuseUsedKey(statements, batch.key);
+  refuseUsedKey(statements, batch.businessKey);
   refuseLostLease(statements, batch);
+  if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
   const head = statements.head(batch.runId);
   if (head === undefined) admit(statements, batch);
   saveRun(statements, batch, head, lastOf(batch, head));
@@ -103,7 +106,7 @@ const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, 
   statements.insertMirror.run({ ...mirror, runId, state: "pending", syncedSeq: 0, error: null, at });
 };
 
-const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
+const refuseUsedKey = (statements: Statements, key: AppendBatch["key"]): void => {
   const used = key && statements.key.get(key);
   if (!used) return;
   if (key.scope === EFFECT_SCOPE)
@@ -115,6 +118,11 @@ const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
         details: used,
       },
     );
+  if (key.scope === INTENT_SCOPE)
+    throw new LedgerError("seq_conflict", `Run "${used.runId}" has an intent under "${key.key}" already.`, {
+      hint: "What came of it is the answer; try again.",
+      details: used,
+    });
   throw new LedgerError(
     "idempotency_key_reused",
     `The key "${key.key}" was already used by run "${used.runId}".`,
@@ -123,6 +131,20 @@ const refuseUsedKey = (statements: Statements, { key }: AppendBatch): void => {
       details: used,
     },
   );
+};
+
+/** Somebody else was let through meanwhile, and the policy may allow no more. */
+const refuseOvercount = (
+  statements: Statements,
+  runId: string,
+  { agent, since, found }: ProposalCount,
+): void => {
+  const now = statements.countProposals(agent, since);
+  if (now.every((count, at) => count === found[at])) return;
+  throw new LedgerError("seq_conflict", `"${agent}" was let through with another intent meanwhile.`, {
+    hint: "Count again and decide anew.",
+    details: { runId },
+  });
 };
 
 const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {
@@ -177,12 +199,13 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
 };
 
 const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
-  const { runId, expectedSeq, events, projection, key } = batch;
+  const { runId, expectedSeq, events, projection, key, businessKey } = batch;
   const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt: last.at, ...projection };
   if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
   else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
   else statements.updateRun.run(row);
-  if (key) statements.insertKey.run({ ...key, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
+  for (const taken of [key, businessKey])
+    if (taken) statements.insertKey.run({ ...taken, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
 };
 
 const indexesStay = (next: RunProjection, head: Head): boolean =>

@@ -18,7 +18,7 @@ const BLOCKER = "list blocker";
 
 /** All that is kept of a batch beside its events, which came sealed: what lists show, the snapshot, and what its key was taken for. */
 export const sealedBatch = (batch: AppendBatch): AppendBatch => {
-  const { cipher, projection, snapshot, key } = batch;
+  const { cipher, projection, snapshot, key, businessKey } = batch;
   if (cipher === undefined || cipher === null) return batch;
   const { goal, blocker } = projection;
   return {
@@ -29,6 +29,7 @@ export const sealedBatch = (batch: AppendBatch): AppendBatch => {
       blocker: blocker === null ? null : cipher.seal(blocker, BLOCKER),
     },
     ...(key && { key: { ...key, digest: cipher.tagOf(key.digest) } }),
+    ...(businessKey && { businessKey: { ...businessKey, digest: cipher.tagOf(businessKey.digest) } }),
     ...(snapshot && { snapshot: { ...snapshot, body: cipher.seal(snapshot.body, placeOf(snapshot)) } }),
   };
 };

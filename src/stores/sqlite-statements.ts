@@ -31,6 +31,7 @@ import {
 import { compiled } from "./sqlite-compiled.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { live } from "./sqlite-leases.js";
+import { proposalCounter } from "./sqlite-proposals.js";
 import type { EventRow, RunProjection } from "./store.js";
 
 /** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
@@ -67,6 +68,7 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
     insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     freeKey: compiled(sqlite, db.delete(keys).where(and(ofKey(), eq(keys.runId, given("runId"))))),
+    countProposals: proposalCounter(sqlite),
     insertOrigin: compiled(sqlite, db.insert(origins).values(allGiven(origins))),
     insertMirror: compiled(sqlite, db.insert(mirrors).values(allGiven(mirrors))),
     mirrored: compiled(

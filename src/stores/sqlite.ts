@@ -19,6 +19,7 @@ import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
 import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
+import { proposalCounter } from "./sqlite-proposals.js";
 import { schedulesOf } from "./sqlite-schedules.js";
 import { sdkKeysOf } from "./sqlite-sdk-keys.js";
 import {
@@ -34,6 +35,7 @@ import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import { appendStatements, eventsOf, housekeepingStatements, readStatements } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
+import { wordsOf } from "./sqlite-words.js";
 import type {
   AppendBatch,
   Audit,
@@ -168,7 +170,7 @@ const storeOn = (
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
-    ...{ ...schedulesOf(sqlite, call), ...sdkKeysOf(sqlite, call) },
+    ...askedSeldom(sqlite, call),
     claim: async (request) => call(() => claim(reads, leases(), request)),
     // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
     renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
@@ -224,6 +226,22 @@ const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
       call(() => mirrors().explain.run({ ...row, actorName: by.name, actorRole: by.role }));
     },
     explanationOf: async (digest) => call(() => explanationOf(mirrors(), digest)),
+  };
+};
+
+const askedSeldom = (
+  sqlite: SqliteConnection["sqlite"],
+  call: Call,
+): ReturnType<typeof schedulesOf> &
+  ReturnType<typeof sdkKeysOf> &
+  ReturnType<typeof wordsOf> &
+  Pick<Store, "countProposals"> => {
+  const countProposals = proposalCounter(sqlite);
+  return {
+    ...schedulesOf(sqlite, call),
+    ...sdkKeysOf(sqlite, call),
+    ...wordsOf(sqlite, call),
+    countProposals: async (agent, since) => call(() => countProposals(agent, since)),
   };
 };
 

@@ -7,6 +7,7 @@ import type { RunCipher, SealState, Seals } from "./seals.js";
 
 export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
 export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
+export type { PublishedKey, ReceiptStore, SigningKeys } from "./receipt-store.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
@@ -46,6 +47,8 @@ export interface Store {
   end(runId: string): Promise<Pick<RunRow, "lastSeq" | "lastHash"> | undefined>;
   /** What a client key led to, if it was used. */
   findKey(scope: string, key: string): Promise<KeyRow | undefined>;
+  /** How many intents of an agent were let through since then, blocked and skipped ones aside, in all runs: in an hour, in a day. */
+  countProposals(agent: string, since: ProposalCount["since"]): Promise<ProposalCount["found"]>;
   /** Up to where what a schedule made due is settled; undefined for one that no worker has seen. */
   scheduleMark(name: string): Promise<ScheduleMark | undefined>;
   /** Names of all that have such a mark, also of those that are in no settings any more. */
@@ -57,6 +60,11 @@ export interface Store {
   sdkKeyIds(): Promise<readonly string[]>;
   /** False, and nothing is written, where it is not as it was before; null before there was one. */
   putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
+
+  /** A word beside the journal that several processes change; undefined before the first. */
+  word(name: string): Promise<string | undefined>;
+  /** Puts `after` in the place of exactly `before`; false when another word stands there by now. */
+  swapWord(name: string, before: string | undefined, after: string): Promise<boolean>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
@@ -336,13 +344,25 @@ export type AppendBatch = {
   /** Epoch of the speaker's lease; absent when people or tools speak. */
   readonly epoch?: number;
   readonly key?: { readonly scope: string; readonly key: string; readonly digest: string };
+  /** Beside the client's key: that of an act on the world, which no other append of any run may take. */
+  readonly businessKey?: AppendBatch["key"];
   /** Keys that this run took and that may be used again from now on; those of other runs stay. */
   readonly freed?: readonly { readonly scope: string; readonly key: string }[];
   readonly snapshot?: SnapshotRow;
+  /** `seq_conflict` where it is not so any more. */
+  readonly counted?: ProposalCount;
   /** With the first events of a run that was made elsewhere. */
   readonly origin?: Origin;
   /** With the first events of a run that a host drives. Throws `run_exists` when the host's id has a run already. */
   readonly mirror?: NewMirror;
+};
+
+/** What a policy has counted on: two proposals at once must not both be the last one that it allows. */
+export type ProposalCount = {
+  readonly agent: string;
+  /** ISO 8601, UTC. */
+  readonly since: { readonly hour: string; readonly day: string };
+  readonly found: readonly [lastHour: number, lastDay: number];
 };
 
 export type ClaimRequest = {

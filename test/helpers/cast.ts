@@ -466,6 +466,66 @@ export const refuseAccess: CommandOf<"refuse_access"> = {
   by: { name: "coder", role: "executor", stepId: "a", attempt: 1 },
 };
 
+export const startTracked = (over: Partial<CommandOf<"start_run">> = {}): CommandOf<"start_run"> => ({
+  type: "start_run",
+  agentId: "enricher",
+  intentSummary: "Enrich leads",
+  runtime: null,
+  parentRunId: null,
+  permissions: {},
+  blockedCapabilities: [],
+  ...over,
+});
+
+export const recordEvent = (
+  over: Partial<CommandOf<"record_event">["event"]> = {},
+): CommandOf<"record_event"> => ({
+  type: "record_event",
+  event: {
+    eventType: "plan_locked",
+    actorId: "enricher",
+    stepName: null,
+    payload: null,
+    inputHash: null,
+    outputHash: null,
+    sideEffectClass: "none",
+    sideEffectKey: null,
+    artifact: null,
+    ...over,
+  },
+});
+
+export const openHandoff: CommandOf<"open_handoff"> = {
+  type: "open_handoff",
+  handoff: {
+    id: "ho_1",
+    from: "enricher",
+    to: "Ada",
+    kind: "manual",
+    summary: "look at it",
+    checkpointId: null,
+  },
+};
+
+export const completeHandoff: CommandOf<"complete_handoff"> = {
+  type: "complete_handoff",
+  id: "ho_1",
+  summary: "done",
+};
+
+export const resumeTracked: CommandOf<"resume_tracked"> = {
+  type: "resume_tracked",
+  checkpointId: null,
+  broken: [],
+  blockedKeys: 0,
+};
+
+export const endTracked = (outcome: "completed" | "failed"): CommandOf<"end_tracked"> => ({
+  type: "end_tracked",
+  outcome,
+  message: "all is done",
+});
+
 export const setBudget = (budget: CommandOf<"set_budget">["budget"]): CommandOf<"set_budget"> => ({
   type: "set_budget",
   budget,
@@ -493,6 +553,12 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   discard_checkpoints: person,
   fire_timers: engine,
   resolve_promise: person,
+  propose_intent: orchestrator,
+  vote_intent: person,
+  cancel_intent: orchestrator,
+  expire_intents: engine,
+  order_intent: orchestrator,
+  report_intent: orchestrator,
   finish_child: engine,
   tell_parent: engine,
   refuse_access: engine,
@@ -512,4 +578,10 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   sync_projection: host,
   worker_lost: engine,
   mirror_teammates: host,
+  start_run: orchestrator,
+  record_event: orchestrator,
+  open_handoff: orchestrator,
+  complete_handoff: orchestrator,
+  resume_tracked: orchestrator,
+  end_tracked: orchestrator,
 };

@@ -5,9 +5,11 @@ import { type Decision, decide } from "../../src/core/decide/index.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../../src/core/errors.js";
 import { EventBody, type EventType, type JournalEvent, type StoredEvent } from "../../src/core/events.js";
 import { fold } from "../../src/core/evolve.js";
+import type { GateContext } from "../../src/core/gate-context.js";
 import { findStep, type Run, type Step, type StepStatus } from "../../src/core/run.js";
 import type { CriterionSpec, StepSpec } from "../../src/core/spec.js";
 import { create, planOf, type Said, say, usualCaller } from "./cast.js";
+import { gateContext, gateRules } from "./gates.js";
 
 /** Rule tests as sentences: given a run, when somebody says something, then this happens, or it is refused. */
 export const given = (run: Run | undefined, world: World = {}): Given => ({
@@ -19,6 +21,8 @@ type World = {
   readonly at?: string;
   /** What a fork takes over. */
   readonly history?: readonly StoredEvent[];
+  /** What the ledger knows of other runs. */
+  readonly gate?: Partial<GateContext>;
 };
 
 type Given = { when(said: Said, by?: Caller): Outcome };
@@ -41,6 +45,7 @@ export const rules: Rules = {
   onUnmetCriteria: "fail",
   changeValidator: "orchestrator",
   agents: null,
+  gate: gateRules,
 };
 
 /** A run made by deciding one command after the other; each must be accepted. */
@@ -100,7 +105,8 @@ export const attempt = (
   const caller = by ?? usualCaller(command, run);
   const before = structuredClone(run);
   const { at = AT, history = [] } = world;
-  const context = { caller, at, rules: { ...rules, ...world.rules }, history };
+  const gate = { ...gateContext, ...world.gate };
+  const context = { caller, at, rules: { ...rules, ...world.rules }, history, gate };
   try {
     const decision = decide(command, run, context, RUN_ID);
     requireWhole(run, decision);

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { EffectContext } from "../../src/engine/effects/context.js";
 import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
@@ -18,11 +19,22 @@ export type Stage = {
   readonly token: string;
 };
 
+/** One that decides, with a case that it decides otherwise, and one that nobody can read. */
+const policies = {
+  "gate-policies/crm.yaml":
+    "description: imports\nauto_approve_under: 10\nenvironments: { production: { require_approval: always } }\n",
+  "gate-policies/crm.cases.yaml": `cases:
+  - { name: few, intent: { destination: crm.import, record_count: 10 }, expect: approved }
+  - { name: many, intent: { destination: crm.import, record_count: 11 }, expect: { outcome: blocked, approvals: 0 } }
+`,
+  "gate-policies/broken.yaml": "auto_approve_under: -1\n",
+};
+
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
   const host = await openHost(fresh, ["true"]);
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
+  const desk = await openDesk({ ...shop, ...policies, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -52,11 +64,14 @@ export const openStage = async (): Promise<Stage> => {
   runs.sealed = (await desk.type("run", await planOf(desk, "sealed.json", [step("a", "maker")]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
+  runs.tracked = await trackedRun(desk);
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
   runs.planned = await plannedRun(desk);
   runs.unplanned = (await desk.type("run", "make out/a.txt", "--planner", "maker", "--no-drive")).out.trim();
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
+  const { out: receipt } = await desk.type("receipt", "show", runs.done ?? "");
+  await writeFile(join(desk.place, "receipt.json"), receipt);
   const dispose = async (): Promise<void> => {
     await host.close();
     await desk.dispose();
@@ -100,6 +115,27 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   const runId = await began(app, plan);
   await app.drive(runId, stop.signal);
   await app.drive(runId);
+  return runId;
+};
+
+/** Its client has paid, begun to import, and handed the rest over. */
+const trackedRun = async (desk: Desk): Promise<string> => {
+  const app = await desk.open();
+  const runs = app.trackedRuns(person(app));
+  const { runId } = await runs.startRun({
+    agentId: "enricher",
+    intentSummary: "Enrich leads",
+    runtime: "node",
+  });
+  const event = { runId, actorId: "enricher", stepName: "sync" } as const;
+  await runs.recordEvent({ ...event, eventType: "plan_locked", payload: { steps: ["fetch", "sync"] } });
+  const paid = { sideEffectClass: "payment", sideEffectKey: "order-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  const begun = { sideEffectClass: "external_mutation", sideEffectKey: "salesforce.import:batch-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_started", ...begun });
+  await runs.recordArtifact({ runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" });
+  await runs.handoff({ runId, toActor: "Ada", summary: "look at it", handoffType: "approval" });
   return runId;
 };
 
@@ -152,7 +188,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits"].map(
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits", "tracked"].map(
       (name) =>
         ({ run }: Stage) => [run(name)],
     ),
@@ -206,6 +242,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   resume: { lines: [({ run }) => [run("fresh")], ({ run }) => [run("waits")]] },
   checkpoints: { lines: [({ run }) => [run("waits")], ({ run }) => [run("done")]] },
   checkpoint: { lines: [({ run }) => [run("waits")], ({ run }) => [run("asked")]] },
+  "runs inspect": { lines: [({ run }) => [run("tracked")]] },
+  "runs events": { lines: [({ run }) => [run("tracked")], ({ run }) => [run("tracked"), "--limit", "1"]] },
+  "runs verify": { lines: [({ run }) => [run("tracked")]] },
+  "runs checkpoint": { lines: [({ run }) => [run("tracked"), "--reason", "interruption", "--next", "look"]] },
+  "runs resume": { lines: [({ run }) => [run("tracked")]] },
   effect: {
     lines: [
       () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],
@@ -267,6 +308,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
+  "notify list": { lines: [() => []] },
+  "notify test": { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
@@ -277,6 +320,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   worker: { lines: [() => ["--once", "--runs", "1"]] },
   serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
+  "gate-policy list": { lines: [() => []] },
+  "gate-policy show": { lines: [() => ["crm"]] },
+  "gate-policy check": { lines: [() => []] },
+  "gate-policy test": { lines: [() => []] },
+  "gate-policy schema": { lines: [() => []], ofMachine: true },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
@@ -292,6 +340,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: {
     lines: [() => ["--dry-run", "--keep", "0"], () => ["--older-than", "30d", "--max-bytes", "1GiB"]],
   },
+  "receipt show": { lines: [({ run }) => [run("done")]], ofMachine: true },
+  "receipt verify": { lines: [({ place }) => [place("receipt.json")]], ofMachine: true },
+  "receipt keys": { lines: [() => []], ofMachine: true },
+  "receipt rotate": { lines: [() => []], ofMachine: true },
   "keys show": { lines: [() => []], ofMachine: true },
   "keys rotate": { lines: [() => []], ofMachine: true },
   erase: { lines: [({ run }) => [run("sealed"), "--dry-run"], ({ run }) => [run("sealed"), "--yes"]] },

@@ -59,8 +59,10 @@ describe("loadSettings", () => {
         checkpointEvery: 0,
         checkpointsKept: 20,
         checkpointBefore: [],
+        checkpointAt: ["approval_requested", "risky_boundary"],
       },
       schedules: {},
+      notify: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -81,6 +83,7 @@ describe("loadSettings", () => {
       "agents",
       ...["budget.attempts", "budget.time", "budget.tokens", "budget.usd"],
       "changeValidator",
+      "durable.checkpointAt",
       "durable.checkpointBefore",
       "durable.checkpointEvery",
       "durable.checkpoints",
@@ -102,6 +105,7 @@ describe("loadSettings", () => {
       "limits.output",
       "limits.processes",
       "maxParallelSteps",
+      "notify",
       "onUnmetCriteria",
       "orchestrator",
       "planner",
@@ -160,8 +164,9 @@ runLedger:
     shadow: true, writeThrough: true, authoritativeRead: true, projectionRetired: true }
 durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
-    checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded],
+    checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded], checkpointAt: [risky_boundary],
     encryption: true, keyCommand: [secret-tool, lookup] }
+notify: { desk: { run: [notify-send], timeout: 5s } }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
@@ -233,6 +238,7 @@ rollout: { board: BOARD.md }
         checkpointEvery: 50,
         checkpointsKept: 5,
         checkpointBefore: ["guarded"],
+        checkpointAt: ["risky_boundary"],
       },
       schedules: {
         nightly: {
@@ -242,6 +248,20 @@ rollout: { board: BOARD.md }
           goal: "",
           catchUp: "skip",
           enabled: true,
+        },
+      },
+      notify: {
+        desk: {
+          run: ["notify-send"],
+          url: "",
+          secretEnv: "",
+          env: [],
+          events: [
+            ...["step_approval", "plan_approval", "effect_in_doubt", "escalated", "verification_errored"],
+            ...["unmet_criteria", "budget", "run_failed"],
+          ],
+          privateNetwork: false,
+          timeoutMs: 5_000,
         },
       },
       runLedger: {

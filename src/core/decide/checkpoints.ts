@@ -19,7 +19,8 @@ import {
 
 // What is appended says what was signed. Whether the signature holds, only who has the key can tell: nobody here believes it.
 export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller, rules }) => {
-  requireRole(caller, "sign a checkpoint", "engine", "orchestrator", "human");
+  const agents = run.tracked === null ? [] : (["executor"] as const);
+  requireRole(caller, "sign a checkpoint", "engine", "orchestrator", "human", ...agents);
   requireSession(run, caller);
   if (run.checkpoint?.id === checkpoint.id) return alreadyDone;
   requireLive(run);

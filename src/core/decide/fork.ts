@@ -9,6 +9,7 @@ import {
   type Decided,
   type Decider,
   requireDrivenHere,
+  requirePlanned,
   requireRole,
   requireSession,
   runNotFound,
@@ -24,6 +25,7 @@ export const forkRun: Decider<"fork_run"> = ({ from, seq }, run, { caller, histo
   const { source, last } = takenOver(history, seq);
   requireSession(source, caller);
   requireDrivenHere(source);
+  requirePlanned(source);
   if (!source.workspaceIsolation)
     throw new LedgerError("invalid_input", `Run "${from}" worked in the project folder itself.`, {
       hint: "Only a run with workspace isolation can be forked: its folder cannot be put back to an earlier state.",

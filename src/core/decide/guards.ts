@@ -3,6 +3,7 @@ import type { Caller, CommandOf, CommandType } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
+import type { GateContext, GateRules } from "../gate-context.js";
 import {
   findStep,
   isActive,
@@ -13,6 +14,7 @@ import {
   type WorkedStep,
 } from "../run.js";
 import type { StepSpec } from "../spec.js";
+import type { FirstRecorded } from "../tracked.js";
 
 /** What a rule must know beyond its own run: settings of the project, handed in by the ledger. */
 export type Rules = {
@@ -33,6 +35,8 @@ export type Rules = {
   readonly recording?: Recording;
   /** Plans that a planner made are carried out as they come; absent, a person approves each. */
   readonly trustPlans?: boolean;
+  /** Who is asked before anything leaves the building; absent, nothing does. */
+  readonly gate?: GateRules;
 };
 
 export type Recording = {
@@ -51,13 +55,24 @@ export type DecideContext = {
   readonly rules: Rules;
   /** Of the run that a fork goes on from, from its first event on. */
   readonly history?: readonly StoredEvent[];
+  /** Of commands about intents. */
+  readonly gate?: GateContext;
+  readonly facts?: OutsideFacts;
+};
+
+/** What a rule must know that is not in its run, as the ledger found it. The store holds it to that in the same transaction. */
+export type OutsideFacts = {
+  /** The run that a new one goes on from, and the hash of its last event. */
+  readonly parent?: { readonly run: Run; readonly hash: string };
+  /** Where the side effect of the command was recorded first, in whatever run. */
+  readonly taken?: FirstRecorded;
 };
 
 /** What is to be appended; events that are taken over from elsewhere keep who did them, and when. */
 export type Decided = EventBody & Partial<Pick<JournalEvent, "at" | "actor" | "sessionKey">>;
 
 /** Commands that make the run they are sent to. */
-export type CreatingType = "create_run" | "fork_run" | "mirror_run";
+export type CreatingType = "create_run" | "fork_run" | "mirror_run" | "start_run";
 
 /** Which events may follow a command, or a LedgerError. Pure. */
 export type Decider<T extends CommandType> = (
@@ -118,6 +133,18 @@ export const requireDrivenHere = ({ runId, source }: Run): void => {
     "run_mirrored",
     `Run "${runId}" is driven by its host (${source.kind} ${quoted(source.hostId)} of ${quoted(source.projection)}).`,
     { hint: "Change it where it runs; its host reports that here." },
+  );
+};
+
+/** Nobody here works on the run of a client, so nothing here may say how it goes on. */
+export const requirePlanned = ({ runId, tracked }: Run): void => {
+  if (tracked === null) return;
+  throw new LedgerError(
+    "run_tracked",
+    `Run "${runId}" has no plan: its client does the work and records it.`,
+    {
+      hint: `What it did, and how to go on with it: runledger runs inspect ${runId}`,
+    },
   );
 };
 

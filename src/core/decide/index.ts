@@ -2,7 +2,7 @@ import type { Command, CommandOf, CommandType } from "../commands.js";
 import { completion } from "../completion.js";
 import type { JournalEvent } from "../events.js";
 import { evolve } from "../evolve.js";
-import type { Run } from "../run.js";
+import { isTerminal, type Run } from "../run.js";
 import { refuseAccess } from "./access.js";
 import { setBudget, stopAtBudget } from "./budget.js";
 import { discardCheckpoints, passOverCheckpoints, signCheckpoint } from "./checkpoints.js";
@@ -18,7 +18,11 @@ import {
   existing,
   requireBound,
   requireDrivenHere,
+  requirePlanned,
 } from "./guards.js";
+import { orderIntent, reportIntent } from "./intent-orders.js";
+import { cancelIntent, endedWithRun, expireIntents, voteIntent } from "./intent-votes.js";
+import { proposeIntent } from "./intents.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
 import { mirrorRun, reportChange, syncProjection } from "./mirror.js";
 import { applyPolicy } from "./policy-action.js";
@@ -31,6 +35,14 @@ import {
   startStep,
 } from "./step.js";
 import { mirrorTeammates } from "./teammates.js";
+import {
+  completeHandoff,
+  endTracked,
+  openHandoff,
+  recordEvent,
+  resumeTracked,
+  startTracked,
+} from "./tracked.js";
 import { fireTimers, resolvePromise, suspendStep } from "./waits.js";
 
 export type Decision = {
@@ -54,7 +66,9 @@ export const decide = (
   const after = existing(direct.reduce<Run | undefined>(evolve, run), runId);
   if (direct.length === 0) return { events: [], run: after };
   const final = stamped(completion(after, context.rules.onUnmetCriteria), after, context, runId);
-  return { events: [...direct, ...final], run: final.reduce(evolve, after) };
+  const over = final.reduce(evolve, after);
+  const ended = isTerminal(over) ? stamped(endedWithRun(over), over, context, runId) : [];
+  return { events: [...direct, ...final, ...ended], run: ended.reduce(evolve, over) };
 };
 
 type LaterType = Exclude<CommandType, CreatingType>;
@@ -72,10 +86,12 @@ const creators: { readonly [T in CreatingType]: Decider<T> } = {
   create_run: createRun,
   fork_run: forkRun,
   mirror_run: mirrorRun,
+  start_run: startTracked,
 };
 
 const deciding = (command: CommandOf<LaterType>, run: Run, context: DecideContext): readonly Decided[] => {
   if (!ofAnyRun.includes(command.type)) requireDrivenHere(run);
+  if (ofPlansAlone.includes(command.type)) requirePlanned(run);
   return (deciders[command.type] as Decider<LaterType>)(command, run, context);
 };
 
@@ -86,6 +102,35 @@ const ofAnyRun: readonly LaterType[] = [
   "mirror_teammates",
   "write_note",
   "refuse_access",
+  "worker_lost",
+];
+
+/** What makes no sense without a plan: the run of a client has none. */
+const ofPlansAlone: readonly LaterType[] = [
+  "attach_plan",
+  "start_step",
+  "propose_step_result",
+  "interrupt_step",
+  "record_effects",
+  "decide_effect",
+  "suspend_step",
+  "pass_over_checkpoints",
+  "discard_checkpoints",
+  "fire_timers",
+  "resolve_promise",
+  "finish_child",
+  "tell_parent",
+  "record_verdict",
+  "record_criterion_verdict",
+  "apply_policy",
+  "approve_step",
+  "reject_step",
+  "pause_run",
+  "resume_run",
+  "set_budget",
+  "stop_at_budget",
+  "report_change",
+  "sync_projection",
   "worker_lost",
 ];
 
@@ -102,6 +147,12 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   discard_checkpoints: discardCheckpoints,
   fire_timers: fireTimers,
   resolve_promise: resolvePromise,
+  propose_intent: proposeIntent,
+  vote_intent: voteIntent,
+  cancel_intent: cancelIntent,
+  expire_intents: expireIntents,
+  order_intent: orderIntent,
+  report_intent: reportIntent,
   finish_child: finishChild,
   tell_parent: tellParent,
   record_verdict: recordVerdict,
@@ -120,6 +171,11 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   refuse_access: refuseAccess,
   worker_lost: workerLost,
   mirror_teammates: mirrorTeammates,
+  record_event: recordEvent,
+  open_handoff: openHandoff,
+  complete_handoff: completeHandoff,
+  resume_tracked: resumeTracked,
+  end_tracked: endTracked,
 };
 
 const stamped = (

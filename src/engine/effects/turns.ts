@@ -8,7 +8,8 @@ import { misfit } from "../../core/defects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import type { Redactor } from "../../core/redact.js";
-import type { BrokenCheckpoint, Restored, TurnTold } from "../../ledger/checkpoints/checkpoints.js";
+import type { TurnTold } from "../../ledger/checkpoints/checkpoints.js";
+import type { BrokenCheckpoint, Restored } from "../../ledger/checkpoints/restore.js";
 import type { Numbers } from "./numbers.js";
 import type { Waits } from "./waits.js";
 

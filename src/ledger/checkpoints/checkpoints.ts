@@ -9,13 +9,13 @@ import {
 import {
   type AgentMetrics,
   type CheckpointContent,
-  type CheckpointFacts,
   type CheckpointOf,
   type CheckpointReason,
   KeptIn,
   noMetrics,
   type PassedOverTold,
   type SignedCheckpoint,
+  type TrackedFacts,
 } from "../../core/checkpoints.js";
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
@@ -24,6 +24,7 @@ import * as limit from "../../core/limits.js";
 import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
+import { hasTracking, trackedPacket } from "../../core/tracked-facts.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
 import { packed, writeBytes } from "./bytes.js";
@@ -34,6 +35,7 @@ import {
   isSigned,
   type SignedEvent,
 } from "./read.js";
+import { type Restored, restore, restoreRun } from "./restore.js";
 import { signatureOf } from "./sign.js";
 import {
   type CheckpointSpace,
@@ -59,12 +61,11 @@ export type SignRequest = {
   readonly of: CheckpointOf | null;
   /** Without it, what its last checkpoint remembers. */
   readonly told?: TurnTold;
+  /** Of a run that nobody here works on: what its client says of it. */
+  readonly suggestedNextAction?: string;
 };
 
 type SubmitAs = { readonly caller: Caller; readonly epoch?: number };
-
-/** One that cannot be used, and why, in words that follow its id. */
-export type BrokenCheckpoint = { readonly id: string; readonly why: string };
 
 export type ListedCheckpoint = Omit<SignedCheckpoint, "seal" | "previousSeal" | "journalHash"> & {
   readonly signature: string;
@@ -82,12 +83,6 @@ export type ListedCheckpoint = Omit<SignedCheckpoint, "seal" | "previousSeal" | 
   readonly bytes: number | null;
 };
 
-/** The newest one that holds, and those that were tried before it. */
-export type Restored = {
-  readonly found: { readonly id: string; readonly content: CheckpointContent } | null;
-  readonly broken: readonly BrokenCheckpoint[];
-};
-
 /** Takes, keeps and checks the checkpoints of runs (seed 001). */
 export interface CheckpointManager {
   sign(runId: string, request: SignRequest, as: SubmitAs): Promise<SignedCheckpoint>;
@@ -96,6 +91,10 @@ export interface CheckpointManager {
   /** In the order of the journal. */
   list(runId: string): Promise<readonly ListedCheckpoint[]>;
   restore(runId: string, step: WorkedStep): Promise<Restored>;
+  /** Of a run that its client drives: the newest that holds, or that one. Throws `checkpoint_not_found` for one of another run. */
+  restoreRun(run: Run, checkpointId?: string): Promise<Restored>;
+  /** What its client recorded, as of now. */
+  trackedFacts(run: Run): Promise<TrackedFacts>;
   /** How much of a run is kept. */
   spaceOf(runId: string): Promise<CheckpointSpace>;
   /** What a crash left of those that were thinned out. */
@@ -172,6 +171,8 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
       return listed;
     },
     restore: (runId, step) => restore(parts, runId, step),
+    restoreRun: (run, checkpointId) => restoreRun(parts, run, checkpointId),
+    trackedFacts: (run) => inTurn(run.runId, async () => (await follow(run)).facts.tracked()),
     spaceOf: async (runId) => spaceOf(await sizesOf(stores, runId)),
     findLeft: () => findLeft(ledger, stores),
     removeLeft: (left) => removeLeft(stores, left),
@@ -264,7 +265,7 @@ const signNow = async (
   const last = step?.effects.checkpoint ?? null;
   const before = last === null ? null : await contentAt(signing.parts, runId, last.seq);
   const { facts, hash } = await signing.follow(run);
-  const content = contentOf(signing.options, { run, step, before, facts: facts.told() }, request);
+  const content = contentOf(signing.options, { run, step, before, facts }, request);
   const isDue = last === null || last.depth + 1 >= limit.CHECKPOINT_FULL_EVERY;
   const { full, text } = packed(content, isDue ? null : before);
   const id = `ckpt_${randomBytes(8).toString("hex")}`;
@@ -319,13 +320,13 @@ type Known = {
   readonly step: WorkedStep | null;
   /** What the attempt's last checkpoint holds; null when it does not hold, or there is none. */
   readonly before: CheckpointContent | null;
-  readonly facts: CheckpointFacts;
+  readonly facts: Followed["facts"];
 };
 
 const contentOf = (
   { ledger, versionOf }: CheckpointManagerOptions,
   { run, step, before, facts }: Known,
-  { of, told }: SignRequest,
+  { of, told, suggestedNextAction }: SignRequest,
 ): CheckpointContent => {
   const memory = told ?? before ?? { turn: 0, calls: 0, workingMemory: null };
   const version = (): string | null => (step === null ? null : versionOf(step.spec.ownerAgent));
@@ -336,11 +337,15 @@ const contentOf = (
     eventLogPosition: run.seq,
     workingMemory: memory.workingMemory,
     pendingProposals: pendingProposals(run),
-    ...facts,
+    ...facts.told(),
     metrics: { ...(before?.metrics ?? noMetrics), ...told?.metrics },
     unresolvedApprovals: unresolvedApprovals(run),
-    ...suggestionOf(run, told ?? (before?.agentSuggested ? before : {})),
+    ...suggestionOf(
+      run,
+      told ?? (before?.agentSuggested ? before : suggestedNextAction ? { suggestedNextAction } : {}),
+    ),
     createdAt: ledger.now(),
+    ...(hasTracking(run) && { tracked: trackedPacket(run, facts.tracked(), ledger.store.ledgerId) }),
   };
 };
 
@@ -358,28 +363,4 @@ const stepOf = (run: Run, { stepId, candidate, attempt }: CheckpointOf): WorkedS
   const worked = step === undefined ? undefined : workedStep(step, candidate);
   if (worked?.attempt === attempt) return worked;
   throw new LedgerError("step_not_in_progress", `Attempt ${attempt} of "${stepId}" is not under way.`);
-};
-
-/** The newest that holds; before all of them is the journal, which needs none. */
-const restore = async (
-  parts: CheckpointParts,
-  runId: string,
-  { effects, attempt, spec, candidate }: WorkedStep,
-): Promise<Restored> => {
-  const broken: BrokenCheckpoint[] = [];
-  let seq = effects.checkpoint?.seq ?? null;
-  while (seq !== null && broken.length < limit.CHECKPOINTS_TRIED) {
-    const event = await parts.eventAt(runId, seq);
-    if (!isSigned(event)) break;
-    const { id, of, turn, former } = event.payload;
-    const isOurs = of?.stepId === spec.id && of.attempt === attempt && of.candidate === candidate;
-    const checked = await checkCheckpoint(parts, event);
-    if ("content" in checked && isOurs && turn > 0)
-      return { found: { id, content: checked.content }, broken };
-    broken.push({ id, why: "why" in checked ? checked.why : "belongs to another attempt" });
-    // And so were all of the attempt before it.
-    if ("lack" in checked && checked.lack === "thinned") break;
-    seq = former;
-  }
-  return { found: null, broken };
 };

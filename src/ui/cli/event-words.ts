@@ -49,6 +49,63 @@ export const refusalTold = ({ payload }: Extract<StoredEvent, { type: "access_re
   return { style: "yellow", mark: "!", text: `refused: ${who} called ${tool ?? "nothing"}: ${code}${more}` };
 };
 
+const ofClients = [
+  "tracking_started",
+  "event_recorded",
+  "handoff_opened",
+  "handoff_completed",
+  "tracking_resumed",
+] as const;
+export type TrackedEvent = Extract<StoredEvent, { type: (typeof ofClients)[number] }>;
+
+export const isOfClient = (event: StoredEvent): event is TrackedEvent =>
+  ofClients.some((type) => type === event.type);
+
+/** What the client of a run without a plan said. */
+export const trackedTold = (event: TrackedEvent): EventTold => {
+  switch (event.type) {
+    case "tracking_started":
+      return {
+        style: "blue",
+        mark: "▶",
+        text: `${event.payload.agentId} does the work, and records it here`,
+      };
+    case "event_recorded":
+      return recordedTold(event.payload);
+    case "handoff_opened":
+      return { style: "yellow", mark: "→", text: `handed to ${event.payload.to}: ${event.payload.summary}` };
+    case "handoff_completed":
+      return { style: "green", mark: "✔", text: `handoff ${event.payload.id} is completed` };
+    case "tracking_resumed": {
+      const { checkpointId, blockedKeys } = event.payload;
+      const from = checkpointId ?? "the journal alone";
+      return {
+        style: "blue",
+        mark: "▶",
+        text: `resumed from ${from}; ${blockedKeys} side effects are blocked`,
+      };
+    }
+  }
+};
+
+const recordedTold = (payload: Extract<TrackedEvent, { type: "event_recorded" }>["payload"]): EventTold => {
+  const { eventType, stepName, sideEffectClass, sideEffectKey, skipped, artifact } = payload;
+  const step = stepName === null ? "" : ` ${stepName}`;
+  const effect =
+    sideEffectClass === "none" ? "" : ` (${sideEffectClass}${sideEffectKey ? ` ${sideEffectKey}` : ""})`;
+  const what = artifact === null ? "" : `: ${artifact.uri}`;
+  if (skipped === null) {
+    const isBad = eventType === "interruption_detected";
+    return {
+      style: isBad ? "yellow" : "blue",
+      mark: isBad ? "‖" : "·",
+      text: `${eventType}${step}${effect}${what}`,
+    };
+  }
+  const text = `skipped: ${eventType}${step}${effect}; first at event ${skipped.seq} of ${skipped.runId}`;
+  return { style: "yellow", mark: "–", text };
+};
+
 type Blocked = Extract<StoredEvent, { type: "teammate_approval_blocked" }>["payload"];
 type Unblocked = Extract<StoredEvent, { type: "teammate_approval_unblocked" }>["payload"];
 

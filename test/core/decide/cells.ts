@@ -9,6 +9,7 @@ import type { StepSpec } from "../../../src/core/spec.js";
 import type { Outcome } from "../../../src/core/verdict.js";
 import * as cast from "../../helpers/cast.js";
 import { approval, create, criterion, planOf, type Said, say, stepSpec } from "../../helpers/cast.js";
+import * as gates from "../../helpers/gates.js";
 import { attempt, historyOf, played, playedOn } from "../../helpers/given.js";
 
 /** What follows in one cell: these events (none when it was done before), or a refusal. */
@@ -70,6 +71,12 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   discard_checkpoints: cast.discardCheckpoints,
   fire_timers: cast.fireTimers,
   resolve_promise: cast.answerPromise("a"),
+  propose_intent: gates.proposeIntent(),
+  vote_intent: gates.vote("approve"),
+  cancel_intent: gates.cancelIntent,
+  expire_intents: gates.expireIntents,
+  order_intent: gates.orderIntent(),
+  report_intent: gates.reportIntent(),
   finish_child: cast.finishChild,
   tell_parent: cast.tellParent,
   refuse_access: cast.refuseAccess,
@@ -106,6 +113,12 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   worker_lost: cast.loseWorker(1),
   "mirror_teammates blocked": cast.teammates([{}]),
   "mirror_teammates free": cast.teammates([]),
+  start_run: cast.startTracked(),
+  record_event: cast.recordEvent(),
+  open_handoff: cast.openHandoff,
+  complete_handoff: cast.completeHandoff,
+  resume_tracked: cast.resumeTracked,
+  end_tracked: cast.endTracked("completed"),
 });
 
 /** Step "a", step "b" that waits for it, step "sign" that waits for a person, and one criterion. */

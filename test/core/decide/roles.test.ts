@@ -15,6 +15,7 @@ import {
   type Said,
   stepSpec,
 } from "../../helpers/cast.js";
+import * as gates from "../../helpers/gates.js";
 import { attempt, given, historyOf, played, RUN_ID } from "../../helpers/given.js";
 
 /** Whoever could speak, of step "a" that is at attempt 2 or about to be. */
@@ -69,6 +70,18 @@ const ownerOnly: Row = {
   "another agent": "step_not_yours",
 };
 
+/** Whoever works in its session records what a client does; of people all. */
+const recorders: Row = {
+  ...inCharge,
+  owner: "may",
+  "owner, not bound": "may",
+  "owner of an old attempt": "may",
+  "owner, bound to another step": "may",
+  "owner in another session": "session_mismatch",
+  "another agent": "may",
+};
+const tracking = [cast.startTracked()] as const;
+
 type Situation = { readonly run: () => Run | undefined; readonly said: Said; readonly row: Row };
 
 const steps = [
@@ -85,6 +98,18 @@ const retried = [
   cast.policy("a", cast.retry),
 ] as const;
 const single = planOf([stepSpec("a")], [criterion("all is well")]);
+
+/** One that the owner of "a" proposed. */
+const intended = [...retried, cast.start("a"), [gates.proposeIntent(), speakers.owner]] as const;
+/** An agent speaks of its own intents, and whoever is in charge of all. */
+const withIntents: Row = {
+  ...inCharge,
+  owner: "may",
+  "owner, not bound": "may",
+  "owner of an old attempt": "may",
+  "owner, bound to another step": "may",
+  "owner in another session": "session_mismatch",
+};
 
 const situations: { readonly [T in CommandType]: Situation } = {
   create_run: {
@@ -149,6 +174,24 @@ const situations: { readonly [T in CommandType]: Situation } = {
     said: cast.answerPromise("a", { promise: "a/2/0" }),
     row: inCharge,
   },
+  propose_intent: {
+    run: () => played(...retried, cast.start("a")),
+    said: gates.proposeIntent(),
+    row: { ...withIntents, "owner of an old attempt": "step_not_yours", "another agent": "may" },
+  },
+  vote_intent: { run: () => played(...intended), said: gates.vote("approve"), row: humanOnly },
+  cancel_intent: { run: () => played(...intended), said: gates.cancelIntent, row: withIntents },
+  expire_intents: { run: () => played(...intended), said: gates.expireIntents, row: engineOnly },
+  order_intent: {
+    run: () => played(...intended, gates.vote("approve")),
+    said: gates.orderIntent(),
+    row: withIntents,
+  },
+  report_intent: {
+    run: () => played(...intended, gates.vote("approve"), gates.orderIntent()),
+    said: gates.reportIntent(),
+    row: withIntents,
+  },
   finish_child: {
     run: () => played(...retried, cast.start("a"), cast.startChild("a")),
     said: cast.finishChild,
@@ -206,6 +249,20 @@ const situations: { readonly [T in CommandType]: Situation } = {
   refuse_access: { run: () => played(...asked), said: cast.refuseAccess, row: engineOnly },
   worker_lost: { run: () => played(...asked), said: cast.loseWorker(1), row: engineOnly },
   mirror_teammates: { run: () => played(...asked), said: cast.teammates([{}]), row: hostOnly },
+  start_run: {
+    run: () => undefined,
+    said: cast.startTracked(),
+    row: { ...recorders, "owner in another session": "may", "orchestrator of another session": "may" },
+  },
+  record_event: { run: () => played(...tracking), said: cast.recordEvent(), row: recorders },
+  open_handoff: { run: () => played(...tracking), said: cast.openHandoff, row: recorders },
+  complete_handoff: {
+    run: () => played(...tracking, cast.openHandoff),
+    said: cast.completeHandoff,
+    row: recorders,
+  },
+  resume_tracked: { run: () => played(...tracking), said: cast.resumeTracked, row: recorders },
+  end_tracked: { run: () => played(...tracking), said: cast.endTracked("completed"), row: recorders },
 };
 
 for (const command of Object.keys(situations) as CommandType[])

@@ -71,6 +71,26 @@ const whereNothingIsDue = drivenHere({
   ...failed(nothing),
 });
 
+const PROPOSED = ["intent_proposed", "policy_checked", "approval_requested"] as const;
+const whereNothingIsProposed = (refusal: Cell) =>
+  drivenHere({
+    none: "run_not_found",
+    planning: refusal,
+    running: refusal,
+    ...paused(refusal),
+    completed: refusal,
+    ...failed(refusal),
+  });
+/** A run with a plan, or a host, has no client that records it. */
+const ofClients = drivenHere({
+  none: "run_not_found",
+  planning: "run_not_tracked",
+  running: "run_not_tracked",
+  ...paused("run_not_tracked"),
+  completed: "run_not_tracked",
+  ...failed("run_not_tracked"),
+});
+
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {
     none: ["run_created", "plan_attached"],
@@ -149,6 +169,18 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...paused("step_not_in_progress"),
     ...ended,
   }),
+  propose_intent: drivenHere({
+    none: "run_not_found",
+    planning: PROPOSED,
+    running: PROPOSED,
+    ...paused(PROPOSED),
+    ...ended,
+  }),
+  vote_intent: whereNothingIsProposed("intent_not_found"),
+  cancel_intent: whereNothingIsProposed("intent_not_found"),
+  order_intent: whereNothingIsProposed("intent_not_found"),
+  report_intent: whereNothingIsProposed("execution_refused"),
+  expire_intents: whereNothingIsDue,
   fire_timers: whereNothingIsDue,
   finish_child: whereNothingIsDue,
   tell_parent: whereNothingIsDue,
@@ -330,6 +362,20 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "mirrored degraded": nothing,
     ...onceEnded,
   },
+  start_run: {
+    none: ["run_created", "tracking_started"],
+    planning: "run_exists",
+    running: "run_exists",
+    ...paused("run_exists"),
+    completed: "run_exists",
+    ...failed("run_exists"),
+    ...mirrored("run_exists"),
+  },
+  record_event: ofClients,
+  open_handoff: ofClients,
+  complete_handoff: ofClients,
+  resume_tracked: ofClients,
+  end_tracked: ofClients,
   "report_change step": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
   "report_change step_status": ofHosts({ ...mirrored(["step_reported"]), ...onceEnded }),
   "report_change run_status": ofHosts({ ...mirrored(["run_reported"]), ...onceEnded }),

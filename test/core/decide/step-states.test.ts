@@ -102,6 +102,12 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "in_progress open": nothing,
     "racing open": nothing,
   },
+  propose_intent: every(["intent_proposed", "policy_checked", "approval_requested"]),
+  vote_intent: every("intent_not_found"),
+  cancel_intent: every("intent_not_found"),
+  order_intent: every("intent_not_found"),
+  report_intent: every("execution_refused"),
+  expire_intents: every(nothing),
   fire_timers: every(nothing),
   resolve_promise: every("promise_refused"),
   // Nobody has started anything, nor was started by anybody.
@@ -180,6 +186,13 @@ const rows: { readonly [C in CommandCase]: Row } = {
     ...ofHosts(["teammate_approval_blocked"]),
   },
   "mirror_teammates free": { ...every(nothing), ...ofHosts(nothing) },
+  // Whoever works on a step records what it does by itself.
+  start_run: { ...every("run_exists"), ...ofHosts("run_exists") },
+  record_event: every("run_not_tracked"),
+  open_handoff: every("run_not_tracked"),
+  complete_handoff: every("run_not_tracked"),
+  resume_tracked: every("run_not_tracked"),
+  end_tracked: every("run_not_tracked"),
 };
 
 const said = saidIn("a");

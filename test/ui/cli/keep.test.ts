@@ -104,6 +104,8 @@ describe("config", () => {
       changeValidator               orchestrator                                                                          default
       trustPlans                    false                                                                                 default
       schedules                     {}                                                                                    default
+      gate.environment                                                                                                    default
+      gate.policies                 gate-policies                                                                         default
       rollout.tables                                                                                                      default
       rollout.board                                                                                                       default
       planner                                                                                                             default
@@ -126,11 +128,13 @@ describe("config", () => {
       durable.checkpointEvery       0                                                                                     default
       durable.checkpointsKept       20                                                                                    default
       durable.checkpointBefore      []                                                                                    default
+      durable.checkpointAt          ["approval_requested","risky_boundary"]                                               default
       durable.resultSize            1MiB                                                                                  default
       budget.tokens                 null                                                                                  default
       budget.usd                    null                                                                                  default
       budget.time                   null                                                                                  default
       budget.attempts               null                                                                                  default
+      notify                        {}                                                                                    default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default

@@ -1,0 +1,231 @@
+import type { CommandOf } from "../commands.js";
+import { quoted } from "../defects.js";
+import { LedgerError } from "../errors.js";
+import type { EventBody, Role } from "../events.js";
+import * as limit from "../limits.js";
+import type { Run } from "../run.js";
+import {
+  type BegunEffect,
+  type FirstRecorded,
+  isBeginning,
+  isReplayable,
+  type Lineage,
+  type Tracked,
+} from "../tracked.js";
+import {
+  alreadyDone,
+  type DecideContext,
+  type Decider,
+  requireLive,
+  requireRole,
+  requireSession,
+} from "./guards.js";
+
+/** Of the engine and of hosts nobody records a run: what they do is recorded by itself. */
+const RECORDERS: readonly Role[] = ["orchestrator", "executor", "human"];
+
+// It is born whole, as every run is; its parent is looked up by the ledger, so nobody can make one up.
+export const startTracked: Decider<"start_run"> = (command, run, context) => {
+  const { caller } = context;
+  requireRole(caller, "start a tracked run", ...RECORDERS);
+  if (run !== undefined) return sameRun(run, command);
+  const { agentId, intentSummary, runtime, permissions, blockedCapabilities } = command;
+  return [
+    {
+      type: "run_created",
+      version: 4,
+      payload: {
+        goal: intentSummary,
+        originalRequest: intentSummary,
+        workspaceIsolation: false,
+        base: null,
+        forkedFrom: null,
+        source: null,
+        parent: null,
+      },
+    },
+    {
+      type: "tracking_started",
+      version: 1,
+      payload: {
+        agentId,
+        runtime,
+        permissions,
+        blockedCapabilities: [...new Set(blockedCapabilities)],
+        lineage: command.parentRunId === null ? null : lineageOf(command.parentRunId, context),
+      },
+    },
+  ];
+};
+
+const sameRun = (run: Run, { agentId, intentSummary, parentRunId }: CommandOf<"start_run">) => {
+  const { tracked, goal } = run;
+  const same =
+    tracked?.agentId === agentId &&
+    goal === intentSummary &&
+    (tracked.lineage?.runId ?? null) === parentRunId;
+  if (same) return alreadyDone;
+  throw new LedgerError("run_exists", `Run "${run.runId}" exists already, with other content.`, {
+    hint: "Give the new run another id, or none.",
+  });
+};
+
+const lineageOf = (runId: string, { caller, facts }: DecideContext): Lineage => {
+  const parent = facts?.parent;
+  if (parent === undefined)
+    throw new LedgerError("run_not_found", `There is no run ${quoted(runId)} to go on from.`, {
+      hint: "`runledger list` shows the runs of this project.",
+    });
+  requireSession(parent.run, caller);
+  const depth = (parent.run.tracked?.lineage?.depth ?? 0) + 1;
+  if (depth > limit.LINEAGE_DEPTH_MAX)
+    throw new LedgerError(
+      "limit_exceeded",
+      `Runs go on from each other at most ${limit.LINEAGE_DEPTH_MAX} times; this would be the ${depth}th.`,
+      { hint: "Start a run without a parent." },
+    );
+  return { runId, seq: parent.run.seq, hash: parent.hash, depth };
+};
+
+// Facts may come late: also of a run that was interrupted, for what a slow answer told is true all the same.
+export const recordEvent: Decider<"record_event"> = (command, run, context) => {
+  const tracked = requireRecorder(run, context);
+  requireRoom(run, context);
+  const { eventType, sideEffectClass, sideEffectKey } = command.event;
+  requireKey(eventType, sideEffectClass, sideEffectKey);
+  if (isBeginning(eventType)) requireCapable(tracked, sideEffectClass);
+  const skipped = skippedFor(run, command, context);
+  if (skipped === null && isBeginning(eventType) && sideEffectKey !== null) requireRoomToBegin(tracked);
+  return [{ type: "event_recorded", version: 1, payload: { ...command.event, skipped } }];
+};
+
+const requireKey = (
+  eventType: string,
+  kind: CommandOf<"record_event">["event"]["sideEffectClass"],
+  key: string | null,
+) => {
+  if (key === null && !isReplayable(kind))
+    throw new LedgerError("invalid_input", `A side effect of class "${kind}" needs a sideEffectKey.`, {
+      hint: 'Give what makes it one and the same act, such as "salesforce.import:batch-2026-03-22".',
+    });
+  if (eventType === "interruption_detected" && kind !== "none")
+    throw new LedgerError("invalid_input", "An interruption does nothing to the world.", {
+      hint: 'Leave sideEffectClass out, or make it "none".',
+    });
+};
+
+/** What was taken from it at its start it does not begin; what it did all the same is recorded. */
+const requireCapable = ({ blockedCapabilities }: Tracked, kind: string): void => {
+  if (!blockedCapabilities.includes(kind)) return;
+  throw new LedgerError("access_denied", `This run may not do anything of class "${kind}".`, {
+    hint: "Its blockedCapabilities were told when it was started.",
+  });
+};
+
+const requireRoomToBegin = ({ begun }: Tracked): void => {
+  if (begun.length < limit.TRACKED_OPEN_MAX) return;
+  throw new LedgerError(
+    "limit_exceeded",
+    `${begun.length} side effects are begun and not said to be done; ${limit.TRACKED_OPEN_MAX} are the most.`,
+    { hint: "Record tool_call_finished with the key of each." },
+  );
+};
+
+/** Null for what is done for the first time, and for the end of what was begun here. */
+const skippedFor = (
+  run: Run,
+  { event }: CommandOf<"record_event">,
+  { facts }: DecideContext,
+): FirstRecorded | null => {
+  const { sideEffectKey: key, sideEffectClass, eventType } = event;
+  if (key === null || isReplayable(sideEffectClass)) return null;
+  const taken = facts?.taken;
+  if (taken === undefined) return null;
+  const begun = taken.runId === run.runId ? begunUnder(run, key) : undefined;
+  return begun !== undefined && !isBeginning(eventType) ? null : taken;
+};
+
+/** Undefined when nothing under that key is under way in this run. */
+const begunUnder = ({ tracked }: Run, key: string): BegunEffect | undefined =>
+  tracked?.begun.find((one) => one.key === key);
+
+/** The key that an event takes in the ledger; null for one that takes none. */
+export const keyTakenBy = (
+  run: Run | undefined,
+  events: readonly EventBody[],
+): (EventBody & { type: "event_recorded" }) | null => {
+  for (const event of events) {
+    if (event.type !== "event_recorded") continue;
+    const { sideEffectKey: key, sideEffectClass, skipped } = event.payload;
+    if (key === null || skipped !== null || isReplayable(sideEffectClass)) continue;
+    if (run !== undefined && begunUnder(run, key) !== undefined) continue;
+    return event;
+  }
+  return null;
+};
+
+export const openHandoff: Decider<"open_handoff"> = ({ handoff }, run, context) => {
+  const tracked = requireRecorder(run, context);
+  requireRoom(run, context);
+  if (tracked.handoffs.some(({ id }) => id === handoff.id)) return alreadyDone;
+  if (tracked.handoffs.length >= limit.TRACKED_OPEN_MAX)
+    throw new LedgerError(
+      "limit_exceeded",
+      `${limit.TRACKED_OPEN_MAX} handoffs are open; complete one first.`,
+    );
+  return [{ type: "handoff_opened", version: 1, payload: handoff }];
+};
+
+export const completeHandoff: Decider<"complete_handoff"> = ({ id, summary }, run, context) => {
+  const tracked = requireRecorder(run, context);
+  if (tracked.handoffs.some((open) => open.id === id))
+    return [{ type: "handoff_completed", version: 1, payload: { id, by: context.caller.name, summary } }];
+  throw new LedgerError("invalid_input", `Run "${run.runId}" has no open handoff ${quoted(id)}.`, {
+    hint: `Open ones: ${tracked.handoffs.map((open) => open.id).join(", ") || "none"}.`,
+  });
+};
+
+// What is recorded is only that somebody goes on: what they may not do again the journal says at any time.
+export const resumeTracked: Decider<"resume_tracked"> = (
+  { checkpointId, broken, blockedKeys },
+  run,
+  context,
+) => {
+  requireRecorder(run, context);
+  return [{ type: "tracking_resumed", version: 1, payload: { checkpointId, broken, blockedKeys } }];
+};
+
+export const endTracked: Decider<"end_tracked"> = ({ outcome, message }, run, context) => {
+  requireRole(context.caller, "end a tracked run", ...RECORDERS);
+  requireSession(run, context.caller);
+  requireTracked(run);
+  if (run.state.status === outcome) return alreadyDone;
+  requireLive(run);
+  if (outcome === "failed")
+    return [{ type: "run_failed", version: 1, payload: { reason: "aborted", message, unmet: [] } }];
+  return [{ type: "run_completed", version: 1, payload: { summary: message, waivers: [] } }];
+};
+
+export const requireTracked = ({ runId, tracked }: Run): Tracked => {
+  if (tracked !== null) return tracked;
+  throw new LedgerError("run_not_tracked", `Run "${runId}" has a plan: its own agents record what they do.`, {
+    hint: "Only a run that was begun with startRun takes events of its client.",
+  });
+};
+
+const requireRecorder = (run: Run, { caller }: DecideContext): Tracked => {
+  requireRole(caller, "record what a client does", ...RECORDERS);
+  requireSession(run, caller);
+  const tracked = requireTracked(run);
+  requireLive(run);
+  return tracked;
+};
+
+/** As for effects: a client that records without end must stop too. */
+const requireRoom = (run: Run, { rules }: DecideContext): void => {
+  const { eventsPerRun = limit.EVENTS_PER_RUN } = rules.recording ?? {};
+  if (run.seq < eventsPerRun) return;
+  throw new LedgerError("limit_exceeded", `Clients of a run stop at ${eventsPerRun} events.`, {
+    hint: "Start a run that goes on from it (parentRunId), or raise durable.eventsPerRun.",
+  });
+};

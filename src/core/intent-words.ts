@@ -1,0 +1,36 @@
+import { quoted } from "./defects.js";
+import { type Intent, isExpired } from "./intents.js";
+
+/** What became of an intent, so plainly that no model takes what was asked for as done. */
+export const intentMessage = (intent: Intent, at: string): string => {
+  const { status, endReason, policy, approvalsNeeded, votes, order, expiresAt } = intent;
+  if (isExpired(intent, at))
+    return `Nobody answered until ${expiresAt}. It was NOT executed, and will not be.`;
+  const because = endReason === "" ? "" : `: ${endReason}`;
+  switch (status) {
+    case "blocked":
+      return `The policy ${quoted(policy?.id ?? "")} blocks it${because} It was NOT executed, and will not be.`;
+    case "pending_approval": {
+      const missing = approvalsNeeded - votes.length;
+      return `It waits for ${missing === 1 ? "the approval of a person" : `the approval of ${missing} people`}. It was NOT executed.`;
+    }
+    case "approved":
+      return "It is allowed. It was NOT executed yet.";
+    case "ordered":
+      return `"${order?.by.name}" may be executing it until ${order?.expiresAt}. Nobody has said yet whether it happened; do NOT do it again.`;
+    case "succeeded":
+      return "It was executed once.";
+    case "failed":
+      return `It was NOT executed${because}`;
+    case "unknown":
+      return `Nobody knows whether it was executed${because} A person finds out; do NOT do it again.`;
+    case "denied":
+      return `It was denied${because} It was NOT executed, and will not be.`;
+    case "expired":
+      return `${endReason} It was NOT executed, and will not be.`;
+    case "cancelled":
+      return `It was cancelled${because} It was NOT executed, and will not be.`;
+    case "skipped":
+      return "Another intent has the same key, so this one was NOT executed, and will not be: what came of that one is its answer.";
+  }
+};

@@ -1,0 +1,59 @@
+import type { ListedArtifact, TrackedFacts, TrackedPacket, TrackedReceipt } from "./checkpoints.js";
+import type { EventOf } from "./events.js";
+import { newest } from "./newest.js";
+import type { Run } from "./run.js";
+import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
+
+/** Follows what a client records, in the order of its events, so that a checkpoint need not read the whole journal again. */
+export const followTracked = (blocked: Set<string>) => {
+  const receipts = newest<TrackedReceipt>();
+  const artifacts = newest<ListedArtifact>();
+  const take = ({ seq, at, payload }: EventOf<"event_recorded">): void => {
+    const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, skipped, artifact } = payload;
+    if (sideEffectKey !== null && !isReplayable(sideEffectClass)) blocked.add(sideEffectKey);
+    if (sideEffectClass !== "none" && sideEffectClass !== "read") {
+      const status = skipped !== null ? "skipped" : isBeginning(eventType) ? "begun" : "recorded";
+      receipts.add({ seq, at, eventType, actorId, stepName, sideEffectClass, sideEffectKey, status });
+    }
+    if (artifact === null) return;
+    const { type, uri, contentHash, metadata } = artifact;
+    artifacts.add({ seq, at, type, uri, contentHash, metadata });
+  };
+  const told = (): TrackedFacts => ({
+    receipts: receipts.listed(),
+    receiptsInAll: receipts.inAll(),
+    artifacts: artifacts.listed(),
+    artifactsInAll: artifacts.inAll(),
+  });
+  return { take, told };
+};
+
+/** What a checkpoint of such a run holds beside what every one holds. */
+export const trackedPacket = (
+  { goal, tracked }: Run & { readonly tracked: Tracked },
+  facts: TrackedFacts,
+  ledgerId: string,
+): TrackedPacket => ({
+  ...facts,
+  ledgerId,
+  agentId: tracked.agentId,
+  runtime: tracked.runtime,
+  intentSummary: goal,
+  currentStep: tracked.currentStep,
+  lastSafeSeq: tracked.lastSafeSeq,
+  permissions: tracked.permissions,
+  blockedCapabilities: [...tracked.blockedCapabilities],
+  begunKeys: tracked.begun.map(({ key }) => key),
+  openHandoffs: tracked.handoffs.map(({ id }) => id),
+});
+
+/** What is to be done first by whoever goes on, where nobody has said it. */
+export const trackedSuggestion = ({ begun, handoffs, currentStep }: Tracked): string => {
+  const [open] = begun;
+  if (open !== undefined) return `find_out_whether_it_happened ${open.key}`;
+  const [handoff] = handoffs;
+  if (handoff !== undefined) return `complete_handoff ${handoff.id}`;
+  return currentStep === null ? "continue" : `continue ${currentStep}`;
+};
+
+export const hasTracking = (run: Run): run is Run & { readonly tracked: Tracked } => run.tracked !== null;

@@ -1,0 +1,128 @@
+import type { TrackedReason } from "./checkpoints.js";
+import type { EventOf, JournalEvent } from "./events.js";
+import { isTerminal, type Run } from "./run.js";
+import { isBeginning, isProgress, isReplayable, type Tracked } from "./tracked.js";
+
+type TrackingType =
+  | "tracking_started"
+  | "event_recorded"
+  | "handoff_opened"
+  | "handoff_completed"
+  | "tracking_resumed";
+
+/** How the events of tracked runs change what is known of them. */
+export const trackingEvolvers: { readonly [T in TrackingType]: (run: Run, event: EventOf<T>) => Run } = {
+  tracking_started: (run, { payload }) => ({
+    ...run,
+    state: { status: "running" },
+    tracked: { ...untouched, ...payload },
+  }),
+  event_recorded: (run, event) => {
+    const recorded = changed(run, (tracked) => afterRecorded(tracked, event));
+    const { eventType, payload } = event.payload;
+    return eventType === "interruption_detected" ? interrupted(recorded, event, reasonIn(payload)) : recorded;
+  },
+  handoff_opened: (run, { payload }) =>
+    changed(run, (tracked) => ({
+      ...tracked,
+      handoffs: [...tracked.handoffs, payload],
+      handoffsInAll: tracked.handoffsInAll + 1,
+    })),
+  handoff_completed: (run, { payload }) =>
+    changed(run, (tracked) => ({
+      ...tracked,
+      handoffs: tracked.handoffs.filter(({ id }) => id !== payload.id),
+    })),
+  tracking_resumed: (run) => ({
+    ...changed(run, (tracked) => ({ ...tracked, interrupted: null, resumes: tracked.resumes + 1 })),
+    state: { status: "running" },
+  }),
+};
+
+/** What any event means for a tracked run, whoever wrote it. */
+export const withTracking = (run: Run, event: JournalEvent): Run => {
+  if (run.tracked === null) return run;
+  if (event.type === "checkpoint_sealed") return afterCheckpoint(run, event);
+  const reason = boundaryAt(event);
+  return reason === null ? run : changed(run, (tracked) => ({ ...tracked, due: { reason, seq: event.seq } }));
+};
+
+const untouched = {
+  currentStep: null,
+  lastSafeSeq: null,
+  interrupted: null,
+  recorded: 0,
+  skipped: 0,
+  artifacts: 0,
+  keys: 0,
+  begun: [],
+  handoffs: [],
+  handoffsInAll: 0,
+  resumes: 0,
+  checkpoints: 0,
+  due: null,
+} as const;
+
+const changed = (run: Run, change: (tracked: Tracked) => Tracked): Run =>
+  run.tracked === null ? run : { ...run, tracked: change(run.tracked) };
+
+const afterRecorded = (tracked: Tracked, { payload, seq, at }: EventOf<"event_recorded">): Tracked => {
+  const { eventType, stepName, sideEffectClass, sideEffectKey: key, skipped, artifact } = payload;
+  const counted: Tracked = {
+    ...tracked,
+    currentStep: stepName ?? tracked.currentStep,
+    lastSafeSeq: isProgress(eventType) ? seq : tracked.lastSafeSeq,
+    recorded: tracked.recorded + 1,
+    skipped: tracked.skipped + (skipped === null ? 0 : 1),
+    artifacts: tracked.artifacts + (artifact === null ? 0 : 1),
+  };
+  if (key === null || skipped !== null || isReplayable(sideEffectClass)) return counted;
+  const others = counted.begun.filter((one) => one.key !== key);
+  const wasBegun = others.length < counted.begun.length;
+  const begun = isBeginning(eventType) ? [...others, { key, class: sideEffectClass, seq, at }] : others;
+  return { ...counted, keys: counted.keys + (wasBegun ? 0 : 1), begun };
+};
+
+const interrupted = (run: Run, { seq, at, actor }: JournalEvent, reason: string): Run =>
+  run.tracked === null || isTerminal(run)
+    ? run
+    : {
+        ...run,
+        tracked: { ...run.tracked, interrupted: { seq, at, reason } },
+        state: {
+          status: "paused",
+          reason: "interrupted",
+          message: reason,
+          stepId: null,
+          since: at,
+          by: actor,
+        },
+      };
+
+const reasonIn = (payload: unknown): string => {
+  const said = typeof payload === "object" && payload !== null && "reason" in payload ? payload.reason : null;
+  return typeof said === "string" && said !== "" ? said : "Its client was interrupted.";
+};
+
+/** Taken because something went wrong, it says so of the run too. */
+const afterCheckpoint = (run: Run, event: EventOf<"checkpoint_sealed">): Run => {
+  const { reason } = event.payload;
+  const sealed = changed(run, (tracked) => ({
+    ...tracked,
+    checkpoints: tracked.checkpoints + 1,
+    due: null,
+  }));
+  if (reason !== "interruption" && reason !== "failure") return sealed;
+  return interrupted(
+    sealed,
+    event,
+    reason === "failure" ? "Its client failed." : "Its client was interrupted.",
+  );
+};
+
+/** Behind these a checkpoint is worth most: what comes next must not be done twice (seed 000, "One ugly path"). */
+const boundaryAt = (event: JournalEvent): TrackedReason | null => {
+  if (event.type !== "event_recorded") return null;
+  const { sideEffectClass, skipped } = event.payload;
+  return skipped === null && !isReplayable(sideEffectClass) ? "risky_boundary" : null;
+};

@@ -1,0 +1,160 @@
+import type { Caller } from "../../core/commands.js";
+import { requireIntent } from "../../core/decide/intents.js";
+import { isLedgerError, LedgerError } from "../../core/errors.js";
+import type { ExecutionView } from "../../core/gate-calls.js";
+import {
+  type Intent,
+  isOrderOver,
+  orderTokenHash,
+  type ReportOutcome,
+  sideEffectKey,
+} from "../../core/intents.js";
+import * as limit from "../../core/limits.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import type { OrderTokenOf } from "../../ledger/tokens.js";
+import { textOf } from "./payload.js";
+
+/** What an intent's own function gets. */
+export type ExecutionGiven = {
+  readonly intentId: string;
+  /** The same each time: hand it to the other side, which then takes two executions for one. */
+  readonly key: string;
+  readonly destination: string;
+  readonly action: string | null;
+  /** Exactly what was approved. */
+  readonly payload: {
+    readonly type: string;
+    readonly digest: string;
+    readonly bytes: Uint8Array;
+    /** Null where it is no text. */
+    readonly text: string | null;
+  };
+  /** Above 1 where an earlier one was lost on its way. */
+  readonly attempt: number;
+};
+
+/** What is thrown by whoever knows that nothing happened; after anything else nobody can be sure. */
+export class NotExecuted extends Error {
+  override readonly name = "NotExecuted";
+}
+
+export type Execute = (given: ExecutionGiven) => Promise<unknown> | unknown;
+
+export type Fetched = { readonly intent: Intent; readonly token: string; readonly isAgain: boolean };
+
+export type Executing = {
+  readonly ledger: Ledger;
+  readonly caller: Caller;
+  readonly orderTokenOf: OrderTokenOf;
+};
+
+/** So often another one may be faster before whoever asks is told so. */
+const OVERTAKEN_MAX = 10;
+
+/** The order, fetched by this caller; undefined where it may have happened and a person is to find out first. */
+export const fetchOrder = async (
+  { ledger, caller, orderTokenOf }: Executing,
+  runId: string,
+  intentId: string,
+): Promise<Fetched | undefined> => {
+  for (let tried = 0; ; tried += 1) {
+    const attempt = (requireIntent(await ledger.load(runId), intentId).order?.attempt ?? 0) + 1;
+    const token = orderTokenOf({ intentId, attempt });
+    const tokenHash = orderTokenHash(token, { intentId, attempt });
+    try {
+      const command = { type: "order_intent", intentId, attempt, tokenHash } as const;
+      const { run } = await ledger.submit(runId, command, caller);
+      const intent = requireIntent(run, intentId);
+      return intent.status === "ordered" ? { intent, token, isAgain: attempt > 1 } : undefined;
+    } catch (error) {
+      const isBehind = isLedgerError(error, "intent_ordered") && "attempt" in error.details;
+      if (!isBehind || tried >= OVERTAKEN_MAX) throw error;
+    }
+  }
+};
+
+export const payloadOf = async (
+  { store }: Ledger,
+  runId: string,
+  { intentId, content }: Intent,
+): Promise<Uint8Array> => {
+  const bytes = await store.getBlob(content.payload.digest, runId);
+  if (bytes !== undefined) return bytes;
+  throw new LedgerError("blob_corrupt", `The payload of intent "${intentId}" is not there.`, {
+    hint: "Restore the ledger from a backup, or propose it anew.",
+  });
+};
+
+export type Ended = {
+  readonly outcome: ReportOutcome;
+  readonly result: string | null;
+  readonly error: string;
+};
+
+/** Once. What it throws leaves open whether it happened, unless it says that nothing did. */
+export const performed = async (
+  { ledger }: Pick<Executing, "ledger">,
+  { intent, bytes }: { readonly intent: Intent; readonly bytes: Uint8Array },
+  execute: Execute,
+): Promise<Ended> => {
+  const { intentId, content, order } = intent;
+  const { destination, action, payload } = content;
+  const given: ExecutionGiven = {
+    ...{ intentId, destination, action, key: sideEffectKey(content) ?? intentId },
+    payload: { type: payload.type, digest: payload.digest, bytes, text: textOf(bytes) },
+    attempt: order?.attempt ?? 1,
+  };
+  try {
+    return kept(ledger, await execute(given));
+  } catch (error) {
+    const outcome = error instanceof Error && error.name === "NotExecuted" ? "failed" : "unknown";
+    return { outcome, result: null, error: wordsOf(ledger, error) };
+  }
+};
+
+const wordsOf = ({ redactor }: Ledger, error: unknown): string =>
+  redactor.text(error instanceof Error ? error.message : String(error)).slice(0, limit.REASON_CHARS);
+
+/** That its result cannot be kept is no reason to say that it did not happen. */
+const kept = ({ redactor }: Ledger, value: unknown): Ended => {
+  const result = jsonOf(() => redactor.deep(value ?? null));
+  if (result !== undefined && Buffer.byteLength(result) <= limit.INTENT_RESULT_BYTES)
+    return { outcome: "succeeded", result, error: "" };
+  const error = `Its result cannot be kept: at most ${limit.INTENT_RESULT_BYTES} bytes of JSON.`;
+  return { outcome: "succeeded", result: null, error };
+};
+
+const jsonOf = (value: () => unknown): string | undefined => {
+  try {
+    return JSON.stringify(value());
+  } catch {
+    return undefined;
+  }
+};
+
+/** Somebody with this credential fetched it and never said what became of it; whoever asks now is not the one who would know. */
+export const isLost = (intent: Intent, at: string): boolean =>
+  intent.status === "ordered" && !intent.content.idempotent && isOrderOver(intent, at);
+
+export const orderOf = (
+  { intent, token, isAgain }: Fetched,
+  runId: string,
+  bytes: Uint8Array,
+): ExecutionView => {
+  const { intentId, content, order } = intent;
+  const { destination, action, payload, idempotent } = content;
+  const text = textOf(bytes);
+  const inDoubt = isAgain && !idempotent;
+  return {
+    executionId: order?.executionId ?? null,
+    ...{ intentId, runId, status: intent.status, message: inDoubt ? AGAIN : ONCE, executed: false, inDoubt },
+    ...{ attempt: order?.attempt ?? null, destination, action, sideEffectKey: sideEffectKey(content) },
+    payload: { ...payload, text, base64: text === null ? Buffer.from(bytes).toString("base64") : null },
+    ...{ executionToken: token, orderedAt: order?.at ?? null, expiresAt: order?.expiresAt ?? null },
+    result: null,
+  };
+};
+
+const ONCE = "Execute it once, and report what became of it with this token. It was NOT executed yet.";
+const AGAIN =
+  "This order was fetched before, and nobody said what became of it: it may have happened. Execute it only if you know that it did not; else report what you know, or unknown.";

@@ -1,0 +1,300 @@
+import type { Caller } from "../../core/commands.js";
+import { requireSession } from "../../core/decide/guards.js";
+import { intentNotFound, requireIntent } from "../../core/decide/intents.js";
+import { isLedgerError } from "../../core/errors.js";
+import {
+  ApproveCall,
+  CancelCall,
+  ExecuteCall,
+  type ExecutionView,
+  INTENTS_LISTED_MAX,
+  IntentCall,
+  type IntentsAsked,
+  type IntentView,
+  ListIntentsCall,
+  type ProposeCall,
+  RejectCall,
+  ReportCall,
+  readCall,
+} from "../../core/gate-calls.js";
+import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
+import type { Run } from "../../core/run.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import type { OrderTokenOf } from "../../ledger/tokens.js";
+import {
+  type Execute,
+  type Executing,
+  fetchOrder,
+  isLost,
+  orderOf,
+  payloadOf,
+  performed,
+} from "./executing.js";
+import { type PayloadGiven, readPayload } from "./payload.js";
+import { expireDue, proposeTo } from "./proposing.js";
+import { endedExecution, type FirstNow, intentView } from "./views.js";
+
+/** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
+export type NewIntent = Omit<ProposeCall, "payload"> & {
+  readonly payload: PayloadGiven;
+  /** Does it, once, when `execute` is called for it in this process; what it throws leaves open whether it happened. */
+  readonly execute?: Execute;
+};
+
+/** Whoever holds it speaks as one caller. What the policy or a person allowed happens once; everything is told in plain JSON. */
+export interface Gate {
+  propose(intent: NewIntent): Promise<IntentView>;
+  /** By a person, of exactly the content that was shown. */
+  approve(call: ApproveCall): Promise<IntentView>;
+  reject(call: RejectCall): Promise<IntentView>;
+  cancel(call: CancelCall): Promise<IntentView>;
+  /**
+   * Where the intent came with its function in this process, that is called, once, and what came of it is reported. Everywhere else it
+   * answers the order, for a worker to do and to report.
+   */
+  execute(call: ExecuteCall): Promise<ExecutionView>;
+  report(call: ReportCall): Promise<IntentView>;
+  getIntent(call: IntentCall): Promise<IntentView>;
+  /** The same, under the name that seed 000 gives it. */
+  verify(call: IntentCall): Promise<IntentView>;
+  listIntents(call?: ListIntentsCall): Promise<readonly IntentView[]>;
+}
+
+export interface GateFaces {
+  /** What may leave the building, for one caller. */
+  gate(caller: Caller): Gate;
+}
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly orderTokenOf: OrderTokenOf;
+};
+
+/** Of this process: who does which intent, and what is being done. */
+type Local = Parts & {
+  readonly functions: Map<string, Execute>;
+  readonly underWay: Map<string, Promise<ExecutionView>>;
+};
+
+export const createGate = (parts: Parts): GateFaces => {
+  const local: Local = { ...parts, functions: new Map(), underWay: new Map() };
+  return { gate: (caller) => gateOf(local, parts.ledger.check(caller)) };
+};
+
+const gateOf = (local: Local, caller: Caller): Gate => {
+  const { ledger, engine } = local;
+  const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
+  const vote = async (
+    decision: "approve" | "deny",
+    { intentId, contentHash, reason = "", onBehalfOf = null }: ApproveCall,
+  ): Promise<IntentView> => {
+    const { run, intent } = await found(local, caller, intentId);
+    const command = { type: "vote_intent", intentId, decision, reason, onBehalfOf } as const;
+    const shownHash = contentHash ?? intent.contentHash;
+    const after = await ledger.submit(run.runId, { ...command, contentHash: shownHash }, caller);
+    return shown(requireIntent(after.run, intentId));
+  };
+  const getIntent = async (call: IntentCall): Promise<IntentView> => {
+    const { intentId } = readCall("the question", IntentCall, call);
+    return shown((await found(local, caller, intentId)).intent);
+  };
+  return {
+    propose: async ({ payload, execute, ...terms }) => {
+      const intent = await proposeTo(ledger, engine, caller, {
+        ...terms,
+        payload: await readPayload(payload),
+      });
+      if (execute !== undefined) local.functions.set(intent.intentId, execute);
+      return shown(intent);
+    },
+    approve: async (call) => vote("approve", readCall("the approval", ApproveCall, call)),
+    reject: async (call) => {
+      const { contentHash, ...said } = readCall("the refusal", RejectCall, call);
+      const { intent } = await found(local, caller, said.intentId);
+      return vote("deny", { ...said, contentHash: contentHash ?? intent.contentHash });
+    },
+    cancel: async (call) => {
+      const { intentId, reason } = readCall("the cancellation", CancelCall, call);
+      const { run } = await found(local, caller, intentId);
+      const after = await ledger.submit(run.runId, { type: "cancel_intent", intentId, reason }, caller);
+      return shown(requireIntent(after.run, intentId));
+    },
+    execute: (call) => executed(local, caller, readCall("the execution", ExecuteCall, call).intentId),
+    report: async (call) => {
+      const {
+        intentId,
+        executionToken,
+        status,
+        result = null,
+        error = "",
+      } = readCall("the report", ReportCall, call);
+      const runId = runNamed(intentId);
+      const said = {
+        type: "report_intent",
+        intentId,
+        token: executionToken ?? null,
+        outcome: status,
+        error,
+      } as const;
+      const json = result === null ? null : JSON.stringify(ledger.redactor.deep(result));
+      const { run } = await ledger.submit(runId, { ...said, result: json }, caller);
+      local.functions.delete(intentId);
+      return shown(requireIntent(run, intentId));
+    },
+    getIntent,
+    verify: getIntent,
+    listIntents: async (call = {}) => listed(local, caller, readCall("the question", ListIntentsCall, call)),
+  };
+};
+
+const runNamed = (intentId: string): string => {
+  const runId = runOfIntent(intentId);
+  if (runId !== undefined) return runId;
+  throw intentNotFound(intentId);
+};
+
+/** As it is now, with what has expired written down. */
+const found = async (
+  { ledger, engine }: Pick<Local, "ledger" | "engine">,
+  caller: Caller,
+  intentId: string,
+): Promise<{ readonly run: Run; readonly intent: Intent }> => {
+  const runId = runNamed(intentId);
+  requireSession(await ledger.load(runId).catch(unlessNoRun(intentId)), caller);
+  await expireDue(ledger, engine, runId);
+  const run = await ledger.load(runId);
+  return { run, intent: requireIntent(run, intentId) };
+};
+
+const unlessNoRun =
+  (intentId: string) =>
+  (error: unknown): never => {
+    throw isLedgerError(error, "run_not_found") ? intentNotFound(intentId) : error;
+  };
+
+const shownOf = async (ledger: Ledger, intent: Intent): Promise<IntentView> =>
+  intentView(intent, ledger.now(), await firstNow(ledger, intent));
+
+/** What is known now of the one that has its key; null where that run cannot be read any more. */
+const firstNow = async (ledger: Ledger, { first }: Intent): Promise<FirstNow> => {
+  if (first === null) return null;
+  try {
+    return (await ledger.load(first.runId)).intents.find(({ seq }) => seq === first.seq) ?? null;
+  } catch (error) {
+    if (isLedgerError(error)) return null;
+    throw error;
+  }
+};
+
+/** Calls in this process for one intent are one. */
+const executed = (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {
+  const before = local.underWay.get(intentId);
+  if (before !== undefined) return before;
+  const execute = local.functions.get(intentId);
+  const work =
+    execute === undefined ? ordered(local, caller, intentId) : done(local, caller, intentId, execute);
+  if (execute === undefined) return work;
+  const forget = (): void => void local.underWay.delete(intentId);
+  local.underWay.set(intentId, work);
+  work.then(forget, forget);
+  return work;
+};
+
+/** There is something to tell of it. Whatever never may happen is refused instead: nobody takes that for an answer. */
+const isOver = ({ status }: Intent): boolean =>
+  status === "succeeded" || status === "failed" || status === "unknown" || status === "skipped";
+
+const ordered = async (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {
+  const { ledger } = local;
+  const { run, intent } = await found(local, caller, intentId);
+  if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
+  const of: Executing = { ...local, caller };
+  const bytes = await payloadOf(ledger, run.runId, intent);
+  const fetched = await fetchOrder(of, run.runId, intentId);
+  if (fetched !== undefined) return orderOf(fetched, run.runId, bytes);
+  const { intent: after } = await found(local, caller, intentId);
+  return endedExecution(await shownOf(ledger, after), { inDoubt: true });
+};
+
+/** In this process. What an earlier one began and never told may have happened, so it is not done again. */
+const done = async (
+  local: Local,
+  caller: Caller,
+  intentId: string,
+  execute: Execute,
+): Promise<ExecutionView> => {
+  const { ledger, orderTokenOf } = local;
+  const { run, intent } = await found(local, caller, intentId);
+  const { runId } = run;
+  if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
+  const report = async (of: Intent, ended: Omit<Awaited<ReturnType<typeof performed>>, never>) => {
+    const token = orderTokenOf({ intentId, attempt: of.order?.attempt ?? 0 });
+    const after = await ledger.submit(runId, { type: "report_intent", intentId, token, ...ended }, caller);
+    local.functions.delete(intentId);
+    return shownOf(ledger, requireIntent(after.run, intentId));
+  };
+  if (isLost(intent, ledger.now())) return endedExecution(await report(intent, LOST), { inDoubt: true });
+  if (intent.status === "ordered" && !intent.content.idempotent)
+    return endedExecution(await shownOf(ledger, intent), { inDoubt: true });
+  const bytes = await payloadOf(ledger, runId, intent);
+  const fetched = await fetchOrder({ ...local, caller }, runId, intentId);
+  if (fetched === undefined) {
+    const { intent: after } = await found(local, caller, intentId);
+    return endedExecution(await shownOf(ledger, after), { inDoubt: true });
+  }
+  const ended = await performed(local, { intent: fetched.intent, bytes }, execute);
+  const told = await report(fetched.intent, ended);
+  return endedExecution(told, { inDoubt: ended.outcome === "unknown" });
+};
+
+const LOST = {
+  outcome: "unknown",
+  result: null,
+  error: "Whoever fetched its order never said what became of it.",
+} as const;
+
+/** So many runs at a time. */
+const PAGE = 100;
+
+const listed = async (
+  { ledger }: Local,
+  caller: Caller,
+  { runId, statuses, limit = INTENTS_LISTED_MAX }: IntentsAsked,
+): Promise<readonly IntentView[]> => {
+  const views: IntentView[] = [];
+  const take = async (run: Run): Promise<void> => {
+    for (const intent of run.intents.toReversed()) {
+      if (views.length >= limit) return;
+      const status = isExpired(intent, ledger.now()) ? "expired" : intent.status;
+      if (statuses === undefined || statuses.includes(status)) views.push(await shownOf(ledger, intent));
+    }
+  };
+  if (runId !== undefined) {
+    const run = await ledger.load(runId);
+    requireSession(run, caller);
+    await take(run);
+    return views;
+  }
+  for await (const run of openRuns(ledger, caller)) {
+    if (views.length >= limit) break;
+    await take(run);
+  }
+  return views;
+};
+
+/** Those that are not over, the newest first. */
+async function* openRuns(ledger: Ledger, caller: Caller): AsyncGenerator<Run> {
+  const own = caller.role === "human" ? {} : { sessionKey: caller.sessionKey };
+  for (let after: string | undefined; ; ) {
+    const rows = await ledger.list({
+      ...own,
+      statuses: ["planning", "running", "paused"],
+      limit: PAGE,
+      ...(after === undefined ? {} : { afterRunId: after }),
+    });
+    for (const { runId, quarantine } of rows) if (quarantine === null) yield await ledger.load(runId);
+    after = rows.at(-1)?.runId;
+    if (rows.length < PAGE) return;
+  }
+}

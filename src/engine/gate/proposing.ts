@@ -1,0 +1,94 @@
+import { sha256 } from "../../core/canonical.js";
+import type { Caller } from "../../core/commands.js";
+import { requireSession } from "../../core/decide/guards.js";
+import { LedgerError } from "../../core/errors.js";
+import { type IntentAsked, ProposeCall, readCall } from "../../core/gate-calls.js";
+import {
+  INTENT_SCOPE,
+  type Intent,
+  type IntentContent,
+  isOverdue,
+  sideEffectKey,
+} from "../../core/intents.js";
+import * as limit from "../../core/limits.js";
+import type { Run } from "../../core/run.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import { bytesOf, textOf } from "./payload.js";
+
+/** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
+export const proposeTo = async (
+  ledger: Ledger,
+  engine: Caller,
+  caller: Caller,
+  call: unknown,
+): Promise<Intent> => {
+  const asked = readCall("the intent", ProposeCall, call);
+  const { runId } = asked;
+  // Nothing is kept for who may not ask.
+  requireSession(await ledger.load(runId), ledger.check(caller));
+  const bytes = bytesOf(asked.payload);
+  const text = textOf(bytes);
+  requireNoSecret(ledger, bytes, text);
+  const content = contentOf(asked, bytes);
+  await freeExpired(ledger, engine, content);
+  await ledger.store.putBlob(bytes, runId);
+  const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
+  const made = events.find(({ type }) => type === "intent_proposed");
+  return answerOf(run, content, made?.seq);
+};
+
+/** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
+const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string | null): void => {
+  if (text !== null) return;
+  const letters = Buffer.from(bytes).toString("latin1");
+  if (redactor.text(letters) === letters) return;
+  throw new LedgerError("invalid_input", "The payload holds a secret, and would be stored.", {
+    hint: "Take it out; whoever executes the intent has secrets of its own. If it is none: secrets.except.",
+  });
+};
+
+const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
+  const { destination, policy, action = null, scope = null, metadata = {}, onBehalfOf = null } = asked;
+  const content: IntentContent = {
+    ...{ destination, policy, action, scope, metadata, onBehalfOf },
+    idempotencyKey: asked.idempotencyKey ?? asked.idempotency_key ?? null,
+    payload: { type: asked.payload.type.toLowerCase(), digest: sha256(bytes), bytes: bytes.length },
+    tags: [...(asked.tags ?? asked.sensitivityTags ?? [])],
+    recordCount: asked.recordCount ?? null,
+    valueUsd: asked.valueUsd ?? asked.estimatedValueUsd ?? null,
+    idempotent: asked.idempotent ?? false,
+    expiresInMs: asked.expiresIn ?? null,
+  };
+  const said = Buffer.byteLength(JSON.stringify(content));
+  if (said <= limit.INTENT_METADATA_BYTES) return content;
+  throw new LedgerError("limit_exceeded", `What is said of the intent has ${said} bytes.`, {
+    hint: `At most ${limit.INTENT_METADATA_BYTES}: what is longer belongs into the payload.`,
+  });
+};
+
+/** One that nobody answered in time gives its key back when somebody asks for it. */
+const freeExpired = async (ledger: Ledger, engine: Caller, content: IntentContent): Promise<void> => {
+  const key = sideEffectKey(content);
+  const row = key === null ? undefined : await ledger.store.findKey(INTENT_SCOPE, key);
+  if (row === undefined || (await ledger.store.runRow(row.runId))?.seal === "erased") return;
+  await expireDue(ledger, engine, row.runId);
+};
+
+/** Writes down which of a run's intents have expired. */
+export const expireDue = async (ledger: Ledger, engine: Caller, runId: string): Promise<void> => {
+  if ((await ledger.store.runRow(runId)) === undefined) return;
+  const { intents } = await ledger.load(runId);
+  if (intents.some((intent) => isOverdue(intent, ledger.now())))
+    await ledger.submit(runId, { type: "expire_intents" }, engine);
+};
+
+/** The one that was just made, or the newest that has its key. */
+const answerOf = (run: Run, content: IntentContent, seq: number | undefined): Intent => {
+  const key = sideEffectKey(content);
+  const found =
+    seq === undefined
+      ? run.intents.findLast((one) => sideEffectKey(one.content) === key && one.status !== "blocked")
+      : run.intents.find((one) => one.seq === seq);
+  if (found !== undefined) return found;
+  throw new LedgerError("intent_not_found", `Run "${run.runId}" has no intent under ${JSON.stringify(key)}.`);
+};

@@ -1,0 +1,51 @@
+import type { CommandOf } from "../core/commands.js";
+import { isLedgerError } from "../core/errors.js";
+import type { GateContext } from "../core/gate-context.js";
+import { INTENT_SCOPE, type Intent, sideEffectKey } from "../core/intents.js";
+import type { ProposalCount, Store } from "../stores/store.js";
+import type { Known } from "./snapshot.js";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+type KnownOf = (runId: string) => Promise<Known | undefined>;
+
+export const noFacts = ({ ledgerId }: Store): GateContext => ({
+  ledgerId,
+  facts: { proposalsLastHour: 0, proposalsLastDay: 0 },
+  held: null,
+});
+
+/** What a proposal is decided on, and what must still be so when it is appended. */
+export const proposalFacts = async (
+  { content }: CommandOf<"propose_intent">,
+  store: Store,
+  known: KnownOf,
+  { agent, at }: { readonly agent: string; readonly at: string },
+): Promise<{ readonly gate: GateContext; readonly counted: ProposalCount }> => {
+  const since = { hour: before(at, HOUR_MS), day: before(at, DAY_MS) };
+  const found = await store.countProposals(agent, since);
+  const [proposalsLastHour, proposalsLastDay] = found;
+  const held = await holderOf(store, sideEffectKey(content), known);
+  const gate = { ...noFacts(store), facts: { proposalsLastHour, proposalsLastDay }, held };
+  return { gate, counted: { agent, since, found } };
+};
+
+const before = (at: string, ms: number): string => new Date(Date.parse(at) - ms).toISOString();
+
+const holderOf = async (store: Store, key: string | null, known: KnownOf): Promise<GateContext["held"]> => {
+  const row = key === null ? undefined : await store.findKey(INTENT_SCOPE, key);
+  if (row === undefined) return null;
+  const { runId, firstSeq: seq } = row;
+  return { runId, seq, intent: await intentAt(known, runId, seq) };
+};
+
+/** A run that was taken out or erased has left its keys behind, and nothing of what came of them. */
+const intentAt = async (known: KnownOf, runId: string, seq: number): Promise<Intent | null> => {
+  try {
+    return (await known(runId))?.run.intents.find((one) => one.seq === seq) ?? null;
+  } catch (error) {
+    if (isLedgerError(error, "run_erased")) return null;
+    throw error;
+  }
+};
