@@ -35,6 +35,8 @@ export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -52,6 +54,19 @@ export {
   workedStep,
   workedSteps,
 } from "./core/race.js";
+export {
+  type Envelope,
+  RECEIPT_TYPE,
+  type ReceiptCheck,
+  type ReceiptRefusal,
+  type ReceiptStatement,
+  type RunReceipt,
+  type Statement,
+  type TestResultStatement,
+  type TrustedKey,
+  trustedKeysIn,
+  verifyReceipt,
+} from "./core/receipts/verify.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 export { type ResumeIntent, resumeIntent } from "./core/resume-intent.js";
 export {
@@ -98,6 +113,9 @@ export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
+export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -107,6 +125,7 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ListedTarget, TriedTarget } from "./engine/notify/notifying.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
@@ -118,6 +137,7 @@ export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
 export type { Metrics } from "./ledger/metrics/metrics.js";
+export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
@@ -127,6 +147,7 @@ export { type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
 export type { SelftestOptions } from "./pev/selftest/selftest.js";
+export { type LookedUp, lookUpJournal, lookUpObjects, signingKeysAt } from "./receipt-look.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,
@@ -193,4 +214,4 @@ export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
-export type { Rotated, SealFacts, SealState } from "./stores/store.js";
+export type { PublishedKey, Rotated, SealFacts, SealState } from "./stores/store.js";

@@ -54,6 +54,8 @@ export const errorKinds = {
   execution_reported: "refused",
   run_not_sealed: "refused",
   run_not_finished: "refused",
+  receipt_elsewhere: "refused",
+  receipt_refused: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
@@ -69,6 +71,7 @@ export const errorKinds = {
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

@@ -21,6 +21,8 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { intentStatuses } from "../../src/core/intents.js";
+import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
@@ -69,6 +71,12 @@ const RefusalCount = z.strictObject({
   count,
   since: time.nullable().describe("when the last minute with one began"),
   inMinute: count,
+});
+/** DSSE; docs/receipts.md. */
+const SignedEnvelope = z.strictObject({
+  payloadType: text,
+  payload: text.describe("base64 of the statement"),
+  signatures: z.array(z.strictObject({ keyid: text, sig: text.describe("base64") })),
 });
 const runId = text.regex(/^run_[0-9a-f]{32}$/);
 const status = z.enum(runStatuses);
@@ -717,6 +725,30 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       }),
     ),
   }),
+  notify: { kind: "text", why: "it is only a group of commands" },
+  "notify list": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        kind: z.enum(["program", "webhook"]),
+        to: text.describe("the program, or the address without its path"),
+        events: z.array(z.enum(noticeTypes)),
+        toldAt: time.nullable(),
+        error: text.nullable().describe("why the last try failed; null when it did not"),
+        nextTryAt: time.nullable(),
+        givenUp: count,
+      }),
+    ),
+  }),
+  "notify test": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        told: z.boolean(),
+        error: text.nullable().describe("why not; null when it was told"),
+      }),
+    ),
+  }),
   children: oneOf({
     runId,
     parent: ParentLink.nullable().describe("the run that started this one"),
@@ -815,6 +847,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         ...Usage.shape,
       }),
     ),
+    intents: z.record(z.enum(intentStatuses), count),
     refusals: z.array(z.strictObject({ code: text, refusals: count })),
     workersLost: count,
   }),
@@ -978,6 +1011,44 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .describe("by which the database's file became smaller; null: known afterwards"),
     stays: z.array(z.strictObject({ runId, code: ErrorCode, message: text })),
   }),
+  receipt: { kind: "text", why: "it is only a group of commands" },
+  "receipt show": oneOf({
+    runId,
+    keyId: text,
+    digest: text.describe("SHA-256 of the statement"),
+    envelope: SignedEnvelope,
+    testResults: z.array(SignedEnvelope).describe("of each step and criterion that a validator decided on"),
+  }),
+  "receipt verify": oneOf({
+    verified: z.literal(true).describe("a receipt that is refused is an error, `receipt_refused`"),
+    keyId: text,
+    lookedUp: z
+      .array(
+        z.strictObject({
+          what: z.enum(["commit", "tree", "journal"]),
+          id: text,
+          found: z.boolean().nullable().describe("null: no ledger here has that run"),
+        }),
+      )
+      .describe("in the repository of --repo, and without --key in the ledger"),
+    statement: z.looseObject({ predicateType: text }).describe("docs/receipts.md"),
+  }),
+  "receipt keys": oneOf({
+    ledgerId: text,
+    keys: z
+      .array(
+        z.strictObject({
+          keyId: text,
+          publicKey: text.describe("PEM, SPKI"),
+          from: time,
+          until: time.nullable().describe("null for the one that signs now"),
+          signature: text,
+          formerSignature: text.nullable(),
+        }),
+      )
+      .describe("the oldest first"),
+  }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),
@@ -988,6 +1059,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       state: z.enum(["none", "here", "missing"]).describe("none: nothing was sealed yet"),
     }),
     ledgerKeyId: text.nullable(),
+    signingKeyId: text.nullable().describe("of receipts"),
     runs: z.strictObject({ sealed: count, erased: count, plain: count }),
   }),
   "keys rotate": oneOf({

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { EffectContext } from "../../src/engine/effects/context.js";
 import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
@@ -57,6 +58,8 @@ export const openStage = async (): Promise<Stage> => {
   runs.planned = await plannedRun(desk);
   runs.unplanned = (await desk.type("run", "make out/a.txt", "--planner", "maker", "--no-drive")).out.trim();
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
+  const { out: receipt } = await desk.type("receipt", "show", runs.done ?? "");
+  await writeFile(join(desk.place, "receipt.json"), receipt);
   const dispose = async (): Promise<void> => {
     await host.close();
     await desk.dispose();
@@ -268,6 +271,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
   metrics: { lines: [() => []], ofMachine: true },
+  "notify list": { lines: [() => []] },
+  "notify test": { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
@@ -293,6 +298,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: {
     lines: [() => ["--dry-run", "--keep", "0"], () => ["--older-than", "30d", "--max-bytes", "1GiB"]],
   },
+  "receipt show": { lines: [({ run }) => [run("done")]], ofMachine: true },
+  "receipt verify": { lines: [({ place }) => [place("receipt.json")]], ofMachine: true },
+  "receipt keys": { lines: [() => []], ofMachine: true },
+  "receipt rotate": { lines: [() => []], ofMachine: true },
   "keys show": { lines: [() => []], ofMachine: true },
   "keys rotate": { lines: [() => []], ofMachine: true },
   erase: { lines: [({ run }) => [run("sealed"), "--dry-run"], ({ run }) => [run("sealed"), "--yes"]] },

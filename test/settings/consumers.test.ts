@@ -602,6 +602,40 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "schedules.nightly.enabled": async () => {
     expect(await dueOf('cron: "0 4 * * *", enabled: false')).toEqual([]);
   },
+  "notify.desk.run": async () => {
+    const app = await project("notify: { desk: { run: [sh, -c, 'exit 7'] } }\n");
+    expect(await app.testTargets()).toMatchObject([{ error: "it ended with exit code 7" }]);
+  },
+  "notify.desk.url": async () => {
+    const app = await project(`notify: { desk: { url: "https://127.0.0.1:9/", secretEnv: HOME } }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: expect.stringContaining("127.0.0.1") }]);
+  },
+  "notify.desk.secretEnv": async () => {
+    const app = await project('notify: { desk: { url: "https://127.0.0.1:9/", secretEnv: NOT_SET } }\n');
+    expect(await app.testTargets()).toMatchObject([{ error: "its secret is not set" }]);
+  },
+  "notify.desk.env": async () => {
+    const program = `[sh, -c, 'exit $STATUS']`;
+    vi.stubEnv("STATUS", "9");
+    const app = await project(`notify: { desk: { run: ${program}, env: [STATUS] } }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: "it ended with exit code 9" }]);
+  },
+  "notify.desk.events": async () => {
+    const target = `{ run: [sh, -c, "cat > told.json"], events: [run_completed] }`;
+    const app = await project(`notify: { desk: ${target} }\n`, done);
+    await driven(app, commandPlan("true"));
+    await app.close();
+    expect(await readdir(app.projectDir)).toContain("told.json");
+  },
+  "notify.desk.privateNetwork": async () => {
+    const target = '{ url: "https://127.0.0.1:9/", secretEnv: HOME, privateNetwork: true }';
+    const app = await project(`notify: { desk: ${target} }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: "ECONNREFUSED" }]);
+  },
+  "notify.desk.timeout": async () => {
+    const app = await project("notify: { desk: { run: [sleep, '60'], timeout: 1s } }\n");
+    expect(await app.testTargets()).toMatchObject([{ error: "it took too long" }]);
+  },
   "runLedger.workspaceIsolation": async () => {
     const app = await project("runLedger: { workspaceIsolation: false }\n", done);
     const run = await driven(app, commandPlan("true"));
@@ -762,10 +796,12 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, contextTokens: 9000, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, contextTokens: 9000, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\nnotify: { desk: { run: [x] } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));
+    const said = Object.keys(origins).map((key) =>
+      key.replace(/\.(coder|model|cli|nightly|desk)\./, ".NAME."),
+    );
     expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

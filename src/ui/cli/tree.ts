@@ -7,6 +7,7 @@ import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
 import { addPlanCommands } from "./groups/plan.js";
 import { addPromiseCommands } from "./groups/promises.js";
+import { addReceiptCommands } from "./groups/receipts.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
 import { addSdkKeyCommands } from "./groups/sdk-keys.js";
@@ -40,6 +41,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addAgentCommands(cli, register);
   addSdkKeyCommands(cli, register);
   addKeepCommands(cli, register);
+  addReceiptCommands(cli, register);
   addSealCommands(cli, register);
   addRolloutCommands(cli, register);
   addHelpCommands(cli, register);
