@@ -21,6 +21,7 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
 import { intentStatuses } from "../../src/core/intents.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
@@ -31,6 +32,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -87,6 +89,17 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
+const policyFile = {
+  name: text,
+  file: text,
+  readable: z.boolean().describe("one that is not blocks every intent that names it"),
+  digest: text.nullable(),
+};
+const gate = {
+  folder: text.describe("gate.policies"),
+  environment: text.nullable().describe("gate.environment"),
+};
 const sdkKey = {
   id: text,
   kind: z.enum(["agent", "approver"]),
@@ -373,6 +386,7 @@ const Run = named(
         }),
       )
       .describe("whom the host lets wait for a grant"),
+    tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
     state: RunState,
   }),
 );
@@ -709,6 +723,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  runs: { kind: "text", why: "it is only a group of commands" },
+  "runs inspect": oneOf(trackedShapes.inspect),
+  "runs events": oneOf(trackedShapes.events),
+  "runs verify": oneOf(trackedShapes.verify),
+  "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
       z.strictObject({
@@ -784,6 +804,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    receipt: z
+      .strictObject({ keyId: text, digest: text })
+      .nullable()
+      .describe("of a run that ended: the key it is signed with, and the SHA-256 of the statement"),
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
@@ -910,6 +934,45 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     ),
   }),
   "sdk-key revoke": oneOf(sdkKey),
+  "gate-policy": { kind: "text", why: "it is only a group of commands" },
+  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy show": oneOf({
+    ...{ name: text, file: text, digest: text, environment: gate.environment },
+    policy: z.looseObject({}).describe("as its file says it"),
+    rules: z.looseObject({}).describe("as they hold in the environment, with what is left out"),
+  }),
+  "gate-policy check": oneOf({
+    ok: z.boolean(),
+    ...gate,
+    policies: z.array(
+      z.strictObject({
+        ...policyFile,
+        problem,
+        defects: z.array(z.strictObject({ where: text, path: text, found: text, expected: text })),
+        remarks: z.array(text).describe("what is right and may still not be meant"),
+      }),
+    ),
+  }),
+  "gate-policy test": oneOf({
+    passed: count,
+    failed: count,
+    policies: z.array(
+      z.strictObject({
+        name: text,
+        file: text.describe("where the cases are, or would be"),
+        problem,
+        cases: z.array(
+          z.strictObject({
+            name: text,
+            passed: z.boolean(),
+            expected: z.looseObject({ outcome: text }),
+            decision: z.strictObject(PolicyDecision.shape),
+          }),
+        ),
+      }),
+    ),
+  }),
+  "gate-policy schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
@@ -942,6 +1005,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    receipts: count,
     passedOver: z
       .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
       .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
@@ -967,6 +1031,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "checkpoint",
             "lineage",
             "seal",
+            "receipt",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
