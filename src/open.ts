@@ -38,7 +38,6 @@ import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
 import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
-import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
@@ -185,9 +184,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
   const tokenOf = tokensOf(tokenKey);
-  const verify = (run: string) => verifyAt({ projectDir, env, run });
-  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
-  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
+  const own = checkpointsOf({ store, dataDir, projectDir, env });
+  const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -347,7 +345,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
@@ -365,11 +364,23 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
-  sqlite: store.checkpoints,
-  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
-  memory: memoryCheckpoints(),
-});
+const checkpointsOf = (of: {
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly projectDir: string;
+  readonly env: NonNullable<OpenOptions["env"]>;
+}): Pick<Parameters<typeof openCheckpoints>[0], "stores" | "key" | "verify"> => {
+  const { store, dataDir, projectDir, env } = of;
+  return {
+    stores: {
+      sqlite: store.checkpoints,
+      file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+      memory: memoryCheckpoints(),
+    },
+    key: async () => store.seals.tokenKey(),
+    verify: (run) => verifyAt({ projectDir, env, run }),
+  };
+};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>

@@ -308,9 +308,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
-  metrics: { lines: [() => []], ofMachine: true },
   "notify list": { lines: [() => []] },
   "notify test": { lines: [() => []] },
+  metrics: { lines: [() => []], ofMachine: true },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],

@@ -12,8 +12,8 @@ export const addLookCommands = (cli: Cli, register: Register): void => {
   addBrowser(cli, register);
   addLogs(cli, register);
   addSchedules(cli, register);
-  addMetrics(cli, register);
   addNotify(cli, register);
+  addMetrics(cli, register);
 };
 
 const addMetrics = (cli: Cli, { withLedger }: Register): void => {

@@ -117,16 +117,6 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["worker", "doctor", "docs/schedules.md"],
   },
-  metrics: {
-    about:
-      "Prints the ledger in numbers, in the text format that Prometheus reads: runs by status, those that wait for a person and for how long, attempts, verdicts, what models used and cost, refusals of access. The numbers are of the runs that are here and fall when runs are pruned; only runledger_events_total never does. No goal, no id and no word of a run is in them.",
-    examples: [
-      ["runledger metrics", "for a person, or a text file collector"],
-      ["runledger metrics --json", "the same numbers, for a program"],
-      ["runledger serve --metrics", "for whatever asks for them over HTTP"],
-    ],
-    seeAlso: ["serve", "status", "docs/metrics.md"],
-  },
   notify: {
     about: "Who is told when a run needs a person, as `notify` in runledger.yaml names them.",
     examples: [["runledger notify list", "is everybody told?"]],
@@ -150,6 +140,16 @@ export const lookPages: Pages = {
     ],
     exits: { failed: "one of them could not be told" },
     seeAlso: ["notify list", "docs/notifications.md"],
+  },
+  metrics: {
+    about:
+      "Prints the ledger in numbers, in the text format that Prometheus reads: runs by status, those that wait for a person and for how long, attempts, verdicts, what models used and cost, refusals of access. The numbers are of the runs that are here and fall when runs are pruned; only runledger_events_total never does. No goal, no id and no word of a run is in them.",
+    examples: [
+      ["runledger metrics", "for a person, or a text file collector"],
+      ["runledger metrics --json", "the same numbers, for a program"],
+      ["runledger serve --metrics", "for whatever asks for them over HTTP"],
+    ],
+    seeAlso: ["serve", "status", "docs/metrics.md"],
   },
   status: {
     about:
