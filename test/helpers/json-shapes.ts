@@ -31,6 +31,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -384,6 +385,7 @@ const Run = named(
         }),
       )
       .describe("whom the host lets wait for a grant"),
+    tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
     state: RunState,
   }),
 );
@@ -720,6 +722,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  runs: { kind: "text", why: "it is only a group of commands" },
+  "runs inspect": oneOf(trackedShapes.inspect),
+  "runs events": oneOf(trackedShapes.events),
+  "runs verify": oneOf(trackedShapes.verify),
+  "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
       z.strictObject({
@@ -795,6 +803,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    receipt: z
+      .strictObject({ keyId: text, digest: text })
+      .nullable()
+      .describe("of a run that ended: the key it is signed with, and the SHA-256 of the statement"),
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
@@ -831,6 +843,36 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         "business keys that it, or the runs it was forked from, have taken: nothing more happens under them",
       ),
   }),
+  metrics: oneOf({
+    at: time,
+    events: count.describe("that were ever appended; all else is of the runs that are here"),
+    runs: z.record(z.enum(runStatuses), count),
+    waiting: z.strictObject({
+      runs: count.describe("that ask something of a person"),
+      oldestSeconds: z.number().describe("how long the longest of them has asked; 0 when none does"),
+    }),
+    unattended: count.describe("runs in which something is due and that nobody holds"),
+    unread: count.describe("runs with a part that cannot be read here, and is not counted"),
+    attempts: z.array(z.strictObject({ agent: text, attempts: count })),
+    verdicts: z.array(
+      z.strictObject({
+        of: z.enum(["step", "criterion"]),
+        validator: text,
+        outcome: Outcome,
+        verdicts: count,
+        waitedSeconds: z.number().describe("from claims to verdicts, added up; 0 of criteria and errors"),
+      }),
+    ),
+    usage: z.array(
+      z.strictObject({
+        agent: text,
+        model: text.nullable().describe("null of calls of which nobody said which one they asked"),
+        ...Usage.shape,
+      }),
+    ),
+    refusals: z.array(z.strictObject({ code: text, refusals: count })),
+    workersLost: count,
+  }),
   status: oneOf({
     project: text,
     data: text,
@@ -855,6 +897,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   serve: oneOf({
     url: text.describe("where it listens; said before anybody is answered"),
     mcpUrl: text.describe("for MCP clients"),
+    metricsUrl: text.nullable().describe("for whatever keeps numbers; null without --metrics"),
   }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({
@@ -960,6 +1003,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    receipts: count,
     passedOver: z
       .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
       .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
@@ -985,6 +1029,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "checkpoint",
             "lineage",
             "seal",
+            "receipt",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),

@@ -24,7 +24,7 @@ import * as limit from "../../core/limits.js";
 import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
-import { hasTracking, trackedPacket } from "../../core/tracked-facts.js";
+import { blockedByIntents, hasTracking, trackedPacket } from "../../core/tracked-facts.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
 import { packed, writeBytes } from "./bytes.js";
@@ -180,7 +180,11 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
     // In the same queue as signing: both read on in one object, and two at a time would take the same events twice.
-    blockedKeys: (run) => inTurn(run.runId, async () => (await follow(run)).facts.blockedKeys()),
+    blockedKeys: (run) =>
+      inTurn(
+        run.runId,
+        async () => new Set([...(await follow(run)).facts.blockedKeys(), ...blockedByIntents(run)]),
+      ),
   };
 };
 

@@ -1,7 +1,9 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { effectDigest } from "../../core/effects.js";
-import type { StoredEvent } from "../../core/events.js";
+import type { EventOf, StoredEvent } from "../../core/events.js";
+import { sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
+import { isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
 import { isTakenFor } from "../keys.js";
 import type { Add } from "./flaws.js";
@@ -12,6 +14,13 @@ export type Keyed = { readonly seq: number; readonly key: string; readonly diges
 /** Follows the effects of a run under business keys, in the order of its events. */
 export const withKeys = () => {
   const open = new Map<string, Keyed>();
+  // Taken by the first event under it, which the second one ends.
+  const recorded = ({ seq, payload }: EventOf<"event_recorded">): void => {
+    const { sideEffectKey: key, sideEffectClass, skipped } = payload;
+    if (key === null || skipped !== null || isReplayable(sideEffectClass) || open.has(`recorded ${key}`))
+      return;
+    open.set(`recorded ${key}`, { seq, key, digest: recordedDigest(sideEffectClass) });
+  };
   return {
     open,
     take: (event: StoredEvent): void => {
@@ -21,6 +30,7 @@ export const withKeys = () => {
         if (key !== null)
           open.set(placeOf(event, position), { seq: event.seq, key, digest: effectDigest(call) });
       }
+      if (event.type === "event_recorded") recorded(event);
       if (event.type !== "effect_settled") return;
       const { outcome, position } = event.payload;
       // What is known not to have happened gives its key back.
@@ -37,13 +47,16 @@ const placeOf = (
 /** A key that is gone would let its effect happen again. */
 export const requireKeys = async (
   store: Store,
-  { runId, forkedFrom }: Run,
+  { runId, forkedFrom, intents }: Run,
   open: ReadonlyMap<string, Keyed>,
   add: Add,
 ): Promise<void> => {
   // What happened in another ledger, or in the run that it was forked from, has its key there.
   const own = open.size > 0 && (await store.originOf(runId)) === undefined ? [...open.values()] : [];
+  const governed = new Set(intents.map(({ content }) => sideEffectKey(content)));
   for (const { seq, key, digest } of own) {
+    // Recorded of an intent that has it.
+    if (governed.has(key)) continue;
     if (forkedFrom !== null && seq <= forkedFrom.seq) continue;
     const row = await store.findKey(EFFECT_SCOPE, key);
     const isWithin = row?.runId === runId && row.firstSeq <= seq && seq <= row.lastSeq;
@@ -54,7 +67,14 @@ export const requireKeys = async (
 };
 
 /** The event that an effect's key leads to must be that effect. */
-export const isOfEffect = (store: Store, row: KeptKey, event: StoredEvent | undefined): boolean =>
-  event?.type === "effect_intended" &&
-  event.payload.call.key === row.key &&
-  isTakenFor(store, row, effectDigest(event.payload.call)) === true;
+export const isOfEffect = (store: Store, row: KeptKey, event: StoredEvent | undefined): boolean => {
+  if (event?.type === "event_recorded") {
+    const { sideEffectKey, sideEffectClass } = event.payload;
+    return sideEffectKey === row.key && isTakenFor(store, row, recordedDigest(sideEffectClass)) === true;
+  }
+  return (
+    event?.type === "effect_intended" &&
+    event.payload.call.key === row.key &&
+    isTakenFor(store, row, effectDigest(event.payload.call)) === true
+  );
+};

@@ -104,6 +104,11 @@ const agents: Source = async (place) => {
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
 };
 
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
 /** Names, beside the files that a shell knows. */
 const policies: Source = async ({ directory, env }) => {
   const { findProject, loadSettings, openGatePolicies } = await library();
@@ -169,6 +174,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--error": nothing,
   "--expires": nothing,
   "--file": files,
+  "--from": nothing,
   "--goal": nothing,
   "--host": nothing,
   "--idempotency-key": nothing,
@@ -178,6 +184,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--limit": nothing,
   "--max-bytes": nothing,
   "--name": nothing,
+  "--next": nothing,
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,
