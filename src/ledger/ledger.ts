@@ -122,7 +122,7 @@ export const openLedger = (options: {
     memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
-    const outside = await outsideFacts(command, store, known);
+    const outside = await outsideFacts(runId, command, store, known);
     const at = now();
     const look = await gateLook(store, command, { caller, at }, async (of) => (await known(of))?.run);
     const context = { caller, at, rules, ...outside, gate: look?.gate };
