@@ -36,6 +36,12 @@ export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js";
+export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
+export { policyRemarks } from "./core/gate-policy/remarks.js";
+export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
+export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -137,6 +143,9 @@ export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
+export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -162,6 +171,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { Metrics } from "./ledger/metrics/metrics.js";
 export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
@@ -228,12 +238,21 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { openGatePolicies } from "./settings/gate-policies.js";
+export {
+  type GatePolicies,
+  openGatePolicies,
+  type PolicyAnswer,
+  type PolicyDefect,
+  type PolicyFile,
+  readPolicyFile,
+} from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
+export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";

@@ -3,18 +3,21 @@ import type { DecideContext } from "../core/decide/guards.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { INTENT_SCOPE } from "../core/intents.js";
 import { type EventRecorded, type FirstRecorded, isReplayable } from "../core/tracked.js";
-import type { KeyRow, Store } from "../stores/store.js";
+import type { AppendBatch, KeyRow, Store } from "../stores/store.js";
+import { noFacts, proposalFacts } from "./gate-facts.js";
 import { READ_BATCH } from "./known.js";
 import { readEvents, wholeHistory } from "./reading.js";
 import type { Known } from "./snapshot.js";
 
+type OutsideKnown = Pick<DecideContext, "history" | "facts" | "gate"> & Pick<AppendBatch, "counted">;
+
 /** What the rules must know of a command that its own run does not tell. */
 export const outsideFacts = async (
-  runId: string,
-  command: Command,
+  asked: { readonly runId: string; readonly command: Command } & Pick<DecideContext, "caller" | "at">,
   store: Store,
   known: (runId: string) => Promise<Known | undefined>,
-): Promise<Pick<DecideContext, "history" | "facts">> => {
+): Promise<OutsideKnown> => {
+  const { runId, command, caller, at } = asked;
   switch (command.type) {
     case "fork_run":
       return { history: await wholeHistory(store, command.from) };
@@ -29,6 +32,10 @@ export const outsideFacts = async (
       const taken = row === undefined ? await toldBefore(store, runId, key) : placeOf(row);
       return taken === undefined ? {} : { facts: { taken } };
     }
+    case "propose_intent":
+      return proposalFacts(command, store, known, { agent: caller.name, at });
+    case "order_intent":
+      return { gate: noFacts(store) };
     default:
       return {};
   }

@@ -19,11 +19,22 @@ export type Stage = {
   readonly token: string;
 };
 
+/** One that decides, with a case that it decides otherwise, and one that nobody can read. */
+const policies = {
+  "gate-policies/crm.yaml":
+    "description: imports\nauto_approve_under: 10\nenvironments: { production: { require_approval: always } }\n",
+  "gate-policies/crm.cases.yaml": `cases:
+  - { name: few, intent: { destination: crm.import, record_count: 10 }, expect: approved }
+  - { name: many, intent: { destination: crm.import, record_count: 11 }, expect: { outcome: blocked, approvals: 0 } }
+`,
+  "gate-policies/broken.yaml": "auto_approve_under: -1\n",
+};
+
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
   const host = await openHost(fresh, ["true"]);
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
+  const desk = await openDesk({ ...shop, ...policies, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -299,6 +310,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   schedules: { lines: [() => []] },
   "notify list": { lines: [() => []] },
   "notify test": { lines: [() => []] },
+  metrics: { lines: [() => []], ofMachine: true },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
@@ -309,6 +321,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   worker: { lines: [() => ["--once", "--runs", "1"]] },
   serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
+  "gate-policy list": { lines: [() => []] },
+  "gate-policy show": { lines: [() => ["crm"]] },
+  "gate-policy check": { lines: [() => []] },
+  "gate-policy test": { lines: [() => []] },
+  "gate-policy schema": { lines: [() => []], ofMachine: true },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },

@@ -6,6 +6,7 @@ import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
 import { addPlanCommands } from "./groups/plan.js";
+import { addPolicyCommands } from "./groups/policy.js";
 import { addPromiseCommands } from "./groups/promises.js";
 import { addReceiptCommands } from "./groups/receipts.js";
 import { addRolloutCommands } from "./groups/rollout.js";
@@ -42,6 +43,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addServeCommands(cli, register);
   addAgentCommands(cli, register);
   addSdkKeyCommands(cli, register);
+  addPolicyCommands(cli, register);
   addKeepCommands(cli, register);
   addReceiptCommands(cli, register);
   addSealCommands(cli, register);
