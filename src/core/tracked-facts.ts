@@ -1,6 +1,6 @@
 import type { ListedArtifact, TrackedFacts, TrackedPacket, TrackedReceipt } from "./checkpoints.js";
 import type { EventOf } from "./events.js";
-import { type IntentStatus, sideEffectKey } from "./intents.js";
+import { type IntentStatus, mayHaveHappened, sideEffectKey } from "./intents.js";
 import { newest } from "./newest.js";
 import type { Run } from "./run.js";
 import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
@@ -48,14 +48,11 @@ export const trackedPacket = (
   openHandoffs: tracked.handoffs.map(({ id }) => id),
 });
 
-/** Keys of intents that have happened, or of which nobody can tell. One that is only ordered its own worker may fetch again. */
+/** Keys of a run's intents under which nothing is to be done any more: they have happened, may have, or have elsewhere. */
 export const blockedByIntents = ({ intents }: Pick<Run, "intents">): readonly string[] =>
-  intents.flatMap((intent) => {
-    const key = sideEffectKey(intent.content);
-    return key !== null && BLOCKING.has(intent.status) ? [key] : [];
-  });
-
-const BLOCKING: ReadonlySet<IntentStatus> = new Set(["succeeded", "unknown", "skipped"]);
+  intents
+    .filter((intent) => mayHaveHappened(intent) || intent.status === "skipped")
+    .flatMap(({ content }) => sideEffectKey(content) ?? []);
 
 /** Somebody is asked, and has not answered. */
 export type UnansweredApproval = {
