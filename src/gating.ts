@@ -2,6 +2,7 @@ import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { AgentVersions } from "./engine/agents/versions.js";
 import { createGate, type GateFaces } from "./engine/gate/gate.js";
+import { type MandateFaces, mandateFaces } from "./engine/gate/mandates.js";
 import { rulesOf } from "./engine/rules.js";
 import type { Ledger } from "./ledger/ledger.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
@@ -10,7 +11,7 @@ import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
 
-export type GatingFaces = GateFaces & SdkKeys;
+export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
 
 type Parts = {
   readonly ledger: Ledger;
@@ -33,5 +34,6 @@ export const projectRules = (
 /** What proposes effects and lets them through, and the keys by which programs elsewhere do. */
 export const openGating = ({ ledger, engine, tokenKey, noteRefusal }: Parts): GatingFaces => ({
   ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(tokenKey) }),
+  ...mandateFaces(ledger),
   ...sdkKeys(ledger, tokenKey, noteRefusal),
 });

@@ -2,7 +2,7 @@ import type { Command } from "../core/commands.js";
 import type { DecideContext } from "../core/decide/guards.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import type { AppendBatch, Store } from "../stores/store.js";
-import { noFacts, proposalFacts } from "./gate-facts.js";
+import { mandateFacts, noFacts, proposalFacts } from "./gate-facts.js";
 import { wholeHistory } from "./reading.js";
 import type { Known } from "./snapshot.js";
 
@@ -29,6 +29,10 @@ export const outsideFacts = async (
     }
     case "propose_intent":
       return proposalFacts(command, store, known, { agent: caller.name, at });
+    case "vote_intent":
+      return command.onBehalfOf === null ? {} : { gate: await mandateFacts(store) };
+    case "apply_standing":
+      return { gate: await mandateFacts(store) };
     case "order_intent":
       return { gate: noFacts(store) };
     default:

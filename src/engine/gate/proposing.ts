@@ -1,18 +1,20 @@
 import { sha256 } from "../../core/canonical.js";
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
+import { requireIntent } from "../../core/decide/intents.js";
 import { LedgerError } from "../../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../../core/gate-calls.js";
 import {
   INTENT_SCOPE,
   type Intent,
   type IntentContent,
-  isExpired,
+  isOverdue,
   sideEffectKey,
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { approvedBeforehand } from "./mandates.js";
 import { bytesOf, textOf } from "./payload.js";
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
@@ -34,7 +36,9 @@ export const proposeTo = async (
   await ledger.store.putBlob(bytes, runId);
   const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
   const made = events.find(({ type }) => type === "intent_proposed");
-  return answerOf(run, content, made?.seq);
+  const intent = answerOf(run, content, made?.seq);
+  const after = await approvedBeforehand(ledger, engine, runId, intent);
+  return after === undefined ? intent : requireIntent(after, intent.intentId);
 };
 
 /** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
@@ -78,7 +82,7 @@ const freeExpired = async (ledger: Ledger, engine: Caller, content: IntentConten
 export const expireDue = async (ledger: Ledger, engine: Caller, runId: string): Promise<void> => {
   if ((await ledger.store.runRow(runId)) === undefined) return;
   const { intents } = await ledger.load(runId);
-  if (intents.some((intent) => isExpired(intent, ledger.now())))
+  if (intents.some((intent) => isOverdue(intent, ledger.now())))
     await ledger.submit(runId, { type: "expire_intents" }, engine);
 };
 

@@ -1,0 +1,150 @@
+import type { Caller } from "../../core/commands.js";
+import { requireRole } from "../../core/decide/guards.js";
+import { quoted } from "../../core/defects.js";
+import { LedgerError } from "../../core/errors.js";
+import type { Intent } from "../../core/intents.js";
+import * as limit from "../../core/limits.js";
+import {
+  countedUses,
+  covers,
+  Mandate,
+  type MandateState,
+  type Standing,
+  stateOfMandate,
+} from "../../core/mandates.js";
+import { foldedName } from "../../core/names.js";
+import type { Run } from "../../core/run.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import { changeMandates, newMandateId, readMandates } from "../../ledger/mandates.js";
+
+type For = {
+  /** Names of destinations, or beginnings of them with `*` behind; left out, all. */
+  readonly destinations?: readonly string[] | undefined;
+  readonly policies?: readonly string[] | undefined;
+  readonly lifetimeMs: number;
+};
+export type NewDelegation = For & { readonly to: string };
+export type NewStanding = For & {
+  readonly agent: string;
+  readonly maxValueUsd?: number | null | undefined;
+  readonly perDay?: number | null | undefined;
+  readonly perDayUsd?: number | null | undefined;
+};
+export type ListedMandate = Mandate & { readonly state: MandateState };
+
+export interface MandateFaces {
+  /** All that people gave, the oldest first. */
+  mandates(): Promise<readonly ListedMandate[]>;
+  /** Another person may answer for the one who says so. */
+  delegate(by: Caller, asked: NewDelegation): Promise<ListedMandate>;
+  /** What an agent asks for is approved beforehand by the one who says so, within limits. */
+  approveStanding(by: Caller, asked: NewStanding): Promise<ListedMandate>;
+  /** From the next answer on it is none; done again, it stays as it was. */
+  revokeMandate(by: Caller, id: string): Promise<ListedMandate>;
+}
+
+/** Each is one that a person gave by hand. */
+const MANDATES_MAX = 1_000;
+
+export const mandateFaces = (ledger: Ledger): MandateFaces => {
+  const { store } = ledger;
+  const listed = (one: Mandate): ListedMandate => ({ ...one, state: stateOfMandate(one, ledger.now()) });
+  const add = async (by: Caller, asked: For, of: object): Promise<ListedMandate> => {
+    const at = ledger.now();
+    const made = Mandate.safeParse({
+      ...of,
+      by: by.name,
+      destinations: asked.destinations ?? ["*"],
+      policies: asked.policies ?? ["*"],
+      createdAt: at,
+      expiresAt: new Date(Date.parse(at) + requireLifetime(asked.lifetimeMs)).toISOString(),
+      revokedAt: null,
+      revokedBy: null,
+    });
+    if (!made.success)
+      throw new LedgerError("invalid_input", `It cannot be given so: ${made.error.issues[0]?.message}.`);
+    await changeMandates(store, (all) => [...requireRoom(all), made.data]);
+    return listed(made.data);
+  };
+  return {
+    mandates: async () => (await readMandates(store)).map(listed),
+    delegate: async (by, asked) => {
+      requireRole(ledger.check(by), "let somebody answer for them", "human");
+      if (foldedName(asked.to) === foldedName(by.name))
+        throw new LedgerError("invalid_input", "Nobody is their own deputy.");
+      return add(by, asked, { kind: "delegation", id: newMandateId("delegation"), to: asked.to });
+    },
+    approveStanding: async (by, asked) => {
+      requireRole(ledger.check(by), "approve beforehand", "human");
+      const { agent, maxValueUsd = null, perDay = null, perDayUsd = null } = asked;
+      const limits = { agent, maxValueUsd, perDay, perDayUsd, uses: [] };
+      return add(by, asked, { kind: "standing", id: newMandateId("standing"), ...limits });
+    },
+    revokeMandate: async (by, id) => {
+      requireRole(ledger.check(by), "take back what was given", "human");
+      const revoked = { revokedAt: ledger.now(), revokedBy: by.name };
+      await changeMandates(store, (all) => {
+        const one = requireMandate(all, id);
+        if (one.revokedAt !== null) return undefined;
+        return all.map((each) => (each.id === id ? { ...each, ...revoked } : each));
+      });
+      return listed(requireMandate(await readMandates(store), id));
+    },
+  };
+};
+
+const requireLifetime = (ms: number): number => {
+  if (Number.isInteger(ms) && ms > 0 && ms <= limit.MANDATE_MAX_MS) return ms;
+  throw new LedgerError("invalid_input", "It is given for a time, of at most 366 days.");
+};
+
+const requireRoom = (all: readonly Mandate[]): readonly Mandate[] => {
+  if (all.length < MANDATES_MAX) return all;
+  throw new LedgerError("limit_exceeded", `A ledger keeps at most ${MANDATES_MAX} of them.`);
+};
+
+const requireMandate = (all: readonly Mandate[], id: string): Mandate => {
+  const found = all.find((one) => one.id === id);
+  if (found !== undefined) return found;
+  throw new LedgerError("mandate_not_found", `There is no delegation or standing approval ${quoted(id)}.`, {
+    hint: "runledger mandate list names them.",
+  });
+};
+
+/**
+ * What was approved beforehand is approved now. The use is noted first, so that a crash counts one too many and never one too few;
+ * noted for this very intent, it counts once however often it is tried.
+ */
+export const approvedBeforehand = async (
+  ledger: Ledger,
+  engine: Caller,
+  runId: string,
+  intent: Intent,
+): Promise<Run | undefined> => {
+  const { intentId, contentHash, status } = intent;
+  if (status !== "pending_approval") return undefined;
+  let run: Run | undefined;
+  for (const { id } of (await readMandates(ledger.store)).filter(({ kind }) => kind === "standing")) {
+    if (!(await noted(ledger, id, intent))) continue;
+    const command = { type: "apply_standing", intentId, contentHash, mandateId: id } as const;
+    ({ run } = await ledger.submit(runId, command, engine));
+    if (run.intents.find((one) => one.intentId === intentId)?.status !== "pending_approval") return run;
+  }
+  return run;
+};
+
+const noted = async ({ store, now }: Ledger, id: string, intent: Intent): Promise<boolean> => {
+  const { intentId, content } = intent;
+  let isCovered = false;
+  await changeMandates(store, (all) => {
+    const at = now();
+    const one = all.find((each): each is Standing => each.id === id && each.kind === "standing");
+    isCovered = one !== undefined && covers(one, intent, at);
+    if (one === undefined || !isCovered) return undefined;
+    const uses = countedUses(one, at);
+    if (uses.some((use) => use.intentId === intentId)) return undefined;
+    const use = { intentId, at, valueUsd: content.valueUsd ?? 0 };
+    return all.map((each) => (each === one ? { ...one, uses: [...uses, use] } : each));
+  });
+  return isCovered;
+};
