@@ -127,7 +127,7 @@ const approvalOf = (run: Run, seq: number): About | undefined => {
 };
 
 const pauseOf = (run: Run, { reason, stepId }: Extract<Run["state"], { status: "paused" }>) => {
-  // A person paused it, or its host or its client did, and knows.
+  // A person paused it, or its host or client did, and knows.
   if (reason === "requested" || reason === "reported" || reason === "interrupted") return undefined;
   const [effect] = reason === "escalated" ? askedEffects(run) : [];
   if (effect === undefined) return { type: reason, sentence: PAUSED[reason], stepId };
