@@ -39,8 +39,8 @@ export interface MandateFaces {
   delegate(by: Caller, asked: NewDelegation): Promise<ListedMandate>;
   /** What an agent asks for is approved beforehand by the one who says so, within limits. */
   approveStanding(by: Caller, asked: NewStanding): Promise<ListedMandate>;
-  /** From the next answer on it is none; done again, it stays as it was. */
-  revokeMandate(by: Caller, id: string): Promise<ListedMandate>;
+  /** By id, or the name of who has but one. From the next answer on it is none; done again, it stays as it was. */
+  revokeMandate(by: Caller, which: string): Promise<ListedMandate>;
 }
 
 /** Each is one that a person gave by hand. */
@@ -80,15 +80,16 @@ export const mandateFaces = (ledger: Ledger): MandateFaces => {
       const limits = { agent, maxValueUsd, perDay, perDayUsd, uses: [] };
       return add(by, asked, { kind: "standing", id: newMandateId("standing"), ...limits });
     },
-    revokeMandate: async (by, id) => {
+    revokeMandate: async (by, which) => {
       requireRole(ledger.check(by), "take back what was given", "human");
+      const { id } = requireMandate(await readMandates(store), which, ledger.now());
       const revoked = { revokedAt: ledger.now(), revokedBy: by.name };
       await changeMandates(store, (all) => {
-        const one = requireMandate(all, id);
+        const one = requireMandate(all, id, ledger.now());
         if (one.revokedAt !== null) return undefined;
         return all.map((each) => (each.id === id ? { ...each, ...revoked } : each));
       });
-      return listed(requireMandate(await readMandates(store), id));
+      return listed(requireMandate(await readMandates(store), id, ledger.now()));
     },
   };
 };
@@ -103,13 +104,18 @@ const requireRoom = (all: readonly Mandate[]): readonly Mandate[] => {
   throw new LedgerError("limit_exceeded", `A ledger keeps at most ${MANDATES_MAX} of them.`);
 };
 
-const requireMandate = (all: readonly Mandate[], id: string): Mandate => {
-  const found = all.find((one) => one.id === id);
+/** By its id, or the name of the deputy or agent who has but one that is active. */
+const requireMandate = (all: readonly Mandate[], which: string, at: string): Mandate => {
+  const named = all.filter((one) => givenTo(one) === which && stateOfMandate(one, at) === "active");
+  const found = all.find(({ id }) => id === which) ?? (named.length === 1 ? named[0] : undefined);
   if (found !== undefined) return found;
-  throw new LedgerError("mandate_not_found", `There is no delegation or standing approval ${quoted(id)}.`, {
+  const why = named.length > 1 ? `${quoted(which)} has ${named.length} of them` : "There is none";
+  throw new LedgerError("mandate_not_found", `No delegation or standing approval is meant. ${why}.`, {
     hint: "runledger mandate list names them.",
   });
 };
+
+const givenTo = (one: Mandate): string => (one.kind === "delegation" ? one.to : one.agent);
 
 /**
  * What was approved beforehand is approved now. The use is noted first, so that a crash counts one too many and never one too few;
