@@ -1,8 +1,10 @@
 import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { AgentVersions } from "./engine/agents/versions.js";
-import { createGate, type GateFaces } from "./engine/gate/gate.js";
+import { type GateFaces, gateFaces } from "./engine/gate/faces.js";
+import { createGate } from "./engine/gate/gate.js";
 import { rulesOf } from "./engine/rules.js";
+import type { TrackedRuns } from "./engine/tracked/tracked.js";
 import type { Ledger } from "./ledger/ledger.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
@@ -22,10 +24,15 @@ export const projectRules = (
 });
 
 /** What may leave the building, and the keys that programs elsewhere ask with. */
-export const openGate = (ledger: Ledger, engine: Caller, note: NoteRefusal): GateFaces & SdkKeys => {
+export const openGate = (parts: {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly note: NoteRefusal;
+  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  readonly interrupted: AbortSignal;
+}): GateFaces & SdkKeys => {
+  const { ledger, engine, note } = parts;
   const key = () => ledger.store.seals.tokenKey();
-  return {
-    ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(key) }),
-    ...sdkKeys(ledger, key, note),
-  };
+  const intents = createGate({ ledger, engine, orderTokenOf: orderTokensOf(key) });
+  return { ...gateFaces({ ...parts, intents }), ...sdkKeys(ledger, key, note) };
 };

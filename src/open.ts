@@ -25,7 +25,7 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import type { GateFaces } from "./engine/gate/gate.js";
+import type { GateFaces } from "./engine/gate/faces.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
@@ -177,7 +177,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
+  const interrupted = options.interrupted ?? NEVER;
+  const pev = createPev({ ledger, engine, project, interrupted });
   const key = async () => store.seals.tokenKey();
   const tokenOf = tokensOf(() => store.seals.tokenKey());
   const stores = checkpointStores(store, dataDir);
@@ -221,7 +222,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGate(ledger, engine, host.noteRefusal),
+    ...openGate({ ledger, engine, note: host.noteRefusal, interrupted, ...checkpoints.faces }),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

@@ -202,3 +202,7 @@ export const isOwnIntent = (
 export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
+
+/** Keys of a run's intents that nobody may do again. */
+export const keysLetThrough = ({ intents }: { readonly intents: readonly Intent[] }): readonly string[] =>
+  intents.filter(mayHaveHappened).flatMap(({ content }) => sideEffectKey(content) ?? []);

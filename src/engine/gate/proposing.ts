@@ -12,16 +12,19 @@ import {
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import type { Run } from "../../core/run.js";
-import type { Ledger } from "../../ledger/ledger.js";
+import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { bytesOf, textOf } from "./payload.js";
 
+type Proposing = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly caller: Caller;
+  /** Of the call itself, where it may be asked again. */
+  readonly keyed: Pick<SubmitOptions, "idempotencyKey">;
+};
+
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
-export const proposeTo = async (
-  ledger: Ledger,
-  engine: Caller,
-  caller: Caller,
-  call: unknown,
-): Promise<Intent> => {
+export const proposeTo = async ({ ledger, engine, caller, keyed }: Proposing, call: unknown): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
   const { runId } = asked;
   // Nothing is kept for who may not ask.
@@ -32,7 +35,12 @@ export const proposeTo = async (
   const content = contentOf(asked, bytes);
   await freeExpired(ledger, engine, content);
   await ledger.store.putBlob(bytes, runId);
-  const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
+  const { run, events } = await ledger.submit(
+    runId,
+    { type: "propose_intent", content, text },
+    caller,
+    keyed,
+  );
   const made = events.find(({ type }) => type === "intent_proposed");
   return answerOf(run, content, made?.seq);
 };

@@ -1,4 +1,5 @@
 import type { CheckpointContent, ListedArtifact, TrackedReceipt } from "../../core/checkpoints.js";
+import { keysLetThrough } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { BegunEffect, Handoff, Permissions, Tracked } from "../../core/tracked.js";
 import { trackedSuggestion } from "../../core/tracked-facts.js";
@@ -76,12 +77,12 @@ export const contextOf = async (
 
 /** Of this run and of all that it goes on from. One that was taken out has left its keys in the ledger: nothing happens under them. */
 const blockedKeys = async ({ ledger, manager }: ContextParts, run: Run): Promise<ReadonlySet<string>> => {
-  const keys = new Set(await manager.blockedKeys(run));
+  const keys = new Set([...(await manager.blockedKeys(run)), ...keysLetThrough(run)]);
   for (let link = run.tracked?.lineage ?? null; link !== null; ) {
     const row = await ledger.store.runRow(link.runId);
     if (row === undefined || row.seal === "erased") break;
     const parent = await ledger.load(link.runId);
-    for (const key of await manager.blockedKeys(parent)) keys.add(key);
+    for (const key of [...(await manager.blockedKeys(parent)), ...keysLetThrough(parent)]) keys.add(key);
     link = parent.tracked?.lineage ?? null;
   }
   return keys;

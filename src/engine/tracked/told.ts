@@ -1,4 +1,5 @@
 import type { ListedArtifact } from "../../core/checkpoints.js";
+import { keysLetThrough } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Handoff, Permissions, Tracked, TrackedStatus } from "../../core/tracked.js";
 import type { ListedCheckpoint } from "../../ledger/checkpoints/checkpoints.js";
@@ -73,7 +74,7 @@ export const tellRun = async (
       events: run.seq,
       lastSafeSeq: tracked.lastSafeSeq,
       artifacts: tracked.artifacts,
-      blockedSideEffects: (await manager.blockedKeys(run)).size,
+      blockedSideEffects: new Set([...(await manager.blockedKeys(run)), ...keysLetThrough(run)]).size,
       skippedSideEffects: tracked.skipped,
       begunSideEffects: tracked.begun.map(({ key }) => key),
       resumes: tracked.resumes,

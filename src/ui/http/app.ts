@@ -2,8 +2,10 @@ import { Hono } from "hono";
 import { isLedgerError, LedgerError } from "../../index.js";
 import type { McpOverHttp, Sender } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
+import { addGateRoutes } from "./api.js";
+import { bearerOf } from "./bearer.js";
 import { requireOwnSite } from "./guards.js";
-import { NO_CREDENTIAL, refusal } from "./refusal.js";
+import { refusal } from "./refusal.js";
 
 export type AppOptions = {
   readonly ask: LedgerProcess["ask"];
@@ -16,7 +18,7 @@ export type AppOptions = {
 
 type Env = { readonly Variables: { sender: Sender } };
 
-/** What is served over HTTP. Each request is refused unless it comes to a name of ours and with a credential of this ledger. */
+/** What is served over HTTP. Each request is refused unless it comes to a name of ours, and with a credential of this ledger or an SDK key. */
 export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono<Env> => {
   const app = new Hono<Env>();
   app.onError((error) => {
@@ -29,25 +31,25 @@ export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono<Env> => {
     await next();
   });
   app.use("/mcp", async (context, next) => {
-    context.set("sender", await senderOf(ask, context.req.header("authorization")));
+    context.set("sender", await senderOf(ask, context.req.raw));
     await next();
   });
   app.all("/mcp", ({ req, var: { sender } }) => mcp.fetch(req.raw, sender));
+  addGateRoutes(app, ask);
   return app;
 };
 
 const nothingAt = (path: string): LedgerError =>
   new LedgerError("file_not_found", `There is nothing at ${path}.`, {
-    hint: "MCP clients ask for /mcp.",
+    hint: "MCP clients ask for /mcp, the gate's for what is below /v1.",
   });
 
 /** Asked of the ledger anew for each request; for what an attempt that is over may still do, each call is asked again there. */
-const senderOf = async (ask: AppOptions["ask"], authorization: string | undefined): Promise<Sender> => {
-  const [, credential] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? [];
-  if (credential === undefined)
-    throw new LedgerError("credential_invalid", NO_CREDENTIAL, {
-      hint: "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
-    });
+const senderOf = async (ask: AppOptions["ask"], request: Request): Promise<Sender> => {
+  const credential = bearerOf(
+    request,
+    "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
+  );
   const { name, role } = (await ask({ credential }, { kind: "who" })) as Omit<Sender, "credential">;
   return { credential, name, role };
 };

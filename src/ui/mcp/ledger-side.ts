@@ -4,9 +4,11 @@ import {
   type Caller,
   credentialUseFor,
   isLedgerError,
+  LedgerError,
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
+import { answerGate, answerWho } from "../http/gate-desk.js";
 import { type Asked, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 export type Side = {
@@ -61,18 +63,31 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
   try {
     const app = await open();
     redact = (told) => app.ledger.redactor.deep(told);
-    const caller = await callerOf(app, asked);
-    say({ id: asked.id, value: await answerQuestion(app, caller, asked.question) });
+    say({ id: asked.id, value: await answerOf(app, asked) });
   } catch (error) {
     say({ id: asked.id, error: told(error) });
   }
 };
 
-/** Asked anew for each call: what a credential stands for may have ended since. */
-const callerOf = (app: RunLedger, { as: bearer, question }: Asked): Promise<Caller> | Caller =>
-  "credential" in bearer
-    ? app.openCredential(bearer.credential, credentialUseFor(question))
-    : app.issue(bearer);
+type Answer = Readonly<Record<string, unknown>>;
+
+// An SDK key opens the gate and nothing else, and nothing else opens the gate from outside.
+const answerOf = async (app: RunLedger, { as: bearer, question }: Asked): Promise<Answer> => {
+  if ("sdkKey" in bearer) {
+    if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
+    if (question.kind === "who") return answerWho(app, bearer.sdkKey);
+  } else if (question.kind !== "gate") {
+    // Asked anew for each call: what a credential stands for may have ended since.
+    const caller: Caller =
+      "credential" in bearer
+        ? await app.openCredential(bearer.credential, credentialUseFor(question))
+        : app.issue(bearer);
+    return answerQuestion(app, caller, question);
+  }
+  throw new LedgerError("access_denied", "That takes a credential of another kind.", {
+    hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp).",
+  });
+};
 
 const told = (error: unknown): ToldError =>
   isLedgerError(error)

@@ -1,11 +1,13 @@
 import type { Readable } from "node:stream";
-import type { NewCredential, Question } from "../../index.js";
+import type { NewCredential, Question as ToolQuestion } from "../../index.js";
+import type { GateQuestion } from "../http/gate-desk.js";
 
-export type { Question };
+export type Question = ToolQuestion | GateQuestion;
 
-/** Who asks: by a credential, or by what the person who started the front said of it. */
+/** Who asks: by a credential, by an SDK key, or by what the person who started the front said of it. */
 export type Bearer =
   | { readonly credential: string }
+  | { readonly sdkKey: string }
   | { readonly name: string; readonly role: NewCredential["role"]; readonly sessionKey: string };
 
 /** One JSON object a line, either way. */
