@@ -23,16 +23,19 @@ export const projectRules = (
   gate: openGatePolicies(projectDir, settings.gate),
 });
 
-/** What may leave the building, and the keys that programs elsewhere ask with. */
-export const openGate = (parts: {
+export type GatingFaces = GateFaces & SdkKeys;
+
+/** What may leave the building, the runs that tell of it, and the keys that programs elsewhere ask with. */
+export const openGating = (parts: {
   readonly ledger: Ledger;
   readonly engine: Caller;
-  readonly note: NoteRefusal;
+  readonly tokenKey: () => Uint8Array;
+  readonly noteRefusal: NoteRefusal;
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Aborted, whoever waits for a decision is answered as it stands. */
   readonly interrupted: AbortSignal;
-}): GateFaces & SdkKeys => {
-  const { ledger, engine, note } = parts;
-  const key = () => ledger.store.seals.tokenKey();
-  const intents = createGate({ ledger, engine, orderTokenOf: orderTokensOf(key) });
-  return { ...gateFaces({ ...parts, intents }), ...sdkKeys(ledger, key, note) };
+}): GatingFaces => {
+  const { ledger, engine, tokenKey, noteRefusal } = parts;
+  const intents = createGate({ ledger, engine, orderTokenOf: orderTokensOf(tokenKey) });
+  return { ...gateFaces({ ...parts, intents }), ...sdkKeys(ledger, tokenKey, noteRefusal) };
 };

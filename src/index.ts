@@ -27,6 +27,7 @@ export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
+export { type TrackedReason, trackedReasons } from "./core/checkpoints.js";
 export type { Caller, Command } from "./core/commands.js";
 export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";
@@ -36,7 +37,8 @@ export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effe
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export type { ExecutionView, IntentView } from "./core/gate-calls.js";
-export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
+export { type GateMethod, type GateRoute, gateRoutes, namedIn } from "./core/gate-routes.js";
+export { type Intent, type IntentStatus, intentStatuses, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -67,8 +69,33 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
-export type { SdkKey } from "./core/sdk-key.js";
+export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
+} from "./core/tracked.js";
+export type {
+  CompletedHandoff,
+  CompleteHandoffInput,
+  CreateCheckpointInput,
+  CreatedCheckpoint,
+  EndedRun,
+  EndRunInput,
+  HandoffInput,
+  OpenedHandoff,
+  RecordArtifactInput,
+  RecordEventInput,
+  RecordedArtifact,
+  RecordedEvent,
+  ResumeRunInput,
+  RunEventsInput,
+  RunInput,
+  StartedRun,
+  StartRunInput,
+} from "./core/tracked-wire.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
@@ -101,8 +128,8 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
-export type { Gate, NewIntent } from "./engine/gate/gate.js";
-export type { PayloadGiven } from "./engine/gate/payload.js";
+export type { GateCalls, Proposal } from "./engine/gate/faces.js";
+export { type PayloadGiven, ReadElsewhere } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -118,6 +145,11 @@ export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
 export type { Relative } from "./engine/relatives.js";
 export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
+export type { ResumeContext } from "./engine/tracked/context.js";
+export type { TrackedEventLine } from "./engine/tracked/events.js";
+export type { ListedRunEvents, RunTold } from "./engine/tracked/told.js";
+export type { TrackedRuns } from "./engine/tracked/tracked.js";
+export { type Integrity, type VerifiedRun, verifiedRun } from "./engine/tracked/verified.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
@@ -131,6 +163,7 @@ export { type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
 export type { SelftestOptions } from "./pev/selftest/selftest.js";
+export { Gate, type GateOptions } from "./remote/gate.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,

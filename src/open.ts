@@ -25,7 +25,6 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import type { GateFaces } from "./engine/gate/faces.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
@@ -34,16 +33,16 @@ import { createPromises, type Promises } from "./engine/promises.js";
 import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { openGate, projectRules } from "./gating.js";
+import { type GatingFaces, openGating, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
+import { verifyAt } from "./look.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -99,8 +98,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GateFaces,
-    SdkKeys,
+    GatingFaces,
     CallerFaces {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
@@ -158,6 +156,11 @@ const SETTLE_MS = 600_000;
 
 const NEVER = new AbortController().signal;
 
+/** Of whom waits for something. */
+const letGo = ({ interrupted = NEVER }: OpenOptions): { readonly interrupted: AbortSignal } => ({
+  interrupted,
+});
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -177,15 +180,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
   });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const interrupted = options.interrupted ?? NEVER;
-  const pev = createPev({ ledger, engine, project, interrupted });
-  const key = async () => store.seals.tokenKey();
-  const tokenOf = tokensOf(() => store.seals.tokenKey());
-  const stores = checkpointStores(store, dataDir);
-  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
+  const pev = createPev({ ledger, engine, project, ...letGo(options) });
+  const tokenKey = () => store.seals.tokenKey();
+  const tokenOf = tokensOf(tokenKey);
+  const verify = (run: string) => verifyAt({ projectDir, env, run });
+  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
+  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
-  const signing = signedCredentials(ledger, () => store.seals.tokenKey(), host.noteRefusal);
+  const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
   const agents = openAgents({
     ...{ functions, ledger, projectDir, logFolder, project, redactor, tools: host, credentials: signing },
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
@@ -194,8 +197,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
   const { enabled, authoritativeRead } = settings.runLedger;
   const archive = openArchive(join(dataDir, "archive"));
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying(kept, pev, settings);
+  const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying(keeping, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -222,7 +225,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGate({ ledger, engine, note: host.noteRefusal, interrupted, ...checkpoints.faces }),
+    ...openGating({ ...host, engine, tokenKey, ...letGo(options), ...checkpoints.faces }),
     ...checkpoints.faces,
     activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
     ...onProject(ledger, pev),

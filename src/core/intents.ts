@@ -203,6 +203,13 @@ export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
 
-/** Keys of a run's intents that nobody may do again. */
+/** Whoever goes on with its run does not do it again: it has happened, may have, or belongs to another one. */
+const mayHaveHappened = ({ status, content }: Intent): boolean =>
+  status === "succeeded" ||
+  status === "unknown" ||
+  status === "skipped" ||
+  (status === "ordered" && !content.idempotent);
+
+/** Keys of a run's intents under which nothing is to be done any more. */
 export const keysLetThrough = ({ intents }: { readonly intents: readonly Intent[] }): readonly string[] =>
   intents.filter(mayHaveHappened).flatMap(({ content }) => sideEffectKey(content) ?? []);

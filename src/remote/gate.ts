@@ -1,6 +1,6 @@
+import { LedgerError } from "../core/errors.js";
 import type { GateCalls } from "../engine/gate/faces.js";
 import { readPayload } from "../engine/gate/payload.js";
-import { LedgerError } from "../core/errors.js";
 import { type Send, type TransportOptions, transport } from "./transport.js";
 
 export type GateOptions = TransportOptions;
@@ -110,7 +110,9 @@ export class Gate implements GateCalls {
   }
 
   async listIntents(call: Asked<"listIntents"> = {}): Answered<"listIntents"> {
-    const { intents } = (await this.#send("listIntents", call)) as { intents: Awaited<Answered<"listIntents">> };
+    const { intents } = (await this.#send("listIntents", call)) as {
+      intents: Awaited<Answered<"listIntents">>;
+    };
     return intents;
   }
 
@@ -127,10 +129,7 @@ export class Gate implements GateCalls {
     }
   }
 
-  #call<M extends Exclude<keyof GateCalls, "verify" | "listIntents">>(
-    method: M,
-    input: object,
-  ): Answered<M> {
+  #call<M extends Exclude<keyof GateCalls, "verify" | "listIntents">>(method: M, input: object): Answered<M> {
     return this.#send(method, input as Readonly<Record<string, unknown>>) as Answered<M>;
   }
 }

@@ -29,6 +29,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -365,6 +366,7 @@ const Run = named(
         }),
       )
       .describe("whom the host lets wait for a grant"),
+    tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
     state: RunState,
   }),
 );
@@ -701,6 +703,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  runs: { kind: "text", why: "it is only a group of commands" },
+  "runs inspect": oneOf(trackedShapes.inspect),
+  "runs events": oneOf(trackedShapes.events),
+  "runs verify": oneOf(trackedShapes.verify),
+  "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
       z.strictObject({

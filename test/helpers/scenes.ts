@@ -52,6 +52,7 @@ export const openStage = async (): Promise<Stage> => {
   runs.sealed = (await desk.type("run", await planOf(desk, "sealed.json", [step("a", "maker")]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
+  runs.tracked = await trackedRun(desk);
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
   runs.planned = await plannedRun(desk);
@@ -100,6 +101,27 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   const runId = await began(app, plan);
   await app.drive(runId, stop.signal);
   await app.drive(runId);
+  return runId;
+};
+
+/** Its client has paid, begun to import, and handed the rest over. */
+const trackedRun = async (desk: Desk): Promise<string> => {
+  const app = await desk.open();
+  const runs = app.trackedRuns(person(app));
+  const { runId } = await runs.startRun({
+    agentId: "enricher",
+    intentSummary: "Enrich leads",
+    runtime: "node",
+  });
+  const event = { runId, actorId: "enricher", stepName: "sync" } as const;
+  await runs.recordEvent({ ...event, eventType: "plan_locked", payload: { steps: ["fetch", "sync"] } });
+  const paid = { sideEffectClass: "payment", sideEffectKey: "order-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  const begun = { sideEffectClass: "external_mutation", sideEffectKey: "salesforce.import:batch-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_started", ...begun });
+  await runs.recordArtifact({ runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" });
+  await runs.handoff({ runId, toActor: "Ada", summary: "look at it", handoffType: "approval" });
   return runId;
 };
 
@@ -152,7 +174,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits"].map(
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits", "tracked"].map(
       (name) =>
         ({ run }: Stage) => [run(name)],
     ),
@@ -206,6 +228,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   resume: { lines: [({ run }) => [run("fresh")], ({ run }) => [run("waits")]] },
   checkpoints: { lines: [({ run }) => [run("waits")], ({ run }) => [run("done")]] },
   checkpoint: { lines: [({ run }) => [run("waits")], ({ run }) => [run("asked")]] },
+  "runs inspect": { lines: [({ run }) => [run("tracked")]] },
+  "runs events": { lines: [({ run }) => [run("tracked")], ({ run }) => [run("tracked"), "--limit", "1"]] },
+  "runs verify": { lines: [({ run }) => [run("tracked")]] },
+  "runs checkpoint": { lines: [({ run }) => [run("tracked"), "--reason", "interruption", "--next", "look"]] },
+  "runs resume": { lines: [({ run }) => [run("tracked")]] },
   effect: {
     lines: [
       () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],

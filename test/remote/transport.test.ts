@@ -100,19 +100,25 @@ describe("a call", () => {
     ["is cut off in the middle of its answer", cutOff],
     ["is told by a proxy not to be there", (response) => void response.writeHead(502).end("Bad gateway")],
     ["says that its ledger is started again", refused(503, "worker_unreachable")],
-  ] satisfies [string, Answer][])("is sent again, the same under the same key, where the server %s", async (_how, fails) => {
-    const { endpoint, seen } = await answering(fails, fails, json(200, { runId: "run_1" }));
-    const send = transport({ endpoint, apiKey: KEY });
-    expect(await send("startRun", startRun)).toEqual({ runId: "run_1" });
-    expect(seen).toHaveLength(3);
-    const of = ({ request, body }: Seen) => [request.url, request.headers["idempotency-key"], body];
-    expect(new Set(seen.map((one) => JSON.stringify(of(one)))).size).toBe(1);
-  });
+  ] satisfies [string, Answer][])(
+    "is sent again, the same under the same key, where the server %s",
+    async (_how, fails) => {
+      const { endpoint, seen } = await answering(fails, fails, json(200, { runId: "run_1" }));
+      const send = transport({ endpoint, apiKey: KEY });
+      expect(await send("startRun", startRun)).toEqual({ runId: "run_1" });
+      expect(seen).toHaveLength(3);
+      const of = ({ request, body }: Seen) => [request.url, request.headers["idempotency-key"], body];
+      expect(new Set(seen.map((one) => JSON.stringify(of(one)))).size).toBe(1);
+    },
+  );
 
   it("is given up when nobody answers for as long as it is to be tried", async () => {
     const { endpoint, seen } = await answering(hangUp);
     const error = await refusalOf(transport({ endpoint, apiKey: KEY, patienceMs: 0 })("startRun", startRun));
-    expect(error).toMatchObject({ code: "worker_unreachable", hint: expect.stringContaining("idempotencyKey") });
+    expect(error).toMatchObject({
+      code: "worker_unreachable",
+      hint: expect.stringContaining("idempotencyKey"),
+    });
     expect(error.message).toContain(endpoint);
     expect(seen).toHaveLength(1);
   });
@@ -167,8 +173,11 @@ describe("a gate elsewhere", () => {
     },
   );
 
-  it.each(["", "a b", "a\r\nx-other: 1", "schlüssel", undefined, 7])("is not asked with the key %o", (apiKey) => {
-    const open = () => transport({ endpoint: "http://127.0.0.1:7420", apiKey: apiKey as string });
-    expect(open).toThrow(expect.objectContaining({ code: "credential_invalid" }));
-  });
+  it.each(["", "a b", "a\r\nx-other: 1", "schlüssel", undefined, 7])(
+    "is not asked with the key %o",
+    (apiKey) => {
+      const open = () => transport({ endpoint: "http://127.0.0.1:7420", apiKey: apiKey as string });
+      expect(open).toThrow(expect.objectContaining({ code: "credential_invalid" }));
+    },
+  );
 });

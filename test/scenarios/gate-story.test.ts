@@ -106,7 +106,8 @@ const approve = async (batch: string): Promise<void> => {
   const gate = app.gate(person(app));
   const waiting = await gate.listIntents({ statuses: ["pending_approval"] });
   const intent = waiting.find(({ sideEffectKey }) => sideEffectKey === `salesforce.import:${batch}`);
-  if (intent !== undefined) await gate.approve({ intentId: intent.intentId, contentHash: intent.contentHash });
+  if (intent !== undefined)
+    await gate.approve({ intentId: intent.intentId, contentHash: intent.contentHash });
 };
 
 /** Goes on until the end; at each boundary `at` may do something, and says whether this worker is still the one. */
@@ -138,7 +139,13 @@ const expectOnce = async (end: End | undefined, batch: string): Promise<void> =>
   expect(run.state.status).toBe("completed");
   expect(run.intents.map((one) => [one.intentId, one.status])).toEqual([[intentId, "succeeded"]]);
   const types = (await app.ledger.events(runId, 0, 999)).map(({ type }) => type);
-  for (const type of ["run_created", "intent_proposed", "policy_checked", "intent_approved", "intent_reported"])
+  for (const type of [
+    "run_created",
+    "intent_proposed",
+    "policy_checked",
+    "intent_approved",
+    "intent_reported",
+  ])
     expect([type, types.filter((one) => one === type).length]).toEqual([type, 1]);
 };
 
@@ -153,35 +160,41 @@ describe("a worker that is killed", () => {
     await stopped(server, "SIGTERM");
   });
 
-  it.each(BOUNDARIES)("where it has just said: %s, goes on with its run, and the effect happens once", async (boundary) => {
-    const batch = `worker-${boundary.replaceAll(" ", "-")}`;
-    const first = startWorker(endpoint, batch);
-    await carryOn(first, batch, async (at) => {
-      if (at !== boundary) return "go on";
-      await killed(first);
-      return "over";
-    });
-    const before = outside.times(batch);
-    const end = await carryOn(startWorker(endpoint, batch), batch, onward);
-    await expectOnce(end, batch);
-    const wasDone = boundary === "side effect done" || boundary === "execution reported";
-    const wasOrdered = wasDone || boundary === "execution ordered";
-    expect(before).toBe(wasDone ? 1 : 0);
-    // What may have happened is blocked for whoever goes on, and what was skipped is said.
-    expect(end?.blocked).toEqual(wasOrdered ? [end?.key] : []);
-    expect(end?.skipped === null).toBe(!wasDone);
-  });
+  it.each(BOUNDARIES)(
+    "where it has just said: %s, goes on with its run, and the effect happens once",
+    async (boundary) => {
+      const batch = `worker-${boundary.replaceAll(" ", "-")}`;
+      const first = startWorker(endpoint, batch);
+      await carryOn(first, batch, async (at) => {
+        if (at !== boundary) return "go on";
+        await killed(first);
+        return "over";
+      });
+      const before = outside.times(batch);
+      const end = await carryOn(startWorker(endpoint, batch), batch, onward);
+      await expectOnce(end, batch);
+      const wasDone = boundary === "side effect done" || boundary === "execution reported";
+      const wasOrdered = wasDone || boundary === "execution ordered";
+      expect(before).toBe(wasDone ? 1 : 0);
+      // What may have happened is blocked for whoever goes on, and what was skipped is said.
+      expect(end?.blocked).toEqual(wasOrdered ? [end?.key] : []);
+      expect(end?.skipped === null).toBe(!wasDone);
+    },
+  );
 
-  it.each(BOUNDARIES)("is not noticed when it is the ledger's own process that is killed at: %s", async (boundary) => {
-    const batch = `ledger-${boundary.replaceAll(" ", "-")}`;
-    const worker = startWorker(endpoint, batch);
-    const end = await carryOn(worker, batch, async (at) => {
-      if (at === boundary) process.kill(server.side(), "SIGKILL");
-      return "go on";
-    });
-    await expectOnce(end, batch);
-    expect(end).toMatchObject({ blocked: [], skipped: null });
-  });
+  it.each(BOUNDARIES)(
+    "is not noticed when it is the ledger's own process that is killed at: %s",
+    async (boundary) => {
+      const batch = `ledger-${boundary.replaceAll(" ", "-")}`;
+      const worker = startWorker(endpoint, batch);
+      const end = await carryOn(worker, batch, async (at) => {
+        if (at === boundary) process.kill(server.side(), "SIGKILL");
+        return "go on";
+      });
+      await expectOnce(end, batch);
+      expect(end).toMatchObject({ blocked: [], skipped: null });
+    },
+  );
 });
 
 describe("a server that is killed and started again", () => {
@@ -216,7 +229,10 @@ describe("the sample of seed 000", () => {
 
   it("runs as it stands there, and its work is executed once", async () => {
     const sample = readFileSync(new URL("../fixtures/seed-sample.txt", import.meta.url), "utf8");
-    writeFileSync(join(place, "sample.mjs"), `${sample}\nconsole.log(JSON.stringify({ run, intent, again: [...ctx.blockedSideEffectKeys] }))\n`);
+    writeFileSync(
+      join(place, "sample.mjs"),
+      `${sample}\nconsole.log(JSON.stringify({ run, intent, again: [...ctx.blockedSideEffectKeys] }))\n`,
+    );
     const run = () =>
       spawn(process.execPath, ["sample.mjs"], {
         cwd: place,
@@ -243,6 +259,8 @@ describe("the sample of seed 000", () => {
     const { intents } = await app.ledger.load(said.run.runId);
     expect(intents).toMatchObject([{ status: "ordered", order: { attempt: 1 } }]);
     const gate = new Gate({ endpoint: "http://127.0.0.1:1", apiKey: agentKey, patienceMs: 0 });
-    await expect(gate.getRun({ runId: said.run.runId })).rejects.toMatchObject({ code: "worker_unreachable" });
+    await expect(gate.getRun({ runId: said.run.runId })).rejects.toMatchObject({
+      code: "worker_unreachable",
+    });
   });
 });

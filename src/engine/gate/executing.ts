@@ -1,6 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { requireIntent } from "../../core/decide/intents.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
+import type { StoredEvent } from "../../core/events.js";
 import type { ExecutionView } from "../../core/gate-calls.js";
 import {
   type Intent,
@@ -10,7 +11,6 @@ import {
   sideEffectKey,
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
-import type { StoredEvent } from "../../core/events.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import { textOf } from "./payload.js";

@@ -21,14 +21,7 @@ import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
-import {
-  type Execute,
-  fetchOrder,
-  isLost,
-  orderOf,
-  payloadOf,
-  performed,
-} from "./executing.js";
+import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 import { expireDue, proposeTo } from "./proposing.js";
 import { endedExecution, type FirstNow, intentView } from "./views.js";
@@ -122,7 +115,8 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
       const after = await ledger.submit(run.runId, { type: "cancel_intent", intentId, reason }, caller);
       return shown(requireIntent(after.run, intentId));
     },
-    execute: (call) => executed({ ...local, caller, keyed }, readCall("the execution", ExecuteCall, call).intentId),
+    execute: (call) =>
+      executed({ ...local, caller, keyed }, readCall("the execution", ExecuteCall, call).intentId),
     report: async (call) => {
       const {
         intentId,

@@ -24,7 +24,10 @@ type Proposing = {
 };
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
-export const proposeTo = async ({ ledger, engine, caller, keyed }: Proposing, call: unknown): Promise<Intent> => {
+export const proposeTo = async (
+  { ledger, engine, caller, keyed }: Proposing,
+  call: unknown,
+): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
   const { runId } = asked;
   // Nothing is kept for who may not ask.

@@ -19,7 +19,8 @@ export const untilDecided = async (
     const intent = await look();
     const leftMs = until - performance.now();
     if (intent.status !== "pending_approval" || leftMs <= 0 || interrupted.aborted) return intent;
-    const lastsMs = intent.expiresAt === null ? leftMs : Date.parse(intent.expiresAt) - Date.parse(ledger.now());
+    const lastsMs =
+      intent.expiresAt === null ? leftMs : Date.parse(intent.expiresAt) - Date.parse(ledger.now());
     await ledger.changed(runId, seq, Math.max(1, Math.min(leftMs, lastsMs)), interrupted);
   }
 };

@@ -16,10 +16,11 @@ import {
   isOfClient,
   pauseTold,
   refusalTold,
+  type TrackedEvent,
   teammateTold,
   trackedTold,
 } from "./event-words.js";
-import { intentTold, isOfIntent } from "./intent-words.js";
+import { type IntentEvent, intentTold, isOfIntent } from "./intent-words.js";
 import { brief, type Output, paint, type Style } from "./output.js";
 import type { Cell } from "./table.js";
 
@@ -136,8 +137,11 @@ const line = (style: EventTold["style"], mark: string, text: string): EventTold 
 
 /** What happened, in words; not made harmless yet. */
 export const eventTold = (event: StoredEvent): EventTold => {
-  if (isOfIntent(event) || isOfClient(event))
-    return isOfIntent(event) ? intentTold(event) : trackedTold(event);
+  if (isOfClient(event)) return trackedTold(event);
+  return isOfIntent(event) ? intentTold(event) : drivenTold(event);
+};
+
+const drivenTold = (event: Exclude<StoredEvent, TrackedEvent | IntentEvent>): EventTold => {
   switch (event.type) {
     case "run_created":
       return line("bold", "▸", `${event.runId}: ${event.payload.goal}`);

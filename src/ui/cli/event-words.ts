@@ -56,7 +56,7 @@ const ofClients = [
   "handoff_completed",
   "tracking_resumed",
 ] as const;
-type TrackedEvent = Extract<StoredEvent, { type: (typeof ofClients)[number] }>;
+export type TrackedEvent = Extract<StoredEvent, { type: (typeof ofClients)[number] }>;
 
 export const isOfClient = (event: StoredEvent): event is TrackedEvent =>
   ofClients.some((type) => type === event.type);

@@ -6,7 +6,7 @@ const TYPES = [
   ...(["intent_approved", "intent_denied", "intent_expired", "intent_cancelled"] as const),
   ...(["execution_ordered", "intent_reported", "intent_skipped"] as const),
 ] as const;
-type IntentEvent = Extract<StoredEvent, { type: (typeof TYPES)[number] }>;
+export type IntentEvent = Extract<StoredEvent, { type: (typeof TYPES)[number] }>;
 
 export const isOfIntent = (event: StoredEvent): event is IntentEvent =>
   (TYPES as readonly StoredEvent["type"][]).includes(event.type);

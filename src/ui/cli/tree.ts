@@ -9,6 +9,7 @@ import { addPlanCommands } from "./groups/plan.js";
 import { addPromiseCommands } from "./groups/promises.js";
 import { addRolloutCommands } from "./groups/rollout.js";
 import { addRunCommands, addServeCommands } from "./groups/run.js";
+import { addTrackedCommands } from "./groups/runs.js";
 import { addSdkKeyCommands } from "./groups/sdk-keys.js";
 import { addSealCommands } from "./groups/seal.js";
 import { explain } from "./manual/explain.js";
@@ -35,6 +36,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addActCommands(cli, register);
   addPromiseCommands(cli, register);
   addCheckpointCommands(cli, register);
+  addTrackedCommands(cli, register);
   addLookCommands(cli, register);
   addServeCommands(cli, register);
   addAgentCommands(cli, register);

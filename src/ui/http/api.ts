@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Context, Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { type GateMethod, type GateRoute, gateRoutes, LedgerError, namedIn } from "../../index.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
 import { bearerOf } from "./bearer.js";
@@ -11,14 +11,15 @@ type Ask = LedgerProcess["ask"];
 const BODY_BYTES_MAX = 12 * 1024 * 1024;
 
 /** The gate, call by call, for whoever has an SDK key. */
-export const addGateRoutes = (app: Pick<Hono, "get" | "on">, ask: Ask): void => {
+export const gateApi = (ask: Ask): Hono => {
+  const app = new Hono();
   app.get("/v1/key", async ({ req }) => told(await ask({ sdkKey: keyOf(req.raw) }, { kind: "who" })));
   for (const [method, route] of Object.entries(gateRoutes) as [GateMethod, GateRoute][])
     app.on(route.verb, route.path, (context) => answerCall(ask, context, method, route));
+  return app;
 };
 
-const told = (value: unknown): Response =>
-  Response.json(value, { headers: { "cache-control": "no-store" } });
+const told = (value: unknown): Response => Response.json(value, { headers: { "cache-control": "no-store" } });
 
 const keyOf = (request: Request): string =>
   bearerOf(request, "Send the header Authorization: Bearer KEY; `runledger sdk-key create` makes one.");

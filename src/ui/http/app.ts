@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { isLedgerError, LedgerError } from "../../index.js";
 import type { McpOverHttp, Sender } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
-import { addGateRoutes } from "./api.js";
+import { gateApi } from "./api.js";
 import { bearerOf } from "./bearer.js";
 import { requireOwnSite } from "./guards.js";
 import { refusal } from "./refusal.js";
@@ -35,7 +35,7 @@ export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono<Env> => {
     await next();
   });
   app.all("/mcp", ({ req, var: { sender } }) => mcp.fetch(req.raw, sender));
-  addGateRoutes(app, ask);
+  app.route("/", gateApi(ask));
   return app;
 };
 

@@ -4,9 +4,9 @@ import {
   isWithin,
   LedgerError,
   type OpenedSdkKey,
+  ReadElsewhere,
   type RunLedger,
   runOfIntent,
-  sentPayload,
 } from "../../index.js";
 
 type Facts = Readonly<Record<string, unknown>>;
@@ -35,6 +35,7 @@ export const answerGate = async (app: Desk, sdkKey: string, question: GateQuesti
   const opened = await app.openSdkKey(sdkKey, use);
   try {
     requireKind(opened, method);
+    requireName(opened, question);
     const gate = app.gate(opened.caller, { callKey: question.callKey });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
@@ -61,6 +62,18 @@ const requireKind = ({ key }: OpenedSdkKey, method: GateMethod): void => {
   });
 };
 
+/** Whose run it is the key says. */
+const requireName = ({ key }: OpenedSdkKey, { method, input }: GateQuestion): void => {
+  if (method !== "startRun" || input.agentId === undefined || input.agentId === key.name) return;
+  throw new LedgerError(
+    "access_denied",
+    `This SDK key is of "${key.name}", and starts no run of somebody else.`,
+    {
+      hint: `Give agentId "${key.name}", or a key of that agent.`,
+    },
+  );
+};
+
 /** What a proposal names itself, and of an intent that is there what it was proposed with. */
 const requireWithin = async (
   { key }: OpenedSdkKey,
@@ -78,17 +91,28 @@ const textOf = (value: unknown): string | null => (typeof value === "string" ? v
 
 const requireOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): void => {
   if (isOpen(key, destination, policy)) return;
-  throw new LedgerError("access_denied", "This SDK key does not open that destination, or not under that policy.", {
-    hint: "`runledger sdk-key list` tells what it opens.",
-  });
+  throw new LedgerError(
+    "access_denied",
+    "This SDK key does not open that destination, or not under that policy.",
+    {
+      hint: "`runledger sdk-key list` tells what it opens.",
+    },
+  );
 };
 
 const isOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): boolean =>
   isWithin(key.destinations, destination) && isWithin(key.policies, policy);
 
-const called = (gate: Gate, { method, input }: GateQuestion): Promise<object> => {
+/** Calls that take their key among their inputs; that of the call itself where its program has given none. */
+const OWN_KEY: ReadonlySet<GateMethod> = new Set(["startRun", "recordEvent", "recordArtifact"]);
+
+const called = (gate: Gate, { method, input, callKey }: GateQuestion): Promise<object> => {
+  const given = {
+    ...input,
+    ...(OWN_KEY.has(method) ? { idempotencyKey: input.idempotencyKey ?? callKey } : {}),
+  };
   // Whoever sends a payload has read it: what looks like a path is no file of this machine.
-  const given = method === "propose" ? { ...input, payload: sentPayload(input.payload) } : input;
+  if (method === "propose") Object.assign(given, { payload: new ReadElsewhere(input.payload) });
   return (gate[method] as (given: Facts) => Promise<object>)(given);
 };
 

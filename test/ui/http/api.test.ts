@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { request as plainRequest } from "node:http";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Gate, isLedgerError, type RunLedger } from "../../../src/index.js";
+import { type Gate, isLedgerError, type RunLedger } from "../../../src/index.js";
 import { type GateServer, openGateServer } from "../../helpers/gate-server.js";
 import { person } from "../../helpers/project.js";
 
@@ -49,7 +49,11 @@ describe("an agent elsewhere", () => {
     });
     expect((await gate.resumeRun({ runId })).blockedSideEffectKeys).toEqual(new Set());
     const order = await gate.execute({ intentId: intent.intentId });
-    expect(order).toMatchObject({ inDoubt: false, payload: { text: LEADS }, executionToken: expect.any(String) });
+    expect(order).toMatchObject({
+      inDoubt: false,
+      payload: { text: LEADS },
+      executionToken: expect.any(String),
+    });
     const done = await gate.report({
       intentId: intent.intentId,
       executionToken: order.executionToken ?? "",
@@ -84,7 +88,9 @@ describe("an agent elsewhere", () => {
     const here = app.gate(person(app));
     const callsOf = (object: object) => {
       const own = Object.getPrototypeOf(object) === Object.prototype ? object : Object.getPrototypeOf(object);
-      return Object.getOwnPropertyNames(own).filter((name) => name !== "constructor").sort();
+      return Object.getOwnPropertyNames(own)
+        .filter((name) => name !== "constructor")
+        .sort();
     };
     expect(callsOf(gate)).toEqual(callsOf(here));
   });
@@ -168,7 +174,10 @@ describe("a key", () => {
       headers: { authorization: `Bearer ${await at.keyOf("importer")}`, "content-type": "application/json" },
       body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} }),
     });
-    expect([response.status, await response.json()]).toMatchObject([401, { error: { code: "credential_invalid" } }]);
+    expect([response.status, await response.json()]).toMatchObject([
+      401,
+      { error: { code: "credential_invalid" } },
+    ]);
   });
 
   it("opens nothing from the moment on that it is revoked, also what waits", async () => {
@@ -188,25 +197,27 @@ describe("a key", () => {
     const runId = await started(gate);
     const { intentId, contentHash } = await gate.propose(leads(runId, { policy: "asks" }));
     const reason = "no";
-    for (const asked of [
-      gate.approve({ intentId, contentHash }),
-      gate.reject({ intentId, reason }),
-      desk.startRun({ agentId: "desk", intentSummary: "Mine" }),
-      desk.propose(leads(runId)),
-      desk.execute({ intentId }),
-      desk.cancel({ intentId, reason }),
-      desk.report({ intentId, status: "succeeded" }),
-      desk.recordEvent({ runId, eventType: "plan_locked" }),
-      desk.resumeRun({ runId }),
-      desk.getRun({ runId }),
+    for (const ask of [
+      () => gate.approve({ intentId, contentHash }),
+      () => gate.reject({ intentId, reason }),
+      () => desk.startRun({ agentId: "desk", intentSummary: "Mine" }),
+      () => desk.propose(leads(runId)),
+      () => desk.execute({ intentId }),
+      () => desk.cancel({ intentId, reason }),
+      () => desk.report({ intentId, status: "succeeded" }),
+      () => desk.recordEvent({ runId, eventType: "plan_locked" }),
+      () => desk.resumeRun({ runId }),
+      () => desk.getRun({ runId }),
     ])
-      expect(await refusalOf(asked)).toBe("access_denied");
+      expect(await refusalOf(ask())).toBe("access_denied");
     expect((await gate.getIntent({ intentId })).status).toBe("pending_approval");
     const told = (await app.ledger.events(runId, 0, 99)).flatMap((event) =>
       event.type === "access_refused" ? [`${event.payload.by?.name} ${event.payload.tool}`] : [],
     );
     expect(told.sort()).toEqual([
-      ...["cancel", "execute", "getRun", "propose", "recordEvent", "report", "resumeRun"].map((one) => `desk ${one}`),
+      ...["cancel", "execute", "getRun", "propose", "recordEvent", "report", "resumeRun"].map(
+        (one) => `desk ${one}`,
+      ),
       ...["importer approve", "importer reject"],
     ]);
   });
@@ -216,20 +227,26 @@ describe("a key", () => {
     const runId = await started(gate);
     const { intentId } = await gate.propose(leads(runId, { idempotencyKey: "k" }));
     const { executionToken } = await gate.execute({ intentId });
-    for (const [asked, code] of [
-      [other.getRun({ runId }), "session_mismatch"],
-      [other.getRunEvents({ runId }), "session_mismatch"],
-      [other.resumeRun({ runId }), "session_mismatch"],
-      [other.recordEvent({ runId, eventType: "plan_locked", actorId: "importer" }), "session_mismatch"],
-      [other.createCheckpoint({ runId }), "session_mismatch"],
-      [other.propose(leads(runId)), "session_mismatch"],
-      [other.getIntent({ intentId }), "session_mismatch"],
-      [other.execute({ intentId }), "session_mismatch"],
-      [other.cancel({ intentId, reason: "no" }), "session_mismatch"],
-      [other.report({ intentId, executionToken: executionToken ?? "", status: "failed" }), "session_mismatch"],
-      [other.report({ intentId, executionToken: "0".repeat(64), status: "failed" }), "execution_refused"],
+    for (const [ask, code] of [
+      [() => other.getRun({ runId }), "session_mismatch"],
+      [() => other.getRunEvents({ runId }), "session_mismatch"],
+      [() => other.resumeRun({ runId }), "session_mismatch"],
+      [() => other.recordEvent({ runId, eventType: "plan_locked", actorId: "importer" }), "session_mismatch"],
+      [() => other.createCheckpoint({ runId }), "session_mismatch"],
+      [() => other.propose(leads(runId)), "session_mismatch"],
+      [() => other.getIntent({ intentId }), "session_mismatch"],
+      [() => other.execute({ intentId }), "session_mismatch"],
+      [() => other.cancel({ intentId, reason: "no" }), "session_mismatch"],
+      [
+        () => other.report({ intentId, executionToken: executionToken ?? "", status: "failed" }),
+        "session_mismatch",
+      ],
+      [
+        () => other.report({ intentId, executionToken: "0".repeat(64), status: "failed" }),
+        "execution_refused",
+      ],
     ] as const)
-      expect(await refusalOf(asked)).toBe(code);
+      expect(await refusalOf(ask())).toBe(code);
     expect(await other.listIntents()).toEqual([]);
     expect((await gate.getIntent({ intentId })).status).toBe("ordered");
   });
@@ -240,16 +257,16 @@ describe("a key", () => {
     const runId = await started(whole);
     const allowed = await narrow.propose(leads(runId, { destination: "hubspot.import" }));
     const theirs = await whole.propose(leads(runId));
-    for (const asked of [
-      narrow.propose(leads(runId)),
-      narrow.propose(leads(runId, { destination: "hubspot.import", policy: "asks" })),
-      narrow.propose(leads(runId, { destination: "HUBSPOT.import" })),
-      narrow.propose(leads(runId, { destination: ["hubspot.import"] })),
-      narrow.execute({ intentId: theirs.intentId }),
-      narrow.getIntent({ intentId: theirs.intentId }),
-      narrow.waitForDecision({ intentId: theirs.intentId, waitMs: 0 }),
+    for (const ask of [
+      () => narrow.propose(leads(runId)),
+      () => narrow.propose(leads(runId, { destination: "hubspot.import", policy: "asks" })),
+      () => narrow.propose(leads(runId, { destination: "HUBSPOT.import" })),
+      () => narrow.propose(leads(runId, { destination: ["hubspot.import"] })),
+      () => narrow.execute({ intentId: theirs.intentId }),
+      () => narrow.getIntent({ intentId: theirs.intentId }),
+      () => narrow.waitForDecision({ intentId: theirs.intentId, waitMs: 0 }),
     ])
-      expect(await refusalOf(asked)).toBe("access_denied");
+      expect(await refusalOf(ask())).toBe("access_denied");
     expect((await narrow.listIntents({ runId })).map(({ intentId }) => intentId)).toEqual([allowed.intentId]);
     expect((await narrow.execute({ intentId: allowed.intentId })).executionToken).not.toBeNull();
   });
@@ -271,16 +288,32 @@ describe("a request", () => {
   it.each([
     ["has no type", { body: Buffer.from(run) }, "415 media_type_unknown"],
     ["is a form's", { body: new URLSearchParams({ agentId: "a" }) }, "415 media_type_unknown"],
-    ["is text that a page may send", { body: run, headers: { "content-type": "text/plain" } }, "415 media_type_unknown"],
+    [
+      "is text that a page may send",
+      { body: run, headers: { "content-type": "text/plain" } },
+      "415 media_type_unknown",
+    ],
     ["is packed", { body: run, headers: { ...json, "content-encoding": "gzip" } }, "415 media_type_unknown"],
     ["is no JSON", { body: "{", headers: json }, "400 parse_failed"],
     ["is empty", { body: "", headers: json }, "400 parse_failed"],
     ["is a list", { body: "[]", headers: json }, "400 parse_failed"],
     ["is null", { body: "null", headers: json }, "400 parse_failed"],
-    ["says more than is known", { body: JSON.stringify({ ...JSON.parse(run), role: "human" }), headers: json }, "400 invalid_input"],
+    [
+      "says more than is known",
+      { body: JSON.stringify({ ...JSON.parse(run), role: "human" }), headers: json },
+      "400 invalid_input",
+    ],
     ["says too little", { body: "{}", headers: json }, "400 invalid_input"],
-    ["has a key that is none", { body: run, headers: { ...json, "idempotency-key": "a b" } }, "400 invalid_input"],
-    ["has a key that is too long", { body: run, headers: { ...json, "idempotency-key": "k".repeat(201) } }, "400 invalid_input"],
+    [
+      "has a key that is none",
+      { body: run, headers: { ...json, "idempotency-key": "a b" } },
+      "400 invalid_input",
+    ],
+    [
+      "has a key that is too long",
+      { body: run, headers: { ...json, "idempotency-key": "k".repeat(201) } },
+      "400 invalid_input",
+    ],
   ])("that %s is refused", async (_what, init, answer) => {
     expect(await post(init)).toBe(answer);
     expect(await app.list({ limit: 9 })).toEqual([]);
@@ -289,13 +322,14 @@ describe("a request", () => {
   it("that is too long is refused before it is read, and nothing is asked for it", async () => {
     const body = JSON.stringify({ agentId: "x".repeat(12 * 1024 * 1024) });
     const inPieces = { body: new Blob([body]).stream(), duplex: "half" } as RequestInit;
-    for (const init of [{ body }, inPieces]) expect(await post({ ...init, headers: json })).toBe("413 limit_exceeded");
+    for (const init of [{ body }, inPieces])
+      expect(await post({ ...init, headers: json })).toBe("413 limit_exceeded");
     expect(at.questions.map(({ kind }) => kind)).toEqual(["who", "who"]);
   });
 
   it.each([
     ["/v1/runs/..%2f..%2fetc%2fpasswd", 404],
-    ["/v1/runs/%2e%2e/intents", 404],
+    ["/v1/runs/%2e%2e/%2e%2e/etc/passwd", 404],
     ["/v1/runs/run_0%00", 404],
     ["/v1/runs/run_%ff", 404],
     ["/v1/intents/..%2frun_1.1", 404],
@@ -335,7 +369,14 @@ describe("a request", () => {
     const runId = await started(gate);
     const secret = join(at.shop.repo, "README.md");
     const { payload: _payload, ...terms } = leads(runId);
-    for (const payload of [secret, "./README.md", { path: secret }, { type: "md", path: secret }, [secret], null])
+    for (const payload of [
+      secret,
+      "./README.md",
+      { path: secret },
+      { type: "md", path: secret },
+      [secret],
+      null,
+    ])
       expect(await post({ headers: json, body: JSON.stringify({ ...terms, payload }) }, "/v1/intents")).toBe(
         "400 invalid_input",
       );
@@ -352,7 +393,9 @@ describe("a request", () => {
     const gate = await at.gateOf("importer");
     const runId = await started(gate);
     const body = { ...leads(runId), payload: { type: "text", text: "a" }, execute: "rm -rf ~" };
-    expect(await post({ headers: json, body: JSON.stringify(body) }, "/v1/intents")).toBe("400 invalid_input");
+    expect(await post({ headers: json, body: JSON.stringify(body) }, "/v1/intents")).toBe(
+      "400 invalid_input",
+    );
   });
 
   it("by a name that was made to lead here, or of a page of another site, is refused first of all", async () => {
