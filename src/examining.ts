@@ -42,7 +42,7 @@ export const examineAll = async (parts: {
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
-    schedules: findings,
+    named: findings,
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

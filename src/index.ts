@@ -37,6 +37,10 @@ export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effe
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
 export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js";
+export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
+export { policyRemarks } from "./core/gate-policy/remarks.js";
+export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
 export { type GateMethod, type GateRoute, gateRoutes, namedIn } from "./core/gate-routes.js";
 export { type Intent, type IntentStatus, intentStatuses, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
@@ -56,6 +60,19 @@ export {
   workedStep,
   workedSteps,
 } from "./core/race.js";
+export {
+  type Envelope,
+  RECEIPT_TYPE,
+  type ReceiptCheck,
+  type ReceiptRefusal,
+  type ReceiptStatement,
+  type RunReceipt,
+  type Statement,
+  type TestResultStatement,
+  type TrustedKey,
+  trustedKeysIn,
+  verifyReceipt,
+} from "./core/receipts/verify.js";
 export type { HostChange, HostRun, HostRunStatus, HostStep, HostStepStatus } from "./core/reported.js";
 export { type ResumeIntent, resumeIntent } from "./core/resume-intent.js";
 export {
@@ -139,6 +156,7 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ListedTarget, TriedTarget } from "./engine/notify/notifying.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
@@ -154,6 +172,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
@@ -163,6 +182,7 @@ export { type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
 export type { SelftestOptions } from "./pev/selftest/selftest.js";
+export { type LookedUp, lookUpJournal, lookUpObjects, signingKeysAt } from "./receipt-look.js";
 export { Gate, type GateOptions } from "./remote/gate.js";
 export {
   type BackgroundAdapter,
@@ -219,15 +239,24 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { openGatePolicies } from "./settings/gate-policies.js";
+export {
+  type GatePolicies,
+  openGatePolicies,
+  type PolicyAnswer,
+  type PolicyDefect,
+  type PolicyFile,
+  readPolicyFile,
+} from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
+export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
-export type { Rotated, SealFacts, SealState } from "./stores/store.js";
+export type { PublishedKey, Rotated, SealFacts, SealState } from "./stores/store.js";

@@ -12,6 +12,7 @@ import {
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { ToolHost } from "../tools/tool.js";
+import { openBeside } from "./beside.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { PolicyAction } from "./core/events.js";
@@ -27,10 +28,11 @@ import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
+import type { NotifyingFaces } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
-import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
+import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
 import { type GatingFaces, openGating, projectRules } from "./gating.js";
@@ -39,6 +41,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import type { Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
@@ -57,11 +60,11 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
+import { openReceipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
 import { loadSettings } from "./settings/load.js";
-import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor } from "./settings/secrets.js";
@@ -99,7 +102,9 @@ export interface RunLedger
     CheckpointFaces,
     SchedulingFaces,
     GatingFaces,
-    CallerFaces {
+    NotifyingFaces,
+    CallerFaces,
+    Receipts {
   readonly projectDir: string;
   /** The ledger's own folder: database, blobs, private git store, logs. */
   readonly dataDir: string;
@@ -194,20 +199,21 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
-  const { enabled, authoritativeRead } = settings.runLedger;
+  const examined = { settings, env, dataDir, ledger, pev, project };
+  const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
+  const receipting = openReceipting({ ledger, dataDir, env });
   const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying(keeping, pev, settings);
+  const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
     await requireAgents(run, startedAgents(settings.agents), project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
-    const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
     const orchestrator = leading(settings, { host, environment: env, redactor });
-    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
+    const leader = { orchestrator, checkpointing, ...drivingAs(settings) };
+    return (await executor()).driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
   };
   return {
     projectDir,
@@ -219,25 +225,27 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
-    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
     ...looking(ledger, logFolder),
-    ...scheduling.faces,
+    ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
     ...openGating({ ...host, engine, tokenKey, ...letGo(options), ...checkpoints.faces }),
     ...checkpoints.faces,
-    activeRunSummaries: createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now }),
+    activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
     ...tidying.keeping,
-    examine: () =>
-      examineAll({
-        ...{ settings, env, dataDir, ledger, pev, project },
-        ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
-      }),
+    ...receipting.faces,
+    examine: () => examineAll({ ...examined, findings: beside.findings, toolWaitMs: SETTLE_MS }),
     redact: redactor.text,
-    close: () => pev.close().finally(() => store.close()),
+    close: () => closeAll([beside, pev, { close: receipting.settled }, store]),
   };
+};
+
+/** In order, and each whatever becomes of those before it. */
+const closeAll = async ([first, ...others]: readonly { close(): Promise<unknown> }[]): Promise<void> => {
+  if (first !== undefined) await first.close().finally(() => closeAll(others));
 };
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
@@ -278,6 +286,12 @@ const onProject = (ledger: Ledger, pev: Pev): Pick<RunLedger, "patch" | "apply" 
   apply: async (runId) => (await delivery()).applyRun(ledger, pev.project, runId),
   selftest: async (...given) => (await import("./pev/selftest/selftest.js")).selftest(pev, ...given),
 });
+
+const summariesOf = (
+  ledger: Ledger,
+  { enabled, authoritativeRead }: Settings["runLedger"],
+  now: () => string,
+): ActiveRunSummaries => createSummaries({ ledger, isOn: () => enabled && authoritativeRead, now });
 
 type Looking = Pick<
   RunLedger,

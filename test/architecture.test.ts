@@ -28,6 +28,8 @@ const arrows: Record<string, readonly string[]> = {
   // What runs in programs of others, without a ledger: nothing below may load the store.
   "src/remote": ["src/core", "src/engine/gate", "src/engine/tracked"],
   "src/sealing.ts": ["src/settings", "src/stores"],
+  "src/receipting.ts": ["src"],
+  "src/receipt-look.ts": ["src"],
   "src/gating.ts": ["src"],
   "src/open.ts": ["tools", "validators", "src"],
   "src/look.ts": ["src"],
@@ -66,7 +68,8 @@ const outside: Record<string, readonly string[]> = {
     "src/ui/mcp/ledger-process.ts",
   ],
   "@modelcontextprotocol": ["src/ui/mcp/"],
-  "node:http": ["src/pev/network/", "src/ui/http/"],
+  "node:http": ["src/pev/network/", "src/ui/http/", "src/engine/notify/webhook.ts"],
+  "node:https": ["src/engine/notify/webhook.ts"],
   hono: ["src/ui/http/"],
   "@hono/node-server": ["src/ui/http/"],
   execa: ["src/pev/git.ts", "src/pev/user-git.ts"],

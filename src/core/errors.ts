@@ -11,6 +11,7 @@ export const errorKinds = {
   unknown_key: "usage",
   media_type_unknown: "usage",
   bundle_invalid: "usage",
+  policy_invalid: "usage",
   // not allowed, to this caller or now
   access_denied: "refused",
   session_mismatch: "refused",
@@ -55,6 +56,8 @@ export const errorKinds = {
   execution_reported: "refused",
   run_not_sealed: "refused",
   run_not_finished: "refused",
+  receipt_elsewhere: "refused",
+  receipt_refused: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
@@ -67,9 +70,11 @@ export const errorKinds = {
   checkpoint_not_found: "not_found",
   intent_not_found: "not_found",
   file_not_found: "not_found",
+  policy_not_found: "not_found",
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

@@ -26,7 +26,7 @@ export type Erasing = {
  * again when somebody asks again.
  */
 export const eraseRun = async (
-  { ledger, project, logFolder, now, checkpoints }: Omit<PruningParts, "exportRun">,
+  { ledger, project, logFolder, now, checkpoints, receipts }: Omit<PruningParts, "exportRun">,
   caller: Caller,
   runId: string,
   { dryRun = false }: Erasing = {},
@@ -44,6 +44,7 @@ export const eraseRun = async (
   const isGone = await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
   await store.removeBlobsOf(runId);
   await checkpoints.forget(runId);
+  await receipts.forget(runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);
   if (project.store !== null) {

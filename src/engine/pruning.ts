@@ -11,6 +11,7 @@ import {
   unnamedBlobs,
 } from "../ledger/housekeeping.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { KeptReceipts } from "../ledger/receipts.js";
 import { dropRun } from "../pev/objects.js";
 import type { Project } from "../pev/project.js";
 import { holdsCommits } from "../pev/transfer.js";
@@ -24,6 +25,7 @@ export type PruningParts = {
   readonly logFolder: string;
   /** Nobody goes on with a finished run. */
   readonly checkpoints: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
+  readonly receipts: KeptReceipts;
   /** Where runs go before they are removed. */
   readonly archive: {
     write(
@@ -187,10 +189,12 @@ const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Pr
   (await ledger.load(runId)).base === null || (await holdsCommits(project.store, runId));
 
 const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<string | null> => {
-  const { ledger, project, logFolder, now, checkpoints } = parts;
+  const { ledger, project, logFolder, now, checkpoints, receipts } = parts;
   const { runId, lastHash } = row;
   // Nobody can read an erased one: there is nothing to archive.
   const file = row.seal === "erased" ? null : await archived(parts, row);
+  // Without its journal nobody could make it any more.
+  if (file !== null) await receipts.ensure(runId);
   await checkpoints.forget(runId);
   await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
   if (project.store !== null) await dropRun(project.store, runId);

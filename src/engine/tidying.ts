@@ -29,6 +29,7 @@ export const openTidying = (parts: Parts, pev: Pev, { runLedger, retention }: Li
   const cleanUpOnce = once(async () => {
     await pev.reclaim();
     await readSetAside(parts.ledger);
+    await parts.receipts.signLeft();
     // Who waits for a run does not wait for the whole journal to be read.
     await pruneQuietly(keeping, { leaveBlobs: true });
   });

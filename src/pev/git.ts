@@ -319,6 +319,13 @@ const endOf = (result: { exitCode?: number; timedOut: boolean; isMaxBuffer: bool
 });
 
 let program: Promise<string> | undefined;
+let version = "";
+
+/** Of the git that works here, in its own words. */
+export const gitVersion = async (): Promise<string> => {
+  await gitProgram();
+  return version;
+};
 
 const findGit = async (): Promise<string> => {
   const folders = (process.env.PATH ?? SYSTEM_PATH).split(delimiter).filter(isAbsolute);
@@ -331,6 +338,7 @@ const findGit = async (): Promise<string> => {
     timeout: CALL_MS,
   });
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(stdout)?.map(Number) ?? [];
+  version = stdout.replace(/^git version /, "").trim();
   const least = GIT_VERSION_MIN;
   if (major < least.major || (major === least.major && minor < least.minor)) {
     throw gitMissing(`${stdout} is older than ${least.major}.${least.minor}.`);

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { CheckpointName, CheckpointStore, Seals } from "./store.js";
+import { writeWhole } from "./whole-file.js";
 
 /** In the ledger's folder. */
 export const CHECKPOINTS_FOLDER = "checkpoints";
@@ -45,7 +45,7 @@ const placeOf = ({ id }: CheckpointName): string => `checkpoint ${id}`;
 
 /** A folder for each run, a file for each checkpoint, readable by their owner alone. */
 export const fileCheckpoints = (folder: string): CheckpointStore => ({
-  put: (name, bytes) => inOurWords(() => write(fileOf(folder, name), bytes)),
+  put: (name, bytes) => inOurWords(() => writeWhole(fileOf(folder, name), bytes)),
   get: (name) =>
     inOurWords(() =>
       readFile(fileOf(folder, name)).catch((error: NodeJS.ErrnoException) => {
@@ -85,32 +85,6 @@ const fileOf = (folder: string, name: CheckpointName): string =>
 const requireName = (name: string): string => {
   if (/^[A-Za-z0-9][\w-]*$/.test(name)) return name;
   throw new LedgerError("invalid_input", `"${name}" cannot name a file.`);
-};
-
-/** Under another name until its bytes are on the disk, so that a crash leaves none half there. */
-const write = async (file: string, bytes: Uint8Array): Promise<void> => {
-  const folder = dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const draft = `${file}.${randomBytes(8).toString("hex")}`;
-  try {
-    const handle = await open(draft, "wx", 0o600);
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    // Unlike renaming, it refuses to take the place of another one.
-    await link(draft, file);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };
 
 const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -7,6 +7,7 @@ import type { RunCipher, SealState, Seals } from "./seals.js";
 
 export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
 export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
+export type { PublishedKey, ReceiptStore, SigningKeys } from "./receipt-store.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
@@ -59,6 +60,11 @@ export interface Store {
   sdkKeyIds(): Promise<readonly string[]>;
   /** False, and nothing is written, where it is not as it was before; null before there was one. */
   putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
+
+  /** A word beside the journal that several processes change; undefined before the first. */
+  word(name: string): Promise<string | undefined>;
+  /** Puts `after` in the place of exactly `before`; false when another word stands there by now. */
+  swapWord(name: string, before: string | undefined, after: string): Promise<boolean>;
 
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each

@@ -21,6 +21,8 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
@@ -71,6 +73,12 @@ const RefusalCount = z.strictObject({
   since: time.nullable().describe("when the last minute with one began"),
   inMinute: count,
 });
+/** DSSE; docs/receipts.md. */
+const SignedEnvelope = z.strictObject({
+  payloadType: text,
+  payload: text.describe("base64 of the statement"),
+  signatures: z.array(z.strictObject({ keyid: text, sig: text.describe("base64") })),
+});
 const runId = text.regex(/^run_[0-9a-f]{32}$/);
 const status = z.enum(runStatuses);
 const ErrorCode = named(
@@ -80,6 +88,17 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
+const policyFile = {
+  name: text,
+  file: text,
+  readable: z.boolean().describe("one that is not blocks every intent that names it"),
+  digest: text.nullable(),
+};
+const gate = {
+  folder: text.describe("gate.policies"),
+  environment: text.nullable().describe("gate.environment"),
+};
 const sdkKey = {
   id: text,
   kind: z.enum(["agent", "approver"]),
@@ -725,6 +744,30 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       }),
     ),
   }),
+  notify: { kind: "text", why: "it is only a group of commands" },
+  "notify list": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        kind: z.enum(["program", "webhook"]),
+        to: text.describe("the program, or the address without its path"),
+        events: z.array(z.enum(noticeTypes)),
+        toldAt: time.nullable(),
+        error: text.nullable().describe("why the last try failed; null when it did not"),
+        nextTryAt: time.nullable(),
+        givenUp: count,
+      }),
+    ),
+  }),
+  "notify test": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        told: z.boolean(),
+        error: text.nullable().describe("why not; null when it was told"),
+      }),
+    ),
+  }),
   children: oneOf({
     runId,
     parent: ParentLink.nullable().describe("the run that started this one"),
@@ -854,6 +897,45 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     ),
   }),
   "sdk-key revoke": oneOf(sdkKey),
+  "gate-policy": { kind: "text", why: "it is only a group of commands" },
+  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy show": oneOf({
+    ...{ name: text, file: text, digest: text, environment: gate.environment },
+    policy: z.looseObject({}).describe("as its file says it"),
+    rules: z.looseObject({}).describe("as they hold in the environment, with what is left out"),
+  }),
+  "gate-policy check": oneOf({
+    ok: z.boolean(),
+    ...gate,
+    policies: z.array(
+      z.strictObject({
+        ...policyFile,
+        problem,
+        defects: z.array(z.strictObject({ where: text, path: text, found: text, expected: text })),
+        remarks: z.array(text).describe("what is right and may still not be meant"),
+      }),
+    ),
+  }),
+  "gate-policy test": oneOf({
+    passed: count,
+    failed: count,
+    policies: z.array(
+      z.strictObject({
+        name: text,
+        file: text.describe("where the cases are, or would be"),
+        problem,
+        cases: z.array(
+          z.strictObject({
+            name: text,
+            passed: z.boolean(),
+            expected: z.looseObject({ outcome: text }),
+            decision: z.strictObject(PolicyDecision.shape),
+          }),
+        ),
+      }),
+    ),
+  }),
+  "gate-policy schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
@@ -955,6 +1037,44 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .describe("by which the database's file became smaller; null: known afterwards"),
     stays: z.array(z.strictObject({ runId, code: ErrorCode, message: text })),
   }),
+  receipt: { kind: "text", why: "it is only a group of commands" },
+  "receipt show": oneOf({
+    runId,
+    keyId: text,
+    digest: text.describe("SHA-256 of the statement"),
+    envelope: SignedEnvelope,
+    testResults: z.array(SignedEnvelope).describe("of each step and criterion that a validator decided on"),
+  }),
+  "receipt verify": oneOf({
+    verified: z.literal(true).describe("a receipt that is refused is an error, `receipt_refused`"),
+    keyId: text,
+    lookedUp: z
+      .array(
+        z.strictObject({
+          what: z.enum(["commit", "tree", "journal"]),
+          id: text,
+          found: z.boolean().nullable().describe("null: no ledger here has that run"),
+        }),
+      )
+      .describe("in the repository of --repo, and without --key in the ledger"),
+    statement: z.looseObject({ predicateType: text }).describe("docs/receipts.md"),
+  }),
+  "receipt keys": oneOf({
+    ledgerId: text,
+    keys: z
+      .array(
+        z.strictObject({
+          keyId: text,
+          publicKey: text.describe("PEM, SPKI"),
+          from: time,
+          until: time.nullable().describe("null for the one that signs now"),
+          signature: text,
+          formerSignature: text.nullable(),
+        }),
+      )
+      .describe("the oldest first"),
+  }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),
@@ -965,6 +1085,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       state: z.enum(["none", "here", "missing"]).describe("none: nothing was sealed yet"),
     }),
     ledgerKeyId: text.nullable(),
+    signingKeyId: text.nullable().describe("of receipts"),
     runs: z.strictObject({ sealed: count, erased: count, plain: count }),
   }),
   "keys rotate": oneOf({

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { EffectContext } from "../../src/engine/effects/context.js";
 import type { KeyedEffects } from "../../src/engine/effects/keyed.js";
@@ -18,11 +19,22 @@ export type Stage = {
   readonly token: string;
 };
 
+/** One that decides, with a case that it decides otherwise, and one that nobody can read. */
+const policies = {
+  "gate-policies/crm.yaml":
+    "description: imports\nauto_approve_under: 10\nenvironments: { production: { require_approval: always } }\n",
+  "gate-policies/crm.cases.yaml": `cases:
+  - { name: few, intent: { destination: crm.import, record_count: 10 }, expect: approved }
+  - { name: many, intent: { destination: crm.import, record_count: 11 }, expect: { outcome: blocked, approvals: 0 } }
+`,
+  "gate-policies/broken.yaml": "auto_approve_under: -1\n",
+};
+
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
   const host = await openHost(fresh, ["true"]);
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
+  const desk = await openDesk({ ...shop, ...policies, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -58,6 +70,8 @@ export const openStage = async (): Promise<Stage> => {
   runs.planned = await plannedRun(desk);
   runs.unplanned = (await desk.type("run", "make out/a.txt", "--planner", "maker", "--no-drive")).out.trim();
   await desk.type("note", runs.done ?? "", "reviewed", "by ada");
+  const { out: receipt } = await desk.type("receipt", "show", runs.done ?? "");
+  await writeFile(join(desk.place, "receipt.json"), receipt);
   const dispose = async (): Promise<void> => {
     await host.close();
     await desk.dispose();
@@ -294,6 +308,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
+  "notify list": { lines: [() => []] },
+  "notify test": { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
@@ -304,6 +320,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   worker: { lines: [() => ["--once", "--runs", "1"]] },
   serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
+  "gate-policy list": { lines: [() => []] },
+  "gate-policy show": { lines: [() => ["crm"]] },
+  "gate-policy check": { lines: [() => []] },
+  "gate-policy test": { lines: [() => []] },
+  "gate-policy schema": { lines: [() => []], ofMachine: true },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },
@@ -319,6 +340,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
   prune: {
     lines: [() => ["--dry-run", "--keep", "0"], () => ["--older-than", "30d", "--max-bytes", "1GiB"]],
   },
+  "receipt show": { lines: [({ run }) => [run("done")]], ofMachine: true },
+  "receipt verify": { lines: [({ place }) => [place("receipt.json")]], ofMachine: true },
+  "receipt keys": { lines: [() => []], ofMachine: true },
+  "receipt rotate": { lines: [() => []], ofMachine: true },
   "keys show": { lines: [() => []], ofMachine: true },
   "keys rotate": { lines: [() => []], ofMachine: true },
   erase: { lines: [({ run }) => [run("sealed"), "--dry-run"], ({ run }) => [run("sealed"), "--yes"]] },

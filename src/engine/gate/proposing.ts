@@ -7,7 +7,7 @@ import {
   INTENT_SCOPE,
   type Intent,
   type IntentContent,
-  isExpired,
+  isOverdue,
   sideEffectKey,
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
@@ -89,7 +89,7 @@ const freeExpired = async (ledger: Ledger, engine: Caller, content: IntentConten
 export const expireDue = async (ledger: Ledger, engine: Caller, runId: string): Promise<void> => {
   if ((await ledger.store.runRow(runId)) === undefined) return;
   const { intents } = await ledger.load(runId);
-  if (intents.some((intent) => isExpired(intent, ledger.now())))
+  if (intents.some((intent) => isOverdue(intent, ledger.now())))
     await ledger.submit(runId, { type: "expire_intents" }, engine);
 };
 

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { promisify } from "node:util";
 import { type Bubblewrap, bubblewrapArgv, OPTIONS_FD, STATUS_FD } from "./bubblewrap.js";
 import { systemMounts } from "./system-mounts.js";
 
@@ -18,6 +19,17 @@ export const probeIsolation = (path: string): Promise<Probe> => {
   const known = probes.get(path) ?? probe(path);
   probes.set(path, known);
   return known;
+};
+
+/** What sandboxes are made by here, in its own words; null where none can be made. */
+export const sandboxVersion = async (path: string): Promise<string | null> => {
+  const { bubblewrap } = await probeIsolation(path);
+  if (bubblewrap === null) return null;
+  const asked = promisify(execFile)(bubblewrap.program, ["--version"], { timeout: PROBE_MS });
+  return asked.then(
+    ({ stdout }) => stdout.trim(),
+    () => "bubblewrap",
+  );
 };
 
 const probe = async (path: string): Promise<Probe> => {

@@ -5,8 +5,9 @@ import { printTable } from "../table.js";
 
 export const showKeys = async (app: RunLedger, output: Output): Promise<number> => {
   const facts = await app.keys();
+  const signing = (await app.signingKeys()).at(-1);
   if (output.json) {
-    printJson(output, facts);
+    printJson(output, { ...facts, signingKeyId: signing?.keyId ?? null });
     return EXIT.done;
   }
   const { isOn, algorithm, root, ledgerKeyId, runs } = facts;
@@ -15,6 +16,7 @@ export const showKeys = async (app: RunLedger, output: Output): Promise<number> 
       ["new runs", isOn ? `sealed (${algorithm})` : "plain (durable.encryption is off)"],
       ["root key", rootWords(root)],
       ["ledger's key", ledgerKeyId ?? "none yet"],
+      ["receipts", signing === undefined ? "none yet" : `signed with ${signing.keyId}`],
       ["runs", `${runs.sealed} sealed, ${runs.plain} plain, ${runs.erased} erased`],
     ],
     empty: "",

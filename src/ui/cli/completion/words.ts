@@ -84,6 +84,11 @@ const promises: Source = (place) =>
     });
   });
 
+const signingKeys: Source = async ({ directory, env }) => {
+  const keys = await (await library()).signingKeysAt({ projectDir: directory, env });
+  return { words: (keys ?? []).map(({ keyId, from }) => ({ word: keyId, said: `from ${from}` })) };
+};
+
 const settings = async ({ directory, env }: Place) => {
   const { findProject, loadSettings } = await library();
   return loadSettings(await findProject(directory), env);
@@ -97,6 +102,22 @@ const settingKeys: Source = async (place) => {
 const agents: Source = async (place) => {
   const { settings: now } = await settings(place);
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
+};
+
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
+/** Names, beside the files that a shell knows. */
+const policies: Source = async ({ directory, env }) => {
+  const { findProject, loadSettings, openGatePolicies } = await library();
+  const project = await findProject(directory);
+  const { gate } = (await loadSettings(project, env)).settings;
+  const words = openGatePolicies(project, gate)
+    .list()
+    .map(({ name, file }) => ({ word: name, said: file }));
+  return { files: "files", words };
 };
 
 const eventTypes: Source = async () => ({
@@ -120,7 +141,10 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   file: files,
   key: settingKeys,
   note: notes,
+  policy: policies,
   promise: promises,
+  "public-key": signingKeys,
+  target: targets,
   value: nothing,
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
@@ -150,7 +174,8 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--host": nothing,
   "--idempotency-key": nothing,
   "--keep": nothing,
-  "--key": nothing,
+  // Of `receipt verify` a file with public keys; whoever makes up a key of an effect passes it over.
+  "--key": files,
   "--limit": nothing,
   "--max-bytes": nothing,
   "--name": nothing,
@@ -162,12 +187,14 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--port": nothing,
   "--proposal": nothing,
   "--reason": nothing,
+  "--repo": folders,
   "--request": nothing,
   "--run": runs,
   "--runs": nothing,
   "--session": nothing,
   "--since": nothing,
   "--solution": files,
+  "--statement": nothing,
   "--step": nothing,
   "--steps": files,
   "--time": nothing,

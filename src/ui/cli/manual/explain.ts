@@ -1,6 +1,7 @@
 import { type Command as Cli, Help, type HelpConfiguration } from "commander";
 import { branchesOf } from "../tree.js";
 import { doPages } from "./do.js";
+import { gatePages } from "./gate.js";
 import { keepPages } from "./keep.js";
 import { lookPages } from "./look.js";
 import { endOfHelp, exampleLines, type Page, type Pages } from "./page.js";
@@ -14,6 +15,7 @@ export const GROUPS: readonly (readonly [heading: string, pages: Pages])[] = [
   ["Look:", lookPages],
   ["Runs of clients:", trackedPages],
   ["Serve:", servePages],
+  ["Gate:", gatePages],
   ["Keep:", keepPages],
   ["Roll out:", rolloutPages],
 ];

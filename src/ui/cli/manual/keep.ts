@@ -133,6 +133,52 @@ export const keepPages: Pages = {
     exits: { conflict: "a run is being driven, and --vacuum was asked for" },
     seeAlso: ["prune", "docs/keeping.md"],
   },
+  receipt: {
+    about:
+      "When a run ends, the ledger signs what became of it: an in-toto statement in a DSSE envelope, Ed25519. It names the commit and the end of the journal, every step with its verdict, approvals and costs, and what nobody checked. Whoever has it and the public key can check it, with this program, with openssl, or with any other that knows DSSE.",
+    examples: [
+      ["runledger receipt show last > receipt.json", "the signed end of a run"],
+      ["runledger receipt keys --pem > ledger.pem", "what others check it with"],
+      ["runledger receipt verify receipt.json --key ledger.pem", "anywhere, without a ledger"],
+    ],
+    seeAlso: ["receipt show", "receipt verify", "receipt keys", "docs/receipts.md"],
+  },
+  "receipt show": {
+    about:
+      "Prints the receipt of a finished run, as it was signed at its end; where whoever ended the run was killed before, it is signed now. With --statement what a validator found on one step or criterion, each an envelope of its own with in-toto's predicate for tests. That of a run that was imported is shown by the ledger it comes from.",
+    examples: [
+      ["runledger receipt show last > receipt.json", "of the run itself"],
+      ["runledger receipt show last --statement all", "of each verdict that decided, one a line"],
+    ],
+    exits: { conflict: "the run has not ended, or was imported" },
+    seeAlso: ["receipt verify", "receipt keys", "docs/receipts.md"],
+  },
+  "receipt verify": {
+    about:
+      "Checks signature, key and form of a receipt, and prints what it says. With --key it needs no ledger and no network; without, the keys and the journal are those of the ledger of this folder. With --repo the repository must have the commits and trees that it names. It changes nothing.",
+    examples: [
+      ["runledger receipt verify receipt.json --key ledger.pem", "offline"],
+      ["runledger receipt verify receipt.json", "against the ledger of this folder"],
+      ["runledger receipt show last | runledger receipt verify -", "piped in"],
+    ],
+    exits: { failed: "the receipt is refused" },
+    seeAlso: ["receipt show", "receipt keys", "docs/receipts.md"],
+  },
+  "receipt keys": {
+    about:
+      "Lists the public keys that receipts of this ledger were ever signed with, and from when to when. The name of a key is the SHA-256 of its bytes, and the same as in a receipt. A new one is made by `receipt rotate`; each is signed by itself and by the one before.",
+    examples: [
+      ["runledger receipt keys --pem > ledger.pem", "for openssl and others"],
+      ["runledger receipt keys --json > ledger-keys.json", "with the times, for receipt verify"],
+    ],
+    seeAlso: ["receipt verify", "receipt rotate", "docs/receipts.md"],
+  },
+  "receipt rotate": {
+    about:
+      "Makes a new key that receipts are signed with from now on, signed by itself and by the one before, whose private half is removed. Receipts of before stay good: their key stays published. Tell those who check your receipts. The keys of sealed runs are others.",
+    examples: [["runledger receipt rotate", "after somebody looked into the ledger's folder"]],
+    seeAlso: ["receipt keys", "keys rotate", "docs/receipts.md"],
+  },
   keys: {
     about:
       "Sealed runs are encrypted, each under a key of its own; those keys are under the ledger's key, and that is under the root key, which is kept outside of the database. New runs are sealed with durable.encryption: true.",
@@ -155,7 +201,7 @@ export const keepPages: Pages = {
       ["runledger keys rotate", "the root key is in the ledger's file"],
       ["RUNLEDGER_NEW_KEY=$(openssl rand -hex 32) runledger keys rotate", "it is kept elsewhere"],
     ],
-    seeAlso: ["keys show", "docs/encryption.md"],
+    seeAlso: ["keys show", "receipt rotate", "docs/encryption.md"],
   },
   erase: {
     about:

@@ -1,0 +1,319 @@
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+
+// Needs nothing but Node: whoever has a receipt and a public key may copy this one file and check with it.
+
+/** What DSSE calls the bytes of an in-toto statement. */
+export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
+export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+/** Raised when a member changes its meaning; new members may come without. A name, and no address. */
+export const RECEIPT_TYPE = "urn:runledger:run-receipt:v1";
+export const TEST_RESULT_TYPE = "https://in-toto.io/attestation/test-result/v0.1";
+
+/** DSSE: base64 of the statement, and one Ed25519 signature (base64, 64 bytes) over its pre-authentication encoding. */
+export type Envelope = {
+  readonly payloadType: string;
+  readonly payload: string;
+  readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
+};
+
+/** Whom a verifier trusts: an Ed25519 public key (PEM, SPKI), and when it was retired (ISO 8601, UTC). */
+export type TrustedKey = { readonly publicKey: string; readonly until?: string | null };
+
+export type ReceiptRefusal =
+  | "not_an_envelope"
+  | "wrong_payload_type"
+  | "unknown_key"
+  | "bad_signature"
+  | "not_a_statement"
+  | "key_retired";
+
+export type Statement = ReceiptStatement | TestResultStatement;
+
+export type ReceiptCheck =
+  | { readonly verified: true; readonly keyId: string; readonly statement: Statement }
+  | { readonly verified: false; readonly reason: ReceiptRefusal; readonly message: string };
+
+/**
+ * Whether this text is an envelope that one of these keys signed, with a statement of ours in it. Offline; what it names (commits,
+ * the journal) is for the caller to look up. Bad input is an answer and no error.
+ */
+export const verifyReceipt = (text: string, keys: readonly TrustedKey[]): ReceiptCheck => {
+  const envelope = envelopeIn(text);
+  if (envelope === undefined)
+    return refused("not_an_envelope", "It is no DSSE envelope with one signature in plain base64.");
+  const { payloadType, payload, signatures } = envelope;
+  if (payloadType !== PAYLOAD_TYPE)
+    return refused("wrong_payload_type", `Its payload type is "${payloadType}", not "${PAYLOAD_TYPE}".`);
+  const [{ keyid, sig } = { keyid: "", sig: "" }] = signatures;
+  const found = keys.map(opened).find(({ id }) => id === keyid);
+  if (found === undefined)
+    return refused(
+      "unknown_key",
+      `It names key ${keyid}, which is none of the ${keys.length} that are trusted.`,
+    );
+  const bytes = Buffer.from(payload, "base64");
+  if (!verify(null, preAuthenticated(payloadType, bytes), found.key, Buffer.from(sig, "base64")))
+    return refused("bad_signature", `Its signature is not one of key ${keyid} over this statement.`);
+  const statement = jsonIn(bytes.toString("utf8"));
+  if (!isReceipt(statement) && !isTestResult(statement))
+    return refused("not_a_statement", "What was signed is no statement of a run or of a validator.");
+  if (found.until !== null && endOf(statement) > found.until)
+    return refused("key_retired", `Key ${keyid} was retired at ${found.until}, before the run ended.`);
+  return { verified: true, keyId: keyid, statement };
+};
+
+const refused = (reason: ReceiptRefusal, message: string): ReceiptCheck => ({
+  verified: false,
+  reason,
+  message,
+});
+
+/** What is signed: type and payload, each with its length before it, so that neither can pass for a part of the other. */
+export const preAuthenticated = (payloadType: string, payload: Uint8Array): Buffer => {
+  const type = Buffer.from(payloadType, "utf8");
+  const head = `DSSEv1 ${type.byteLength} ${payloadType} ${payload.byteLength} `;
+  return Buffer.concat([Buffer.from(head, "utf8"), payload]);
+};
+
+/** Hex SHA-256 over the key's SPKI bytes (DER). */
+export const publicKeyId = (publicKey: string | KeyObject): string => {
+  const key = typeof publicKey === "string" ? createPublicKey(publicKey) : publicKey;
+  return createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest("hex");
+};
+
+/** Keys as `runledger receipt keys` prints them: JSON, which says when each was retired, or PEM, which does not. Empty for neither. */
+export const trustedKeysIn = (text: string): readonly TrustedKey[] => {
+  const listed = jsonIn(text);
+  if (isKeyList(listed)) return listed.keys.filter(({ publicKey }) => isEd25519(publicKey));
+  const blocks = text.match(/-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g) ?? [];
+  return blocks.filter(isEd25519).map((publicKey) => ({ publicKey }));
+};
+
+const isEd25519 = (publicKey: string): boolean => {
+  try {
+    return createPublicKey(publicKey).asymmetricKeyType === "ed25519";
+  } catch {
+    return false;
+  }
+};
+
+const opened = ({ publicKey, until = null }: TrustedKey) => {
+  const key = createPublicKey(publicKey);
+  return { id: publicKeyId(key), key, until };
+};
+
+const envelopeIn = (text: string): Envelope | undefined => {
+  const value = jsonIn(text);
+  if (!isEnvelope(value) || value.signatures.length !== 1) return undefined;
+  const encoded = [value.payload, ...value.signatures.map(({ sig }) => sig)];
+  return encoded.every(isPlainBase64) ? value : undefined;
+};
+
+/** Node passes over what is not base64, and one signature would be good for many texts. */
+const isPlainBase64 = (text: string): boolean => Buffer.from(text, "base64").toString("base64") === text;
+
+const jsonIn = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const endOf = (statement: Statement): string =>
+  statement.predicateType === RECEIPT_TYPE
+    ? statement.predicate.run.endedAt
+    : (statement.predicate.configuration[0]?.annotations.runEndedAt ?? "");
+
+/** A shape, checked and typed at once. Members that nobody here knows are passed over, as in-toto asks. */
+type Shape<T> = (value: unknown) => value is T;
+type Of<S> = S extends Shape<infer T> ? T : never;
+
+const text: Shape<string> = (value): value is string => typeof value === "string";
+const count: Shape<number> = (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const whole: Shape<number> = (value): value is number => Number.isSafeInteger(value);
+
+const orNull =
+  <T>(shape: Shape<T>): Shape<T | null> =>
+  (value): value is T | null =>
+    value === null || shape(value);
+
+const oneOf =
+  <const T extends string>(...words: readonly T[]): Shape<T> =>
+  (value): value is T =>
+    words.some((word) => word === value);
+
+const list =
+  <T>(shape: Shape<T>): Shape<readonly T[]> =>
+  (value): value is readonly T[] =>
+    Array.isArray(value) && value.every(shape);
+
+const record =
+  <M extends Readonly<Record<string, Shape<unknown>>>>(
+    members: M,
+  ): Shape<{ readonly [K in keyof M]: Of<M[K]> }> =>
+  (value): value is { readonly [K in keyof M]: Of<M[K]> } =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.entries(members).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
+
+const named: Shape<Readonly<Record<string, string>>> = (value): value is Readonly<Record<string, string>> =>
+  typeof value === "object" && value !== null && Object.values(value).every(text);
+
+const isEnvelope: Shape<Envelope> = record({
+  payloadType: text,
+  payload: text,
+  signatures: list(record({ keyid: text, sig: text })),
+});
+
+const isKeyList = record({ keys: list(record({ publicKey: text, until: orNull(text) })) });
+
+const statement = <T extends string, P>(type: T, predicate: Shape<P>) =>
+  record({
+    _type: oneOf(STATEMENT_TYPE),
+    subject: list(record({ name: text, digest: named })),
+    predicateType: oneOf(type),
+    predicate,
+  });
+
+const who = record({ name: text, role: text });
+const tests = orNull(record({ passed: count, failed: count, skipped: count }));
+/** Ended by itself, by a signal, or no command ran at all. */
+const exit = record({ kind: oneOf("code", "signal", "none"), code: orNull(whole), signal: orNull(text) });
+
+const verdict = record({
+  seq: count,
+  outcome: oneOf("passed", "failed", "errored"),
+  reason: text,
+  proposalSeq: orNull(count),
+  /** Git object ids of what was judged; null where the project's own folder was. */
+  commit: orNull(text),
+  tree: orNull(text),
+  validator: record({ type: text, digest: text }),
+  isolationLevel: count,
+  exit,
+  tests,
+  /** Of tests that the agent never saw. */
+  heldOut: orNull(record({ digest: text, files: count, tests })),
+  /** Protected paths that the proposal changed without leave. */
+  tamperedPaths: list(text),
+  durationMs: count,
+});
+
+const step = record({
+  id: text,
+  agent: text,
+  status: text,
+  how: orNull(oneOf("verified", "approved", "skipped", "decomposed", "reported")),
+  attempts: count,
+  retries: count,
+  /** Who won a race, from 1. */
+  candidate: orNull(count),
+  proposal: orNull(record({ seq: count, base: orNull(text), commit: orNull(text), tree: orNull(text) })),
+  validator: record({ type: text, digest: text }),
+  verdict: orNull(verdict),
+  waivers: list(text),
+});
+
+const effect = record({
+  seq: count,
+  stepId: text,
+  attempt: count,
+  name: text,
+  class: text,
+  risk: text,
+  key: orNull(text),
+  /** open: begun, and nobody knows. known: it had happened before under its key, where `first` says. */
+  outcome: oneOf("done", "failed", "skipped", "known", "open"),
+  first: orNull(record({ runId: text, seq: count })),
+});
+
+const usage = record({
+  calls: count,
+  tokensIn: count,
+  cacheRead: count,
+  cacheWrite: count,
+  tokensOut: count,
+  reasoning: count,
+  uncounted: count,
+  uncountedTokens: count,
+  uncountedNanoUsd: count,
+  nanoUsd: count,
+  unpriced: count,
+});
+
+/** What a receipt says. Times are ISO 8601, UTC; digests and hashes hex SHA-256; commits and trees git object ids. */
+const receipt = record({
+  run: record({
+    id: text,
+    status: oneOf("completed", "failed"),
+    reason: orNull(text),
+    createdAt: text,
+    endedAt: text,
+    createdBy: who,
+    forkedFrom: orNull(record({ runId: text, seq: count, hash: text })),
+    parent: orNull(record({ runId: text, seq: count, stepId: text, attempt: count })),
+    host: orNull(record({ kind: text, projection: text, hostId: text })),
+  }),
+  planDigest: orNull(text),
+  base: orNull(text),
+  head: orNull(text),
+  steps: list(step),
+  criteria: list(
+    record({ index: count, status: oneOf("met", "unmet", "unchecked"), verdict: orNull(verdict) }),
+  ),
+  /** `bound` is the hash of the proposal's event: what was looked at, and nothing else. */
+  approvals: list(
+    record({
+      seq: count,
+      stepId: text,
+      decision: oneOf("approve", "deny"),
+      by: who,
+      bound: record({ seq: count, hash: text }),
+    }),
+  ),
+  decisions: list(record({ seq: count, stepId: text, action: text, by: who })),
+  /** Those that must not happen twice, or have a business key; `more` were not listed. */
+  effects: record({ listed: list(effect), more: count }),
+  usage,
+  /** Origin is the ledger's id; root is the hash of event `last`, which every event before it goes into. */
+  journal: record({ origin: text, first: count, last: count, root: text }),
+  /** Of whoever signed. */
+  versions: record({ runledger: text, node: text, git: orNull(text), sandbox: orNull(text) }),
+  claims: record({
+    notChecked: list(record({ code: text, stepId: orNull(text), sentence: text })),
+  }),
+});
+export type RunReceipt = Of<typeof receipt>;
+
+const isReceipt = statement(RECEIPT_TYPE, receipt);
+export type ReceiptStatement = Of<typeof isReceipt>;
+
+/** in-toto's own predicate for one run of tests; who reads only that need not know what a run of ours is. */
+const testResult = record({
+  result: oneOf("PASSED", "FAILED"),
+  configuration: list(
+    record({
+      name: text,
+      digest: named,
+      annotations: record({
+        runId: text,
+        runEndedAt: text,
+        stepId: orNull(text),
+        criterion: orNull(count),
+        verdictSeq: count,
+        reason: text,
+        isolationLevel: count,
+        exit,
+        tests,
+        durationMs: count,
+      }),
+    }),
+  ),
+});
+export type TestResult = Of<typeof testResult>;
+
+const isTestResult = statement(TEST_RESULT_TYPE, testResult);
+export type TestResultStatement = Of<typeof isTestResult>;

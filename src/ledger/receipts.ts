@@ -1,0 +1,147 @@
+import { sha256 } from "../core/canonical.js";
+import type { Caller } from "../core/commands.js";
+import { requireRole } from "../core/decide/guards.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { type Statements, statementBytes, statementsOf } from "../core/receipts/statement.js";
+import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
+import { followRun, type Witness } from "../core/receipts/witness.js";
+import type { PublishedKey, ReceiptStore, SigningKeys } from "../stores/store.js";
+import { FINISHED } from "./housekeeping.js";
+import { READ_BATCH } from "./known.js";
+import type { Ledger } from "./ledger.js";
+import { absent } from "./removal.js";
+
+/** The signed end of a run. */
+export type SignedReceipt = {
+  readonly runId: string;
+  readonly keyId: string;
+  /** Hex SHA-256 over the statement. */
+  readonly digest: string;
+  readonly envelope: Envelope;
+  /** One for each step and criterion that a validator decided on, in that order. */
+  readonly testResults: readonly Envelope[];
+};
+
+export interface Receipts {
+  /** That of a finished run; made now where whoever ended the run did not come to it. Throws `run_not_finished`, `receipt_elsewhere`. */
+  receipt(runId: string): Promise<SignedReceipt>;
+  /** All public keys that receipts of this ledger were ever signed with, the oldest first. */
+  signingKeys(): Promise<readonly PublishedKey[]>;
+  /** A new key for receipts to come; those of before stay good. For people. */
+  rotateSigningKey(caller: Caller): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
+}
+
+/** What housekeeping does with receipts. */
+export type KeptReceipts = {
+  /** Before a run goes that ended here: then it has one. */
+  ensure(runId: string): Promise<void>;
+  forget(runId: string): Promise<void>;
+  /** What a crash left unsigned, of the newest runs; it is only begun. */
+  signLeft(): Promise<void>;
+};
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly kept: ReceiptStore;
+  readonly keys: SigningKeys;
+  readonly versions: (used: {
+    readonly git: boolean;
+    readonly sandbox: boolean;
+  }) => Promise<RunReceipt["versions"]>;
+};
+
+/**
+ * A receipt is made of the journal up to its end, so nothing of it is in the journal: whoever ends a run signs it right after, and
+ * where that was cut off, whoever asks.
+ */
+export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipts => {
+  const made = async (runId: string): Promise<SignedReceipt> => {
+    const there = await read(kept, runId);
+    if (there !== undefined) return there;
+    await requireEndedHere(ledger, runId);
+    const witness = await witnessOf(ledger, runId);
+    const { ledgerId } = ledger.store;
+    const statements = statementsOf(witness, { ledgerId, versions: await versions(usedBy(witness)) });
+    const signed = { runId, ...(await signedBy(keys, statements, ledger.now())) };
+    try {
+      await kept.put(runId, JSON.stringify(signed));
+    } catch (error) {
+      // Somebody else signed it at this moment: the first one counts.
+      if (!isLedgerError(error, "seq_conflict")) throw error;
+    }
+    return (await read(kept, runId)) ?? signed;
+  };
+  return {
+    receipt: made,
+    signingKeys: () => keys.published(),
+    rotateSigningKey: async (caller) => {
+      requireRole(ledger.check(caller), "change the signing key", "human");
+      return keys.rotate(ledger.now());
+    },
+  };
+};
+
+const read = async (kept: ReceiptStore, runId: string): Promise<SignedReceipt | undefined> => {
+  const text = await kept.get(runId);
+  return text === undefined ? undefined : (JSON.parse(text) as SignedReceipt);
+};
+
+const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void> => {
+  const row = await store.runRow(runId);
+  if (row === undefined) throw await absent(store, runId);
+  if (!FINISHED.includes(row.status))
+    throw new LedgerError(
+      "run_not_finished",
+      `Run "${runId}" is ${row.status}; its receipt is made at its end.`,
+      {
+        hint: `What it waits for: runledger why ${runId}`,
+      },
+    );
+  const origin = await store.originOf(runId);
+  if (origin === undefined) return;
+  throw new LedgerError(
+    "receipt_elsewhere",
+    `Run "${runId}" was imported from ledger ${origin.ledgerId}, and only that one can sign for it.`,
+    {
+      hint: "Ask there: runledger receipt show; its file is checked here with --key.",
+      details: { ...origin },
+    },
+  );
+};
+
+const witnessOf = async ({ events }: Ledger, runId: string): Promise<Witness> => {
+  const follower = followRun();
+  for (let after = 0; follower.told() === undefined; ) {
+    const page = await events(runId, after, READ_BATCH);
+    for (const event of page) follower.take(event);
+    if (page.length === 0) break;
+    after += page.length;
+  }
+  const witness = follower.told();
+  if (witness === undefined) throw new Error(`run ${runId} is listed as finished, and no event ends it`);
+  return witness;
+};
+
+const usedBy = ({ run }: Witness) => ({
+  git: run.base !== null,
+  sandbox: run.steps.some(({ state }) => "verdict" in state && state.verdict?.isolationLevel === 3),
+});
+
+const signedBy = async (
+  keys: SigningKeys,
+  { run, testResults }: Statements,
+  at: string,
+): Promise<Omit<SignedReceipt, "runId">> => {
+  const payloads = [run, ...testResults].map(statementBytes);
+  const { keyId, signatures } = await keys.sign(
+    payloads.map((payload) => preAuthenticated(PAYLOAD_TYPE, payload)),
+    at,
+  );
+  const [envelope, ...others] = payloads.map((payload, index) => ({
+    payloadType: PAYLOAD_TYPE,
+    payload: payload.toString("base64"),
+    signatures: [{ keyid: keyId, sig: signatures[index]?.toString("base64") ?? "" }],
+  }));
+  if (envelope === undefined) throw new Error("a run has a statement of its own");
+  return { keyId, digest: sha256(statementBytes(run)), envelope, testResults: others };
+};

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { StoredEvent } from "./core/events.js";
+import { isTerminal } from "./core/run.js";
+import type { Ledger } from "./ledger/ledger.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
+import { packageVersion } from "./stores/package-folder.js";
+import { fileReceipts, RECEIPTS_FOLDER } from "./stores/receipts.js";
+import { fileSigningKeys } from "./stores/signing-keys.js";
+import type { ReceiptStore, SigningKeys, Store } from "./stores/store.js";
+
+/** Where the receipts of a ledger lie, and what they are signed with. */
+export const receiptFiles = (
+  store: Pick<Store, "seals" | "ledgerId">,
+  dataDir: string,
+): { readonly kept: ReceiptStore; readonly keys: SigningKeys } => {
+  const folder = join(dataDir, RECEIPTS_FOLDER);
+  return {
+    kept: fileReceipts(folder, store.seals),
+    keys: fileSigningKeys(join(folder, "keys"), store.ledgerId),
+  };
+};
+
+export type Receipting = {
+  readonly faces: Receipts;
+  readonly kept: KeptReceipts;
+  /** Once all runs that ended here are signed for. */
+  readonly settled: () => Promise<void>;
+};
+
+/**
+ * Whoever ends a run here, an agent's verdict, a person or a host: it is signed right after, one at a time, and nobody waits for
+ * that but the end of this process.
+ */
+export const openReceipting = (parts: {
+  readonly ledger: Ledger;
+  readonly dataDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): Receipting => {
+  const { ledger, dataDir, env } = parts;
+  const { kept, keys } = receiptFiles(ledger.store, dataDir);
+  const faces = onDemand(async () => {
+    const { createReceipts } = await import("./ledger/receipts.js");
+    return createReceipts({ ledger, kept, keys, versions: versionsIn(env) });
+  });
+  let queue = Promise.resolve();
+  const signLater = (runId: string): void => {
+    queue = queue.then(() => sign(faces, runId));
+  };
+  ledger.observe((events, run) => {
+    if (isTerminal(run) && events.some(isEnd)) signLater(run.runId);
+  });
+  return {
+    faces,
+    settled: () => queue,
+    kept: {
+      ensure: async (runId) => {
+        if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
+      },
+      forget: (runId) => kept.remove(runId),
+      signLeft: async () => {
+        const signed = new Set(await kept.names());
+        const rows = await ledger.list({ limit: NEWEST });
+        for (const { runId, status, seal } of rows)
+          if ((status === "completed" || status === "failed") && seal !== "erased" && !signed.has(runId))
+            signLater(runId);
+      },
+    },
+  };
+};
+
+/** A crash between the end of a run and its signature is seldom, and any other run is signed for when somebody asks. */
+const NEWEST = 100;
+
+const isEnd = ({ type }: StoredEvent): boolean =>
+  type === "run_completed" || type === "run_failed" || type === "run_reported";
+
+/** What cannot be signed now, on a full disk or without the root key, is tried again when somebody asks for it, who is told why. */
+const sign = (faces: Receipts, runId: string): Promise<void> =>
+  faces.receipt(runId).then(
+    () => undefined,
+    () => undefined,
+  );
+
+const versionsIn =
+  (env: Readonly<Record<string, string | undefined>>) =>
+  async (used: { readonly git: boolean; readonly sandbox: boolean }) => ({
+    runledger: packageVersion("runledger", fileURLToPath(import.meta.url)),
+    node: process.versions.node,
+    git: used.git ? await (await import("./pev/git.js")).gitVersion() : null,
+    sandbox: used.sandbox
+      ? await (await import("./pev/isolation/probe.js")).sandboxVersion(env.PATH ?? "")
+      : null,
+  });
+
+/** Loaded when it is needed: reading a journal must not wait for it. */
+const onDemand = (open: () => Promise<Receipts>): Receipts => {
+  let made: Promise<Receipts> | undefined;
+  const load = () => {
+    made ??= open();
+    return made;
+  };
+  return {
+    receipt: async (runId) => (await load()).receipt(runId),
+    signingKeys: async () => (await load()).signingKeys(),
+    rotateSigningKey: async (caller) => (await load()).rotateSigningKey(caller),
+  };
+};

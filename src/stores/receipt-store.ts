@@ -1,0 +1,38 @@
+/** Where the receipts of runs lie: one text for each, which nothing changes. */
+export interface ReceiptStore {
+  /** Throws `seq_conflict` when there is one already. */
+  put(runId: string, text: string): Promise<void>;
+  get(runId: string): Promise<string | undefined>;
+  /** Ids of all runs that have one. */
+  names(): Promise<readonly string[]>;
+  remove(runId: string): Promise<void>;
+}
+
+/** A key that receipts are, or were, signed with; told to everybody. Times are ISO 8601, UTC. */
+export type PublishedKey = {
+  /** Hex SHA-256 over its SPKI bytes. */
+  readonly keyId: string;
+  /** PEM, SPKI. */
+  readonly publicKey: string;
+  readonly from: string;
+  /** When the next one took its place; null for the one that signs now. */
+  readonly until: string | null;
+  /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first). */
+  readonly signature: string;
+  readonly formerSignature: string | null;
+};
+
+/** What a ledger signs with. */
+export interface SigningKeys {
+  /** The oldest first; none before the first receipt. Throws `key_unavailable` where one is not as it was made. */
+  published(): Promise<readonly PublishedKey[]>;
+  /** Ed25519 over each, all with one key; the first key is made now. */
+  sign(
+    texts: readonly Uint8Array[],
+    at: string,
+  ): Promise<{ readonly keyId: string; readonly signatures: readonly Buffer[] }>;
+  /** A new key, which the former one vouches for; that one's private half is gone. */
+  rotate(at: string): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
+  /** Who may read the private half, as the file system has it; undefined before there is one. */
+  mode(): Promise<{ readonly file: string; readonly mode: number } | undefined>;
+}

@@ -1,0 +1,162 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson } from "../core/canonical.js";
+import { LedgerError } from "../core/errors.js";
+import { publicKeyId } from "../core/receipts/verify.js";
+import type { PublishedKey, SigningKeys } from "./store.js";
+import { writeWhole } from "./whole-file.js";
+
+/** As it lies in the folder; what follows from the others beside it is not written. */
+type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature">;
+
+/**
+ * The keys of a ledger's receipts, in a folder of their own: `N.json` for each public key there ever was, and `ID.key` (PEM, PKCS 8,
+ * mode 0600) for the one that signs now. A new key counts from the moment its record is there, and no record is ever
+ * written over: of two who rotate at once, one is told so.
+ */
+export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys => {
+  const published = () => readPublished(folder, ledgerId);
+  const add = async (before: readonly PublishedKey[], from: string): Promise<void> => {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const former = before.at(-1);
+    const record = { publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from };
+    const words = wordsOf(ledgerId, record, former?.keyId ?? null);
+    const formerKey = former && (await privateKeyIn(folder, former.keyId));
+    const signed: KeyRecord = {
+      ...record,
+      signature: sign(null, words, privateKey).toString("base64"),
+      formerSignature: formerKey === undefined ? null : sign(null, words, formerKey).toString("base64"),
+    };
+    const own = privateFile(folder, publicKeyId(publicKey));
+    await writeWhole(own, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    try {
+      await writeWhole(join(folder, `${before.length + 1}.json`), `${JSON.stringify(signed, null, 2)}\n`);
+    } catch (error) {
+      await rm(own, { force: true });
+      throw error;
+    }
+  };
+  /** The first is made when somebody signs. */
+  const current = async (at: string): Promise<PublishedKey> => {
+    const known = await published();
+    const last = known.at(-1);
+    if (last !== undefined) return last;
+    await add(known, at).catch(unlessThere);
+    return current(at);
+  };
+  const signWith = async (
+    texts: readonly Uint8Array[],
+    at: string,
+    again = true,
+  ): ReturnType<SigningKeys["sign"]> => {
+    const { keyId } = await current(at);
+    try {
+      const key = await privateKeyIn(folder, keyId);
+      return { keyId, signatures: texts.map((text) => sign(null, text, key)) };
+    } catch (error) {
+      // Somebody rotated since it was looked up.
+      if (again && (await published()).at(-1)?.keyId !== keyId) return signWith(texts, at, false);
+      throw error;
+    }
+  };
+  return {
+    published: () => inOurWords(published),
+    sign: (texts, at) => inOurWords(() => signWith(texts, at)),
+    rotate: (at) =>
+      inOurWords(async () => {
+        await current(at);
+        const before = await published();
+        await add(before, at);
+        const after = await published();
+        await removeRetired(folder, after);
+        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "" };
+      }),
+    mode: () =>
+      inOurWords(async () => {
+        const last = (await published()).at(-1);
+        if (last === undefined) return undefined;
+        const file = privateFile(folder, last.keyId);
+        return { file, mode: (await stat(file)).mode & 0o777 };
+      }),
+  };
+};
+
+const privateFile = (folder: string, keyId: string): string => join(folder, `${keyId}.key`);
+
+const privateKeyIn = async (folder: string, keyId: string) => {
+  const key = createPrivateKey(await readFile(privateFile(folder, keyId), "utf8"));
+  if (publicKeyId(createPublicKey(key)) === keyId) return key;
+  throw notAsMade(`The signing key ${keyId}`);
+};
+
+/** What a key's record is signed over, by itself and by the key before it. */
+const wordsOf = (
+  ledgerId: string,
+  { publicKey, from }: Pick<KeyRecord, "publicKey" | "from">,
+  formerKeyId: string | null,
+): Buffer => Buffer.from(canonicalJson({ use: "signs receipts", ledgerId, publicKey, from, formerKeyId }));
+
+const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
+  const records: KeyRecord[] = [];
+  for (;;) {
+    const text = await readFile(join(folder, `${records.length + 1}.json`), "utf8").catch(unlessMissing);
+    if (text === undefined) break;
+    records.push(JSON.parse(text));
+  }
+  const keyIds = records.map(({ publicKey }) => publicKeyId(publicKey));
+  return records.map((record, at) => {
+    const [keyId = "", former = null] = [keyIds[at], at === 0 ? null : keyIds[at - 1]];
+    const words = wordsOf(ledgerId, record, former);
+    const formerKey = records[at - 1]?.publicKey;
+    const holds =
+      isSignedBy(record.publicKey, words, record.signature) &&
+      (formerKey === undefined
+        ? record.formerSignature === null
+        : isSignedBy(formerKey, words, record.formerSignature ?? ""));
+    if (!holds) throw notAsMade(`The record of signing key ${at + 1}`);
+    return { keyId, ...record, until: records[at + 1]?.from ?? null };
+  });
+};
+
+const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean =>
+  verify(null, words, publicKey, Buffer.from(signature, "base64"));
+
+/** Also those that whoever was killed left without a record. */
+const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Promise<void> => {
+  const last = keys.at(-1)?.keyId;
+  const retired = new Set(keys.map(({ keyId }) => keyId).filter((keyId) => keyId !== last));
+  for (const name of await readdir(folder))
+    if (name.endsWith(".key") && retired.has(name.slice(0, -".key".length))) await rm(join(folder, name));
+};
+
+const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== "ENOENT") throw error;
+};
+
+/** Another process was faster, and its key counts. */
+const unlessThere = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== "EEXIST") throw error;
+};
+
+const notAsMade = (what: string): LedgerError =>
+  new LedgerError("key_unavailable", `${what} is not as it was made.`, {
+    hint: "Restore the folder receipts/keys of the ledger from a backup.",
+  });
+
+const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw new LedgerError("seq_conflict", "Somebody else changed the signing key at this moment.", {
+        hint: "Look at it: runledger receipt keys.",
+      });
+    throw new LedgerError("key_unavailable", `The signing key cannot be read or made (${code ?? error}).`, {
+      hint: "Check the disk, and the folder receipts/keys of the ledger.",
+      cause: error,
+    });
+  }
+};
