@@ -41,7 +41,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import type { Receipts } from "./ledger/receipts.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
@@ -177,13 +177,9 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const ledger = openLedger({
-    store,
-    redactor,
-    credentials,
-    now,
-    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
-  });
+  const agentsKnown = [...agentNames, ...(options.toolAgents ?? [])];
+  const rules = projectRules(settings, projectDir, agentsKnown, versions);
+  const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, ...letGo(options) });
   const tokenKey = () => store.seals.tokenKey();
@@ -199,10 +195,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const examined = { settings, env, dataDir, ledger, pev, project };
+  const receipting = openReceipting({ ledger, dataDir, env });
+  const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
-  const receipting = openReceipting({ ledger, dataDir, env });
   const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
   const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
@@ -226,7 +222,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
-    ...looking(ledger, logFolder),
+    ...looking(ledger, logFolder, receipting.kept),
     ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
@@ -298,10 +294,10 @@ type Looking = Pick<
   "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
 >;
 
-const looking = (ledger: Ledger, logFolder: string): Looking => ({
+const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
   findRun: (given) => findRun(ledger, given),
   list: (query) => listRuns(ledger, query),
-  view: (runId) => viewRun(ledger, runId),
+  view: (runId) => viewRun(ledger, runId, receipts),
   policyRequests: (run, caller) =>
     run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
   readDecision: async (runId, stepId, input) =>

@@ -803,6 +803,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    receipt: z
+      .strictObject({ keyId: text, digest: text })
+      .nullable()
+      .describe("of a run that ended: the key it is signed with, and the SHA-256 of the statement"),
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
@@ -968,6 +972,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    receipts: count,
     passedOver: z
       .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
       .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
@@ -993,6 +998,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "checkpoint",
             "lineage",
             "seal",
+            "receipt",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),
