@@ -6,11 +6,24 @@ import { createGate } from "./engine/gate/gate.js";
 import { rulesOf } from "./engine/rules.js";
 import type { TrackedRuns } from "./engine/tracked/tracked.js";
 import type { Ledger } from "./ledger/ledger.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
+
+export type GatingFaces = GateFaces & SdkKeys;
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly tokenKey: () => Uint8Array;
+  readonly noteRefusal: NoteRefusal;
+  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Aborted, whoever waits for a decision is answered as it stands. */
+  readonly interrupted: AbortSignal;
+};
 
 /** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
 export const projectRules = (
@@ -23,19 +36,13 @@ export const projectRules = (
   gate: openGatePolicies(projectDir, settings.gate),
 });
 
-export type GatingFaces = GateFaces & SdkKeys;
-
-/** What may leave the building, the runs that tell of it, and the keys that programs elsewhere ask with. */
-export const openGating = (parts: {
-  readonly ledger: Ledger;
-  readonly engine: Caller;
-  readonly tokenKey: () => Uint8Array;
-  readonly noteRefusal: NoteRefusal;
-  readonly trackedRuns: (caller: Caller) => TrackedRuns;
-  /** Aborted, whoever waits for a decision is answered as it stands. */
-  readonly interrupted: AbortSignal;
-}): GatingFaces => {
+/** What proposes effects and lets them through, the runs that tell of it, and the keys by which programs elsewhere do. */
+export const openGating = (parts: Parts): GatingFaces => {
   const { ledger, engine, tokenKey, noteRefusal } = parts;
-  const intents = createGate({ ledger, engine, orderTokenOf: orderTokensOf(tokenKey) });
+  const intents = createGate({
+    ledger,
+    expireIntents: expiresIntents(ledger, engine),
+    orderTokenOf: orderTokensOf(tokenKey),
+  });
   return { ...gateFaces({ ...parts, intents }), ...sdkKeys(ledger, tokenKey, noteRefusal) };
 };

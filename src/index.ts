@@ -145,7 +145,8 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
-export type { GateCalls, Proposal } from "./engine/gate/faces.js";
+export type { GateCalls } from "./engine/gate/faces.js";
+export type { NewIntent } from "./engine/gate/gate.js";
 export { type PayloadGiven, ReadElsewhere } from "./engine/gate/payload.js";
 export {
   askWorker,
@@ -172,6 +173,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { Metrics } from "./ledger/metrics/metrics.js";
 export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";

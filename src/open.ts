@@ -37,10 +37,11 @@ import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
 import { type GatingFaces, openGating, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
-import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
@@ -129,6 +130,8 @@ export interface RunLedger
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** The ledger in numbers; who asks again has only what came since read anew. */
+  metrics(): Promise<Metrics>;
   /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
   activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
@@ -184,9 +187,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const pev = createPev({ ledger, engine, project, ...letGo(options) });
   const tokenKey = () => store.seals.tokenKey();
   const tokenOf = tokensOf(tokenKey);
-  const verify = (run: string) => verifyAt({ projectDir, env, run });
-  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
-  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
+  const own = checkpointsOf({ store, dataDir, projectDir, env });
+  const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -250,6 +252,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
+  expireIntents: expiresIntents(ledger, engine),
 });
 
 const making = (
@@ -291,7 +294,7 @@ const summariesOf = (
 
 type Looking = Pick<
   RunLedger,
-  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog" | "metrics"
 >;
 
 const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
@@ -303,6 +306,7 @@ const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Loo
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
   ...logsIn(ledger, logFolder),
+  metrics: metricsOf(ledger),
 });
 
 const openProject = async (parts: {
@@ -345,7 +349,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
@@ -363,11 +368,23 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
-  sqlite: store.checkpoints,
-  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
-  memory: memoryCheckpoints(),
-});
+const checkpointsOf = (of: {
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly projectDir: string;
+  readonly env: NonNullable<OpenOptions["env"]>;
+}): Pick<Parameters<typeof openCheckpoints>[0], "stores" | "key" | "verify"> => {
+  const { store, dataDir, projectDir, env } = of;
+  return {
+    stores: {
+      sqlite: store.checkpoints,
+      file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+      memory: memoryCheckpoints(),
+    },
+    key: async () => store.seals.tokenKey(),
+    verify: (run) => verifyAt({ projectDir, env, run }),
+  };
+};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>

@@ -43,7 +43,13 @@ export const openGateServer = async (): Promise<GateServer> => {
     return side.ask(as, question);
   };
   const mcp = mcpOverHttp({ ask, version: "0", every: () => () => undefined, remark });
-  const { fetch } = httpApp({ ask, mcp, names: LOOPBACK_NAMES, broke: ({ message }) => remark(message) });
+  const { fetch } = httpApp({
+    ask,
+    mcp,
+    metrics: null,
+    names: LOOPBACK_NAMES,
+    broke: ({ message }) => remark(message),
+  });
   const server = await listen(fetch, { host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {
     server.refuse();

@@ -17,14 +17,15 @@ import {
   ReportCall,
   readCall,
 } from "../../core/gate-calls.js";
+import { endedExecution } from "../../core/intent-view.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
+import { type ExpireIntents, proposeTo } from "../../ledger/proposing.js";
+import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
-import { expireDue, proposeTo } from "./proposing.js";
-import { endedExecution, type FirstNow, intentView } from "./views.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
 export type NewIntent = Omit<ProposeCall, "payload"> & {
@@ -59,7 +60,7 @@ export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 
 type Parts = {
   readonly ledger: Ledger;
-  readonly engine: Caller;
+  readonly expireIntents: ExpireIntents;
   readonly orderTokenOf: OrderTokenOf;
 };
 
@@ -78,7 +79,7 @@ export const createGate = (parts: Parts): GateOf => {
 };
 
 const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate => {
-  const { ledger, engine } = local;
+  const { ledger, expireIntents } = local;
   const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
   const vote = async (
@@ -99,7 +100,7 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
     propose: async ({ payload, execute, ...terms }) => {
       requireFunction(execute);
       const read = { ...terms, payload: await readPayload(payload) };
-      const intent = await proposeTo({ ledger, engine, caller, keyed }, read);
+      const intent = await proposeTo(ledger, expireIntents, caller, read, keyed);
       if (execute !== undefined) local.functions.set(intent.intentId, execute);
       return shown(intent);
     },
@@ -152,13 +153,13 @@ const runNamed = (intentId: string): string => {
 
 /** As it is now, with what has expired written down. */
 const found = async (
-  { ledger, engine }: Pick<Local, "ledger" | "engine">,
+  { ledger, expireIntents }: Pick<Local, "ledger" | "expireIntents">,
   caller: Caller,
   intentId: string,
 ): Promise<{ readonly run: Run; readonly intent: Intent }> => {
   const runId = runNamed(intentId);
   requireSession(await ledger.load(runId).catch(unlessNoRun(intentId)), caller);
-  await expireDue(ledger, engine, runId);
+  await expireIntents(runId);
   const run = await ledger.load(runId);
   return { run, intent: requireIntent(run, intentId) };
 };
@@ -168,20 +169,6 @@ const unlessNoRun =
   (error: unknown): never => {
     throw isLedgerError(error, "run_not_found") ? intentNotFound(intentId) : error;
   };
-
-const shownOf = async (ledger: Ledger, intent: Intent): Promise<IntentView> =>
-  intentView(intent, ledger.now(), await firstNow(ledger, intent));
-
-/** What is known now of the one that has its key; null where that run cannot be read any more. */
-const firstNow = async (ledger: Ledger, { first }: Intent): Promise<FirstNow> => {
-  if (first === null) return null;
-  try {
-    return (await ledger.load(first.runId)).intents.find(({ seq }) => seq === first.seq) ?? null;
-  } catch (error) {
-    if (isLedgerError(error)) return null;
-    throw error;
-  }
-};
 
 const requireFunction = (execute: unknown): void => {
   if (execute === undefined || typeof execute === "function") return;

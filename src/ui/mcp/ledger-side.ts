@@ -2,6 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import {
   answerQuestion,
   type Caller,
+  type Question as ClientQuestion,
   credentialUseFor,
   isLedgerError,
   LedgerError,
@@ -9,7 +10,7 @@ import {
   type RunLedger,
 } from "../../index.js";
 import { answerGate, answerWho } from "../http/gate-desk.js";
-import { type Asked, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import { type Asked, type Bearer, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -63,31 +64,35 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
   try {
     const app = await open();
     redact = (told) => app.ledger.redactor.deep(told);
-    say({ id: asked.id, value: await answerOf(app, asked) });
+    say({ id: asked.id, value: await answerTo(app, asked) });
   } catch (error) {
     say({ id: asked.id, error: told(error) });
   }
 };
 
-type Answer = Readonly<Record<string, unknown>>;
-
-// An SDK key opens the gate and nothing else, and nothing else opens the gate from outside.
-const answerOf = async (app: RunLedger, { as: bearer, question }: Asked): Promise<Answer> => {
+// An SDK key opens the gate and nothing else, no credential opens the gate, and neither the ledger's numbers.
+const answerTo = async (
+  app: RunLedger,
+  { as: bearer, question }: Asked,
+): Promise<Readonly<Record<string, unknown>>> => {
   if ("sdkKey" in bearer) {
     if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
     if (question.kind === "who") return answerWho(app, bearer.sdkKey);
-  } else if (question.kind !== "gate") {
-    // Asked anew for each call: what a credential stands for may have ended since.
-    const caller: Caller =
-      "credential" in bearer
-        ? await app.openCredential(bearer.credential, credentialUseFor(question))
-        : app.issue(bearer);
-    return answerQuestion(app, caller, question);
-  }
+  } else if (question.kind !== "metrics" && question.kind !== "gate")
+    return answerQuestion(app, await callerOf(app, bearer, question), question);
+  else if (question.kind === "metrics" && !("credential" in bearer)) return app.metrics();
   throw new LedgerError("access_denied", "That takes a credential of another kind.", {
-    hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp).",
+    hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp), and neither for the ledger's numbers.",
   });
 };
+
+type OfTools = Exclude<Bearer, { readonly sdkKey: string }>;
+
+/** Asked anew for each call: what a credential stands for may have ended since. */
+const callerOf = (app: RunLedger, bearer: OfTools, question: ClientQuestion): Promise<Caller> | Caller =>
+  "credential" in bearer
+    ? app.openCredential(bearer.credential, credentialUseFor(question))
+    : app.issue(bearer);
 
 const told = (error: unknown): ToldError =>
   isLedgerError(error)

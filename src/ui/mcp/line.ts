@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
-import type { NewCredential, Question as ToolQuestion } from "../../index.js";
+import type { Question as ClientQuestion, NewCredential } from "../../index.js";
 import type { GateQuestion } from "../http/gate-desk.js";
 
-export type Question = ToolQuestion | GateQuestion;
+/** What a front asks its ledger. The ledger's numbers are for whoever started it: no credential opens them. */
+export type Question = ClientQuestion | GateQuestion | { readonly kind: "metrics" };
 
 /** Who asks: by a credential, by an SDK key, or by what the person who started the front said of it. */
 export type Bearer =
