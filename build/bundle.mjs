@@ -103,7 +103,7 @@ await bundled({
 // A host's zod is the zod of our tools' schemas, and its AI SDK the one that our tools are for.
 await bundled({
   of: "The library",
-  entries: { index: "src/index.ts", "ai-sdk": "tools/ai-sdk.ts" },
+  entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },
   folder: join(dist, "library"),
   external: ["zod"],
 });
