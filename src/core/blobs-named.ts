@@ -19,6 +19,8 @@ export const blobsNamed = (event: JournalEvent): readonly string[] => {
     }
     case "event_recorded":
       return named(event.payload.artifact?.blob);
+    case "intent_proposed":
+      return [event.payload.content.payload.digest];
     default:
       return [];
   }

@@ -1,6 +1,6 @@
 import type { ListedArtifact, TrackedFacts, TrackedPacket, TrackedReceipt } from "./checkpoints.js";
 import type { EventOf } from "./events.js";
-import { type IntentStatus, sideEffectKey } from "./intents.js";
+import type { IntentStatus } from "./intents.js";
 import { newest } from "./newest.js";
 import type { Run } from "./run.js";
 import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
@@ -47,14 +47,6 @@ export const trackedPacket = (
   begunKeys: tracked.begun.map(({ key }) => key),
   openHandoffs: tracked.handoffs.map(({ id }) => id),
 });
-
-/** Keys of a run's intents under which nothing is to be done any more: they have happened, may have, or have elsewhere. */
-export const blockedByIntents = ({ intents }: Pick<Run, "intents">): readonly string[] =>
-  intents
-    .filter(({ status, content }) => ENDED.has(status) || (status === "ordered" && !content.idempotent))
-    .flatMap(({ content }) => sideEffectKey(content) ?? []);
-
-const ENDED: ReadonlySet<IntentStatus> = new Set(["succeeded", "unknown", "skipped"]);
 
 /** Somebody is asked, and has not answered. */
 export type UnansweredApproval = {
