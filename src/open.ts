@@ -41,7 +41,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
-import { expiresIntents } from "./ledger/proposing.js";
+import { gateDuties } from "./ledger/proposing.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
@@ -196,8 +196,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
+  const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -247,7 +247,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
-  expireIntents: expiresIntents(ledger, engine),
+  duties: gateDuties(ledger, engine),
 });
 
 const making = (
