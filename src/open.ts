@@ -26,7 +26,6 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import type { NotifyingFaces } from "./engine/notify/notifying.js";
@@ -36,15 +35,15 @@ import { createPromises, type Promises } from "./engine/promises.js";
 import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { openGate, projectRules } from "./gating.js";
+import { type GatingFaces, openGating, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { verifyAt } from "./look.js";
@@ -103,8 +102,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GateFaces,
-    SdkKeys,
+    GatingFaces,
     NotifyingFaces,
     CallerFaces,
     Receipts {
@@ -226,7 +224,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGate(ledger, engine, host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
@@ -249,6 +247,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
+  expireIntents: expiresIntents(ledger, engine),
 });
 
 const making = (

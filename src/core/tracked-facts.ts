@@ -1,6 +1,6 @@
 import type { ListedArtifact, TrackedFacts, TrackedPacket, TrackedReceipt } from "./checkpoints.js";
 import type { EventOf } from "./events.js";
-import { type IntentStatus, sideEffectKey } from "./intents.js";
+import type { IntentStatus } from "./intents.js";
 import { newest } from "./newest.js";
 import type { Run } from "./run.js";
 import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
@@ -47,15 +47,6 @@ export const trackedPacket = (
   begunKeys: tracked.begun.map(({ key }) => key),
   openHandoffs: tracked.handoffs.map(({ id }) => id),
 });
-
-/** Keys of intents that have happened, or of which nobody can tell. One that is only ordered its own worker may fetch again. */
-export const blockedByIntents = ({ intents }: Pick<Run, "intents">): readonly string[] =>
-  intents.flatMap((intent) => {
-    const key = sideEffectKey(intent.content);
-    return key !== null && BLOCKING.has(intent.status) ? [key] : [];
-  });
-
-const BLOCKING: ReadonlySet<IntentStatus> = new Set(["succeeded", "unknown", "skipped"]);
 
 /** Somebody is asked, and has not answered. */
 export type UnansweredApproval = {

@@ -20,11 +20,12 @@ import {
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
+import { blockedIntentKeys } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
-import { blockedByIntents, hasTracking, trackedPacket } from "../../core/tracked-facts.js";
+import { hasTracking, trackedPacket } from "../../core/tracked-facts.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
 import { packed, writeBytes } from "./bytes.js";
@@ -183,7 +184,7 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
     blockedKeys: (run) =>
       inTurn(
         run.runId,
-        async () => new Set([...(await follow(run)).facts.blockedKeys(), ...blockedByIntents(run)]),
+        async () => new Set([...(await follow(run)).facts.blockedKeys(), ...blockedIntentKeys(run)]),
       ),
   };
 };

@@ -23,6 +23,7 @@ import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
 import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { requireIntentKeys } from "./intent-keys.js";
 import { checkLineage, withChildren } from "./lineage.js";
 import { checkReceipt, type ReceiptSources } from "./receipts.js";
 
@@ -102,6 +103,7 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await requireIntentKeys(store, at.run, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
     await checkLineage(store, at.run, at.children.started, { add, isAlone });
     if (await checkReceipt(store, runId, at.follower.told(), { ...signed, add })) at.receipts = 1;

@@ -120,11 +120,6 @@ const policies: Source = async ({ directory, env }) => {
   return { files: "files", words };
 };
 
-const targets: Source = async (place) => {
-  const { settings: now } = await settings(place);
-  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
-};
-
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
