@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import Ajv from "ajv";
+import { Ajv } from "ajv";
 import { afterEach, describe, expect, it } from "vitest";
 import { parseYaml, policyJsonSchema } from "../../../src/index.js";
 import { type Desk, openDesk } from "../../helpers/cli.js";
