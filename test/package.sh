@@ -15,6 +15,7 @@ npx runledger --version
 grep -q '^\.SS runledger run ' node_modules/runledger/dist/man/runledger.1
 npx runledger demo
 schema=node_modules/runledger/dist/settings.schema.json
+node -e 'require("runledger/policy.schema.json")'
 node -e 'require("runledger/settings.schema.json")' && npx runledger config schema | diff - "$schema"
 npx runledger init --quiet > /dev/null && head -1 runledger.yaml | grep -qx "# yaml-language-server: \$schema=$schema"
 cat > types.mts <<'TS'
