@@ -26,6 +26,7 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
+import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import type { NotifyingFaces } from "./engine/notify/notifying.js";
@@ -35,17 +36,20 @@ import { createPromises, type Promises } from "./engine/promises.js";
 import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { type GatingFaces, openGating, projectRules } from "./gating.js";
+import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
 import { expiresIntents } from "./ledger/proposing.js";
-import type { Receipts } from "./ledger/receipts.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
+import { verifyAt } from "./look.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -101,7 +105,8 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GatingFaces,
+    GateFaces,
+    SdkKeys,
     NotifyingFaces,
     CallerFaces,
     Receipts {
@@ -129,6 +134,8 @@ export interface RunLedger
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** The ledger in numbers; who asks again has only what came since read anew. */
+  metrics(): Promise<Metrics>;
   /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
   activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
@@ -172,19 +179,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const ledger = openLedger({
-    store,
-    redactor,
-    credentials,
-    now,
-    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
-  });
+  const agentsKnown = [...agentNames, ...(options.toolAgents ?? [])];
+  const rules = projectRules(settings, projectDir, agentsKnown, versions);
+  const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
-  const [key, tokenOf] = [async () => tokenKey(), tokensOf(tokenKey)];
-  const stores = checkpointStores(store, dataDir);
-  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
+  const tokenOf = tokensOf(tokenKey);
+  const verify = (run: string) => verifyAt({ projectDir, env, run });
+  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
+  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -193,12 +197,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const examined = { settings, env, dataDir, ledger, pev, project };
+  const receipting = openReceipting({ ledger, dataDir, env });
+  const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
-  const receipting = openReceipting({ ledger, dataDir, env });
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
+  const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
@@ -220,12 +224,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
-    ...looking(ledger, logFolder),
+    ...looking(ledger, logFolder, receipting.kept),
     ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
+    ...openGate(ledger, engine, host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
@@ -290,18 +294,19 @@ const summariesOf = (
 
 type Looking = Pick<
   RunLedger,
-  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog" | "metrics"
 >;
 
-const looking = (ledger: Ledger, logFolder: string): Looking => ({
+const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
   findRun: (given) => findRun(ledger, given),
   list: (query) => listRuns(ledger, query),
-  view: (runId) => viewRun(ledger, runId),
+  view: (runId) => viewRun(ledger, runId, receipts),
   policyRequests: (run, caller) =>
     run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
   ...logsIn(ledger, logFolder),
+  metrics: metricsOf(ledger),
 });
 
 const openProject = async (parts: {

@@ -29,12 +29,3 @@ const named = (intents: readonly Intent[]): string =>
       .map(({ intentId, content }) => `intent ${intentId} (${content.destination})`),
     intents.length,
   );
-
-/** When the first of those that nobody has answered expires; null when none does. */
-export const nextExpiry = (run: Run): string | null =>
-  run.intents.reduce<string | null>((first, intent) => {
-    const { status, expiresAt } = intent;
-    const waits = status === "pending_approval" || status === "approved";
-    if (!waits || expiresAt === null || !isOwnIntent(run, intent)) return first;
-    return first === null || expiresAt < first ? expiresAt : first;
-  }, null);

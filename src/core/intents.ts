@@ -76,7 +76,13 @@ export type Vote = {
   readonly reason: string;
   /** Whom they decide for, when they do not decide for themselves. */
   readonly onBehalfOf: string | null;
+  /** The delegation or standing approval by which they do; null without. */
+  readonly mandate: string | null;
 };
+
+/** Whose word a vote is. */
+export const principalOf = ({ by, onBehalfOf }: Pick<Vote, "by" | "onBehalfOf">): string =>
+  onBehalfOf ?? by.name;
 
 /** Who may do it now, or may have done it. */
 export type Order = {
@@ -132,13 +138,20 @@ export type Intent = {
   /** ISO 8601, UTC; null for one that waits for nobody. */
   readonly expiresAt: string | null;
   readonly onNoResponse: string | null;
+  /** How long it waits for an answer each time; 0 before its policy was asked. */
+  readonly windowMs: number;
   /** So long after it was proposed whoever may approve is reminded. */
   readonly remindAfterMs: number | null;
+  readonly reminded: boolean;
+  /** Somebody else was asked as well. */
+  readonly escalated: boolean;
   readonly order: Order | null;
   readonly report: IntentReport | null;
   readonly first:
     | (FirstIntent & { readonly status: IntentStatus | null; readonly result: string | null })
     | null;
+  /** The last event by which people were asked something of it, or told that nobody answered; null for none. */
+  readonly askedSeq: number | null;
   /** What ended it, in words; "" where nothing is to be said. */
   readonly endReason: string;
   readonly status: IntentStatus;
@@ -189,11 +202,56 @@ export const isOrderToken = (
   return equal && order !== null;
 };
 
-/** Nobody answered in time. One that was ordered is not over by time: somebody may be doing it. */
-export const isExpired = ({ status, expiresAt }: Intent, at: string): boolean =>
-  (status === "pending_approval" || status === "approved") &&
-  expiresAt !== null &&
-  Date.parse(expiresAt) <= Date.parse(at);
+/** Its time is over: what becomes of it then is written down. One that was ordered is not over by time: somebody may be doing it. */
+export const isOverdue = ({ status, expiresAt }: Intent, at: string): boolean =>
+  (status === "pending_approval" || status === "approved") && expiresAt !== null && isBy(expiresAt, at);
+
+/** Nobody answered in time, and that ends it. */
+export const isExpired = (intent: Intent, at: string): boolean =>
+  isOverdue(intent, at) && silenceOf(intent, at).kind === "expire";
+
+const isBy = (moment: string, at: string): boolean => Date.parse(moment) <= Date.parse(at);
+
+export type Silence =
+  | { readonly kind: "expire" }
+  | { readonly kind: "allow"; readonly expiresAt: string }
+  | { readonly kind: "extend"; readonly how: "deferred" | "escalated"; readonly expiresAt: string };
+
+/**
+ * What becomes of one whose time is over, by its policy. It waits on for as long as it waited at first: deferred until nobody means
+ * it any more, escalated once.
+ */
+export const silenceOf = (intent: Intent, at: string): Silence => {
+  const { status, onNoResponse, at: proposedAt, windowMs, escalated } = intent;
+  const waitsOn = Date.parse(at) + windowMs;
+  const isStillMeant = waitsOn <= Date.parse(proposedAt) + limit.INTENT_WAIT_MAX_MS;
+  if (status !== "pending_approval" || windowMs === 0 || !isStillMeant) return { kind: "expire" };
+  const expiresAt = new Date(waitsOn).toISOString();
+  if (onNoResponse === "auto_approve_if_low_risk") return { kind: "allow", expiresAt };
+  if (onNoResponse === "defer") return { kind: "extend", how: "deferred", expiresAt };
+  if (onNoResponse === "escalate" && !escalated) return { kind: "extend", how: "escalated", expiresAt };
+  return { kind: "expire" };
+};
+
+/** Nobody has answered for so long that whoever may is told again. */
+export const isReminderDue = (intent: Intent, at: string): boolean => {
+  const remindAt = reminderOf(intent);
+  return remindAt !== null && isBy(remindAt, at);
+};
+
+const reminderOf = ({ status, reminded, remindAfterMs, at }: Intent): string | null =>
+  status !== "pending_approval" || reminded || remindAfterMs === null
+    ? null
+    : new Date(Date.parse(at) + remindAfterMs).toISOString();
+
+/** When something is next to be written down of it without anybody; null for nothing. */
+export const wakeOf = (intent: Intent): string | null => {
+  const { status, expiresAt } = intent;
+  const ends = status === "pending_approval" || status === "approved" ? expiresAt : null;
+  const reminder = reminderOf(intent);
+  if (ends === null || reminder === null) return ends ?? reminder;
+  return Date.parse(reminder) < Date.parse(ends) ? reminder : ends;
+};
 
 /** Whoever fetched it has had its time. */
 export const isOrderOver = ({ order }: Intent, at: string): boolean =>

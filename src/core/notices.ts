@@ -1,6 +1,7 @@
 import { isOwn } from "./budget.js";
 import { askedEffects } from "./effect-questions.js";
 import type { JournalEvent } from "./events.js";
+import { type Intent, isOwnIntent } from "./intents.js";
 import { isPlanning } from "./planning.js";
 import { awaitsApproval, type Run } from "./run.js";
 
@@ -13,6 +14,11 @@ export const noticeTypes = [
   "verification_errored",
   "unmet_criteria",
   "budget",
+  "intent_approval",
+  "intent_reminder",
+  "intent_escalated",
+  "intent_expired",
+  "intent_unknown",
   "run_failed",
   "run_completed",
 ] as const;
@@ -40,10 +46,16 @@ export const mayBeNotice = ({ type }: Pick<JournalEvent, "type">): boolean => NO
 const NOTICED: ReadonlySet<JournalEvent["type"]> = new Set([
   "step_result_proposed",
   "run_paused",
+  "approval_requested",
+  "approval_reminded",
+  "approval_extended",
+  "intent_expired",
+  "intent_reported",
   "run_failed",
   "run_completed",
 ]);
 
+/** As its row in the journal says, without its payload: that may be sealed. */
 type Told = Pick<JournalEvent, "type" | "seq" | "at">;
 
 /**
@@ -65,6 +77,12 @@ const aboutOf = (run: Run, { type, seq, at }: Told): About | undefined => {
       return approvalOf(run, seq);
     case "run_paused":
       return state.status === "paused" && state.since === at ? pauseOf(run, state) : undefined;
+    case "approval_requested":
+    case "approval_reminded":
+    case "approval_extended":
+    case "intent_expired":
+    case "intent_reported":
+      return intentOf(run, seq);
     case "run_failed":
       return state.status === "failed" ? { type, sentence: `It failed (${state.reason}).` } : undefined;
     case "run_completed":
@@ -72,6 +90,31 @@ const aboutOf = (run: Run, { type, seq, at }: Told): About | undefined => {
     default:
       return undefined;
   }
+};
+
+/** Each intent knows which event people were last told by: another one of it has taken the place of all before. */
+const intentOf = ({ runId, intents }: Run, seq: number): About | undefined => {
+  const intent = intents.find((one) => one.askedSeq === seq && isOwnIntent({ runId }, one));
+  if (intent === undefined) return undefined;
+  const type = INTENT_ASKS[intent.status]?.(intent);
+  return type && { type, sentence: `${INTENT_SENTENCES[type]} (${intent.intentId}).` };
+};
+
+type IntentNotice = Extract<NoticeType, `intent_${string}`>;
+
+const INTENT_ASKS: { readonly [S in Intent["status"]]?: (intent: Intent) => IntentNotice } = {
+  pending_approval: ({ escalated, reminded }) =>
+    escalated ? "intent_escalated" : reminded ? "intent_reminder" : "intent_approval",
+  expired: () => "intent_expired",
+  unknown: () => "intent_unknown",
+};
+
+const INTENT_SENTENCES: Readonly<Record<IntentNotice, string>> = {
+  intent_approval: "An intent waits for approval",
+  intent_reminder: "An intent still waits for approval",
+  intent_escalated: "Nobody answered in time, and an intent still waits for approval",
+  intent_expired: "An intent expired without an answer, and was not executed",
+  intent_unknown: "Nobody knows whether an intent was executed",
 };
 
 const approvalOf = (run: Run, seq: number): About | undefined => {
@@ -84,7 +127,7 @@ const approvalOf = (run: Run, seq: number): About | undefined => {
 };
 
 const pauseOf = (run: Run, { reason, stepId }: Extract<Run["state"], { status: "paused" }>) => {
-  // A person paused it, or its host or its client did, and knows.
+  // A person paused it, or its host or client did, and knows.
   if (reason === "requested" || reason === "reported" || reason === "interrupted") return undefined;
   const [effect] = reason === "escalated" ? askedEffects(run) : [];
   if (effect === undefined) return { type: reason, sentence: PAUSED[reason], stepId };

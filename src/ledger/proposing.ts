@@ -3,7 +3,7 @@ import type { Caller } from "../core/commands.js";
 import { requireSession } from "../core/decide/guards.js";
 import { LedgerError } from "../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
-import { INTENT_SCOPE, type Intent, type IntentContent, isExpired, sideEffectKey } from "../core/intents.js";
+import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import type { Run } from "../core/run.js";
@@ -93,7 +93,7 @@ export const expiresIntents =
   async (runId) => {
     if ((await ledger.store.runRow(runId)) === undefined) return;
     const { intents } = await ledger.load(runId);
-    if (intents.some((intent) => isExpired(intent, ledger.now())))
+    if (intents.some((intent) => isOverdue(intent, ledger.now())))
       await ledger.submit(runId, { type: "expire_intents" }, engine);
   };
 

@@ -69,9 +69,9 @@ export type Settings = {
   /** What each run may spend where a person has not said it of the run. */
   readonly budget: Budget;
   readonly schedules: Readonly<Record<string, ScheduleSettings>>;
-  readonly gate: GateSettings;
   /** Who is told what a run asks of people. */
   readonly notify: Readonly<Record<string, NotifySettings>>;
+  readonly gate: GateSettings;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
   readonly rollout: {
@@ -271,13 +271,13 @@ export const SettingsFile = closed({
   schedules: named(ScheduleKeys)
     .prefault({})
     .meta({ title: settingGroups.schedules, description: "Runs that begin by the clock, by name." }),
+  notify: named(NotifyKeys)
+    .prefault({})
+    .meta({ title: settingGroups.notify, description: "Who is told when a run needs a person, by name." }),
   gate: GateKeys.prefault({}).meta({
     title: settingGroups.gate,
     description: "What decides on intents before they happen.",
   }),
-  notify: named(NotifyKeys)
-    .prefault({})
-    .meta({ title: settingGroups.notify, description: "Who is told when a run needs a person, by name." }),
   runLedger: withWords(RunLedgerKeys, () => ({ allOf: stageNeeds.map(stageWords) }))
     .prefault({})
     .meta({ title: settingGroups.runLedger, description: "The ledger itself, and the stages of a rollout." }),

@@ -21,6 +21,7 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
@@ -30,6 +31,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -86,6 +88,17 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
+const policyFile = {
+  name: text,
+  file: text,
+  readable: z.boolean().describe("one that is not blocks every intent that names it"),
+  digest: text.nullable(),
+};
+const gate = {
+  folder: text.describe("gate.policies"),
+  environment: text.nullable().describe("gate.environment"),
+};
 const sdkKey = {
   id: text,
   kind: z.enum(["agent", "approver"]),
@@ -372,6 +385,7 @@ const Run = named(
         }),
       )
       .describe("whom the host lets wait for a grant"),
+    tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
     state: RunState,
   }),
 );
@@ -708,6 +722,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  runs: { kind: "text", why: "it is only a group of commands" },
+  "runs inspect": oneOf(trackedShapes.inspect),
+  "runs events": oneOf(trackedShapes.events),
+  "runs verify": oneOf(trackedShapes.verify),
+  "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
       z.strictObject({
@@ -783,6 +803,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    receipt: z
+      .strictObject({ keyId: text, digest: text })
+      .nullable()
+      .describe("of a run that ended: the key it is signed with, and the SHA-256 of the statement"),
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
@@ -819,6 +843,36 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         "business keys that it, or the runs it was forked from, have taken: nothing more happens under them",
       ),
   }),
+  metrics: oneOf({
+    at: time,
+    events: count.describe("that were ever appended; all else is of the runs that are here"),
+    runs: z.record(z.enum(runStatuses), count),
+    waiting: z.strictObject({
+      runs: count.describe("that ask something of a person"),
+      oldestSeconds: z.number().describe("how long the longest of them has asked; 0 when none does"),
+    }),
+    unattended: count.describe("runs in which something is due and that nobody holds"),
+    unread: count.describe("runs with a part that cannot be read here, and is not counted"),
+    attempts: z.array(z.strictObject({ agent: text, attempts: count })),
+    verdicts: z.array(
+      z.strictObject({
+        of: z.enum(["step", "criterion"]),
+        validator: text,
+        outcome: Outcome,
+        verdicts: count,
+        waitedSeconds: z.number().describe("from claims to verdicts, added up; 0 of criteria and errors"),
+      }),
+    ),
+    usage: z.array(
+      z.strictObject({
+        agent: text,
+        model: text.nullable().describe("null of calls of which nobody said which one they asked"),
+        ...Usage.shape,
+      }),
+    ),
+    refusals: z.array(z.strictObject({ code: text, refusals: count })),
+    workersLost: count,
+  }),
   status: oneOf({
     project: text,
     data: text,
@@ -843,6 +897,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   serve: oneOf({
     url: text.describe("where it listens; said before anybody is answered"),
     mcpUrl: text.describe("for MCP clients"),
+    metricsUrl: text.nullable().describe("for whatever keeps numbers; null without --metrics"),
   }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({
@@ -877,6 +932,45 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     ),
   }),
   "sdk-key revoke": oneOf(sdkKey),
+  "gate-policy": { kind: "text", why: "it is only a group of commands" },
+  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy show": oneOf({
+    ...{ name: text, file: text, digest: text, environment: gate.environment },
+    policy: z.looseObject({}).describe("as its file says it"),
+    rules: z.looseObject({}).describe("as they hold in the environment, with what is left out"),
+  }),
+  "gate-policy check": oneOf({
+    ok: z.boolean(),
+    ...gate,
+    policies: z.array(
+      z.strictObject({
+        ...policyFile,
+        problem,
+        defects: z.array(z.strictObject({ where: text, path: text, found: text, expected: text })),
+        remarks: z.array(text).describe("what is right and may still not be meant"),
+      }),
+    ),
+  }),
+  "gate-policy test": oneOf({
+    passed: count,
+    failed: count,
+    policies: z.array(
+      z.strictObject({
+        name: text,
+        file: text.describe("where the cases are, or would be"),
+        problem,
+        cases: z.array(
+          z.strictObject({
+            name: text,
+            passed: z.boolean(),
+            expected: z.looseObject({ outcome: text }),
+            decision: z.strictObject(PolicyDecision.shape),
+          }),
+        ),
+      }),
+    ),
+  }),
+  "gate-policy schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),
@@ -909,6 +1003,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    receipts: count,
     passedOver: z
       .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
       .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
@@ -934,6 +1029,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "checkpoint",
             "lineage",
             "seal",
+            "receipt",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),

@@ -76,6 +76,22 @@ const named = async (settings: string): Promise<unknown> => {
   return desk.json("rollout", "status");
 };
 
+/** What a policy that asks for a person in production says to an intent. */
+const gateOf = async (gate: string): Promise<unknown> => {
+  const desk = await openDesk({
+    "runledger.yaml": `gate: ${gate}\n`,
+    "gate-policies/crm.yaml":
+      "require_approval: never\nenvironments: { production: { require_approval: always } }\n",
+    "gate-policies/crm.cases.yaml":
+      "cases: [{ name: any, intent: { destination: crm.import }, expect: approved }]\n",
+  });
+  shop = desk;
+  const { code, out } = await desk.type("policy", "test", "--json");
+  const told = JSON.parse(out) as { readonly failed: number };
+  expect(code).toBe(told.failed === 0 ? 0 : 1);
+  return told;
+};
+
 /** A judge that does too much of something, under these limits. */
 const ended = async (limits: string, target: string): Promise<unknown> => {
   const app = await project(`limits: { ${limits} }\n`, done);
@@ -273,6 +289,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
   "budget.attempts": async () => {
     expect(await stoppedBy("{ attempts: 1 }", "false")).toMatch(/budget of 1 attempt/);
+  },
+  "gate.environment": async () => {
+    expect(await gateOf("{ environment: production }")).toMatchObject({ failed: 1 });
+    await shop?.dispose();
+    expect(await gateOf("{}")).toMatchObject({ failed: 0 });
+  },
+  "gate.policies": async () => {
+    expect(await gateOf("{ policies: rules }")).toMatchObject({ policies: [] });
   },
   "agents.coder.env": async () => {
     const app = await project(
