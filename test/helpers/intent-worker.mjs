@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const [library, projectDir, given] = process.argv.slice(2);
 const { at, idempotent, aheadMs } = JSON.parse(given);
-const { openRunLedger } = await import(library);
+const { openRunLedger, verifyAt } = await import(library);
 
 const here = (boundary) => {
   if (boundary === at) process.kill(process.pid, "SIGKILL");
@@ -13,7 +13,7 @@ const here = (boundary) => {
 const effects = join(projectDir, "effects");
 const now = () => new Date(Date.now() + aheadMs).toISOString();
 const app = await openRunLedger({ projectDir, now });
-const agent = app.gate(app.issue({ name: "importer", role: "executor", sessionKey: "s" }));
+const agent = app.gate(app.issue({ name: "importer", role: "executor", sessionKey: "gated" }));
 const person = app.gate(app.issue({ name: "ada", role: "human", sessionKey: "terminal" }));
 
 const execute = ({ key }) => {
@@ -62,6 +62,6 @@ for (;;) {
 const last = await propose();
 const { runId } = last;
 const events = await app.ledger.events(runId, 0, 1_000);
-const verified = await app.verify();
+const verified = await verifyAt({ projectDir });
 await app.close();
 process.stdout.write(JSON.stringify({ last, types: events.map(({ type }) => type), verified }));

@@ -27,7 +27,7 @@ const lives = async (at: string, idempotent: boolean) => {
     run(process.execPath, [worker, built.library, project.folder, JSON.stringify({ idempotent, ...given })], {
       env,
     });
-  await expect(life({ at, aheadMs: 0 })).rejects.toMatchObject({ signal: "SIGKILL" });
+  await expect(life({ at, aheadMs: 0 })).rejects.toMatchObject({ stderr: "", signal: "SIGKILL" });
   const { stdout } = await life({ at: "", aheadMs: ORDER_MS });
   const effects = (await readFile(join(project.folder, "effects"), "utf8")).split("\n").filter(Boolean);
   return { ...JSON.parse(stdout), effects };
