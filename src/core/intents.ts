@@ -81,7 +81,7 @@ export type Vote = {
 };
 
 /** Whose word a vote is. */
-const principalOf = ({ by, onBehalfOf }: Pick<Vote, "by" | "onBehalfOf">): string =>
+export const principalOf = ({ by, onBehalfOf }: Pick<Vote, "by" | "onBehalfOf">): string =>
   onBehalfOf ?? by.name;
 
 /** Who may do it now, or may have done it. */
