@@ -50,6 +50,7 @@ const outside: Record<string, readonly string[]> = {
     "src/engine/logs.ts",
     "src/engine/doctor.ts",
     "src/engine/host.ts",
+    "src/engine/gate/payload.ts",
     "src/engine/tree-findings.ts",
     "src/rollout/sql-tables.ts",
     "src/rollout/markdown-board.ts",
