@@ -1,6 +1,9 @@
-// Writes dist/settings.schema.json, which editors read, from the schema that settings are checked with.
+// Writes dist/settings.schema.json and dist/policy.schema.json, which editors read, from the schemas that files are checked with.
 import { writeFile } from "node:fs/promises";
-import { settingsJsonSchema } from "../dist/src/index.js";
+import { policyJsonSchema, settingsJsonSchema } from "../dist/src/index.js";
 
-const file = new URL("../dist/settings.schema.json", import.meta.url);
-await writeFile(file, `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`);
+const write = (name, schema) =>
+  writeFile(new URL(`../dist/${name}`, import.meta.url), `${JSON.stringify(schema, null, 2)}\n`);
+
+await write("settings.schema.json", settingsJsonSchema());
+await write("policy.schema.json", policyJsonSchema());

@@ -45,7 +45,7 @@ export const examineAll = async (parts: {
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
     signingKeys,
-    schedules: findings,
+    named: findings,
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

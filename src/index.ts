@@ -27,6 +27,7 @@ export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
+export { type TrackedReason, trackedReasons } from "./core/checkpoints.js";
 export type { Caller, Command } from "./core/commands.js";
 export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";
@@ -35,6 +36,12 @@ export { WORKER_VARIABLE } from "./core/effect-wire.js";
 export type { EffectClass, EffectDecision, OnAmbiguous, Risk } from "./core/effects.js";
 export { type ErrorCode, type ErrorKind, errorKinds, isLedgerError, LedgerError } from "./core/errors.js";
 export { eventTypes, type PolicyAction, type PolicyActionType, type StoredEvent } from "./core/events.js";
+export type { ExecutionView, IntentView } from "./core/gate-calls.js";
+export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js";
+export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
+export { policyRemarks } from "./core/gate-policy/remarks.js";
+export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
+export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -80,6 +87,31 @@ export {
 } from "./core/run.js";
 export type { SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
+} from "./core/tracked.js";
+export type {
+  CompletedHandoff,
+  CompleteHandoffInput,
+  CreateCheckpointInput,
+  CreatedCheckpoint,
+  EndedRun,
+  EndRunInput,
+  HandoffInput,
+  OpenedHandoff,
+  RecordArtifactInput,
+  RecordEventInput,
+  RecordedArtifact,
+  RecordedEvent,
+  ResumeRunInput,
+  RunEventsInput,
+  RunInput,
+  StartedRun,
+  StartRunInput,
+} from "./core/tracked-wire.js";
 export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js";
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
@@ -111,6 +143,9 @@ export type { Resumed, Turn } from "./engine/effects/turns.js";
 export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
+export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
+export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -120,12 +155,18 @@ export {
 } from "./engine/host-client.js";
 export type { Collected, Collecting, Forking, Imported } from "./engine/keeping.js";
 export type { StepLogs } from "./engine/logs.js";
+export type { ListedTarget, TriedTarget } from "./engine/notify/notifying.js";
 export type { ResumePoint } from "./engine/open-checkpoints.js";
 export type { OpenPromise, PromiseAnswer } from "./engine/promises.js";
 export type { Pruned, PrunedRun, Pruning } from "./engine/pruning.js";
 export type { Relative } from "./engine/relatives.js";
 export { createResumer, type ResumeCandidate, type ResumeReply, type Resumer } from "./engine/resumer.js";
 export type { ListedSchedule } from "./engine/schedules/scheduling.js";
+export type { ResumeContext } from "./engine/tracked/context.js";
+export type { TrackedEventLine } from "./engine/tracked/events.js";
+export type { ListedRunEvents, RunTold } from "./engine/tracked/told.js";
+export type { TrackedRuns } from "./engine/tracked/tracked.js";
+export { type Integrity, type VerifiedRun, verifiedRun } from "./engine/tracked/verified.js";
 export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
@@ -196,12 +237,21 @@ export {
   type SettingsTarget,
 } from "./settings/draft.js";
 export type { SettingEdit } from "./settings/edit.js";
-export { openGatePolicies } from "./settings/gate-policies.js";
+export {
+  type GatePolicies,
+  openGatePolicies,
+  type PolicyAnswer,
+  type PolicyDefect,
+  type PolicyFile,
+  readPolicyFile,
+} from "./settings/gate-policies.js";
 export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
 export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
+export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";

@@ -12,6 +12,7 @@ import {
 import { type PolicyInput, readDecision } from "../tools/orchestrator/run_apply_policy.js";
 import { requireToolAllowed } from "../tools/profile-guard.js";
 import type { ToolHost } from "../tools/tool.js";
+import { openBeside } from "./beside.js";
 import type { Caller } from "./core/commands.js";
 import { requireSameAgents } from "./core/decide/checkpoints.js";
 import type { PolicyAction } from "./core/events.js";
@@ -25,16 +26,17 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
+import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
+import type { NotifyingFaces } from "./engine/notify/notifying.js";
 import { openAgents, openOrchestrator, requireAgents } from "./engine/open-agents.js";
 import { type CheckpointFaces, openCheckpoints } from "./engine/open-checkpoints.js";
 import { createPromises, type Promises } from "./engine/promises.js";
-import { rulesOf } from "./engine/rules.js";
-import { openScheduling, type SchedulingFaces } from "./engine/schedules/scheduling.js";
+import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { type GatingFaces, openGating } from "./gating.js";
+import { openGate, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
 import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
@@ -42,8 +44,10 @@ import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
+import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
+import { verifyAt } from "./look.js";
 import { memoryBaseCache } from "./pev/base-cache.js";
 import type { Applied, Patch } from "./pev/checkout.js";
 import { coneOf } from "./pev/cone.js";
@@ -58,12 +62,11 @@ import type { SelftestReport } from "./pev/selftest/report.js";
 import type { SelftestOptions } from "./pev/selftest/selftest.js";
 import { openWalls } from "./pev/walls/walls.js";
 import { workspaceRoot } from "./pev/workspace-root.js";
-import { openReceipting, type Receipting } from "./receipting.js";
+import { openReceipting } from "./receipting.js";
 import { type ActiveRunSummaries, createSummaries } from "./rollout/summaries.js";
 import { sealing } from "./sealing.js";
 import { startedAgents } from "./settings/agent-keys.js";
 import { loadSettings } from "./settings/load.js";
-import { readPlanFile } from "./settings/plan-file.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor } from "./settings/secrets.js";
@@ -100,7 +103,9 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GatingFaces,
+    GateFaces,
+    SdkKeys,
+    NotifyingFaces,
     CallerFaces,
     Receipts {
   readonly projectDir: string;
@@ -170,14 +175,16 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const rules = rulesOf(settings, [...agentNames, ...(options.toolAgents ?? [])], versions);
+  const agentsKnown = [...agentNames, ...(options.toolAgents ?? [])];
+  const rules = projectRules(settings, projectDir, agentsKnown, versions);
   const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
-  const [key, tokenOf] = [async () => tokenKey(), tokensOf(tokenKey)];
-  const stores = checkpointStores(store, dataDir);
-  const checkpoints = openCheckpoints({ ledger, engine, stores, key, versions, durable: settings.durable });
+  const tokenOf = tokensOf(tokenKey);
+  const verify = (run: string) => verifyAt({ projectDir, env, run });
+  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
+  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -186,20 +193,21 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const scheduling = openScheduling({ host, settings, projectDir, readPlanFile });
-  const archive = openArchive(join(dataDir, "archive"));
   const receipting = openReceipting({ ledger, dataDir, env });
-  const kept = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
-  const tidying = openTidying({ ...kept, receipts: receipting.kept }, pev, settings);
+  const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
+  const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
+  const archive = openArchive(join(dataDir, "archive"));
+  const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
+  const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
     await tidying.cleanUpOnce();
     const run = await ledger.load(runId);
     await requireAgents(run, startedAgents(settings.agents), project);
     requireSameAgents(run, ledger.rules);
     const { checkpointing } = checkpoints;
-    const parts = { ledger, pev, engine, agents, tokenOf, checkpointing, ...drivingAs(settings) };
     const orchestrator = leading(settings, { host, environment: env, redactor });
-    return (await executor()).driveRun({ ...parts, orchestrator }, runId, signal);
+    const leader = { orchestrator, checkpointing, ...drivingAs(settings) };
+    return (await executor()).driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
   };
   return {
     projectDir,
@@ -211,34 +219,28 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     requireToolAllowed: (caller, toolName) => requireToolAllowed(ledger, caller, toolName),
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
-    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...scheduling.ofWorkers, ...of }),
+    worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
     ...looking(ledger, logFolder, receipting.kept),
-    ...scheduling.faces,
+    ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
+    ...openGate(ledger, engine, host.noteRefusal),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
     ...tidying.keeping,
     ...receipting.faces,
-    examine: () =>
-      examineAll({
-        ...{ settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys },
-        ...{ findings: scheduling.findings, toolWaitMs: SETTLE_MS },
-      }),
+    examine: () => examineAll({ ...examined, findings: beside.findings, toolWaitMs: SETTLE_MS }),
     redact: redactor.text,
-    close: () => closeAll(pev, receipting, store),
+    close: () => closeAll([beside, pev, { close: receipting.settled }, store]),
   };
 };
 
-/** What is still to be signed is signed before the store goes. */
-const closeAll = (pev: Pev, { settled }: Receipting, store: Store): Promise<void> =>
-  pev
-    .close()
-    .finally(settled)
-    .finally(() => store.close());
+/** In order, and each whatever becomes of those before it. */
+const closeAll = async ([first, ...others]: readonly { close(): Promise<unknown> }[]): Promise<void> => {
+  if (first !== undefined) await first.close().finally(() => closeAll(others));
+};
 
 const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   ledger,

@@ -89,6 +89,21 @@ runledger effects last --open | grep -q 'charge card.*asked'
 runledger decide last pay 1 done --value '{"id":7}' --reason "the bank shows it"
 runledger effects last pay 1 | grep -q '"id": 7'
 pay | grep -q '^It is completed'
+# The program of docs/integrate-gate.md, killed behind its side effect, and in the middle of it.
+awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/integrate-gate.md" > "$place/host/enrich.mjs"
+for dies in after during; do
+  mkdir "$place/crm-$dies" && cd "$place/crm-$dies"
+  git init -q -b main && git -c user.name=A -c user.email=a@localhost commit -qm "Empty" --allow-empty
+  DIES=$dies fails_with 137 node "$place/host/enrich.mjs" 2> /dev/null
+  runledger runs inspect last | grep -qx 'Resumable: Yes'
+  runledger runs resume last | grep -qx 'Blocked side effects: 1'
+done
+node "$place/host/enrich.mjs" | grep -q '^nobody knows whether the import happened'
+cd "$place/crm-after"
+node "$place/host/enrich.mjs" | grep -qx 'skips the import'
+runledger runs events last | grep -q 'tool_call_finished.*skipped'
+runledger runs verify last | grep -qx 'Checkpoint Integrity: Valid'
+runledger runs inspect last | grep -qx 'Status: completed'
 # The commands of docs/mcp.md, with this script for a client.
 cd "$place/shop"
 runledger run plan.yaml --no-drive --quiet

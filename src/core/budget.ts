@@ -133,7 +133,7 @@ export const budgetWarned = (run: Run, kind: BudgetKind, most: number): Run => (
 });
 
 /** What a fork took over was another run's: its time, its attempts, what was refused in it. */
-export const isOwn = ({ forkedFrom }: Run, { seq }: JournalEvent): boolean =>
+export const isOwn = ({ forkedFrom }: Run, { seq }: Pick<JournalEvent, "seq">): boolean =>
   forkedFrom === null || seq > forkedFrom.seq;
 
 export const withAttempt = (run: Run, event: JournalEvent, before: Step | undefined, attempt: number): Run =>

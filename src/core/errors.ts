@@ -10,6 +10,7 @@ export const errorKinds = {
   settings_invalid: "usage",
   unknown_key: "usage",
   bundle_invalid: "usage",
+  policy_invalid: "usage",
   // not allowed, to this caller or now
   access_denied: "refused",
   session_mismatch: "refused",
@@ -67,9 +68,11 @@ export const errorKinds = {
   checkpoint_not_found: "not_found",
   intent_not_found: "not_found",
   file_not_found: "not_found",
+  policy_not_found: "not_found",
   agent_not_found: "not_found",
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
+  target_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

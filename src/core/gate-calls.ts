@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { misfit } from "./defects.js";
 import { FirstIntent, intentStatuses, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
 import { closed, durationMs, listOf, readAs, textOf, textUpTo } from "./wire.js";
@@ -21,7 +22,7 @@ export const PayloadSent = z.union([
 export type PayloadSent = Readonly<z.infer<typeof PayloadSent>>;
 
 /** What may be said of an intent beside its payload, under the names of seed 000 and under ours. */
-export const IntentTerms = closed({
+const IntentTerms = closed({
   runId: textOf(limit.ID_CHARS),
   destination: word,
   policy: word,
@@ -87,6 +88,13 @@ export type ReportCall = Readonly<z.input<typeof ReportCall>>;
 export const IntentCall = closed({ intentId });
 export type IntentCall = Readonly<z.input<typeof IntentCall>>;
 
+/** What was asked, as it is read. Throws `invalid_input`. */
+export const readCall = <S extends z.ZodType>(what: string, schema: S, call: unknown): z.output<S> => {
+  const { success, data, error } = schema.safeParse(call);
+  if (success) return data;
+  throw misfit(what, error.issues, call);
+};
+
 /** At most so many are listed at once. */
 export const INTENTS_LISTED_MAX = 1_000;
 
@@ -97,6 +105,8 @@ export const ListIntentsCall = closed({
   limit: z.int().min(1).max(INTENTS_LISTED_MAX).optional(),
 });
 export type ListIntentsCall = Readonly<z.input<typeof ListIntentsCall>>;
+export type IntentsAsked = Readonly<z.output<typeof ListIntentsCall>>;
+export type IntentAsked = Readonly<z.output<typeof ProposeCall>>;
 
 const who = z.strictObject({ name: z.string(), role: z.string() });
 

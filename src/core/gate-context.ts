@@ -1,42 +1,9 @@
+import type { PolicyDecision } from "./gate-policy/decision.js";
+import type { GateFacts, IntentFacts } from "./gate-policy/facts.js";
 import type { Intent } from "./intents.js";
 
-/** What a policy may look at. Everything that is not here cannot influence a decision. */
-export type IntentFacts = {
-  readonly destination: string;
-  /** From the credential, never from the request. */
-  readonly agentId: string;
-  /** From the ledger's settings, never from the request. */
-  readonly environment: string | null;
-  readonly payload: {
-    readonly type: string;
-    /** Null: it cannot be read as text. */
-    readonly text: string | null;
-    readonly digest: string;
-    readonly bytes: number;
-  };
-  readonly recordCount: number | null;
-  readonly valueUsd: number | null;
-  readonly action: string | null;
-  readonly scope: string | null;
-  readonly tags: readonly string[];
-  readonly metadata: Readonly<Record<string, unknown>>;
-};
-
-/** Proposals of this agent in all runs of the ledger; blocked and skipped ones do not count. */
-export type GateFacts = { readonly proposalsLastHour: number; readonly proposalsLastDay: number };
-
-export type PolicyAnswer = {
-  readonly outcome: "approved" | "pending" | "blocked";
-  readonly reason: string;
-  readonly detail: string;
-  readonly approvalsNeeded: number;
-  readonly expiresAfterMs: number;
-  readonly onNoResponse: string;
-  readonly remindAfterMs: number | null;
-  readonly risk: string | null;
-  /** Of the whole policy; null where there is none of that name. */
-  readonly digest: string | null;
-};
+/** What a policy says, with the digest of the whole of it; null where nothing could be asked. */
+export type PolicyAnswer = PolicyDecision & { readonly digest: string | null };
 
 /** The gate of this ledger, as its settings and policies are now. */
 export type GateRules = {

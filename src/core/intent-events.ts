@@ -16,6 +16,16 @@ const policy = z.strictObject({
   risk: z.string().nullable(),
 });
 
+const vote = z.strictObject({
+  intentId,
+  contentHash,
+  reason: z.string(),
+  /** The person it is given for; null: for its actor. */
+  onBehalfOf: z.string().nullable(),
+  /** The delegation or standing approval by which it is. */
+  mandate: z.string().nullable().optional(),
+});
+
 /** What somebody asked leave for, who gave it, and what became of it (seed 000). */
 export const intentEvents = [
   event("intent_proposed", z.strictObject({ intentId, ledgerId: z.string(), content: IntentContent })),
@@ -36,15 +46,18 @@ export const intentEvents = [
   /** It may not happen, whoever approves. */
   event("intent_blocked", z.strictObject({ intentId, contentHash, policy })),
   event("approval_requested", z.strictObject({ intentId, contentHash, approvalsNeeded: z.int().min(1) })),
-  /** One vote; its actor's, for exactly that content. */
+  /** One vote; its actor's, for exactly that content, or that of whom it was given for. */
+  event("intent_approved", vote),
+  event("intent_denied", vote),
+  /** Nobody has answered yet, and whoever may is reminded; once. */
+  event("approval_reminded", z.strictObject({ intentId })),
+  /** Nobody answered in time, so it waits on: as the policy says, with or without somebody else being asked. */
   event(
-    "intent_approved",
-    z.strictObject({ intentId, contentHash, reason: z.string(), onBehalfOf: z.string().nullable() }),
+    "approval_extended",
+    z.strictObject({ intentId, how: z.enum(["deferred", "escalated"]), expiresAt: z.string() }),
   ),
-  event(
-    "intent_denied",
-    z.strictObject({ intentId, contentHash, reason: z.string(), onBehalfOf: z.string().nullable() }),
-  ),
+  /** Nobody answered in time, and the policy takes that for a yes. */
+  event("intent_unopposed", z.strictObject({ intentId, contentHash, expiresAt: z.string() })),
   event("intent_expired", z.strictObject({ intentId })),
   event("intent_cancelled", z.strictObject({ intentId, reason: z.string() })),
   /** Whoever has the token of that hash may do it, once, and is to say what became of it. */

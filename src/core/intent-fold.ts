@@ -15,8 +15,18 @@ export const withIntent = (run: Run, event: JournalEvent & IntentEvent): Run => 
   const { intentId } = event.payload;
   const index = run.intents.findIndex((one) => one.intentId === intentId);
   const intent = run.intents[index];
-  return intent === undefined ? run : { ...run, intents: run.intents.with(index, after(intent, event)) };
+  if (intent === undefined) return run;
+  const askedSeq = ASKING.has(event.type) ? event.seq : intent.askedSeq;
+  return { ...run, intents: run.intents.with(index, { ...after(intent, event), askedSeq }) };
 };
+
+const ASKING: ReadonlySet<IntentEvent["type"]> = new Set([
+  "approval_requested",
+  "approval_reminded",
+  "approval_extended",
+  "intent_expired",
+  "intent_reported",
+]);
 
 const proposed = (
   { runId }: Run,
@@ -33,10 +43,14 @@ const proposed = (
   votes: [],
   expiresAt: null,
   onNoResponse: null,
+  windowMs: 0,
   remindAfterMs: null,
+  reminded: false,
+  escalated: false,
   order: null,
   report: null,
   first: null,
+  askedSeq: null,
   endReason: "",
   status: "blocked",
 });
@@ -48,7 +62,13 @@ const after = (
   switch (event.type) {
     case "policy_checked": {
       const { intentId: _, outcome, ...said } = event.payload;
-      return { ...intent, ...said, status: outcome === "approved" ? "approved" : "pending_approval" };
+      const windowMs = Math.max(0, Date.parse(said.expiresAt) - Date.parse(intent.at));
+      return {
+        ...intent,
+        ...said,
+        windowMs,
+        status: outcome === "approved" ? "approved" : "pending_approval",
+      };
     }
     case "intent_blocked": {
       const { contentHash, policy } = event.payload;
@@ -62,6 +82,14 @@ const after = (
       const vote = voteOf(event, "deny");
       return { ...voted(intent, vote), endReason: vote.reason, status: "denied" };
     }
+    case "approval_reminded":
+      return { ...intent, reminded: true };
+    case "approval_extended": {
+      const { how, expiresAt } = event.payload;
+      return { ...intent, expiresAt, escalated: intent.escalated || how === "escalated" };
+    }
+    case "intent_unopposed":
+      return { ...intent, expiresAt: event.payload.expiresAt, status: "approved" };
     case "intent_expired":
       return { ...intent, endReason: "Nobody answered in time.", status: "expired" };
     case "intent_cancelled":
@@ -81,8 +109,8 @@ const voteOf = (
   { at, actor, payload }: Of<"intent_approved"> | Of<"intent_denied">,
   decision: Vote["decision"],
 ): Vote => {
-  const { contentHash, reason, onBehalfOf } = payload;
-  return { by: actor, at, decision, contentHash, reason, onBehalfOf };
+  const { contentHash, reason, onBehalfOf, mandate = null } = payload;
+  return { by: actor, at, decision, contentHash, reason, onBehalfOf, mandate };
 };
 
 /** Who votes twice is counted once: `decide` lets nobody do so. */

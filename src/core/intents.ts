@@ -8,7 +8,7 @@ const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
 const count = z.number();
 
 /** What was to leave the building, as bytes that are kept beside the journal. */
-export const IntentPayload = z.strictObject({
+const IntentPayload = z.strictObject({
   /** As its file is called behind the dot, or `text`, `json`, `bytes`. */
   type: name,
   /** SHA-256 of the bytes in hex, which is the name of their blob. */
@@ -76,7 +76,13 @@ export type Vote = {
   readonly reason: string;
   /** Whom they decide for, when they do not decide for themselves. */
   readonly onBehalfOf: string | null;
+  /** The delegation or standing approval by which they do; null without. */
+  readonly mandate: string | null;
 };
+
+/** Whose word a vote is. */
+export const principalOf = ({ by, onBehalfOf }: Pick<Vote, "by" | "onBehalfOf">): string =>
+  onBehalfOf ?? by.name;
 
 /** Who may do it now, or may have done it. */
 export type Order = {
@@ -132,13 +138,20 @@ export type Intent = {
   /** ISO 8601, UTC; null for one that waits for nobody. */
   readonly expiresAt: string | null;
   readonly onNoResponse: string | null;
+  /** How long it waits for an answer each time; 0 before its policy was asked. */
+  readonly windowMs: number;
   /** So long after it was proposed whoever may approve is reminded. */
   readonly remindAfterMs: number | null;
+  readonly reminded: boolean;
+  /** Somebody else was asked as well. */
+  readonly escalated: boolean;
   readonly order: Order | null;
   readonly report: IntentReport | null;
   readonly first:
     | (FirstIntent & { readonly status: IntentStatus | null; readonly result: string | null })
     | null;
+  /** The last event by which people were asked something of it, or told that nobody answered; null for none. */
+  readonly askedSeq: number | null;
   /** What ended it, in words; "" where nothing is to be said. */
   readonly endReason: string;
   readonly status: IntentStatus;
@@ -182,11 +195,56 @@ export const isOrderToken = (
   return equal && order !== null;
 };
 
-/** Nobody answered in time. One that was ordered is not over by time: somebody may be doing it. */
-export const isExpired = ({ status, expiresAt }: Intent, at: string): boolean =>
-  (status === "pending_approval" || status === "approved") &&
-  expiresAt !== null &&
-  Date.parse(expiresAt) <= Date.parse(at);
+/** Its time is over: what becomes of it then is written down. One that was ordered is not over by time: somebody may be doing it. */
+export const isOverdue = ({ status, expiresAt }: Intent, at: string): boolean =>
+  (status === "pending_approval" || status === "approved") && expiresAt !== null && isBy(expiresAt, at);
+
+/** Nobody answered in time, and that ends it. */
+export const isExpired = (intent: Intent, at: string): boolean =>
+  isOverdue(intent, at) && silenceOf(intent, at).kind === "expire";
+
+const isBy = (moment: string, at: string): boolean => Date.parse(moment) <= Date.parse(at);
+
+export type Silence =
+  | { readonly kind: "expire" }
+  | { readonly kind: "allow"; readonly expiresAt: string }
+  | { readonly kind: "extend"; readonly how: "deferred" | "escalated"; readonly expiresAt: string };
+
+/**
+ * What becomes of one whose time is over, by its policy. It waits on for as long as it waited at first: deferred until nobody means
+ * it any more, escalated once.
+ */
+export const silenceOf = (intent: Intent, at: string): Silence => {
+  const { status, onNoResponse, at: proposedAt, windowMs, escalated } = intent;
+  const waitsOn = Date.parse(at) + windowMs;
+  const isStillMeant = waitsOn <= Date.parse(proposedAt) + limit.INTENT_WAIT_MAX_MS;
+  if (status !== "pending_approval" || windowMs === 0 || !isStillMeant) return { kind: "expire" };
+  const expiresAt = new Date(waitsOn).toISOString();
+  if (onNoResponse === "auto_approve_if_low_risk") return { kind: "allow", expiresAt };
+  if (onNoResponse === "defer") return { kind: "extend", how: "deferred", expiresAt };
+  if (onNoResponse === "escalate" && !escalated) return { kind: "extend", how: "escalated", expiresAt };
+  return { kind: "expire" };
+};
+
+/** Nobody has answered for so long that whoever may is told again. */
+export const isReminderDue = (intent: Intent, at: string): boolean => {
+  const remindAt = reminderOf(intent);
+  return remindAt !== null && isBy(remindAt, at);
+};
+
+const reminderOf = ({ status, reminded, remindAfterMs, at }: Intent): string | null =>
+  status !== "pending_approval" || reminded || remindAfterMs === null
+    ? null
+    : new Date(Date.parse(at) + remindAfterMs).toISOString();
+
+/** When something is next to be written down of it without anybody; null for nothing. */
+export const wakeOf = (intent: Intent): string | null => {
+  const { status, expiresAt } = intent;
+  const ends = status === "pending_approval" || status === "approved" ? expiresAt : null;
+  const reminder = reminderOf(intent);
+  if (ends === null || reminder === null) return ends ?? reminder;
+  return Date.parse(reminder) < Date.parse(ends) ? reminder : ends;
+};
 
 /** Whoever fetched it has had its time. */
 export const isOrderOver = ({ order }: Intent, at: string): boolean =>
@@ -198,23 +256,7 @@ export const isOwnIntent = (
   { intentId, seq }: Pick<Intent, "intentId" | "seq">,
 ): boolean => intentId === intentIdOf(runId, seq);
 
-/** It holds its key: it may still happen, or has. */
-export const holdsKey = ({ status, content }: Intent): boolean =>
-  content.idempotencyKey !== null && HOLDING.has(status);
-
-const HOLDING: ReadonlySet<IntentStatus> = new Set([
-  "pending_approval",
-  "approved",
-  "ordered",
-  "succeeded",
-  "unknown",
-]);
-
 /** It waits for somebody, so its run is not done. */
 export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
-
-/** Nobody may do it again: it has happened, or may have. */
-export const mayHaveHappened = ({ status, content }: Intent): boolean =>
-  status === "succeeded" || status === "unknown" || (status === "ordered" && !content.idempotent);

@@ -135,6 +135,24 @@ export const RESUME_MESSAGE_CHARS = 1_000;
 export const RESUME_CANDIDATES = 50;
 /** Runs of one test command for one verdict; who needs more has a load test. */
 export const TEST_RUNS_MAX = 20;
+/** Names of destinations, policies, actions and tags: compared and shown. */
+export const INTENT_NAME_CHARS = 200;
+/** More words than anybody would file one thing under. */
+export const INTENT_TAGS = 50;
+/** Each stands in every snapshot of its run. */
+export const INTENTS_PER_RUN = 1_000;
+/** As long as the longest log that is kept; a policy reads all of it. */
+export const INTENT_PAYLOAD_BYTES = 8 * 1_048_576;
+/** What is said of one intent beside its payload, as JSON: it stands in every snapshot of its run. */
+export const INTENT_METADATA_BYTES = 16_384;
+/** Identifiers and counts of what was done; what is longer belongs to where it was done. */
+export const INTENT_RESULT_BYTES = 8_192;
+/** Thirty days: what nobody has answered by then nobody means any more. */
+export const INTENT_WAIT_MAX_MS = 2_592_000_000;
+/** A quarter of an hour (seed 000): longer than one execution takes, shorter than anybody waits for a lost worker. */
+export const ORDER_TTL_MS = 900_000;
+/** 32 bytes in hex. */
+export const ORDER_TOKEN_CHARS = 64;
 /** What a client says of one event of its run; what is longer is an artifact. */
 export const TRACKED_PAYLOAD_BYTES = 65_536;
 /** Names of actors, steps, runtimes and capabilities: shown in lists. */
@@ -156,21 +174,3 @@ export const SDK_KEYS_MAX = 1_000;
 /** Of a destination or a gate policy, in the limits of an SDK key. */
 export const SDK_PATTERN_CHARS = 200;
 export const SDK_PATTERNS_MAX = 100;
-/** Names of destinations, policies, actions and tags: compared and shown. */
-export const INTENT_NAME_CHARS = 200;
-/** More words than anybody would file one thing under. */
-export const INTENT_TAGS = 50;
-/** Each stands in every snapshot of its run. */
-export const INTENTS_PER_RUN = 1_000;
-/** As long as the longest log that is kept; a policy reads all of it. */
-export const INTENT_PAYLOAD_BYTES = 8 * 1_048_576;
-/** What is said of one intent beside its payload, as JSON: it stands in every snapshot of its run. */
-export const INTENT_METADATA_BYTES = 16_384;
-/** Identifiers and counts of what was done; what is longer belongs to where it was done. */
-export const INTENT_RESULT_BYTES = 8_192;
-/** Thirty days: what nobody has answered by then nobody means any more. */
-export const INTENT_WAIT_MAX_MS = 2_592_000_000;
-/** A quarter of an hour (seed 000): longer than one execution takes, shorter than anybody waits for a lost worker. */
-export const ORDER_TTL_MS = 900_000;
-/** 32 bytes in hex. */
-export const ORDER_TOKEN_CHARS = 64;

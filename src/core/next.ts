@@ -1,5 +1,6 @@
 import { hasUnwantedChildren, unwantedChildren } from "./children.js";
 import type { JournalEvent } from "./events.js";
+import { isOwnIntent, wakeOf } from "./intents.js";
 import * as limit from "./limits.js";
 import { isRaced, isUnderWay, named, workedSteps } from "./race.js";
 import {
@@ -7,6 +8,7 @@ import {
   completedIds,
   hasPolicyRequest,
   isActive,
+  isAwake,
   isReady,
   isTerminal,
   type Run,
@@ -102,11 +104,16 @@ const proposedAt = ({ state }: Step): number => (state.status === "verify_pendin
 // An errored verdict is first tried again; only then it asks.
 const asksForPolicy = (step: Step): boolean => hasPolicyRequest(step) && dueProposals(step).length === 0;
 
-/** When the first of a run's timers is due; null when it waits for none. */
+/** When the first of a run's timers is due, or time alone changes one of its intents; null when neither is to come. */
 export const nextWake = (run: Run): string | null => {
-  if (!isActive(run) || run.source !== null) return null;
-  const due = openWaits(run).flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
-  return due.reduce<string | null>((first, at) => (first === null || at < first ? at : first), null);
+  if (!isAwake(run)) return null;
+  const waits = isActive(run) ? openWaits(run) : [];
+  const timers = waits.flatMap(({ wait }) => (wait.kind === "timer" ? [wait.dueAt] : []));
+  const intents = run.intents.filter((one) => isOwnIntent(run, one)).flatMap((one) => wakeOf(one) ?? []);
+  return [...timers, ...intents].reduce<string | null>(
+    (first, at) => (first === null || at < first ? at : first),
+    null,
+  );
 };
 
 /** What attempts that are under way wait for. */

@@ -241,6 +241,10 @@ export const isTerminal = (run: Run): boolean =>
 export const isActive = ({ state, steps, source }: Run): boolean =>
   state.status === "running" || (state.status === "planning" && source === null && steps.length > 0);
 
+/** Time changes its intents, also of one that waits for a plan, or that its client records. */
+export const isAwake = ({ state, source }: Run): boolean =>
+  source === null && (state.status === "running" || state.status === "planning");
+
 export const isPausedOnRequest = ({ state }: Run): boolean =>
   state.status === "paused" && state.reason === "requested";
 

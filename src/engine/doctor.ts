@@ -56,8 +56,8 @@ export type DoctorInput = Rooms & {
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   readonly anchored: () => Promise<AnchorState>;
   readonly signingKeys: Pick<SigningKeys, "mode" | "protect">;
-  /** Whether each schedule could begin its run. */
-  readonly schedules: () => Promise<readonly Finding[]>;
+  /** Whether each schedule could begin its run, and each target can be told. */
+  readonly named: () => Promise<readonly Finding[]>;
   /** Agents that the settings call for by name and do not have. */
   readonly missing: readonly string[];
   /** Changes in the checkout that no commit has. */
@@ -102,7 +102,7 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
     ...(await sparseFindings(input)),
     ...variableFindings(input),
   );
-  findings.push(...shortSecretFindings(input.shortSecrets), ...(await input.schedules()));
+  findings.push(...shortSecretFindings(input.shortSecrets), ...(await input.named()));
   findings.push(...waitFindings(input.waits), ...stageFindings(input.stages));
   return [...findings, await isolationFinding(input), await wallsFinding(input.around)];
 };

@@ -10,6 +10,7 @@ import {
 import type { CheckpointStores } from "../ledger/checkpoints/read.js";
 import type { BrokenCheckpoint } from "../ledger/checkpoints/restore.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { Verification } from "../ledger/verify/verify.js";
 import type { AgentVersions } from "./agents/versions.js";
 import { type Checkpointing, type CheckpointPolicy, createCheckpointing } from "./checkpointing.js";
 import { type BoundaryPolicy, boundaries } from "./tracked/boundaries.js";
@@ -47,7 +48,7 @@ export interface CheckpointFaces {
 
 export type OpenedCheckpoints = {
   /** After whatever a client did: a checkpoint, where its run has come to a boundary. */
-  readonly sealIfDue: (runId: string) => Promise<void>;
+  readonly signIfDue: (runId: string) => Promise<void>;
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
   readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
@@ -59,6 +60,8 @@ export const openCheckpoints = (options: {
   readonly stores: CheckpointStores;
   readonly key: () => Promise<Uint8Array>;
   readonly versions: AgentVersions;
+  /** Checks one run against all that is kept of it. */
+  readonly verify: (runId: string) => Promise<Verification>;
   readonly durable: {
     readonly checkpoints: KeptIn;
     readonly checkpointEvery: number;
@@ -66,18 +69,18 @@ export const openCheckpoints = (options: {
     readonly checkpointAt: BoundaryPolicy["at"];
   };
 }): OpenedCheckpoints => {
-  const { ledger, engine, stores, key, versions, durable } = options;
+  const { ledger, engine, stores, key, versions, durable, verify } = options;
   const { versionOf } = versions;
   const manager = createCheckpoints({ ledger, stores, keepIn: durable.checkpoints, key, versionOf });
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
   const boundary = { every: policy.every, at: durable.checkpointAt };
-  const sealIfDue = boundaries({ ledger, manager, engine, policy: boundary });
+  const signIfDue = boundaries({ ledger, manager, engine, policy: boundary });
   return {
-    sealIfDue,
+    signIfDue,
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
     kept: manager,
     faces: {
-      trackedRuns: (caller) => trackedRuns({ ledger, manager, sealIfDue }, ledger.check(caller)),
+      trackedRuns: (caller) => trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller)),
       checkpoints: (runId) => manager.list(runId),
       checkpoint: (caller, runId) => manager.signRun(runId, "demand", { caller: ledger.check(caller) }),
       resumePoints: async (runId) => {

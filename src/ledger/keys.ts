@@ -11,6 +11,7 @@ import * as limit from "../core/limits.js";
 import type { Run } from "../core/run.js";
 import { recordedDigest } from "../core/tracked.js";
 import type { AppendBatch, KeyRow, Store } from "../stores/store.js";
+import { intentKeysOf } from "./intent-keys.js";
 
 // A key for creating a run cannot belong to a run yet: it belongs to the session.
 // The same key of another caller is another question: the first answer is for nobody else's eyes.
@@ -36,7 +37,7 @@ export const businessKeysOf = (
 ): Pick<AppendBatch, "businessKey" | "freed"> => {
   if (command.type === "record_event") return recordedKey(before, events);
   if (command.type === "decide_effect" && command.decision === "rerun") return freedBy(command, before);
-  if (command.type !== "record_effects") return {};
+  if (command.type !== "record_effects") return intentKeysOf(before, events);
   const freed: { scope: string; key: string }[] = [];
   for (const entry of command.entries) {
     if (entry.kind === "waiting") continue;

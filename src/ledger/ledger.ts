@@ -8,10 +8,18 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
-import type { ListQuery, NewEventRow, NewMirror, Origin, RunCipher, RunRow, Store } from "../stores/store.js";
+import type {
+  AppendBatch,
+  ListQuery,
+  NewEventRow,
+  NewMirror,
+  Origin,
+  RunCipher,
+  RunRow,
+  Store,
+} from "../stores/store.js";
 import type { Credentials } from "./credentials.js";
 import { outsideFacts } from "./facts.js";
-import { type GateLook, gateLook, intentKeysOf } from "./gate-facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
 import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
@@ -122,17 +130,17 @@ export const openLedger = (options: {
     memory: Known | undefined,
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
-    const outside = await outsideFacts(command, store, known);
     const at = now();
-    const look = await gateLook(store, command, { caller, at }, async (of) => (await known(of))?.run);
-    const context = { caller, at, rules, ...outside, gate: look?.gate };
-    const decision = decided(memory !== undefined, () => decide(command, before?.run, context, runId));
+    const { counted, ...outside } = await outsideFacts(command, store, known, { caller, at });
+    const decision = decided(memory !== undefined, () =>
+      decide(command, before?.run, { caller, at, rules, ...outside }, runId),
+    );
     if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
     const events = await unlessOvertaken(command, before, () =>
-      append(store, runId, before, { ...decision, look }, command, caller, submitOptions),
+      append(store, runId, before, { ...decision, counted }, command, caller, submitOptions),
     );
     if (events === undefined) return undefined;
     if (events.length === 0) return { run: decision.run, events };
@@ -287,7 +295,7 @@ const append = async (
   store: Store,
   runId: string,
   before: Known | undefined,
-  { events, run, look }: Decision & { readonly look: GateLook | undefined },
+  { events, run, counted }: Decision & { readonly counted: AppendBatch["counted"] | undefined },
   command: Command,
   caller: Caller,
   { epoch, idempotencyKey, mirror }: SubmitOptions,
@@ -304,8 +312,7 @@ const append = async (
     cipher,
     ...(epoch === undefined ? {} : { epoch }),
     ...businessKeysOf(command, before?.run, events),
-    ...intentKeysOf(events, run),
-    ...(look?.counted ? { counted: look.counted } : {}),
+    ...(counted === undefined ? {} : { counted }),
     ...(idempotencyKey === undefined ? {} : { key: keyOf(runId, command, caller, idempotencyKey) }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(mirror === undefined || before !== undefined ? {} : { mirror }),

@@ -37,6 +37,8 @@ export type ProcessCall = {
   readonly confinement?: Confinement;
   readonly walls: Walls;
   readonly signal?: AbortSignal;
+  /** Its standard input; none when left out. */
+  readonly input?: string;
   /** Takes secrets out of `tail`, `log` and `onOutput`. */
   readonly redactor: Redactor;
   /** Keep so many bytes of the beginning of standard output (0 when not given). */
@@ -199,7 +201,7 @@ const endInside = (
   );
 };
 
-type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
+type Child = ChildProcessByStdio<Writable | null, Readable, Readable> & { readonly pid: number };
 
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ENOENT", "EACCES", "ENOTDIR"]);
 
@@ -218,10 +220,16 @@ const start = async (call: ProcessCall, { walls, wayOut, token }: Around): Promi
       cwd: call.cwd,
       env: envOutside,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", ...(sandbox === null ? [] : (["pipe", "pipe"] as const))],
+      stdio: [
+        call.input === undefined ? "ignore" : "pipe",
+        "pipe",
+        "pipe",
+        ...(sandbox === null ? [] : (["pipe", "pipe"] as const)),
+      ],
     });
     if (child.pid === undefined) throw (await once(child, "error"))[0];
     if (options !== null) tell(child.stdio[OPTIONS_FD] as Writable, options);
+    if (call.input !== undefined && child.stdin !== null) tell(child.stdin, call.input);
     return child as Child;
   } catch (error) {
     if (NOT_FOUND.has((error as NodeJS.ErrnoException).code)) return "not found";

@@ -13,8 +13,8 @@ import { checkSize, isMissing, parseYaml, whereIn } from "./layers.js";
 /** One thing wrong with a policy's file, with its place. */
 export type PolicyDefect = Defect & { readonly where: string };
 
-/** A file in the folder of policies, as it is now. */
-export type PolicyFile = { readonly name: string; readonly file: string } & (
+/** A policy's file as it is now: `file` is how people know it, `path` where it is. */
+export type PolicyFile = { readonly name: string; readonly file: string; readonly path: string } & (
   | { readonly policy: GatePolicy; readonly digest: string }
   | { readonly policy: null; readonly problem: string; readonly defects: readonly PolicyDefect[] }
 );
@@ -60,10 +60,10 @@ export const openGatePolicies = (
 };
 
 /** One policy, wherever it lies; `shown` is how people know the file. */
-const readPolicyFile = (file: string, shown: string): PolicyFile => {
-  const about = { name: nameOf(file), file: shown };
+export const readPolicyFile = (file: string, shown: string): PolicyFile => {
+  const about = { name: nameOf(file), file: shown, path: file };
   try {
-    const { doc, value, lines } = parseYaml(textOf(file, shown), shown);
+    const { doc, value, lines } = parseYaml(policyText(file, shown), shown);
     const read = readGatePolicy(value);
     const flaws = "policy" in read ? idFlaws(read.policy, about.name) : read.flaws;
     if ("policy" in read && flaws.length === 0)
@@ -81,9 +81,10 @@ const readPolicyFile = (file: string, shown: string): PolicyFile => {
   }
 };
 
-const unfit = ({ name, file }: Pick<PolicyFile, "name" | "file">, problem: string): PolicyFile => ({
-  ...{ name, file, policy: null, problem, defects: [] },
-});
+const unfit = (
+  { name, file, path }: Pick<PolicyFile, "name" | "file" | "path">,
+  problem: string,
+): PolicyFile => ({ ...{ name, file, path, policy: null, problem, defects: [] } });
 
 /** Whoever reads a policy must know which one it is. */
 const idFlaws = ({ id }: GatePolicy, name: string): readonly Flaw[] =>
@@ -109,7 +110,8 @@ const filesIn = (folder: string): readonly string[] => {
 const POLICY_FILE = /\.ya?ml$/;
 const nameOf = (file: string): string => basename(file).replace(POLICY_FILE, "");
 
-const textOf = (file: string, shown: string): string => {
+/** What a file of a person says, or why it says nothing. */
+export const policyText = (file: string, shown: string): string => {
   try {
     const facts = statSync(file);
     if (!facts.isFile()) throw new LedgerError("settings_invalid", `${shown} is no regular file.`);

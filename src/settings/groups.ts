@@ -5,6 +5,7 @@ export const settingGroups = {
   durable: "Durable",
   budget: "Budget",
   schedules: "Schedules",
+  notify: "Notify",
   gate: "Gate",
   agents: "Agents",
   workspace: "Workspace",
@@ -16,4 +17,4 @@ export const settingGroups = {
 } as const;
 
 /** Of which there may be any number, each with a name and the same keys. */
-export const namedGroups = ["agents", "schedules"] as const;
+export const namedGroups = ["agents", "schedules", "notify"] as const;

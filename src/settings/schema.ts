@@ -13,6 +13,7 @@ import { settingGroups } from "./groups.js";
 import { IsolationKeys, type IsolationSettings } from "./isolation-keys.js";
 import { choice, described, duration, jsonSchemaOf, list, toggle, wholeNumber, withWords } from "./kinds.js";
 import { LimitsKeys, limitsWire } from "./limits.js";
+import { NotifyKeys, type NotifySettings, notifyWire } from "./notify-keys.js";
 import { RetentionKeys, type RetentionSettings, retentionWire } from "./retention-keys.js";
 import { RolloutKeys } from "./rollout-keys.js";
 import {
@@ -68,6 +69,8 @@ export type Settings = {
   /** What each run may spend where a person has not said it of the run. */
   readonly budget: Budget;
   readonly schedules: Readonly<Record<string, ScheduleSettings>>;
+  /** Who is told what a run asks of people. */
+  readonly notify: Readonly<Record<string, NotifySettings>>;
   readonly gate: GateSettings;
   readonly runLedger: RunLedgerSettings;
   /** The host's table of runs, for the commands of the rollout: at most one of them; "" is none. From the project's folder. */
@@ -268,6 +271,9 @@ export const SettingsFile = closed({
   schedules: named(ScheduleKeys)
     .prefault({})
     .meta({ title: settingGroups.schedules, description: "Runs that begin by the clock, by name." }),
+  notify: named(NotifyKeys)
+    .prefault({})
+    .meta({ title: settingGroups.notify, description: "Who is told when a run needs a person, by name." }),
   gate: GateKeys.prefault({}).meta({
     title: settingGroups.gate,
     description: "What decides on intents before they happen.",
@@ -296,7 +302,7 @@ export const SettingsFile = closed({
 /** Back to the keys and words of the file, every default filled in. */
 const settingsWire = (settings: Settings): Record<string, unknown> => {
   const { agents, agentTimeoutMs, leaseTtlMs, runLedger, limits, retention, durable, ...rest } = settings;
-  const { planner, orchestrator, budget, ...same } = rest;
+  const { planner, orchestrator, budget, notify, ...same } = rest;
   const { staleTtlMs, validatorTimeoutMs, maxRunHistory, plannerMaxRetries, ...switches } = runLedger;
   return {
     agents: Object.fromEntries(Object.entries(agents).map(([name, agent]) => [name, agentWire(agent)])),
@@ -307,6 +313,7 @@ const settingsWire = (settings: Settings): Record<string, unknown> => {
     retention: retentionWire(retention),
     durable: durableWire(durable),
     budget: budgetWire(budget),
+    notify: notifyWire(notify),
     agentTimeout: exactDuration(agentTimeoutMs),
     leaseTtl: exactDuration(leaseTtlMs),
     runLedger: {

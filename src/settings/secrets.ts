@@ -2,19 +2,23 @@ import { existsSync } from "node:fs";
 import { createRedactor, type Redactor } from "../core/redact.js";
 import { type SortedVariables, secretsIn } from "../core/secrets.js";
 import { providerKeys, startedAgents } from "./agent-keys.js";
+import { notifySecrets } from "./notify-keys.js";
 import type { Settings } from "./schema.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Which variables of an environment hold secrets, by these settings. */
 export const secretVariables = (
-  { agents, workspace, secrets }: Settings,
+  { agents, notify, workspace, secrets }: Settings,
   environment: Env,
 ): SortedVariables =>
   secretsIn({
     environment,
-    passed: [...workspace.passEnv, ...Object.values(startedAgents(agents)).flatMap(({ env }) => env)],
-    names: [...secrets.names, ...providerKeys(agents)],
+    passed: [
+      ...workspace.passEnv,
+      ...[...Object.values(startedAgents(agents)), ...Object.values(notify)].flatMap(({ env }) => env),
+    ],
+    names: [...secrets.names, ...providerKeys(agents), ...notifySecrets(notify)],
     except: secrets.except,
     exists: existsSync,
   });

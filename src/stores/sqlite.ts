@@ -35,6 +35,7 @@ import { openVault, type SealOptions, type Vault } from "./sqlite-seals.js";
 import { compact, giveBack, spaceOf } from "./sqlite-space.js";
 import { appendStatements, eventsOf, housekeepingStatements, readStatements } from "./sqlite-statements.js";
 import { countRemoved } from "./sqlite-tally.js";
+import { wordsOf } from "./sqlite-words.js";
 import type {
   AppendBatch,
   Audit,
@@ -231,11 +232,15 @@ const mirrorsOf = (db: SqliteConnection["db"], call: Call): MirrorCalls => {
 const askedSeldom = (
   sqlite: SqliteConnection["sqlite"],
   call: Call,
-): ReturnType<typeof schedulesOf> & ReturnType<typeof sdkKeysOf> & Pick<Store, "countProposals"> => {
+): ReturnType<typeof schedulesOf> &
+  ReturnType<typeof sdkKeysOf> &
+  ReturnType<typeof wordsOf> &
+  Pick<Store, "countProposals"> => {
   const countProposals = proposalCounter(sqlite);
   return {
     ...schedulesOf(sqlite, call),
     ...sdkKeysOf(sqlite, call),
+    ...wordsOf(sqlite, call),
     countProposals: async (agent, since) => call(() => countProposals(agent, since)),
   };
 };

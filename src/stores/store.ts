@@ -61,6 +61,11 @@ export interface Store {
   /** False, and nothing is written, where it is not as it was before; null before there was one. */
   putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
 
+  /** A word beside the journal that several processes change; undefined before the first. */
+  word(name: string): Promise<string | undefined>;
+  /** Puts `after` in the place of exactly `before`; false when another word stands there by now. */
+  swapWord(name: string, before: string | undefined, after: string): Promise<boolean>;
+
   /**
    * The lease, when nobody holds a live one, not even the same owner: two workers of one process must not fence each
    * other. Undefined otherwise. `breaking` names an owner known to be dead.

@@ -21,6 +21,8 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
 import { CriterionSpec, Plan, StepSpec, ValidatorSpec } from "../../src/core/spec.js";
@@ -29,6 +31,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
 export type Shape =
@@ -85,6 +88,17 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
+const policyFile = {
+  name: text,
+  file: text,
+  readable: z.boolean().describe("one that is not blocks every intent that names it"),
+  digest: text.nullable(),
+};
+const gate = {
+  folder: text.describe("gate.policies"),
+  environment: text.nullable().describe("gate.environment"),
+};
 const sdkKey = {
   id: text,
   kind: z.enum(["agent", "approver"]),
@@ -371,6 +385,7 @@ const Run = named(
         }),
       )
       .describe("whom the host lets wait for a grant"),
+    tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
     state: RunState,
   }),
 );
@@ -707,6 +722,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       )
       .describe("one for each attempt under way that has a memory, or one of the run"),
   }),
+  runs: { kind: "text", why: "it is only a group of commands" },
+  "runs inspect": oneOf(trackedShapes.inspect),
+  "runs events": oneOf(trackedShapes.events),
+  "runs verify": oneOf(trackedShapes.verify),
+  "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
       z.strictObject({
@@ -720,6 +741,30 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         nextAt: time.nullable(),
         lastRun: z.strictObject({ runId, createdAt: time, status }).nullable(),
         problem: text.nullable().describe("why it could begin no run now"),
+      }),
+    ),
+  }),
+  notify: { kind: "text", why: "it is only a group of commands" },
+  "notify list": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        kind: z.enum(["program", "webhook"]),
+        to: text.describe("the program, or the address without its path"),
+        events: z.array(z.enum(noticeTypes)),
+        toldAt: time.nullable(),
+        error: text.nullable().describe("why the last try failed; null when it did not"),
+        nextTryAt: time.nullable(),
+        givenUp: count,
+      }),
+    ),
+  }),
+  "notify test": oneOf({
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        told: z.boolean(),
+        error: text.nullable().describe("why not; null when it was told"),
       }),
     ),
   }),
@@ -856,6 +901,45 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     ),
   }),
   "sdk-key revoke": oneOf(sdkKey),
+  "gate-policy": { kind: "text", why: "it is only a group of commands" },
+  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy show": oneOf({
+    ...{ name: text, file: text, digest: text, environment: gate.environment },
+    policy: z.looseObject({}).describe("as its file says it"),
+    rules: z.looseObject({}).describe("as they hold in the environment, with what is left out"),
+  }),
+  "gate-policy check": oneOf({
+    ok: z.boolean(),
+    ...gate,
+    policies: z.array(
+      z.strictObject({
+        ...policyFile,
+        problem,
+        defects: z.array(z.strictObject({ where: text, path: text, found: text, expected: text })),
+        remarks: z.array(text).describe("what is right and may still not be meant"),
+      }),
+    ),
+  }),
+  "gate-policy test": oneOf({
+    passed: count,
+    failed: count,
+    policies: z.array(
+      z.strictObject({
+        name: text,
+        file: text.describe("where the cases are, or would be"),
+        problem,
+        cases: z.array(
+          z.strictObject({
+            name: text,
+            passed: z.boolean(),
+            expected: z.looseObject({ outcome: text }),
+            decision: z.strictObject(PolicyDecision.shape),
+          }),
+        ),
+      }),
+    ),
+  }),
+  "gate-policy schema": { kind: "text", why: "it prints a JSON Schema, as it is" },
   config: { kind: "text", why: "it is only a group of commands" },
   "config get": oneOf(setting),
   "config set": oneOf({ ...setting, file: text }),

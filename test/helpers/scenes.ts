@@ -19,11 +19,22 @@ export type Stage = {
   readonly token: string;
 };
 
+/** One that decides, with a case that it decides otherwise, and one that nobody can read. */
+const policies = {
+  "gate-policies/crm.yaml":
+    "description: imports\nauto_approve_under: 10\nenvironments: { production: { require_approval: always } }\n",
+  "gate-policies/crm.cases.yaml": `cases:
+  - { name: few, intent: { destination: crm.import, record_count: 10 }, expect: approved }
+  - { name: many, intent: { destination: crm.import, record_count: 11 }, expect: { outcome: blocked, approvals: 0 } }
+`,
+  "gate-policies/broken.yaml": "auto_approve_under: -1\n",
+};
+
 export const openStage = async (): Promise<Stage> => {
   // A host's table lies beside the repository, with a run that the ledger does not know yet.
   const settings = `${CAST}rollout: { board: ../BOARD.md }\n`;
   const host = await openHost(fresh, ["true"]);
-  const desk = await openDesk({ ...shop, "runledger.yaml": settings }, host.environment);
+  const desk = await openDesk({ ...shop, ...policies, "runledger.yaml": settings }, host.environment);
   await openMarkdownBoard({ file: join(desk.place, "BOARD.md") }).save(hostRun({ id: "task-1" }));
   const runs: Record<string, string> = {};
   const criterion = {
@@ -53,6 +64,7 @@ export const openStage = async (): Promise<Stage> => {
   runs.sealed = (await desk.type("run", await planOf(desk, "sealed.json", [step("a", "maker")]))).out.trim();
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
+  runs.tracked = await trackedRun(desk);
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
   runs.planned = await plannedRun(desk);
@@ -106,6 +118,27 @@ const doubtfulRun = async (desk: Desk): Promise<string> => {
   return runId;
 };
 
+/** Its client has paid, begun to import, and handed the rest over. */
+const trackedRun = async (desk: Desk): Promise<string> => {
+  const app = await desk.open();
+  const runs = app.trackedRuns(person(app));
+  const { runId } = await runs.startRun({
+    agentId: "enricher",
+    intentSummary: "Enrich leads",
+    runtime: "node",
+  });
+  const event = { runId, actorId: "enricher", stepName: "sync" } as const;
+  await runs.recordEvent({ ...event, eventType: "plan_locked", payload: { steps: ["fetch", "sync"] } });
+  const paid = { sideEffectClass: "payment", sideEffectKey: "order-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished", ...paid });
+  const begun = { sideEffectClass: "external_mutation", sideEffectKey: "salesforce.import:batch-1" } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_started", ...begun });
+  await runs.recordArtifact({ runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" });
+  await runs.handoff({ runId, toActor: "Ada", summary: "look at it", handoffType: "approval" });
+  return runId;
+};
+
 /** Its planner has made a plan, which nobody has approved. */
 const plannedRun = async (desk: Desk): Promise<string> => {
   const plan = { goal: "another goal", steps: [step("a", "maker")] };
@@ -155,7 +188,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits"].map(
+    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits", "tracked"].map(
       (name) =>
         ({ run }: Stage) => [run(name)],
     ),
@@ -209,6 +242,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   resume: { lines: [({ run }) => [run("fresh")], ({ run }) => [run("waits")]] },
   checkpoints: { lines: [({ run }) => [run("waits")], ({ run }) => [run("done")]] },
   checkpoint: { lines: [({ run }) => [run("waits")], ({ run }) => [run("asked")]] },
+  "runs inspect": { lines: [({ run }) => [run("tracked")]] },
+  "runs events": { lines: [({ run }) => [run("tracked")], ({ run }) => [run("tracked"), "--limit", "1"]] },
+  "runs verify": { lines: [({ run }) => [run("tracked")]] },
+  "runs checkpoint": { lines: [({ run }) => [run("tracked"), "--reason", "interruption", "--next", "look"]] },
+  "runs resume": { lines: [({ run }) => [run("tracked")]] },
   effect: {
     lines: [
       () => ["--key", "order-1", "--risk", "money", "--json", "--", "echo", "receipt 7"],
@@ -270,6 +308,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },
+  "notify list": { lines: [() => []] },
+  "notify test": { lines: [() => []] },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],
@@ -280,6 +320,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
   worker: { lines: [() => ["--once", "--runs", "1"]] },
   serve: { lines: [() => ["--port", "0"]], ofMachine: true, endless: true },
   apply: { lines: [({ run }) => [run("done")], ({ run }) => [run("done")]] },
+  "gate-policy list": { lines: [() => []] },
+  "gate-policy show": { lines: [() => ["crm"]] },
+  "gate-policy check": { lines: [() => []] },
+  "gate-policy test": { lines: [() => []] },
+  "gate-policy schema": { lines: [() => []], ofMachine: true },
   "config get": { lines: [() => ["maxParallelSteps"], () => ["protect"]] },
   "config set": { lines: [() => ["maxParallelSteps", "3"]] },
   "config unset": { lines: [() => ["maxParallelSteps"]], ofMachine: true },

@@ -76,6 +76,22 @@ const named = async (settings: string): Promise<unknown> => {
   return desk.json("rollout", "status");
 };
 
+/** What a policy that asks for a person in production says to an intent. */
+const gateOf = async (gate: string): Promise<unknown> => {
+  const desk = await openDesk({
+    "runledger.yaml": `gate: ${gate}\n`,
+    "gate-policies/crm.yaml":
+      "require_approval: never\nenvironments: { production: { require_approval: always } }\n",
+    "gate-policies/crm.cases.yaml":
+      "cases: [{ name: any, intent: { destination: crm.import }, expect: approved }]\n",
+  });
+  shop = desk;
+  const { code, out } = await desk.type("policy", "test", "--json");
+  const told = JSON.parse(out) as { readonly failed: number };
+  expect(code).toBe(told.failed === 0 ? 0 : 1);
+  return told;
+};
+
 /** A judge that does too much of something, under these limits. */
 const ended = async (limits: string, target: string): Promise<unknown> => {
   const app = await project(`limits: { ${limits} }\n`, done);
@@ -273,6 +289,14 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
   "budget.attempts": async () => {
     expect(await stoppedBy("{ attempts: 1 }", "false")).toMatch(/budget of 1 attempt/);
+  },
+  "gate.environment": async () => {
+    expect(await gateOf("{ environment: production }")).toMatchObject({ failed: 1 });
+    await shop?.dispose();
+    expect(await gateOf("{}")).toMatchObject({ failed: 0 });
+  },
+  "gate.policies": async () => {
+    expect(await gateOf("{ policies: rules }")).toMatchObject({ policies: [] });
   },
   "agents.coder.env": async () => {
     const app = await project(
@@ -602,6 +626,40 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   "schedules.nightly.enabled": async () => {
     expect(await dueOf('cron: "0 4 * * *", enabled: false')).toEqual([]);
   },
+  "notify.desk.run": async () => {
+    const app = await project("notify: { desk: { run: [sh, -c, 'exit 7'] } }\n");
+    expect(await app.testTargets()).toMatchObject([{ error: "it ended with exit code 7" }]);
+  },
+  "notify.desk.url": async () => {
+    const app = await project(`notify: { desk: { url: "https://127.0.0.1:9/", secretEnv: HOME } }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: expect.stringContaining("127.0.0.1") }]);
+  },
+  "notify.desk.secretEnv": async () => {
+    const app = await project('notify: { desk: { url: "https://127.0.0.1:9/", secretEnv: NOT_SET } }\n');
+    expect(await app.testTargets()).toMatchObject([{ error: "its secret is not set" }]);
+  },
+  "notify.desk.env": async () => {
+    const program = `[sh, -c, 'exit $STATUS']`;
+    vi.stubEnv("STATUS", "9");
+    const app = await project(`notify: { desk: { run: ${program}, env: [STATUS] } }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: "it ended with exit code 9" }]);
+  },
+  "notify.desk.events": async () => {
+    const target = `{ run: [sh, -c, "cat > told.json"], events: [run_completed] }`;
+    const app = await project(`notify: { desk: ${target} }\n`, done);
+    await driven(app, commandPlan("true"));
+    await app.close();
+    expect(await readdir(app.projectDir)).toContain("told.json");
+  },
+  "notify.desk.privateNetwork": async () => {
+    const target = '{ url: "https://127.0.0.1:9/", secretEnv: HOME, privateNetwork: true }';
+    const app = await project(`notify: { desk: ${target} }\n`);
+    expect(await app.testTargets()).toMatchObject([{ error: "ECONNREFUSED" }]);
+  },
+  "notify.desk.timeout": async () => {
+    const app = await project("notify: { desk: { run: [sleep, '60'], timeout: 1s } }\n");
+    expect(await app.testTargets()).toMatchObject([{ error: "it took too long" }]);
+  },
   "runLedger.workspaceIsolation": async () => {
     const app = await project("runLedger: { workspaceIsolation: false }\n", done);
     const run = await driven(app, commandPlan("true"));
@@ -762,10 +820,12 @@ describe("every setting changes what happens", () => {
     shop = await makeSample(buggySum);
     await shop.write({
       "runledger.yaml":
-        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, contextTokens: 9000, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\n',
+        'agents: { coder: { kind: command, run: [x] }, model: { kind: llm, provider: openai, model: m, baseUrl: "http://a", outputTokens: 9, contextTokens: 9000, inputPrice: 1, outputPrice: 2, cacheReadPrice: 3, cacheWritePrice: 4 }, cli: { kind: subprocess, preset: codex } }\nschedules: { nightly: { cron: "@daily", plan: p.json } }\nnotify: { desk: { run: [x] } }\n',
     });
     const { origins } = await loadSettings(shop.repo, shop.env);
-    const said = Object.keys(origins).map((key) => key.replace(/\.(coder|model|cli|nightly)\./, ".NAME."));
+    const said = Object.keys(origins).map((key) =>
+      key.replace(/\.(coder|model|cli|nightly|desk)\./, ".NAME."),
+    );
     expect([...new Set(said)].sort()).toEqual([...known].sort());
   });
 });

@@ -135,6 +135,33 @@ const schedule = closed({
   catchUp: from(["skip", "once", "all", "some"]),
   enabled: maybe(fc.boolean()),
 });
+const ADDRESSES = [
+  ...["https://example.com/hook?a=1", "http://127.0.0.1:9000/", "https://[::1]/x", "HTTPS://a.b", ""],
+  ...["https://u:p@a.b/", "ftp://a.b", "https://a.b/#x", "https://a b/", "https://"],
+];
+const target = closed({
+  run: argv,
+  url: from(["", ...ADDRESSES]),
+  secretEnv: from(["", ...VARIABLES]),
+  env: some(from(VARIABLES)),
+  events: some(from(["escalated", "run_completed", "moved"])),
+  privateNetwork: maybe(fc.boolean()),
+  timeout: from(DURATIONS),
+});
+/** Most of what the keys say apart contradicts itself together, so some are told that are right. */
+const telling = fc.oneof(
+  target,
+  fc.constantFrom<unknown>(
+    { run: ["notify-send", "RunLedger"] },
+    { url: "https://example.com/hook", secretEnv: "HOOK" },
+    { url: "http://127.0.0.1:9000/", secretEnv: "HOOK", privateNetwork: true },
+    { url: "http://127.0.0.1:9000/", secretEnv: "HOOK" },
+    { url: "https://example.com/hook" },
+    { run: ["x"], url: "https://example.com/hook", secretEnv: "HOOK" },
+    { run: [" "] },
+    {},
+  ),
+);
 const files = closed({
   version: from([1, 1, 1, 0]),
   agents: maybe(fc.dictionary(fc.constantFrom(...NAMES), agent, { maxKeys: 2 })),
@@ -182,6 +209,7 @@ const files = closed({
     checkpointBefore: from([[], ["guarded"], ["pure", "idempotent", "guarded"], ["paid"], "guarded"]),
   }),
   schedules: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), schedule, { maxKeys: 2 })),
+  notify: maybe(fc.dictionary(fc.constantFrom(...NAMES.slice(0, 8)), telling, { maxKeys: 2 })),
   runLedger: closed({
     enabled: maybe(fc.boolean()),
     shadow: maybe(fc.boolean()),

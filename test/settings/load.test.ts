@@ -62,6 +62,7 @@ describe("loadSettings", () => {
         checkpointAt: ["approval_requested", "risky_boundary"],
       },
       schedules: {},
+      notify: {},
       runLedger: {
         enabled: false,
         shadow: false,
@@ -104,6 +105,7 @@ describe("loadSettings", () => {
       "limits.output",
       "limits.processes",
       "maxParallelSteps",
+      "notify",
       "onUnmetCriteria",
       "orchestrator",
       "planner",
@@ -164,6 +166,7 @@ durable:
   { paidAmbiguous: skip, effectsPerAttempt: 50, eventsPerRun: 5000, resultSize: 64KiB,
     checkpoints: file, checkpointEvery: 50, checkpointsKept: 5, checkpointBefore: [guarded], checkpointAt: [risky_boundary],
     encryption: true, keyCommand: [secret-tool, lookup] }
+notify: { desk: { run: [notify-send], timeout: 5s } }
 schedules: { nightly: { cron: "0 3 * * 1-5", timeZone: Europe/Berlin, plan: nightly.yaml, catchUp: skip } }
 rollout: { board: BOARD.md }
 `);
@@ -245,6 +248,20 @@ rollout: { board: BOARD.md }
           goal: "",
           catchUp: "skip",
           enabled: true,
+        },
+      },
+      notify: {
+        desk: {
+          run: ["notify-send"],
+          url: "",
+          secretEnv: "",
+          env: [],
+          events: [
+            ...["step_approval", "plan_approval", "effect_in_doubt", "escalated", "verification_errored"],
+            ...["unmet_criteria", "budget", "run_failed"],
+          ],
+          privateNetwork: false,
+          timeoutMs: 5_000,
         },
       },
       runLedger: {

@@ -9,6 +9,7 @@ import {
   scheduleMarks,
   sdkKeyTexts,
   snapshots,
+  words,
 } from "./conformance/keeping.js";
 import { leases } from "./conformance/leases.js";
 import { keys, lists } from "./conformance/lists.js";
@@ -52,6 +53,7 @@ export const storeConformance = (name: string, implementation: Implementation): 
     describe("blobs", () => blobs(suite));
     describe("quarantines", () => quarantines(suite));
     describe("marks of schedules", () => scheduleMarks(suite));
+    describe("words", () => words(suite));
     describe("texts of SDK keys", () => sdkKeyTexts(suite));
     describe("removals", () => removals(suite));
     describe("mirrors", () => mirrors(suite));

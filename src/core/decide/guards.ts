@@ -55,9 +55,9 @@ export type DecideContext = {
   readonly rules: Rules;
   /** Of the run that a fork goes on from, from its first event on. */
   readonly history?: readonly StoredEvent[];
-  readonly facts?: OutsideFacts;
   /** Of commands about intents. */
-  readonly gate?: GateContext | undefined;
+  readonly gate?: GateContext;
+  readonly facts?: OutsideFacts;
 };
 
 /** What a rule must know that is not in its run, as the ledger found it. The store holds it to that in the same transaction. */

@@ -1,6 +1,6 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
-import { type Intent, isExpired, isOwnIntent } from "../intents.js";
+import { type Intent, isExpired, isOverdue, isOwnIntent, isReminderDue, silenceOf } from "../intents.js";
 import { foldedName } from "../names.js";
 import type { Run } from "../run.js";
 import { alreadyDone, type Decider, requireLive, requireRole, requireSession } from "./guards.js";
@@ -109,12 +109,35 @@ export const requireItsOwn = (
   );
 };
 
-// A clock that goes back expires nothing twice: what has expired is over.
+// A clock that goes back writes nothing down twice: what has expired is over.
 export const expireIntents: Decider<"expire_intents"> = (_command, run, { caller, at }) => {
   requireRole(caller, "expire intents", "engine");
-  return run.intents
-    .filter((intent) => isOwnIntent(run, intent) && isExpired(intent, at))
-    .map(({ intentId }) => ({ type: "intent_expired", version: 1, payload: { intentId } }) as const);
+  return dueIntents(run, at);
+};
+
+/** What time alone does to a run's intents: people are reminded, and nobody's answer is an answer too. */
+export const dueIntents = (run: Run, at: string): readonly EventBody[] =>
+  run.intents.filter((intent) => isOwnIntent(run, intent)).flatMap((intent) => dueOf(intent, at));
+
+const dueOf = (intent: Intent, at: string): readonly EventBody[] => {
+  const { intentId, contentHash } = intent;
+  if (!isOverdue(intent, at))
+    return isReminderDue(intent, at)
+      ? [{ type: "approval_reminded", version: 1, payload: { intentId } }]
+      : [];
+  const silence = silenceOf(intent, at);
+  switch (silence.kind) {
+    case "expire":
+      return [{ type: "intent_expired", version: 1, payload: { intentId } }];
+    case "allow": {
+      const { expiresAt } = silence;
+      return [{ type: "intent_unopposed", version: 1, payload: { intentId, contentHash, expiresAt } }];
+    }
+    case "extend": {
+      const { how, expiresAt } = silence;
+      return [{ type: "approval_extended", version: 1, payload: { intentId, how, expiresAt } }];
+    }
+  }
 };
 
 /** With its run ends what nobody has begun: nothing leaves the building for a run that is over. */

@@ -3,7 +3,9 @@ import type { Caller, CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
-import type { GateContext, GateRules, IntentFacts, PolicyAnswer } from "../gate-context.js";
+import type { GateContext, GateRules, PolicyAnswer } from "../gate-context.js";
+import { refusedPolicy } from "../gate-policy/decide.js";
+import type { IntentFacts } from "../gate-policy/facts.js";
 import {
   contentHashOf,
   type Intent,
@@ -132,15 +134,12 @@ const checked = (
   return [told, { type: "approval_requested", version: 1, payload: { ...about, approvalsNeeded: needed } }];
 };
 
-/** Without a gate's settings nothing leaves the building. */
+/** Without policies nothing leaves the building. */
 const shut: GateRules = {
   environment: null,
   ask: (policy) => ({
-    outcome: "blocked",
-    reason: "policy_not_found",
-    detail: `There is no policy ${quoted(policy)}.`,
-    ...{ approvalsNeeded: 0, expiresAfterMs: 0, onNoResponse: "reject", remindAfterMs: null, digest: null },
-    risk: null,
+    ...refusedPolicy("policy_not_found", `There is no policy ${quoted(policy)}.`),
+    digest: null,
   }),
 };
 

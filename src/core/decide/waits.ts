@@ -1,7 +1,7 @@
 import { digestOf } from "../canonical.js";
 import { LedgerError } from "../errors.js";
 import { named, workedStep, workedSteps } from "../race.js";
-import { isActive, type Run, type WorkedStep } from "../run.js";
+import { isActive, isAwake, type Run, type WorkedStep } from "../run.js";
 import { type DurablePromise, isOver, isToken, promiseId, type Timer } from "../waits.js";
 import { requireAttempt } from "./effects.js";
 import {
@@ -13,6 +13,7 @@ import {
   requireState,
   requireStep,
 } from "./guards.js";
+import { dueIntents } from "./intent-votes.js";
 
 // Also of a paused run: an agent that has left has left. When one of the waits is over meanwhile, it has not: the attempt
 // goes on at once.
@@ -35,13 +36,15 @@ export const suspendStep: Decider<"suspend_step"> = (command, run, { caller }) =
 // resumed, and of an attempt that has ended none at all.
 export const fireTimers: Decider<"fire_timers"> = (_command, run, { caller, at }) => {
   requireRole(caller, "fire timers", "engine");
-  if (!isActive(run)) return alreadyDone;
-  return run.steps.flatMap(workedSteps).flatMap((step) =>
+  const intents = isAwake(run) ? dueIntents(run, at) : [];
+  if (!isActive(run)) return intents;
+  const fired = run.steps.flatMap(workedSteps).flatMap((step) =>
     dueTimers(step, at).map(({ position }) => {
       const payload = { stepId: step.spec.id, ...named(step), position };
       return { type: "timer_fired", version: 1, attempt: step.attempt, payload } as const;
     }),
   );
+  return [...fired, ...intents];
 };
 
 const dueTimers = ({ state, effects }: WorkedStep, at: string): readonly Timer[] =>

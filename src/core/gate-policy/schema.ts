@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { digestOf } from "../canonical.js";
-import { type Flaw, flawsOf } from "../defects.js";
+import { type Flaw, flawsOf, isRecord } from "../defects.js";
 import { closed, ID, ID_WORDS } from "../wire.js";
 import { OnNoResponse } from "./decision.js";
 import { patternProblem } from "./pattern.js";
@@ -119,15 +119,8 @@ export const GatePolicy = closed({
     description: "What an intent must say of itself in its metadata.",
   }),
   environments: z
-    .unknown()
-    .superRefine((value, context) => {
-      const names = typeof value === "object" && value !== null ? Object.getOwnPropertyNames(value) : [];
-      for (const name of names)
-        if (!ID.test(name)) context.addIssue({ code: "custom", path: [name], message: ID_WORDS });
-      if (names.length > ENVIRONMENTS_MAX)
-        context.addIssue({ code: "custom", message: `at most ${ENVIRONMENTS_MAX} environments` });
-    })
-    .pipe(z.record(z.string(), Overlay))
+    .record(Name, Overlay)
+    .refine((own) => Object.keys(own).length <= ENVIRONMENTS_MAX, `at most ${ENVIRONMENTS_MAX} environments`)
     .optional()
     .meta({ description: "Rules that take the place of those above where gate.environment has this name." }),
   ...overlay,
@@ -146,6 +139,15 @@ export const policyIn = (policy: GatePolicy, environment: string | null): GatePo
     : policy;
 };
 
+/** The rules that hold, with what is left out where that means something. */
+export const rulesIn = (policy: GatePolicy, environment: string | null): Partial<GatePolicy> => {
+  const { id: _, description: __, environments: ___, ...rules } = policyIn(policy, environment);
+  return { require_approvals: 1, expiry_minutes: EXPIRY_MINUTES, on_no_response: "reject", ...rules };
+};
+
+/** All keys in the order in which they are asked. */
+export const policyKeys = Object.keys(GatePolicy.shape) as readonly (keyof GatePolicy)[];
+
 /** What decided, whatever becomes of its file: hex SHA-256 over canonical JSON. */
 export const policyDigest = (policy: GatePolicy): string => digestOf(policy);
 
@@ -153,6 +155,10 @@ export const policyDigest = (policy: GatePolicy): string => digestOf(policy);
 export const readGatePolicy = (
   value: unknown,
 ): { readonly policy: GatePolicy } | { readonly flaws: readonly Flaw[] } => {
+  // A record passes over it in silence.
+  const odd =
+    isRecord(value) && isRecord(value.environments) && Object.hasOwn(value.environments, "__proto__");
+  if (odd) return { flaws: [{ at: ["environments", "__proto__"], found: "no name", expected: ID_WORDS }] };
   const result = GatePolicy.safeParse(value);
   return result.success
     ? { policy: result.data }

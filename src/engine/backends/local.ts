@@ -15,7 +15,10 @@ export type WorkerOptions = {
   /** Archives what has become too old or too much while it worked; never throws. */
   readonly tidy: (signal: AbortSignal) => Promise<void>;
   readonly tidyEveryMs: number;
-  /** Begins runs by the clock; what it cannot begin is told under `schedule NAME`. */
+  /**
+   * Begins runs by the clock, and whatever else is due beside the runs: with each look. What it cannot begin is told under
+   * `schedule NAME`.
+   */
   readonly openSchedules: (onTrouble: WorkerOptions["onTrouble"]) => Promise<Schedules>;
   /** Runs driven at the same time. */
   readonly maxRuns: number;

@@ -1,8 +1,6 @@
-import type { z } from "zod";
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
 import { intentNotFound, requireIntent } from "../../core/decide/intents.js";
-import { misfit } from "../../core/defects.js";
 import { isLedgerError } from "../../core/errors.js";
 import {
   ApproveCall,
@@ -11,11 +9,13 @@ import {
   type ExecutionView,
   INTENTS_LISTED_MAX,
   IntentCall,
+  type IntentsAsked,
   type IntentView,
   ListIntentsCall,
   type ProposeCall,
   RejectCall,
   ReportCall,
+  readCall,
 } from "../../core/gate-calls.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
@@ -96,7 +96,7 @@ const gateOf = (local: Local, caller: Caller): Gate => {
     return shown(requireIntent(after.run, intentId));
   };
   const getIntent = async (call: IntentCall): Promise<IntentView> => {
-    const { intentId } = read("the question", IntentCall, call);
+    const { intentId } = readCall("the question", IntentCall, call);
     return shown((await found(local, caller, intentId)).intent);
   };
   return {
@@ -108,19 +108,19 @@ const gateOf = (local: Local, caller: Caller): Gate => {
       if (execute !== undefined) local.functions.set(intent.intentId, execute);
       return shown(intent);
     },
-    approve: async (call) => vote("approve", read("the approval", ApproveCall, call)),
+    approve: async (call) => vote("approve", readCall("the approval", ApproveCall, call)),
     reject: async (call) => {
-      const { contentHash, ...said } = read("the refusal", RejectCall, call);
+      const { contentHash, ...said } = readCall("the refusal", RejectCall, call);
       const { intent } = await found(local, caller, said.intentId);
       return vote("deny", { ...said, contentHash: contentHash ?? intent.contentHash });
     },
     cancel: async (call) => {
-      const { intentId, reason } = read("the cancellation", CancelCall, call);
+      const { intentId, reason } = readCall("the cancellation", CancelCall, call);
       const { run } = await found(local, caller, intentId);
       const after = await ledger.submit(run.runId, { type: "cancel_intent", intentId, reason }, caller);
       return shown(requireIntent(after.run, intentId));
     },
-    execute: (call) => executed(local, caller, read("the execution", ExecuteCall, call).intentId),
+    execute: (call) => executed(local, caller, readCall("the execution", ExecuteCall, call).intentId),
     report: async (call) => {
       const {
         intentId,
@@ -128,7 +128,7 @@ const gateOf = (local: Local, caller: Caller): Gate => {
         status,
         result = null,
         error = "",
-      } = read("the report", ReportCall, call);
+      } = readCall("the report", ReportCall, call);
       const runId = runNamed(intentId);
       const said = {
         type: "report_intent",
@@ -144,14 +144,8 @@ const gateOf = (local: Local, caller: Caller): Gate => {
     },
     getIntent,
     verify: getIntent,
-    listIntents: async (call = {}) => listed(local, caller, read("the question", ListIntentsCall, call)),
+    listIntents: async (call = {}) => listed(local, caller, readCall("the question", ListIntentsCall, call)),
   };
-};
-
-const read = <S extends z.ZodType>(what: string, schema: S, call: unknown): z.output<S> => {
-  const { success, data, error } = schema.safeParse(call);
-  if (success) return data;
-  throw misfit(what, error.issues, call);
 };
 
 const runNamed = (intentId: string): string => {
@@ -207,7 +201,9 @@ const executed = (local: Local, caller: Caller, intentId: string): Promise<Execu
   return work;
 };
 
-const isOver = ({ status }: Intent): boolean => status !== "approved" && status !== "ordered";
+/** There is something to tell of it. Whatever never may happen is refused instead: nobody takes that for an answer. */
+const isOver = ({ status }: Intent): boolean =>
+  status === "succeeded" || status === "failed" || status === "unknown" || status === "skipped";
 
 const ordered = async (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {
   const { ledger } = local;
@@ -264,7 +260,7 @@ const PAGE = 100;
 const listed = async (
   { ledger }: Local,
   caller: Caller,
-  { runId, statuses, limit = INTENTS_LISTED_MAX }: z.output<typeof ListIntentsCall>,
+  { runId, statuses, limit = INTENTS_LISTED_MAX }: IntentsAsked,
 ): Promise<readonly IntentView[]> => {
   const views: IntentView[] = [];
   const take = async (run: Run): Promise<void> => {

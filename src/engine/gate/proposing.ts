@@ -1,22 +1,19 @@
 import { sha256 } from "../../core/canonical.js";
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
-import { misfit } from "../../core/defects.js";
 import { LedgerError } from "../../core/errors.js";
-import { ProposeCall } from "../../core/gate-calls.js";
+import { type IntentAsked, ProposeCall, readCall } from "../../core/gate-calls.js";
 import {
   INTENT_SCOPE,
   type Intent,
   type IntentContent,
-  isExpired,
+  isOverdue,
   sideEffectKey,
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { bytesOf, textOf } from "./payload.js";
-
-type Asked = ReturnType<typeof ProposeCall.parse>;
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
 export const proposeTo = async (
@@ -25,7 +22,7 @@ export const proposeTo = async (
   caller: Caller,
   call: unknown,
 ): Promise<Intent> => {
-  const asked = parsed(call);
+  const asked = readCall("the intent", ProposeCall, call);
   const { runId } = asked;
   // Nothing is kept for who may not ask.
   requireSession(await ledger.load(runId), ledger.check(caller));
@@ -40,12 +37,6 @@ export const proposeTo = async (
   return answerOf(run, content, made?.seq);
 };
 
-const parsed = (call: unknown): Asked => {
-  const { success, data, error } = ProposeCall.safeParse(call);
-  if (success) return data;
-  throw misfit("the intent", error.issues, call);
-};
-
 /** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
 const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string | null): void => {
   if (text !== null) return;
@@ -56,7 +47,7 @@ const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string |
   });
 };
 
-const contentOf = (asked: Asked, bytes: Uint8Array): IntentContent => {
+const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
   const { destination, policy, action = null, scope = null, metadata = {}, onBehalfOf = null } = asked;
   const content: IntentContent = {
     ...{ destination, policy, action, scope, metadata, onBehalfOf },
@@ -87,7 +78,7 @@ const freeExpired = async (ledger: Ledger, engine: Caller, content: IntentConten
 export const expireDue = async (ledger: Ledger, engine: Caller, runId: string): Promise<void> => {
   if ((await ledger.store.runRow(runId)) === undefined) return;
   const { intents } = await ledger.load(runId);
-  if (intents.some((intent) => isExpired(intent, ledger.now())))
+  if (intents.some((intent) => isOverdue(intent, ledger.now())))
     await ledger.submit(runId, { type: "expire_intents" }, engine);
 };
 

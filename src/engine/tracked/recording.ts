@@ -81,13 +81,13 @@ type Asked = {
 };
 
 const record = async (
-  { ledger, sealIfDue }: TrackedParts,
+  { ledger, signIfDue }: TrackedParts,
   caller: Caller,
   { runId, idempotencyKey, event }: Asked,
 ): Promise<RecordedEvent> => {
   const command = { type: "record_event", event } as const;
   const { events } = await ledger.submit(runId, command, caller, under(idempotencyKey));
-  await sealIfDue(runId);
+  await signIfDue(runId);
   return recordedIn(events);
 };
 

@@ -18,11 +18,13 @@ import {
   type StartedRun,
   type StartRunInput,
 } from "../../core/tracked-wire.js";
-import { loadTracked, readInput } from "./asked.js";
+import type { Verification } from "../../ledger/verify/verify.js";
+import { loadTracked, readInput, requireOwnRow } from "./asked.js";
 import type { ContextParts, ResumeContext } from "./context.js";
 import { recording } from "./recording.js";
 import { resuming } from "./resuming.js";
 import { type ListedRunEvents, type RunTold, runEvents, tellRun } from "./told.js";
+import { type VerifiedRun, verifiedRun } from "./verified.js";
 
 /** What the client of a run without a plan does, in process and over HTTP alike (seed 000). */
 export interface TrackedRuns {
@@ -37,6 +39,8 @@ export interface TrackedRuns {
   getRun(input: RunInput): Promise<RunTold>;
   /** All of them without a limit; otherwise a page, and where the next one begins. */
   getRunEvents(input: RunEventsInput): Promise<ListedRunEvents>;
+  /** Checks all that is kept of it against its journal, and the runs that it goes on from. Changes nothing. */
+  verifyRun(input: RunInput): Promise<VerifiedRun & Required<RunInput>>;
   handoff(input: HandoffInput): Promise<OpenedHandoff>;
   completeHandoff(input: CompleteHandoffInput): Promise<CompletedHandoff>;
   completeRun(input: EndRunInput): Promise<EndedRun>;
@@ -45,7 +49,8 @@ export interface TrackedRuns {
 
 export type TrackedParts = ContextParts & {
   /** Takes a checkpoint when the run has come to a boundary, as the settings say. */
-  readonly sealIfDue: (runId: string) => Promise<void>;
+  readonly signIfDue: (runId: string) => Promise<void>;
+  readonly verify: (runId: string) => Promise<Verification>;
 };
 
 export const trackedRuns = (parts: TrackedParts, caller: Caller): TrackedRuns => ({
@@ -54,6 +59,12 @@ export const trackedRuns = (parts: TrackedParts, caller: Caller): TrackedRuns =>
   getRun: async (input) => {
     const { runId } = readInput(RunInput, input, "getRun");
     return tellRun(parts, await loadTracked(parts.ledger, caller, runId));
+  },
+  verifyRun: async (input) => {
+    const { runId } = readInput(RunInput, input, "verifyRun");
+    // A journal that cannot be read is what is asked about: whose run it is, its row in the list says.
+    await requireOwnRow(parts.ledger, caller, runId);
+    return { runId, ...verifiedRun(await parts.verify(runId)) };
   },
   getRunEvents: async (input) => {
     const asked = readInput(RunEventsInput, input, "getRunEvents");

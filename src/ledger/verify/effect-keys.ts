@@ -1,7 +1,8 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { effectDigest } from "../../core/effects.js";
-import type { StoredEvent } from "../../core/events.js";
+import type { EventOf, StoredEvent } from "../../core/events.js";
 import type { Run } from "../../core/run.js";
+import { isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
 import { isTakenFor } from "../keys.js";
 import type { Add } from "./flaws.js";
@@ -12,6 +13,13 @@ export type Keyed = { readonly seq: number; readonly key: string; readonly diges
 /** Follows the effects of a run under business keys, in the order of its events. */
 export const withKeys = () => {
   const open = new Map<string, Keyed>();
+  // Taken by the first event under it, which the second one ends.
+  const recorded = ({ seq, payload }: EventOf<"event_recorded">): void => {
+    const { sideEffectKey: key, sideEffectClass, skipped } = payload;
+    if (key === null || skipped !== null || isReplayable(sideEffectClass) || open.has(`recorded ${key}`))
+      return;
+    open.set(`recorded ${key}`, { seq, key, digest: recordedDigest(sideEffectClass) });
+  };
   return {
     open,
     take: (event: StoredEvent): void => {
@@ -21,6 +29,7 @@ export const withKeys = () => {
         if (key !== null)
           open.set(placeOf(event, position), { seq: event.seq, key, digest: effectDigest(call) });
       }
+      if (event.type === "event_recorded") recorded(event);
       if (event.type !== "effect_settled") return;
       const { outcome, position } = event.payload;
       // What is known not to have happened gives its key back.
@@ -54,7 +63,14 @@ export const requireKeys = async (
 };
 
 /** The event that an effect's key leads to must be that effect. */
-export const isOfEffect = (store: Store, row: KeptKey, event: StoredEvent | undefined): boolean =>
-  event?.type === "effect_intended" &&
-  event.payload.call.key === row.key &&
-  isTakenFor(store, row, effectDigest(event.payload.call)) === true;
+export const isOfEffect = (store: Store, row: KeptKey, event: StoredEvent | undefined): boolean => {
+  if (event?.type === "event_recorded") {
+    const { sideEffectKey, sideEffectClass } = event.payload;
+    return sideEffectKey === row.key && isTakenFor(store, row, recordedDigest(sideEffectClass)) === true;
+  }
+  return (
+    event?.type === "effect_intended" &&
+    event.payload.call.key === row.key &&
+    isTakenFor(store, row, effectDigest(event.payload.call)) === true
+  );
+};

@@ -1,6 +1,7 @@
 import type { StoredEvent } from "../../core/events.js";
 import type { ParentLink } from "../../core/family.js";
 import type { Run } from "../../core/run.js";
+import type { Lineage } from "../../core/tracked.js";
 import type { Store } from "../../stores/store.js";
 import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
@@ -27,6 +28,7 @@ type Children = ReturnType<typeof withChildren>["started"];
 /** Who started whom must be told alike on both sides, or work would pass for another run's. */
 export const checkLineage = async (store: Store, run: Run, children: Children, add: Add): Promise<void> => {
   if (run.parent !== null) await checkParent(store, run, run.parent, add);
+  if (run.tracked?.lineage) await checkAncestors(store, run.runId, run.tracked.lineage, add);
   for (const one of children.values()) {
     // What was taken over from another run is that one's.
     if (run.forkedFrom !== null && one.event.seq <= run.forkedFrom.seq) continue;
@@ -49,6 +51,43 @@ const checkParent = async (store: Store, { runId }: Run, link: ParentLink, add: 
       runId,
       seq: 1,
     });
+};
+
+/**
+ * Each run up to the first one must be what the next one says to go on from: the hash of its last event at that moment commits to all
+ * before it. Of one that was erased the hashes stay; whatever one cannot read names no parent any more.
+ */
+const checkAncestors = async (store: Store, runId: string, link: Lineage, add: Add): Promise<void> => {
+  let [child, named]: [string, Lineage | null] = [runId, link];
+  while (named !== null) {
+    const parent: Lineage = named;
+    const [row] = await store.read(parent.runId, parent.seq - 1, 1);
+    if (row === undefined && (await isAway(store, parent.runId, child))) return;
+    if (row?.hash !== parent.hash) {
+      const said = row === undefined ? "is not there" : "is not the one that it went on from";
+      add("lineage", `Run "${parent.runId}", the parent of "${child}", ${said}.`, { runId, seq: 2 });
+      return;
+    }
+    const above = await lineageOf(store, parent.runId);
+    if (above === undefined) return;
+    // Each is one deeper than its parent, so none can be its own ancestor.
+    if ((above?.depth ?? 0) + 1 !== parent.depth) {
+      add("lineage", `Run "${child}" tells another depth than its parent "${parent.runId}".`, {
+        runId,
+        seq: 2,
+      });
+      return;
+    }
+    [child, named] = [parent.runId, above];
+  }
+};
+
+/** Null for a run without a parent; undefined where that cannot be read. */
+const lineageOf = async (store: Store, runId: string): Promise<Lineage | null | undefined> => {
+  const seal = (await store.runRow(runId))?.seal;
+  if (seal === "erased" || seal === "locked") return undefined;
+  const event = await eventAt(store, runId, 2);
+  return event?.type === "tracking_started" ? event.payload.lineage : null;
 };
 
 const checkChild = async (

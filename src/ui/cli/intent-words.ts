@@ -4,6 +4,7 @@ import type { EventTold } from "./event-words.js";
 const TYPES = [
   ...(["intent_proposed", "policy_checked", "intent_blocked", "approval_requested"] as const),
   ...(["intent_approved", "intent_denied", "intent_expired", "intent_cancelled"] as const),
+  ...(["approval_reminded", "approval_extended", "intent_unopposed"] as const),
   ...(["execution_ordered", "intent_reported", "intent_skipped"] as const),
 ] as const;
 export type IntentEvent = Extract<StoredEvent, { type: (typeof TYPES)[number] }>;
@@ -36,6 +37,15 @@ export const intentTold = (event: IntentEvent): EventTold => {
       return line("green", "✔", `approved by ${event.actor.name}${reasonOf(event.payload.reason)}`);
     case "intent_denied":
       return line("red", "✘", `denied by ${event.actor.name}${reasonOf(event.payload.reason)}`);
+    case "approval_reminded":
+      return line("yellow", "!", "still waits for approval; whoever may give it is reminded");
+    case "approval_extended": {
+      const { how, expiresAt } = event.payload;
+      const again = how === "escalated" ? "somebody else is asked" : "it waits on";
+      return line("yellow", "!", `nobody answered in time: ${again}, until ${expiresAt}`);
+    }
+    case "intent_unopposed":
+      return line("green", "✔", "nobody answered in time, which its policy takes for a yes");
     case "intent_expired":
       return line("yellow", "–", "expired: nobody answered, nothing was executed");
     case "intent_cancelled":

@@ -96,7 +96,7 @@ export const runCli = async (argv: readonly string[], terminal: Terminal): Promi
     await cli.parseAsync(withAliases(argv), { from: "user" });
     return code;
   } catch (error) {
-    const { command } = readTyped(cli, [...argv, ""]);
+    const { command } = readTyped(cli, [...withAliases(argv), ""]);
     const { err, env } = terminal;
     return complain(error, { err, env, redact, json: asksForJson(argv), command: wordsOf(command) });
   }
@@ -144,8 +144,16 @@ const speakTo = (cli: Cli, { out, err, columns = HELP_COLUMNS }: Terminal, json:
   });
 };
 
-/** Seed 002 spells these below `run`; a plan file of such a name can be given as `./list`. */
-const ALIASES: ReadonlySet<string> = new Set(["list", "status", "journal"]);
+/**
+ * Seed 002 spells some commands below `run`; a plan file of such a name can be given as `./list`. And `policy`, which answers a step of
+ * a run, is what others call gate policies: no run has such a name.
+ */
+const ALIASES: Readonly<
+  Record<string, { readonly words: readonly string[]; readonly meant: readonly string[] }>
+> = {
+  run: { words: ["list", "status", "journal"], meant: [] },
+  policy: { words: ["list", "show", "check", "test", "schema"], meant: ["gate-policy"] },
+};
 
 /** Shared options that take the next word. */
 const VALUED: ReadonlySet<string> = new Set(["-C", "--directory", "--session"]);
@@ -153,7 +161,11 @@ const VALUED: ReadonlySet<string> = new Set(["-C", "--directory", "--session"]);
 const withAliases = (argv: readonly string[]): string[] => {
   let at = 0;
   while (argv[at]?.startsWith("-")) at += VALUED.has(argv[at] ?? "") ? 2 : 1;
-  return argv[at] === "run" && ALIASES.has(argv[at + 1] ?? "") ? argv.toSpliced(at, 1) : [...argv];
+  const name = argv[at] ?? "";
+  const alias = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
+  return alias?.words.includes(argv[at + 1] ?? "") === true
+    ? argv.toSpliced(at, 1, ...alias.meant)
+    : [...argv];
 };
 
 const benchOf = (shared: Shared, terminal: Terminal): Bench => ({

@@ -149,7 +149,9 @@ describe("an approval", () => {
   it("may be taken back by a denial until somebody has begun", () => {
     const denied = given(approved()).when(gates.vote("deny"), bob).thenHappened("intent_denied");
     given(denied).when(gates.orderIntent(), agent).thenRefuses("intent_not_approved");
-    given(denied).when(gates.vote("approve"), person).thenRefuses("intent_not_pending");
+    given(denied)
+      .when(gates.vote("approve"), { ...person, name: "eve" })
+      .thenRefuses("intent_not_pending");
     given(ordered()).when(gates.vote("deny"), bob).thenRefuses("intent_not_pending");
   });
 });

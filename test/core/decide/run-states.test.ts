@@ -71,15 +71,6 @@ const whereNothingIsDue = drivenHere({
   ...failed(nothing),
 });
 
-/** A run with a plan, or a host, has no client that records it. */
-const ofClients = drivenHere({
-  none: "run_not_found",
-  planning: "run_not_tracked",
-  running: "run_not_tracked",
-  ...paused("run_not_tracked"),
-  completed: "run_not_tracked",
-  ...failed("run_not_tracked"),
-});
 const PROPOSED = ["intent_proposed", "policy_checked", "approval_requested"] as const;
 const whereNothingIsProposed = (refusal: Cell) =>
   drivenHere({
@@ -90,6 +81,15 @@ const whereNothingIsProposed = (refusal: Cell) =>
     completed: refusal,
     ...failed(refusal),
   });
+/** A run with a plan, or a host, has no client that records it. */
+const ofClients = drivenHere({
+  none: "run_not_found",
+  planning: "run_not_tracked",
+  running: "run_not_tracked",
+  ...paused("run_not_tracked"),
+  completed: "run_not_tracked",
+  ...failed("run_not_tracked"),
+});
 
 const rows: { readonly [C in CommandCase]: Row } = {
   create_run: {

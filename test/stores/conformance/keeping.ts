@@ -194,6 +194,19 @@ export const closing = ({ store, another, itNeeding }: Suite): void => {
   });
 };
 
+export const words = ({ store }: Suite): void => {
+  it("swaps a word for exactly the one that was read", async () => {
+    expect(await store().word("a")).toBeUndefined();
+    expect(await store().swapWord("a", "none", "first")).toBe(false);
+    expect(await store().swapWord("a", undefined, "first")).toBe(true);
+    expect(await store().swapWord("a", undefined, "again")).toBe(false);
+    expect(await store().swapWord("a", "first", "second")).toBe(true);
+    expect(await store().swapWord("a", "first", "third")).toBe(false);
+    expect(await store().word("a")).toBe("second");
+    expect(await store().word("b")).toBeUndefined();
+  });
+};
+
 export const sdkKeyTexts = ({ store }: Suite): void => {
   it("keeps the text of each key, and changes it only where it is as it was", async () => {
     expect(await store().sdkKey("b")).toBeUndefined();

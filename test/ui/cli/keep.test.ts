@@ -134,6 +134,7 @@ describe("config", () => {
       budget.usd                    null                                                                                  default
       budget.time                   null                                                                                  default
       budget.attempts               null                                                                                  default
+      notify                        {}                                                                                    default
       agentTimeout                  30m                                                                                   default
       leaseTtl                      20s                                                                                   env RUNLEDGER_SET_leaseTtl
       runLedger.enabled             false                                                                                 default

@@ -104,6 +104,22 @@ const agents: Source = async (place) => {
   return { words: Object.keys(now.agents).map((word) => ({ word, said: "" })) };
 };
 
+const targets: Source = async (place) => {
+  const { settings: now } = await settings(place);
+  return { words: Object.keys(now.notify).map((word) => ({ word, said: "" })) };
+};
+
+/** Names, beside the files that a shell knows. */
+const policies: Source = async ({ directory, env }) => {
+  const { findProject, loadSettings, openGatePolicies } = await library();
+  const project = await findProject(directory);
+  const { gate } = (await loadSettings(project, env)).settings;
+  const words = openGatePolicies(project, gate)
+    .list()
+    .map(({ name, file }) => ({ word: name, said: file }));
+  return { files: "files", words };
+};
+
 const eventTypes: Source = async () => ({
   words: (await library()).eventTypes.map((word) => ({ word, said: "" })),
 });
@@ -125,8 +141,10 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   file: files,
   key: settingKeys,
   note: notes,
+  policy: policies,
   promise: promises,
   "public-key": signingKeys,
+  target: targets,
   value: nothing,
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
@@ -151,6 +169,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--error": nothing,
   "--expires": nothing,
   "--file": files,
+  "--from": nothing,
   "--goal": nothing,
   "--host": nothing,
   "--idempotency-key": nothing,
@@ -160,6 +179,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--limit": nothing,
   "--max-bytes": nothing,
   "--name": nothing,
+  "--next": nothing,
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,

@@ -12,6 +12,7 @@ export const addLookCommands = (cli: Cli, register: Register): void => {
   addBrowser(cli, register);
   addLogs(cli, register);
   addSchedules(cli, register);
+  addNotify(cli, register);
 };
 
 const addSchedules = (cli: Cli, { withLedger }: Register): void => {
@@ -20,6 +21,22 @@ const addSchedules = (cli: Cli, { withLedger }: Register): void => {
     .description("what begins by the clock: when next, and its last run")
     .action(() =>
       withLedger(async (app, b) => (await import("../commands/schedules.js")).listSchedules(app, b.output)),
+    );
+};
+
+const addNotify = (cli: Cli, { withLedger }: Register): void => {
+  const commands = () => import("../commands/notify.js");
+  const notify = cli.command("notify").description("who is told when a run needs a person");
+  notify
+    .command("list")
+    .description("who they are, and whether it worked")
+    .action(() => withLedger(async (app, b) => (await commands()).listTargets(app, b.output)));
+  notify
+    .command("test")
+    .description("tell them that this is a test")
+    .argument("[target]", "only this one, by its name in the settings")
+    .action((name: string | undefined) =>
+      withLedger(async (app, b) => (await commands()).testTargets(app, b.output, name)),
     );
 };
 

@@ -1,17 +1,21 @@
 import { type Command as Cli, Help, type HelpConfiguration } from "commander";
 import { branchesOf } from "../tree.js";
 import { doPages } from "./do.js";
+import { gatePages } from "./gate.js";
 import { keepPages } from "./keep.js";
 import { lookPages } from "./look.js";
 import { endOfHelp, exampleLines, type Page, type Pages } from "./page.js";
 import { rolloutPages } from "./rollout.js";
+import { trackedPages } from "./runs.js";
 import { servePages } from "./serve.js";
 
 /** Headings of the list of commands, in its order. */
 export const GROUPS: readonly (readonly [heading: string, pages: Pages])[] = [
   ["Do:", doPages],
   ["Look:", lookPages],
+  ["Runs of clients:", trackedPages],
   ["Serve:", servePages],
+  ["Gate:", gatePages],
   ["Keep:", keepPages],
   ["Roll out:", rolloutPages],
 ];

@@ -117,6 +117,30 @@ export const lookPages: Pages = {
     ],
     seeAlso: ["worker", "doctor", "docs/schedules.md"],
   },
+  notify: {
+    about: "Who is told when a run needs a person, as `notify` in runledger.yaml names them.",
+    examples: [["runledger notify list", "is everybody told?"]],
+    seeAlso: ["doctor", "docs/notifications.md"],
+  },
+  "notify list": {
+    about:
+      "Lists who is told when a run needs a person: when each was last told anything, and why the last try failed. Whoever records what happened tells them, and a worker tells what is left; a run waits for nobody.",
+    examples: [
+      ["runledger notify list", "is everybody told?"],
+      ["runledger notify list --json", "for a program"],
+    ],
+    seeAlso: ["notify test", "worker", "doctor", "docs/notifications.md"],
+  },
+  "notify test": {
+    about:
+      "Tells the targets of the settings that this is a test, once, and says whether they could be told. Nothing is recorded.",
+    examples: [
+      ["runledger notify test", "all of them"],
+      ["runledger notify test phone", "one"],
+    ],
+    exits: { failed: "one of them could not be told" },
+    seeAlso: ["notify list", "docs/notifications.md"],
+  },
   status: {
     about:
       "Tells where this project's ledger is, what its settings amount to, and how many runs are in which state.",

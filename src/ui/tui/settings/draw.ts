@@ -211,6 +211,7 @@ const HINTS: Readonly<Record<Editor["mode"]["kind"], readonly Hint[]>> = {
     ["tab", "next section"],
     ["a", "new agent"],
     ["c", "new schedule"],
+    ["w", "who is told"],
   ],
   typing: [
     ["enter", "take it"],
@@ -232,8 +233,8 @@ const HELP: readonly Line[] = [
   helpLine("enter  space  e", "switch it, or type a value"),
   helpLine("← → h l", "the other choices"),
   helpLine("x", "leave it out of this file"),
-  helpLine("a  c", "new agent, new schedule (by the clock)"),
-  helpLine("D", "take the agent or schedule out whole"),
+  helpLine("a  c  w", "new agent, schedule (by the clock), target (who is told)"),
+  helpLine("D", "take the agent, schedule or target out whole"),
   helpLine("u", "undo the last change"),
   helpLine("s", "save all changes, if all of it is valid"),
   helpLine("q  esc", "leave; asks when something is unsaved"),

@@ -67,6 +67,7 @@ const MADE: Readonly<
       ["plan", ""],
     ],
   },
+  notify: { one: "target", a: "a target", value: "{ run: [] }", asks: [["run", "[]"]] },
 };
 
 export const nameAsked = (group: NamedGroup): string => `Name of the new ${MADE[group].one}`;
@@ -161,6 +162,8 @@ const pressList = (editor: Editor, key: Key, rows: number): Step => {
       return { editor: { ...editor, mode: { kind: "naming", group: "agents", line: typing() } } };
     case "c":
       return { editor: { ...editor, mode: { kind: "naming", group: "schedules", line: typing() } } };
+    case "w":
+      return { editor: { ...editor, mode: { kind: "naming", group: "notify", line: typing() } } };
     case "tab":
     case "shift+tab":
       return { editor: { ...editor, place: otherSection(editor, key === "tab" ? 1 : -1) } };
@@ -214,7 +217,11 @@ const namedRemoved = (editor: Editor, { key }: SettingRow): Editor => {
   const [first, name] = key.split(".");
   return isNamedGroup(first) && name !== undefined
     ? edited(editor, { key: `${first}.${name}`, value: undefined })
-    : told(editor, "dim", "Only agents and schedules can be taken out whole; x leaves one value out.");
+    : told(
+        editor,
+        "dim",
+        "Only agents, schedules and targets can be taken out whole; x leaves one value out.",
+      );
 };
 
 const pressTyping = (editor: Editor, mode: Extract<Mode, { kind: "typing" }>, key: Key): Editor => {

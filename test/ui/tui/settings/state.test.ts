@@ -20,14 +20,14 @@ const editorOf = async (yaml: string) => {
 
 describe("the editor's list", () => {
   it("has every key that the schema has, with its title, in some section", async () => {
-    const all = `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`;
+    const all = `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\nnotify: { desk: { run: [x] } }\n`;
     const { items } = await editorOf(all);
     const ofModel = await editorOf("agents: { coder: { kind: llm, provider: openai, model: m } }\n");
     const ofCli = await editorOf("agents: { coder: { kind: subprocess, preset: codex } }\n");
     const rows = [...items, ...ofModel.items, ...ofCli.items].flatMap((item) =>
       item.kind === "row" ? [item.row] : [],
     );
-    const shown = new Set(rows.map(({ key }) => key.replace(/\.(coder|nightly)\./, ".NAME.")));
+    const shown = new Set(rows.map(({ key }) => key.replace(/\.(coder|nightly|desk)\./, ".NAME.")));
     expect([...shown].sort()).toEqual(
       settingKeys()
         .map(({ key }) => key)
@@ -35,7 +35,7 @@ describe("the editor's list", () => {
     );
     const editor = await editorOf(all);
     const text = [editor, ofModel, ofCli]
-      .map((one) => plainText(drawEditor(one, { columns: 80, rows: 90 })))
+      .map((one) => plainText(drawEditor(one, { columns: 80, rows: 100 })))
       .join("\n");
     for (const { title } of settingKeys()) expect(text).toContain(title);
   });
@@ -44,6 +44,7 @@ describe("the editor's list", () => {
 describe.each([
   ["agent", "a", "coder", "an agent"],
   ["schedule", "c", "nightly", "a schedule"],
+  ["target", "w", "desk", "a target"],
 ])("a new %s", (one, letter, taken, a) => {
   it.each([
     ["a dot in it", "a.b", `No dots in the name of ${a}.`],
@@ -52,7 +53,9 @@ describe.each([
   ])("that cannot be made with %s says why, and what was typed stays", async (_what, name, why) => {
     const editor = [letter, ...name, "enter"].reduce(
       (now, key) => press(now, key, 10).editor,
-      await editorOf(`${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`),
+      await editorOf(
+        `${YAML}schedules: { nightly: { cron: "@daily", plan: p.yaml } }\nnotify: { desk: { run: [x] } }\n`,
+      ),
     );
     expect(editor.edits).toEqual([]);
     const text = plainText(drawEditor(editor, { columns: 80, rows: 24 }));

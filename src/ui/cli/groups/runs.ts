@@ -1,0 +1,50 @@
+import { type Command as Cli, Option } from "commander";
+import { trackedReasons } from "../../../index.js";
+import { personOf, type Register } from "../program.js";
+import { positive, wholeNumber } from "./run.js";
+
+const commands = () => import("../commands/runs.js");
+
+/** What seed 000 shows at its terminal. */
+export const addTrackedCommands = (cli: Cli, register: Register): void => {
+  const { withLedger, bench, end } = register;
+  const runs = cli.command("runs").description("runs without a plan, which their client records");
+  const about = (name: string, said: string) =>
+    runs.command(name).description(said).argument("<run>", "run id, the end of one, or `last`");
+
+  about("inspect", "where such a run stands, and whether it can go on").action((id: string) =>
+    withLedger(async (app, b) =>
+      (await commands()).inspectRun(app, b.output, personOf(app, b), await app.findRun(id)),
+    ),
+  );
+
+  about("events", "what its client and the ledger said, in the order in which it happened")
+    .option("--since <seq>", "only events behind this sequence number", (text) => wholeNumber(text), 0)
+    .option("--limit <n>", "at most so many; go on behind the last one with --since", positive)
+    .action((id: string, options: { since: number; limit?: number }) =>
+      withLedger(async (app, b) =>
+        (await commands()).listEvents(app, b.output, personOf(app, b), await app.findRun(id), options),
+      ),
+    );
+
+  about("verify", "check its journal, its checkpoints and the runs that it goes on from").action(
+    async (id: string) => end(await (await commands()).verifyTracked(bench(), id)),
+  );
+
+  about("checkpoint", "sign a checkpoint of it now")
+    .addOption(new Option("--reason <why>", "why it is taken").choices([...trackedReasons]).default("manual"))
+    .option("--next <action>", "what is to be done first by whoever goes on")
+    .action((id: string, options) =>
+      withLedger(async (app, b) =>
+        (await commands()).signCheckpoint(app, b.output, personOf(app, b), await app.findRun(id), options),
+      ),
+    );
+
+  about("resume", "load its newest checkpoint that holds, and tell what must not be done again")
+    .option("--from <checkpoint>", "this checkpoint of it, and no other")
+    .action((id: string, { from }: { from?: string }) =>
+      withLedger(async (app, b) =>
+        (await commands()).resumeTracked(app, b.output, personOf(app, b), await app.findRun(id), from),
+      ),
+    );
+};

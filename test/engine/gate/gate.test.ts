@@ -1,0 +1,235 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { sha256 } from "../../../src/core/canonical.js";
+import { NotExecuted } from "../../../src/index.js";
+import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
+
+const ORDER_MS = 900_000;
+
+/** Whoever does it, and how often it was done. */
+const counted = (value: unknown = { imported: 847 }) => {
+  const calls: unknown[] = [];
+  return {
+    calls,
+    execute: (given: unknown) => {
+      calls.push(given);
+      return value;
+    },
+  };
+};
+
+const scene = async () => {
+  const project = await gatedProject();
+  const app = await project.open();
+  const runId = await openRun(app);
+  await writeFile(join(project.folder, "leads.csv"), "name\nAda\n");
+  const terms = {
+    runId,
+    destination: "salesforce.import",
+    payload: join(project.folder, "leads.csv"),
+    recordCount: 847,
+    idempotency_key: "batch-2026-03-22",
+  };
+  return { ...project, app, runId, terms, agent: app.gate(agentOf(app)), ada: app.gate(personOf(app)) };
+};
+
+describe("an intent in process", () => {
+  it("is proposed, approved by a person, done once and reported; asked for again it is not done again", async () => {
+    const { app, runId, terms, agent, ada } = await scene();
+    const { calls, execute } = counted();
+    const asked = await agent.propose({ ...terms, policy: "ask-first", execute });
+    expect(asked).toMatchObject({ status: "pending_approval", executed: false, approvalsNeeded: 1 });
+    expect(asked.message).toContain("NOT executed");
+    expect(asked.payload).toEqual({ type: "csv", bytes: 9, digest: sha256("name\nAda\n") });
+    await expect(agent.execute({ intentId: asked.intentId })).rejects.toMatchObject({
+      code: "intent_not_approved",
+    });
+    await expect(
+      agent.approve({ intentId: asked.intentId, contentHash: asked.contentHash }),
+    ).rejects.toMatchObject({
+      code: "access_denied",
+    });
+    const { intentId, contentHash } = asked;
+    expect(await ada.approve({ intentId, contentHash })).toMatchObject({ status: "approved" });
+    const [first, second] = await Promise.all([agent.execute({ intentId }), agent.execute({ intentId })]);
+    expect(first).toMatchObject({ status: "succeeded", executed: true, result: { imported: 847 } });
+    expect(second).toEqual(first);
+    expect(await agent.execute({ intentId })).toMatchObject({ status: "succeeded", executionToken: null });
+    const again = await agent.propose({ ...terms, policy: "ask-first", execute });
+    expect(again).toMatchObject({
+      status: "skipped",
+      executed: false,
+      result: { imported: 847 },
+      first: { intentId, status: "succeeded", samePayload: true },
+    });
+    await agent.execute({ intentId: again.intentId });
+    expect(calls).toHaveLength(1);
+    expect(calls).toMatchObject([
+      { key: "salesforce.import:batch-2026-03-22", payload: { text: "name\nAda\n" } },
+    ]);
+    expect((await app.ledger.events(runId, 1, 100)).map(({ type }) => type)).toEqual([
+      ...["intent_proposed", "policy_checked", "approval_requested", "intent_approved"],
+      ...["execution_ordered", "intent_reported", "intent_proposed", "intent_skipped"],
+    ]);
+  });
+
+  it("that its policy lets through needs nobody; another run under the same key is skipped", async () => {
+    const { app, terms, agent } = await scene();
+    const { calls, execute } = counted();
+    const { intentId } = await agent.propose({ ...terms, policy: "crm-low-risk", execute });
+    await agent.execute({ intentId });
+    const other = await agent.propose({
+      ...terms,
+      runId: await openRun(app),
+      policy: "crm-low-risk",
+      execute,
+    });
+    expect(other).toMatchObject({ status: "skipped", result: { imported: 847 }, first: { intentId } });
+    expect(calls).toHaveLength(1);
+  });
+
+  it("that throws leaves open whether it happened, and nobody does it again before a person has said", async () => {
+    const { terms, agent, ada } = await scene();
+    let calls = 0;
+    const execute = () => {
+      calls += 1;
+      throw new Error("socket hang up");
+    };
+    const { intentId } = await agent.propose({ ...terms, policy: "crm-low-risk", execute });
+    expect(await agent.execute({ intentId })).toMatchObject({
+      status: "unknown",
+      executed: false,
+      inDoubt: true,
+    });
+    expect(await agent.execute({ intentId })).toMatchObject({ status: "unknown" });
+    expect(await agent.propose({ ...terms, policy: "crm-low-risk", execute })).toMatchObject({ intentId });
+    expect(calls).toBe(1);
+    const found = { intentId, status: "failed", error: "they have nothing" } as const;
+    await expect(agent.report(found)).rejects.toMatchObject({ code: "access_denied" });
+    expect(await ada.report(found)).toMatchObject({ status: "failed" });
+    const anew = await agent.propose({ ...terms, policy: "crm-low-risk" });
+    expect(anew).toMatchObject({ status: "approved" });
+    expect(anew.intentId).not.toBe(intentId);
+  });
+
+  it("that is known not to have happened gives its key back", async () => {
+    const { terms, agent } = await scene();
+    const execute = () => {
+      throw new NotExecuted("the card was declined");
+    };
+    const { intentId } = await agent.propose({ ...terms, policy: "crm-low-risk", execute });
+    expect(await agent.execute({ intentId })).toMatchObject({
+      status: "failed",
+      message: expect.stringContaining("NOT"),
+    });
+    expect(await agent.propose({ ...terms, policy: "crm-low-risk" })).toMatchObject({ status: "approved" });
+  });
+
+  it("gives its key back when it is blocked, denied, cancelled, or nobody answers", async () => {
+    const { clock, terms, agent, ada } = await scene();
+    const propose = (policy: string) => agent.propose({ ...terms, policy });
+    expect(await propose("no-such-policy")).toMatchObject({ status: "blocked" });
+    const denied = await propose("ask-first");
+    expect(await ada.reject({ intentId: denied.intentId, reason: "not now" })).toMatchObject({
+      status: "denied",
+    });
+    const cancelled = await propose("ask-first");
+    await agent.cancel({ intentId: cancelled.intentId, reason: "wrong file" });
+    const expiring = await propose("ask-first");
+    clock.aheadMs = 3_600_000;
+    expect(await agent.getIntent({ intentId: expiring.intentId })).toMatchObject({ status: "expired" });
+    const ids = [denied, cancelled, expiring].map(({ intentId }) => intentId);
+    const last = await propose("ask-first");
+    expect(last.status).toBe("pending_approval");
+    expect(ids).not.toContain(last.intentId);
+  });
+});
+
+describe("an order", () => {
+  it("is done by a worker elsewhere, who may fetch it again, and reports with its last token", async () => {
+    const { open, terms, agent } = await scene();
+    const { intentId } = await agent.propose({ ...terms, policy: "crm-low-risk" });
+    const order = await agent.execute({ intentId });
+    expect(order).toMatchObject({
+      status: "ordered",
+      executed: false,
+      inDoubt: false,
+      payload: { text: "name\nAda\n" },
+    });
+    const elsewhere = await open();
+    const again = await elsewhere.gate(agentOf(elsewhere)).execute({ intentId });
+    expect(again).toMatchObject({ attempt: 2, inDoubt: true });
+    expect(again.executionToken).not.toBe(order.executionToken);
+    const other = elsewhere.gate(agentOf(elsewhere, "another"));
+    await expect(other.execute({ intentId })).rejects.toMatchObject({ code: "access_denied" });
+    const said = { intentId, status: "succeeded", result: { imported: 1 } } as const;
+    await expect(agent.report({ ...said, executionToken: order.executionToken ?? "" })).rejects.toMatchObject(
+      {
+        code: "execution_refused",
+      },
+    );
+    const token = again.executionToken ?? "";
+    expect(await agent.report({ ...said, executionToken: token })).toMatchObject({
+      status: "succeeded",
+      executed: true,
+    });
+    expect(await agent.report({ ...said, executionToken: token })).toMatchObject({ status: "succeeded" });
+    await expect(agent.report({ ...said, status: "failed", executionToken: token })).rejects.toMatchObject({
+      code: "execution_reported",
+    });
+  });
+
+  it("whose worker was lost is in doubt, or done again where that does no harm", async () => {
+    const { clock, open, terms, agent } = await scene();
+    const { calls, execute } = counted();
+    const once = await agent.propose({ ...terms, policy: "crm-low-risk" });
+    const twice = await agent.propose({
+      ...terms,
+      idempotencyKey: "other",
+      policy: "crm-low-risk",
+      idempotent: true,
+    });
+    for (const { intentId } of [once, twice]) await agent.execute({ intentId });
+    const later = await open();
+    const back = later.gate(agentOf(later));
+    for (const one of [terms, { ...terms, idempotency_key: "other" }])
+      await back.propose({ ...one, policy: "crm-low-risk", execute });
+    expect(await back.execute({ intentId: once.intentId })).toMatchObject({
+      status: "ordered",
+      inDoubt: true,
+    });
+    clock.aheadMs = ORDER_MS;
+    expect(await back.execute({ intentId: once.intentId })).toMatchObject({
+      status: "unknown",
+      executed: false,
+    });
+    expect(await back.execute({ intentId: twice.intentId })).toMatchObject({
+      status: "succeeded",
+      executed: true,
+    });
+    expect(calls).toMatchObject([{ attempt: 2 }]);
+  });
+});
+
+describe("a limit of a policy", () => {
+  it("counts what an agent was let through with in all runs, also of two at the same moment", async () => {
+    const { app, terms, agent } = await scene();
+    const runs = await Promise.all([openRun(app), openRun(app), openRun(app), openRun(app)]);
+    const proposed = await Promise.all(
+      runs.map((runId) =>
+        agent.propose({ ...terms, runId, policy: "seldom", destination: "mail", idempotency_key: runId }),
+      ),
+    );
+    expect(proposed.map(({ status }) => status).sort()).toEqual([
+      "approved",
+      "approved",
+      "blocked",
+      "blocked",
+    ]);
+    const other = app.gate(agentOf(app, "somebody else"));
+    expect(await other.propose({ ...terms, policy: "seldom", idempotency_key: "k" })).toMatchObject({
+      status: "approved",
+    });
+  });
+});

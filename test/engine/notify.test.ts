@@ -1,0 +1,291 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { RunLedger } from "../../src/index.js";
+import { stepBy } from "../helpers/bench.js";
+import { makeSample, person, SESSION } from "../helpers/project.js";
+
+const SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0LTEyMzQ=";
+const never = new AbortController().signal;
+
+type Heard = { readonly headers: IncomingHttpHeaders; readonly body: string };
+type Answer = (response: ServerResponse, count: number) => void;
+const well: Answer = (response) => void response.writeHead(204).end();
+
+/** A receiver on this machine; `answer` says what becomes of each request. */
+const receiver = async (answer: Answer = well) => {
+  const heard: Heard[] = [];
+  let told = (): void => undefined;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    heard.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
+    told();
+    answer(response, heard.length);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  });
+  const { port } = server.address() as AddressInfo;
+  const first = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  return { heard, first, url: `http://127.0.0.1:${port}/hook/path-token` };
+};
+
+/** A project whose people are told so, and a clock that stands until the test moves it. */
+const projectOf = async (notify: Readonly<Record<string, object>>, env: Record<string, string> = {}) => {
+  const settings = { notify, isolation: { maximum: 1 }, runLedger: { workspaceIsolation: false } };
+  const shop = await makeSample(
+    { "runledger.yaml": `${JSON.stringify(settings)}\n` },
+    { HOOK_SECRET: SECRET, ...env },
+  );
+  onTestFinished(() => shop.dispose());
+  let ms = Date.parse("2026-03-01T00:00:00.000Z");
+  const open = () =>
+    shop.open({ coder: () => "done, and my token is s3cr3t" }, () => new Date(ms).toISOString());
+  return {
+    shop,
+    open,
+    move: (byMs: number) => {
+      ms += byMs;
+    },
+    /** What another process does that has just been started. */
+    work: async () => {
+      const app = await open();
+      await app
+        .worker({ maxRuns: 1, onTrouble: (_, error) => expect.unreachable(String(error)) })
+        .drain(never);
+      await app.close();
+    },
+  };
+};
+
+const webhook = (url: string, more: object = {}) => ({
+  url,
+  secretEnv: "HOOK_SECRET",
+  privateNetwork: true,
+  ...more,
+});
+
+/** Driven until a person is asked to approve its step; who is told has been by then. */
+const waiting = async (app: RunLedger, validator: object = { type: "orchestrator_approval" }) => {
+  const plan = { goal: "Ask ada", steps: [{ ...stepBy("ship", "true"), validator, max_retries: 0 }] };
+  const run = await app.createRun(person(app), { plan, sessionKey: SESSION, originalRequest: "try" });
+  return (await app.drive(run.runId)).run;
+};
+
+describe("a webhook", () => {
+  it("is told once, signed, of what a run asks, and nothing of what was done or said", async () => {
+    const { url, heard } = await receiver();
+    const { open, work } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    const { runId } = await waiting(app);
+    await app.close();
+    await work();
+    expect(heard).toHaveLength(1);
+    const { headers, body } = heard[0] as Heard;
+    const id = headers["webhook-id"] as string;
+    const timestamp = headers["webhook-timestamp"] as string;
+    const key = Buffer.from(SECRET.slice("whsec_".length), "base64");
+    const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+    expect(headers["webhook-signature"]).toBe(`v1,${signature}`);
+    expect(timestamp).toBe(String(Date.parse("2026-03-01T00:00:00Z") / 1_000));
+    expect(JSON.parse(body)).toEqual({
+      type: "step_approval",
+      timestamp: "2026-03-01T00:00:00.000Z",
+      data: {
+        project: "repo",
+        runId,
+        seq: expect.any(Number),
+        stepId: "ship",
+        sentence: 'Step "ship" waits for approval.',
+        hint: `runledger why ${runId}`,
+      },
+    });
+    expect(JSON.stringify(heard)).not.toMatch(/s3cr3t|Ask ada|whsec_/);
+  });
+
+  it("is tried again under the same id, by whatever process, until it has heard", async () => {
+    const { url, heard } = await receiver(
+      (response, count) => void response.writeHead(count < 3 ? 503 : 200).end(),
+    );
+    const { open, work, move } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    await waiting(app);
+    await app.close();
+    await work();
+    expect(heard).toHaveLength(1);
+    move(5_000);
+    await work();
+    expect(heard).toHaveLength(2);
+    expect((await (await open()).targets())[0]).toMatchObject({
+      error: "it answered 503",
+      nextTryAt: "2026-03-01T00:00:35.000Z",
+    });
+    move(30_000);
+    await work();
+    move(3_600_000);
+    await work();
+    expect(heard).toHaveLength(3);
+    expect(new Set(heard.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    expect((await (await open()).targets())[0]).toMatchObject({ error: null, nextTryAt: null, givenUp: 0 });
+  });
+
+  it("is told by one of several workers", async () => {
+    const { url, heard } = await receiver();
+    const { open, work } = await projectOf({ phone: webhook(url), desk: webhook(url) });
+    const app = await open();
+    await waiting(app);
+    await Promise.all([app.close(), work(), work(), work()]);
+    expect(heard).toHaveLength(2);
+    expect(new Set(heard.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
+  });
+
+  it("that never answers keeps no run waiting, and is told again once its time is over", async () => {
+    let release = (): void => undefined;
+    const hanging: Answer = (response, count) => {
+      if (count > 1) return well(response, count);
+      release = () => void response.destroy();
+    };
+    const { url, heard, first } = await receiver(hanging);
+    const { open, work, move } = await projectOf({ phone: webhook(url, { timeout: "120s" }) });
+    const app = await open();
+    await waiting(app);
+    await first;
+    const { state } = await waiting(app, { type: "command_pass", target: "true" });
+    expect(state.status).toBe("completed");
+    await work();
+    expect(heard).toHaveLength(1);
+    move(126_000);
+    await work();
+    expect(heard).toHaveLength(2);
+    release();
+  });
+
+  it("is not told what was answered before it could be", async () => {
+    const { url, heard } = await receiver((response) => void response.writeHead(500).end());
+    const { open, work, move } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    const { runId } = await waiting(app);
+    await app.ledger.submit(runId, { type: "approve_step", stepId: "ship", reason: "good" }, person(app));
+    await app.close();
+    move(5_000);
+    await work();
+    expect(heard).toHaveLength(1);
+  });
+
+  it("that refuses it is not asked again, and hears of what comes next", async () => {
+    const { url, heard } = await receiver(
+      (response, count) => void response.writeHead(count === 1 ? 410 : 200).end(),
+    );
+    const { open, work } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    await waiting(app);
+    await waiting(app);
+    await app.close();
+    await work();
+    expect(heard.map(({ body }) => JSON.parse(body).type)).toEqual(["step_approval", "step_approval"]);
+    expect((await (await open()).targets())[0]).toMatchObject({ givenUp: 1, error: null });
+  });
+
+  it("is given up after its last try, and the queue goes on", async () => {
+    const { url, heard } = await receiver((response) => void response.writeHead(502).end());
+    const { open, work, move } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    await waiting(app);
+    await app.close();
+    for (let day = 0; day < 8; day += 1) {
+      await work();
+      move(86_400_000);
+    }
+    expect(heard).toHaveLength(8);
+    expect((await (await open()).targets())[0]).toMatchObject({ givenUp: 1, nextTryAt: null });
+  });
+
+  it("follows no redirect", async () => {
+    const other = await receiver();
+    const { url } = await receiver((response) => void response.writeHead(307, { location: other.url }).end());
+    const { open } = await projectOf({ phone: webhook(url) });
+    const app = await open();
+    expect(await app.testTargets()).toEqual([{ name: "phone", told: false, error: "it answered 307" }]);
+    expect(other.heard).toEqual([]);
+  });
+
+  it.each(["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "10.0.0.1", "169.254.169.254"])(
+    "of this machine or its network (%s) is not called unless the settings say so",
+    async (host) => {
+      const { url, heard } = await receiver();
+      const at = `https://${host}:${new URL(url).port}/`;
+      const { open } = await projectOf({ phone: webhook(at, { privateNetwork: false }) });
+      const [tried] = await (await open()).testTargets("phone");
+      expect(tried).toMatchObject({ told: false, error: expect.stringContaining("private network") });
+      expect(heard).toEqual([]);
+    },
+  );
+
+  it("without its secret is not called, and doctor says so", async () => {
+    const { url, heard } = await receiver();
+    const { open } = await projectOf({ phone: webhook(url) }, { HOOK_SECRET: "" });
+    const app = await open();
+    expect(await app.testTargets()).toMatchObject([{ told: false, error: "its secret is not set" }]);
+    const findings = await app.examine();
+    expect(findings.find(({ check }) => check === "notify phone")).toMatchObject({ status: "fail" });
+    expect(heard).toEqual([]);
+  });
+});
+
+describe("a program", () => {
+  it("reads what happened, and nothing of it is a word of its command", async () => {
+    const script = 'cat > "$OUT"; printf "%s" "$*" > "$OUT.words"';
+    const { shop, open } = await projectOf(
+      { desk: { run: ["sh", "-c", script, "sh"], env: ["OUT"] } },
+      { OUT: "told.json" },
+    );
+    const app = await open();
+    await waiting(app);
+    await app.close();
+    expect(JSON.parse(await readFile(join(shop.repo, "told.json"), "utf8"))).toMatchObject({
+      type: "step_approval",
+      data: { stepId: "ship" },
+    });
+    expect(await readFile(join(shop.repo, "told.json.words"), "utf8")).toBe("");
+  });
+
+  it("that fails is tried again", async () => {
+    const { open } = await projectOf({ desk: { run: ["sh", "-c", "exit 7"] } });
+    const app = await open();
+    await waiting(app);
+    await app.close();
+    expect((await (await open()).targets())[0]).toMatchObject({
+      error: "it ended with exit code 7",
+      nextTryAt: "2026-03-01T00:00:05.000Z",
+    });
+  });
+});
+
+describe("a target", () => {
+  it("hears only what it asked for, and nothing from before it was named", async () => {
+    const { url, heard } = await receiver();
+    const { open, shop, work } = await projectOf({
+      phone: webhook(url, { events: ["run_failed", "escalated"] }),
+    });
+    const app = await open();
+    await waiting(app);
+    await waiting(app, { type: "command_pass", target: "false" });
+    await app.close();
+    expect(heard.map(({ body }) => JSON.parse(body).type)).toEqual(["escalated"]);
+    const notify = { phone: webhook(url), later: webhook(url, { events: ["escalated"] }) };
+    await shop.write({ "runledger.yaml": `${JSON.stringify({ notify })}\n` });
+    await work();
+    expect(heard).toHaveLength(1);
+  });
+});
