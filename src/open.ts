@@ -42,6 +42,7 @@ import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
+import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import type { SdkKeys } from "./ledger/sdk-keys.js";
@@ -132,6 +133,8 @@ export interface RunLedger
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** The ledger in numbers; who asks again has only what came since read anew. */
+  metrics(): Promise<Metrics>;
   /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
   activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
@@ -289,7 +292,7 @@ const summariesOf = (
 
 type Looking = Pick<
   RunLedger,
-  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog" | "metrics"
 >;
 
 const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
@@ -301,6 +304,7 @@ const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Loo
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
   ...logsIn(ledger, logFolder),
+  metrics: metricsOf(ledger),
 });
 
 const openProject = async (parts: {

@@ -843,6 +843,36 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         "business keys that it, or the runs it was forked from, have taken: nothing more happens under them",
       ),
   }),
+  metrics: oneOf({
+    at: time,
+    events: count.describe("that were ever appended; all else is of the runs that are here"),
+    runs: z.record(z.enum(runStatuses), count),
+    waiting: z.strictObject({
+      runs: count.describe("that ask something of a person"),
+      oldestSeconds: z.number().describe("how long the longest of them has asked; 0 when none does"),
+    }),
+    unattended: count.describe("runs in which something is due and that nobody holds"),
+    unread: count.describe("runs with a part that cannot be read here, and is not counted"),
+    attempts: z.array(z.strictObject({ agent: text, attempts: count })),
+    verdicts: z.array(
+      z.strictObject({
+        of: z.enum(["step", "criterion"]),
+        validator: text,
+        outcome: Outcome,
+        verdicts: count,
+        waitedSeconds: z.number().describe("from claims to verdicts, added up; 0 of criteria and errors"),
+      }),
+    ),
+    usage: z.array(
+      z.strictObject({
+        agent: text,
+        model: text.nullable().describe("null of calls of which nobody said which one they asked"),
+        ...Usage.shape,
+      }),
+    ),
+    refusals: z.array(z.strictObject({ code: text, refusals: count })),
+    workersLost: count,
+  }),
   status: oneOf({
     project: text,
     data: text,
@@ -867,6 +897,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   serve: oneOf({
     url: text.describe("where it listens; said before anybody is answered"),
     mcpUrl: text.describe("for MCP clients"),
+    metricsUrl: text.nullable().describe("for whatever keeps numbers; null without --metrics"),
   }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({

@@ -2,12 +2,14 @@ import type { Readable, Writable } from "node:stream";
 import {
   answerQuestion,
   type Caller,
+  type Question as ClientQuestion,
   credentialUseFor,
   isLedgerError,
+  LedgerError,
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
-import { type Asked, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import { type Asked, type Bearer, readLines, type Stop, type Told, type ToldError } from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -61,15 +63,24 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
   try {
     const app = await open();
     redact = (told) => app.ledger.redactor.deep(told);
-    const caller = await callerOf(app, asked);
-    say({ id: asked.id, value: await answerQuestion(app, caller, asked.question) });
+    say({ id: asked.id, value: await answerTo(app, asked) });
   } catch (error) {
     say({ id: asked.id, error: told(error) });
   }
 };
 
+const answerTo = async (
+  app: RunLedger,
+  { as: bearer, question }: Asked,
+): Promise<Readonly<Record<string, unknown>>> => {
+  if (question.kind !== "metrics")
+    return answerQuestion(app, await callerOf(app, bearer, question), question);
+  if (!("credential" in bearer)) return app.metrics();
+  throw new LedgerError("access_denied", "No credential opens the ledger's numbers.");
+};
+
 /** Asked anew for each call: what a credential stands for may have ended since. */
-const callerOf = (app: RunLedger, { as: bearer, question }: Asked): Promise<Caller> | Caller =>
+const callerOf = (app: RunLedger, bearer: Bearer, question: ClientQuestion): Promise<Caller> | Caller =>
   "credential" in bearer
     ? app.openCredential(bearer.credential, credentialUseFor(question))
     : app.issue(bearer);
