@@ -17,6 +17,10 @@ export const blobsNamed = (event: JournalEvent): readonly string[] => {
       const outcome = told.kind === "known" ? told.outcome : told;
       return outcome.kind === "done" && outcome.value.kind === "blob" ? [outcome.value.hash] : [];
     }
+    case "intent_proposed":
+      return [event.payload.content.payload.digest];
+    case "event_recorded":
+      return named(event.payload.artifact?.blob);
     default:
       return [];
   }

@@ -23,6 +23,7 @@ import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
 import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { requireIntentKeys } from "./intent-keys.js";
 import { checkLineage, withChildren } from "./lineage.js";
 import { checkReceipt, type ReceiptSources } from "./receipts.js";
 
@@ -50,6 +51,8 @@ type Checking = {
   readonly signed: Omit<ReceiptSources, "keys"> & { readonly trusted: readonly PublishedKey[] };
   /** What opens the keys of all runs is here. */
   readonly hasRoot: () => boolean;
+  /** No other run is checked, so what it goes on from is looked at whole. */
+  readonly isAlone: boolean;
 };
 
 /** How far the check of a run has come. */
@@ -76,7 +79,7 @@ type Progress = {
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal, sources, signed, hasRoot }: Checking,
+  { lastPosition, add, signal, sources, signed, hasRoot, isAlone }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const cipher = cipherOf(store, row, { hasRoot, add });
@@ -100,8 +103,9 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await requireIntentKeys(store, at.run, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
-    await checkLineage(store, at.run, at.children.started, add);
+    await checkLineage(store, at.run, at.children.started, { add, isAlone });
     if (await checkReceipt(store, runId, at.follower.told(), { ...signed, add })) at.receipts = 1;
   }
   return counted(at, snapshot);
