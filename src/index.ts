@@ -145,6 +145,7 @@ export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
 export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { ListedMandate, NewDelegation, NewStanding } from "./engine/gate/mandates.js";
 export type { PayloadGiven } from "./engine/gate/payload.js";
 export {
   askWorker,

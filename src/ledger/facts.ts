@@ -4,7 +4,7 @@ import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { INTENT_SCOPE } from "../core/intents.js";
 import { type EventRecorded, type FirstRecorded, isReplayable } from "../core/tracked.js";
 import type { AppendBatch, KeyRow, Store } from "../stores/store.js";
-import { noFacts, proposalFacts } from "./gate-facts.js";
+import { mandateFacts, noFacts, proposalFacts } from "./gate-facts.js";
 import { READ_BATCH } from "./known.js";
 import { readEvents, wholeHistory } from "./reading.js";
 import type { Known } from "./snapshot.js";
@@ -34,6 +34,10 @@ export const outsideFacts = async (
     }
     case "propose_intent":
       return proposalFacts(command, store, known, { agent: caller.name, at });
+    case "vote_intent":
+      return command.onBehalfOf === null ? {} : { gate: await mandateFacts(store) };
+    case "apply_standing":
+      return { gate: await mandateFacts(store) };
     case "order_intent":
       return { gate: noFacts(store) };
     default:
