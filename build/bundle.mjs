@@ -108,6 +108,17 @@ await bundled({
   external: ["zod"],
 });
 
+// Whoever checks receipts needs no more than this one file, wherever it is copied to.
+await build({
+  absWorkingDir: root,
+  entryPoints: ["src/core/receipts/verify.ts"],
+  outfile: join(dist, "library", "receipts.js"),
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+});
+
 // The manual page is what the program says of itself.
 const man = join(dist, "man");
 await mkdir(man, { recursive: true });
