@@ -26,8 +26,6 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import type { GateFaces } from "./engine/gate/gate.js";
-import type { MandateFaces } from "./engine/gate/mandates.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import type { NotifyingFaces } from "./engine/notify/notifying.js";
@@ -37,16 +35,15 @@ import { createPromises, type Promises } from "./engine/promises.js";
 import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { openGate, projectRules } from "./gating.js";
+import { type GatingFaces, openGating, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
-import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { verifyAt } from "./look.js";
@@ -105,9 +102,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GateFaces,
-    MandateFaces,
-    SdkKeys,
+    GatingFaces,
     NotifyingFaces,
     CallerFaces,
     Receipts {
@@ -187,9 +182,8 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
   const tokenOf = tokensOf(tokenKey);
-  const verify = (run: string) => verifyAt({ projectDir, env, run });
-  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
-  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
+  const own = checkpointsOf({ store, dataDir, projectDir, env });
+  const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -230,7 +224,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGate(ledger, engine, host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
@@ -253,6 +247,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
+  expireIntents: expiresIntents(ledger, engine),
 });
 
 const making = (
@@ -349,7 +344,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
@@ -367,11 +363,23 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
-  sqlite: store.checkpoints,
-  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
-  memory: memoryCheckpoints(),
-});
+const checkpointsOf = (of: {
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly projectDir: string;
+  readonly env: NonNullable<OpenOptions["env"]>;
+}): Pick<Parameters<typeof openCheckpoints>[0], "stores" | "key" | "verify"> => {
+  const { store, dataDir, projectDir, env } = of;
+  return {
+    stores: {
+      sqlite: store.checkpoints,
+      file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+      memory: memoryCheckpoints(),
+    },
+    key: async () => store.seals.tokenKey(),
+    verify: (run) => verifyAt({ projectDir, env, run }),
+  };
+};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>

@@ -267,3 +267,13 @@ export const isOwnIntent = (
 export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
+
+/** Under these nothing more happens: it has happened, or may have; in this run, or in the one that had the key first. */
+export const blockedIntentKeys = ({ intents }: { readonly intents: readonly Intent[] }): readonly string[] =>
+  intents.flatMap((intent) => (mayHaveHappened(intent) ? (sideEffectKey(intent.content) ?? []) : []));
+
+/** An order of what may be done twice blocks nothing: its worker fetches it again. */
+const mayHaveHappened = ({ status, content, first }: Intent): boolean => {
+  if (status === "skipped") return first?.status !== "pending_approval" && first?.status !== "approved";
+  return status === "succeeded" || status === "unknown" || (status === "ordered" && !content.idempotent);
+};

@@ -84,6 +84,8 @@ export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
 export const covers = (one: Standing, intent: Intent, at: string): boolean => {
   const { content, by } = intent;
   const value = content.valueUsd;
+  // Beforehand: what waits already was looked at by nobody who said so.
+  if (Date.parse(one.createdAt) > Date.parse(intent.at)) return false;
   if (stateOfMandate(one, at) !== "active" || !isSame(one.agent, by.name) || !isFor(one, intent))
     return false;
   const asksForValue = one.maxValueUsd !== null || one.perDayUsd !== null;

@@ -114,6 +114,7 @@ export const cancelIntent: Said = (run) => ({
 export const expireIntents: Said = { type: "expire_intents" };
 
 export const TOKEN = "open sesame";
+export const hashOf = orderTokenHash;
 
 /** Fetched under the token of these tests, the next time. */
 export const orderIntent =

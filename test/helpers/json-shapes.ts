@@ -22,6 +22,7 @@ import {
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
 import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { intentStatuses } from "../../src/core/intents.js";
 import { Mandate } from "../../src/core/mandates.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
@@ -878,6 +879,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         ...Usage.shape,
       }),
     ),
+    intents: z.record(z.enum(intentStatuses), count),
     refusals: z.array(z.strictObject({ code: text, refusals: count })),
     workersLost: count,
   }),

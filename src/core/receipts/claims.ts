@@ -8,6 +8,7 @@ export const notChecked = (receipt: Told): readonly Claim[] => [
   ...ofRun(receipt),
   ...receipt.steps.flatMap(ofStep),
   ...receipt.criteria.flatMap(ofCriterion),
+  ...ofIntents(receipt),
   ...receipt.effects.listed.flatMap(ofEffect),
   ...ofUsage(receipt),
 ];
@@ -66,11 +67,12 @@ const drivenElsewhere = ({ run, artifacts }: Told): readonly Claim[] => [
       ]),
 ];
 
-const unlisted = ({ effects, artifacts }: Told): readonly Claim[] =>
+const unlisted = ({ effects, artifacts, intents }: Told): readonly Claim[] =>
   (
     [
       ["effects", effects.more],
       ["artifacts", artifacts.more],
+      ["intents", intents.more],
     ] as const
   ).flatMap(([what, more]) =>
     more === 0
@@ -116,6 +118,17 @@ const ofCriterion = ({ index, status, verdict }: Told["criteria"][number]): read
     ? []
     : ofRoom(verdict.isolationLevel, (code, sentence) => claim(code, `${about}: ${sentence}`));
 };
+
+const ofIntents = ({ intents: { listed } }: Told): readonly Claim[] => [
+  ...(listed.some(({ status }) => status === "succeeded" || status === "failed")
+    ? [claim("intents_reported", "What became of its intents is the word of whoever executed them.")]
+    : []),
+  ...listed
+    .filter(({ status }) => status === "unknown" || status === "ordered")
+    .map(({ id, destination }) =>
+      claim("intent_unknown", `Nobody knows whether intent ${id} (${destination}) was executed.`),
+    ),
+];
 
 const ofEffect = ({ name, outcome, stepId, seq }: Told["effects"]["listed"][number]): readonly Claim[] => {
   if (outcome !== "open" && outcome !== "skipped") return [];

@@ -4,6 +4,7 @@ import { validatorDigest } from "../spec.js";
 import { usageOfRun } from "../usage.js";
 import type { Verdict } from "../verdict.js";
 import { notChecked } from "./claims.js";
+import { intentsOf } from "./intents.js";
 import { testResultsOf } from "./test-results.js";
 import {
   RECEIPT_TYPE,
@@ -76,7 +77,7 @@ const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunRecei
     ...{ planDigest, base, head },
     steps: run.steps.map((step) => stepOf(step, run, told)),
     criteria: run.criteria.map((criterion, index) => criterionOf(criterion, index, told)),
-    ...{ approvals, decisions, effects, artifacts },
+    ...{ approvals, decisions, intents: intentsOf(run), effects, artifacts },
     usage: usageOfRun(run),
     journal: { origin: ledgerId, first: 1, last: end.seq, root: end.hash },
     versions,

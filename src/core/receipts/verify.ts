@@ -289,6 +289,37 @@ const receipt = record({
     }),
   ),
   decisions: list(record({ seq: count, stepId: text, action: text, by: who })),
+  /**
+   * What needed leave, and who gave it: a vote is for exactly what `contentHash` is over (run, content, policy, environment).
+   * That it succeeded is the word of whoever executed it.
+   */
+  intents: record({
+    listed: list(
+      record({
+        id: text,
+        seq: count,
+        by: who,
+        destination: text,
+        /** With the destination it happens once in the whole ledger. */
+        key: orNull(text),
+        contentHash: text,
+        policy: orNull(record({ id: text, digest: orNull(text), reason: text })),
+        approvalsNeeded: count,
+        votes: list(
+          record({
+            by: who,
+            onBehalfOf: orNull(text),
+            decision: oneOf("approve", "deny"),
+            at: text,
+            bound: text,
+          }),
+        ),
+        status: text,
+        reportedBy: orNull(who),
+      }),
+    ),
+    more: count,
+  }),
   /** Those that must not happen twice, or have a business key; `more` were not listed. */
   effects: record({ listed: list(effect), more: count }),
   /** What a client said that it made or used; digests are its word, but where it handed in the bytes. */

@@ -51,6 +51,8 @@ type Checking = {
   readonly signed: Omit<ReceiptSources, "keys"> & { readonly trusted: readonly PublishedKey[] };
   /** What opens the keys of all runs is here. */
   readonly hasRoot: () => boolean;
+  /** No other run is checked, so what it goes on from is looked at whole. */
+  readonly isAlone: boolean;
 };
 
 /** How far the check of a run has come. */
@@ -77,7 +79,7 @@ type Progress = {
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal, sources, signed, hasRoot }: Checking,
+  { lastPosition, add, signal, sources, signed, hasRoot, isAlone }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const cipher = cipherOf(store, row, { hasRoot, add });
@@ -103,7 +105,7 @@ export const checkRun = async (
     await requireKeys(store, at.run, at.keyed.open, add);
     await requireIntentKeys(store, at.run, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
-    await checkLineage(store, at.run, at.children.started, add);
+    await checkLineage(store, at.run, at.children.started, { add, isAlone });
     if (await checkReceipt(store, runId, at.follower.told(), { ...signed, add })) at.receipts = 1;
   }
   return counted(at, snapshot);

@@ -69,7 +69,10 @@ export const verifyLedger = async (
         unread: because,
         passedOver: then,
         ...one
-      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, signed, hasRoot });
+      } = await checkRun(audit.store, row, {
+        ...{ lastPosition, add, signal, sources, signed, hasRoot },
+        isAlone: runId !== undefined,
+      });
       for (const name of ["events", "snapshots", "blobs", "checkpoints", "receipts"] as const)
         seen[name] += one[name];
       seen.runs += 1;

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { isLedgerError, LedgerError } from "../../index.js";
-import type { McpOverHttp, Sender } from "../mcp/http.js";
+import type { McpOverHttp } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
+import { doorOf, knownSenders, throughDoor } from "./door.js";
 import { LOOPBACK_NAMES, requireOwnSite } from "./guards.js";
 import { NO_CREDENTIAL, refusal } from "./refusal.js";
 
@@ -16,11 +17,9 @@ export type AppOptions = {
   readonly broke: (error: Error) => void;
 };
 
-type Env = { readonly Variables: { sender: Sender } };
-
 /** What is served over HTTP. Each request is refused unless it comes to a name of ours and, but for numbers, with a credential of this ledger. */
-export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono<Env> => {
-  const app = new Hono<Env>();
+export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono => {
+  const app = new Hono();
   app.onError((error) => {
     if (!isLedgerError(error)) broke(error);
     return refusal(error);
@@ -30,11 +29,14 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono<E
     requireOwnSite(req.raw.headers, names);
     await next();
   });
-  app.use("/mcp", async (context, next) => {
-    context.set("sender", await senderOf(ask, context.req.header("authorization")));
-    await next();
+  const senders = knownSenders(ask);
+  app.all("/mcp", async ({ req }) => {
+    const credential = credentialIn(req.header("authorization"));
+    const known = senders.get(credential);
+    if (known !== undefined) return throughDoor(mcp, req.raw, known, doorOf(ask, credential));
+    const sender = await senders.meet(credential);
+    return mcp.fetch(req.raw, sender, (question) => ask({ credential }, question));
   });
-  app.all("/mcp", ({ req, var: { sender } }) => mcp.fetch(req.raw, sender));
   if (metrics !== null)
     app.get("/metrics", async ({ req }) => {
       // Whoever comes by another name comes through something that others reach too, and shows no credential here.
@@ -55,13 +57,10 @@ const nothingAt = (path: string): LedgerError =>
       path === "/metrics" ? "Start it with --metrics to have numbers there." : "MCP clients ask for /mcp.",
   });
 
-/** Asked of the ledger anew for each request; for what an attempt that is over may still do, each call is asked again there. */
-const senderOf = async (ask: AppOptions["ask"], authorization: string | undefined): Promise<Sender> => {
+const credentialIn = (authorization: string | undefined): string => {
   const [, credential] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? [];
-  if (credential === undefined)
-    throw new LedgerError("credential_invalid", NO_CREDENTIAL, {
-      hint: "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
-    });
-  const { name, role } = (await ask({ credential }, { kind: "who" })) as Omit<Sender, "credential">;
-  return { credential, name, role };
+  if (credential !== undefined) return credential;
+  throw new LedgerError("credential_invalid", NO_CREDENTIAL, {
+    hint: "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
+  });
 };

@@ -9,7 +9,15 @@ import {
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
-import { type Asked, type Bearer, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import {
+  type Asked,
+  type Bearer,
+  type Opened,
+  readLines,
+  type Stop,
+  type Told,
+  type ToldError,
+} from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -57,24 +65,39 @@ const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal
 };
 
 const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
-  let redact = (told: Told): Told => told;
-  // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
-  const say = (told: Told): void => void output.write(`${JSON.stringify(redact(told))}\n`);
+  let line = (told: unknown): string => JSON.stringify(told);
+  const say = (told: Told | Opened): void => void output.write(`${line(told)}\n`);
+  const { id } = asked;
+  let opened: { readonly opened?: true } = {};
+  let soon: NodeJS.Immediate | undefined;
   try {
     const app = await open();
-    redact = (told) => app.ledger.redactor.deep(told);
-    say({ id: asked.id, value: await answerTo(app, asked) });
+    // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
+    line = app.ledger.redactor.json;
+    const value = await answerTo(app, asked, () => {
+      if (asked.tellOpened !== true) return;
+      opened = { opened: true };
+      // Most answers are there before that, and one line says both.
+      soon = setImmediate(() => say({ id, opened: true }));
+    });
+    say({ id, ...opened, value });
   } catch (error) {
-    say({ id: asked.id, error: told(error) });
+    say({ id, ...opened, error: told(error) });
+  } finally {
+    clearImmediate(soon);
   }
 };
 
 const answerTo = async (
   app: RunLedger,
   { as: bearer, question }: Asked,
+  onOpened: () => void,
 ): Promise<Readonly<Record<string, unknown>>> => {
-  if (question.kind !== "metrics")
-    return answerQuestion(app, await callerOf(app, bearer, question), question);
+  if (question.kind !== "metrics") {
+    const caller = await callerOf(app, bearer, question);
+    onOpened();
+    return answerQuestion(app, caller, question);
+  }
   if (!("credential" in bearer)) return app.metrics();
   throw new LedgerError("access_denied", "No credential opens the ledger's numbers.");
 };

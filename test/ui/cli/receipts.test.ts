@@ -126,7 +126,7 @@ describe("Whoever has a receipt", () => {
     });
     expect(await elsewhere(receipt, "--key", key)).toMatchObject({
       code: 0,
-      out: expect.stringContaining("1 of 2 steps was verified"),
+      out: expect.stringContaining("1 of 2 steps were verified"),
       err: "",
     });
     expect(await elsewhere(receipt)).toMatchObject({ code: 2, err: expect.stringContaining("--key") });
