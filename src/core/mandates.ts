@@ -39,6 +39,8 @@ const Standing = z.strictObject({
 });
 
 export const Mandate = z.discriminatedUnion("kind", [Delegation, Standing]);
+/** As they lie in the store: all of them under one seal. */
+export const KeptMandates = z.strictObject({ mandates: z.array(Mandate), seal: z.string() });
 export type Mandate = Readonly<z.infer<typeof Mandate>>;
 export type Delegation = Extract<Mandate, { kind: "delegation" }>;
 export type Standing = Extract<Mandate, { kind: "standing" }>;
@@ -84,8 +86,6 @@ export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
 export const covers = (one: Standing, intent: Intent, at: string): boolean => {
   const { content, by } = intent;
   const value = content.valueUsd;
-  // Beforehand: what waits already was looked at by nobody who said so.
-  if (Date.parse(one.createdAt) > Date.parse(intent.at)) return false;
   if (stateOfMandate(one, at) !== "active" || !isSame(one.agent, by.name) || !isFor(one, intent))
     return false;
   const asksForValue = one.maxValueUsd !== null || one.perDayUsd !== null;

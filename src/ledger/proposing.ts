@@ -4,14 +4,7 @@ import { requireSession } from "../core/decide/guards.js";
 import { requireIntent } from "../core/decide/intents.js";
 import { LedgerError } from "../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
-import {
-  INTENT_SCOPE,
-  type Intent,
-  type IntentContent,
-  isOverdue,
-  isOwnIntent,
-  sideEffectKey,
-} from "../core/intents.js";
+import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import type { Run } from "../core/run.js";
@@ -40,7 +33,7 @@ export const proposeTo = async (
   const made = events.find(({ type }) => type === "intent_proposed");
   const intent = answerOf(run, content, made?.seq);
   if (intent.status !== "pending_approval") return intent;
-  await expire(runId);
+  await expire(runId, intent);
   return requireIntent(await ledger.load(runId), intent.intentId);
 };
 
@@ -97,19 +90,17 @@ const freeExpired = async (ledger: Ledger, expire: ExpireIntents, content: Inten
   await expire(row.runId);
 };
 
-/** Writes down which of a run's intents have expired, and which were approved beforehand. */
-export type ExpireIntents = (runId: string) => Promise<void>;
+/** Writes down which of a run's intents have expired, and whether the one that was just proposed was approved beforehand. */
+export type ExpireIntents = (runId: string, proposed?: Intent) => Promise<void>;
 
 export const expiresIntents =
   (ledger: Ledger, engine: Caller): ExpireIntents =>
-  async (runId) => {
+  async (runId, proposed) => {
     if ((await ledger.store.runRow(runId)) === undefined) return;
     const { intents } = await ledger.load(runId);
     if (intents.some((intent) => isOverdue(intent, ledger.now())))
       await ledger.submit(runId, { type: "expire_intents" }, engine);
-    for (const intent of intents)
-      if (intent.status === "pending_approval" && isOwnIntent({ runId }, intent))
-        await approvedBeforehand(ledger, engine, runId, intent);
+    if (proposed !== undefined) await approvedBeforehand(ledger, engine, runId, proposed);
   };
 
 /** The one that was just made, or the newest that has its key. */

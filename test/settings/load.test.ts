@@ -63,6 +63,7 @@ describe("loadSettings", () => {
       },
       schedules: {},
       notify: {},
+      gate: { environment: "", policies: "gate-policies" },
       runLedger: {
         enabled: false,
         shadow: false,
@@ -250,6 +251,7 @@ rollout: { board: BOARD.md }
           enabled: true,
         },
       },
+      gate: { environment: "", policies: "gate-policies" },
       notify: {
         desk: {
           run: ["notify-send"],
