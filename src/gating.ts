@@ -5,21 +5,12 @@ import { createGate, type GateFaces } from "./engine/gate/gate.js";
 import { type MandateFaces, mandateFaces } from "./engine/gate/mandates.js";
 import { rulesOf } from "./engine/rules.js";
 import type { Ledger } from "./ledger/ledger.js";
-import { expiresIntents } from "./ledger/proposing.js";
+import { gateDuties } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
-
-export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
-
-type Parts = {
-  readonly ledger: Ledger;
-  readonly engine: Caller;
-  readonly tokenKey: () => Uint8Array;
-  readonly noteRefusal: NoteRefusal;
-};
 
 /** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
 export const projectRules = (
@@ -32,11 +23,20 @@ export const projectRules = (
   gate: openGatePolicies(projectDir, settings.gate),
 });
 
+export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly tokenKey: () => Uint8Array;
+  readonly noteRefusal: NoteRefusal;
+};
+
 /** What proposes effects and lets them through, and the keys by which programs elsewhere do. */
 export const openGating = ({ ledger, engine, tokenKey, noteRefusal }: Parts): GatingFaces => ({
   ...createGate({
     ledger,
-    expireIntents: expiresIntents(ledger, engine),
+    duties: gateDuties(ledger, engine),
     orderTokenOf: orderTokensOf(tokenKey),
   }),
   ...mandateFaces(ledger),

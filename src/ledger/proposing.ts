@@ -15,7 +15,7 @@ import { approvedBeforehand } from "./standing.js";
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
 export const proposeTo = async (
   ledger: Ledger,
-  expire: ExpireIntents,
+  duties: GateDuties,
   caller: Caller,
   call: unknown,
 ): Promise<Intent> => {
@@ -27,14 +27,13 @@ export const proposeTo = async (
   const text = textOf(bytes);
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
-  await freeExpired(ledger, expire, content);
+  await freeExpired(ledger, duties, content);
   await ledger.store.putBlob(bytes, runId);
   const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
   const made = events.find(({ type }) => type === "intent_proposed");
   const intent = answerOf(run, content, made?.seq);
-  if (intent.status !== "pending_approval") return intent;
-  await expire(runId, intent);
-  return requireIntent(await ledger.load(runId), intent.intentId);
+  const after = await duties.approveBeforehand(runId, intent);
+  return after === undefined ? intent : requireIntent(after, intent.intentId);
 };
 
 /** The same for each proposal under one key, so that a repeated one finds its run. */
@@ -83,25 +82,30 @@ const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
 };
 
 /** One that nobody answered in time gives its key back when somebody asks for it. */
-const freeExpired = async (ledger: Ledger, expire: ExpireIntents, content: IntentContent): Promise<void> => {
+const freeExpired = async (ledger: Ledger, { expire }: GateDuties, content: IntentContent): Promise<void> => {
   const key = sideEffectKey(content);
   const row = key === null ? undefined : await ledger.store.findKey(INTENT_SCOPE, key);
   if (row === undefined || (await ledger.store.runRow(row.runId))?.seal === "erased") return;
   await expire(row.runId);
 };
 
-/** Writes down which of a run's intents have expired, and whether the one that was just proposed was approved beforehand. */
-export type ExpireIntents = (runId: string, proposed?: Intent) => Promise<void>;
+/** What the ledger itself does about intents, whoever asks. */
+export type GateDuties = {
+  /** Writes down which of a run's intents have expired. */
+  readonly expire: (runId: string) => Promise<void>;
+  /** Approves what a standing approval covers; undefined where none does. */
+  readonly approveBeforehand: (runId: string, intent: Intent) => Promise<Run | undefined>;
+};
 
-export const expiresIntents =
-  (ledger: Ledger, engine: Caller): ExpireIntents =>
-  async (runId, proposed) => {
+export const gateDuties = (ledger: Ledger, engine: Caller): GateDuties => ({
+  expire: async (runId) => {
     if ((await ledger.store.runRow(runId)) === undefined) return;
     const { intents } = await ledger.load(runId);
     if (intents.some((intent) => isOverdue(intent, ledger.now())))
       await ledger.submit(runId, { type: "expire_intents" }, engine);
-    if (proposed !== undefined) await approvedBeforehand(ledger, engine, runId, proposed);
-  };
+  },
+  approveBeforehand: (runId, intent) => approvedBeforehand(ledger, engine, runId, intent),
+});
 
 /** The one that was just made, or the newest that has its key. */
 const answerOf = (run: Run, content: IntentContent, seq: number | undefined): Intent => {

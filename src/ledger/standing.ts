@@ -1,6 +1,7 @@
 import type { Caller } from "../core/commands.js";
 import type { Intent } from "../core/intents.js";
 import { countedUses, covers, type Standing } from "../core/mandates.js";
+import type { Run } from "../core/run.js";
 import type { Ledger } from "./ledger.js";
 import { changeMandates, readMandates } from "./mandates.js";
 
@@ -13,14 +14,17 @@ export const approvedBeforehand = async (
   engine: Caller,
   runId: string,
   intent: Intent,
-): Promise<void> => {
-  const { intentId, contentHash } = intent;
+): Promise<Run | undefined> => {
+  const { intentId, contentHash, status } = intent;
+  if (status !== "pending_approval") return undefined;
+  let run: Run | undefined;
   for (const { id } of (await readMandates(ledger.store)).filter(({ kind }) => kind === "standing")) {
     if (!(await noted(ledger, id, intent))) continue;
     const command = { type: "apply_standing", intentId, contentHash, mandateId: id } as const;
-    const { run } = await ledger.submit(runId, command, engine);
-    if (run.intents.find((one) => one.intentId === intentId)?.status !== "pending_approval") return;
+    ({ run } = await ledger.submit(runId, command, engine));
+    if (run.intents.find((one) => one.intentId === intentId)?.status !== "pending_approval") return run;
   }
+  return run;
 };
 
 const noted = async ({ store, now }: Ledger, id: string, intent: Intent): Promise<boolean> => {

@@ -95,6 +95,8 @@ describe("loadSettings", () => {
       "durable.keyCommand",
       "durable.paidAmbiguous",
       "durable.resultSize",
+      "gate.environment",
+      "gate.policies",
       "isolation.maximum",
       "isolation.minimum",
       "isolation.network",

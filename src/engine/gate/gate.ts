@@ -21,7 +21,7 @@ import { endedExecution } from "../../core/intent-view.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
-import { type ExpireIntents, proposeTo } from "../../ledger/proposing.js";
+import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import {
@@ -68,7 +68,7 @@ export interface GateFaces {
 
 type Parts = {
   readonly ledger: Ledger;
-  readonly expireIntents: ExpireIntents;
+  readonly duties: GateDuties;
   readonly orderTokenOf: OrderTokenOf;
 };
 
@@ -84,7 +84,7 @@ export const createGate = (parts: Parts): GateFaces => {
 };
 
 const gateOf = (local: Local, caller: Caller): Gate => {
-  const { ledger, expireIntents } = local;
+  const { ledger, duties } = local;
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
   const vote = async (
     decision: "approve" | "deny",
@@ -102,7 +102,7 @@ const gateOf = (local: Local, caller: Caller): Gate => {
   };
   return {
     propose: async ({ payload, execute, ...terms }) => {
-      const intent = await proposeTo(ledger, expireIntents, caller, {
+      const intent = await proposeTo(ledger, duties, caller, {
         ...terms,
         payload: await readPayload(payload),
       });
@@ -157,13 +157,13 @@ const runNamed = (intentId: string): string => {
 
 /** As it is now, with what has expired written down. */
 const found = async (
-  { ledger, expireIntents }: Pick<Local, "ledger" | "expireIntents">,
+  { ledger, duties }: Pick<Local, "ledger" | "duties">,
   caller: Caller,
   intentId: string,
 ): Promise<{ readonly run: Run; readonly intent: Intent }> => {
   const runId = runNamed(intentId);
   requireSession(await ledger.load(runId).catch(unlessNoRun(intentId)), caller);
-  await expireIntents(runId);
+  await duties.expire(runId);
   const run = await ledger.load(runId);
   return { run, intent: requireIntent(run, intentId) };
 };
