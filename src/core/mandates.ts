@@ -39,6 +39,8 @@ const Standing = z.strictObject({
 });
 
 export const Mandate = z.discriminatedUnion("kind", [Delegation, Standing]);
+/** As they lie in the store: all of them under one seal. */
+export const KeptMandates = z.strictObject({ mandates: z.array(Mandate), seal: z.string() });
 export type Mandate = Readonly<z.infer<typeof Mandate>>;
 export type Delegation = Extract<Mandate, { kind: "delegation" }>;
 export type Standing = Extract<Mandate, { kind: "standing" }>;

@@ -1,15 +1,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import * as z from "zod";
 import { canonicalJson } from "../core/canonical.js";
-import { Mandate } from "../core/mandates.js";
+import { KeptMandates, type Mandate } from "../core/mandates.js";
 import type { Store } from "../stores/store.js";
 
 /** Beside the journal: mandates are for runs that are not there yet. */
 const WORD = "mandates";
 /** No token and no credential is made under this name. */
 const PURPOSE = "mandates 1";
-
-const Kept = z.strictObject({ mandates: z.array(Mandate), seal: z.string() });
 
 /** All of them, the oldest first, under one seal: nobody who has but the file gives himself one, or takes a revocation back. */
 export const readMandates = async (store: Store): Promise<readonly Mandate[]> =>
@@ -21,7 +18,7 @@ type Read = { readonly text: string | undefined; readonly mandates: readonly Man
 const readKept = async (store: Store): Promise<Read> => {
   const text = await store.word(WORD);
   if (text === undefined) return { text, mandates: [] };
-  const parsed = Kept.safeParse(JSON.parse(text));
+  const parsed = KeptMandates.safeParse(JSON.parse(text));
   if (!parsed.success) return { text, mandates: [] };
   const { mandates, seal } = parsed.data;
   const isOurs = isSame(sealOf(store, mandates), seal);

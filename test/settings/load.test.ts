@@ -63,6 +63,7 @@ describe("loadSettings", () => {
       },
       schedules: {},
       notify: {},
+      gate: { environment: "", policies: "gate-policies" },
       runLedger: {
         enabled: false,
         shadow: false,
@@ -94,6 +95,8 @@ describe("loadSettings", () => {
       "durable.keyCommand",
       "durable.paidAmbiguous",
       "durable.resultSize",
+      "gate.environment",
+      "gate.policies",
       "isolation.maximum",
       "isolation.minimum",
       "isolation.network",
@@ -250,6 +253,7 @@ rollout: { board: BOARD.md }
           enabled: true,
         },
       },
+      gate: { environment: "", policies: "gate-policies" },
       notify: {
         desk: {
           run: ["notify-send"],
