@@ -22,7 +22,7 @@ const closingLine: Reporter = {
  */
 const SLOW = [
   "test/faults/{clock-processes,killed-turns}.test.ts",
-  "test/engine/{agent-sandbox,checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,parallel,pruning,race,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
+  "test/engine/{agent-sandbox,checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,metrics,parallel,pruning,race,receipts,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
   "test/engine/llm/{agent,compacting,crash,ledger,planning}.test.ts",
   "test/pev/{capture,checkout,rooms-ahead,sandbox,secret-files,selftest,selftest-languages,setup-cache,sparse,worktree-include}.test.ts",
   "test/pev/walls/{verdicts,walls}.test.ts",
@@ -30,7 +30,7 @@ const SLOW = [
   "test/settings/{consumers,json-schema}.test.ts",
   "test/tools/{access,ai-sdk,idempotency,inputs}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
-  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,printing,rollout,selftest,terminal}.test.ts",
+  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,printing,receipts,rollout,selftest,terminal}.test.ts",
   "test/conformance/conformance.test.ts",
   "test/ui/http/serve.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",

@@ -5,6 +5,7 @@ import type { Pev } from "./pev/engine.js";
 import type { Project } from "./pev/project.js";
 import type { Settings } from "./settings/schema.js";
 import { secretVariables } from "./settings/secrets.js";
+import type { SigningKeys } from "./stores/store.js";
 
 /** What `doctor` looks at, with what it takes to do so. */
 export const examineAll = async (parts: {
@@ -14,11 +15,12 @@ export const examineAll = async (parts: {
   readonly ledger: Ledger;
   readonly pev: Pev;
   readonly project: Project;
+  readonly signingKeys: SigningKeys;
   readonly findings: () => Promise<readonly Finding[]>;
   /** How long a call of a tool waits for a verdict. */
   readonly toolWaitMs: number;
 }): Promise<readonly Finding[]> => {
-  const { settings, env, dataDir, ledger, pev, project, findings, toolWaitMs } = parts;
+  const { settings, env, dataDir, ledger, pev, project, findings, toolWaitMs, signingKeys } = parts;
   const [doctor, probe, leftovers, locks] = await Promise.all([
     import("./engine/doctor.js"),
     import("./pev/probe.js"),
@@ -42,6 +44,7 @@ export const examineAll = async (parts: {
     shortSecrets: secretVariables(settings, env).tooShort,
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
+    signingKeys,
     named: findings,
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),

@@ -4,11 +4,21 @@ import type { AgentVersions } from "./engine/agents/versions.js";
 import { createGate, type GateFaces } from "./engine/gate/gate.js";
 import { rulesOf } from "./engine/rules.js";
 import type { Ledger } from "./ledger/ledger.js";
+import { expiresIntents } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
+
+export type GatingFaces = GateFaces & SdkKeys;
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly tokenKey: () => Uint8Array;
+  readonly noteRefusal: NoteRefusal;
+};
 
 /** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
 export const projectRules = (
@@ -21,11 +31,12 @@ export const projectRules = (
   gate: openGatePolicies(projectDir, settings.gate),
 });
 
-/** What may leave the building, and the keys that programs elsewhere ask with. */
-export const openGate = (ledger: Ledger, engine: Caller, note: NoteRefusal): GateFaces & SdkKeys => {
-  const key = () => ledger.store.seals.tokenKey();
-  return {
-    ...createGate({ ledger, engine, orderTokenOf: orderTokensOf(key) }),
-    ...sdkKeys(ledger, key, note),
-  };
-};
+/** What proposes effects and lets them through, and the keys by which programs elsewhere do. */
+export const openGating = ({ ledger, engine, tokenKey, noteRefusal }: Parts): GatingFaces => ({
+  ...createGate({
+    ledger,
+    expireIntents: expiresIntents(ledger, engine),
+    orderTokenOf: orderTokensOf(tokenKey),
+  }),
+  ...sdkKeys(ledger, tokenKey, noteRefusal),
+});

@@ -171,6 +171,7 @@ export type { ListedCheckpoint } from "./ledger/checkpoints/checkpoints.js";
 export type { Glance } from "./ledger/glance.js";
 export type { Ledger } from "./ledger/ledger.js";
 export type { ListedRun, RunView } from "./ledger/look-up.js";
+export type { Metrics } from "./ledger/metrics/metrics.js";
 export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
 export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";

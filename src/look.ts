@@ -3,6 +3,7 @@ import { type Glance, glanceInto } from "./ledger/glance.js";
 import { findRun } from "./ledger/look-up.js";
 import type { Verification } from "./ledger/verify/verify.js";
 import type { OpenOptions } from "./open.js";
+import { ownVersion, receiptFiles } from "./receipting.js";
 import { sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject } from "./settings/project.js";
@@ -43,6 +44,7 @@ export const verifyAt = async (
       sources: {
         file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
         key: async () => store.seals.tokenKeyIfAny(),
+        receipts: { ...receiptFiles(store, dataDir), version: ownVersion() },
       },
     });
   } finally {

@@ -26,7 +26,6 @@ import { type EffectFaces, effectFaces } from "./engine/effects/faces.js";
 import type { Driven } from "./engine/executor.js";
 import { driveFamily } from "./engine/family.js";
 import type { Finding } from "./engine/findings.js";
-import type { GateFaces } from "./engine/gate/gate.js";
 import type { Keeping } from "./engine/keeping.js";
 import { agentLogFile, logsOf, type StepLogs } from "./engine/logs.js";
 import type { NotifyingFaces } from "./engine/notify/notifying.js";
@@ -36,15 +35,15 @@ import { createPromises, type Promises } from "./engine/promises.js";
 import type { SchedulingFaces } from "./engine/schedules/scheduling.js";
 import { openTidying } from "./engine/tidying.js";
 import { examineAll } from "./examining.js";
-import { openGate, projectRules } from "./gating.js";
+import { type GatingFaces, openGating, projectRules } from "./gating.js";
 import { stopsAtBudget } from "./ledger/budget-stop.js";
-import type { CheckpointStores } from "./ledger/checkpoints/read.js";
 import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
-import type { Receipts } from "./ledger/receipts.js";
+import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
+import { expiresIntents } from "./ledger/proposing.js";
+import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
-import type { SdkKeys } from "./ledger/sdk-keys.js";
 import { signedCredentials } from "./ledger/signed.js";
 import { tokensOf } from "./ledger/tokens.js";
 import { verifyAt } from "./look.js";
@@ -103,8 +102,7 @@ export interface RunLedger
     Promises,
     CheckpointFaces,
     SchedulingFaces,
-    GateFaces,
-    SdkKeys,
+    GatingFaces,
     NotifyingFaces,
     CallerFaces,
     Receipts {
@@ -132,6 +130,8 @@ export interface RunLedger
   /** Newest first, with the word for runs that nobody drives. */
   list(query: ListQuery): Promise<readonly ListedRun[]>;
   view(runId: string): Promise<RunView>;
+  /** The ledger in numbers; who asks again has only what came since read anew. */
+  metrics(): Promise<Metrics>;
   /** For a session's prompt, one line for each of its active runs; none before the stage of authoritative read. */
   activeRunSummaries: ActiveRunSummaries;
   /** Open policy requests, with the actions this caller may answer them by. */
@@ -175,20 +175,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const ledger = openLedger({
-    store,
-    redactor,
-    credentials,
-    now,
-    rules: projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions),
-  });
+  const agentsKnown = [...agentNames, ...(options.toolAgents ?? [])];
+  const rules = projectRules(settings, projectDir, agentsKnown, versions);
+  const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
   const tokenKey = () => store.seals.tokenKey();
   const tokenOf = tokensOf(tokenKey);
-  const verify = (run: string) => verifyAt({ projectDir, env, run });
-  const kept = { stores: checkpointStores(store, dataDir), key: async () => tokenKey(), verify };
-  const checkpoints = openCheckpoints({ ledger, engine, ...kept, versions, durable: settings.durable });
+  const own = checkpointsOf({ store, dataDir, projectDir, env });
+  const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -197,10 +192,10 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...{ named: startedAgents(settings.agents), cli: commandLine(), environment: env },
     ...settings.runLedger,
   });
-  const examined = { settings, env, dataDir, ledger, pev, project };
+  const receipting = openReceipting({ ledger, dataDir, env });
+  const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
   const archive = openArchive(join(dataDir, "archive"));
-  const receipting = openReceipting({ ledger, dataDir, env });
   const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
   const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
@@ -224,12 +219,12 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...making(host, settings),
     drive: (runId, signal) => driveFamily(ledger, (one) => drive(one, signal), runId),
     worker: (of) => createWorker({ ledger, drive, ...tidying.ofWorkers, ...beside.ofWorkers, ...of }),
-    ...looking(ledger, logFolder),
+    ...looking(ledger, logFolder, receipting.kept),
     ...beside.faces,
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGate(ledger, engine, host.noteRefusal),
+    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),
@@ -252,6 +247,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
+  expireIntents: expiresIntents(ledger, engine),
 });
 
 const making = (
@@ -293,18 +289,19 @@ const summariesOf = (
 
 type Looking = Pick<
   RunLedger,
-  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog"
+  "findRun" | "list" | "view" | "policyRequests" | "readDecision" | "logs" | "agentLog" | "metrics"
 >;
 
-const looking = (ledger: Ledger, logFolder: string): Looking => ({
+const looking = (ledger: Ledger, logFolder: string, receipts: KeptReceipts): Looking => ({
   findRun: (given) => findRun(ledger, given),
   list: (query) => listRuns(ledger, query),
-  view: (runId) => viewRun(ledger, runId),
+  view: (runId) => viewRun(ledger, runId, receipts),
   policyRequests: (run, caller) =>
     run.steps.flatMap((step) => policyRequestOf(run, step, { caller, rules: ledger.rules }) ?? []),
   readDecision: async (runId, stepId, input) =>
     readDecision(input, await ledger.load(runId), stepId, ledger.rules.agents),
   ...logsIn(ledger, logFolder),
+  metrics: metricsOf(ledger),
 });
 
 const openProject = async (parts: {
@@ -347,7 +344,8 @@ const openProject = async (parts: {
     cacheFolder: join(dataDir, "cache"),
     ...settings.workspace,
     cone,
-    protect: settings.protect,
+    // Whoever may change what decides on an intent decides on it.
+    protect: [...settings.protect, `${settings.gate.policies.replace(/\/+$/, "")}/**`],
     baseCache: memoryBaseCache(),
     validatorTimeoutMs,
     environment: env,
@@ -365,11 +363,23 @@ const commandLine = (): readonly string[] => {
 /** Control groups are the second level of isolation. */
 const unasked = async (): Promise<string> => "isolation.maximum asks for no control groups";
 
-const checkpointStores = (store: Store, dataDir: string): CheckpointStores => ({
-  sqlite: store.checkpoints,
-  file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
-  memory: memoryCheckpoints(),
-});
+const checkpointsOf = (of: {
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly projectDir: string;
+  readonly env: NonNullable<OpenOptions["env"]>;
+}): Pick<Parameters<typeof openCheckpoints>[0], "stores" | "key" | "verify"> => {
+  const { store, dataDir, projectDir, env } = of;
+  return {
+    stores: {
+      sqlite: store.checkpoints,
+      file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
+      memory: memoryCheckpoints(),
+    },
+    key: async () => store.seals.tokenKey(),
+    verify: (run) => verifyAt({ projectDir, env, run }),
+  };
+};
 
 const logsIn = (ledger: Ledger, logFolder: string): Pick<RunLedger, "logs" | "agentLog"> => ({
   logs: (runId, stepId, attempt, candidate) =>

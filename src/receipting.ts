@@ -24,6 +24,7 @@ export const receiptFiles = (
 export type Receipting = {
   readonly faces: Receipts;
   readonly kept: KeptReceipts;
+  readonly keys: SigningKeys;
   /** Once all runs that ended here are signed for. */
   readonly settled: () => Promise<void>;
 };
@@ -52,8 +53,14 @@ export const openReceipting = (parts: {
   });
   return {
     faces,
+    keys,
     settled: () => queue,
     kept: {
+      nameOf: async (runId) => {
+        const { readReceipt } = await import("./ledger/receipts.js");
+        const found = await readReceipt(kept, runId);
+        return found === undefined ? null : { keyId: found.keyId, digest: found.digest };
+      },
       ensure: async (runId) => {
         if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
       },
@@ -82,10 +89,12 @@ const sign = (faces: Receipts, runId: string): Promise<void> =>
     () => undefined,
   );
 
+export const ownVersion = (): string => packageVersion("runledger", fileURLToPath(import.meta.url));
+
 const versionsIn =
   (env: Readonly<Record<string, string | undefined>>) =>
   async (used: { readonly git: boolean; readonly sandbox: boolean }) => ({
-    runledger: packageVersion("runledger", fileURLToPath(import.meta.url)),
+    runledger: ownVersion(),
     node: process.versions.node,
     git: used.git ? await (await import("./pev/git.js")).gitVersion() : null,
     sandbox: used.sandbox

@@ -45,7 +45,6 @@ const outside: Record<string, readonly string[]> = {
     "src/ledger/owner.ts",
     "src/pev/",
     "src/engine/agents/",
-    "src/engine/gate/payload.ts",
     "src/engine/logs.ts",
     "src/engine/doctor.ts",
     "src/engine/host.ts",

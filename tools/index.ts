@@ -1,6 +1,8 @@
 import type * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import type { Role } from "../src/core/events.js";
+import { intentPropose } from "./execution/intent_propose.js";
+import { intentStatus } from "./execution/intent_status.js";
 import { runProposeStepResult } from "./execution/run_propose_step_result.js";
 import { runStartStep } from "./execution/run_start_step.js";
 import { runApplyPolicy } from "./orchestrator/run_apply_policy.js";
@@ -21,6 +23,8 @@ const byName = {
   run_resume: runResume,
   run_start_step: runStartStep,
   run_propose_step_result: runProposeStepResult,
+  intent_propose: intentPropose,
+  intent_status: intentStatus,
   run_read: runRead,
   run_active: runActive,
   run_note: runNote,

@@ -18,6 +18,8 @@ export type ToolHost = {
   readonly noteRefusal: NoteRefusal;
   /** Nobody who drives the run sees what a tool is refused, so the tool stops it. */
   readonly stopAtBudget: StopAtBudget;
+  /** Writes down which intents of a run nobody answered in time. */
+  readonly expireIntents: (runId: string) => Promise<void>;
   /**
    * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
    * the program has ended. Without it a proposal is made at once.

@@ -17,6 +17,8 @@ export const blobsNamed = (event: JournalEvent): readonly string[] => {
       const outcome = told.kind === "known" ? told.outcome : told;
       return outcome.kind === "done" && outcome.value.kind === "blob" ? [outcome.value.hash] : [];
     }
+    case "intent_proposed":
+      return [event.payload.content.payload.digest];
     default:
       return [];
   }

@@ -7,7 +7,7 @@ import { newest } from "./newest.js";
 import { nextActions, openWaits } from "./next.js";
 import { named, workedSteps } from "./race.js";
 import { awaitsApproval, hasPolicyRequest, type Proposal, type Run, type WorkedStep } from "./run.js";
-import { followTracked, trackedSuggestion } from "./tracked-facts.js";
+import { followTracked, hasTracking, trackedSuggestion } from "./tracked-facts.js";
 
 type Receipt = CheckpointFacts["receipts"][number];
 type Artifact = CheckpointFacts["artifacts"][number];
@@ -108,7 +108,7 @@ export const unresolvedApprovals = (run: Run): UnresolvedApproval[] => {
 
 /** What is to be done first when the run goes on, where its agent does not say it. */
 export const suggestedAction = (run: Run): string => {
-  if (run.tracked !== null) return trackedSuggestion(run.tracked);
+  if (hasTracking(run)) return trackedSuggestion(run);
   const [action] = nextActions(run);
   if (action === undefined) return run.state.status === "paused" ? "resume" : "wait";
   return "stepId" in action ? `${action.kind} ${action.stepId}` : action.kind;

@@ -56,7 +56,6 @@ export const errorKinds = {
   run_not_sealed: "refused",
   run_not_finished: "refused",
   receipt_elsewhere: "refused",
-  receipt_refused: "refused",
   agent_changed: "refused",
   // not there
   run_not_found: "not_found",
@@ -107,6 +106,7 @@ export const errorKinds = {
   event_unreadable: "corrupt",
   store_version: "corrupt",
   blob_corrupt: "corrupt",
+  receipt_refused: "corrupt",
   checkpoint_corrupt: "corrupt",
 } as const satisfies Record<string, ErrorKind>;
 

@@ -23,7 +23,8 @@ export type PayloadSent = Readonly<z.infer<typeof PayloadSent>>;
 
 /** What may be said of an intent beside its payload, under the names of seed 000 and under ours. */
 const IntentTerms = closed({
-  runId: textOf(limit.ID_CHARS),
+  /** Left out, the intent gets a tracked run of its own. */
+  runId: textOf(limit.ID_CHARS).optional(),
   destination: word,
   policy: word,
   action: word.nullable().optional(),

@@ -167,6 +167,13 @@ export const runOfIntent = (intentId: string): string | undefined => /^(.+)\.[1-
 export const sideEffectKey = ({ destination, idempotencyKey }: IntentContent): string | null =>
   idempotencyKey === null ? null : `${destination}:${idempotencyKey}`;
 
+/** What a key was taken for. */
+export const intentDigest = (content: IntentContent): string => digestOf({ intent: content });
+
+/** Its key must not be free: it may still happen, or has. */
+export const holdsKey = ({ status, content }: Intent): boolean =>
+  content.idempotencyKey !== null && (status === "succeeded" || OPEN.has(status));
+
 /** Where keys of intents are kept in the table of keys. */
 export const INTENT_SCOPE = "intent";
 
@@ -260,3 +267,13 @@ export const isOwnIntent = (
 export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
+
+/** Under these nothing more happens: it has happened, or may have; in this run, or in the one that had the key first. */
+export const blockedIntentKeys = ({ intents }: { readonly intents: readonly Intent[] }): readonly string[] =>
+  intents.flatMap((intent) => (mayHaveHappened(intent) ? (sideEffectKey(intent.content) ?? []) : []));
+
+/** An order of what may be done twice blocks nothing: its worker fetches it again. */
+const mayHaveHappened = ({ status, content, first }: Intent): boolean => {
+  if (status === "skipped") return first?.status !== "pending_approval" && first?.status !== "approved";
+  return status === "succeeded" || status === "unknown" || (status === "ordered" && !content.idempotent);
+};

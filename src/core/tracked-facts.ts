@@ -1,5 +1,6 @@
 import type { ListedArtifact, TrackedFacts, TrackedPacket, TrackedReceipt } from "./checkpoints.js";
 import type { EventOf } from "./events.js";
+import type { IntentStatus } from "./intents.js";
 import { newest } from "./newest.js";
 import type { Run } from "./run.js";
 import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
@@ -47,13 +48,48 @@ export const trackedPacket = (
   openHandoffs: tracked.handoffs.map(({ id }) => id),
 });
 
+/** Somebody is asked, and has not answered. */
+export type UnansweredApproval = {
+  readonly kind: "intent" | "handoff";
+  readonly id: string;
+  /** What it is about: a destination, or whom the work was left to. */
+  readonly about: string;
+  readonly summary: string;
+};
+
+export const unansweredApprovals = (
+  run: Run & { readonly tracked: Tracked },
+): readonly UnansweredApproval[] => [
+  ...run.intents
+    .filter(({ status }) => status === "pending_approval")
+    .map(({ intentId, content, policy }) => ({
+      kind: "intent" as const,
+      id: intentId,
+      about: content.destination,
+      summary: policy?.detail ?? "",
+    })),
+  ...run.tracked.handoffs
+    .filter(({ kind }) => kind === "approval")
+    .map(({ id, to, summary }) => ({ kind: "handoff" as const, id, about: to, summary })),
+];
+
 /** What is to be done first by whoever goes on, where nobody has said it. */
-export const trackedSuggestion = ({ begun, handoffs, currentStep }: Tracked): string => {
+export const trackedSuggestion = ({ intents, tracked }: Run & { readonly tracked: Tracked }): string => {
+  const { begun, handoffs, currentStep } = tracked;
   const [open] = begun;
   if (open !== undefined) return `find_out_whether_it_happened ${open.key}`;
+  const due = intents.find(({ status }) => status in TO_DO);
+  if (due !== undefined) return `${TO_DO[due.status]} ${due.intentId}`;
   const [handoff] = handoffs;
   if (handoff !== undefined) return `complete_handoff ${handoff.id}`;
   return currentStep === null ? "continue" : `continue ${currentStep}`;
+};
+
+const TO_DO: { readonly [S in IntentStatus]?: string } = {
+  unknown: "find_out_whether_it_happened",
+  ordered: "execute",
+  approved: "execute",
+  pending_approval: "wait_for_approval",
 };
 
 export const hasTracking = (run: Run): run is Run & { readonly tracked: Tracked } => run.tracked !== null;

@@ -44,8 +44,16 @@ export const withTracking = (run: Run, event: JournalEvent): Run => {
   if (run.tracked === null) return run;
   if (event.type === "checkpoint_sealed") return afterCheckpoint(run, event);
   const reason = boundaryAt(event);
-  return reason === null ? run : changed(run, (tracked) => ({ ...tracked, due: { reason, seq: event.seq } }));
+  const due = reason === null ? run.tracked.due : { reason, seq: event.seq };
+  const lastSafeSeq = isProgressOfGate(event) ? event.seq : run.tracked.lastSafeSeq;
+  return changed(run, (tracked) => ({ ...tracked, due, lastSafeSeq }));
 };
+
+/** What the gate itself does brings a run forward too (seed 000). */
+const isProgressOfGate = (event: JournalEvent): boolean =>
+  event.type === "policy_checked" ||
+  event.type === "intent_approved" ||
+  (event.type === "intent_reported" && event.payload.outcome === "succeeded");
 
 const untouched = {
   currentStep: null,
@@ -122,7 +130,17 @@ const afterCheckpoint = (run: Run, event: EventOf<"checkpoint_sealed">): Run => 
 
 /** Behind these a checkpoint is worth most: what comes next must not be done twice (seed 000, "One ugly path"). */
 const boundaryAt = (event: JournalEvent): TrackedReason | null => {
-  if (event.type !== "event_recorded") return null;
-  const { sideEffectClass, skipped } = event.payload;
-  return skipped === null && !isReplayable(sideEffectClass) ? "risky_boundary" : null;
+  switch (event.type) {
+    case "approval_requested":
+      return "approval_requested";
+    case "execution_ordered":
+    case "intent_reported":
+      return "risky_boundary";
+    case "event_recorded": {
+      const { sideEffectClass, skipped } = event.payload;
+      return skipped === null && !isReplayable(sideEffectClass) ? "risky_boundary" : null;
+    }
+    default:
+      return null;
+  }
 };

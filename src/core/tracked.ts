@@ -25,7 +25,10 @@ export const isReplayable = (kind: SideEffectClass): boolean => !notReplayable.i
 export const recordedDigest = (sideEffectClass: SideEffectClass): string =>
   digestOf({ recorded: sideEffectClass });
 
-/** The eighteen words that a run's history is told in (seed 000, "Ledger"), in the order of a run's life. */
+/**
+ * The words that a run's history is told in, in the order of a run's life: the eighteen of seed 000, and `execution_failed`, which
+ * tells of what is known not to have happened, or in doubt.
+ */
 export const trackedEventTypes = [
   "run_started",
   "plan_locked",
@@ -38,6 +41,7 @@ export const trackedEventTypes = [
   "approval_received",
   "execution_requested",
   "execution_succeeded",
+  "execution_failed",
   "delegation_started",
   "delegation_finished",
   "checkpoint_sealed",

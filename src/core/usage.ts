@@ -103,7 +103,7 @@ export const usageOfStep = (run: Run, stepId: string): Usage => {
 };
 
 /** Paid calls whose end nobody has recorded. */
-const underWay = ({ effects }: { readonly effects: Effects }): Usage =>
+export const underWay = ({ effects }: { readonly effects: Effects }): Usage =>
   sumOf(
     effects.open.filter(({ call }) => call.risk === "paid").map(({ atMost }) => uncountedTries(1, atMost)),
   );
@@ -132,26 +132,39 @@ export const withSpending = (run: Run, event: SpendingEvent): Run => {
 
 const spentBy = (run: Run, event: SpendingEvent): Usage => {
   const step = findStep(run, event.payload.stepId);
-  const effects = step === undefined ? undefined : workedStep(step, event.payload.candidate).effects;
-  if (effects === undefined || (event.type !== "step_started" && isOfLeft(run, event))) return noUsage;
+  if (step === undefined || (event.type !== "step_started" && isOfLeft(run, event))) return noUsage;
+  const { effects } = workedStep(step, event.payload.candidate);
+  return sumOf(spentIn(effects, event).map(({ usage }) => usage));
+};
+
+/** By the model that was asked; null where nobody says which. */
+export type SpentPart = { readonly model: string | null; readonly usage: Usage };
+
+/** What an event of an attempt with these effects says was spent. */
+export const spentIn = (effects: Effects, event: SpendingEvent): readonly SpentPart[] => {
   switch (event.type) {
     case "step_started":
-      return underWay({ effects });
+      return unnamed(underWay({ effects }));
     case "effect_decided": {
       const open = openEffect(effects, event.payload.position);
       // That a person lets it be done again is no try yet: who does it says so again.
       const isAllowed = event.payload.decision === "rerun" && event.actor.role === "human";
       const isOver = open?.call.risk === "paid" && event.payload.decision !== "fail" && !isAllowed;
-      return isOver ? uncountedTries(1, open.atMost) : noUsage;
+      return isOver ? unnamed(uncountedTries(1, open.atMost)) : [];
     }
     case "effect_settled": {
       const { spent = [], position, call, outcome } = event.payload;
       const open = openEffect(effects, position);
-      if (spent.length > 0) return sumOf(spent.map((one) => usageOfCall(one, open?.atMost)));
+      if (spent.length > 0)
+        return spent.map((one) => ({ model: one.model, usage: usageOfCall(one, open?.atMost) }));
       const isPaid = (call ?? open?.call)?.risk === "paid";
       const happened = outcome.kind === "done" || outcome.kind === "failed";
       // What a person says of one that was cut off, its decision has counted.
-      return isPaid && happened && event.actor.role !== "human" ? uncountedTries(1, open?.atMost) : noUsage;
+      return isPaid && happened && event.actor.role !== "human"
+        ? unnamed(uncountedTries(1, open?.atMost))
+        : [];
     }
   }
 };
+
+const unnamed = (usage: Usage): readonly SpentPart[] => [{ model: null, usage }];

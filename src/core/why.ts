@@ -2,6 +2,7 @@ import { andMore } from "./and-more.js";
 import type { Rules } from "./decide/guards.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
+import { intentWait } from "./intent-waits.js";
 import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
 import { isPlanning } from "./planning.js";
 import { refusalWords, workedSteps } from "./race.js";
@@ -38,7 +39,7 @@ export const whyRun = (
   switch (state.status) {
     case "planning":
       if (isActive(run)) break;
-      return person("It waits for a plan.", null);
+      return intentWhy(run) ?? person("It waits for a plan.", null);
     case "completed":
       return nothing(`It is completed: ${state.summary}.`);
     case "failed":
@@ -84,7 +85,8 @@ const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
 };
 
 // Its client drives it; nobody here can tell whether that one is still there.
-const trackedWhy = ({ runId, state }: Run, { agentId, handoffs, begun, currentStep }: Tracked): Waiting => {
+const trackedWhy = (run: Run, { agentId, handoffs, begun, currentStep }: Tracked): Waiting => {
+  const { runId, state } = run;
   switch (state.status) {
     case "completed":
       return nothing(`It is completed: ${state.summary}`);
@@ -103,6 +105,8 @@ const trackedWhy = ({ runId, state }: Run, { agentId, handoffs, begun, currentSt
           `It waits for ${quoted(handoff.to)}: ${handoff.summary}`,
           `runledger runs inspect ${runId}`,
         );
+      const intent = intentWhy(run);
+      if (intent?.for === "person") return intent;
       const at = currentStep === null ? "" : ` at ${quoted(currentStep)}`;
       const sentence = `Its client ${quoted(agentId)} works on it${at}, and records what it does.`;
       return { for: "work", sentence, hint: null, stepId: null };
@@ -219,7 +223,15 @@ const blockedWhy = (run: Run): Waiting => {
       `${isPlanning(waiting) ? `runledger plan show ${run.runId}, then: ` : ""}runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
       waiting.spec.id,
     );
-  return suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null };
+  return (
+    intentWhy(run) ??
+    suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null }
+  );
+};
+
+const intentWhy = (run: Run): Waiting | undefined => {
+  const wait = intentWait(run);
+  return wait && { ...wait, hint: null, stepId: null };
 };
 
 // Whoever may answer is somebody outside; what comes by itself is only told beside it.
@@ -272,6 +284,8 @@ export const questionIn = (run: Run): string | null => {
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined) return waitsForApproval(waiting);
   const promised = openWaits(run).find(({ wait }) => wait.kind === "promise");
+  const intent = intentWait(run);
+  if (intent?.for === "person") return intent.sentence;
   return promised === undefined
     ? null
     : `Step "${promised.step.spec.id}" waits for "${promised.wait.name}" from outside.`;

@@ -3,7 +3,7 @@ import { chmod, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
-import type { AnchorState } from "../stores/store.js";
+import type { AnchorState, SigningKeys } from "../stores/store.js";
 import { resolveProgram } from "./agents/command.js";
 import type { ModelSetting } from "./agents/llm/model.js";
 import { anchorFinding } from "./anchor-finding.js";
@@ -21,6 +21,7 @@ import {
 } from "./findings.js";
 import { isolationFinding, type Rooms } from "./isolation-finding.js";
 import type { AgentSetting } from "./open-agents.js";
+import { signingFindings } from "./signing-findings.js";
 import {
   cacheFindings,
   type IncludedFound,
@@ -54,6 +55,7 @@ export type DoctorInput = Rooms & {
   /** Opens what a run would open: the repository, its head, the ledger. Throws LedgerError where that fails. */
   readonly probes: Readonly<Record<string, () => Promise<string>>>;
   readonly anchored: () => Promise<AnchorState>;
+  readonly signingKeys: Pick<SigningKeys, "mode" | "protect">;
   /** Whether each schedule could begin its run, and each target can be told. */
   readonly named: () => Promise<readonly Finding[]>;
   /** Agents that the settings call for by name and do not have. */
@@ -83,7 +85,8 @@ export const examine = async (input: DoctorInput): Promise<readonly Finding[]> =
   const findings: Finding[] = [nodeFinding()];
   for (const [check, probe] of Object.entries(input.probes)) findings.push(await probed(check, probe));
   findings.push(anchorFinding(await input.anchored()), ...(await checkoutFindings(input)));
-  findings.push(await privacyFinding(input.dataDir), ...(await leftoverFindings(input.leftovers)));
+  findings.push(await privacyFinding(input.dataDir), ...(await signingFindings(input.signingKeys)));
+  findings.push(...(await leftoverFindings(input.leftovers)));
   findings.push(await folderFinding("temporary folder", tmpdir(), "Set TMPDIR to a folder that can."));
   if (input.isolated) findings.push(await folderFinding("workspaces", input.workspaceRoot, WORKSPACES_HINT));
   for (const name of [...Object.keys(input.agents), ...input.missing])

@@ -29,7 +29,7 @@ export const openTidying = (parts: Parts, pev: Pev, { runLedger, retention }: Li
   const cleanUpOnce = once(async () => {
     await pev.reclaim();
     await readSetAside(parts.ledger);
-    await parts.receipts.signLeft();
+    await signQuietly(parts.receipts);
     // Who waits for a run does not wait for the whole journal to be read.
     await pruneQuietly(keeping, { leaveBlobs: true });
   });
@@ -42,6 +42,12 @@ const pruneQuietly = (keeping: Keeping, pruning: Pruning): Promise<void> =>
   keeping.prune(pruning).then(
     () => undefined,
     (error: unknown) => process.emitWarning(`Old runs could not be archived: ${String(error)}`),
+  );
+
+/** Nor is a receipt that cannot be made now: whoever asks for it is told why. */
+const signQuietly = ({ signLeft }: Parts["receipts"]): Promise<void> =>
+  signLeft().catch((error: unknown) =>
+    process.emitWarning(`Runs that ended could not be signed for: ${String(error)}`),
   );
 
 /** Loaded when it is needed: reading a journal must not wait for it. */

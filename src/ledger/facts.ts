@@ -1,6 +1,7 @@
 import type { Command } from "../core/commands.js";
 import type { DecideContext } from "../core/decide/guards.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
+import { INTENT_SCOPE } from "../core/intents.js";
 import type { AppendBatch, Store } from "../stores/store.js";
 import { noFacts, proposalFacts } from "./gate-facts.js";
 import { wholeHistory } from "./reading.js";
@@ -24,7 +25,8 @@ export const outsideFacts = async (
     }
     case "record_event": {
       const key = command.event.sideEffectKey;
-      const row = key === null ? undefined : await store.findKey(EFFECT_SCOPE, key);
+      if (key === null) return {};
+      const row = (await store.findKey(EFFECT_SCOPE, key)) ?? (await store.findKey(INTENT_SCOPE, key));
       return row === undefined ? {} : { facts: { taken: { runId: row.runId, seq: row.firstSeq } } };
     }
     case "propose_intent":

@@ -1,4 +1,5 @@
 import type { CommandOf } from "../core/commands.js";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { isLedgerError } from "../core/errors.js";
 import type { GateContext } from "../core/gate-context.js";
 import { INTENT_SCOPE, type Intent, sideEffectKey } from "../core/intents.js";
@@ -34,7 +35,9 @@ export const proposalFacts = async (
 const before = (at: string, ms: number): string => new Date(Date.parse(at) - ms).toISOString();
 
 const holderOf = async (store: Store, key: string | null, known: KnownOf): Promise<GateContext["held"]> => {
-  const row = key === null ? undefined : await store.findKey(INTENT_SCOPE, key);
+  if (key === null) return null;
+  // What a client recorded under it has happened too, or may have.
+  const row = (await store.findKey(INTENT_SCOPE, key)) ?? (await store.findKey(EFFECT_SCOPE, key));
   if (row === undefined) return null;
   const { runId, firstSeq: seq } = row;
   return { runId, seq, intent: await intentAt(known, runId, seq) };

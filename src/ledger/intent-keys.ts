@@ -1,5 +1,11 @@
 import type { JournalEvent } from "../core/events.js";
-import { INTENT_SCOPE, type IntentContent, isOwnIntent, sideEffectKey } from "../core/intents.js";
+import {
+  INTENT_SCOPE,
+  type IntentContent,
+  intentDigest,
+  isOwnIntent,
+  sideEffectKey,
+} from "../core/intents.js";
 import type { Run } from "../core/run.js";
 import type { AppendBatch } from "../stores/store.js";
 
@@ -21,7 +27,7 @@ const takenBy = (events: readonly JournalEvent[]): AppendBatch["businessKey"] =>
     if (event.type === "intent_proposed") content = event.payload.content;
     if (event.type !== "policy_checked" || content === undefined) continue;
     const key = sideEffectKey(content);
-    if (key !== null) return { scope: INTENT_SCOPE, key, digest: event.payload.contentHash };
+    if (key !== null) return { scope: INTENT_SCOPE, key, digest: intentDigest(content) };
   }
   return undefined;
 };

@@ -1,12 +1,13 @@
 import { type BudgetUse, budgetUse } from "../core/budget.js";
 import { LedgerError } from "../core/errors.js";
 import { nextActions, nextWake } from "../core/next.js";
-import type { Run } from "../core/run.js";
+import { isTerminal, type Run } from "../core/run.js";
 import { type Usage, usageOfRun } from "../core/usage.js";
 import { type Waiting, whyRun } from "../core/why.js";
 import type { ListQuery, Origin, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import { ownerIsDead } from "./owner.js";
+import type { KeptReceipts, ReceiptName } from "./receipts.js";
 import { absent } from "./removal.js";
 
 /** A run as people see it: with what nobody can know from its journal alone, whether somebody works on it. */
@@ -18,6 +19,8 @@ export type RunView = {
   readonly currentStepId: string | null;
   /** The ledger it was imported from; null for a run that was made here. */
   readonly origin: Origin | null;
+  /** Of a run that ended; null before it is signed for, and for one that another ledger signs for. */
+  readonly receipt: ReceiptName | null;
   /** What a person must answer; null when nothing. */
   readonly currentBlocker: string | null;
   /** What its calls of models used, over all attempts. */
@@ -51,7 +54,11 @@ export const findRun = async (ledger: Pick<Ledger, "list" | "store">, given: str
 };
 
 // What a run waits for depends on whether somebody alive holds its lease, which the run itself cannot know.
-export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> => {
+export const viewRun = async (
+  ledger: Ledger,
+  runId: string,
+  { nameOf }: Pick<KeptReceipts, "nameOf">,
+): Promise<RunView> => {
   const run = await ledger.load(runId);
   const isDriven = await hasWorker(ledger, runId);
   const waiting = isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules) : overdue(runId);
@@ -60,6 +67,7 @@ export const viewRun = async (ledger: Ledger, runId: string): Promise<RunView> =
     waiting,
     interrupted: waiting.for === "worker" || (run.tracked?.interrupted ?? null) !== null,
     origin: (await ledger.store.originOf(runId)) ?? null,
+    receipt: isTerminal(run) ? await nameOf(runId) : null,
     currentStepId: waiting.stepId,
     currentBlocker: waiting.for === "person" ? waiting.sentence : null,
     usage: usageOfRun(run),

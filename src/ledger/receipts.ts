@@ -2,9 +2,11 @@ import { sha256 } from "../core/canonical.js";
 import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { evolve } from "../core/evolve.js";
 import { type Statements, statementBytes, statementsOf } from "../core/receipts/statement.js";
 import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
+import type { Run } from "../core/run.js";
 import type { PublishedKey, ReceiptStore, SigningKeys } from "../stores/store.js";
 import { FINISHED } from "./housekeeping.js";
 import { READ_BATCH } from "./known.js";
@@ -31,8 +33,13 @@ export interface Receipts {
   rotateSigningKey(caller: Caller): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
 }
 
-/** What housekeeping does with receipts. */
+/** Which receipt a run has, for those who look at the run. */
+export type ReceiptName = Pick<SignedReceipt, "keyId" | "digest">;
+
+/** What housekeeping does with receipts, and looks at runs. */
 export type KeptReceipts = {
+  /** Null for a run that has none, or none yet. Makes nothing. */
+  nameOf(runId: string): Promise<ReceiptName | null>;
   /** Before a run goes that ended here: then it has one. */
   ensure(runId: string): Promise<void>;
   forget(runId: string): Promise<void>;
@@ -56,7 +63,7 @@ type Parts = {
  */
 export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipts => {
   const made = async (runId: string): Promise<SignedReceipt> => {
-    const there = await read(kept, runId);
+    const there = await readReceipt(kept, runId);
     if (there !== undefined) return there;
     await requireEndedHere(ledger, runId);
     const witness = await witnessOf(ledger, runId);
@@ -69,7 +76,7 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
       // Somebody else signed it at this moment: the first one counts.
       if (!isLedgerError(error, "seq_conflict")) throw error;
     }
-    return (await read(kept, runId)) ?? signed;
+    return (await readReceipt(kept, runId)) ?? signed;
   };
   return {
     receipt: made,
@@ -81,7 +88,7 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
   };
 };
 
-const read = async (kept: ReceiptStore, runId: string): Promise<SignedReceipt | undefined> => {
+export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<SignedReceipt | undefined> => {
   const text = await kept.get(runId);
   return text === undefined ? undefined : (JSON.parse(text) as SignedReceipt);
 };
@@ -111,9 +118,13 @@ const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void>
 
 const witnessOf = async ({ events }: Ledger, runId: string): Promise<Witness> => {
   const follower = followRun();
+  let run: Run | undefined;
   for (let after = 0; follower.told() === undefined; ) {
     const page = await events(runId, after, READ_BATCH);
-    for (const event of page) follower.take(event);
+    for (const event of page) {
+      run = evolve(run, event);
+      follower.take(event, run);
+    }
     if (page.length === 0) break;
     after += page.length;
   }

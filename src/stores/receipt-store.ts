@@ -35,4 +35,6 @@ export interface SigningKeys {
   rotate(at: string): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
   /** Who may read the private half, as the file system has it; undefined before there is one. */
   mode(): Promise<{ readonly file: string; readonly mode: number } | undefined>;
+  /** Takes it from the eyes of others. */
+  protect(): Promise<void>;
 }

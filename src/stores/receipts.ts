@@ -8,7 +8,7 @@ import { writeWhole } from "./whole-file.js";
 export const RECEIPTS_FOLDER = "receipts";
 
 /** A file for each run, written once. That of a sealed run only its key opens, and it is gone with that. */
-export const fileReceipts = (folder: string, seals: Seals): ReceiptStore => ({
+export const fileReceipts = (folder: string, seals: Pick<Seals, "of">): ReceiptStore => ({
   put: (runId, text) =>
     inOurWords(async () => {
       const cipher = seals.of(runId);

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
@@ -79,6 +79,11 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
         const file = privateFile(folder, last.keyId);
         return { file, mode: (await stat(file)).mode & 0o777 };
       }),
+    protect: () =>
+      inOurWords(async () => {
+        const last = (await published()).at(-1);
+        if (last !== undefined) await chmod(privateFile(folder, last.keyId), 0o600);
+      }),
   };
 };
 
@@ -122,12 +127,12 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
 const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean =>
   verify(null, words, publicKey, Buffer.from(signature, "base64"));
 
-/** Also those that whoever was killed left without a record. */
+/** Also what a killed process left of writing them. One without a record may be another rotation's, which goes on. */
 const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Promise<void> => {
   const last = keys.at(-1)?.keyId;
   const retired = new Set(keys.map(({ keyId }) => keyId).filter((keyId) => keyId !== last));
   for (const name of await readdir(folder))
-    if (name.endsWith(".key") && retired.has(name.slice(0, -".key".length))) await rm(join(folder, name));
+    if (retired.has(name.split(".key")[0] ?? "")) await rm(join(folder, name), { force: true });
 };
 
 const unlessMissing = (error: NodeJS.ErrnoException): undefined => {

@@ -297,7 +297,7 @@ const quarantine = { seq: quarantines.seq, code: quarantines.code };
 export const runRow = { ...runColumns, quarantine, key: getTableColumns(runKeys) };
 
 /** In the order of `EventValues`. */
-const eventColumns = {
+export const eventColumns = {
   position: events.position,
   runId: events.runId,
   seq: events.seq,

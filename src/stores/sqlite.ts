@@ -14,10 +14,11 @@ import { groupCommitter } from "./sqlite-append.js";
 import { auditOn } from "./sqlite-audit.js";
 import { sqliteCheckpoints } from "./sqlite-checkpoints.js";
 import { connect, connectToLook, type SqliteConnection } from "./sqlite-connection.js";
+import { countedIn } from "./sqlite-counted.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
-import { countRuns, holdersOfDue, listRuns } from "./sqlite-lists.js";
+import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { proposalCounter } from "./sqlite-proposals.js";
 import { schedulesOf } from "./sqlite-schedules.js";
@@ -162,11 +163,11 @@ const storeOn = (
       call(() => eventsOf(reads.eventsOfRun.values({ runId, afterSeq, limit }))),
     feed: async (afterPosition, limit) =>
       call(() => eventsOf(reads.eventsOfAll.values({ afterPosition, limit }))),
+    ...countedIn(connection, call),
     position: async () => call(() => reads.position.get()?.position ?? 0),
     list: async (query) => call(() => found(query, listRuns).map((row) => shownRow(vault, row))),
     count: async (query) => call(() => found(query, countRuns)),
     nextWake: async () => call(() => reads.nextWake.get()?.at ?? null),
-    holdersOfDue: async (by) => call(() => holdersOfDue(db, by)),
     runRow: async (runId) => call(() => shown(vault, reads.run.get({ runId }))),
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),

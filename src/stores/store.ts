@@ -30,6 +30,12 @@ export interface Store {
   read(runId: string, afterSeq: number, limit: number): Promise<readonly EventRow[]>;
   /** Events of all runs with a position above `afterPosition`, in order, at most `limit`. */
   feed(afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** The same of these types alone. */
+  feedOf(types: readonly EventType[], afterPosition: number, limit: number): Promise<readonly EventRow[]>;
+  /** The highest position that was ever given out; runs that were taken out since do not lower it. */
+  appended(): Promise<number>;
+  /** All runs that are here, in the order in which they were made: what is counted of them, and cheaper than lists. */
+  standings(): Promise<readonly Standing[]>;
   /** Whether the database holds all that its anchor, outside of it, says was acknowledged. */
   anchored(): Promise<AnchorState>;
   /** Position of the last event of all; 0 before the first. The cheap question whether anything changed, in whatever process. */
@@ -230,6 +236,15 @@ export type RunRow = RunProjection & {
   readonly seal: SealState;
   /** Why the journal cannot be read; null when it can. */
   readonly quarantine: Quarantine | null;
+};
+
+/** Of one run, as far as it stands in no sealed text. */
+export type Standing = Pick<RunRow, "runId" | "status" | "updatedAt"> & {
+  /** It asks something of a person. */
+  readonly waiting: boolean;
+  readonly quarantined: boolean;
+  /** Its key was destroyed. */
+  readonly erased: boolean;
 };
 
 /** The event a reader stopped at, and why. */

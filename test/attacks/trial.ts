@@ -146,7 +146,7 @@ const lookAround = async ({ place, repo, otherWorkspace, app }: Arena): Promise<
 /** The database itself is compared by its rows, and its anchor with the last of them. */
 const OURS_TO_WRITE = /^(ledger\.(db|anchor)|places\/)/;
 /** What the ledger adds by and by. Nothing that is there already changes. */
-const OURS_TO_ADD = /^(blobs|cache|logs|store\.git\/(objects|refs\/runledger))(\/|$)/;
+const OURS_TO_ADD = /^(blobs|cache|logs|receipts|store\.git\/(objects|refs\/runledger))(\/|$)/;
 
 const changesSince = async (
   before: Surroundings,

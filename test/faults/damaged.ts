@@ -2,11 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { EffectOutcome } from "../../src/core/effects.js";
-import type { CheckpointSources } from "../../src/ledger/verify/checkpoints.js";
 import type { Flaw } from "../../src/ledger/verify/flaws.js";
-import { type Verification, verifyLedger } from "../../src/ledger/verify/verify.js";
+import { type Verification, type VerifyOptions, verifyLedger } from "../../src/ledger/verify/verify.js";
 import { fileCheckpoints } from "../../src/stores/checkpoints.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
+import { fileReceipts } from "../../src/stores/receipts.js";
+import { fileSigningKeys } from "../../src/stores/signing-keys.js";
 import {
   cancel,
   create,
@@ -52,9 +53,15 @@ export const storied = async (folder: string) => {
   return { patch, reply };
 };
 
-export const sourcesIn = (folder: string): CheckpointSources => ({
+export const sourcesIn = (folder: string): VerifyOptions["sources"] => ({
   file: fileCheckpoints(join(folder, "checkpoints")),
   key: () => readFile(join(folder, "ledger.key")).catch(() => null),
+  // Nobody signs for runs of a bare store.
+  receipts: {
+    kept: fileReceipts(join(folder, "receipts"), { of: () => null }),
+    keys: fileSigningKeys(join(folder, "receipts", "keys"), ""),
+    version: "",
+  },
 });
 
 export const verified = async (folder: string, runId?: string): Promise<Verification> => {

@@ -10,7 +10,7 @@ import { STORY } from "./lab/story.js";
 import { openTeller, tellStory } from "./lab/telling.js";
 
 /** Ledgers as programs of those versions wrote them; each new version of the schema adds the one before it. */
-const RELEASED = [1, 2, 3, 4, 5];
+const RELEASED = [1, 2, 3, 4, 5, 6];
 
 test("There is a ledger of every version but one that is still being written", () => {
   expect(RELEASED.at(-1)).toBeGreaterThanOrEqual(SCHEMA_VERSION - 1);

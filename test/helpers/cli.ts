@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { runCli, type Tty } from "../../src/ui/cli/program.js";
 import { makeSample, type Sample } from "./project.js";
@@ -15,6 +15,8 @@ export type TypeOptions = {
   readonly interrupted?: AbortSignal;
   /** Of a person who can be shown an editor. */
   readonly tty?: () => Tty;
+  /** What is piped in. */
+  readonly input?: Readable;
 };
 
 /** A sample repository at whose terminal commands are typed. */
@@ -70,6 +72,7 @@ export const typingIn =
       colours: options.live ?? false,
       program: PROGRAM,
       ...(options.tty === undefined ? {} : { tty: options.tty }),
+      ...(options.input === undefined ? {} : { input: options.input }),
       interrupted: options.interrupted ?? new AbortController().signal,
     });
     return { code, out: out.heard(), err: err.heard() };
@@ -93,6 +96,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{64}\b/g, "DIGEST"],
   [/\bckpt_[0-9a-f]{16}\b/g, "CHECKPOINT"],
   [/\b[0-9a-f]{40}\b/g, "COMMIT"],
+  [/\b[0-9a-f]{16}…/g, "KEY…"],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z?/g, "TIME"],
   [/\b[\w.]+@terminal/g, "PERSON@terminal"],
   [/\b\d+(\.\d+)?(ms|s|m)(\d+s)? ago */g, "AGO "],

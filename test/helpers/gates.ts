@@ -28,6 +28,7 @@ const approved = {
   reason: "approved_by_policy",
   detail: "It is small.",
   approvalsNeeded: 0,
+  expiresAfterMs: 24 * HOUR_MS,
 } as const;
 const blocked = {
   outcome: "blocked",
@@ -36,7 +37,7 @@ const blocked = {
   digest: null,
 } as const;
 
-/** `free` lets through, `free-twice` two in an hour, `ask` asks one person, `ask-2` two; every other one is not there. */
+/** `free` lets through, `free-twice` two in an hour, `ask` asks one person for an hour, `ask-for-long` for a day, `ask-2` two; every other one is not there. */
 export const gateRules: GateRules = {
   environment: "test",
   ask: (policy, _intent, { proposalsLastHour }) => {
@@ -44,6 +45,7 @@ export const gateRules: GateRules = {
     if (policy === "free-twice")
       return answer(proposalsLastHour < 2 ? approved : { ...blocked, reason: "rate_limit_exceeded" });
     if (policy === "ask") return answer({});
+    if (policy === "ask-for-long") return answer({ expiresAfterMs: 24 * HOUR_MS });
     if (policy === "ask-2") return answer({ approvalsNeeded: 2 });
     return answer(blocked);
   },
@@ -104,6 +106,7 @@ export const cancelIntent: Said = (run) => ({
 export const expireIntents: Said = { type: "expire_intents" };
 
 export const TOKEN = "open sesame";
+export const hashOf = orderTokenHash;
 
 /** Fetched under the token of these tests, the next time. */
 export const orderIntent =

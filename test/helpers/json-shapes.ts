@@ -22,6 +22,7 @@ import {
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
 import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { intentStatuses } from "../../src/core/intents.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
@@ -803,6 +804,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     currentStepId: text.nullable(),
     currentBlocker: text.nullable(),
     origin: z.strictObject({ ledgerId: text, importedAt: time }).nullable(),
+    receipt: z
+      .strictObject({ keyId: text, digest: text })
+      .nullable()
+      .describe("of a run that ended: the key it is signed with, and the SHA-256 of the statement"),
     usage: Usage.describe("of all attempts"),
     budget: BudgetUses,
     policyRequests: z.array(PolicyRequest),
@@ -839,6 +844,37 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         "business keys that it, or the runs it was forked from, have taken: nothing more happens under them",
       ),
   }),
+  metrics: oneOf({
+    at: time,
+    events: count.describe("that were ever appended; all else is of the runs that are here"),
+    runs: z.record(z.enum(runStatuses), count),
+    waiting: z.strictObject({
+      runs: count.describe("that ask something of a person"),
+      oldestSeconds: z.number().describe("how long the longest of them has asked; 0 when none does"),
+    }),
+    unattended: count.describe("runs in which something is due and that nobody holds"),
+    unread: count.describe("runs with a part that cannot be read here, and is not counted"),
+    attempts: z.array(z.strictObject({ agent: text, attempts: count })),
+    verdicts: z.array(
+      z.strictObject({
+        of: z.enum(["step", "criterion"]),
+        validator: text,
+        outcome: Outcome,
+        verdicts: count,
+        waitedSeconds: z.number().describe("from claims to verdicts, added up; 0 of criteria and errors"),
+      }),
+    ),
+    usage: z.array(
+      z.strictObject({
+        agent: text,
+        model: text.nullable().describe("null of calls of which nobody said which one they asked"),
+        ...Usage.shape,
+      }),
+    ),
+    intents: z.record(z.enum(intentStatuses), count),
+    refusals: z.array(z.strictObject({ code: text, refusals: count })),
+    workersLost: count,
+  }),
   status: oneOf({
     project: text,
     data: text,
@@ -863,6 +899,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   serve: oneOf({
     url: text.describe("where it listens; said before anybody is answered"),
     mcpUrl: text.describe("for MCP clients"),
+    metricsUrl: text.nullable().describe("for whatever keeps numbers; null without --metrics"),
   }),
   mcp: { kind: "text", why: "it speaks the Model Context Protocol" },
   "mcp install": oneOf({
@@ -968,6 +1005,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     keys: count,
     blobs: count.describe("as often as events name them"),
     checkpoints: count,
+    receipts: count,
     passedOver: z
       .array(z.strictObject({ runId, seq: count, checkpoint: text, why: text }))
       .describe("checkpoints that did not hold when an attempt went on, as journals say; the first thousand"),
@@ -993,6 +1031,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
             "checkpoint",
             "lineage",
             "seal",
+            "receipt",
           ]),
           runId: runId.nullable(),
           seq: count.nullable().describe("the event it stands at"),

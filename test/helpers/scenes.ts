@@ -310,6 +310,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   schedules: { lines: [() => []] },
   "notify list": { lines: [() => []] },
   "notify test": { lines: [() => []] },
+  metrics: { lines: [() => []], ofMachine: true },
   children: { lines: [({ run }) => [run("done")]] },
   "promise resolve": {
     lines: [({ run, token }) => [run("waits"), "a/1/0", "--value", "true", "--token", token]],

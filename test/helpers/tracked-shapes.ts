@@ -22,6 +22,13 @@ for (const [id, schema] of Object.entries({ Handoff, Lineage, TrackedReceipt, Li
 
 const Begun = z.strictObject({ key: text, class: SideEffectClass, seq: count, at: time });
 
+const Unanswered = z.strictObject({
+  kind: z.enum(["intent", "handoff"]),
+  id: text,
+  about: text.describe("a destination, or whom the work was left to"),
+  summary: text,
+});
+
 /** `Run.tracked`. */
 export const Tracked = named(
   "Tracked",
@@ -107,6 +114,7 @@ export const trackedShapes = {
       events: count.describe("of the journal, all of them"),
       lastSafeSeq: count.nullable(),
       artifacts: count,
+      intents: count,
       blockedSideEffects: count,
       skippedSideEffects: count,
       begunSideEffects: z.array(text),
@@ -119,7 +127,7 @@ export const trackedShapes = {
     resumableCheckpoints: z.array(text).describe("ids of those that hold now, the newest last"),
     artifacts: z.array(ListedArtifact).describe("the newest"),
     openHandoffs: z.array(Handoff),
-    unresolvedApprovals: z.array(Handoff),
+    unresolvedApprovals: z.array(Unanswered),
   },
   events: {
     runId,
@@ -155,10 +163,19 @@ export const trackedShapes = {
     receiptsInAll: count,
     artifacts: z.array(ListedArtifact).describe("the newest"),
     artifactsInAll: count,
-    unresolvedApprovals: z.array(Handoff),
+    unresolvedApprovals: z.array(Unanswered),
     openHandoffs: z.array(Handoff),
     remainingPermissions: permissions,
     blockedCapabilities: z.array(text),
+    openExecutions: z
+      .array(
+        z.strictObject({
+          ...{ intentId: text, executionId: text, destination: text },
+          sideEffectKey: text.nullable(),
+          orderedAt: time,
+        }),
+      )
+      .describe("ordered, and not reported"),
     begun: z.array(Begun),
     blockedSideEffectKeys: z.array(text).describe("all of them; a Set in the library"),
     suggestedNextAction: text,

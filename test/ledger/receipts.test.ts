@@ -1,8 +1,77 @@
-import { describe, it } from "vitest";
-import { tryReceipts } from "../helpers/receipt-trials.js";
+import { describe, expect, it } from "vitest";
+import { type ReceiptStatement, verifyReceipt } from "../../src/core/receipts/verify.js";
+import type { Receipts } from "../../src/ledger/receipts.js";
+import * as cast from "../helpers/cast.js";
+import { create, planOf, stepSpec } from "../helpers/cast.js";
+import * as gates from "../helpers/gates.js";
+import { openedIn, temporaryFolder } from "../helpers/ledgers.js";
+import { receiptsIn, tryReceipts } from "../helpers/receipt-trials.js";
+import { finishedRuns } from "../helpers/receipts.js";
+
+const statementOf = async (receipts: Receipts, runId: string): Promise<ReceiptStatement> => {
+  const { envelope } = await receipts.receipt(runId);
+  const checked = verifyReceipt(JSON.stringify(envelope), await receipts.signingKeys());
+  if (!checked.verified) throw new Error(checked.message);
+  return checked.statement as ReceiptStatement;
+};
 
 describe("A receipt", () => {
   it("of any run verifies here, with openssl and with sigstore's library; altered anywhere, none of them takes it", async () => {
     await tryReceipts({ good: 12, altered: 60, everyOpenssl: 30, seed: 20_261_122 });
+  });
+
+  it("says of everything that was not verified in a sandbox that it was not, whatever became of the run", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder);
+    const receipts = receiptsIn(opened, folder);
+    for (const runId of await finishedRuns(opened, 40, 7)) {
+      const { run, steps, criteria, claims } = (await statementOf(receipts, runId)).predicate;
+      const about = (stepId: string) => claims.notChecked.filter((one) => one.stepId === stepId);
+      for (const step of steps) {
+        const isSure = step.how === "verified" && step.verdict?.isolationLevel === 3;
+        if (!isSure) expect({ step, said: about(step.id).length > 0 }).toEqual({ step, said: true });
+        if (step.how === "verified") expect(step.verdict?.outcome).toBe("passed");
+      }
+      for (const { index, status } of criteria)
+        if (status !== "met")
+          expect(
+            claims.notChecked.some(({ sentence }) => sentence.startsWith(`Criterion ${index + 1} `)),
+          ).toBe(true);
+      const known = await opened.ledger.load(runId);
+      expect([run.status, run.reason]).toEqual([
+        known.state.status,
+        known.state.status === "failed" ? known.state.reason : null,
+      ]);
+    }
+  });
+
+  it("tells what needed leave and who gave it, bound to what they saw, without the payload", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder, { gate: gates.gateRules });
+    const { ledger, tell } = opened;
+    const agent = cast.executor("coder");
+    await tell("run_1", create(planOf([stepSpec("a")])));
+    await tell("run_1", cast.start("a"));
+    await tell("run_1", gates.proposeIntent(), agent);
+    await tell("run_1", gates.vote("approve"), cast.person);
+    await tell("run_1", gates.orderIntent(), agent);
+    await tell("run_1", gates.reportIntent(), agent);
+    await tell("run_1", cast.cancel());
+    const { predicate } = await statementOf(receiptsIn(opened, folder), "run_1");
+    const intent = gates.newest(await ledger.load("run_1"));
+    expect(predicate.intents).toEqual({
+      listed: [
+        expect.objectContaining({
+          ...{ destination: "salesforce.import", key: "batch-1", status: "succeeded" },
+          contentHash: intent?.contentHash,
+          by: { name: "coder", role: "executor" },
+          votes: [expect.objectContaining({ decision: "approve", bound: intent?.contentHash })],
+          reportedBy: { name: "coder", role: "executor" },
+        }),
+      ],
+      more: 0,
+    });
+    expect(JSON.stringify(predicate)).not.toMatch(/ada@example|imported/);
+    expect(predicate.claims.notChecked.map(({ code }) => code)).toContain("intents_reported");
   });
 });

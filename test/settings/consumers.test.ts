@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -297,6 +297,17 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
   },
   "gate.policies": async () => {
     expect(await gateOf("{ policies: rules }")).toMatchObject({ policies: [] });
+    await shop?.dispose();
+    const app = await project("gate: { policies: rules }\n", {
+      coder: async ({ workspace }) => {
+        await mkdir(join(workspace, "rules"));
+        await writeFile(join(workspace, "rules/crm.yaml"), "require_approval: never\n");
+        return "done";
+      },
+    });
+    expect((await driven(app, commandPlan("true"))).steps[0]?.state).toMatchObject({
+      verdict: { reason: "protected", protectedPaths: ["rules/crm.yaml"] },
+    });
   },
   "agents.coder.env": async () => {
     const app = await project(

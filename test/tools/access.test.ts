@@ -63,7 +63,7 @@ const expectedOf = (bearer: Bearer, tool: string, state: State): Expected =>
   ofStep(bearer, tool, state);
 
 /** What nothing can come of is open to whoever worked on an attempt when that is over. */
-const reading = ["run_read", "run_active"];
+const reading = ["run_read", "run_active", "intent_status"];
 
 const ofCredential = (bearer: Bearer, tool: string, state: State): ErrorCode | undefined => {
   if (bearer === "coder whose time is over") return "credential_expired";
@@ -75,10 +75,12 @@ const ofCredential = (bearer: Bearer, tool: string, state: State): ErrorCode | u
 
 const leading = ["run_create", "run_apply_policy", "run_approve_step", "run_pause", "run_resume"];
 const working = ["run_start_step", "run_propose_step_result"];
+/** Of a run, whatever step its caller works on. */
+const asking = ["intent_propose", "intent_status"];
 
 const ofRole = (bearer: Bearer, tool: string): ErrorCode | undefined => {
   if (leading.includes(tool) && !mayLead(bearer)) return "access_denied";
-  return working.includes(tool) && mayLead(bearer) ? "access_denied" : undefined;
+  return [...working, ...asking].includes(tool) && mayLead(bearer) ? "access_denied" : undefined;
 };
 
 const ofRun = (bearer: Bearer, tool: string): ErrorCode | undefined => {
@@ -94,6 +96,8 @@ const ofRun = (bearer: Bearer, tool: string): ErrorCode | undefined => {
 
 const ofStep = (bearer: Bearer, tool: string, state: State): Expected => {
   if (tool === "run_create" || tool === "run_read" || tool === "run_active") return "ok";
+  // Nobody has proposed any.
+  if (tool === "intent_status") return "intent_not_found";
   if (working.includes(tool) && bearer === "coder of another step") return "access_denied";
   // People may still say something of a run that is over.
   if (tool === "run_note" && bearer.startsWith("person")) return "ok";
@@ -255,6 +259,10 @@ const inputOf = (tool: string, runId: string, more: object = {}): object => {
       return { ...step, result: "done" };
     case "run_note":
       return { run_id: runId, key: "k", value: "v", ...more };
+    case "intent_propose":
+      return { run_id: runId, destination: "mail", policy: "p", payload: "hello", idempotency_key: "k" };
+    case "intent_status":
+      return { run_id: runId, intent_id: `${runId}.1` };
     case "run_start_step":
     case "run_approve_step":
       return step;

@@ -55,6 +55,11 @@ const inputs: Readonly<Record<string, readonly Schema[]>> = {
   run_resume: [{ run_id: "r" }, { run_id: "r", reason: "on" }],
   run_start_step: [{ run_id: "r", step_id: "s" }],
   run_propose_step_result: [{ run_id: "r", step_id: "s", result: "done", evidence_json: "[]" }],
+  intent_propose: [
+    { run_id: "r", destination: "mail", policy: "p", payload: "hello", idempotency_key: "k" },
+    { run_id: "r", destination: "mail", policy: "p", payload: "hello", idempotency_key: "k", value_usd: 0.5 },
+  ],
+  intent_status: [{ run_id: "r", intent_id: "r.2" }],
   run_read: [{ run_id: "r" }, { run_id: "r", after_step: "s" }],
   run_active: [{ run_id: "r" }],
   run_note: [
@@ -310,7 +315,13 @@ it("is typed by role and by name", () => {
     const coder = toolKit({ ...bench.issue("coder"), role: "executor" as const });
     type Names = (typeof coder)["tools"][number]["name"];
     expectTypeOf<Names>().toEqualTypeOf<
-      "run_start_step" | "run_propose_step_result" | "run_read" | "run_active" | "run_note"
+      | "run_start_step"
+      | "run_propose_step_result"
+      | "intent_propose"
+      | "intent_status"
+      | "run_read"
+      | "run_active"
+      | "run_note"
     >();
     const answer = await coder.call("run_start_step", {});
     if (!answer.ok) return;

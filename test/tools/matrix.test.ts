@@ -77,6 +77,8 @@ const paused = async (bench: Bench) => {
 const onStep = (more: object) => (runId: string) => ({ run_id: runId, step_id: "a", ...more });
 const onRun = (runId: string) => ({ run_id: runId });
 
+const intent = { destination: "mail", policy: "p", payload: "hello", idempotency_key: "k" };
+
 const scenes: Record<string, Scene> = {
   run_create: {
     prepare: async () => "",
@@ -92,6 +94,15 @@ const scenes: Record<string, Scene> = {
   run_resume: { prepare: paused, input: onRun },
   run_start_step: { prepare: ready, input: onStep({}) },
   run_propose_step_result: { prepare: started, input: onStep({ result: "done" }) },
+  intent_propose: { prepare: started, input: (runId) => ({ run_id: runId, ...intent }) },
+  intent_status: {
+    prepare: async (bench) => {
+      const run_id = await started(bench);
+      const { intent_id } = await bench.call(owner(bench), "intent_propose", { run_id, ...intent });
+      return String(intent_id);
+    },
+    input: (intentId) => ({ run_id: intentId.split(".")[0], intent_id: intentId }),
+  },
   run_read: { prepare: started, input: onRun },
   run_active: { prepare: started, input: onRun },
   run_note: { prepare: ready, input: (runId) => ({ run_id: runId, key: "k", value: "v" }) },
@@ -141,6 +152,8 @@ const matrix: Record<string, Record<Kind, Expected>> = {
   run_resume: forOrchestrators,
   run_start_step: forOwners,
   run_propose_step_result: forOwners,
+  intent_propose: { ...forOwners, "not owner": "ok" },
+  intent_status: { ...forOwners, "not owner": "ok" },
   run_read: forAll,
   run_active: forAll,
   run_note: forAll,
@@ -161,6 +174,7 @@ const untouchable = ({ ledger }: Bench): ToolHost => {
     settleMs: 0,
     noteRefusal: async () => undefined,
     stopAtBudget: async () => undefined,
+    expireIntents: async () => undefined,
   };
 };
 

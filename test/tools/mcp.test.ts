@@ -17,7 +17,7 @@ describe("the tools as the protocol lists them", () => {
       ...["run_read", "run_active", "run_note"],
     ]);
     expect(names(executors)).toEqual([
-      ...["run_start_step", "run_propose_step_result"],
+      ...["run_start_step", "run_propose_step_result", "intent_propose", "intent_status"],
       ...["run_read", "run_active", "run_note"],
     ]);
     expect(new Set([...names(orchestrators), ...names(executors)])).toEqual(new Set(names(allTools)));
@@ -31,8 +31,9 @@ describe("the tools as the protocol lists them", () => {
     const takes = ajv.compile(tool.inputSchema);
     const whole = { run_id: "r", step_id: "s", result: "x", action: "retry", reason: "y", key: "k" };
     const made = { plan_json: "{}", session_key: "s", original_request: "please" };
+    const sent = { destination: "mail", policy: "p", payload: "x", idempotency_key: "k", intent_id: "r.2" };
     const known = Object.fromEntries(
-      Object.entries({ ...whole, ...made }).filter(
+      Object.entries({ ...whole, ...made, ...sent }).filter(
         ([key]) => key in ((tool.inputSchema.properties as object | undefined) ?? {}),
       ),
     );
@@ -43,7 +44,7 @@ describe("the tools as the protocol lists them", () => {
   it("tell what reads, what may end work, and what may be asked twice", () => {
     const hinted = (hint: "readOnlyHint" | "destructiveHint" | "idempotentHint") =>
       new Set(names([...orchestrators, ...executors].filter(({ annotations }) => annotations[hint])));
-    expect(hinted("readOnlyHint")).toEqual(new Set(["run_read", "run_active"]));
+    expect(hinted("readOnlyHint")).toEqual(new Set(["run_read", "run_active", "intent_status"]));
     expect(hinted("destructiveHint")).toEqual(new Set(["run_apply_policy"]));
     expect(hinted("idempotentHint").has("run_create")).toBe(false);
   });
@@ -68,6 +69,9 @@ describe("the tools as the protocol lists them", () => {
     await check(leader, "run_active", { run_id });
     await check(coder, "run_start_step", step);
     await check(coder, "run_propose_step_result", { ...step, result: "done" });
+    const sent = { destination: "mail", policy: "p", payload: "hello", idempotency_key: "k" };
+    const { intent_id } = await check(coder, "intent_propose", { run_id, ...sent });
+    await check(coder, "intent_status", { run_id, intent_id });
     await check(leader, "run_read", { run_id });
     await check(leader, "run_apply_policy", { ...step, action: "retry", reason: "again" });
     await check(leader, "run_note", { run_id, key: "k" });

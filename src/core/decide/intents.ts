@@ -1,5 +1,6 @@
 import { sha256 } from "../canonical.js";
 import type { Caller, CommandOf } from "../commands.js";
+import { presentAttempt } from "../credential.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
@@ -57,7 +58,7 @@ export const proposeIntent: Decider<"propose_intent"> = (command, run, context) 
 const requireAttemptOf = (run: Run, caller: Caller): void => {
   if (caller.stepId === undefined) return;
   const step = requireStep(run, caller, caller.stepId);
-  requireOwner(workedStep(step, caller.candidate), caller, step.attempt);
+  requireOwner(workedStep(step, caller.candidate), caller, presentAttempt(step));
 };
 
 /** Where nothing is known of other runs, nobody can say whether a key is free. */

@@ -2,6 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
+import { holdsKey, sideEffectKey } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -138,12 +139,16 @@ const skippedFor = (
   { facts }: DecideContext,
 ): FirstRecorded | null => {
   const { sideEffectKey: key, sideEffectClass, eventType } = event;
-  if (key === null || isReplayable(sideEffectClass)) return null;
+  if (key === null || isReplayable(sideEffectClass) || isGoverned(run, key)) return null;
   const taken = facts?.taken;
   if (taken === undefined) return null;
   const begun = taken.runId === run.runId ? begunUnder(run, key) : undefined;
   return begun !== undefined && !isBeginning(eventType) ? null : taken;
 };
+
+/** An intent of this very run has the key: what its client records under it is that one. */
+const isGoverned = (run: Run, key: string): boolean =>
+  run.intents.some((intent) => holdsKey(intent) && sideEffectKey(intent.content) === key);
 
 /** Undefined when nothing under that key is under way in this run. */
 const begunUnder = ({ tracked }: Run, key: string): BegunEffect | undefined =>
@@ -158,7 +163,7 @@ export const keyTakenBy = (
     if (event.type !== "event_recorded") continue;
     const { sideEffectKey: key, sideEffectClass, skipped } = event.payload;
     if (key === null || skipped !== null || isReplayable(sideEffectClass)) continue;
-    if (run !== undefined && begunUnder(run, key) !== undefined) continue;
+    if (run !== undefined && (isGoverned(run, key) || begunUnder(run, key) !== undefined)) continue;
     return event;
   }
   return null;

@@ -8,6 +8,7 @@ export const notChecked = (receipt: Told): readonly Claim[] => [
   ...ofRun(receipt),
   ...receipt.steps.flatMap(ofStep),
   ...receipt.criteria.flatMap(ofCriterion),
+  ...ofIntents(receipt),
   ...receipt.effects.listed.flatMap(ofEffect),
   ...ofUsage(receipt),
 ];
@@ -19,30 +20,65 @@ const claim = (code: string, sentence: string, stepId: string | null = null): Cl
 /** A room of this level is a sandbox; below it, code under test could reach what its user can. */
 const SANDBOXED = 3;
 
-const ofRun = ({ run, planDigest, head, criteria, steps, effects }: Told): readonly Claim[] => [
+const ofRun = (told: Told): readonly Claim[] => {
+  const { run, planDigest, head, criteria, steps } = told;
+  const isDrivenHere = run.host === null && run.client === null;
+  return [
+    ...drivenElsewhere(told),
+    ...(planDigest === null && isDrivenHere ? [claim("no_plan", "It ended without a plan.")] : []),
+    ...(run.status === "completed"
+      ? []
+      : [claim("failed", "It did not complete: its goal was not reached.")]),
+    ...(run.forkedFrom === null
+      ? []
+      : [
+          claim(
+            "forked",
+            `Up to event ${run.forkedFrom.seq} it is the past of run ${run.forkedFrom.runId}, whose effects and costs are told there.`,
+          ),
+        ]),
+    ...(head === null && isDrivenHere
+      ? [claim("no_tree", "It worked in the project's own folder: no commit says what was judged.")]
+      : []),
+    ...(criteria.length === 0 && steps.length > 0 && isDrivenHere
+      ? [claim("no_criteria", "The plan had no acceptance criteria: no judge looked at the whole.")]
+      : []),
+    ...unlisted(told),
+  ];
+};
+
+const drivenElsewhere = ({ run, artifacts }: Told): readonly Claim[] => [
   ...(run.host === null
     ? []
     : [claim("host_driven", "A host drove this run and reported it; nothing of it was verified here.")]),
-  ...(planDigest === null && run.host === null ? [claim("no_plan", "It ended without a plan.")] : []),
-  ...(run.status === "completed" ? [] : [claim("failed", "It did not complete: its goal was not reached.")]),
-  ...(run.forkedFrom === null
+  ...(run.client === null
+    ? []
+    : [claim("client_recorded", "Its client recorded what it did; nothing of it was verified here.")]),
+  ...(run.client === null || run.client.openHandoffs === 0
+    ? []
+    : [claim("handoffs_open", `${run.client.openHandoffs} handoffs were never completed.`)]),
+  ...(artifacts.listed.every(({ kept }) => kept)
     ? []
     : [
         claim(
-          "forked",
-          `Up to event ${run.forkedFrom.seq} it is the past of run ${run.forkedFrom.runId}, whose effects and costs are told there.`,
+          "artifacts_not_read",
+          "Digests of artifacts whose bytes were not handed in are its client's word.",
         ),
       ]),
-  ...(head === null && run.host === null
-    ? [claim("no_tree", "It worked in the project's own folder: no commit says what was judged.")]
-    : []),
-  ...(criteria.length === 0 && steps.length > 0 && run.host === null
-    ? [claim("no_criteria", "The plan had no acceptance criteria: no judge looked at the whole.")]
-    : []),
-  ...(effects.more === 0
-    ? []
-    : [claim("effects_not_listed", `${effects.more} more effects are in the journal and not listed here.`)]),
 ];
+
+const unlisted = ({ effects, artifacts, intents }: Told): readonly Claim[] =>
+  (
+    [
+      ["effects", effects.more],
+      ["artifacts", artifacts.more],
+      ["intents", intents.more],
+    ] as const
+  ).flatMap(([what, more]) =>
+    more === 0
+      ? []
+      : [claim(`${what}_not_listed`, `${more} more ${what} are in the journal and not listed here.`)],
+  );
 
 const ofStep = (step: Told["steps"][number]): readonly Claim[] => {
   const say = (code: string, sentence: string) => claim(code, sentence, step.id);
@@ -82,6 +118,17 @@ const ofCriterion = ({ index, status, verdict }: Told["criteria"][number]): read
     ? []
     : ofRoom(verdict.isolationLevel, (code, sentence) => claim(code, `${about}: ${sentence}`));
 };
+
+const ofIntents = ({ intents: { listed } }: Told): readonly Claim[] => [
+  ...(listed.some(({ status }) => status === "succeeded" || status === "failed")
+    ? [claim("intents_reported", "What became of its intents is the word of whoever executed them.")]
+    : []),
+  ...listed
+    .filter(({ status }) => status === "unknown" || status === "ordered")
+    .map(({ id, destination }) =>
+      claim("intent_unknown", `Nobody knows whether intent ${id} (${destination}) was executed.`),
+    ),
+];
 
 const ofEffect = ({ name, outcome, stepId, seq }: Told["effects"]["listed"][number]): readonly Claim[] => {
   if (outcome !== "open" && outcome !== "skipped") return [];

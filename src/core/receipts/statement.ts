@@ -4,6 +4,7 @@ import { validatorDigest } from "../spec.js";
 import { usageOfRun } from "../usage.js";
 import type { Verdict } from "../verdict.js";
 import { notChecked } from "./claims.js";
+import { intentsOf } from "./intents.js";
 import { testResultsOf } from "./test-results.js";
 import {
   RECEIPT_TYPE,
@@ -35,6 +36,7 @@ export const statementsOf = (witness: Witness, by: SignedBy): Statements => {
         ...(run.head === null ? [] : [{ name: "head", digest: { gitCommit: run.head } }]),
         ...subjectTree(receipt),
         ...patchesOf(run),
+        ...artifactsOf(witness),
       ],
       predicateType: RECEIPT_TYPE,
       predicate: receipt,
@@ -60,8 +62,14 @@ const patchesOf = ({ steps }: Run): ReceiptStatement["subject"] =>
     return patch === null ? [] : [{ name: `patch of step ${spec.id}`, digest: { sha256: patch } }];
   });
 
+/** Under the event that told it: one place may hold another thing later. */
+const artifactsOf = ({ artifacts }: Witness): ReceiptStatement["subject"] =>
+  artifacts.listed
+    .filter(({ sha256 }) => /^[0-9a-f]{64}$/.test(sha256))
+    .map(({ seq, uri, sha256 }) => ({ name: `artifact of event ${seq}: ${uri}`, digest: { sha256 } }));
+
 const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunReceipt => {
-  const { run, end, verdictSeqs, approvals, decisions, effects } = witness;
+  const { run, end, verdictSeqs, approvals, decisions, effects, artifacts } = witness;
   const { runId, base, head, planDigest, forkedFrom } = run;
   const told = (verdict: Verdict) => verdictOf(verdict, verdictSeqs.get(verdict) ?? 0);
   const receipt = {
@@ -69,7 +77,7 @@ const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunRecei
     ...{ planDigest, base, head },
     steps: run.steps.map((step) => stepOf(step, run, told)),
     criteria: run.criteria.map((criterion, index) => criterionOf(criterion, index, told)),
-    ...{ approvals, decisions, effects },
+    ...{ approvals, decisions, intents: intentsOf(run), effects, artifacts },
     usage: usageOfRun(run),
     journal: { origin: ledgerId, first: 1, last: end.seq, root: end.hash },
     versions,
@@ -78,7 +86,7 @@ const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunRecei
 };
 
 const endOf = (run: Run, endedAt: string): Omit<RunReceipt["run"], "id" | "forkedFrom"> => {
-  const { createdAt, createdBy, parent, source, state } = run;
+  const { createdAt, createdBy, parent, source, tracked, state } = run;
   return {
     status: state.status === "completed" ? "completed" : "failed",
     reason: state.status === "failed" ? state.reason : null,
@@ -87,6 +95,13 @@ const endOf = (run: Run, endedAt: string): Omit<RunReceipt["run"], "id" | "forke
       ...{ runId: parent.runId, seq: parent.seq, stepId: parent.stepId, attempt: parent.attempt },
     },
     host: source && { kind: source.kind, projection: source.projection, hostId: source.hostId },
+    client: tracked && {
+      ...{ agentId: tracked.agentId, runtime: tracked.runtime },
+      lineage: tracked.lineage && {
+        ...{ runId: tracked.lineage.runId, seq: tracked.lineage.seq, hash: tracked.lineage.hash },
+      },
+      ...{ recorded: tracked.recorded, skipped: tracked.skipped, openHandoffs: tracked.handoffs.length },
+    },
   };
 };
 

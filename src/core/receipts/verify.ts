@@ -133,6 +133,7 @@ type Of<S> = S extends Shape<infer T> ? T : never;
 
 const text: Shape<string> = (value): value is string => typeof value === "string";
 const count: Shape<number> = (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const flag: Shape<boolean> = (value): value is boolean => typeof value === "boolean";
 const whole: Shape<number> = (value): value is number => Number.isSafeInteger(value);
 
 const orNull =
@@ -219,11 +220,12 @@ const step = record({
 
 const effect = record({
   seq: count,
-  stepId: text,
+  stepId: orNull(text),
   attempt: count,
   name: text,
   class: text,
-  risk: text,
+  /** Null for what a client recorded. */
+  risk: orNull(text),
   key: orNull(text),
   /** open: begun, and nobody knows. known: it had happened before under its key, where `first` says. */
   outcome: oneOf("done", "failed", "skipped", "known", "open"),
@@ -256,6 +258,18 @@ const receipt = record({
     forkedFrom: orNull(record({ runId: text, seq: count, hash: text })),
     parent: orNull(record({ runId: text, seq: count, stepId: text, attempt: count })),
     host: orNull(record({ kind: text, projection: text, hostId: text })),
+    /** Of a run that its client recorded, and nobody here drove. */
+    client: orNull(
+      record({
+        agentId: text,
+        runtime: orNull(text),
+        /** The run that it goes on from. */
+        lineage: orNull(record({ runId: text, seq: count, hash: text })),
+        recorded: count,
+        skipped: count,
+        openHandoffs: count,
+      }),
+    ),
   }),
   planDigest: orNull(text),
   base: orNull(text),
@@ -275,8 +289,44 @@ const receipt = record({
     }),
   ),
   decisions: list(record({ seq: count, stepId: text, action: text, by: who })),
+  /**
+   * What needed leave, and who gave it: a vote is for exactly what `contentHash` is over (run, content, policy, environment).
+   * That it succeeded is the word of whoever executed it.
+   */
+  intents: record({
+    listed: list(
+      record({
+        id: text,
+        seq: count,
+        by: who,
+        destination: text,
+        /** With the destination it happens once in the whole ledger. */
+        key: orNull(text),
+        contentHash: text,
+        policy: orNull(record({ id: text, digest: orNull(text), reason: text })),
+        approvalsNeeded: count,
+        votes: list(
+          record({
+            by: who,
+            onBehalfOf: orNull(text),
+            decision: oneOf("approve", "deny"),
+            at: text,
+            bound: text,
+          }),
+        ),
+        status: text,
+        reportedBy: orNull(who),
+      }),
+    ),
+    more: count,
+  }),
   /** Those that must not happen twice, or have a business key; `more` were not listed. */
   effects: record({ listed: list(effect), more: count }),
+  /** What a client said that it made or used; digests are its word, but where it handed in the bytes. */
+  artifacts: record({
+    listed: list(record({ seq: count, type: text, uri: text, sha256: text, kept: flag })),
+    more: count,
+  }),
   usage,
   /** Origin is the ledger's id; root is the hash of event `last`, which every event before it goes into. */
   journal: record({ origin: text, first: count, last: count, root: text }),

@@ -1,7 +1,7 @@
 import type { EffectCall } from "../effects.js";
-import type { JournalEvent, StoredEvent } from "../events.js";
-import { evolve } from "../evolve.js";
+import type { EventOf, StoredEvent } from "../events.js";
 import { isTerminal, type Run } from "../run.js";
+import { isBeginning, isReplayable } from "../tracked.js";
 import type { Verdict } from "../verdict.js";
 import type { RunReceipt } from "./verify.js";
 
@@ -17,24 +17,25 @@ export type Witness = {
   readonly approvals: RunReceipt["approvals"];
   readonly decisions: RunReceipt["decisions"];
   readonly effects: RunReceipt["effects"];
+  readonly artifacts: RunReceipt["artifacts"];
 };
 
-/** Of more effects than these the root of the journal is all that a receipt says; ten thousand of them are two megabytes. */
-const EFFECTS_LISTED = 10_000;
+/** Of more effects or artifacts than these the root of the journal is all that a receipt says; so many are two megabytes. */
+const LISTED = 10_000;
 
 /** Follows a run from its first event to the one that ends it; what comes after that is no part of its receipt. */
 export const followRun = () => {
-  let run: Run | undefined;
-  let end: Witness["end"] | undefined;
+  let ended: Pick<Witness, "run" | "end"> | undefined;
   const verdictSeqs = new Map<Verdict, number>();
   const proposals = new Map<string, { readonly seq: number; readonly hash: string }>();
   const approvals: RunReceipt["approvals"][number][] = [];
   const decisions: RunReceipt["decisions"][number][] = [];
   const effects = followEffects();
+  const artifacts = followArtifacts();
 
-  const take = (event: StoredEvent): void => {
-    if (end !== undefined) return;
-    run = evolve(run, event);
+  /** With the run after it. */
+  const take = (event: StoredEvent, run: Run): void => {
+    if (ended !== undefined) return;
     const { seq, hash, at, actor: by } = event;
     if ("verdict" in event.payload) verdictSeqs.set(event.payload.verdict, seq);
     if (event.type === "step_result_proposed") proposals.set(event.payload.stepId, { seq, hash });
@@ -47,45 +48,85 @@ export const followRun = () => {
       decisions.push({ seq, stepId: event.payload.stepId, action: event.payload.decision.action, by });
     // What a fork took over was done, and is told, by the run it comes from.
     if (seq > (run.forkedFrom?.seq ?? 0)) effects.take(event);
-    if (isTerminal(run)) end = { seq, hash, at };
+    artifacts.take(event);
+    if (isTerminal(run)) ended = { run, end: { seq, hash, at } };
   };
   return {
     take,
     /** Undefined for a run that has not ended. */
     told: (): Witness | undefined =>
-      run === undefined || end === undefined
-        ? undefined
-        : { run, end, verdictSeqs, approvals, decisions, effects: effects.told() },
+      ended && {
+        ...ended,
+        verdictSeqs,
+        approvals,
+        decisions,
+        effects: effects.told(),
+        artifacts: artifacts.told(),
+      },
   };
 };
 
 const followEffects = () => {
   const open = new Map<string, Listed>();
-  const listed: Listed[] = [];
-  let more = 0;
-  const list = (effect: Listed): void => {
-    if (listed.length < EFFECTS_LISTED) listed.push(effect);
-    else more += 1;
-  };
-  const take = (event: JournalEvent): void => {
-    if (event.type === "effect_intended") {
-      const { call } = event.payload;
-      open.set(placeOf(event, call.position), listedOf(event, call));
-    }
-    if (event.type !== "effect_settled") return;
-    const { outcome, position, call } = event.payload;
-    const place = placeOf(event, position);
-    const begun = call === null ? open.get(place) : listedOf(event, call);
+  const listed = bounded<Listed>();
+  const end = (place: string, begun: Listed | undefined, told: Partial<Listed>): void => {
     open.delete(place);
-    if (begun === undefined || !isTold(begun)) return;
-    const first = outcome.kind === "known" ? outcome.origin : null;
-    list({ ...begun, seq: event.seq, outcome: outcome.kind, first });
+    if (begun !== undefined && isTold(begun)) listed.add({ ...begun, ...told });
+  };
+  const take = (event: StoredEvent): void => {
+    switch (event.type) {
+      case "effect_intended":
+        open.set(placeOf(event, event.payload.call.position), listedOf(event, event.payload.call));
+        return;
+      case "effect_settled": {
+        const { outcome, position, call } = event.payload;
+        const place = placeOf(event, position);
+        const first = outcome.kind === "known" ? outcome.origin : null;
+        const begun = call === null ? open.get(place) : listedOf(event, call);
+        end(place, begun, { seq: event.seq, outcome: outcome.kind, first });
+        return;
+      }
+      case "event_recorded": {
+        const { eventType, sideEffectClass, sideEffectKey: key, skipped } = event.payload;
+        if (key === null || isReplayable(sideEffectClass)) return;
+        const said = recordedOf(event, key);
+        if (isBeginning(eventType) && skipped === null) open.set(key, said);
+        else end(key, said, { outcome: skipped === null ? "done" : "known", first: skipped });
+      }
+    }
   };
   return {
     take,
-    told: (): RunReceipt["effects"] => {
-      for (const left of [...open.values()].filter(isTold)) list(left);
-      return { listed, more };
+    told: (): RunReceipt["effects"] => listed.told([...open.values()].filter(isTold)),
+  };
+};
+
+/** What a client says that it made. */
+const followArtifacts = () => {
+  const listed = bounded<RunReceipt["artifacts"]["listed"][number]>();
+  return {
+    take: (event: StoredEvent): void => {
+      const artifact = event.type === "event_recorded" ? event.payload.artifact : null;
+      if (artifact === null) return;
+      const { type, uri, contentHash: sha256, blob } = artifact;
+      listed.add({ seq: event.seq, type, uri, sha256, kept: blob !== null });
+    },
+    told: (): RunReceipt["artifacts"] => listed.told([]),
+  };
+};
+
+const bounded = <T>() => {
+  const listed: T[] = [];
+  let more = 0;
+  return {
+    add: (one: T): void => {
+      if (listed.length < LISTED) listed.push(one);
+      else more += 1;
+    },
+    /** With others behind them. */
+    told: (others: readonly T[]): { readonly listed: readonly T[]; readonly more: number } => {
+      const all = [...listed, ...others];
+      return { listed: all.slice(0, LISTED), more: more + Math.max(0, all.length - LISTED) };
     },
   };
 };
@@ -93,14 +134,19 @@ const followEffects = () => {
 const isTold = ({ class: kind, key }: Listed): boolean => kind === "guarded" || key !== null;
 
 const listedOf = (
-  { seq, attempt, payload }: JournalEvent & { readonly type: "effect_intended" | "effect_settled" },
+  { seq, attempt, payload }: EventOf<"effect_intended"> | EventOf<"effect_settled">,
   { name, class: kind, risk, key }: EffectCall,
 ): Listed => ({
   ...{ seq, stepId: payload.stepId, attempt, name, class: kind, risk, key },
   ...{ outcome: "open", first: null },
 });
 
+const recordedOf = ({ seq, payload }: EventOf<"event_recorded">, key: string): Listed => ({
+  ...{ seq, stepId: payload.stepName, attempt: 0, name: payload.eventType, key },
+  ...{ class: payload.sideEffectClass, risk: null, outcome: "open", first: null },
+});
+
 const placeOf = (
-  { attempt, payload }: JournalEvent & { readonly type: "effect_intended" | "effect_settled" },
+  { attempt, payload }: EventOf<"effect_intended"> | EventOf<"effect_settled">,
   position: number,
 ): string => JSON.stringify([payload.stepId, payload.candidate ?? null, attempt, position]);

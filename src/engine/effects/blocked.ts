@@ -1,5 +1,6 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import type { StoredEvent } from "../../core/events.js";
+import { blockedIntentKeys } from "../../core/intents.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
 /** So many events at a time. */
@@ -12,13 +13,13 @@ const PAGE = 250;
 export const blockedKeys = async (ledger: Ledger, runId: string): Promise<ReadonlySet<string>> => {
   const keys = new Set<string>();
   let from: string | undefined = runId;
-  await ledger.load(runId);
+  const { intents } = await ledger.load(runId);
   while (from !== undefined) {
     await collect(ledger, from, keys);
     from = await sourceOf(ledger, from);
   }
   for (const key of keys) if ((await ledger.store.findKey(EFFECT_SCOPE, key)) === undefined) keys.delete(key);
-  return new Set([...keys].sort());
+  return new Set([...keys, ...blockedIntentKeys({ intents })].sort());
 };
 
 /** A source that was taken out or erased has left its keys behind; those of its past before the fork stand in the fork. */

@@ -10,9 +10,9 @@ import {
   sideEffectKey,
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
+import { textOf } from "../../core/payload.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
-import { textOf } from "./payload.js";
 
 /** What an intent's own function gets. */
 export type ExecutionGiven = {

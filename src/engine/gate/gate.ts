@@ -17,9 +17,12 @@ import {
   ReportCall,
   readCall,
 } from "../../core/gate-calls.js";
+import { endedExecution } from "../../core/intent-view.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { type ExpireIntents, proposeTo } from "../../ledger/proposing.js";
+import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import {
   type Execute,
@@ -31,8 +34,6 @@ import {
   performed,
 } from "./executing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
-import { expireDue, proposeTo } from "./proposing.js";
-import { endedExecution, type FirstNow, intentView } from "./views.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
 export type NewIntent = Omit<ProposeCall, "payload"> & {
@@ -67,7 +68,7 @@ export interface GateFaces {
 
 type Parts = {
   readonly ledger: Ledger;
-  readonly engine: Caller;
+  readonly expireIntents: ExpireIntents;
   readonly orderTokenOf: OrderTokenOf;
 };
 
@@ -83,7 +84,7 @@ export const createGate = (parts: Parts): GateFaces => {
 };
 
 const gateOf = (local: Local, caller: Caller): Gate => {
-  const { ledger, engine } = local;
+  const { ledger, expireIntents } = local;
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
   const vote = async (
     decision: "approve" | "deny",
@@ -101,7 +102,7 @@ const gateOf = (local: Local, caller: Caller): Gate => {
   };
   return {
     propose: async ({ payload, execute, ...terms }) => {
-      const intent = await proposeTo(ledger, engine, caller, {
+      const intent = await proposeTo(ledger, expireIntents, caller, {
         ...terms,
         payload: await readPayload(payload),
       });
@@ -156,13 +157,13 @@ const runNamed = (intentId: string): string => {
 
 /** As it is now, with what has expired written down. */
 const found = async (
-  { ledger, engine }: Pick<Local, "ledger" | "engine">,
+  { ledger, expireIntents }: Pick<Local, "ledger" | "expireIntents">,
   caller: Caller,
   intentId: string,
 ): Promise<{ readonly run: Run; readonly intent: Intent }> => {
   const runId = runNamed(intentId);
   requireSession(await ledger.load(runId).catch(unlessNoRun(intentId)), caller);
-  await expireDue(ledger, engine, runId);
+  await expireIntents(runId);
   const run = await ledger.load(runId);
   return { run, intent: requireIntent(run, intentId) };
 };
@@ -172,20 +173,6 @@ const unlessNoRun =
   (error: unknown): never => {
     throw isLedgerError(error, "run_not_found") ? intentNotFound(intentId) : error;
   };
-
-const shownOf = async (ledger: Ledger, intent: Intent): Promise<IntentView> =>
-  intentView(intent, ledger.now(), await firstNow(ledger, intent));
-
-/** What is known now of the one that has its key; null where that run cannot be read any more. */
-const firstNow = async (ledger: Ledger, { first }: Intent): Promise<FirstNow> => {
-  if (first === null) return null;
-  try {
-    return (await ledger.load(first.runId)).intents.find(({ seq }) => seq === first.seq) ?? null;
-  } catch (error) {
-    if (isLedgerError(error)) return null;
-    throw error;
-  }
-};
 
 /** Calls in this process for one intent are one. */
 const executed = (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { LedgerError } from "../../core/errors.js";
 import type { PayloadSent } from "../../core/gate-calls.js";
 import * as limit from "../../core/limits.js";
+import { textOf, tooLarge } from "../../core/payload.js";
 
 /**
  * What is to leave the building, as an SDK takes it: bytes, any value that JSON can tell, or text. Text that begins with `./`, `../`
@@ -49,26 +50,3 @@ const sent = (type: string, bytes: Uint8Array): PayloadSent => {
   const text = textOf(bytes);
   return text === null ? { type, base64: Buffer.from(bytes).toString("base64") } : { type, text };
 };
-
-/** Null for bytes that are no UTF-8. */
-export const textOf = (bytes: Uint8Array): string | null => {
-  try {
-    // A mark of byte order is part of what is executed, so it stays.
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-};
-
-export const bytesOf = (payload: PayloadSent): Uint8Array => {
-  const bytes = "text" in payload ? Buffer.from(payload.text) : Buffer.from(payload.base64, "base64");
-  if (bytes.length > limit.INTENT_PAYLOAD_BYTES) throw tooLarge(bytes.length);
-  return bytes;
-};
-
-const tooLarge = (bytes: number): LedgerError =>
-  new LedgerError(
-    "limit_exceeded",
-    `The payload has ${bytes} bytes; ${limit.INTENT_PAYLOAD_BYTES} are the most.`,
-    { hint: "Propose it in parts, or name where it lies and its digest." },
-  );

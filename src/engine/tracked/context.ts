@@ -1,7 +1,8 @@
 import type { CheckpointContent, ListedArtifact, TrackedReceipt } from "../../core/checkpoints.js";
+import { sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { BegunEffect, Handoff, Permissions, Tracked } from "../../core/tracked.js";
-import { trackedSuggestion } from "../../core/tracked-facts.js";
+import { trackedSuggestion, type UnansweredApproval, unansweredApprovals } from "../../core/tracked-facts.js";
 import type { CheckpointManager } from "../../ledger/checkpoints/checkpoints.js";
 import type { BrokenCheckpoint } from "../../ledger/checkpoints/restore.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -22,10 +23,12 @@ export type ResumeContext = {
   readonly receiptsInAll: number;
   readonly artifacts: readonly ListedArtifact[];
   readonly artifactsInAll: number;
-  readonly unresolvedApprovals: readonly Handoff[];
+  readonly unresolvedApprovals: readonly UnansweredApproval[];
   readonly openHandoffs: readonly Handoff[];
   readonly remainingPermissions: Permissions;
   readonly blockedCapabilities: readonly string[];
+  /** Intents that were ordered and not reported: `execute` tells whether they may be done, or are in doubt. */
+  readonly openExecutions: readonly OpenExecution[];
   /** Side effects that were begun, and of which nobody has said that they were done. */
   readonly begun: readonly BegunEffect[];
   /** What must not be done again: recorded in this run, or in one that it goes on from, until this moment. */
@@ -33,6 +36,16 @@ export type ResumeContext = {
   readonly suggestedNextAction: string;
   /** ISO 8601, UTC. */
   readonly resumedAt: string;
+};
+
+export type OpenExecution = {
+  readonly intentId: string;
+  readonly executionId: string;
+  readonly destination: string;
+  /** Null where none was given. */
+  readonly sideEffectKey: string | null;
+  /** ISO 8601, UTC. */
+  readonly orderedAt: string;
 };
 
 export type ContextParts = {
@@ -62,17 +75,33 @@ export const contextOf = async (
     intentSummary: run.goal,
     currentStep: tracked.currentStep,
     ...(await manager.trackedFacts(run)),
-    unresolvedApprovals: tracked.handoffs.filter(({ kind }) => kind === "approval"),
+    unresolvedApprovals: unansweredApprovals(run),
     openHandoffs: tracked.handoffs,
     remainingPermissions: tracked.permissions,
     blockedCapabilities: tracked.blockedCapabilities,
+    openExecutions: openExecutions(run),
     begun: tracked.begun,
     blockedSideEffectKeys: await blockedKeys(parts, run),
     suggestedNextAction:
-      content?.agentSuggested === true ? content.suggestedNextAction : trackedSuggestion(tracked),
+      content?.agentSuggested === true ? content.suggestedNextAction : trackedSuggestion(run),
     resumedAt: ledger.now(),
   };
 };
+
+const openExecutions = ({ intents }: Run): readonly OpenExecution[] =>
+  intents.flatMap(({ intentId, status, order, content }) =>
+    status === "ordered" && order !== null
+      ? [
+          {
+            intentId,
+            executionId: order.executionId,
+            destination: content.destination,
+            sideEffectKey: sideEffectKey(content),
+            orderedAt: order.at,
+          },
+        ]
+      : [],
+  );
 
 /** Of this run and of all that it goes on from. One that was taken out has left its keys in the ledger: nothing happens under them. */
 const blockedKeys = async ({ ledger, manager }: ContextParts, run: Run): Promise<ReadonlySet<string>> => {

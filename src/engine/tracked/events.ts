@@ -25,6 +25,8 @@ export const eventIdOf = ({ hash }: Pick<StoredEvent, "hash">): string => `evt_$
 /** Undefined for events that the seed has no word for; the journal has them all. */
 export const trackedLine = (event: StoredEvent): TrackedEventLine | undefined => {
   if (event.type === "event_recorded") return recordedLine(event);
+  if (event.type === "intent_reported") return reportedLine(event);
+  if (event.type === "intent_skipped") return skippedLine(event);
   const eventType = WORDS[event.type];
   if (eventType === undefined) return undefined;
   return { ...lineOf(event, eventType), payload: event.payload };
@@ -37,6 +39,13 @@ const WORDS: { readonly [T in StoredEvent["type"]]?: TrackedEventType } = {
   handoff_completed: "delegation_finished",
   checkpoint_sealed: "checkpoint_sealed",
   tracking_resumed: "run_resumed",
+  intent_proposed: "intent_proposed",
+  policy_checked: "policy_checked",
+  intent_blocked: "policy_checked",
+  approval_requested: "approval_requested",
+  intent_approved: "approval_received",
+  intent_denied: "approval_received",
+  execution_ordered: "execution_requested",
   run_completed: "run_completed",
   run_failed: "run_failed",
 };
@@ -55,6 +64,25 @@ const lineOf = (event: StoredEvent, eventType: TrackedEventType): Omit<TrackedEv
   status: "recorded",
   first: null,
 });
+
+const reportedLine = (event: StoredEvent & EventOf<"intent_reported">): TrackedEventLine => {
+  const isDone = event.payload.outcome === "succeeded";
+  return {
+    ...lineOf(event, isDone ? "execution_succeeded" : "execution_failed"),
+    payload: event.payload,
+  };
+};
+
+/** Nobody executes it: another one has its key. */
+const skippedLine = (event: StoredEvent & EventOf<"intent_skipped">): TrackedEventLine => {
+  const { runId, seq } = event.payload.first;
+  return {
+    ...lineOf(event, "execution_requested"),
+    payload: event.payload,
+    status: "skipped",
+    first: { runId, seq },
+  };
+};
 
 const recordedLine = (event: StoredEvent & EventOf<"event_recorded">): TrackedEventLine => {
   const { skipped, artifact, payload, ...told } = event.payload;

@@ -1,6 +1,7 @@
 import type { ListedArtifact } from "../../core/checkpoints.js";
 import type { Run } from "../../core/run.js";
 import type { Handoff, Permissions, Tracked, TrackedStatus } from "../../core/tracked.js";
+import { type UnansweredApproval, unansweredApprovals } from "../../core/tracked-facts.js";
 import type { ListedCheckpoint } from "../../ledger/checkpoints/checkpoints.js";
 import { READ_BATCH } from "../../ledger/known.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -27,6 +28,7 @@ export type RunTold = {
     readonly events: number;
     readonly lastSafeSeq: number | null;
     readonly artifacts: number;
+    readonly intents: number;
     readonly blockedSideEffects: number;
     readonly skippedSideEffects: number;
     readonly begunSideEffects: readonly string[];
@@ -40,7 +42,7 @@ export type RunTold = {
   readonly resumableCheckpoints: readonly string[];
   readonly artifacts: readonly ListedArtifact[];
   readonly openHandoffs: readonly Handoff[];
-  readonly unresolvedApprovals: readonly Handoff[];
+  readonly unresolvedApprovals: readonly UnansweredApproval[];
 };
 
 export type ListedRunEvents = {
@@ -73,6 +75,7 @@ export const tellRun = async (
       events: run.seq,
       lastSafeSeq: tracked.lastSafeSeq,
       artifacts: tracked.artifacts,
+      intents: run.intents.length,
       blockedSideEffects: (await manager.blockedKeys(run)).size,
       skippedSideEffects: tracked.skipped,
       begunSideEffects: tracked.begun.map(({ key }) => key),
@@ -87,7 +90,7 @@ export const tellRun = async (
       : [],
     artifacts,
     openHandoffs: tracked.handoffs,
-    unresolvedApprovals: tracked.handoffs.filter(({ kind }) => kind === "approval"),
+    unresolvedApprovals: unansweredApprovals(run),
   };
 };
 

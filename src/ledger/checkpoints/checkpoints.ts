@@ -20,6 +20,7 @@ import {
 import type { Caller } from "../../core/commands.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
+import { blockedIntentKeys } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
@@ -180,7 +181,11 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
     // In the same queue as signing: both read on in one object, and two at a time would take the same events twice.
-    blockedKeys: (run) => inTurn(run.runId, async () => (await follow(run)).facts.blockedKeys()),
+    blockedKeys: (run) =>
+      inTurn(
+        run.runId,
+        async () => new Set([...(await follow(run)).facts.blockedKeys(), ...blockedIntentKeys(run)]),
+      ),
   };
 };
 

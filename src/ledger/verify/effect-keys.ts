@@ -1,6 +1,7 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { effectDigest } from "../../core/effects.js";
 import type { EventOf, StoredEvent } from "../../core/events.js";
+import { sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import { isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
@@ -46,13 +47,16 @@ const placeOf = (
 /** A key that is gone would let its effect happen again. */
 export const requireKeys = async (
   store: Store,
-  { runId, forkedFrom }: Run,
+  { runId, forkedFrom, intents }: Run,
   open: ReadonlyMap<string, Keyed>,
   add: Add,
 ): Promise<void> => {
   // What happened in another ledger, or in the run that it was forked from, has its key there.
   const own = open.size > 0 && (await store.originOf(runId)) === undefined ? [...open.values()] : [];
+  const governed = new Set(intents.map(({ content }) => sideEffectKey(content)));
   for (const { seq, key, digest } of own) {
+    // Recorded of an intent that has it.
+    if (governed.has(key)) continue;
     if (forkedFrom !== null && seq <= forkedFrom.seq) continue;
     const row = await store.findKey(EFFECT_SCOPE, key);
     const isWithin = row?.runId === runId && row.firstSeq <= seq && seq <= row.lastSeq;

@@ -1,7 +1,7 @@
 /**
  * What can be wrong: the database file itself, its anchor, an event that is not as it was written or is gone, one that cannot
  * be read or follows from nothing, the row that lists show, a snapshot, a key, a blob that an event names, a checkpoint, who
- * started whom, and the key of an encrypted run.
+ * started whom, the key of an encrypted run, and a receipt.
  */
 export type FlawKind =
   | "file"
@@ -14,7 +14,8 @@ export type FlawKind =
   | "blob"
   | "checkpoint"
   | "lineage"
-  | "seal";
+  | "seal"
+  | "receipt";
 
 export type Flaw = {
   readonly kind: FlawKind;

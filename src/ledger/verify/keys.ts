@@ -1,10 +1,12 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
+import { INTENT_SCOPE } from "../../core/intents.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
 import { OWN_SESSIONS } from "../credentials.js";
 import { sessionScope } from "../keys.js";
 import { isOfEffect } from "./effect-keys.js";
 import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
+import { isOfIntent } from "./intent-keys.js";
 import { isUnread, runCipherOf } from "./run.js";
 
 const PAGE = 1_000;
@@ -45,6 +47,7 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   const within = firstSeq >= 1 && firstSeq <= lastSeq + 1 && lastSeq <= run.lastSeq;
   if (!within) return "events that there are not";
   if (scope === EFFECT_SCOPE) return wrongEffect(store, row);
+  if (scope === INTENT_SCOPE) return wrongIntent(store, row);
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
   return (await isOfMaker(store, row)) ? undefined : "a run that it does not belong to";
 };
@@ -62,4 +65,10 @@ const wrongEffect = async (store: Store, row: KeptKey): Promise<string | undefin
   return row.firstSeq === row.lastSeq && isOfEffect(store, row, event)
     ? undefined
     : "another effect than it was used for";
+};
+
+const wrongIntent = async (store: Store, row: KeptKey): Promise<string | undefined> => {
+  if (isUnread(runCipherOf(store.seals, row.runId))) return undefined;
+  const event = await eventAt(store, row.runId, row.firstSeq);
+  return isOfIntent(store, row, event) ? undefined : "another intent than it was used for";
 };

@@ -1,8 +1,11 @@
+import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { ParentLink } from "../../core/family.js";
 import type { Run } from "../../core/run.js";
 import type { Lineage } from "../../core/tracked.js";
-import type { Store } from "../../stores/store.js";
+import type { EventRow, Store } from "../../stores/store.js";
+import { GENESIS_HASH, requireLinked } from "../journal.js";
+import { READ_BATCH } from "../known.js";
 import { eventAt } from "./event-at.js";
 import type { Add } from "./flaws.js";
 
@@ -26,9 +29,14 @@ export const withChildren = () => {
 type Children = ReturnType<typeof withChildren>["started"];
 
 /** Who started whom must be told alike on both sides, or work would pass for another run's. */
-export const checkLineage = async (store: Store, run: Run, children: Children, add: Add): Promise<void> => {
+export const checkLineage = async (
+  store: Store,
+  run: Run,
+  children: Children,
+  { add, isAlone }: { readonly add: Add; readonly isAlone: boolean },
+): Promise<void> => {
   if (run.parent !== null) await checkParent(store, run, run.parent, add);
-  if (run.tracked?.lineage) await checkAncestors(store, run.runId, run.tracked.lineage, add);
+  if (run.tracked?.lineage) await checkAncestors(store, run.runId, run.tracked.lineage, { add, isAlone });
   for (const one of children.values()) {
     // What was taken over from another run is that one's.
     if (run.forkedFrom !== null && one.event.seq <= run.forkedFrom.seq) continue;
@@ -57,7 +65,12 @@ const checkParent = async (store: Store, { runId }: Run, link: ParentLink, add: 
  * Each run up to the first one must be what the next one says to go on from: the hash of its last event at that moment commits to all
  * before it. Of one that was erased the hashes stay; whatever one cannot read names no parent any more.
  */
-const checkAncestors = async (store: Store, runId: string, link: Lineage, add: Add): Promise<void> => {
+const checkAncestors = async (
+  store: Store,
+  runId: string,
+  link: Lineage,
+  { add, isAlone }: { readonly add: Add; readonly isAlone: boolean },
+): Promise<void> => {
   let [child, named]: [string, Lineage | null] = [runId, link];
   while (named !== null) {
     const parent: Lineage = named;
@@ -66,6 +79,12 @@ const checkAncestors = async (store: Store, runId: string, link: Lineage, add: A
     if (row?.hash !== parent.hash) {
       const said = row === undefined ? "is not there" : "is not the one that it went on from";
       add("lineage", `Run "${parent.runId}", the parent of "${child}", ${said}.`, { runId, seq: 2 });
+      return;
+    }
+    const bad = isAlone ? await firstUnlinked(store, parent) : null;
+    if (bad !== null) {
+      const said = `Event ${bad} of run "${parent.runId}", the parent of "${child}", is not as it was written.`;
+      add("lineage", said, { runId, seq: 2 });
       return;
     }
     const above = await lineageOf(store, parent.runId);
@@ -79,6 +98,30 @@ const checkAncestors = async (store: Store, runId: string, link: Lineage, add: A
       return;
     }
     [child, named] = [parent.runId, above];
+  }
+};
+
+/** The first event up to there that does not hold; null when all do. Needs no key. */
+const firstUnlinked = async (store: Store, { runId, seq }: Lineage): Promise<number | null> => {
+  let [after, hash] = [0, GENESIS_HASH];
+  while (after < seq) {
+    const rows = await store.read(runId, after, Math.min(READ_BATCH, seq - after));
+    if (rows.length === 0) return after + 1;
+    for (const row of rows) {
+      if (row.seq !== after + 1 || !isLinked(row, hash)) return after + 1;
+      [after, hash] = [row.seq, row.hash];
+    }
+  }
+  return null;
+};
+
+const isLinked = (row: EventRow, prevHash: string): boolean => {
+  try {
+    requireLinked(row, prevHash);
+    return true;
+  } catch (error) {
+    if (isLedgerError(error, "journal_tampered")) return false;
+    throw error;
   }
 };
 

@@ -3,9 +3,18 @@ import { blobsNamed } from "../../core/blobs-named.js";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import { evolve } from "../../core/evolve.js";
+import { followRun } from "../../core/receipts/witness.js";
 import type { Run } from "../../core/run.js";
 import { isEncrypted } from "../../core/sealed.js";
-import type { EventRow, RunCipher, RunRow, Seals, SnapshotRow, Store } from "../../stores/store.js";
+import type {
+  EventRow,
+  PublishedKey,
+  RunCipher,
+  RunRow,
+  Seals,
+  SnapshotRow,
+  Store,
+} from "../../stores/store.js";
 import { isSigned, type SignedEvent } from "../checkpoints/read.js";
 import { fromRows, GENESIS_HASH, requireLinked } from "../journal.js";
 import { READ_BATCH } from "../known.js";
@@ -14,7 +23,9 @@ import { fromSnapshot, isOfOtherShape } from "../snapshot.js";
 import { type CheckpointSources, checkCheckpoints } from "./checkpoints.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { requireIntentKeys } from "./intent-keys.js";
 import { checkLineage, withChildren } from "./lineage.js";
+import { checkReceipt, type ReceiptSources } from "./receipts.js";
 
 export type RunChecked = {
   readonly events: number;
@@ -23,6 +34,7 @@ export type RunChecked = {
   /** Why nothing but its chain was checked; null when all was. */
   readonly unread: Unread | null;
   readonly checkpoints: number;
+  readonly receipts: number;
   /** Checkpoints that did not hold when an attempt went on, as the journal says. */
   readonly passedOver: Run["passedOver"];
   /** Position of its first event: lists are in that order. */
@@ -36,8 +48,11 @@ type Checking = {
   readonly add: Add;
   readonly signal: AbortSignal;
   readonly sources: CheckpointSources;
+  readonly signed: Omit<ReceiptSources, "keys"> & { readonly trusted: readonly PublishedKey[] };
   /** What opens the keys of all runs is here. */
   readonly hasRoot: () => boolean;
+  /** No other run is checked, so what it goes on from is looked at whole. */
+  readonly isAlone: boolean;
 };
 
 /** How far the check of a run has come. */
@@ -56,20 +71,22 @@ type Progress = {
   keyed: ReturnType<typeof withKeys>;
   signed: SignedEvent[];
   children: ReturnType<typeof withChildren>;
+  follower: ReturnType<typeof followRun>;
+  receipts: number;
 };
 
 /** Every event of a run, and all that is derived from them. Behind an event that is not as it was written nothing is looked at. */
 export const checkRun = async (
   store: Store,
   row: RunRow,
-  { lastPosition, add, signal, sources, hasRoot }: Checking,
+  { lastPosition, add, signal, sources, signed, hasRoot, isAlone }: Checking,
 ): Promise<RunChecked> => {
   const { runId } = row;
   const cipher = cipherOf(store, row, { hasRoot, add });
   const at: Progress = {
     ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
     ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
-    ...{ keyed: withKeys(), signed: [], children: withChildren() },
+    ...{ keyed: withKeys(), signed: [], children: withChildren(), follower: followRun(), receipts: 0 },
   };
   const snapshot = isUnread(cipher) ? undefined : await store.readSnapshot(runId);
   for (;;) {
@@ -86,8 +103,10 @@ export const checkRun = async (
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
     await requireKeys(store, at.run, at.keyed.open, add);
+    await requireIntentKeys(store, at.run, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
-    await checkLineage(store, at.run, at.children.started, add);
+    await checkLineage(store, at.run, at.children.started, { add, isAlone });
+    if (await checkReceipt(store, runId, at.follower.told(), { ...signed, add })) at.receipts = 1;
   }
   return counted(at, snapshot);
 };
@@ -122,6 +141,7 @@ const counted = (at: Progress, snapshot: SnapshotRow | undefined): RunChecked =>
   snapshots: snapshot === undefined ? 0 : 1,
   unread: isUnread(at.cipher) ? at.cipher : null,
   checkpoints: at.signed.length,
+  receipts: at.receipts,
   passedOver: at.run?.passedOver ?? [],
   firstPosition: at.first?.position ?? null,
 });
@@ -179,6 +199,7 @@ const fold = (event: StoredEvent, at: Progress, add: Add): void => {
   if (!at.isFolded) return;
   try {
     at.run = evolve(at.run, event);
+    at.follower.take(event, at.run);
   } catch {
     add("event", "It cannot follow what happened before it.", { runId: event.runId, seq: event.seq });
     at.isFolded = false;

@@ -3,6 +3,7 @@ import type { AnchorState, Audit, RunRow, Seals } from "../../stores/store.js";
 import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
+import { publishedKeys, type ReceiptSources } from "./receipts.js";
 import { checkRun, type Unread } from "./run.js";
 
 /** What was looked at, and all that is wrong with it. */
@@ -14,6 +15,7 @@ export type Verification = {
   /** As often as events name them. */
   readonly blobs: number;
   readonly checkpoints: number;
+  readonly receipts: number;
   /** That did not hold when an attempt went on, as journals say, whatever is left of them; the first thousand. */
   readonly passedOver: readonly PassedOverFound[];
   readonly anchor: Pick<AnchorState, "state" | "position" | "later">;
@@ -37,8 +39,8 @@ type PassedOverFound = {
 export type VerifyOptions = {
   readonly runId?: string;
   readonly signal: AbortSignal;
-  /** Where checkpoints lie beside the database, and the key that their signatures are made with. */
-  readonly sources: CheckpointSources;
+  /** Where checkpoints and receipts lie beside the database, and the keys that their signatures are checked with. */
+  readonly sources: CheckpointSources & { readonly receipts: ReceiptSources };
 };
 
 const PAGE = 100;
@@ -51,7 +53,7 @@ export const verifyLedger = async (
   { runId, signal, sources }: VerifyOptions,
 ): Promise<Verification> => {
   const { flaws, add, count } = collectFlaws();
-  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0 };
+  const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0, receipts: 0 };
   const unread: Verification["unread"][number][] = [];
   let unreadInAll = 0;
   const passedOver: PassedOverFound[] = [];
@@ -59,6 +61,7 @@ export const verifyLedger = async (
   try {
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     const hasRoot = whetherRootIsHere(audit.store.seals);
+    const signed = { ...sources.receipts, trusted: await publishedKeys(sources.receipts, add) };
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
       const {
@@ -66,8 +69,12 @@ export const verifyLedger = async (
         unread: because,
         passedOver: then,
         ...one
-      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, hasRoot });
-      for (const name of ["events", "snapshots", "blobs", "checkpoints"] as const) seen[name] += one[name];
+      } = await checkRun(audit.store, row, {
+        ...{ lastPosition, add, signal, sources, signed, hasRoot },
+        isAlone: runId !== undefined,
+      });
+      for (const name of ["events", "snapshots", "blobs", "checkpoints", "receipts"] as const)
+        seen[name] += one[name];
       seen.runs += 1;
       for (const { broken, seq } of then)
         for (const { id, why } of broken)

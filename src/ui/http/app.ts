@@ -3,7 +3,7 @@ import { isLedgerError, LedgerError } from "../../index.js";
 import type { McpOverHttp } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
 import { doorOf, knownSenders, throughDoor } from "./door.js";
-import { requireOwnSite } from "./guards.js";
+import { LOOPBACK_NAMES, requireOwnSite } from "./guards.js";
 import { NO_CREDENTIAL, refusal } from "./refusal.js";
 
 export type AppOptions = {
@@ -11,12 +11,14 @@ export type AppOptions = {
   readonly mcp: McpOverHttp;
   /** Host names that this server goes by, lower case, without ports. */
   readonly names: readonly string[];
+  /** The page of the ledger's numbers; null where they are not served. */
+  readonly metrics: (() => Promise<string>) | null;
   /** Told of what no refusal of the ledger is. */
   readonly broke: (error: Error) => void;
 };
 
-/** What is served over HTTP. Each request is refused unless it comes to a name of ours and with a credential of this ledger. */
-export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono => {
+/** What is served over HTTP. Each request is refused unless it comes to a name of ours and, but for numbers, with a credential of this ledger. */
+export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono => {
   const app = new Hono();
   app.onError((error) => {
     if (!isLedgerError(error)) broke(error);
@@ -35,12 +37,24 @@ export const httpApp = ({ ask, mcp, names, broke }: AppOptions): Hono => {
     const sender = await senders.meet(credential);
     return mcp.fetch(req.raw, sender, (question) => ask({ credential }, question));
   });
+  if (metrics !== null)
+    app.get("/metrics", async ({ req }) => {
+      // Whoever comes by another name comes through something that others reach too, and shows no credential here.
+      requireOwnSite(req.raw.headers, LOOPBACK_NAMES);
+      return new Response(await metrics(), {
+        headers: { "content-type": METRICS_TYPE, "cache-control": "no-store" },
+      });
+    });
   return app;
 };
 
+/** The text format of Prometheus, in its only version. */
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
 const nothingAt = (path: string): LedgerError =>
   new LedgerError("file_not_found", `There is nothing at ${path}.`, {
-    hint: "MCP clients ask for /mcp.",
+    hint:
+      path === "/metrics" ? "Start it with --metrics to have numbers there." : "MCP clients ask for /mcp.",
   });
 
 const credentialIn = (authorization: string | undefined): string => {

@@ -2,12 +2,22 @@ import type { Readable, Writable } from "node:stream";
 import {
   answerQuestion,
   type Caller,
+  type Question as ClientQuestion,
   credentialUseFor,
   isLedgerError,
+  LedgerError,
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
-import { type Asked, type Opened, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import {
+  type Asked,
+  type Bearer,
+  type Opened,
+  readLines,
+  type Stop,
+  type Told,
+  type ToldError,
+} from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -64,13 +74,12 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
     const app = await open();
     // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
     line = app.ledger.redactor.json;
-    const caller = await callerOf(app, asked);
-    if (asked.tellOpened === true) {
+    const value = await answerTo(app, asked, () => {
+      if (asked.tellOpened !== true) return;
       opened = { opened: true };
       // Most answers are there before that, and one line says both.
       soon = setImmediate(() => say({ id, opened: true }));
-    }
-    const value = await answerQuestion(app, caller, asked.question);
+    });
     say({ id, ...opened, value });
   } catch (error) {
     say({ id, ...opened, error: told(error) });
@@ -79,8 +88,22 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
   }
 };
 
+const answerTo = async (
+  app: RunLedger,
+  { as: bearer, question }: Asked,
+  onOpened: () => void,
+): Promise<Readonly<Record<string, unknown>>> => {
+  if (question.kind !== "metrics") {
+    const caller = await callerOf(app, bearer, question);
+    onOpened();
+    return answerQuestion(app, caller, question);
+  }
+  if (!("credential" in bearer)) return app.metrics();
+  throw new LedgerError("access_denied", "No credential opens the ledger's numbers.");
+};
+
 /** Asked anew for each call: what a credential stands for may have ended since. */
-const callerOf = (app: RunLedger, { as: bearer, question }: Asked): Promise<Caller> | Caller =>
+const callerOf = (app: RunLedger, bearer: Bearer, question: ClientQuestion): Promise<Caller> | Caller =>
   "credential" in bearer
     ? app.openCredential(bearer.credential, credentialUseFor(question))
     : app.issue(bearer);

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
-import type { NewCredential, Question } from "../../index.js";
+import type { Question as ClientQuestion, NewCredential } from "../../index.js";
 
-export type { Question };
+/** What a front asks its ledger. The ledger's numbers are for whoever started it: no credential opens them. */
+export type Question = ClientQuestion | { readonly kind: "metrics" };
 
 /** Who asks: by a credential, or by what the person who started the front said of it. */
 export type Bearer =

@@ -2,10 +2,13 @@ import { sha256 } from "../../../src/core/canonical.js";
 import type { Caller, Command } from "../../../src/core/commands.js";
 import { decide } from "../../../src/core/decide/index.js";
 import type { EventType, JournalEvent, StoredEvent } from "../../../src/core/events.js";
+import type { GateContext } from "../../../src/core/gate-context.js";
+import { sideEffectKey } from "../../../src/core/intents.js";
 import { planWire } from "../../../src/core/plan-wire.js";
 import { PLANNING_STEP } from "../../../src/core/planning.js";
 import type { Run } from "../../../src/core/run.js";
 import * as cast from "../../helpers/cast.js";
+import * as gates from "../../helpers/gates.js";
 
 /** One command of the story, worked out beforehand: whoever says it again says the very same. */
 export type Line = {
@@ -25,6 +28,7 @@ export const STORY_RULES = {
   onUnmetCriteria: "fail",
   changeValidator: "orchestrator",
   agents: null,
+  gate: gates.gateRules,
   recording: { effectsPerAttempt: 1_000, eventsPerRun: 10_000, resultBytes: 10_000, checkpointsKept: 1 },
 } as const;
 
@@ -157,6 +161,29 @@ const family = (as: string): readonly Spoken[] => {
   ];
 };
 
+/** What leaves the building, once, and all that does not. */
+const governed = (as: string): readonly Spoken[] => {
+  const propose = (key: string, policy: string) =>
+    gates.proposeIntent({ idempotencyKey: `${as}${key}`, policy });
+  const said: readonly cast.Said[] = [
+    cast.create(cast.planOf([cast.stepSpec("a")])),
+    propose("once", "free"),
+    gates.orderIntent(),
+    gates.reportIntent(),
+    propose("once", "free"),
+    propose("denied", "ask-for-long"),
+    gates.vote("deny"),
+    propose("cancelled", "ask-for-long"),
+    gates.vote("approve"),
+    gates.cancelIntent,
+    propose("late", "ask"),
+    gates.expireIntents,
+    propose("nobody", "no such policy"),
+    cast.cancel(),
+  ];
+  return said.map((one) => [`${as}governed`, one]);
+};
+
 const ended = (as: string): readonly Spoken[] => [
   [`${as}forked`, cast.forkOf(`${as}worked`, 4)],
   [`${as}forked`, cast.cancel()],
@@ -172,7 +199,7 @@ const isToldApart = ({ type }: Command, { role }: Caller): boolean =>
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
 const played = (as: string) => {
-  const spoken = [worked, raced, planned, hosted, ended, family].flatMap((part) => part(as));
+  const spoken = [worked, raced, planned, hosted, ended, family, governed].flatMap((part) => part(as));
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {
@@ -181,7 +208,8 @@ const played = (as: string) => {
     const caller = by ?? cast.usualCaller(command, run);
     const at = new Date(BEGAN + index * HOUR_AND_MORE_MS).toISOString();
     const past = command.type === "fork_run" ? (history.get(command.from) ?? []) : [];
-    const context = { caller, at, rules: STORY_RULES, history: past.map(asStored) };
+    const gate = { ...gates.gateContext, held: holderOf(command, [...runs.values()]) };
+    const context = { caller, at, rules: STORY_RULES, history: past.map(asStored), gate };
     const decision = decide(command, run, context, runId);
     if (decision.events.length === 0) throw new Error(`nothing comes of line ${index}, ${command.type}`);
     runs.set(runId, decision.run);
@@ -190,6 +218,17 @@ const played = (as: string) => {
     return { runId, command, caller, at, key, seq: decision.run.seq };
   });
   return { lines, events: [...history.values()].flat() };
+};
+
+/** Whose intent has the key, as a ledger would look it up. */
+const holderOf = (command: Command, runs: readonly Run[]): GateContext["held"] => {
+  if (command.type !== "propose_intent") return null;
+  const key = sideEffectKey(command.content);
+  for (const { runId, intents } of runs) {
+    const intent = intents.find((one) => one.status === "succeeded" && sideEffectKey(one.content) === key);
+    if (intent !== undefined) return { runId, seq: intent.seq, intent };
+  }
+  return null;
 };
 
 const asStored = (event: JournalEvent, at: number): StoredEvent => ({

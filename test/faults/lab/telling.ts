@@ -41,6 +41,7 @@ export const openTeller = async (folder: string): Promise<Teller> => {
       at = line.at;
       if (command.type === "propose_step_result" && command.capture.patch !== null)
         await store.putBlob(Buffer.from(PATCH));
+      if (command.type === "propose_intent") await store.putBlob(Buffer.from(command.text ?? ""));
       doEffects(folder, line);
       const mirror = command.type === "mirror_run" ? { mirror: mirrorOf(command) } : {};
       const options = key === null ? {} : { idempotencyKey: key };

@@ -97,6 +97,7 @@ describe("show", () => {
       criterion  met: a is there
       note       reviewed = by ada
       head       COMMIT
+      receipt    signed with key KEY…: runledger receipt show
       "
     `);
   });

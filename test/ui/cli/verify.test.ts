@@ -27,7 +27,9 @@ describe("verify", () => {
     const { desk } = await open();
     const all = await desk.type("verify");
     expect(all.code).toBe(0);
-    expect(all.out).toMatch(/^1 run, \d+ events, 1 blob, 1 snapshot, 0 keys: all as it was written\.\n$/);
+    expect(all.out).toMatch(
+      /^1 run, \d+ events, 1 blob, 1 snapshot, 0 keys, 1 receipt: all as it was written\.\n$/,
+    );
     expect(all.err).toMatch(/^The anchor holds, at position \d+\.\n$/);
     expect((await desk.type("verify", "last")).out).toBe(all.out);
     expect(await desk.type("verify", "--quiet")).toEqual({ code: 0, out: all.out, err: "" });
@@ -74,6 +76,12 @@ describe("verify", () => {
     expect([code, err]).toEqual([1, "The database is behind its anchor.\n"]);
     expect(out).toContain("its anchor is that of another ledger");
     await rm(join(data, "ledger.anchor"));
+    expect(await desk.json("verify")).toMatchObject({
+      flaws: expect.arrayContaining([
+        { kind: "receipt", runId: null, seq: null, message: expect.stringContaining("signing key 1") },
+      ]),
+    });
+    await rm(join(data, "receipts"), { recursive: true });
     expect((await desk.type("verify")).err).toContain("There is no anchor");
     expect((await desk.type("doctor")).out).toContain("It was missing, and has been made anew.");
     expect((await desk.type("verify")).code).toBe(0);

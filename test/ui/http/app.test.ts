@@ -1,14 +1,22 @@
 import { PassThrough } from "node:stream";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ErrorCode, LedgerError, type NewCredential, type RunLedger } from "../../../src/index.js";
-import { httpApp } from "../../../src/ui/http/app.js";
+import {
+  type ErrorCode,
+  LedgerError,
+  type Metrics,
+  type NewCredential,
+  type RunLedger,
+} from "../../../src/index.js";
+import { type AppOptions, httpApp } from "../../../src/ui/http/app.js";
 import { LOOPBACK_NAMES } from "../../../src/ui/http/guards.js";
 import { mcpOverHttp } from "../../../src/ui/mcp/http.js";
 import type { LedgerProcess } from "../../../src/ui/mcp/ledger-process.js";
 import { serveLedger } from "../../../src/ui/mcp/ledger-side.js";
 import { type Opened, type Question, readLines, type Told } from "../../../src/ui/mcp/line.js";
+import { metricsText } from "../../../src/ui/metrics-text.js";
 import { began, clockAt, say, typesOf } from "../../helpers/driving.js";
+import { parsed } from "../../helpers/exposition.js";
 import { makeSample, type Sample } from "../../helpers/project.js";
 
 /** A real ledger behind the real routes; only the socket is left out. Processes of their own are in serve.test.ts. */
@@ -58,7 +66,7 @@ const askingSide = (): Ask => {
     });
 };
 
-const served = (ask: Ask = askSide) => {
+const served = (ask: Ask = askSide, metrics: AppOptions["metrics"] = null) => {
   const remarks: string[] = [];
   const questions: Question[] = [];
   const beats = new Set<() => void>();
@@ -75,7 +83,8 @@ const served = (ask: Ask = askSide) => {
   const { fetch } = httpApp({
     ask: counting,
     mcp,
-    names: LOOPBACK_NAMES,
+    names: [...LOOPBACK_NAMES, "ledger.example"],
+    metrics,
     broke: ({ message }) => remark(message),
   });
   return { fetch: async (request: Request) => fetch(request), remarks, questions, beats };
@@ -150,6 +159,54 @@ type Refused = [
   code: string,
   challenge?: string,
 ];
+
+describe("the ledger's numbers", () => {
+  const at = (host: string, headers: Readonly<Record<string, string>> = {}, path = "/metrics"): Request =>
+    withHost(new Request(`http://127.0.0.1:7420${path}`, { headers }), host);
+  const asked: AppOptions["metrics"] = async () =>
+    metricsText((await askSide(starter, { kind: "metrics" })) as Metrics, "0");
+  const starter = { name: "orchestrator", role: "orchestrator", sessionKey: "test" } as const;
+
+  it("are there for programs of this machine, without a credential", async () => {
+    const { fetch } = served(askSide, asked);
+    const answered = await fetch(at("127.0.0.1:7420"));
+    expect([answered.status, answered.headers.get("content-type")]).toEqual([
+      200,
+      "text/plain; version=0.0.4; charset=utf-8",
+    ]);
+    const text = await answered.text();
+    const { samples } = parsed(text);
+    expect(samples.get("runledger_events_total")).toBe(await app.ledger.store.position());
+    expect((await fetch(at("localhost:9"))).status).toBe(200);
+  });
+
+  it.each([
+    ["by a name that others have too", "ledger.example:7420", {}],
+    ["by a name that was made to lead here", "evil.example:7420", {}],
+    ["for a page of another site", "127.0.0.1:7420", { origin: "http://evil.example" }],
+  ])("are refused %s", async (_what, host, headers: Readonly<Record<string, string>>) => {
+    const { fetch } = served(askSide, asked);
+    const answered = await fetch(at(host, headers));
+    expect([answered.status, await answered.json()]).toMatchObject([
+      403,
+      { error: { code: "access_denied" } },
+    ]);
+  });
+
+  it("are not there unless they were asked for, and open to no credential", async () => {
+    const { fetch } = served();
+    const answered = await fetch(at("127.0.0.1:7420"));
+    expect([answered.status, await answered.text()]).toEqual([404, expect.stringContaining("--metrics")]);
+    const refused = askSide({ credential: await lead() }, { kind: "metrics" });
+    await expect(refused).rejects.toMatchObject({ code: "access_denied" });
+  });
+
+  it("are only read: another method finds nothing", async () => {
+    const { fetch } = served(askSide, asked);
+    const posted = new Request("http://127.0.0.1:7420/metrics", { method: "POST" });
+    expect((await fetch(withHost(posted))).status).toBe(404);
+  });
+});
 
 describe("a request", () => {
   it("with the credential of this ledger is answered", async () => {

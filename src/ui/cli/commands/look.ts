@@ -41,6 +41,7 @@ import { blockedWords, unblockedWords } from "../event-words.js";
 import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
+import { receiptWords } from "../receipt-words.js";
 import { type Cell, printRow, printTable } from "../table.js";
 import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
@@ -178,7 +179,17 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 };
 
 /** What a run holds beside its steps, each thing by its kind. */
-const factsOf = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
+const factsOf = (view: RunView): readonly (readonly Cell[])[] => [
+  ...recordedFacts(view),
+  ...receiptRow(view),
+];
+
+const receiptRow = (view: RunView): readonly (readonly Cell[])[] => {
+  const words = receiptWords(view);
+  return words === null ? [] : [["receipt", words]];
+};
+
+const recordedFacts = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
   ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),

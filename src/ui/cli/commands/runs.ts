@@ -50,6 +50,7 @@ const inspected = (told: RunTold): readonly (readonly [string, string])[] => {
     ["Events", String(run.events)],
     ["Checkpoints", String(checkpoints.length)],
     ["Artifacts", String(run.artifacts)],
+    ["Intents", String(run.intents)],
     ["Open Handoffs", String(openHandoffs.length)],
     ["Unresolved Approvals", String(unresolvedApprovals.length)],
     ["Blocked Side Effects", String(run.blockedSideEffects)],
@@ -159,6 +160,7 @@ const printContext = (output: Output, context: ResumeContext): void => {
     ["Receipts", String(context.receiptsInAll)],
     ["Artifacts", String(context.artifactsInAll)],
     ["Unresolved approvals", String(context.unresolvedApprovals.length)],
+    ["Open executions", String(context.openExecutions.length)],
     ["Blocked side effects", String(blockedSideEffectKeys.size)],
   ]);
   for (const key of blockedSideEffectKeys) printLine(output, `  ${brief(key, VALUE_CHARS)}`);

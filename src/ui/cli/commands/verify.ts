@@ -26,7 +26,7 @@ export const verify = async (
 };
 
 const report = async (output: Output, found: Verification): Promise<void> => {
-  const { runs, events, snapshots, keys, blobs, checkpoints, flaws, flawsInAll } = found;
+  const { runs, events, snapshots, keys, blobs, checkpoints, receipts, flaws, flawsInAll } = found;
   if (flaws.length > 0)
     await printTable(output, {
       head: ["", "RUN", "EVENT", "WHAT", "IS WRONG"],
@@ -48,6 +48,7 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     counted(snapshots, "snapshot"),
     counted(keys, "key"),
     ...(checkpoints === 0 ? [] : [counted(checkpoints, "checkpoint")]),
+    ...(receipts === 0 ? [] : [counted(receipts, "receipt")]),
   ].join(", ");
   printLine(
     output,
@@ -70,6 +71,7 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
   checkpoint: "checkpoint",
   lineage: "lineage",
   seal: "key",
+  receipt: "receipt",
 };
 
 const UNREAD: Readonly<Record<Verification["unread"][number]["because"], string>> = {

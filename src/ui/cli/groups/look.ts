@@ -13,6 +13,16 @@ export const addLookCommands = (cli: Cli, register: Register): void => {
   addLogs(cli, register);
   addSchedules(cli, register);
   addNotify(cli, register);
+  addMetrics(cli, register);
+};
+
+const addMetrics = (cli: Cli, { withLedger }: Register): void => {
+  cli
+    .command("metrics")
+    .description("the ledger in numbers, in the text format of Prometheus")
+    .action(() =>
+      withLedger(async (app, b) => (await import("../commands/metrics.js")).printMetrics(app, b.output)),
+    );
 };
 
 const addSchedules = (cli: Cli, { withLedger }: Register): void => {

@@ -164,6 +164,7 @@ export const addServeCommands = (cli: Cli, { withLedger, bench, end }: Register)
     .option("--host <address>", "where to listen", SERVE_HOST)
     .option("--port <n>", "0 for any that is free", portNumber, SERVE_PORT)
     .option("--allow-host <name...>", "further host names that clients call it by", [])
+    .option("--metrics", "and the ledger's numbers at /metrics, to this machine without a credential", false)
     .action(async (options) => {
       const { serve } = await import("../commands/serve.js");
       end(await serve(bench(), options));

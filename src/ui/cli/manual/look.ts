@@ -141,6 +141,16 @@ export const lookPages: Pages = {
     exits: { failed: "one of them could not be told" },
     seeAlso: ["notify list", "docs/notifications.md"],
   },
+  metrics: {
+    about:
+      "Prints the ledger in numbers, in the text format that Prometheus reads: runs by status, those that wait for a person and for how long, attempts, verdicts, what models used and cost, refusals of access. The numbers are of the runs that are here and fall when runs are pruned; only runledger_events_total never does. No goal, no id and no word of a run is in them.",
+    examples: [
+      ["runledger metrics", "for a person, or a text file collector"],
+      ["runledger metrics --json", "the same numbers, for a program"],
+      ["runledger serve --metrics", "for whatever asks for them over HTTP"],
+    ],
+    seeAlso: ["serve", "status", "docs/metrics.md"],
+  },
   status: {
     about:
       "Tells where this project's ledger is, what its settings amount to, and how many runs are in which state.",

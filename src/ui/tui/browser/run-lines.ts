@@ -1,5 +1,6 @@
 import { isSpending, type Run, type RunView, type Step } from "../../../index.js";
 import { agentWords, lastWord } from "../../cli/describe.js";
+import { receiptWords } from "../../cli/receipt-words.js";
 import { budgetWords, usageWords } from "../../cli/usage-words.js";
 import {
   cut,
@@ -158,6 +159,7 @@ export const judgeName = ({ spec }: Step): string => JUDGES[spec.validator.type]
 /** What else a run's record holds, below its steps. */
 export const factLines = (view: RunView, columns: number, now: number): readonly Line[] => {
   const { run, origin, usage, budget } = view;
+  const signed = receiptWords(view);
   const criteria = run.criteria.map(({ spec, state }) => {
     const shown = shownAs(state.status);
     return [
@@ -200,6 +202,7 @@ export const factLines = (view: RunView, columns: number, now: number): readonly
             `${many(run.refusals.count, "call of a tool", "calls of tools")} by whoever may not`,
           ),
         ]),
+    ...(signed === null ? [] : [fact("receipt", signed)]),
     ...(run.workersLost === 0 ? [] : [fact("workers", `${many(run.workersLost, "was", "were")} lost`)]),
   ];
   return [...criteria, ...waivers, ...notes, ...facts].map((line) => fitLine([span(" "), ...line], columns));

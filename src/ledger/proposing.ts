@@ -1,40 +1,51 @@
-import { sha256 } from "../../core/canonical.js";
-import type { Caller } from "../../core/commands.js";
-import { requireSession } from "../../core/decide/guards.js";
-import { LedgerError } from "../../core/errors.js";
-import { type IntentAsked, ProposeCall, readCall } from "../../core/gate-calls.js";
-import {
-  INTENT_SCOPE,
-  type Intent,
-  type IntentContent,
-  isOverdue,
-  sideEffectKey,
-} from "../../core/intents.js";
-import * as limit from "../../core/limits.js";
-import type { Run } from "../../core/run.js";
-import type { Ledger } from "../../ledger/ledger.js";
-import { bytesOf, textOf } from "./payload.js";
+import { digestOf, sha256 } from "../core/canonical.js";
+import type { Caller } from "../core/commands.js";
+import { requireSession } from "../core/decide/guards.js";
+import { LedgerError } from "../core/errors.js";
+import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
+import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
+import * as limit from "../core/limits.js";
+import { bytesOf, textOf } from "../core/payload.js";
+import type { Run } from "../core/run.js";
+import type { Ledger } from "./ledger.js";
+import { newRunId } from "./run-id.js";
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
 export const proposeTo = async (
   ledger: Ledger,
-  engine: Caller,
+  expire: ExpireIntents,
   caller: Caller,
   call: unknown,
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
-  const { runId } = asked;
+  const runId = asked.runId ?? (await runFor(ledger, caller, asked));
   // Nothing is kept for who may not ask.
   requireSession(await ledger.load(runId), ledger.check(caller));
   const bytes = bytesOf(asked.payload);
   const text = textOf(bytes);
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
-  await freeExpired(ledger, engine, content);
+  await freeExpired(ledger, expire, content);
   await ledger.store.putBlob(bytes, runId);
   const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
   const made = events.find(({ type }) => type === "intent_proposed");
   return answerOf(run, content, made?.seq);
+};
+
+/** The same for each proposal under one key, so that a repeated one finds its run. */
+const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked): Promise<string> => {
+  const { destination } = asked;
+  const { name, role } = ledger.check(caller);
+  const key = asked.idempotencyKey ?? asked.idempotency_key ?? null;
+  const command = {
+    type: "start_run",
+    agentId: name,
+    intentSummary: `Send to ${destination}`,
+    ...{ parentRunId: null, runtime: null, permissions: {}, blockedCapabilities: [] },
+  } as const;
+  const under =
+    key === null ? {} : { idempotencyKey: digestOf({ intentRun: [name, role, destination, key] }) };
+  return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
 };
 
 /** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
@@ -67,20 +78,24 @@ const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
 };
 
 /** One that nobody answered in time gives its key back when somebody asks for it. */
-const freeExpired = async (ledger: Ledger, engine: Caller, content: IntentContent): Promise<void> => {
+const freeExpired = async (ledger: Ledger, expire: ExpireIntents, content: IntentContent): Promise<void> => {
   const key = sideEffectKey(content);
   const row = key === null ? undefined : await ledger.store.findKey(INTENT_SCOPE, key);
   if (row === undefined || (await ledger.store.runRow(row.runId))?.seal === "erased") return;
-  await expireDue(ledger, engine, row.runId);
+  await expire(row.runId);
 };
 
 /** Writes down which of a run's intents have expired. */
-export const expireDue = async (ledger: Ledger, engine: Caller, runId: string): Promise<void> => {
-  if ((await ledger.store.runRow(runId)) === undefined) return;
-  const { intents } = await ledger.load(runId);
-  if (intents.some((intent) => isOverdue(intent, ledger.now())))
-    await ledger.submit(runId, { type: "expire_intents" }, engine);
-};
+export type ExpireIntents = (runId: string) => Promise<void>;
+
+export const expiresIntents =
+  (ledger: Ledger, engine: Caller): ExpireIntents =>
+  async (runId) => {
+    if ((await ledger.store.runRow(runId)) === undefined) return;
+    const { intents } = await ledger.load(runId);
+    if (intents.some((intent) => isOverdue(intent, ledger.now())))
+      await ledger.submit(runId, { type: "expire_intents" }, engine);
+  };
 
 /** The one that was just made, or the newest that has its key. */
 const answerOf = (run: Run, content: IntentContent, seq: number | undefined): Intent => {

@@ -1,6 +1,6 @@
-import type { ExecutionView, IntentView } from "../../core/gate-calls.js";
-import { intentMessage } from "../../core/intent-words.js";
-import { type Intent, type Order, runOfIntent, sideEffectKey } from "../../core/intents.js";
+import type { ExecutionView, IntentView } from "./gate-calls.js";
+import { intentMessage } from "./intent-words.js";
+import { type Intent, type Order, runOfIntent, sideEffectKey } from "./intents.js";
 
 /** What is known now of the one that has the key of a skipped intent. */
 export type FirstNow = Pick<Intent, "status" | "report" | "content"> | null;

@@ -1,0 +1,168 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { type ReceiptStatement, type RunLedger, verifyReceipt } from "../../src/index.js";
+import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
+import { buildPackage } from "../helpers/built.js";
+import { began, say } from "../helpers/driving.js";
+import { orchestrator, person, type Sample } from "../helpers/project.js";
+
+const PLAN = planOfSteps(stepBy("a", "true"));
+const agents = { coder: async () => "done" };
+const SEALED = "durable: { encryption: true }\n";
+
+const finished = async (app: RunLedger): Promise<string> => {
+  const runId = await began(app, PLAN);
+  await app.drive(runId);
+  return runId;
+};
+
+const folderOf = ({ place }: Sample): string => join(place, "data", "receipts");
+
+/** What the receipt says, when it holds. */
+const statementOf = async (app: RunLedger, runId: string): Promise<ReceiptStatement> => {
+  const { envelope } = await app.receipt(runId);
+  const checked = verifyReceipt(JSON.stringify(envelope), await app.signingKeys());
+  expect(checked).toMatchObject({ verified: true });
+  if (!checked.verified) throw new Error(checked.message);
+  return checked.statement as ReceiptStatement;
+};
+
+const claimsOf = async (app: RunLedger, runId: string): Promise<readonly string[]> =>
+  (await statementOf(app, runId)).predicate.claims.notChecked.map(({ code }) => code);
+
+const bundleOf = async (app: RunLedger, runId: string): Promise<Buffer> => {
+  const lines: string[] = [];
+  for await (const line of app.exportRun(runId)) lines.push(line);
+  return Buffer.from(lines.join(""));
+};
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+describe("A run that ended", () => {
+  it("is signed for though its process was killed at its last event: by whoever drives a run next, or asks", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const built = buildPackage();
+    const worker = fileURLToPath(new URL("../helpers/ends-killed.mjs", import.meta.url));
+    const died = spawnSync(process.execPath, [worker, built.library, shop.repo], {
+      env: { ...process.env, ...shop.env } as NodeJS.ProcessEnv,
+    });
+    built.remove();
+    expect(died.signal).toBe("SIGKILL");
+    expect(existsSync(folderOf(shop))).toBe(false);
+    const app = await shop.open(agents);
+    const [row] = await app.list({ limit: 1 });
+    const runId = row?.runId ?? "";
+    expect(row?.status).toBe("completed");
+    await finished(app);
+    await app.close();
+    expect(await readdir(folderOf(shop))).toContain(`${runId}.json`);
+    await rm(folderOf(shop), { recursive: true });
+    const later = await shop.open(agents);
+    expect((await statementOf(later, runId)).predicate.run).toMatchObject({ id: runId, status: "completed" });
+  });
+
+  it("ends as it ended where nothing can be signed, and is signed for once that is mended", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    await writeFile(folderOf(shop), "in the way");
+    const runId = await finished(app);
+    expect((await app.ledger.load(runId)).state.status).toBe("completed");
+    await expect(app.receipt(runId)).rejects.toMatchObject({ code: expect.stringMatching(/unavailable$/) });
+    await rm(folderOf(shop));
+    await statementOf(app, runId);
+  });
+
+  it("has one receipt, whoever signs at the same time", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const runId = await finished(app);
+    await app.receipt(runId);
+    await rm(folderOf(shop), { recursive: true });
+    const others = await Promise.all(Array.from({ length: 4 }, () => shop.open(agents)));
+    const receipts = await Promise.all([app, ...others].map((one) => one.receipt(runId)));
+    expect(new Set(receipts.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect((await app.signingKeys()).length).toBe(1);
+    expect((await readdir(join(folderOf(shop), "keys"))).sort()).toEqual(
+      ["1.json", `${receipts[0]?.keyId}.key`].sort(),
+    );
+  });
+
+  it("whose host or client did the work says that nobody here verified it", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const client = app.trackedRuns(orchestrator(app));
+    const { runId } = await client.startRun({ agentId: "importer", intentSummary: "import a batch" });
+    const key = "salesforce.import:batch-2026-03-22";
+    const importing = { sideEffectClass: "external_mutation", sideEffectKey: key } as const;
+    await client.recordEvent({ runId, eventType: "tool_call_finished", ...importing });
+    await client.completeRun({ runId });
+    expect(await claimsOf(app, runId)).toEqual(["client_recorded"]);
+    expect((await statementOf(app, runId)).predicate.effects).toMatchObject({
+      listed: [{ key, class: "external_mutation", outcome: "done" }],
+      more: 0,
+    });
+  });
+});
+
+describe("A receipt", () => {
+  it("of a sealed run tells nothing on the disk, and goes when the run is erased", async () => {
+    const shop = await sample({ "runledger.yaml": SEALED });
+    const app = await shop.open(agents);
+    const runId = await finished(app);
+    const { envelope } = await app.receipt(runId);
+    const file = join(folderOf(shop), `${runId}.json`);
+    const kept = (await readFile(file)).toString("latin1");
+    for (const secret of [envelope.payload.slice(0, 60), "in-toto", '"a"'])
+      expect(kept).not.toContain(secret);
+    await app.erase(person(app), runId);
+    expect(existsSync(file)).toBe(false);
+    await expect(app.receipt(runId)).rejects.toMatchObject({ code: "run_erased" });
+    expect(verifyReceipt(JSON.stringify(envelope), await app.signingKeys())).toMatchObject({
+      verified: true,
+    });
+  });
+
+  it("is signed by the ledger that made the run, and by no other that took it in", async () => {
+    const [here, there] = [await sample({ "a.txt": "1\n" }), await sample({ "a.txt": "1\n" })];
+    const [app, other] = [await here.open(agents), await there.open(agents)];
+    const runId = await finished(app);
+    await other.importRun(person(other), whole(await bundleOf(app, runId)));
+    await expect(other.receipt(runId)).rejects.toMatchObject({
+      code: "receipt_elsewhere",
+      details: { ledgerId: app.ledger.store.ledgerId },
+    });
+    expect((await other.view(runId)).receipt).toBeNull();
+    await other.close();
+    expect(existsSync(folderOf(there))).toBe(false);
+  });
+
+  it("stays when its run is archived, and is made before that where there is none", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const runId = await finished(app);
+    await app.receipt(runId);
+    await app.close();
+    await rm(join(folderOf(shop), `${runId}.json`));
+    const later = await shop.open(agents, () => new Date(Date.now() + 7_200_000).toISOString());
+    const { runs } = await later.prune({ keep: 0 });
+    expect(runs.map((one) => one.runId)).toEqual([runId]);
+    expect((await statementOf(later, runId)).predicate.run.id).toBe(runId);
+  });
+
+  it("of a fork is its own, and names the run whose past it took over", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const runId = await finished(app);
+    const fork = await app.fork(person(app), { runId, seq: 2 });
+    await say(app, fork.runId, { type: "cancel_run", reason: "enough" });
+    const { predicate } = await statementOf(app, fork.runId);
+    expect(predicate.run.forkedFrom).toMatchObject({ runId, seq: 2 });
+    expect(await claimsOf(app, fork.runId)).toEqual(expect.arrayContaining(["forked", "failed", "not_done"]));
+  });
+});

@@ -1,0 +1,118 @@
+import { createPublicKey, verify } from "node:crypto";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { publicKeyId } from "../../src/core/receipts/verify.js";
+import { fileSigningKeys } from "../../src/stores/signing-keys.js";
+import { temporaryFolder } from "../helpers/ledgers.js";
+
+const [EARLY, LATE] = ["2026-01-02T03:04:05.000Z", "2026-02-03T04:05:06.000Z"];
+const TEXT = Buffer.from("what became of a run");
+
+const opened = async () => {
+  const folder = await temporaryFolder();
+  return { folder, keys: fileSigningKeys(folder, "ledger-1") };
+};
+
+/** Ids of the private keys that lie there. */
+const privateIn = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder)).flatMap((name) => (name.endsWith(".key") ? [name.slice(0, -".key".length)] : []));
+
+describe("Signing keys", () => {
+  test("are made when somebody signs, for their owner alone, and told by the hash of their bytes", async () => {
+    const { folder, keys } = await opened();
+    expect(await keys.published()).toEqual([]);
+    expect(await keys.mode()).toBeUndefined();
+    const { keyId, signatures } = await keys.sign([TEXT], EARLY);
+    const [key] = await keys.published();
+    expect(key).toMatchObject({ keyId, from: EARLY, until: null, formerSignature: null });
+    expect(publicKeyId(key?.publicKey ?? "")).toBe(keyId);
+    expect(verify(null, TEXT, createPublicKey(key?.publicKey ?? ""), signatures[0] ?? Buffer.alloc(0))).toBe(
+      true,
+    );
+    expect((await stat(join(folder, `${keyId}.key`))).mode & 0o777).toBe(0o600);
+  });
+
+  test("are one, whoever makes the first at the same moment", async () => {
+    const { folder } = await opened();
+    const signed = await Promise.all(
+      Array.from({ length: 8 }, () => fileSigningKeys(folder, "ledger-1").sign([TEXT], EARLY)),
+    );
+    expect(new Set(signed.map(({ keyId }) => keyId)).size).toBe(1);
+    expect(await privateIn(folder)).toEqual([signed[0]?.keyId]);
+  });
+
+  test("change for good: the former one vouches for the new one, stays published, and is gone as a private key", async () => {
+    const { folder, keys } = await opened();
+    const before = await keys.sign([TEXT], EARLY);
+    const { keyId, formerKeyId } = await keys.rotate(LATE);
+    expect(formerKeyId).toBe(before.keyId);
+    expect(await keys.published()).toMatchObject([
+      { keyId: formerKeyId, from: EARLY, until: LATE, formerSignature: null },
+      { keyId, from: LATE, until: null, formerSignature: expect.any(String) },
+    ]);
+    expect(await privateIn(folder)).toEqual([keyId]);
+    expect((await keys.sign([TEXT], LATE)).keyId).toBe(keyId);
+  });
+
+  test("changed by several at once are as many as were told so, each vouched for by the one before", async () => {
+    const { folder, keys } = await opened();
+    await keys.sign([TEXT], EARLY);
+    const tried = await Promise.allSettled(
+      Array.from({ length: 6 }, () => fileSigningKeys(folder, "ledger-1").rotate(LATE)),
+    );
+    const done = tried.filter(({ status }) => status === "fulfilled").length;
+    for (const one of tried)
+      if (one.status === "rejected") expect(["seq_conflict", "key_unavailable"]).toContain(one.reason.code);
+    expect(done).toBeGreaterThan(0);
+    expect(await keys.published()).toHaveLength(1 + done);
+    await keys.sign([TEXT], LATE);
+  });
+
+  test("a rotation that was killed before its record leaves the former key, and after it the new one", async () => {
+    const { folder, keys } = await opened();
+    const { keyId: former } = await keys.sign([TEXT], EARLY);
+    const kept = await readFile(join(folder, `${former}.key`));
+    const { keyId } = await keys.rotate(LATE);
+    // Killed when the record was there and the former private key was not removed yet.
+    await writeFile(join(folder, `${former}.key`), kept, { mode: 0o600 });
+    expect((await keys.sign([TEXT], LATE)).keyId).toBe(keyId);
+    // Killed when the private key was there, and its record was not yet.
+    await rename(join(folder, "2.json"), join(folder, "2.json.0123456789abcdef"));
+    expect((await keys.sign([TEXT], LATE)).keyId).toBe(former);
+    expect(await keys.published()).toHaveLength(1);
+  });
+
+  test.each([
+    ["a time was changed", "1.json", (text: string) => text.replace(EARLY, LATE)],
+    [
+      "another key stands there",
+      "2.json",
+      (text: string) => text.replace(/"publicKey": "[^"]+"/, '"publicKey": "x"'),
+    ],
+    [
+      "the former key did not sign it",
+      "2.json",
+      (text: string) => text.replace(/"formerSignature": ".{9}/, '"formerSignature": "AAAAAAAAA'),
+    ],
+    ["it is no record", "1.json", () => "{}"],
+  ])("are refused when %s", async (_what, name, change) => {
+    const { folder, keys } = await opened();
+    await keys.sign([TEXT], EARLY);
+    await keys.rotate(LATE);
+    const file = join(folder, name);
+    await writeFile(file, change(await readFile(file, "utf8")));
+    await expect(keys.published()).rejects.toMatchObject({ code: "key_unavailable" });
+    await expect(keys.sign([TEXT], LATE)).rejects.toMatchObject({ code: "key_unavailable" });
+  });
+
+  test("are refused in the folder of another ledger, and without the private half", async () => {
+    const { folder, keys } = await opened();
+    const { keyId } = await keys.sign([TEXT], EARLY);
+    await expect(fileSigningKeys(folder, "ledger-2").published()).rejects.toMatchObject({
+      code: "key_unavailable",
+    });
+    await rm(join(folder, `${keyId}.key`));
+    await expect(keys.sign([TEXT], LATE)).rejects.toMatchObject({ code: "key_unavailable" });
+  });
+});
