@@ -3,27 +3,16 @@ import type { Rules } from "./core/decide/guards.js";
 import type { AgentVersions } from "./engine/agents/versions.js";
 import { type GateFaces, gateFaces } from "./engine/gate/faces.js";
 import { createGate } from "./engine/gate/gate.js";
+import { type MandateFaces, mandateFaces } from "./engine/gate/mandates.js";
 import { rulesOf } from "./engine/rules.js";
 import type { TrackedRuns } from "./engine/tracked/tracked.js";
 import type { Ledger } from "./ledger/ledger.js";
-import { expiresIntents } from "./ledger/proposing.js";
+import { gateDuties } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
-
-export type GatingFaces = GateFaces & SdkKeys;
-
-type Parts = {
-  readonly ledger: Ledger;
-  readonly engine: Caller;
-  readonly tokenKey: () => Uint8Array;
-  readonly noteRefusal: NoteRefusal;
-  readonly trackedRuns: (caller: Caller) => TrackedRuns;
-  /** Aborted, whoever waits for a decision is answered as it stands. */
-  readonly interrupted: AbortSignal;
-};
 
 /** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
 export const projectRules = (
@@ -36,13 +25,29 @@ export const projectRules = (
   gate: openGatePolicies(projectDir, settings.gate),
 });
 
+export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly engine: Caller;
+  readonly tokenKey: () => Uint8Array;
+  readonly noteRefusal: NoteRefusal;
+  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Aborted, whoever waits for a decision is answered as it stands. */
+  readonly interrupted: AbortSignal;
+};
+
 /** What proposes effects and lets them through, the runs that tell of it, and the keys by which programs elsewhere do. */
 export const openGating = (parts: Parts): GatingFaces => {
   const { ledger, engine, tokenKey, noteRefusal } = parts;
   const intents = createGate({
     ledger,
-    expireIntents: expiresIntents(ledger, engine),
+    duties: gateDuties(ledger, engine),
     orderTokenOf: orderTokensOf(tokenKey),
   });
-  return { ...gateFaces({ ...parts, intents }), ...sdkKeys(ledger, tokenKey, noteRefusal) };
+  return {
+    ...gateFaces({ ...parts, intents }),
+    ...mandateFaces(ledger),
+    ...sdkKeys(ledger, tokenKey, noteRefusal),
+  };
 };

@@ -147,6 +147,7 @@ export type { Finding } from "./engine/findings.js";
 export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
 export type { GateCalls } from "./engine/gate/faces.js";
 export type { NewIntent } from "./engine/gate/gate.js";
+export type { ListedMandate, NewDelegation, NewStanding } from "./engine/gate/mandates.js";
 export { type PayloadGiven, ReadElsewhere } from "./engine/gate/payload.js";
 export {
   askWorker,

@@ -41,7 +41,7 @@ import { createCredentials } from "./ledger/credentials.js";
 import { type Ledger, openLedger } from "./ledger/ledger.js";
 import { findRun, type ListedRun, listRuns, type RunView, viewRun } from "./ledger/look-up.js";
 import { type Metrics, metricsOf } from "./ledger/metrics/metrics.js";
-import { expiresIntents } from "./ledger/proposing.js";
+import { gateDuties } from "./ledger/proposing.js";
 import type { KeptReceipts, Receipts } from "./ledger/receipts.js";
 import { noteRefusals } from "./ledger/refusals.js";
 import { signedCredentials } from "./ledger/signed.js";
@@ -252,7 +252,7 @@ const toolHostOf = (ledger: Ledger, pev: Pev, engine: Caller): ToolHost => ({
   settleMs: SETTLE_MS,
   noteRefusal: noteRefusals(ledger, engine),
   stopAtBudget: stopsAtBudget(ledger, engine),
-  expireIntents: expiresIntents(ledger, engine),
+  duties: gateDuties(ledger, engine),
 });
 
 const making = (

@@ -32,7 +32,16 @@ export type McpAnswer = {
 };
 
 /** What a caller of this role sees; the tools of other roles are neither listed nor callable. */
-export const mcpTools = (role: Caller["role"]): readonly McpTool[] => toolsOf(role).map(listed);
+export const mcpTools = (role: Caller["role"]): readonly McpTool[] => {
+  const known = listedFor.get(role);
+  if (known !== undefined) return known;
+  const made = toolsOf(role).map(listed);
+  listedFor.set(role, made);
+  return made;
+};
+
+/** Made once: a server over HTTP lists them for each request, and schemas are slow to make. */
+const listedFor = new Map<Caller["role"], readonly McpTool[]>();
 
 const toolsOf = (role: Caller["role"]): readonly Tool[] => allTools.filter((tool) => mayUse(tool, { role }));
 

@@ -6,6 +6,7 @@ import type { Evidence, Role } from "../src/core/events.js";
 import * as limit from "../src/core/limits.js";
 import type { StopAtBudget } from "../src/ledger/budget-stop.js";
 import type { Ledger } from "../src/ledger/ledger.js";
+import type { GateDuties } from "../src/ledger/proposing.js";
 import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { Pev } from "../src/pev/engine.js";
 
@@ -18,8 +19,8 @@ export type ToolHost = {
   readonly noteRefusal: NoteRefusal;
   /** Nobody who drives the run sees what a tool is refused, so the tool stops it. */
   readonly stopAtBudget: StopAtBudget;
-  /** Writes down which intents of a run nobody answered in time. */
-  readonly expireIntents: (runId: string) => Promise<void>;
+  /** What the ledger itself does about intents. */
+  readonly duties: GateDuties;
   /**
    * Where the caller's program is started and ended by the engine: takes down what it says of the step, which is proposed when
    * the program has ended. Without it a proposal is made at once.

@@ -19,6 +19,8 @@ export const blobsNamed = (event: JournalEvent): readonly string[] => {
     }
     case "intent_proposed":
       return [event.payload.content.payload.digest];
+    case "event_recorded":
+      return named(event.payload.artifact?.blob);
     default:
       return [];
   }

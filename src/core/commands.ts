@@ -161,6 +161,13 @@ export const Command = z.discriminatedUnion("type", [
     reason: optionalReason,
     onBehalfOf: z.string().min(1).max(limit.INTENT_NAME_CHARS).nullable(),
   }),
+  /** A person approved it beforehand. */
+  closed({
+    type: z.literal("apply_standing"),
+    intentId,
+    contentHash: z.string().length(64),
+    mandateId: z.string().max(limit.ID_CHARS),
+  }),
   closed({ type: z.literal("cancel_intent"), intentId, reason }),
   /** Those of the run whose time is over by now. */
   closed({ type: z.literal("expire_intents") }),

@@ -49,6 +49,7 @@ export const errorKinds = {
   promise_refused: "refused",
   promise_resolved: "refused",
   intent_not_pending: "refused",
+  already_voted: "refused",
   intent_not_approved: "refused",
   intent_expired: "refused",
   intent_changed: "refused",
@@ -74,6 +75,7 @@ export const errorKinds = {
   sdk_key_not_found: "not_found",
   drift_not_found: "not_found",
   target_not_found: "not_found",
+  mandate_not_found: "not_found",
   run_erased: "not_found",
   // somebody else was faster
   run_exists: "conflict",

@@ -9,8 +9,11 @@ export type IntentEvent = Extract<
 >;
 type Of<T extends IntentEvent["type"]> = JournalEvent & Extract<IntentEvent, { type: T }>;
 
+/** Whoever has asked for leave: a run, or what is counted of one. */
+type Asked = Pick<Run, "runId" | "intents">;
+
 /** The intents of a run after one more of their events. */
-export const withIntent = (run: Run, event: JournalEvent & IntentEvent): Run => {
+export const withIntent = <R extends Asked>(run: R, event: JournalEvent & IntentEvent): R => {
   if (event.type === "intent_proposed") return { ...run, intents: [...run.intents, proposed(run, event)] };
   const { intentId } = event.payload;
   const index = run.intents.findIndex((one) => one.intentId === intentId);
@@ -29,7 +32,7 @@ const ASKING: ReadonlySet<IntentEvent["type"]> = new Set([
 ]);
 
 const proposed = (
-  { runId }: Run,
+  { runId }: Asked,
   { seq, at, actor, sessionKey, payload }: Of<"intent_proposed">,
 ): Intent => ({
   ...payload,

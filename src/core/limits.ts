@@ -151,6 +151,8 @@ export const INTENT_RESULT_BYTES = 8_192;
 export const INTENT_WAIT_MAX_MS = 2_592_000_000;
 /** A quarter of an hour (seed 000): longer than one execution takes, shorter than anybody waits for a lost worker. */
 export const ORDER_TTL_MS = 900_000;
+/** A leap year: what was given for longer nobody remembers. */
+export const MANDATE_MAX_MS = 31_622_400_000;
 /** 32 bytes in hex. */
 export const ORDER_TOKEN_CHARS = 64;
 /** What a client says of one event of its run; what is longer is an artifact. */

@@ -43,3 +43,20 @@ export const trackedCommands = [
     message: z.string().max(limit.REASON_CHARS),
   }),
 ] as const;
+
+/** Somebody notices that its client is gone. */
+export const interruptionOf = (actorId: string, reason: string) =>
+  ({
+    type: "record_event",
+    event: {
+      eventType: "interruption_detected",
+      actorId,
+      stepName: null,
+      payload: { reason },
+      inputHash: null,
+      outputHash: null,
+      sideEffectClass: "none",
+      sideEffectKey: null,
+      artifact: null,
+    },
+  }) as const;

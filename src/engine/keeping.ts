@@ -1,9 +1,10 @@
 import { blobsNamed } from "../core/blobs-named.js";
-import type { Caller } from "../core/commands.js";
+import type { Caller, Command } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
 import { LedgerError } from "../core/errors.js";
 import { isActive, type Run } from "../core/run.js";
+import { interruptionOf } from "../core/tracked-commands.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
 import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
 import { toRows } from "../ledger/journal.js";
@@ -232,9 +233,13 @@ const onArrival = (
   if (!isActive(run) || run.source !== null) return { run, rows };
   const reason = `Imported from ledger ${header.ledgerId}; resume it to go on here.`;
   const context = { caller, at: now(), rules: ledger.rules };
-  const paused = decide({ type: "pause_run", reason }, run, context, run.runId);
+  const paused = decide(pausing(run, caller, reason), run, context, run.runId);
   return { run: paused.run, rows: [...rows, ...toRows(paused.events, header.lastHash, cipher)] };
 };
+
+/** Of a run that its client records, the client stayed where it came from. */
+const pausing = ({ tracked }: Run, { name }: Caller, reason: string): Command =>
+  tracked === null ? { type: "pause_run", reason } : interruptionOf(name, reason);
 
 const collectGarbage = async (
   { ledger, project, logFolder, now, checkpoints }: KeepingOptions,

@@ -77,10 +77,12 @@ const NONE: Origins = { source: null, parent: null };
 const originsOf = async (ledger: Ledger, { runId, seal }: RunRow): Promise<Origins> => {
   if (seal === "erased" || seal === "locked") return NONE;
   try {
-    const [first] = await ledger.events(runId, 0, 1);
+    const [first, second] = await ledger.events(runId, 0, 2);
     if (first?.type !== "run_created") return NONE;
     const { forkedFrom, parent } = first.payload;
-    return { source: forkedFrom?.runId ?? null, parent: parent?.runId ?? null };
+    // One that its client began from another is told like a child: it says what it goes on from.
+    const lineage = second?.type === "tracking_started" ? second.payload.lineage : null;
+    return { source: forkedFrom?.runId ?? null, parent: parent?.runId ?? lineage?.runId ?? null };
   } catch (error) {
     if (isLedgerError(error)) return NONE;
     throw error;

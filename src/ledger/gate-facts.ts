@@ -4,6 +4,7 @@ import { isLedgerError } from "../core/errors.js";
 import type { GateContext } from "../core/gate-context.js";
 import { INTENT_SCOPE, type Intent, sideEffectKey } from "../core/intents.js";
 import type { ProposalCount, Store } from "../stores/store.js";
+import { readMandates } from "./mandates.js";
 import type { Known } from "./snapshot.js";
 
 const HOUR_MS = 3_600_000;
@@ -14,7 +15,14 @@ type KnownOf = (runId: string) => Promise<Known | undefined>;
 export const noFacts = ({ ledgerId }: Store): GateContext => ({
   ledgerId,
   facts: { proposalsLastHour: 0, proposalsLastDay: 0 },
+  mandates: [],
   held: null,
+});
+
+/** Who may answer for whom, and what was approved beforehand. */
+export const mandateFacts = async (store: Store): Promise<GateContext> => ({
+  ...noFacts(store),
+  mandates: await readMandates(store),
 });
 
 /** What a proposal is decided on, and what must still be so when it is appended. */

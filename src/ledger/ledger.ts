@@ -131,7 +131,7 @@ export const openLedger = (options: {
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
     const at = now();
-    const { counted, ...outside } = await outsideFacts(command, store, known, { caller, at });
+    const { counted, ...outside } = await outsideFacts({ runId, command, caller, at }, store, known);
     const decision = decided(memory !== undefined, () =>
       decide(command, before?.run, { caller, at, rules, ...outside }, runId),
     );

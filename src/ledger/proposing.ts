@@ -1,6 +1,7 @@
 import { digestOf, sha256 } from "../core/canonical.js";
 import type { Caller } from "../core/commands.js";
 import { requireSession } from "../core/decide/guards.js";
+import { requireIntent } from "../core/decide/intents.js";
 import { LedgerError } from "../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
 import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
@@ -9,13 +10,14 @@ import { bytesOf, textOf } from "../core/payload.js";
 import type { Run } from "../core/run.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
+import { approvedBeforehand } from "./standing.js";
 
 type Keyed = Pick<SubmitOptions, "idempotencyKey">;
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
 export const proposeTo = async (
   ledger: Ledger,
-  expire: ExpireIntents,
+  duties: GateDuties,
   caller: Caller,
   call: unknown,
   /** Of the call itself, where it may be asked again. */
@@ -29,12 +31,14 @@ export const proposeTo = async (
   const text = textOf(bytes);
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
-  await freeExpired(ledger, expire, content);
+  await freeExpired(ledger, duties, content);
   await ledger.store.putBlob(bytes, runId);
   const command = { type: "propose_intent", content, text } as const;
   const { run, events } = await ledger.submit(runId, command, caller, keyed);
   const made = events.find(({ type }) => type === "intent_proposed");
-  return answerOf(run, content, made?.seq);
+  const intent = answerOf(run, content, made?.seq);
+  const after = await duties.approveBeforehand(runId, intent);
+  return after === undefined ? intent : requireIntent(after, intent.intentId);
 };
 
 /** The same for each proposal under one key, so that a repeated one finds its run. */
@@ -83,24 +87,30 @@ const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
 };
 
 /** One that nobody answered in time gives its key back when somebody asks for it. */
-const freeExpired = async (ledger: Ledger, expire: ExpireIntents, content: IntentContent): Promise<void> => {
+const freeExpired = async (ledger: Ledger, { expire }: GateDuties, content: IntentContent): Promise<void> => {
   const key = sideEffectKey(content);
   const row = key === null ? undefined : await ledger.store.findKey(INTENT_SCOPE, key);
   if (row === undefined || (await ledger.store.runRow(row.runId))?.seal === "erased") return;
   await expire(row.runId);
 };
 
-/** Writes down which of a run's intents have expired. */
-export type ExpireIntents = (runId: string) => Promise<void>;
+/** What the ledger itself does about intents, whoever asks. */
+export type GateDuties = {
+  /** Writes down which of a run's intents have expired. */
+  readonly expire: (runId: string) => Promise<void>;
+  /** Approves what a standing approval covers; undefined where none does. */
+  readonly approveBeforehand: (runId: string, intent: Intent) => Promise<Run | undefined>;
+};
 
-export const expiresIntents =
-  (ledger: Ledger, engine: Caller): ExpireIntents =>
-  async (runId) => {
+export const gateDuties = (ledger: Ledger, engine: Caller): GateDuties => ({
+  expire: async (runId) => {
     if ((await ledger.store.runRow(runId)) === undefined) return;
     const { intents } = await ledger.load(runId);
     if (intents.some((intent) => isOverdue(intent, ledger.now())))
       await ledger.submit(runId, { type: "expire_intents" }, engine);
-  };
+  },
+  approveBeforehand: (runId, intent) => approvedBeforehand(ledger, engine, runId, intent),
+});
 
 /** The one that was just made, or the newest that has its key. */
 const answerOf = (run: Run, content: IntentContent, seq: number | undefined): Intent => {

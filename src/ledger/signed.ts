@@ -63,30 +63,33 @@ export const signedCredentials = (
   ledger: Ledger,
   key: () => Uint8Array,
   note: NoteRefusal = async () => undefined,
-): SignedCredentials => ({
-  signCredential: async (asked) => {
-    const own = keysOf(key());
-    const expiresAt = expiryOf(asked.lifetimeMs, ledger.now());
-    const caller = ledger.issue(await boundCaller(ledger, asked));
-    const body = encoded(canonicalJson({ ledger: own.ledger, ...caller, expiresAt }));
-    const credential = `${PREFIX}${body}.${own.mac(body)}`;
-    if (credential.length <= CREDENTIAL_CHARS) return { credential, caller, expiresAt };
-    throw new LedgerError("invalid_input", `A name of ${asked.name.length} characters is too long.`, {
-      hint: `A credential has at most ${CREDENTIAL_CHARS} characters.`,
-    });
-  },
-  openCredential: async (credential, use = {}) => {
-    let claims: Claims | undefined;
-    try {
-      claims = claimsIn(credential, keysOf(key()));
-      return await opened(ledger, claims, use);
-    } catch (error) {
-      const by = claims && definite(claims);
-      await note({ error, tool: use.tool, by, runId: use.runId ?? claims?.runId });
-      throw error;
-    }
-  },
-});
+): SignedCredentials => {
+  const keysFor = remembering();
+  return {
+    signCredential: async (asked) => {
+      const own = keysFor(key());
+      const expiresAt = expiryOf(asked.lifetimeMs, ledger.now());
+      const caller = ledger.issue(await boundCaller(ledger, asked));
+      const body = encoded(canonicalJson({ ledger: own.ledger, ...caller, expiresAt }));
+      const credential = `${PREFIX}${body}.${own.mac(body)}`;
+      if (credential.length <= CREDENTIAL_CHARS) return { credential, caller, expiresAt };
+      throw new LedgerError("invalid_input", `A name of ${asked.name.length} characters is too long.`, {
+        hint: `A credential has at most ${CREDENTIAL_CHARS} characters.`,
+      });
+    },
+    openCredential: async (credential, use = {}) => {
+      let claims: Claims | undefined;
+      try {
+        claims = claimsIn(credential, keysFor(key()));
+        return await opened(ledger, claims, use);
+      } catch (error) {
+        const by = claims && definite(claims);
+        await note({ error, tool: use.tool, by, runId: use.runId ?? claims?.runId });
+        throw error;
+      }
+    },
+  };
+};
 
 const opened = async (
   ledger: Ledger,
@@ -109,6 +112,16 @@ const isOver = (expiresAt: string, now: string): boolean => {
 const ANEW = "Ask whoever started you for a new one: runledger credential.";
 
 type Keys = { readonly ledger: string; readonly mac: (body: string) => string };
+
+/** Of the last key that was asked for: each call is opened with the same one, until it is changed. */
+const remembering = (): ((tokenKey: Uint8Array) => Keys) => {
+  let last: { readonly of: Uint8Array; readonly keys: Keys } | undefined;
+  return (tokenKey) => {
+    if (last === undefined || Buffer.compare(last.of, tokenKey) !== 0)
+      last = { of: Uint8Array.from(tokenKey), keys: keysOf(tokenKey) };
+    return last.keys;
+  };
+};
 
 const keysOf = (tokenKey: Uint8Array): Keys => {
   const own = createHmac("sha256", tokenKey).update(PURPOSE).digest();

@@ -1,5 +1,4 @@
 import type Database from "better-sqlite3";
-import { eq } from "drizzle-orm";
 import { keyTree } from "./schema-sqlite.js";
 import type { KeptRunKey, SealFacts } from "./seals.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
@@ -8,6 +7,8 @@ type TreeRow = typeof keyTree.$inferSelect;
 
 const COLUMNS = `run_id AS runId, ledger_id AS ledgerId, key_id AS keyId, wrapped_by AS wrappedBy, wrapped,
   erased_at AS erasedAt`;
+
+const TREE_COLUMNS = "name, key_id AS keyId, wrapped_by AS wrappedBy, wrapped";
 
 /** Of a change of the root that is committed, and whose former root is still to go. */
 export type ChangedRoot = { readonly rootId: string; readonly formerRootId: string };
@@ -65,7 +66,13 @@ export const keysInFile = ({ sqlite, db }: SqliteConnection) => {
         `SELECT ${COLUMNS} FROM run_keys WHERE run_id > ? AND wrapped IS NOT NULL ORDER BY run_id LIMIT ?`,
       ).all(after, limit) as KeptRunKey[],
     tree: (name: TreeRow["name"]): TreeRow | undefined =>
-      db.select().from(keyTree).where(eq(keyTree.name, name)).get(),
+      asked(`SELECT ${TREE_COLUMNS} FROM key_tree WHERE name = ?`).get(name) as TreeRow | undefined,
+    /** Both, as they are at one moment. */
+    trees: (): { readonly [N in TreeRow["name"]]: TreeRow | undefined } => {
+      const found = asked(`SELECT ${TREE_COLUMNS} FROM key_tree`).all() as TreeRow[];
+      const named = (name: TreeRow["name"]): TreeRow | undefined => found.find((row) => row.name === name);
+      return { ledger: named("ledger"), tokens: named("tokens") };
+    },
     setTree: (row: TreeRow): void => {
       db.insert(keyTree).values(row).onConflictDoUpdate({ target: keyTree.name, set: row }).run();
     },

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { LedgerError } from "../core/errors.js";
-import { CIPHER_NAME, keyIdOf, newKey } from "./cipher.js";
+import { CIPHER_NAME, KEY_BYTES, keyIdOf, newKey } from "./cipher.js";
 import type { RootKeys } from "./root-key.js";
 import { runCipher, unwrap, unwrapRunKey, wrap, wrapRunKey } from "./run-cipher.js";
 import type { KeptRunKey, RunCipher, SealFacts, Seals } from "./seals.js";
@@ -170,8 +170,8 @@ export type OpenTree = ReturnType<typeof treeOf>;
 /** The ledger's key is opened once, and again when its row says that it is another. */
 const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | null) => {
   let open: Tree | undefined;
-  const now = (): Tree | undefined => {
-    const row = rows.tree("ledger");
+  let tokens: { readonly under: Tree; readonly wrapped: string; readonly key: Uint8Array } | undefined;
+  const opened = (row: ReturnType<typeof rows.tree>): Tree | undefined => {
     if (row === undefined) return undefined;
     if (open?.id === row.keyId && open.rootId === row.wrappedBy) return open;
     const root = roots?.find(row.wrappedBy);
@@ -181,6 +181,7 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
     open = { rootId: row.wrappedBy, id: row.keyId, key };
     return open;
   };
+  const now = (): Tree | undefined => opened(rows.tree("ledger"));
   const plant = sqlite.transaction((): Tree => {
     const there = now();
     if (there !== undefined) return there;
@@ -196,19 +197,20 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       wrapped: wrap(key, `ledger\n${made.id}`, root),
     });
     // Tokens that were given out before stay right, and go on being so whatever becomes of the root.
-    const tokens = before ?? newKey();
+    const given = before ?? newKey();
     rows.setTree({
       name: "tokens",
-      keyId: keyIdOf(tokens),
+      keyId: keyIdOf(given),
       wrappedBy: made.id,
-      wrapped: wrap(tokens, "tokens", key),
+      wrapped: wrap(given, "tokens", key),
     });
     return made;
   });
-  const tokensUnder = (tree: Tree): Uint8Array => {
-    const row = rows.tree("tokens");
+  const tokensUnder = (tree: Tree, row = rows.tree("tokens")): Uint8Array => {
+    if (row !== undefined && tokens?.under === tree && tokens.wrapped === row.wrapped) return tokens.key;
     const key = row && unwrap(row.wrapped, "tokens", tree.key);
-    if (key === undefined) throw notAsKept(null);
+    if (row === undefined || key === undefined) throw notAsKept(null);
+    tokens = { under: tree, wrapped: row.wrapped, key };
     return key;
   };
   const tokenKey = sqlite.transaction((): Uint8Array => {
@@ -230,8 +232,15 @@ const treeOf = (sqlite: Database.Database, rows: KeysInFile, roots: RootKeys | n
       return open;
     },
     tokensUnder,
-    // Nobody plants a tree between the look for one and the making of a key beside it.
-    tokenKey: (): Uint8Array => (now() === undefined ? tokenKey.immediate() : tokenKey()),
+    // Each credential is opened with it, so what is there is only looked at. Nobody plants a tree between the look for one and
+    // the making of a key beside it; whoever plants one takes over the key that is there.
+    tokenKey: (): Uint8Array => {
+      const found = rows.trees();
+      const tree = opened(found.ledger);
+      if (tree !== undefined) return tokensUnder(tree, found.tokens);
+      const key = roots?.fileKeyIfAny();
+      return key?.byteLength === KEY_BYTES ? key : tokenKey.immediate();
+    },
     tokenKeyIfAny: (): Uint8Array | null =>
       orNothing(() => {
         const tree = now();

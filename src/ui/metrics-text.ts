@@ -47,7 +47,7 @@ const ofTheLedger = (metrics: Metrics, version: string): readonly Family[] => {
   ];
 };
 
-const ofItsWork = ({ attempts, verdicts, refusals }: Metrics): readonly Family[] => {
+const ofItsWork = ({ attempts, verdicts, intents, refusals }: Metrics): readonly Family[] => {
   const judgedSteps = verdicts.filter(({ of, outcome }) => of === "step" && outcome !== "errored");
   return [
     gauge(
@@ -68,6 +68,11 @@ const ofItsWork = ({ attempts, verdicts, refusals }: Metrics): readonly Family[]
       judgedSteps.map(({ validator, outcome, waitedSeconds: value }) => ({
         ...{ labels: { validator, outcome }, value },
       })),
+    ),
+    gauge(
+      "intents",
+      "Intents at the gate by status, of the runs that are here.",
+      Object.entries(intents).map(([status, value]) => ({ labels: { status }, value })),
     ),
     gauge(
       "refusals",

@@ -207,3 +207,20 @@ describe("what is not secret", () => {
     });
   });
 });
+
+describe("a value as JSON", () => {
+  const secrets = [VALUE, "abcdefgh12345678", `ghp_${letters(36)}`, `\u001b[31mabcdefgh\u001b[0m12345678`];
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.tuple(fc.string(), fc.constantFrom(...secrets), fc.string()).map((parts) => parts.join("")),
+    fc.constantFrom("\nghp_", "n", '"', "sk-", "abcdefgh", "12345678"),
+  );
+  it("is without secrets as the value itself is", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.array(text), fc.dictionary(text, text), (value, list, named) => {
+        const whole = { value, list, named };
+        expect(redactor.json(whole)).toBe(JSON.stringify(redactor.deep(whole)));
+      }),
+    );
+  });
+});

@@ -9,7 +9,7 @@ import type { Run } from "../../src/core/run.js";
 import { stopsAtBudget } from "../../src/ledger/budget-stop.js";
 import { createCredentials } from "../../src/ledger/credentials.js";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.js";
-import { expiresIntents } from "../../src/ledger/proposing.js";
+import { gateDuties } from "../../src/ledger/proposing.js";
 import { noteRefusals } from "../../src/ledger/refusals.js";
 import { memoryBaseCache } from "../../src/pev/base-cache.js";
 import { coneOf } from "../../src/pev/cone.js";
@@ -91,8 +91,8 @@ export const openBench = async (options: BenchOptions = {}): Promise<Bench> => {
   const noteRefusal = noteRefusals(ledger, engine);
   const stopAtBudget = stopsAtBudget(ledger, engine);
   const settleMs = options.settleMs ?? SETTLE_MS;
-  const expireIntents = expiresIntents(ledger, engine);
-  const host: ToolHost = { ledger, pev, settleMs, noteRefusal, stopAtBudget, expireIntents };
+  const duties = gateDuties(ledger, engine);
+  const host: ToolHost = { ledger, pev, settleMs, noteRefusal, stopAtBudget, duties };
   const issue: Bench["issue"] = (name, over = {}) =>
     ledger.issue({ name, role: "executor", sessionKey: SESSION, ...over });
   return {

@@ -556,6 +556,7 @@ const speakers: { readonly [T in CommandType]: Caller | "owner" } = {
   propose_intent: orchestrator,
   vote_intent: person,
   cancel_intent: orchestrator,
+  apply_standing: engine,
   expire_intents: engine,
   order_intent: orchestrator,
   report_intent: orchestrator,

@@ -42,7 +42,7 @@ export const openGateServer = async (): Promise<GateServer> => {
     questions.push(question);
     return side.ask(as, question);
   };
-  const mcp = mcpOverHttp({ ask, version: "0", every: () => () => undefined, remark });
+  const mcp = mcpOverHttp({ version: "0", every: () => () => undefined, remark });
   const { fetch } = httpApp({
     ask,
     mcp,

@@ -54,6 +54,7 @@ export const gateRules: GateRules = {
 export const gateContext: GateContext = {
   ledgerId: LEDGER_ID,
   facts: { proposalsLastHour: 0, proposalsLastDay: 0 },
+  mandates: [],
   held: null,
 };
 
@@ -85,6 +86,13 @@ export const proposeIntent = (over: Partial<IntentContent> = {}): CommandOf<"pro
 /** The newest of a run; of a run without one an intent that is not there. */
 export const newest = (run: Run): Intent | undefined => run.intents.at(-1);
 const idIn = (run: Run): string => newest(run)?.intentId ?? `${run.runId}.1`;
+
+export const applyStanding: Said = (run) => ({
+  type: "apply_standing",
+  intentId: idIn(run),
+  contentHash: newest(run)?.contentHash ?? "0".repeat(64),
+  mandateId: "sta_1",
+});
 
 export const vote =
   (decision: "approve" | "deny", over: Partial<CommandOf<"vote_intent">> = {}): Said =>

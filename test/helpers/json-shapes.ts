@@ -22,6 +22,8 @@ import {
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
 import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
+import { intentStatuses } from "../../src/core/intents.js";
+import { Mandate } from "../../src/core/mandates.js";
 import { noticeTypes } from "../../src/core/notices.js";
 import { Source } from "../../src/core/reported.js";
 import { runStatuses } from "../../src/core/run.js";
@@ -617,6 +619,13 @@ export const ErrorLine = document({
 });
 
 /** Closed: a test holds that every command of the tree is here, by its path. */
+const mandateState = { state: z.enum(["active", "revoked", "expired"]) };
+const [delegation, standingApproval] = Mandate.options;
+const listedMandate = z.discriminatedUnion("kind", [
+  z.strictObject({ ...delegation.shape, ...mandateState }),
+  z.strictObject({ ...standingApproval.shape, ...mandateState }),
+]);
+
 export const jsonShapes: Readonly<Record<string, Shape>> = {
   init: oneOf({ file: text, created: z.boolean(), data: text }),
   run: driven,
@@ -870,6 +879,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
         ...Usage.shape,
       }),
     ),
+    intents: z.record(z.enum(intentStatuses), count),
     refusals: z.array(z.strictObject({ code: text, refusals: count })),
     workersLost: count,
   }),
@@ -921,6 +931,11 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     candidate: z.int().min(1).nullable(),
     expiresAt: time,
   }),
+  mandate: { kind: "text", why: "it is only a group of commands" },
+  "mandate delegate": oneOf({ mandate: listedMandate }),
+  "mandate approve": oneOf({ mandate: listedMandate }),
+  "mandate list": oneOf({ mandates: z.array(listedMandate) }),
+  "mandate revoke": oneOf({ mandate: listedMandate }),
   "sdk-key": { kind: "text", why: "it is only a group of commands" },
   "sdk-key create": oneOf({
     sdkKey: text.describe("a secret, printed this once"),

@@ -305,6 +305,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     ],
     ofMachine: true,
   },
+  "mandate delegate": { lines: [() => ["bob", "--for", "7d", "--destination", "bank.*"]], ofMachine: true },
+  "mandate approve": {
+    lines: [() => ["importer", "--for", "7d", "--max-usd", "100", "--per-day", "5"]],
+    ofMachine: true,
+  },
+  "mandate list": { lines: [() => []], ofMachine: true },
+  "mandate revoke": { lines: [() => ["bob"]], ofMachine: true },
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },

@@ -7,9 +7,10 @@ import type { JournalEvent, StoredEvent } from "../../src/core/events.js";
 import type { Run } from "../../src/core/run.js";
 import type { Spent } from "../../src/core/spent.js";
 import { sumOf, usageOfRun } from "../../src/core/usage.js";
-import { asksSince, type RunTally, tallied, usedBy } from "../../src/ledger/metrics/tally.js";
+import { asksSince, intentsOf, type RunTally, tallied, usedBy } from "../../src/ledger/metrics/tally.js";
 import * as cast from "../helpers/cast.js";
-import { HOUR_MS, rules } from "../helpers/given.js";
+import { gateContext, proposeIntent, vote } from "../helpers/gates.js";
+import { rules } from "../helpers/given.js";
 
 /** What is counted event by event, against what a run itself says it used. */
 
@@ -19,6 +20,9 @@ const spent = (over: Partial<Spent> = {}): Spent => ({
   ...{ uncounted: 0, nanoUsd: 5 },
   ...over,
 });
+
+/** Passes with each event. */
+const MINUTE_MS = 60_000;
 
 type Line = cast.Said | readonly [cast.Said, Caller];
 
@@ -39,9 +43,15 @@ const telling = () => {
     now: () => ({ run: run as Run, tally: tally as RunTally }),
     say: (line: Line, past: readonly StoredEvent[] = []): boolean => {
       const [said, by] = Array.isArray(line) ? line : [line, undefined];
-      const at = new Date(Date.UTC(2026, 0, 1) + history.length * HOUR_MS).toISOString();
+      const at = new Date(Date.UTC(2026, 0, 1) + history.length * MINUTE_MS).toISOString();
       const command = cast.say(said as cast.Said, run as Run);
-      const context = { caller: by ?? cast.usualCaller(command, run), at, rules, history: past };
+      const context = {
+        caller: by ?? cast.usualCaller(command, run),
+        at,
+        rules,
+        history: past,
+        gate: gateContext,
+      };
       try {
         const decision = decide(command, run, context, "run_1");
         run = decision.run;
@@ -153,8 +163,8 @@ describe("What is counted", () => {
     );
     expect(Object.fromEntries(tally.verdicts)).toEqual({
       '["step","test_pass","errored"]': { verdicts: 1, waitedMs: 0 },
-      '["step","test_pass","failed"]': { verdicts: 1, waitedMs: 2 * HOUR_MS },
-      '["step","test_pass","passed"]': { verdicts: 1, waitedMs: HOUR_MS },
+      '["step","test_pass","failed"]': { verdicts: 1, waitedMs: 2 * MINUTE_MS },
+      '["step","test_pass","passed"]': { verdicts: 1, waitedMs: MINUTE_MS },
     });
     expect(Object.fromEntries(tally.attempts)).toEqual({ coder: 2 });
   });
@@ -169,6 +179,20 @@ describe("What is counted", () => {
     expect([tally.attempts.size, tally.verdicts.size, tally.refusals.size, tally.workersLost]).toEqual([
       0, 0, 0, 0,
     ]);
+  });
+
+  it("has intents by status, and not those that a fork took over", () => {
+    const first = telling();
+    const asked = [proposeIntent(), vote("deny"), proposeIntent({ idempotencyKey: "batch-2" })];
+    for (const line of [...begun, ...asked]) expect(first.say(line)).toBe(true);
+    const { run, tally } = first.now();
+    expect(intentsOf(tally)).toEqual(["denied", "pending_approval"]);
+    expect(intentsOf(tally)).toEqual(run.intents.map(({ status }) => status));
+    expect(asksSince(tally, false)).toBe(run.intents[1]?.at);
+    const fork = telling();
+    expect(fork.say(cast.forkOf("run_1"), first.history)).toBe(true);
+    expect(fork.say(proposeIntent({ policy: "free", idempotencyKey: "batch-3" }))).toBe(true);
+    expect(intentsOf(fork.now().tally)).toEqual(["approved"]);
   });
 
   it("knows since when a run asks: a claim, a promise, a pause, whichever is first", () => {

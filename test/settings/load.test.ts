@@ -258,7 +258,8 @@ rollout: { board: BOARD.md }
           env: [],
           events: [
             ...["step_approval", "plan_approval", "effect_in_doubt", "escalated", "verification_errored"],
-            ...["unmet_criteria", "budget", "run_failed"],
+            ...["unmet_criteria", "budget", "intent_approval", "intent_reminder", "intent_escalated"],
+            ...["intent_expired", "intent_unknown", "run_failed"],
           ],
           privateNetwork: false,
           timeoutMs: 5_000,

@@ -174,7 +174,7 @@ const untouchable = ({ ledger }: Bench): ToolHost => {
     settleMs: 0,
     noteRefusal: async () => undefined,
     stopAtBudget: async () => undefined,
-    expireIntents: async () => undefined,
+    duties: { expire: async () => undefined, approveBeforehand: async () => undefined },
   };
 };
 

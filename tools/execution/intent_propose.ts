@@ -31,10 +31,10 @@ export const intentPropose = defineTool({
     value_usd: z.number().optional().describe("What it is worth in US dollars."),
   }),
   output: IntentTold,
-  handle: async (input, caller, { ledger, expireIntents }) => {
+  handle: async (input, caller, { ledger, duties }) => {
     const { run_id: runId, payload, payload_type: type = "text", idempotency_key: idempotencyKey } = input;
     const { destination, policy, action, record_count: recordCount, value_usd: valueUsd } = input;
-    const intent = await proposeTo(ledger, expireIntents, caller, {
+    const intent = await proposeTo(ledger, duties, caller, {
       ...{ runId, destination, policy, idempotencyKey, payload: { type, text: payload } },
       ...{ action: action ?? null, recordCount: recordCount ?? null, valueUsd: valueUsd ?? null },
     });

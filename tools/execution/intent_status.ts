@@ -17,10 +17,10 @@ export const intentStatus = defineTool({
     "Tell whether something that you asked to do outside was allowed, and whether it was executed.",
   input: closed({ run_id: z.string().min(1), intent_id: textOf(limit.INTENT_NAME_CHARS) }),
   output: IntentTold,
-  handle: async ({ run_id, intent_id }, caller, { ledger, expireIntents }) => {
+  handle: async ({ run_id, intent_id }, caller, { ledger, duties }) => {
     requireSession(await ledger.load(run_id), caller);
     if (runOfIntent(intent_id) !== run_id) throw intentNotFound(intent_id);
-    await expireIntents(run_id);
+    await duties.expire(run_id);
     return intentTold(await shownOf(ledger, requireIntent(await ledger.load(run_id), intent_id)));
   },
 });

@@ -21,7 +21,7 @@ import {
   requirePlanned,
 } from "./guards.js";
 import { orderIntent, reportIntent } from "./intent-orders.js";
-import { cancelIntent, endedWithRun, expireIntents, voteIntent } from "./intent-votes.js";
+import { applyStanding, cancelIntent, endedWithRun, expireIntents, voteIntent } from "./intent-votes.js";
 import { proposeIntent } from "./intents.js";
 import { attachPlan, cancelRun, createRun, pauseRun, resumeRun, workerLost, writeNote } from "./lifecycle.js";
 import { mirrorRun, reportChange, syncProjection } from "./mirror.js";
@@ -116,7 +116,6 @@ const ofPlansAlone: readonly LaterType[] = [
   "suspend_step",
   "pass_over_checkpoints",
   "discard_checkpoints",
-  "fire_timers",
   "resolve_promise",
   "finish_child",
   "tell_parent",
@@ -149,6 +148,7 @@ const deciders: { readonly [T in LaterType]: Decider<T> } = {
   resolve_promise: resolvePromise,
   propose_intent: proposeIntent,
   vote_intent: voteIntent,
+  apply_standing: applyStanding,
   cancel_intent: cancelIntent,
   expire_intents: expireIntents,
   order_intent: orderIntent,

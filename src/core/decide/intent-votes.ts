@@ -1,40 +1,116 @@
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
-import { type Intent, isExpired, isOverdue, isOwnIntent, isReminderDue, silenceOf } from "../intents.js";
+import {
+  type Intent,
+  isExpired,
+  isOverdue,
+  isOwnIntent,
+  isReminderDue,
+  principalOf,
+  silenceOf,
+  type Vote,
+} from "../intents.js";
+import { covers, delegationFor } from "../mandates.js";
 import { foldedName } from "../names.js";
 import type { Run } from "../run.js";
-import { alreadyDone, type Decider, requireLive, requireRole, requireSession } from "./guards.js";
+import {
+  alreadyDone,
+  type DecideContext,
+  type Decider,
+  requireLive,
+  requireRole,
+  requireSession,
+} from "./guards.js";
 import { requireIntent } from "./intents.js";
 
-// By people alone, each once, of exactly what they were shown; whoever proposed it is nobody who could allow it.
-export const voteIntent: Decider<"vote_intent"> = (command, run, { caller, at }) => {
+// By people alone, each once, of exactly what they were shown; whoever proposed it, or has it proposed in their name, is nobody who
+// could allow it. A deputy's word is that of whom they answer for, and neither of the two says it twice.
+export const voteIntent: Decider<"vote_intent"> = (command, run, context) => {
+  const { caller, at } = context;
   const { decision, contentHash, reason, onBehalfOf } = command;
   requireRole(caller, `${decision} an intent`, "human");
   requireSession(run, caller);
   const intent = requireIntent(run, command.intentId);
-  if (foldedName(caller.name) === foldedName(intent.by.name))
-    throw new LedgerError(
-      "access_denied",
-      `"${caller.name}" proposed this intent and may not ${decision} it.`,
-      {
-        hint:
-          decision === "approve"
-            ? "Somebody else looks at it, and approves."
-            : "Whoever proposed an intent may cancel it.",
-      },
-    );
+  const mandate = onBehalfOf === null ? null : requireDelegation(intent, caller.name, onBehalfOf, context);
+  for (const name of [caller.name, onBehalfOf ?? caller.name]) requireNoParty(intent, name, decision);
   requireShown(intent, contentHash);
-  if (hasVoted(intent, caller.name, decision)) return alreadyDone;
+  if (hasVoted(intent, { by: caller, onBehalfOf }, decision)) return alreadyDone;
   requireLive(run);
   requirePending(intent, decision, at);
   const { intentId } = intent;
-  const payload = { intentId, contentHash, reason, onBehalfOf };
+  const payload = { intentId, contentHash, reason, onBehalfOf, ...(mandate === null ? {} : { mandate }) };
   const type = decision === "approve" ? "intent_approved" : "intent_denied";
   return [{ type, version: 1, payload }];
 };
 
-const hasVoted = ({ votes }: Intent, name: string, decision: "approve" | "deny"): boolean =>
-  votes.some((vote) => vote.decision === decision && foldedName(vote.by.name) === foldedName(name));
+// What a person approved beforehand counts as their one word, and for nothing that is proposed in their own name.
+export const applyStanding: Decider<"apply_standing"> = (command, run, { caller, at, gate }) => {
+  requireRole(caller, "apply a standing approval", "engine");
+  const { contentHash, mandateId } = command;
+  const intent = requireIntent(run, command.intentId);
+  requireShown(intent, contentHash);
+  const standing = gate?.mandates.find((one) => one.id === mandateId);
+  if (standing?.kind !== "standing" || !covers(standing, intent, at) || intent.status !== "pending_approval")
+    return alreadyDone;
+  const { intentId } = intent;
+  const onBehalfOf = standing.by;
+  if (isParty(intent, onBehalfOf) || isExpired(intent, at) || spoke(intent, [onBehalfOf], "approve"))
+    return alreadyDone;
+  const reason = `By standing approval ${mandateId}.`;
+  const payload = { intentId, contentHash, reason, onBehalfOf, mandate: mandateId };
+  return [{ type: "intent_approved", version: 1, payload }];
+};
+
+const requireDelegation = (
+  intent: Intent,
+  to: string,
+  by: string,
+  { gate, at }: Pick<DecideContext, "gate" | "at">,
+): string => {
+  const found = delegationFor(gate?.mandates ?? [], { by, to }, intent, at);
+  if (found !== undefined) return found.id;
+  throw new LedgerError("access_denied", `"${to}" may not answer for "${by}" here.`, {
+    hint: `"${by}" lets them by: runledger mandate delegate ${to} --for 7d`,
+  });
+};
+
+/** Whoever asks for it, and in whose name. */
+const isParty = ({ by, content }: Intent, name: string): boolean =>
+  [by.name, content.onBehalfOf].some((party) => party !== null && foldedName(party) === foldedName(name));
+
+const requireNoParty = (intent: Intent, name: string, decision: "approve" | "deny"): void => {
+  if (!isParty(intent, name)) return;
+  throw new LedgerError("access_denied", `"${name}" proposed this intent and may not ${decision} it.`, {
+    hint:
+      decision === "approve"
+        ? "Somebody else looks at it, and approves."
+        : "Whoever proposed an intent may cancel it.",
+  });
+};
+
+type Voter = Pick<Vote, "by" | "onBehalfOf">;
+
+/** True for the same word again; throws where one of the two has said it, alone or for somebody else. */
+const hasVoted = (intent: Intent, voter: Voter, decision: "approve" | "deny"): boolean => {
+  const own = intent.votes.find(
+    (vote) => vote.decision === decision && foldedName(vote.by.name) === foldedName(voter.by.name),
+  );
+  if (own !== undefined && foldedName(principalOf(own)) === foldedName(principalOf(voter))) return true;
+  if (!spoke(intent, [voter.by.name, principalOf(voter)], decision)) return false;
+  throw new LedgerError("already_voted", `The word of one of them counts already.`, {
+    hint: "Each person counts once, as themselves or by a deputy. Somebody else looks at it.",
+    details: { intentId: intent.intentId },
+  });
+};
+
+const spoke = ({ votes }: Intent, names: readonly string[], decision: "approve" | "deny"): boolean =>
+  votes.some(
+    (vote) =>
+      vote.decision === decision &&
+      [vote.by.role === "engine" ? null : vote.by.name, principalOf(vote)].some(
+        (said) => said !== null && names.some((name) => foldedName(name) === foldedName(said)),
+      ),
+  );
 
 const requireShown = ({ intentId, contentHash }: Intent, shown: string): void => {
   if (shown === contentHash) return;

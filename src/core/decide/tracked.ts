@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
-import { holdsKey, sideEffectKey } from "../intents.js";
+import { type Intent, isOpenIntent, sideEffectKey } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -148,7 +148,9 @@ const skippedFor = (
 
 /** An intent of this very run has the key: what its client records under it is that one. */
 const isGoverned = (run: Run, key: string): boolean =>
-  run.intents.some((intent) => holdsKey(intent) && sideEffectKey(intent.content) === key);
+  run.intents.some((intent) => hasKey(intent) && sideEffectKey(intent.content) === key);
+
+const hasKey = (intent: Intent): boolean => isOpenIntent(intent) || intent.status === "succeeded";
 
 /** Undefined when nothing under that key is under way in this run. */
 const begunUnder = ({ tracked }: Run, key: string): BegunEffect | undefined =>

@@ -79,24 +79,31 @@ const endsBefore = ({ gaps, kinds }: Letters, next: number): boolean => {
 };
 
 const standsAt = (letters: Letters, start: number, term: Term): boolean => {
-  const end = start + term.letters.length;
-  if (end > letters.readings.length) return false;
   // Gaps within the word so far: blanks there are a disguise only where every letter stands alone.
   let narrowest: number = GAP.wide;
   let widest: number = GAP.none;
-  for (let at = start; at < end; at += 1) {
-    if (!shareOne(letters.readings[at] ?? "", term.letters[at - start] ?? "")) return false;
-    if (at === start || term.begins[at - start]) {
+  let at = start;
+  for (const [index, letter] of term.letters.entries()) {
+    let gap = letters.gaps[at] ?? GAP.wide;
+    // A mark that is not the letter it may be taken for is a mark.
+    for (
+      ;
+      index > 0 && letters.kinds[at] === KIND.symbol && !shareOne(letters.readings[at] ?? "", letter);
+      at += 1
+    )
+      gap = Math.max(gap, letters.gaps[at + 1] ?? GAP.wide, GAP.tight);
+    if (!shareOne(letters.readings[at] ?? "", letter)) return false;
+    at += 1;
+    if (term.begins[index]) {
       narrowest = GAP.wide;
       widest = GAP.none;
       continue;
     }
-    const gap = letters.gaps[at] ?? GAP.wide;
     narrowest = Math.min(narrowest, gap);
     widest = Math.max(widest, gap);
     if (widest === GAP.wide && narrowest === GAP.none) return false;
   }
-  return endsBefore(letters, end);
+  return endsBefore(letters, at);
 };
 
 const shareOne = (a: string, b: string): boolean => {

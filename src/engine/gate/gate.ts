@@ -21,7 +21,7 @@ import { endedExecution } from "../../core/intent-view.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
-import { type ExpireIntents, proposeTo } from "../../ledger/proposing.js";
+import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
@@ -60,7 +60,7 @@ export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 
 type Parts = {
   readonly ledger: Ledger;
-  readonly expireIntents: ExpireIntents;
+  readonly duties: GateDuties;
   readonly orderTokenOf: OrderTokenOf;
 };
 
@@ -79,7 +79,7 @@ export const createGate = (parts: Parts): GateOf => {
 };
 
 const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate => {
-  const { ledger, expireIntents } = local;
+  const { ledger, duties } = local;
   const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
   const vote = async (
@@ -100,7 +100,7 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
     propose: async ({ payload, execute, ...terms }) => {
       requireFunction(execute);
       const read = { ...terms, payload: await readPayload(payload) };
-      const intent = await proposeTo(ledger, expireIntents, caller, read, keyed);
+      const intent = await proposeTo(ledger, duties, caller, read, keyed);
       if (execute !== undefined) local.functions.set(intent.intentId, execute);
       return shown(intent);
     },
@@ -153,13 +153,13 @@ const runNamed = (intentId: string): string => {
 
 /** As it is now, with what has expired written down. */
 const found = async (
-  { ledger, expireIntents }: Pick<Local, "ledger" | "expireIntents">,
+  { ledger, duties }: Pick<Local, "ledger" | "duties">,
   caller: Caller,
   intentId: string,
 ): Promise<{ readonly run: Run; readonly intent: Intent }> => {
   const runId = runNamed(intentId);
   requireSession(await ledger.load(runId).catch(unlessNoRun(intentId)), caller);
-  await expireIntents(runId);
+  await duties.expire(runId);
   const run = await ledger.load(runId);
   return { run, intent: requireIntent(run, intentId) };
 };

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
+import { type IntentStatus, intentStatuses } from "../../core/intents.js";
 import { type RunStatus, runStatuses } from "../../core/run.js";
 import type { Usage } from "../../core/usage.js";
 import type { RunCipher, Standing, Store } from "../../stores/store.js";
@@ -11,6 +12,7 @@ import {
   addUsage,
   asksSince,
   countedTypes,
+  intentsOf,
   type Judged,
   keyOf,
   type RunTally,
@@ -47,6 +49,8 @@ export type Metrics = {
   }[];
   /** The model is null for calls of which nobody said which one they asked. */
   readonly usage: readonly ({ readonly agent: string; readonly model: string | null } & Usage)[];
+  /** Asked leave for at the gate. */
+  readonly intents: Readonly<Record<IntentStatus, number>>;
   readonly refusals: readonly { readonly code: string; readonly refusals: number }[];
   readonly workersLost: number;
 };
@@ -167,11 +171,12 @@ const sumsOf = (
   standings: readonly Standing[],
   tallies: ReadonlyMap<string, RunTally>,
   redacted: (name: string) => string,
-): Pick<Metrics, "attempts" | "verdicts" | "usage" | "refusals" | "workersLost"> => {
+): Pick<Metrics, "attempts" | "verdicts" | "usage" | "intents" | "refusals" | "workersLost"> => {
   const [agentOf, modelOf] = [namesIn(redacted), namesIn(redacted)];
   const [attempts, refusals] = [new Map<string, number>(), new Map<string, number>()];
   const verdicts = new Map<string, Judged>();
   const used = new Map<string, Usage>();
+  const intents = new Map<IntentStatus, number>(intentStatuses.map((status) => [status, 0]));
   let workersLost = 0;
   for (const { runId } of standings) {
     const tally = tallies.get(runId);
@@ -183,6 +188,7 @@ const sumsOf = (
       const [agent, model] = JSON.parse(key) as [string, string | null];
       addUsage(used, keyOf(agentOf(agent), model === null ? null : modelOf(model)), more);
     }
+    for (const status of intentsOf(tally)) intents.set(status, (intents.get(status) ?? 0) + 1);
     workersLost += tally.workersLost;
   }
   return {
@@ -195,6 +201,7 @@ const sumsOf = (
       const [agent, model] = JSON.parse(key) as [string, string | null];
       return { agent, model, ...usage };
     }),
+    intents: Object.fromEntries(intents) as Metrics["intents"],
     refusals: sorted(refusals).map(([code, count]) => ({ code, refusals: count })),
     workersLost,
   };

@@ -1,6 +1,10 @@
 import { type EffectEvent, effectsAfter } from "../../core/effect-events.js";
 import { type Effects, noEffects } from "../../core/effects.js";
-import type { EventOf, EventType, StoredEvent } from "../../core/events.js";
+import type { EventOf, EventType, JournalEvent, StoredEvent } from "../../core/events.js";
+import { intentEvents } from "../../core/intent-events.js";
+import { type IntentEvent, withIntent } from "../../core/intent-fold.js";
+import type { IntentStatus } from "../../core/intents.js";
+import type { Run } from "../../core/run.js";
 import { spentIn, sumOf, type Usage, underWay } from "../../core/usage.js";
 import type { Verdict } from "../../core/verdict.js";
 
@@ -31,12 +35,18 @@ export type RunTally = {
   /** By code. */
   readonly refusals: Map<string, number>;
   workersLost: number;
+  /** Those of its past too, which are not counted. */
+  asked: Pick<Run, "runId" | "intents">;
   /** By step and candidate. */
   readonly works: Map<string, Work>;
   pausedAt: string | null;
 };
 
 type Handlers = { readonly [T in EventType]?: (tally: RunTally, event: EventOf<T>) => void };
+
+/** The same for each of their types. */
+const forIntents = (handle: (tally: RunTally, event: JournalEvent & IntentEvent) => void): Handlers =>
+  Object.fromEntries(intentEvents.map(({ shape }) => [shape.type.value, handle]));
 
 const handlers: Handlers = {
   // The plan's steps take the place of the one that made it.
@@ -77,6 +87,9 @@ const handlers: Handlers = {
   worker_lost: (tally, event) => {
     if (isOwn(tally, event)) tally.workersLost += 1;
   },
+  ...forIntents((tally, event) => {
+    tally.asked = withIntent(tally.asked, event);
+  }),
 };
 
 /** Events of other types change nothing here, and are not read. */
@@ -87,7 +100,7 @@ export const countedTypes: readonly EventType[] = [
 
 /** After one more of its events; `run_created` begins anew, also for a run that was taken out and has come back. */
 export const tallied = (tally: RunTally | undefined, event: StoredEvent): RunTally | undefined => {
-  if (event.type === "run_created") return newTally(event.payload.forkedFrom?.seq ?? 0);
+  if (event.type === "run_created") return newTally(event.runId, event.payload.forkedFrom?.seq ?? 0);
   if (tally === undefined) return undefined;
   (handlers[event.type] as ((tally: RunTally, event: StoredEvent) => void) | undefined)?.(tally, event);
   return tally;
@@ -100,23 +113,29 @@ export const usedBy = ({ spent, works }: RunTally): ReadonlyMap<string, Usage> =
   return used;
 };
 
+/** By status; those of its past are another run's. */
+export const intentsOf = ({ asked, pastSeq }: RunTally): readonly IntentStatus[] =>
+  asked.intents.filter(({ seq }) => seq > pastSeq).map(({ status }) => status);
+
 /** Since when the run asks something of a person, if its events tell; else null. */
-export const asksSince = ({ works, pausedAt }: RunTally, isPaused: boolean): string | null => {
+export const asksSince = ({ works, pausedAt, asked }: RunTally, isPaused: boolean): string | null => {
   if (isPaused) return pausedAt;
   const since = [...works.values()].flatMap(({ claimedAt, effects }) => [
     ...(claimedAt === null ? [] : [claimedAt]),
     ...effects.waits.flatMap((one) => (one.kind === "promise" && one.resolved === null ? [one.since] : [])),
   ]);
-  return since.sort()[0] ?? null;
+  const intents = asked.intents.filter(({ status }) => status === "pending_approval").map(({ at }) => at);
+  return [...since, ...intents].sort()[0] ?? null;
 };
 
-const newTally = (pastSeq: number): RunTally => ({
+const newTally = (runId: string, pastSeq: number): RunTally => ({
   pastSeq,
   attempts: new Map(),
   verdicts: new Map(),
   spent: new Map(),
   refusals: new Map(),
   workersLost: 0,
+  asked: { runId, intents: [] },
   works: new Map(),
   pausedAt: null,
 });

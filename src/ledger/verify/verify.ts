@@ -62,6 +62,7 @@ export const verifyLedger = async (
     const { lastPosition } = runId === undefined ? await checkWhole(audit, add) : await audit.tally();
     const hasRoot = whetherRootIsHere(audit.store.seals);
     const signed = { ...sources.receipts, trusted: await publishedKeys(sources.receipts, add) };
+    const isAlone = runId !== undefined;
     let newer = Number.POSITIVE_INFINITY;
     for await (const row of runsOf(audit, runId)) {
       const {
@@ -69,10 +70,7 @@ export const verifyLedger = async (
         unread: because,
         passedOver: then,
         ...one
-      } = await checkRun(audit.store, row, {
-        ...{ lastPosition, add, signal, sources, signed, hasRoot },
-        isAlone: runId !== undefined,
-      });
+      } = await checkRun(audit.store, row, { lastPosition, add, signal, sources, signed, hasRoot, isAlone });
       for (const name of ["events", "snapshots", "blobs", "checkpoints", "receipts"] as const)
         seen[name] += one[name];
       seen.runs += 1;

@@ -5,6 +5,7 @@ import { addCheckpointCommands } from "./groups/checkpoints.js";
 import { addHelpCommands } from "./groups/help.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
+import { addMandateCommands } from "./groups/mandates.js";
 import { addPlanCommands } from "./groups/plan.js";
 import { addPolicyCommands } from "./groups/policy.js";
 import { addPromiseCommands } from "./groups/promises.js";
@@ -43,6 +44,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addServeCommands(cli, register);
   addAgentCommands(cli, register);
   addSdkKeyCommands(cli, register);
+  addMandateCommands(cli, register);
   addPolicyCommands(cli, register);
   addKeepCommands(cli, register);
   addReceiptCommands(cli, register);

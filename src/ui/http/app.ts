@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 import { isLedgerError, LedgerError } from "../../index.js";
-import type { McpOverHttp, Sender } from "../mcp/http.js";
+import type { McpOverHttp } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
 import { gateApi } from "./api.js";
 import { bearerOf } from "./bearer.js";
+import { doorOf, knownSenders, throughDoor } from "./door.js";
 import { LOOPBACK_NAMES, requireOwnSite } from "./guards.js";
 import { refusal } from "./refusal.js";
 
@@ -18,14 +19,12 @@ export type AppOptions = {
   readonly broke: (error: Error) => void;
 };
 
-type Env = { readonly Variables: { sender: Sender } };
-
 /**
  * What is served over HTTP. Each request is refused unless it comes to a name of ours and, but for numbers, with a credential of this
  * ledger or an SDK key.
  */
-export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono<Env> => {
-  const app = new Hono<Env>();
+export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono => {
+  const app = new Hono();
   app.onError((error) => {
     if (!isLedgerError(error)) broke(error);
     return refusal(error);
@@ -35,11 +34,14 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono<E
     requireOwnSite(req.raw.headers, names);
     await next();
   });
-  app.use("/mcp", async (context, next) => {
-    context.set("sender", await senderOf(ask, context.req.raw));
-    await next();
+  const senders = knownSenders(ask);
+  app.all("/mcp", async ({ req }) => {
+    const credential = bearerOf(req.raw, CREDENTIAL_HINT);
+    const known = senders.get(credential);
+    if (known !== undefined) return throughDoor(mcp, req.raw, known, doorOf(ask, credential));
+    const sender = await senders.meet(credential);
+    return mcp.fetch(req.raw, sender, (question) => ask({ credential }, question));
   });
-  app.all("/mcp", ({ req, var: { sender } }) => mcp.fetch(req.raw, sender));
   app.route("/", gateApi(ask));
   if (metrics !== null)
     app.get("/metrics", async ({ req }) => {
@@ -63,12 +65,4 @@ const nothingAt = (path: string): LedgerError =>
         : "MCP clients ask for /mcp, those of the gate for what is below /v1.",
   });
 
-/** Asked of the ledger anew for each request; for what an attempt that is over may still do, each call is asked again there. */
-const senderOf = async (ask: AppOptions["ask"], request: Request): Promise<Sender> => {
-  const credential = bearerOf(
-    request,
-    "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
-  );
-  const { name, role } = (await ask({ credential }, { kind: "who" })) as Omit<Sender, "credential">;
-  return { credential, name, role };
-};
+const CREDENTIAL_HINT = "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.";

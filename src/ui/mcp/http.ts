@@ -5,40 +5,35 @@ import {
   readRequestBody,
 } from "@modelcontextprotocol/server";
 import { LedgerError, type NewCredential } from "../../index.js";
-import type { LedgerProcess } from "./ledger-process.js";
 import { type McpOptions, mcpServer } from "./server.js";
 
 /** Who sends a request: what the ledger said of the credential that came with it. */
 export type Sender = {
-  readonly credential: string;
   readonly name: string;
   readonly role: NewCredential["role"];
 };
 
 export type McpOverHttp = {
   /** One request of either era of the protocol; a call that takes long streams its signs of life. */
-  readonly fetch: (request: Request, from: Sender) => Promise<Response>;
+  readonly fetch: (request: Request, from: Sender, ask: McpOptions["ask"]) => Promise<Response>;
   /** Ends what is still streamed. */
   readonly close: () => Promise<void>;
 };
 
-type HttpOptions = Omit<McpOptions, "ask" | "role"> & Pick<LedgerProcess, "ask">;
+type HttpOptions = Omit<McpOptions, "ask" | "role">;
 
 /** Bytes of one request. A plan of the greatest length fits, its characters escaped twice over, and any evidence that a model writes. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 // Nothing is kept between two requests, so that a client goes on with a server that was started again.
-export const mcpOverHttp = ({ ask, ...options }: HttpOptions): McpOverHttp => {
-  const handler = createMcpHandler(
-    ({ authInfo }) => {
-      const { credential, role } = senderIn(authInfo);
-      return mcpServer({ ...options, role, ask: (question) => ask({ credential }, question) });
-    },
-    { onerror: ({ message }) => options.remark(message), maxRequestBodySize: BODY_BYTES_MAX },
-  );
+export const mcpOverHttp = (options: HttpOptions): McpOverHttp => {
+  const handler = createMcpHandler(({ authInfo }) => mcpServer({ ...options, ...senderIn(authInfo) }), {
+    onerror: ({ message }) => options.remark(message),
+    maxRequestBodySize: BODY_BYTES_MAX,
+  });
   return {
-    fetch: async (request, { credential, name, role }) => {
-      const authInfo = { token: credential, clientId: name, scopes: [role] };
+    fetch: async (request, { name, role }, ask) => {
+      const authInfo = { token: "", clientId: name, scopes: [role], extra: { ask } };
       const [whole, parsedBody] = await read(request);
       return handler.fetch(whole, { authInfo, ...(parsedBody === undefined ? {} : { parsedBody }) });
     },
@@ -47,10 +42,11 @@ export const mcpOverHttp = ({ ask, ...options }: HttpOptions): McpOverHttp => {
 };
 
 /** The protocol's library hands on what it was told beside the request, in a form of its own. */
-const senderIn = (info: AuthInfo | undefined): Pick<Sender, "credential" | "role"> => {
+const senderIn = (info: AuthInfo | undefined): Pick<McpOptions, "ask" | "role"> => {
   const role = (["orchestrator", "executor"] as const).find((one) => info?.scopes.includes(one));
-  if (info === undefined || role === undefined) throw new Error("Nobody said who sends this.");
-  return { credential: info.token, role };
+  const ask = info?.extra?.ask as McpOptions["ask"] | undefined;
+  if (ask === undefined || role === undefined) throw new Error("Nobody said who sends this.");
+  return { ask, role };
 };
 
 /** With its body where that is JSON: read here it need not be copied, as the library does. What is none it answers itself. */

@@ -2,12 +2,24 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
-import { type Bearer, type Question, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import {
+  type Asked,
+  type Bearer,
+  type Opened,
+  type Question,
+  readLines,
+  type Stop,
+  type Told,
+  type ToldError,
+} from "./line.js";
 
 /** Whoever asks here is answered, whatever becomes of the process that works on it. */
 export interface LedgerProcess {
-  /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
-  ask(as: Bearer, question: Question): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. `opened` is called as soon
+   * as the ledger says that the credential holds, which may be long before the answer.
+   */
+  ask(as: Bearer, question: Question, opened?: () => void): Promise<Readonly<Record<string, unknown>>>;
   /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
   close(): void;
   /** Nobody may ask any more: what was asked is answered as it stands, and the process is over when this is. */
@@ -34,6 +46,7 @@ const ENDING_MS = 10_000;
 type Open = {
   readonly as: Bearer;
   readonly question: Question;
+  readonly opened: (() => void) | undefined;
   /** When it was asked first, as time passes. */
   readonly since: number;
   readonly resolve: (value: Readonly<Record<string, unknown>>) => void;
@@ -60,6 +73,8 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
       return;
     }
     const one = open.get(told.id);
+    if (told.opened === true) one?.opened?.();
+    if (!("error" in told) && !("value" in told)) return;
     open.delete(told.id);
     if ("error" in told) one?.reject(errorOf(told.error));
     else one?.resolve(told.value);
@@ -86,7 +101,13 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     child ??= started();
     one.lives += 1;
     const question = withTimeLeft(one.question, options.passing() - one.since);
-    child.stdin.write(`${JSON.stringify({ id, as: one.as, question })}\n`);
+    const asked: Asked = {
+      id,
+      as: one.as,
+      question,
+      ...(one.opened === undefined ? {} : { tellOpened: true }),
+    };
+    child.stdin.write(`${JSON.stringify(asked)}\n`);
   };
 
   const askAgain = (how: string): void => {
@@ -102,11 +123,11 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   };
 
   return {
-    ask: (as, question) =>
+    ask: (as, question, opened) =>
       new Promise((resolve, reject) => {
         if (over) return reject(ending());
         lastId += 1;
-        const one: Open = { as, question, since: options.passing(), resolve, reject, lives: 0 };
+        const one: Open = { as, question, opened, since: options.passing(), resolve, reject, lives: 0 };
         open.set(lastId, one);
         send(lastId, one);
       }),
@@ -139,11 +160,11 @@ const withTimeLeft = (question: Question, passedMs: number): Question =>
     : question;
 
 /** What a library prints into the pipe is no answer to anybody. */
-const toldIn = (line: string): Told | undefined => {
+const toldIn = (line: string): Told | Opened | undefined => {
   try {
     const told: unknown = JSON.parse(line);
     if (typeof told !== "object" || told === null || !("id" in told)) return undefined;
-    return "value" in told || "error" in told ? (told as Told) : undefined;
+    return "value" in told || "error" in told || "opened" in told ? (told as Told | Opened) : undefined;
   } catch {
     return undefined;
   }

@@ -10,7 +10,15 @@ import {
   type RunLedger,
 } from "../../index.js";
 import { answerGate, answerWho } from "../http/gate-desk.js";
-import { type Asked, type Bearer, readLines, type Stop, type Told, type ToldError } from "./line.js";
+import {
+  type Asked,
+  type Bearer,
+  type Opened,
+  readLines,
+  type Stop,
+  type Told,
+  type ToldError,
+} from "./line.js";
 
 export type Side = {
   readonly input: Readable;
@@ -58,29 +66,45 @@ const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal
 };
 
 const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
-  let redact = (told: Told): Told => told;
-  // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
-  const say = (told: Told): void => void output.write(`${JSON.stringify(redact(told))}\n`);
+  let line = (told: unknown): string => JSON.stringify(told);
+  const say = (told: Told | Opened): void => void output.write(`${line(told)}\n`);
+  const { id } = asked;
+  let opened: { readonly opened?: true } = {};
+  let soon: NodeJS.Immediate | undefined;
   try {
     const app = await open();
-    redact = (told) => app.ledger.redactor.deep(told);
-    say({ id: asked.id, value: await answerTo(app, asked) });
+    // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
+    line = app.ledger.redactor.json;
+    const value = await answerTo(app, asked, () => {
+      if (asked.tellOpened !== true) return;
+      opened = { opened: true };
+      // Most answers are there before that, and one line says both.
+      soon = setImmediate(() => say({ id, opened: true }));
+    });
+    say({ id, ...opened, value });
   } catch (error) {
-    say({ id: asked.id, error: told(error) });
+    say({ id, ...opened, error: told(error) });
+  } finally {
+    clearImmediate(soon);
   }
 };
 
-// An SDK key opens the gate and nothing else, no credential opens the gate, and neither the ledger's numbers.
 const answerTo = async (
   app: RunLedger,
   { as: bearer, question }: Asked,
+  onOpened: () => void,
 ): Promise<Readonly<Record<string, unknown>>> => {
+  // An SDK key opens the gate and nothing else, and no credential opens the gate.
   if ("sdkKey" in bearer) {
     if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
     if (question.kind === "who") return answerWho(app, bearer.sdkKey);
-  } else if (question.kind !== "metrics" && question.kind !== "gate")
-    return answerQuestion(app, await callerOf(app, bearer, question), question);
-  else if (question.kind === "metrics" && !("credential" in bearer)) return app.metrics();
+  } else if (question.kind === "metrics") {
+    if (!("credential" in bearer)) return app.metrics();
+  } else if (question.kind !== "gate") {
+    const caller = await callerOf(app, bearer, question);
+    onOpened();
+    return answerQuestion(app, caller, question);
+  }
   throw new LedgerError("access_denied", "That takes a credential of another kind.", {
     hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp), and neither for the ledger's numbers.",
   });

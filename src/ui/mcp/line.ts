@@ -12,15 +12,24 @@ export type Bearer =
   | { readonly name: string; readonly role: NewCredential["role"]; readonly sessionKey: string };
 
 /** One JSON object a line, either way. */
-export type Asked = { readonly id: number; readonly as: Bearer; readonly question: Question };
+export type Asked = {
+  readonly id: number;
+  readonly as: Bearer;
+  readonly question: Question;
+  /** It is to be told at once that the credential holds, and not only with the answer. */
+  readonly tellOpened?: true;
+};
 
 /** Nobody waits for verdicts any more: what was asked is answered as it stands, and the process ends. */
 export type Stop = { readonly stop: true };
 
-export type Told = { readonly id: number } & (
+export type Told = { readonly id: number; readonly opened?: true } & (
   | { readonly value: Readonly<Record<string, unknown>> }
   | { readonly error: ToldError }
 );
+
+/** In front of an answer that takes longer: the credential of who asked holds. */
+export type Opened = { readonly id: number; readonly opened: true };
 
 export type ToldError = {
   readonly code: string;

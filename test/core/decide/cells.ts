@@ -74,6 +74,7 @@ export const saidIn = (approvable: string): { readonly [C in CommandCase]: Said 
   propose_intent: gates.proposeIntent(),
   vote_intent: gates.vote("approve"),
   cancel_intent: gates.cancelIntent,
+  apply_standing: gates.applyStanding,
   expire_intents: gates.expireIntents,
   order_intent: gates.orderIntent(),
   report_intent: gates.reportIntent(),

@@ -181,6 +181,7 @@ const situations: { readonly [T in CommandType]: Situation } = {
   },
   vote_intent: { run: () => played(...intended), said: gates.vote("approve"), row: humanOnly },
   cancel_intent: { run: () => played(...intended), said: gates.cancelIntent, row: withIntents },
+  apply_standing: { run: () => played(...intended), said: gates.applyStanding, row: engineOnly },
   expire_intents: { run: () => played(...intended), said: gates.expireIntents, row: engineOnly },
   order_intent: {
     run: () => played(...intended, gates.vote("approve")),

@@ -180,6 +180,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
   cancel_intent: whereNothingIsProposed("intent_not_found"),
   order_intent: whereNothingIsProposed("intent_not_found"),
   report_intent: whereNothingIsProposed("execution_refused"),
+  apply_standing: whereNothingIsProposed("intent_not_found"),
   expire_intents: whereNothingIsDue,
   fire_timers: whereNothingIsDue,
   finish_child: whereNothingIsDue,

@@ -107,6 +107,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
   cancel_intent: every("intent_not_found"),
   order_intent: every("intent_not_found"),
   report_intent: every("execution_refused"),
+  apply_standing: every("intent_not_found"),
   expire_intents: every(nothing),
   fire_timers: every(nothing),
   resolve_promise: every("promise_refused"),

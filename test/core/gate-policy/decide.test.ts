@@ -240,6 +240,7 @@ describe("rules about content", () => {
     ["card", "4111 1111 1111 1111"],
     ["card", "card=4111111111111111;"],
     ["iban", "DE89 3704 0044 0532 0130 00 please"],
+    ["iban", "DE88 3704 0044 0532 0130 00 camera DE89 3704 0044 0532 0130 00 ok"],
     ["ssn", "078-05-1120"],
     ["ssn", "０７８-０５-１１２０"],
   ])("block personal data of the kind %s: %s", (kind, text) => {

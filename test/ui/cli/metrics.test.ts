@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { intentStatuses } from "../../../src/core/intents.js";
 import type { Metrics } from "../../../src/index.js";
 import { metricsText } from "../../../src/ui/metrics-text.js";
 import { type Desk, openDesk, planOf, shop, step } from "../../helpers/cli.js";
@@ -21,6 +22,8 @@ const used = {
   ...{ uncounted: 1, uncountedTokens: 9, uncountedNanoUsd: 8, nanoUsd: 1_234_567_890, unpriced: 3 },
 };
 
+const noIntents = Object.fromEntries(intentStatuses.map((status) => [status, 0])) as Metrics["intents"];
+
 const odd: Metrics = {
   ...{ at: "2026-01-01T00:00:00.000Z", events: 7, unattended: 0, unread: 0, workersLost: 2 },
   runs: { planning: 0, running: 0, paused: 0, completed: 1, failed: 0 },
@@ -31,6 +34,7 @@ const odd: Metrics = {
     { agent: "a", model: "m", ...used },
     { agent: "a", model: null, ...used, nanoUsd: 1 },
   ],
+  intents: { ...noIntents, pending_approval: 2 },
   refusals: [{ code: "access_denied", refusals: 3 }],
 };
 
@@ -77,6 +81,8 @@ describe("metrics", () => {
       'runledger_model_calls{agent="a",model="m"}': 2,
       'runledger_model_calls_unpriced{agent="a",model="m"}': 3,
       'runledger_model_calls_uncounted{agent="a",model="m"}': 1,
+      'runledger_intents{status="pending_approval"}': 2,
+      'runledger_intents{status="approved"}': 0,
       'runledger_refusals{code="access_denied"}': 3,
       runledger_workers_lost: 2,
       runledger_oldest_wait_seconds: 0.5,

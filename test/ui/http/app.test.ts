@@ -13,7 +13,7 @@ import { LOOPBACK_NAMES } from "../../../src/ui/http/guards.js";
 import { mcpOverHttp } from "../../../src/ui/mcp/http.js";
 import type { LedgerProcess } from "../../../src/ui/mcp/ledger-process.js";
 import { serveLedger } from "../../../src/ui/mcp/ledger-side.js";
-import { type Question, readLines, type Told } from "../../../src/ui/mcp/line.js";
+import { type Opened, type Question, readLines, type Told } from "../../../src/ui/mcp/line.js";
 import { metricsText } from "../../../src/ui/metrics-text.js";
 import { began, clockAt, say, typesOf } from "../../helpers/driving.js";
 import { parsed } from "../../helpers/exposition.js";
@@ -46,20 +46,23 @@ afterAll(async () => {
 const askingSide = (): Ask => {
   const output = new PassThrough();
   sideEnded = serveLedger({ input, output, env: shop.env, projectDir: shop.repo, toolAgents: [] });
-  const open: ((told: Told) => void)[] = [];
+  const open: ((told: Told | Opened) => void)[] = [];
   readLines(output, (line) => {
-    const told = JSON.parse(line) as Told;
+    const told = JSON.parse(line) as Told | Opened;
     open[told.id]?.(told);
   });
-  return (as, question) =>
+  return (as, question, opened) =>
     new Promise((resolve, reject) => {
       const id = open.length;
       open.push((told) => {
+        if (told.opened === true) opened?.();
+        if (!("value" in told) && !("error" in told)) return;
         if ("value" in told) return resolve(told.value);
         const { code, message, hint = "" } = told.error;
         reject(new LedgerError(code as ErrorCode, message, { hint }));
       });
-      input.write(`${JSON.stringify({ id, as, question })}\n`);
+      const tell = opened === undefined ? {} : { tellOpened: true };
+      input.write(`${JSON.stringify({ id, as, question, ...tell })}\n`);
     });
 };
 
@@ -68,15 +71,15 @@ const served = (ask: Ask = askSide, metrics: AppOptions["metrics"] = null) => {
   const questions: Question[] = [];
   const beats = new Set<() => void>();
   const remark = (sentence: string): void => void remarks.push(sentence);
-  const counting: Ask = (as, question) => {
+  const counting: Ask = (as, question, opened) => {
     questions.push(question);
-    return ask(as, question);
+    return ask(as, question, opened);
   };
   const every = (_ms: number, beat: () => void) => {
     beats.add(beat);
     return () => void beats.delete(beat);
   };
-  const mcp = mcpOverHttp({ ask: counting, version: "0", every, remark });
+  const mcp = mcpOverHttp({ version: "0", every, remark });
   const { fetch } = httpApp({
     ask: counting,
     mcp,
@@ -328,13 +331,13 @@ describe.each<Era>(["legacy", "auto"])("a client of the era %s", (era) => {
 
   it("hears of a long call every few seconds, and of a silent one before it gives up", async () => {
     let settle = (_value: Facts): void => undefined;
-    const { fetch, beats, questions } = served(async (_as, question) =>
-      question.kind === "who"
-        ? { name: "coder", role: "executor", sessionKey: "test" }
-        : new Promise<Facts>((resolve) => {
-            settle = resolve;
-          }),
-    );
+    const { fetch, beats, questions } = served(async (_as, question, opened) => {
+      if (question.kind === "who") return { name: "coder", role: "executor", sessionKey: "test" };
+      opened?.();
+      return new Promise<Facts>((resolve) => {
+        settle = resolve;
+      });
+    });
     const client = await clientOf(fetch, "rlc1_any.any", era);
     const heard: (string | undefined)[] = [];
     const asked = { name: "run_read", arguments: { run_id: "r" } };
@@ -354,6 +357,69 @@ describe.each<Era>(["legacy", "auto"])("a client of the era %s", (era) => {
     expect(tools()).toEqual([undefined, 45_000]);
     settle({ run_id: "r" });
     await silent;
+  });
+});
+
+describe("a client that the ledger knows from before", () => {
+  it("is asked about by its call itself, and by nothing beside it", async () => {
+    const { fetch, questions } = served();
+    const client = await clientOf(fetch, await lead());
+    const asked = { name: "run_active", arguments: {} };
+    await client.callTool(asked);
+    questions.length = 0;
+    await client.callTool(asked);
+    expect(questions.map(({ kind }) => kind)).toEqual(["tool"]);
+    await client.listTools();
+    expect(questions.map(({ kind }) => kind)).toEqual(["tool", "who"]);
+  });
+
+  it.each([
+    ["credential_expired", "tools/call", 401],
+    ["credential_invalid", "tools/call", 401],
+    ["credential_invalid", "tools/list", 401],
+    ["store_unavailable", "tools/call", 503],
+    // Told by the answer to the call: its run may still be read.
+    ["credential_ended", "tools/call", 200],
+  ] as const)("is refused as soon as it holds no more: %s at %s is %i", async (code, method, status) => {
+    let holds = true;
+    const { fetch } = served(async (as, question, opened) => {
+      if (holds) return askSide(as, question, opened);
+      throw new LedgerError(code, "It does not hold any more.");
+    });
+    const authorization = `Bearer ${await lead()}`;
+    const params = method === "tools/call" ? { name: "run_active", arguments: {} } : {};
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    expect((await fetch(post({ authorization }, body))).status).toBe(200);
+    holds = false;
+    const refused = await fetch(post({ authorization }, body));
+    expect(refused.status).toBe(status);
+    expect(await refused.text()).toContain(code);
+  });
+
+  it("hears nothing before its credential was found to hold", async () => {
+    let open = (): void => undefined;
+    let waits = false;
+    const { fetch } = served(async (as, question, opened) => {
+      if (!waits) return askSide(as, question, opened);
+      open = () => opened?.();
+      return new Promise<Facts>(() => undefined);
+    });
+    const authorization = `Bearer ${await lead()}`;
+    const body = JSON.stringify({
+      ...{ jsonrpc: "2.0", id: 1, method: "tools/call" },
+      params: { name: "run_active", arguments: {}, _meta: { progressToken: 1 } },
+    });
+    await (await fetch(post({ authorization }, body))).text();
+    waits = true;
+    let isAnswered = false;
+    const answering = fetch(post({ authorization }, body)).then((answer) => {
+      isAnswered = true;
+      return answer;
+    });
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    expect(isAnswered).toBe(false);
+    open();
+    await (await answering).body?.cancel();
   });
 });
 

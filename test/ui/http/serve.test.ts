@@ -6,8 +6,9 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RunLedger } from "../../../src/index.js";
 import { buildPackage } from "../../helpers/built.js";
-import { eventually, lives, typesOf, untilFile } from "../../helpers/driving.js";
-import { MARKS_OUTSIDE, makeSample, type Sample } from "../../helpers/project.js";
+import { began, eventually, lives, typesOf, untilFile } from "../../helpers/driving.js";
+import { parsed } from "../../helpers/exposition.js";
+import { MARKS_OUTSIDE, makeSample, onePlan, type Sample } from "../../helpers/project.js";
 import { type Served, serving, stopped } from "../../helpers/serving.js";
 
 /** The server in processes of its own, real sockets, and clients of the protocol's own library. */
@@ -111,6 +112,15 @@ describe.each(["legacy", "auto"] as const)("two agents of clients that open in t
     expect(done).toMatchObject({ status: "verified", run_status: "completed" });
     expect(await stopped(server, "SIGINT")).toBe(130);
   });
+});
+
+it("serves the ledger's numbers beside it when it is asked to, through the ledger's process", async () => {
+  const { url } = await serve("--port", "0", "--metrics");
+  const numbers = async () => parsed(await (await fetch(new URL("/metrics", url))).text()).samples;
+  expect((await numbers()).get('runledger_runs{status="running"}')).toBe(0);
+  const validator = { type: "artifact_exists", target: "out/a.txt" };
+  await began(app, onePlan({ validator }));
+  expect((await numbers()).get('runledger_runs{status="running"}')).toBe(1);
 });
 
 describe("a call", () => {

@@ -75,7 +75,7 @@ const serveUntil = async (
   ]);
   const remark = remarksTo(output);
   const broke = ({ stack, message }: Error): void => say(output, safe(stack ?? message));
-  const mcp = mcpOverHttp({ ask: ledger.ask, version: VERSION, every: everyMs, remark });
+  const mcp = mcpOverHttp({ version: VERSION, every: everyMs, remark });
   const metrics = options.metrics ? pageOf(ledger, starterOf(bench)) : null;
   const server = await listen(httpApp({ ask: ledger.ask, mcp, names, metrics, broke }).fetch, { host, port });
   tell(output, server.url, options.metrics);

@@ -149,6 +149,9 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   name: nothing,
   // A secret's name is looked up by whoever may end it, in `sdk-key list`.
   "sdk-key": nothing,
+  mandate: nothing,
+  person: nothing,
+  agent: agents,
   topic: helpTopics,
   // Finding what differs means reading both sides, which may take longer than anybody waits for Tab.
   difference: nothing,
@@ -160,6 +163,10 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--agent": agents,
   "--allow-host": nothing,
   "--at": nothing,
+  "--for": nothing,
+  "--max-usd": nothing,
+  "--per-day": nothing,
+  "--per-day-usd": nothing,
   "--attempt": nothing,
   "--attempts": nothing,
   "--candidate": nothing,

@@ -77,6 +77,39 @@ export const servePages: Pages = {
     exits: { conflict: "the step is another agent's, nobody can work on it now, or the name is reserved" },
     seeAlso: ["mcp", "docs/mcp.md", "docs/sdk.md"],
   },
+  mandate: {
+    about:
+      "What people give for answers that are not asked for yet: a deputy who answers for them, and a standing approval of what an agent asks for. Both end by themselves, and are sealed by the ledger's key.",
+    examples: [["runledger mandate list", "who may answer for whom?"]],
+    seeAlso: ["mandate delegate", "mandate approve", "docs/approvals.md"],
+  },
+  "mandate delegate": {
+    about:
+      "Lets another person answer for you, until the time is over or you take it back. They say for whom they answer; their word is yours then, and neither of you counts twice for one intent.",
+    examples: [["runledger mandate delegate bob --for 7d --destination bank.*", "while you are away"]],
+    seeAlso: ["mandate list", "mandate revoke", "docs/approvals.md"],
+  },
+  "mandate approve": {
+    about:
+      "Approves beforehand what an agent asks for, within limits. Each use stands in the journal as your approval by this mandate, and counts as one person's word. With a limit of value, an intent that says no value is not covered.",
+    examples: [
+      ["runledger mandate approve importer --for 30d --destination crm.* --per-day 20", "twenty a day"],
+      ["runledger mandate approve payer --for 7d --max-usd 100 --per-day-usd 500", "small sums"],
+    ],
+    seeAlso: ["mandate list", "mandate revoke", "docs/approvals.md"],
+  },
+  "mandate list": {
+    about:
+      "Lists all that was given, with what it says, until when it lasts, and whether it is active, revoked or expired. What was altered in the file behind the ledger's back counts for nothing and is not listed.",
+    examples: [["runledger mandate list --json", "for a program"]],
+    seeAlso: ["mandate delegate", "mandate approve", "mandate revoke"],
+  },
+  "mandate revoke": {
+    about:
+      "Takes one back: from the next answer on it counts for nothing. What was approved by it stays approved.",
+    examples: [["runledger mandate revoke bob", "bob answers for nobody any more"]],
+    seeAlso: ["mandate list"],
+  },
   "sdk-key": {
     about:
       "Keys for programs that use the gate over HTTP (`runledger serve`), with the library's Gate or without. A key is of an agent, which proposes, records and executes, or of an approver, who answers; nobody is both under one name. It opens none of the tools of MCP, and nothing of what people do at the terminal.",

@@ -1,0 +1,96 @@
+import * as z from "zod";
+import type { Intent } from "./intents.js";
+import * as limit from "./limits.js";
+import { foldedName } from "./names.js";
+
+const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
+const patterns = z.array(z.string().min(1).max(limit.SDK_PATTERN_CHARS)).min(1).max(limit.SDK_PATTERNS_MAX);
+const moment = z.string();
+
+/** What both kinds say: by whom it was given, for what, until when, and whether it was taken back. */
+const common = {
+  id: z.string(),
+  /** The person whose word it stands for. */
+  by: name,
+  /** Names of destinations, or beginnings of them with `*` behind. */
+  destinations: patterns,
+  policies: patterns,
+  createdAt: moment,
+  expiresAt: moment,
+  revokedAt: moment.nullable(),
+  revokedBy: name.nullable(),
+};
+
+/** One person may answer for another. */
+const Delegation = z.strictObject({ kind: z.literal("delegation"), ...common, to: name });
+
+/** What an agent asks for is approved beforehand, within limits. */
+const Standing = z.strictObject({
+  kind: z.literal("standing"),
+  ...common,
+  agent: name,
+  /** Of one intent, in US dollars; one that says no value is not covered. Null: whatever it says. */
+  maxValueUsd: z.number().min(0).nullable(),
+  /** In any twenty-four hours: how many intents, and what they are worth together. Null: no limit. */
+  perDay: z.int().min(1).nullable(),
+  perDayUsd: z.number().min(0).nullable(),
+  /** Of the last twenty-four hours, each intent once. */
+  uses: z.array(z.strictObject({ intentId: z.string(), at: moment, valueUsd: z.number().min(0) })),
+});
+
+export const Mandate = z.discriminatedUnion("kind", [Delegation, Standing]);
+export type Mandate = Readonly<z.infer<typeof Mandate>>;
+export type Delegation = Extract<Mandate, { kind: "delegation" }>;
+export type Standing = Extract<Mandate, { kind: "standing" }>;
+export type MandateState = "active" | "revoked" | "expired";
+
+const DAY_MS = 86_400_000;
+
+export const stateOfMandate = ({ revokedAt, expiresAt }: Mandate, at: string): MandateState => {
+  if (revokedAt !== null) return "revoked";
+  return Date.parse(expiresAt) <= Date.parse(at) ? "expired" : "active";
+};
+
+const isSame = (one: string, other: string): boolean => foldedName(one) === foldedName(other);
+
+const isFor = (mandate: Mandate, { content }: Intent): boolean =>
+  mandate.destinations.some((one) => fits(one, content.destination)) &&
+  mandate.policies.some((one) => fits(one, content.policy));
+
+const fits = (pattern: string, given: string): boolean =>
+  pattern.endsWith("*") ? given.startsWith(pattern.slice(0, -1)) : given === pattern;
+
+/** By which `to` may answer for `by` now. */
+export const delegationFor = (
+  mandates: readonly Mandate[],
+  { by, to }: { readonly by: string; readonly to: string },
+  intent: Intent,
+  at: string,
+): Delegation | undefined =>
+  mandates.find(
+    (one): one is Delegation =>
+      one.kind === "delegation" &&
+      isSame(one.by, by) &&
+      isSame(one.to, to) &&
+      stateOfMandate(one, at) === "active" &&
+      isFor(one, intent),
+  );
+
+/** Uses that still count. By a clock that was put back none is forgotten. */
+export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
+  uses.filter((use) => Date.parse(use.at) > Date.parse(at) - DAY_MS);
+
+/** Whether it covers the intent within its limits; a use that was noted for this very intent is no second one. */
+export const covers = (one: Standing, intent: Intent, at: string): boolean => {
+  const { content, by } = intent;
+  const value = content.valueUsd;
+  if (stateOfMandate(one, at) !== "active" || !isSame(one.agent, by.name) || !isFor(one, intent))
+    return false;
+  const asksForValue = one.maxValueUsd !== null || one.perDayUsd !== null;
+  if (asksForValue && value === null) return false;
+  if (one.maxValueUsd !== null && (value ?? 0) > one.maxValueUsd) return false;
+  const others = countedUses(one, at).filter(({ intentId }) => intentId !== intent.intentId);
+  if (one.perDay !== null && others.length + 1 > one.perDay) return false;
+  const worth = others.reduce((sum, { valueUsd }) => sum + valueUsd, value ?? 0);
+  return one.perDayUsd === null || worth <= one.perDayUsd;
+};

@@ -1,0 +1,92 @@
+import {
+  type Caller,
+  LedgerError,
+  type ListedMandate,
+  parseDuration,
+  type RunLedger,
+} from "../../../index.js";
+import { statusCell, timeOf } from "../describe.js";
+import { EXIT } from "../exit-codes.js";
+import { type Output, printJson, printLine } from "../output.js";
+import { printTable } from "../table.js";
+
+type For = {
+  readonly for: string;
+  readonly destination?: readonly string[];
+  readonly policy?: readonly string[];
+};
+type Limits = { readonly maxUsd?: number; readonly perDay?: number; readonly perDayUsd?: number };
+
+export const delegate = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  to: string,
+  options: For,
+): Promise<number> => told(output, await app.delegate(caller, { to, ...forWhat(options) }));
+
+export const approveStanding = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  agent: string,
+  { maxUsd, perDay, perDayUsd, ...options }: For & Limits,
+): Promise<number> => {
+  const limits = { maxValueUsd: maxUsd, perDay, perDayUsd };
+  return told(output, await app.approveStanding(caller, { agent, ...limits, ...forWhat(options) }));
+};
+
+export const revokeMandate = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  which: string,
+): Promise<number> => told(output, await app.revokeMandate(caller, which));
+
+const forWhat = ({ for: time, destination, policy }: For) => {
+  const lifetimeMs = parseDuration(time);
+  if (lifetimeMs !== undefined) return { lifetimeMs, destinations: destination, policies: policy };
+  throw new LedgerError("invalid_input", `--for is no duration: "${time}".`, { hint: "Such as 12h or 7d." });
+};
+
+const told = (output: Output, mandate: ListedMandate): number => {
+  if (output.json) printJson(output, { mandate });
+  else
+    printLine(
+      output,
+      mandate.state === "revoked"
+        ? `${mandate.id} of ${mandate.by} counts no more`
+        : `${mandate.id}: ${saysWords(mandate)}, until ${timeOf(mandate.expiresAt)}. Take it back: runledger mandate revoke ${mandate.id}`,
+    );
+  return EXIT.done;
+};
+
+export const listMandates = async (app: RunLedger, output: Output): Promise<number> => {
+  const mandates = await app.mandates();
+  if (output.json) printJson(output, { mandates });
+  else
+    await printTable(output, {
+      head: ["MANDATE", "STATE", "ENDS", "SAYS"],
+      rows: mandates.map((one) => [
+        { text: one.id },
+        statusCell(one.state),
+        timeOf(one.expiresAt),
+        saysWords(one),
+      ]),
+      empty: "Nobody answers for anybody else here, and nothing is approved beforehand.",
+      wrap: true,
+    });
+  return EXIT.done;
+};
+
+const saysWords = (one: ListedMandate): string => {
+  const where = `destinations ${one.destinations.join(", ")}; policies ${one.policies.join(", ")}`;
+  if (one.kind === "delegation") return `${one.to} answers for ${one.by} (${where})`;
+  const limits = [
+    one.maxValueUsd === null ? [] : [`$${one.maxValueUsd} each`],
+    one.perDay === null ? [] : [`${one.perDay} a day`],
+    one.perDayUsd === null ? [] : [`$${one.perDayUsd} a day`],
+  ].flat();
+  const within = limits.length === 0 ? "without a limit" : `up to ${limits.join(", ")}`;
+  return `${one.by} approves what ${one.agent} asks for, ${within} (${where})`;
+};

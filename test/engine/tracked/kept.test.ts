@@ -1,0 +1,92 @@
+import { Readable } from "node:stream";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Command, RunLedger } from "../../../src/index.js";
+import { makeSample, onePlan, orchestrator, person, type Sample } from "../../helpers/project.js";
+
+const shops: Sample[] = [];
+afterEach(async () => {
+  for (const shop of shops.splice(0)) await shop.dispose();
+});
+const opened = async (settings = ""): Promise<RunLedger> => {
+  const shop = await makeSample({ "a.txt": "1\n", "runledger.yaml": settings });
+  shops.push(shop);
+  return shop.open();
+};
+const paid = async (app: RunLedger, key = "order-1") => {
+  const runs = app.trackedRuns(orchestrator(app));
+  const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads" });
+  const event = { runId, sideEffectClass: "payment", sideEffectKey: key } as const;
+  await runs.recordEvent({ ...event, eventType: "tool_call_finished" });
+  return { runs, runId, event };
+};
+
+describe("A run that its client records", () => {
+  it("is driven by nobody, and takes no command that needs a plan", async () => {
+    const app = await opened();
+    const { runId } = await paid(app);
+    const [row] = await app.list({ limit: 1 });
+    expect(row).toMatchObject({ status: "running", runnable: false, stepsTotal: 0, interrupted: false });
+    expect((await app.drive(runId)).run.state.status).toBe("running");
+    const plan = (await app.createRun(person(app), { plan: onePlan(), originalRequest: "x" })).runId;
+    const refused: readonly Command[] = [
+      { type: "pause_run", reason: "x" },
+      { type: "resume_run", reason: "x", overrideStale: false },
+      { type: "start_step", stepId: "a", base: null },
+      { type: "approve_step", stepId: "a", reason: "" },
+      { type: "set_budget", budget: { tokens: 1 }, reason: "" },
+    ];
+    const before = (await app.ledger.load(runId)).seq;
+    for (const command of refused)
+      await expect(app.ledger.submit(runId, command, person(app))).rejects.toMatchObject({
+        code: "run_tracked",
+      });
+    expect((await app.ledger.load(runId)).seq).toBe(before);
+    await expect(app.fork(person(app), { runId })).rejects.toMatchObject({ code: "run_tracked" });
+    const ofPlan = app.trackedRuns(person(app)).getRun({ runId: plan });
+    await expect(ofPlan).rejects.toMatchObject({ code: "run_not_tracked" });
+  });
+
+  it("is interrupted where it is imported, and what happened before happens nowhere again", async () => {
+    const there = await opened("durable: { encryption: true }\n");
+    const { runId, event } = await paid(there);
+    const artifact = { runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" };
+    const { contentHash } = await there.trackedRuns(person(there)).recordArtifact(artifact);
+    await there.collectGarbage();
+    const lines: Uint8Array[] = [];
+    for await (const line of there.exportRun(runId)) lines.push(Buffer.from(line));
+    const here = await opened();
+    const imported = await here.importRun(person(here), Readable.from(lines));
+    expect(Buffer.from((await here.ledger.store.getBlob(contentHash, runId)) ?? []).toString()).toBe(
+      "name\n",
+    );
+    expect(imported.run.state).toMatchObject({ status: "paused", reason: "interrupted" });
+    const runs = here.trackedRuns(person(here));
+    const context = await runs.resumeRun({ runId });
+    expect(context.blockedSideEffectKeys).toEqual(new Set(["order-1"]));
+    expect(context.checkpointId).toBeNull();
+    const again = await runs.recordEvent({ ...event, eventType: "tool_call_finished" });
+    expect(again).toMatchObject({ status: "skipped", first: { runId, seq: 3 } });
+    expect(await runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+
+  it("leaves its keys behind when it is erased or pruned", async () => {
+    const app = await opened("durable: { encryption: true }\nrunLedger: { maxRunHistory: 0 }\n");
+    const erased = await paid(app, "order-1");
+    const pruned = await paid(app, "order-2");
+    for (const { runs, runId } of [erased, pruned]) await runs.completeRun({ runId });
+    const child = await erased.runs.startRun({ agentId: "b", intentSummary: "b", parentRunId: erased.runId });
+    expect(await app.relatives(erased.runId)).toMatchObject([{ runId: child.runId, relation: "child" }]);
+    await app.erase(person(app), erased.runId);
+    const inTwoHours = () => new Date(Date.now() + 7_200_000).toISOString();
+    const later = await shops[0]?.open({}, inTwoHours);
+    const gone = (await later?.prune({ keep: 0 }))?.runs.map(({ runId }) => runId);
+    expect(gone).toContain(pruned.runId);
+    const next = await paid(app, "order-3");
+    for (const sideEffectKey of ["order-1", "order-2"]) {
+      const event = { ...next.event, eventType: "tool_call_finished", sideEffectKey } as const;
+      expect(await next.runs.recordEvent(event)).toMatchObject({ status: "skipped" });
+    }
+    for (const runId of [next.runId, child.runId])
+      expect(await next.runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+});
