@@ -14,6 +14,17 @@ import { orderTokensOf } from "./ledger/tokens.js";
 import { openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
 
+/** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
+export const projectRules = (
+  settings: Settings,
+  projectDir: string,
+  agents: readonly string[],
+  versions: AgentVersions,
+): Rules => ({
+  ...rulesOf(settings, agents, versions),
+  gate: openGatePolicies(projectDir, settings.gate),
+});
+
 export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
 
 type Parts = {
@@ -25,17 +36,6 @@ type Parts = {
   /** Aborted, whoever waits for a decision is answered as it stands. */
   readonly interrupted: AbortSignal;
 };
-
-/** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
-export const projectRules = (
-  settings: Settings,
-  projectDir: string,
-  agents: readonly string[],
-  versions: AgentVersions,
-): Rules => ({
-  ...rulesOf(settings, agents, versions),
-  gate: openGatePolicies(projectDir, settings.gate),
-});
 
 /** What proposes effects and lets them through, the runs that tell of it, and the keys by which programs elsewhere do. */
 export const openGating = (parts: Parts): GatingFaces => {

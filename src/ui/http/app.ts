@@ -36,7 +36,7 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono =
   });
   const senders = knownSenders(ask);
   app.all("/mcp", async ({ req }) => {
-    const credential = bearerOf(req.raw, HOW);
+    const credential = bearerOf(req.raw, CREDENTIAL_HINT);
     const known = senders.get(credential);
     if (known !== undefined) return throughDoor(mcp, req.raw, known, doorOf(ask, credential));
     const sender = await senders.meet(credential);
@@ -65,4 +65,4 @@ const nothingAt = (path: string): LedgerError =>
         : "MCP clients ask for /mcp, those of the gate for what is below /v1.",
   });
 
-const HOW = "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.";
+const CREDENTIAL_HINT = "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.";

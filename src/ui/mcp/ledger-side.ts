@@ -89,20 +89,22 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
   }
 };
 
-// An SDK key opens the gate and nothing else, no credential opens the gate, and neither the ledger's numbers.
 const answerTo = async (
   app: RunLedger,
   { as: bearer, question }: Asked,
   onOpened: () => void,
 ): Promise<Readonly<Record<string, unknown>>> => {
+  // An SDK key opens the gate and nothing else, and no credential opens the gate.
   if ("sdkKey" in bearer) {
     if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
     if (question.kind === "who") return answerWho(app, bearer.sdkKey);
-  } else if (question.kind !== "metrics" && question.kind !== "gate") {
+  } else if (question.kind === "metrics") {
+    if (!("credential" in bearer)) return app.metrics();
+  } else if (question.kind !== "gate") {
     const caller = await callerOf(app, bearer, question);
     onOpened();
     return answerQuestion(app, caller, question);
-  } else if (question.kind === "metrics" && !("credential" in bearer)) return app.metrics();
+  }
   throw new LedgerError("access_denied", "That takes a credential of another kind.", {
     hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp), and neither for the ledger's numbers.",
   });

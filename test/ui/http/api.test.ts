@@ -3,6 +3,7 @@ import { request as plainRequest } from "node:http";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Gate, isLedgerError, type RunLedger } from "../../../src/index.js";
+import { eventually } from "../../helpers/driving.js";
 import { type GateServer, openGateServer } from "../../helpers/gate-server.js";
 import { person } from "../../helpers/project.js";
 
@@ -185,6 +186,11 @@ describe("a key", () => {
     const desk = await at.gateOf("desk", { kind: "approver" });
     const { intentId, contentHash } = await gate.propose(leads(await started(gate), { policy: "asks" }));
     const waiting = refusalOf(gate.waitForDecision({ intentId, waitMs: 60_000 }));
+    await eventually("it waits", () =>
+      at.questions.some((one) => one.kind === "gate" && one.method === "waitForDecision"),
+    );
+    // Whoever asks later is answered later: by now its key was found good.
+    await gate.getIntent({ intentId });
     await app.revokeSdkKey(person(app), "importer");
     expect(await refusalOf(gate.getIntent({ intentId }))).toBe("credential_invalid");
     await desk.approve({ intentId, contentHash });
