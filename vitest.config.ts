@@ -32,7 +32,7 @@ const SLOW = [
   "test/settings/{consumers,json-schema}.test.ts",
   "test/tools/{access,ai-sdk,idempotency,inputs}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
-  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,printing,receipts,rollout,selftest,terminal}.test.ts",
+  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,intents,printing,receipts,rollout,selftest,terminal}.test.ts",
   "test/conformance/conformance.test.ts",
   "test/ui/http/{api,serve}.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",

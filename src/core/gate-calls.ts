@@ -165,6 +165,8 @@ export const IntentView = z.strictObject({
       decision: z.enum(["approve", "deny"]),
       reason: z.string(),
       onBehalfOf: z.string().nullable(),
+      /** The delegation or standing approval by which they do; null without. */
+      mandate: z.string().nullable(),
     }),
   ),
   execution: z

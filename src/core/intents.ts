@@ -264,7 +264,7 @@ export const isOwnIntent = (
 ): boolean => intentId === intentIdOf(runId, seq);
 
 /** It waits for somebody, so its run is not done. */
-export const isOpenIntent = ({ status }: Intent): boolean => OPEN.has(status);
+export const isOpenIntent = ({ status }: Pick<Intent, "status">): boolean => OPEN.has(status);
 
 const OPEN: ReadonlySet<IntentStatus> = new Set(["pending_approval", "approved", "ordered", "unknown"]);
 

@@ -21,6 +21,7 @@ import {
   Waiver,
 } from "../../src/core/events.js";
 import { FailureReason, ForkPoint, ParentLink } from "../../src/core/family.js";
+import { ExecutionView, IntentView } from "../../src/core/gate-calls.js";
 import { PolicyDecision } from "../../src/core/gate-policy/decision.js";
 import { intentStatuses } from "../../src/core/intents.js";
 import { Mandate } from "../../src/core/mandates.js";
@@ -56,6 +57,7 @@ for (const [id, schema] of Object.entries({
   CriterionSpec,
   EffectCall,
   ForkPoint,
+  IntentView,
   ParentLink,
   Plan,
   PolicyAction,
@@ -936,6 +938,21 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "mandate approve": oneOf({ mandate: listedMandate }),
   "mandate list": oneOf({ mandates: z.array(listedMandate) }),
   "mandate revoke": oneOf({ mandate: listedMandate }),
+  intents: { kind: "text", why: "it is only a group of commands" },
+  "intents list": oneOf({ intents: z.array(IntentView) }),
+  "intents show": oneOf({
+    intent: IntentView,
+    payload: z
+      .strictObject({ text: text.nullable(), base64: text.nullable().describe("where it is no text") })
+      .optional()
+      .describe("with --payload; both null where it is not there any more"),
+  }),
+  "intents approve": oneOf({ intent: IntentView }),
+  "intents deny": oneOf({ intent: IntentView }),
+  "intents cancel": oneOf({ intent: IntentView }),
+  "intents propose": oneOf({ intent: IntentView }),
+  "intents execute": oneOf(ExecutionView.shape),
+  "intents report": oneOf({ intent: IntentView }),
   "sdk-key": { kind: "text", why: "it is only a group of commands" },
   "sdk-key create": oneOf({
     sdkKey: text.describe("a secret, printed this once"),

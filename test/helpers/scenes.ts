@@ -12,7 +12,7 @@ import { person, SESSION } from "./project.js";
 /** A desk with runs of every fate, and lines to type at it for every command that prints. */
 export type Stage = {
   readonly desk: Desk;
-  /** Id of a run by its name below. */
+  /** Id of a run, or of an intent, by its name below. */
   readonly run: (name: string) => string;
   readonly place: (file: string) => string;
   /** Of the promise that the run "waits" waits for. */
@@ -27,6 +27,7 @@ const policies = {
   - { name: few, intent: { destination: crm.import, record_count: 10 }, expect: approved }
   - { name: many, intent: { destination: crm.import, record_count: 11 }, expect: { outcome: blocked, approvals: 0 } }
 `,
+  "gate-policies/asks.yaml": "require_approval: always\n",
   "gate-policies/broken.yaml": "auto_approve_under: -1\n",
 };
 
@@ -65,6 +66,7 @@ export const openStage = async (): Promise<Stage> => {
   await desk.write({ "runledger.yaml": settings });
   runs.doubtful = await doubtfulRun(desk);
   runs.tracked = await trackedRun(desk);
+  Object.assign(runs, await intentsOf(desk));
   const { runId, token } = await waiting(desk);
   runs.waits = runId;
   runs.planned = await plannedRun(desk);
@@ -137,6 +139,29 @@ const trackedRun = async (desk: Desk): Promise<string> => {
   await runs.recordArtifact({ runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" });
   await runs.handoff({ runId, toActor: "Ada", summary: "look at it", handoffType: "approval" });
   return runId;
+};
+
+/** What an agent asks for: three that wait for a person, and one of which it cannot say whether it happened. */
+const intentsOf = async (desk: Desk): Promise<Readonly<Record<string, string>>> => {
+  const app = await desk.open();
+  const gate = app.gate(app.issue({ name: "importer", role: "executor", sessionKey: SESSION }));
+  const propose = (over: object) =>
+    gate.propose({ destination: "crm.import", policy: "asks", payload: { text: "Ada\n" }, ...over });
+  const lost = await propose({ policy: "crm", recordCount: 5 });
+  const { runId } = lost;
+  const { executionToken } = await gate.execute({ intentId: lost.intentId });
+  const token = executionToken === null ? {} : { executionToken };
+  await gate.report({ intentId: lost.intentId, ...token, status: "unknown", error: "the line went dead" });
+  const terms = { runId, recordCount: 40, valueUsd: 2.5, tags: ["leads"], metadata: { list: "spring" } };
+  const [wanted, unwanted, dropped] = [
+    await propose(terms),
+    await propose({ runId }),
+    await propose({ runId }),
+  ];
+  return {
+    ...{ gated: runId, lost: lost.intentId, wanted: wanted.intentId },
+    ...{ unwanted: unwanted.intentId, dropped: dropped.intentId },
+  };
 };
 
 /** Its planner has made a plan, which nobody has approved. */
@@ -312,6 +337,18 @@ export const scenes: Readonly<Record<string, Scene>> = {
   },
   "mandate list": { lines: [() => []], ofMachine: true },
   "mandate revoke": { lines: [() => ["bob"]], ofMachine: true },
+  "intents list": { lines: [() => [], ({ run }) => ["--run", run("gated"), "--all"]] },
+  "intents show": { lines: [({ run }) => [run("wanted"), "--payload"], ({ run }) => [run("lost")]] },
+  "intents propose": {
+    lines: [() => ["crm.import", "--policy", "asks", "--text", "Bob", "--key", "batch-9"]],
+  },
+  "intents approve": { lines: [({ run }) => [run("wanted"), "--reason", "ticket 7"]] },
+  "intents deny": { lines: [({ run }) => [run("unwanted"), "--reason", "not these"]] },
+  "intents cancel": { lines: [({ run }) => [run("dropped")]] },
+  "intents execute": { lines: [({ run }) => [run("wanted")]] },
+  "intents report": {
+    lines: [({ run }) => [run("lost"), "succeeded", "--result", '{"imported":5}']],
+  },
   "sdk-key list": { lines: [() => []], ofMachine: true },
   "sdk-key revoke": { lines: [() => ["importer"]], ofMachine: true },
   schedules: { lines: [() => []] },

@@ -3,6 +3,7 @@ import { addActCommands } from "./groups/act.js";
 import { addAgentCommands } from "./groups/agents.js";
 import { addCheckpointCommands } from "./groups/checkpoints.js";
 import { addHelpCommands } from "./groups/help.js";
+import { addIntentCommands } from "./groups/intents.js";
 import { addKeepCommands } from "./groups/keep.js";
 import { addLookCommands } from "./groups/look.js";
 import { addMandateCommands } from "./groups/mandates.js";
@@ -45,6 +46,7 @@ export const growTree = (cli: Cli, register: Register): void => {
   addAgentCommands(cli, register);
   addSdkKeyCommands(cli, register);
   addMandateCommands(cli, register);
+  addIntentCommands(cli, register);
   addPolicyCommands(cli, register);
   addKeepCommands(cli, register);
   addReceiptCommands(cli, register);

@@ -84,6 +84,22 @@ const promises: Source = (place) =>
     });
   });
 
+/** Those that wait for somebody. */
+const openIntents: Source = (place) =>
+  glancing(place, async (glance) => {
+    const { isOpenIntent } = await library();
+    const rows = (await glance.list(RUNS_OFFERED)).filter(({ status }) => !OVER.has(status));
+    const live = await Promise.all(rows.map(({ runId }) => glance.load(runId)));
+    return live
+      .flatMap(({ intents }) => intents.filter(isOpenIntent))
+      .map(({ intentId, status, content }) => ({
+        word: intentId,
+        said: `${status}: ${content.destination}`,
+      }));
+  });
+
+const OVER: ReadonlySet<string> = new Set(["completed", "failed"]);
+
 const signingKeys: Source = async ({ directory, env }) => {
   const keys = await (await library()).signingKeysAt({ projectDir: directory, env });
   return { words: (keys ?? []).map(({ keyId, from }) => ({ word: keyId, said: `from ${from}` })) };
@@ -137,6 +153,8 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
   step: steps,
   effect: openEffects,
   command: files,
+  destination: nothing,
+  intent: openIntents,
   plan: files,
   file: files,
   key: settingKeys,
@@ -160,6 +178,7 @@ const OF_ARGUMENTS: Readonly<Record<string, Source>> = {
 /** By the name of the option. */
 const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--after": runs,
+  "--action": nothing,
   "--agent": agents,
   "--allow-host": nothing,
   "--at": nothing,
@@ -178,6 +197,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--file": files,
   "--from": nothing,
   "--goal": nothing,
+  "--hash": nothing,
   "--host": nothing,
   "--idempotency-key": nothing,
   "--keep": nothing,
@@ -194,16 +214,21 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--port": nothing,
   "--proposal": nothing,
   "--reason": nothing,
+  "--records": nothing,
   "--repo": folders,
   "--request": nothing,
+  "--result": nothing,
   "--run": runs,
   "--runs": nothing,
+  "--scope": nothing,
   "--session": nothing,
   "--since": nothing,
   "--solution": files,
   "--statement": nothing,
   "--step": nothing,
   "--steps": files,
+  "--tag": nothing,
+  "--text": nothing,
   "--time": nothing,
   "--token": nothing,
   "--tokens": nothing,

@@ -22,6 +22,7 @@ export const topics: Readonly<Record<string, Topic>> = {
       ["RUNLEDGER_SET_…", "one setting: RUNLEDGER_SET_runLedger__staleTtl=2h; outranks every file"],
       ["RUNLEDGER_KEY", "the root key of sealed runs, in 64 hex digits or base64; else it is a file"],
       ["RUNLEDGER_NEW_KEY", "the root key that `keys rotate` changes to, where it is not in the file"],
+      ["RUNLEDGER_EXECUTION_TOKEN", "the token for `intents report`, which --token would show to all users"],
       ["RUNLEDGER_PROMISE_TOKEN", "the token for `promise resolve`, which --token would show to all users"],
       ["RUNLEDGER_CREDENTIAL", "who an MCP client is, for `mcp`; its value is a secret"],
       ["XDG_CONFIG_HOME", "where the user's settings file is (~/.config)"],

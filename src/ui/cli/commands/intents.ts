@@ -1,0 +1,243 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  type Caller,
+  type IntentView,
+  intentStatuses,
+  isOpenIntent,
+  LedgerError,
+  type NewIntent,
+  type RunLedger,
+} from "../../../index.js";
+import { statusCell, timeOf } from "../describe.js";
+import { EXIT } from "../exit-codes.js";
+import { printIntent, printPayload } from "../intent-told.js";
+import { type Output, printJson, printLine, safe, say } from "../output.js";
+import type { Bench } from "../program.js";
+import { printTable } from "../table.js";
+
+export const listIntents = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  { run, all }: { readonly run?: string; readonly all?: boolean },
+): Promise<number> => {
+  const intents = await app.gate(caller).listIntents({
+    ...(run === undefined ? {} : { runId: await app.findRun(run) }),
+    statuses: intentStatuses.filter((status) => all === true || isOpenIntent({ status })),
+  });
+  if (output.json) printJson(output, { intents });
+  else
+    await printTable(output, {
+      head: ["INTENT", "STATUS", "DESTINATION", "POLICY", "ASKED BY", "EXPIRES"],
+      rows: intents.map((one) => [
+        { text: one.intentId, id: true },
+        statusCell(one.status),
+        one.destination,
+        one.policy.id,
+        one.proposedBy.name,
+        one.expiresAt === null ? "" : timeOf(one.expiresAt),
+      ]),
+      empty: all === true ? "There are no intents." : "No intent waits for anybody.",
+    });
+  return EXIT.done;
+};
+
+/** RUN.NUMBER, whose run may be named as runs are everywhere. */
+const findIntent = async (app: RunLedger, caller: Caller, named: string): Promise<IntentView> => {
+  const [, run, seq] = /^(.+)\.(\d+)$/.exec(named) ?? [];
+  if (run === undefined)
+    throw new LedgerError("intent_not_found", `There is no intent "${named}".`, {
+      hint: "runledger intents list names them: RUN.NUMBER",
+    });
+  return app.gate(caller).getIntent({ intentId: `${await app.findRun(run)}.${seq}` });
+};
+
+const payloadOf = (app: RunLedger, { runId, payload }: IntentView): Promise<Uint8Array | undefined> =>
+  app.ledger.store.getBlob(payload.digest, runId);
+
+/** Null for bytes that are no UTF-8, or are not there any more. */
+const textIn = (bytes: Uint8Array | undefined): string | null => {
+  try {
+    return bytes === undefined
+      ? null
+      : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+};
+
+export const showIntent = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  named: string,
+  { payload }: { readonly payload?: boolean },
+): Promise<number> => {
+  const intent = await findIntent(app, caller, named);
+  const bytes = payload === true ? await payloadOf(app, intent) : undefined;
+  const text = textIn(bytes);
+  if (output.json) {
+    const base64 = bytes === undefined || text !== null ? null : Buffer.from(bytes).toString("base64");
+    printJson(output, { intent, ...(payload === true ? { payload: { text, base64 } } : {}) });
+  } else {
+    await printIntent(output, intent);
+    if (payload === true) printPayload(output, text);
+  }
+  return EXIT.done;
+};
+
+/** So much of a payload is shown to whoever decides; `show --payload` has all of it. */
+const SHOWN_CHARS = 4_000;
+
+/** Beside the data: what is decided about is for the person who does. */
+const printDecidedAbout = async (app: RunLedger, output: Output, intent: IntentView): Promise<void> => {
+  if (output.json || output.quiet) return;
+  const beside = { ...output, out: output.err };
+  await printIntent(beside, intent);
+  const text = textIn(await payloadOf(app, intent));
+  printPayload(beside, text, SHOWN_CHARS);
+  if ((text?.length ?? 0) > SHOWN_CHARS)
+    say(output, `All of it: runledger intents show ${intent.intentId} --payload`);
+};
+
+export type Said = { readonly reason: string; readonly for?: string };
+
+/** Of exactly what is printed first; with a hash, only of what that hash is of. */
+export const decideIntent = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  named: string,
+  { deny, hash, reason, for: onBehalfOf }: Said & { readonly deny: boolean; readonly hash?: string },
+): Promise<number> => {
+  const shown = await findIntent(app, caller, named);
+  await printDecidedAbout(app, output, shown);
+  const gate = app.gate(caller);
+  const said = {
+    ...{ intentId: shown.intentId, contentHash: hash ?? shown.contentHash, reason },
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+  };
+  return told(output, await (deny ? gate.reject(said) : gate.approve(said)));
+};
+
+export const cancelIntent = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  named: string,
+  { reason }: Said,
+): Promise<number> => {
+  const { intentId } = await findIntent(app, caller, named);
+  return told(output, await app.gate(caller).cancel({ intentId, reason }));
+};
+
+const told = (output: Output, intent: IntentView, code: number = EXIT.done): number => {
+  if (output.json) printJson(output, { intent });
+  else {
+    printLine(output, `${intent.intentId} ${intent.status}`);
+    say(output, safe(intent.message));
+  }
+  return code;
+};
+
+export type ProposeOptions = {
+  readonly policy: string;
+  readonly file?: string;
+  readonly text?: string;
+  readonly records?: number;
+  readonly usd?: number;
+  readonly key?: string;
+  readonly run?: string;
+  readonly action?: string;
+  readonly scope?: string;
+  readonly tag?: readonly string[];
+  readonly for?: string;
+  readonly expires?: string;
+  readonly idempotent?: boolean;
+};
+
+export const proposeIntent = async (
+  app: RunLedger,
+  { output, directory }: Bench,
+  caller: Caller,
+  destination: string,
+  options: ProposeOptions,
+): Promise<number> => {
+  const { policy, records, usd, key, run, action, scope, tag, for: onBehalfOf, expires } = options;
+  const intent: NewIntent = {
+    ...{ destination, policy, payload: payloadIn(options, directory), action, scope, onBehalfOf },
+    ...{ recordCount: records, valueUsd: usd, idempotencyKey: key, idempotent: options.idempotent },
+    ...(tag === undefined ? {} : { tags: [...tag] }),
+    ...(run === undefined ? {} : { runId: await app.findRun(run) }),
+    ...(expires === undefined ? {} : { expiresIn: expires }),
+  };
+  const proposed = await app.gate(caller).propose(intent);
+  return told(output, proposed, exitOfProposal(proposed));
+};
+
+const payloadIn = ({ file, text }: ProposeOptions, directory: string): NewIntent["payload"] => {
+  if (file !== undefined && text === undefined) return pathToFileURL(resolve(directory, file));
+  if (text !== undefined && file === undefined) return { text };
+  throw new LedgerError("invalid_input", "What is to leave the building is one file, or one text.", {
+    hint: "Give either --file or --text.",
+  });
+};
+
+const exitOfProposal = ({ status }: IntentView): number => {
+  if (status === "blocked") return EXIT.conflict;
+  return status === "pending_approval" ? EXIT.waiting : EXIT.done;
+};
+
+/** JSON always: what it prints is for whatever does it. */
+export const executeIntent = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  named: string,
+): Promise<number> => {
+  const { intentId } = await findIntent(app, caller, named);
+  const execution = await app.gate(caller).execute({ intentId });
+  printJson(output, execution);
+  if (execution.executionToken === null) say(output, safe(execution.message));
+  return EXIT.done;
+};
+
+/** In an argument every user of the machine could read it. */
+const TOKEN_VARIABLE = "RUNLEDGER_EXECUTION_TOKEN";
+
+export type ReportOptions = {
+  readonly outcome: "succeeded" | "failed" | "unknown";
+  readonly token?: string;
+  readonly result?: string;
+  readonly error?: string;
+};
+
+export const reportIntent = async (
+  app: RunLedger,
+  { output, terminal }: Bench,
+  caller: Caller,
+  named: string,
+  { outcome, token, result, error }: ReportOptions,
+): Promise<number> => {
+  const { intentId } = await findIntent(app, caller, named);
+  const executionToken = token ?? terminal.env[TOKEN_VARIABLE];
+  const reported = await app.gate(caller).report({
+    ...{ intentId, status: outcome },
+    ...(executionToken === undefined || executionToken === "" ? {} : { executionToken }),
+    ...(result === undefined ? {} : { result: readResult(result) }),
+    ...(error === undefined ? {} : { error }),
+  });
+  return told(output, reported);
+};
+
+const readResult = (text: string) => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LedgerError("invalid_input", "--result is no JSON.", {
+      hint: `Quote it for the shell: --result '{"imported": 12}'`,
+      cause,
+    });
+  }
+};
