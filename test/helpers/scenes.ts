@@ -213,10 +213,18 @@ export const scenes: Readonly<Record<string, Scene>> = {
   init: { lines: [() => []] },
   list: { lines: [() => ["--limit", "50"], () => ["--status", "failed"]] },
   show: {
-    lines: ["done", "stuck", "broken", "asked", "fresh", "raced", "doubtful", "waits", "tracked"].map(
-      (name) =>
-        ({ run }: Stage) => [run(name)],
-    ),
+    lines: [
+      "done",
+      "stuck",
+      "broken",
+      "asked",
+      "fresh",
+      "raced",
+      "doubtful",
+      "waits",
+      "tracked",
+      "gated",
+    ].map((name) => ({ run }: Stage) => [run(name)]),
   },
   why: {
     lines: ["done", "stuck", "asked", "fresh", "doubtful", "waits"].map((name) => ({ run }: Stage) => [
