@@ -103,9 +103,20 @@ await bundled({
 // A host's zod is the zod of our tools' schemas, and its AI SDK the one that our tools are for.
 await bundled({
   of: "The library",
-  entries: { index: "src/index.ts", "ai-sdk": "tools/ai-sdk.ts" },
+  entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },
   folder: join(dist, "library"),
   external: ["zod"],
+});
+
+// Whoever checks receipts needs no more than this one file, wherever it is copied to.
+await build({
+  absWorkingDir: root,
+  entryPoints: ["src/core/receipts/verify.ts"],
+  outfile: join(dist, "library", "receipts.js"),
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
 });
 
 // The manual page is what the program says of itself.

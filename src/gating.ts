@@ -1,9 +1,11 @@
 import type { Caller } from "./core/commands.js";
 import type { Rules } from "./core/decide/guards.js";
 import type { AgentVersions } from "./engine/agents/versions.js";
-import { createGate, type GateFaces } from "./engine/gate/gate.js";
+import { type GateFaces, gateFaces } from "./engine/gate/faces.js";
+import { createGate } from "./engine/gate/gate.js";
 import { type MandateFaces, mandateFaces } from "./engine/gate/mandates.js";
 import { rulesOf } from "./engine/rules.js";
+import type { TrackedRuns } from "./engine/tracked/tracked.js";
 import type { Ledger } from "./ledger/ledger.js";
 import { gateDuties } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
@@ -30,15 +32,22 @@ type Parts = {
   readonly engine: Caller;
   readonly tokenKey: () => Uint8Array;
   readonly noteRefusal: NoteRefusal;
+  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Aborted, whoever waits for a decision is answered as it stands. */
+  readonly interrupted: AbortSignal;
 };
 
-/** What proposes effects and lets them through, and the keys by which programs elsewhere do. */
-export const openGating = ({ ledger, engine, tokenKey, noteRefusal }: Parts): GatingFaces => ({
-  ...createGate({
+/** What proposes effects and lets them through, the runs that tell of it, and the keys by which programs elsewhere do. */
+export const openGating = (parts: Parts): GatingFaces => {
+  const { ledger, engine, tokenKey, noteRefusal } = parts;
+  const intents = createGate({
     ledger,
     duties: gateDuties(ledger, engine),
     orderTokenOf: orderTokensOf(tokenKey),
-  }),
-  ...mandateFaces(ledger),
-  ...sdkKeys(ledger, tokenKey, noteRefusal),
-});
+  });
+  return {
+    ...gateFaces({ ...parts, intents }),
+    ...mandateFaces(ledger),
+    ...sdkKeys(ledger, tokenKey, noteRefusal),
+  };
+};

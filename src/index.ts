@@ -41,7 +41,8 @@ export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js"
 export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
 export { policyRemarks } from "./core/gate-policy/remarks.js";
 export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
-export { type Intent, type IntentStatus, intentStatuses } from "./core/intents.js";
+export { type GateMethod, type GateRoute, gateRoutes, namedIn } from "./core/gate-routes.js";
+export { type Intent, type IntentStatus, intentStatuses, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
 export { openWaits } from "./core/next.js";
@@ -85,7 +86,7 @@ export {
   type Step,
   type WorkedStep,
 } from "./core/run.js";
-export type { SdkKey } from "./core/sdk-key.js";
+export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
 export type {
   ClientEventType,
@@ -144,9 +145,10 @@ export type { Erased, Erasing } from "./engine/erasing.js";
 export type { Driven } from "./engine/executor.js";
 export type { Finding } from "./engine/findings.js";
 export { type Execute, type ExecutionGiven, NotExecuted } from "./engine/gate/executing.js";
-export type { Gate, NewIntent } from "./engine/gate/gate.js";
+export type { GateCalls } from "./engine/gate/faces.js";
+export type { NewIntent } from "./engine/gate/gate.js";
 export type { ListedMandate, NewDelegation, NewStanding } from "./engine/gate/mandates.js";
-export type { PayloadGiven } from "./engine/gate/payload.js";
+export { type PayloadGiven, ReadElsewhere } from "./engine/gate/payload.js";
 export {
   askWorker,
   type Performed,
@@ -184,6 +186,7 @@ export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
 export type { SelftestOptions } from "./pev/selftest/selftest.js";
 export { type LookedUp, lookUpJournal, lookUpObjects, signingKeysAt } from "./receipt-look.js";
+export { Gate, type GateOptions } from "./remote/gate.js";
 export {
   type BackgroundAdapter,
   type BackgroundTask,

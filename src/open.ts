@@ -164,6 +164,11 @@ const SETTLE_MS = 600_000;
 
 const NEVER = new AbortController().signal;
 
+/** Of whom waits for something. */
+const letGo = ({ interrupted = NEVER }: OpenOptions): { readonly interrupted: AbortSignal } => ({
+  interrupted,
+});
+
 export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedger> => {
   const { env = process.env, now = () => new Date().toISOString(), agents: functions = {} } = options;
   const projectDir = await findProject(resolve(options.projectDir ?? "."));
@@ -179,7 +184,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const rules = projectRules(settings, projectDir, agentsKnown, versions);
   const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
-  const pev = createPev({ ledger, engine, project, interrupted: options.interrupted ?? NEVER });
+  const pev = createPev({ ledger, engine, project, ...letGo(options) });
   const tokenKey = () => store.seals.tokenKey();
   const tokenOf = tokensOf(tokenKey);
   const own = checkpointsOf({ store, dataDir, projectDir, env });
@@ -224,7 +229,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ledger, engine, tokenKey, noteRefusal: host.noteRefusal }),
+    ...openGating({ ...host, engine, tokenKey, ...letGo(options), ...checkpoints.faces }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),

@@ -25,6 +25,8 @@ const arrows: Record<string, readonly string[]> = {
   tools: ["src/pev", "src/ledger", "src/core"],
   "src/rollout": ["src/ledger", "src/stores/store.ts", "src/stores/sqlite-driver.ts", "src/core"],
   "src/engine": ["tools", "src/pev", "src/ledger", "src/stores/store.ts", "src/core"],
+  // What runs in programs of others, without a ledger: nothing below may load the store.
+  "src/remote": ["src/core", "src/engine/gate", "src/engine/tracked"],
   "src/sealing.ts": ["src/settings", "src/stores"],
   "src/receipting.ts": ["src"],
   "src/receipt-look.ts": ["src"],
@@ -46,6 +48,7 @@ const outside: Record<string, readonly string[]> = {
     "src/ledger/owner.ts",
     "src/pev/",
     "src/engine/agents/",
+    "src/engine/gate/payload.ts",
     "src/engine/logs.ts",
     "src/engine/doctor.ts",
     "src/engine/host.ts",
@@ -112,7 +115,7 @@ const machineClock: Record<string, string> = {
 };
 
 /** What hosts import; all else is imported here. */
-const entries: readonly string[] = ["src/index.ts", "tools/ai-sdk.ts"];
+const entries: readonly string[] = ["src/index.ts", "src/remote/gate.ts", "tools/ai-sdk.ts"];
 
 /** Longer than 400 lines, by name and with a reason. */
 const longFiles: Record<string, string> = {};

@@ -15,11 +15,13 @@ npx runledger --version
 grep -q '^\.SS runledger run ' node_modules/runledger/dist/man/runledger.1
 npx runledger demo
 schema=node_modules/runledger/dist/settings.schema.json
+node -e 'require("runledger/policy.schema.json")'
 node -e 'require("runledger/settings.schema.json")' && npx runledger config schema | diff - "$schema"
 npx runledger init --quiet > /dev/null && head -1 runledger.yaml | grep -qx "# yaml-language-server: \$schema=$schema"
 cat > types.mts <<'TS'
 import { openRunLedger, type RunLedger } from "runledger";
 import { aiSdkTools } from "runledger/ai-sdk";
+import { type ReceiptCheck, trustedKeysIn, verifyReceipt } from "runledger/receipts";
 const open: () => Promise<RunLedger> = () => openRunLedger();
 const workspaceOf = async (app: RunLedger): Promise<string> => {
   const kit = app.toolKit(app.issue({ name: "coder", role: "executor", sessionKey: "s" }));
@@ -28,11 +30,15 @@ const workspaceOf = async (app: RunLedger): Promise<string> => {
   const started = await kit.call("run_start_step", "{}");
   return started.ok && started.name === "run_start_step" ? started.value.workspace : started.text;
 };
-export { open, workspaceOf };
+const checked = (receipt: string, pem: string): ReceiptCheck => verifyReceipt(receipt, trustedKeysIn(pem));
+export { checked, open, workspaceOf };
 TS
 # The AI SDK is the host's own: without it the library opens all the same, and its entry says what is missing.
 node --input-type=module -e 'await import("runledger"); await import("runledger/ai-sdk").then(() => process.exit(1), (e) => { if (e.code !== "ERR_MODULE_NOT_FOUND") throw e; })'
 ln -s "$root/node_modules/ai" node_modules/ai
 node --input-type=module -e 'await import("runledger/ai-sdk")'
+# The check of receipts is one file, wherever it is copied to.
+cp node_modules/runledger/dist/library/receipts.js "$place/alone.mjs"
+node --input-type=module -e 'process.exit((await import(process.argv[1])).verifyReceipt("{}", []).verified ? 1 : 0)' "$place/alone.mjs"
 "$root/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2023 --skipLibCheck --types "" types.mts
 echo "package: installs and runs"

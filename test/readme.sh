@@ -37,6 +37,14 @@ import { writeFileSync } from "node:fs";
 writeFileSync("src/sum.mjs", "export const sum = (prices) => prices.reduce((total, price) => total + price, 0);\n");
 JS
 runledger run plan.yaml --json | tail -n 1 | grep -q '"type":"summary".*"status":"completed"'
+# docs/receipts.md: its commands, and its recipe for openssl.
+runledger receipt show last > ../receipt.json
+runledger receipt keys --pem > ../ledger.pem
+(cd .. && runledger receipt verify receipt.json --key ledger.pem | grep -q '^Verified: ')
+awk '$0 == "```sh" { getline; if (/^set -eu; receipt=/) on = 1 } $0 == "```" { on = 0 } on' "$root/docs/receipts.md" > ../check.sh
+sh ../check.sh ../receipt.json ../ledger.pem
+sed 's/"payload":"ey/"payload":"eY/' ../receipt.json > ../altered.json
+fails_with 1 sh ../check.sh ../altered.json ../ledger.pem
 git diff --quiet
 runledger apply last
 node --test > /dev/null

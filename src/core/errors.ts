@@ -9,6 +9,7 @@ export const errorKinds = {
   invalid_input: "usage",
   settings_invalid: "usage",
   unknown_key: "usage",
+  media_type_unknown: "usage",
   bundle_invalid: "usage",
   policy_invalid: "usage",
   // not allowed, to this caller or now

@@ -14,10 +14,16 @@ const intentId = textOf(limit.INTENT_NAME_CHARS);
 /** A third longer than the bytes themselves. */
 const BASE64_CHARS = Math.ceil(limit.INTENT_PAYLOAD_BYTES / 3) * 4;
 
+/** SHA-256 of the bytes, by whoever read them; what arrives otherwise is refused. */
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .optional();
+
 /** What is to leave the building: text, or bytes as base64. `type` is a file's extension, or `text`, `json`, `bytes`. */
 export const PayloadSent = z.union([
-  closed({ type: word, text: z.string().max(limit.INTENT_PAYLOAD_BYTES) }),
-  closed({ type: word, base64: z.base64().max(BASE64_CHARS) }),
+  closed({ type: word, text: z.string().max(limit.INTENT_PAYLOAD_BYTES), digest }),
+  closed({ type: word, base64: z.base64().max(BASE64_CHARS), digest }),
 ]);
 export type PayloadSent = Readonly<z.infer<typeof PayloadSent>>;
 
@@ -95,6 +101,12 @@ export const readCall = <S extends z.ZodType>(what: string, schema: S, call: unk
   if (success) return data;
   throw misfit(what, error.issues, call);
 };
+
+/** Milliseconds for which a decision is waited for at most: an hour, and whoever waits longer asks again. */
+const WAIT_MAX_MS = 3_600_000;
+
+export const WaitCall = closed({ intentId, waitMs: z.number().min(0).max(WAIT_MAX_MS) });
+export type WaitCall = Readonly<z.input<typeof WaitCall>>;
 
 /** At most so many are listed at once. */
 export const INTENTS_LISTED_MAX = 1_000;

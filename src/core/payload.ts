@@ -1,3 +1,4 @@
+import { sha256 } from "./canonical.js";
 import { LedgerError } from "./errors.js";
 import type { PayloadSent } from "./gate-calls.js";
 import * as limit from "./limits.js";
@@ -15,7 +16,10 @@ export const textOf = (bytes: Uint8Array): string | null => {
 export const bytesOf = (payload: PayloadSent): Uint8Array => {
   const bytes = "text" in payload ? Buffer.from(payload.text) : Buffer.from(payload.base64, "base64");
   if (bytes.length > limit.INTENT_PAYLOAD_BYTES) throw tooLarge(bytes.length);
-  return bytes;
+  if (payload.digest === undefined || payload.digest === sha256(bytes)) return bytes;
+  throw new LedgerError("invalid_input", "The payload is not what was sent: it has another digest.", {
+    hint: "Text is sent as UTF-8; what is none is sent as base64.",
+  });
 };
 
 export const tooLarge = (bytes: number): LedgerError =>

@@ -93,8 +93,9 @@ export const isTakenFor = (
 
 export const sessionScope = (sessionKey: string): string => `session:${sessionKey}`;
 
-/** What was read from folders is another each time; whoever asks again means the same. */
+/** What was read from folders, and as which attempt an order would come now, is another each time; whoever asks again means the same. */
 const withoutCapture = (command: Command): Record<string, unknown> => {
   if (command.type === "create_run" || command.type === "start_step") return { ...command, base: null };
+  if (command.type === "order_intent") return { ...command, attempt: null, tokenHash: null };
   return command.type === "propose_step_result" ? { ...command, capture: null } : command;
 };

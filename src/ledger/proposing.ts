@@ -8,9 +8,11 @@ import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import type { Run } from "../core/run.js";
-import type { Ledger } from "./ledger.js";
+import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
+
+type Keyed = Pick<SubmitOptions, "idempotencyKey">;
 
 /** Written down whatever the policy says, and at once what that is. Answers with the intent that has its key. */
 export const proposeTo = async (
@@ -18,9 +20,11 @@ export const proposeTo = async (
   duties: GateDuties,
   caller: Caller,
   call: unknown,
+  /** Of the call itself, where it may be asked again. */
+  keyed: Keyed = {},
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
-  const runId = asked.runId ?? (await runFor(ledger, caller, asked));
+  const runId = asked.runId ?? (await runFor(ledger, caller, asked, keyed));
   // Nothing is kept for who may not ask.
   requireSession(await ledger.load(runId), ledger.check(caller));
   const bytes = bytesOf(asked.payload);
@@ -29,7 +33,8 @@ export const proposeTo = async (
   const content = contentOf(asked, bytes);
   await freeExpired(ledger, duties, content);
   await ledger.store.putBlob(bytes, runId);
-  const { run, events } = await ledger.submit(runId, { type: "propose_intent", content, text }, caller);
+  const command = { type: "propose_intent", content, text } as const;
+  const { run, events } = await ledger.submit(runId, command, caller, keyed);
   const made = events.find(({ type }) => type === "intent_proposed");
   const intent = answerOf(run, content, made?.seq);
   const after = await duties.approveBeforehand(runId, intent);
@@ -37,7 +42,7 @@ export const proposeTo = async (
 };
 
 /** The same for each proposal under one key, so that a repeated one finds its run. */
-const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked): Promise<string> => {
+const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed: Keyed): Promise<string> => {
   const { destination } = asked;
   const { name, role } = ledger.check(caller);
   const key = asked.idempotencyKey ?? asked.idempotency_key ?? null;
@@ -48,7 +53,7 @@ const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked): Promi
     ...{ parentRunId: null, runtime: null, permissions: {}, blockedCapabilities: [] },
   } as const;
   const under =
-    key === null ? {} : { idempotencyKey: digestOf({ intentRun: [name, role, destination, key] }) };
+    key === null ? keyed : { idempotencyKey: digestOf({ intentRun: [name, role, destination, key] }) };
   return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
 };
 

@@ -204,7 +204,7 @@ test("The stories reach every state of an intent", () => {
         for (const { status } of intentsOf(world)) seen.add(status);
       });
     }),
-    { numRuns: 250, seed: 11 },
+    { numRuns: 400, seed: 11 },
   );
   expect([...seen].sort()).toEqual([
     ...["approved", "blocked", "cancelled", "denied", "expired", "failed", "ordered"],

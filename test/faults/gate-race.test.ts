@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createDeliveries, type Target } from "../../src/engine/notify/deliveries.js";
-import { type Gate, isLedgerError, type RunLedger } from "../../src/index.js";
+import { type GateCalls, isLedgerError, type RunLedger } from "../../src/index.js";
 import { gatedProject, openRun, personOf, SESSION } from "../helpers/gated.js";
 import { randomFrom, SWEEP_MS, sweepSeed, sweepSize } from "../helpers/sweep.js";
 
@@ -59,7 +59,7 @@ type Outside = { done: number; reports: number; readonly tokens: Set<string> };
 
 /** Executes what it fetched, unless it may have happened; may be lost between the deed and its report, and comes back. */
 const worker = async (
-  gate: Gate,
+  gate: GateCalls,
   intentId: string,
   outside: Outside,
   at: { door: () => Promise<void>; isLost: boolean },
@@ -90,7 +90,7 @@ const worker = async (
 };
 
 const approver = async (
-  gate: Gate,
+  gate: GateCalls,
   asked: { intentId: string; contentHash: string },
   door: () => Promise<void>,
 ) => {

@@ -20,6 +20,27 @@ describe("A receipt", () => {
     await tryReceipts({ good: 12, altered: 60, everyOpenssl: 30, seed: 20_261_122 });
   });
 
+  it("is one text: the same bytes written otherwise, or signed twice, are no receipt here", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder);
+    const receipts = receiptsIn(opened, folder);
+    const [runId = ""] = await finishedRuns(opened, 1, 7);
+    const { envelope } = await receipts.receipt(runId);
+    const keys = await receipts.signingKeys();
+    const [signature = { keyid: "", sig: "" }] = envelope.signatures;
+    for (const other of [
+      { ...envelope, payload: `${envelope.payload}\n` },
+      { ...envelope, signatures: [{ ...signature, sig: signature.sig.replace(/=+$/, "") }] },
+      { ...envelope, signatures: [signature, signature] },
+      { ...envelope, signatures: [] },
+      { ...envelope, payload: null },
+      null,
+    ])
+      expect(verifyReceipt(JSON.stringify(other), keys)).toMatchObject({ reason: "not_an_envelope" });
+    expect(verifyReceipt("no JSON", keys)).toMatchObject({ reason: "not_an_envelope" });
+    expect(verifyReceipt(JSON.stringify(envelope), [])).toMatchObject({ reason: "unknown_key" });
+  });
+
   it("says of everything that was not verified in a sandbox that it was not, whatever became of the run", async () => {
     const folder = await temporaryFolder();
     const opened = await openedIn(folder);

@@ -1,6 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { requireIntent } from "../../core/decide/intents.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
+import type { StoredEvent } from "../../core/events.js";
 import type { ExecutionView } from "../../core/gate-calls.js";
 import {
   type Intent,
@@ -11,7 +12,7 @@ import {
 } from "../../core/intents.js";
 import * as limit from "../../core/limits.js";
 import { textOf } from "../../core/payload.js";
-import type { Ledger } from "../../ledger/ledger.js";
+import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 
 /** What an intent's own function gets. */
@@ -46,6 +47,8 @@ export type Executing = {
   readonly ledger: Ledger;
   readonly caller: Caller;
   readonly orderTokenOf: OrderTokenOf;
+  /** Of the call itself, where it may be asked again. */
+  readonly keyed?: Pick<SubmitOptions, "idempotencyKey">;
 };
 
 /** So often another one may be faster before whoever asks is told so. */
@@ -53,24 +56,38 @@ const OVERTAKEN_MAX = 10;
 
 /** The order, fetched by this caller; undefined where it may have happened and a person is to find out first. */
 export const fetchOrder = async (
-  { ledger, caller, orderTokenOf }: Executing,
+  { ledger, caller, orderTokenOf, keyed = {} }: Executing,
   runId: string,
   intentId: string,
 ): Promise<Fetched | undefined> => {
   for (let tried = 0; ; tried += 1) {
-    const attempt = (requireIntent(await ledger.load(runId), intentId).order?.attempt ?? 0) + 1;
-    const token = orderTokenOf({ intentId, attempt });
-    const tokenHash = orderTokenHash(token, { intentId, attempt });
+    const next = (requireIntent(await ledger.load(runId), intentId).order?.attempt ?? 0) + 1;
+    const tokenHash = orderTokenHash(orderTokenOf({ intentId, attempt: next }), { intentId, attempt: next });
     try {
-      const command = { type: "order_intent", intentId, attempt, tokenHash } as const;
-      const { run } = await ledger.submit(runId, command, caller);
+      const command = { type: "order_intent", intentId, attempt: next, tokenHash } as const;
+      const { run, events } = await ledger.submit(runId, command, caller, keyed);
       const intent = requireIntent(run, intentId);
-      return intent.status === "ordered" ? { intent, token, isAgain: attempt > 1 } : undefined;
+      if (intent.status !== "ordered") return undefined;
+      // A call that is asked again is answered with the order that it fetched then.
+      const attempt = attemptIn(events) ?? next;
+      requireNewest(intent, attempt);
+      return { intent, token: orderTokenOf({ intentId, attempt }), isAgain: attempt > 1 };
     } catch (error) {
       const isBehind = isLedgerError(error, "intent_ordered") && "attempt" in error.details;
       if (!isBehind || tried >= OVERTAKEN_MAX) throw error;
     }
   }
+};
+
+const attemptIn = (events: readonly StoredEvent[]): number | undefined =>
+  events.flatMap((event) => (event.type === "execution_ordered" ? [event.payload.attempt] : []))[0];
+
+/** Whoever fetched it since may be doing it. */
+const requireNewest = ({ intentId, order }: Intent, attempt: number): void => {
+  if (order?.attempt === attempt) return;
+  throw new LedgerError("intent_ordered", `The order of intent "${intentId}" was fetched again since.`, {
+    hint: "Fetch it in a new call: that one tells whether it may have happened.",
+  });
 };
 
 export const payloadOf = async (

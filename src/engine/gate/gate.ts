@@ -1,7 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
 import { intentNotFound, requireIntent } from "../../core/decide/intents.js";
-import { isLedgerError } from "../../core/errors.js";
+import { isLedgerError, LedgerError } from "../../core/errors.js";
 import {
   ApproveCall,
   CancelCall,
@@ -20,19 +20,11 @@ import {
 import { endedExecution } from "../../core/intent-view.js";
 import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
-import type { Ledger } from "../../ledger/ledger.js";
+import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
-import {
-  type Execute,
-  type Executing,
-  fetchOrder,
-  isLost,
-  orderOf,
-  payloadOf,
-  performed,
-} from "./executing.js";
+import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
@@ -61,10 +53,10 @@ export interface Gate {
   listIntents(call?: ListIntentsCall): Promise<readonly IntentView[]>;
 }
 
-export interface GateFaces {
-  /** What may leave the building, for one caller. */
-  gate(caller: Caller): Gate;
-}
+/** Of one call from elsewhere: asked again under its key, it is answered again and done once. */
+export type CallOptions = { readonly callKey?: string };
+
+export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 
 type Parts = {
   readonly ledger: Ledger;
@@ -72,19 +64,23 @@ type Parts = {
   readonly orderTokenOf: OrderTokenOf;
 };
 
+/** Who asks, and under which key of the call itself. */
+type Asking = { readonly caller: Caller; readonly keyed: Pick<SubmitOptions, "idempotencyKey"> };
+
 /** Of this process: who does which intent, and what is being done. */
 type Local = Parts & {
   readonly functions: Map<string, Execute>;
   readonly underWay: Map<string, Promise<ExecutionView>>;
 };
 
-export const createGate = (parts: Parts): GateFaces => {
+export const createGate = (parts: Parts): GateOf => {
   const local: Local = { ...parts, functions: new Map(), underWay: new Map() };
-  return { gate: (caller) => gateOf(local, parts.ledger.check(caller)) };
+  return (caller, options = {}) => gateOf(local, parts.ledger.check(caller), options);
 };
 
-const gateOf = (local: Local, caller: Caller): Gate => {
+const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate => {
   const { ledger, duties } = local;
+  const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
   const vote = async (
     decision: "approve" | "deny",
@@ -102,10 +98,9 @@ const gateOf = (local: Local, caller: Caller): Gate => {
   };
   return {
     propose: async ({ payload, execute, ...terms }) => {
-      const intent = await proposeTo(ledger, duties, caller, {
-        ...terms,
-        payload: await readPayload(payload),
-      });
+      requireFunction(execute);
+      const read = { ...terms, payload: await readPayload(payload) };
+      const intent = await proposeTo(ledger, duties, caller, read, keyed);
       if (execute !== undefined) local.functions.set(intent.intentId, execute);
       return shown(intent);
     },
@@ -121,7 +116,8 @@ const gateOf = (local: Local, caller: Caller): Gate => {
       const after = await ledger.submit(run.runId, { type: "cancel_intent", intentId, reason }, caller);
       return shown(requireIntent(after.run, intentId));
     },
-    execute: (call) => executed(local, caller, readCall("the execution", ExecuteCall, call).intentId),
+    execute: (call) =>
+      executed({ ...local, caller, keyed }, readCall("the execution", ExecuteCall, call).intentId),
     report: async (call) => {
       const {
         intentId,
@@ -174,13 +170,20 @@ const unlessNoRun =
     throw isLedgerError(error, "run_not_found") ? intentNotFound(intentId) : error;
   };
 
+const requireFunction = (execute: unknown): void => {
+  if (execute === undefined || typeof execute === "function") return;
+  throw new LedgerError("invalid_input", "What executes an intent in this process is a function.", {
+    hint: "Leave execute out, and fetch the order by execute({ intentId }).",
+  });
+};
+
 /** Calls in this process for one intent are one. */
-const executed = (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {
+const executed = (local: Local & Asking, intentId: string): Promise<ExecutionView> => {
   const before = local.underWay.get(intentId);
   if (before !== undefined) return before;
   const execute = local.functions.get(intentId);
   const work =
-    execute === undefined ? ordered(local, caller, intentId) : done(local, caller, intentId, execute);
+    execute === undefined ? ordered(local, intentId) : done(local, local.caller, intentId, execute);
   if (execute === undefined) return work;
   const forget = (): void => void local.underWay.delete(intentId);
   local.underWay.set(intentId, work);
@@ -192,13 +195,12 @@ const executed = (local: Local, caller: Caller, intentId: string): Promise<Execu
 const isOver = ({ status }: Intent): boolean =>
   status === "succeeded" || status === "failed" || status === "unknown" || status === "skipped";
 
-const ordered = async (local: Local, caller: Caller, intentId: string): Promise<ExecutionView> => {
-  const { ledger } = local;
+const ordered = async (local: Local & Asking, intentId: string): Promise<ExecutionView> => {
+  const { ledger, caller } = local;
   const { run, intent } = await found(local, caller, intentId);
   if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
-  const of: Executing = { ...local, caller };
   const bytes = await payloadOf(ledger, run.runId, intent);
-  const fetched = await fetchOrder(of, run.runId, intentId);
+  const fetched = await fetchOrder(local, run.runId, intentId);
   if (fetched !== undefined) return orderOf(fetched, run.runId, bytes);
   const { intent: after } = await found(local, caller, intentId);
   return endedExecution(await shownOf(ledger, after), { inDoubt: true });

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sha256 } from "../../core/canonical.js";
 import { LedgerError } from "../../core/errors.js";
 import type { PayloadSent } from "../../core/gate-calls.js";
 import * as limit from "../../core/limits.js";
@@ -13,10 +14,16 @@ import { textOf, tooLarge } from "../../core/payload.js";
  */
 export type PayloadGiven = string | URL | Uint8Array | { readonly text: string } | object | null;
 
+/** As an SDK elsewhere has read it: whatever it looks like, it is no path here. Not checked yet. */
+export class ReadElsewhere {
+  constructor(readonly payload: unknown) {}
+}
+
 const PATH = /^\.{0,2}\//;
 
 /** Read by whoever proposes, so that a gate gets what it is about and no path. Throws `file_not_found`. */
 export const readPayload = async (given: PayloadGiven): Promise<PayloadSent> => {
+  if (given instanceof ReadElsewhere) return given.payload as PayloadSent;
   if (given instanceof URL) return fileAt(fileURLToPath(given));
   if (typeof given === "string") return PATH.test(given) ? fileAt(given) : { type: "text", text: given };
   if (given instanceof Uint8Array) return sent("bytes", given);
@@ -47,6 +54,8 @@ const fileAt = async (path: string): Promise<PayloadSent> => {
 
 /** As text where it is some, so that policies can read it. */
 const sent = (type: string, bytes: Uint8Array): PayloadSent => {
-  const text = textOf(bytes);
-  return text === null ? { type, base64: Buffer.from(bytes).toString("base64") } : { type, text };
+  const [text, digest] = [textOf(bytes), sha256(bytes)];
+  return text === null
+    ? { type, base64: Buffer.from(bytes).toString("base64"), digest }
+    : { type, text, digest };
 };

@@ -2,9 +2,11 @@ import { Hono } from "hono";
 import { isLedgerError, LedgerError } from "../../index.js";
 import type { McpOverHttp } from "../mcp/http.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
+import { gateApi } from "./api.js";
+import { bearerOf } from "./bearer.js";
 import { doorOf, knownSenders, throughDoor } from "./door.js";
 import { LOOPBACK_NAMES, requireOwnSite } from "./guards.js";
-import { NO_CREDENTIAL, refusal } from "./refusal.js";
+import { refusal } from "./refusal.js";
 
 export type AppOptions = {
   readonly ask: LedgerProcess["ask"];
@@ -17,7 +19,10 @@ export type AppOptions = {
   readonly broke: (error: Error) => void;
 };
 
-/** What is served over HTTP. Each request is refused unless it comes to a name of ours and, but for numbers, with a credential of this ledger. */
+/**
+ * What is served over HTTP. Each request is refused unless it comes to a name of ours and, but for numbers, with a credential of this
+ * ledger or an SDK key.
+ */
 export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono => {
   const app = new Hono();
   app.onError((error) => {
@@ -31,12 +36,13 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono =
   });
   const senders = knownSenders(ask);
   app.all("/mcp", async ({ req }) => {
-    const credential = credentialIn(req.header("authorization"));
+    const credential = bearerOf(req.raw, CREDENTIAL_HINT);
     const known = senders.get(credential);
     if (known !== undefined) return throughDoor(mcp, req.raw, known, doorOf(ask, credential));
     const sender = await senders.meet(credential);
     return mcp.fetch(req.raw, sender, (question) => ask({ credential }, question));
   });
+  app.route("/", gateApi(ask));
   if (metrics !== null)
     app.get("/metrics", async ({ req }) => {
       // Whoever comes by another name comes through something that others reach too, and shows no credential here.
@@ -54,13 +60,9 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 const nothingAt = (path: string): LedgerError =>
   new LedgerError("file_not_found", `There is nothing at ${path}.`, {
     hint:
-      path === "/metrics" ? "Start it with --metrics to have numbers there." : "MCP clients ask for /mcp.",
+      path === "/metrics"
+        ? "Start it with --metrics to have numbers there."
+        : "MCP clients ask for /mcp, those of the gate for what is below /v1.",
   });
 
-const credentialIn = (authorization: string | undefined): string => {
-  const [, credential] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? [];
-  if (credential !== undefined) return credential;
-  throw new LedgerError("credential_invalid", NO_CREDENTIAL, {
-    hint: "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.",
-  });
-};
+const CREDENTIAL_HINT = "Send the header Authorization: Bearer CREDENTIAL; `runledger credential` makes one.";

@@ -74,7 +74,10 @@ export const throughDoor = async (
   sender: Sender,
   door: Door,
 ): Promise<Response> => {
-  const response = await mcp.fetch(request, sender, door.ask);
+  const response = await mcp.fetch(request, sender, door.ask).catch(async (error: unknown) => {
+    await door.passed();
+    throw error;
+  });
   try {
     await door.passed();
     return response;

@@ -14,6 +14,7 @@ const STATUS_OF: { readonly [C in ErrorCode]?: number } = {
   credential_invalid: 401,
   credential_expired: 401,
   limit_exceeded: 413,
+  media_type_unknown: 415,
 };
 
 /** The answer to a request that is refused: the same three facts as everywhere, under the status that programs go by. */
@@ -24,9 +25,12 @@ export const refusal = (error: unknown): Response => {
       code: "unexpected",
       message: "The server made a mistake; its terminal says which.",
     });
-  const { code, message, hint, kind } = error;
+  const { code, message, hint, kind, details } = error;
   const status = STATUS_OF[code] ?? STATUS[kind];
-  const told = { code, message, ...(hint === undefined ? {} : { hint }) };
+  const told = {
+    ...{ code, message, ...(hint === undefined ? {} : { hint }) },
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+  };
   return answerOf(status, told, status === 401 ? { "www-authenticate": challengeOf(error) } : {});
 };
 

@@ -9,6 +9,7 @@ import {
   openRunLedger,
   type RunLedger,
 } from "../../index.js";
+import { answerGate, answerWho } from "../http/gate-desk.js";
 import {
   type Asked,
   type Bearer,
@@ -93,17 +94,26 @@ const answerTo = async (
   { as: bearer, question }: Asked,
   onOpened: () => void,
 ): Promise<Readonly<Record<string, unknown>>> => {
-  if (question.kind !== "metrics") {
+  // An SDK key opens the gate and nothing else, and no credential opens the gate.
+  if ("sdkKey" in bearer) {
+    if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
+    if (question.kind === "who") return answerWho(app, bearer.sdkKey);
+  } else if (question.kind === "metrics") {
+    if (!("credential" in bearer)) return app.metrics();
+  } else if (question.kind !== "gate") {
     const caller = await callerOf(app, bearer, question);
     onOpened();
     return answerQuestion(app, caller, question);
   }
-  if (!("credential" in bearer)) return app.metrics();
-  throw new LedgerError("access_denied", "No credential opens the ledger's numbers.");
+  throw new LedgerError("access_denied", "That takes a credential of another kind.", {
+    hint: "SDK keys are for the gate (/v1), credentials for the tools (/mcp), and neither for the ledger's numbers.",
+  });
 };
 
+type OfTools = Exclude<Bearer, { readonly sdkKey: string }>;
+
 /** Asked anew for each call: what a credential stands for may have ended since. */
-const callerOf = (app: RunLedger, bearer: Bearer, question: ClientQuestion): Promise<Caller> | Caller =>
+const callerOf = (app: RunLedger, bearer: OfTools, question: ClientQuestion): Promise<Caller> | Caller =>
   "credential" in bearer
     ? app.openCredential(bearer.credential, credentialUseFor(question))
     : app.issue(bearer);

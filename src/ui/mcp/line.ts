@@ -1,12 +1,14 @@
 import type { Readable } from "node:stream";
 import type { Question as ClientQuestion, NewCredential } from "../../index.js";
+import type { GateQuestion } from "../http/gate-desk.js";
 
 /** What a front asks its ledger. The ledger's numbers are for whoever started it: no credential opens them. */
-export type Question = ClientQuestion | { readonly kind: "metrics" };
+export type Question = ClientQuestion | GateQuestion | { readonly kind: "metrics" };
 
-/** Who asks: by a credential, or by what the person who started the front said of it. */
+/** Who asks: by a credential, by an SDK key, or by what the person who started the front said of it. */
 export type Bearer =
   | { readonly credential: string }
+  | { readonly sdkKey: string }
   | { readonly name: string; readonly role: NewCredential["role"]; readonly sessionKey: string };
 
 /** One JSON object a line, either way. */

@@ -233,3 +233,21 @@ describe("a limit of a policy", () => {
     });
   });
 });
+
+it("of a sealed run is sealed with it, and happens once all the same", async () => {
+  const project = await gatedProject(
+    "runLedger: { workspaceIsolation: false }\ndurable: { encryption: true }\n",
+  );
+  const app = await project.open();
+  const runId = await openRun(app);
+  const { calls, execute } = counted();
+  const agent = app.gate(agentOf(app));
+  const payload = { text: "a phrase that nobody else may read" };
+  const terms = { runId, payload, destination: "salesforce.import", policy: "crm-low-risk", execute };
+  const asked = { ...terms, recordCount: 1, idempotency_key: "sealed" };
+  const { intentId } = await agent.propose(asked);
+  expect(await agent.execute({ intentId })).toMatchObject({ status: "succeeded" });
+  expect(await agent.propose(asked)).toMatchObject({ status: "skipped", result: { imported: 847 } });
+  expect(calls).toMatchObject([{ payload: { text: payload.text } }]);
+  for (const { payload: kept } of await app.ledger.store.read(runId, 0, 100)) expect(kept).toMatch(/^s1\./);
+});

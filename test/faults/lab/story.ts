@@ -184,6 +184,23 @@ const governed = (as: string): readonly Spoken[] => {
   return said.map((one) => [`${as}governed`, one]);
 };
 
+/** A client says what it does: it pays, hands over, is interrupted, and goes on. */
+const recorded = (as: string): readonly Spoken[] => {
+  const paid = { sideEffectClass: "payment", sideEffectKey: `${as}order-9` } as const;
+  const said: readonly cast.Said[] = [
+    cast.startTracked(),
+    cast.recordEvent(),
+    cast.recordEvent({ ...paid, eventType: "tool_call_started" }),
+    cast.recordEvent({ ...paid, eventType: "tool_call_finished" }),
+    cast.openHandoff,
+    cast.completeHandoff,
+    cast.recordEvent({ eventType: "interruption_detected" }),
+    cast.resumeTracked,
+    cast.endTracked("completed"),
+  ];
+  return said.map((one) => [`${as}recorded`, one]);
+};
+
 const ended = (as: string): readonly Spoken[] => [
   [`${as}forked`, cast.forkOf(`${as}worked`, 4)],
   [`${as}forked`, cast.cancel()],
@@ -199,7 +216,9 @@ const isToldApart = ({ type }: Command, { role }: Caller): boolean =>
 
 /** The rules are pure, so the whole story is known before anybody writes any of it. */
 const played = (as: string) => {
-  const spoken = [worked, raced, planned, hosted, ended, family, governed].flatMap((part) => part(as));
+  const spoken = [worked, raced, planned, hosted, ended, family, governed, recorded].flatMap((part) =>
+    part(as),
+  );
   const runs = new Map<string, Run>();
   const history = new Map<string, readonly JournalEvent[]>();
   const lines = spoken.map(([runId, said, by], index): Line => {

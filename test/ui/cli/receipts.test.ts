@@ -1,7 +1,9 @@
+import { sign } from "node:crypto";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { preAuthenticated } from "../../../src/core/receipts/verify.js";
 import { CAST, type Desk, openDesk, planOf, step, type Typed } from "../../helpers/cli.js";
 import { hasOpenssl, openssl, sigstoreAccepts } from "../../helpers/receipts.js";
 
@@ -44,6 +46,19 @@ const withPredicate = (envelope: string, change: (predicate: Record<string, unkn
     ...JSON.parse(envelope),
     payload: Buffer.from(JSON.stringify(statement)).toString("base64"),
   });
+};
+
+/** The key that signs now, as whoever looks into the folder has it. */
+const ownKey = (): string => {
+  const name = readdirSync(join(folder(), "keys")).find((one) => one.endsWith(".key")) ?? "";
+  return readFileSync(join(folder(), "keys", name), "utf8");
+};
+
+const signedAgain = (envelope: string, key: string, keyid?: string): string => {
+  const { signatures, ...rest } = JSON.parse(envelope);
+  const bytes = preAuthenticated(rest.payloadType, Buffer.from(rest.payload, "base64"));
+  const sig = sign(null, bytes, key).toString("base64");
+  return JSON.stringify({ ...rest, signatures: [{ keyid: keyid ?? signatures[0].keyid, sig }] });
 };
 
 /** Where no ledger is. */
@@ -216,15 +231,22 @@ describe("A ledger", () => {
     const forged = withPredicate(JSON.stringify(envelope), (predicate) => {
       predicate.head = "0".repeat(40);
     });
-    writeFileSync(path, JSON.stringify({ ...rest, envelope: JSON.parse(forged) }));
-    expect(await desk.json("verify")).toMatchObject({ flaws: [{ kind: "receipt", runId }] });
+    const kinds: readonly (readonly [string, string])[] = [
+      [forged, "does not hold"],
+      // Whoever has the key can sign anything; the journal says otherwise.
+      [signedAgain(forged, ownKey()), "something else than its journal"],
+    ];
+    for (const [text, why] of kinds) {
+      writeFileSync(path, JSON.stringify({ ...rest, envelope: JSON.parse(text) }));
+      const message = expect.stringContaining(why);
+      expect(await desk.json("verify")).toMatchObject({ flaws: [{ kind: "receipt", runId, message }] });
+    }
     writeFileSync(path, kept);
   });
 
   it("signs with a new key after a rotation; what the former one signed stays good, and what it signs afterwards does not", async () => {
     const before = await shown(desk, runId);
-    const name = readdirSync(join(folder(), "keys")).find((one) => one.endsWith(".key")) ?? "";
-    const stolen = readFileSync(join(folder(), "keys", name), "utf8");
+    const stolen = ownKey();
     const { formerKeyId, keyId } = await desk.json("receipt", "rotate");
     expect(existsSync(join(folder(), "keys", `${formerKeyId}.key`))).toBe(false);
     const later = (await desk.type("run", await planOf(desk, "after", [step("b", "maker")]))).out.trim();
@@ -233,20 +255,8 @@ describe("A ledger", () => {
     const keys = file("keys.json", (await desk.type("receipt", "keys", "--json")).out);
     for (const text of [before, after])
       expect(await elsewhere(file("one.json", text), "--key", keys)).toMatchObject({ code: 0 });
-    const { sign } = await import("node:crypto");
-    const { preAuthenticated } = await import("../../../src/core/receipts/verify.js");
-    const envelope = JSON.parse(after);
-    const bytes = preAuthenticated(envelope.payloadType, Buffer.from(envelope.payload, "base64"));
-    const backdated = {
-      ...envelope,
-      signatures: [{ keyid: formerKeyId, sig: sign(null, bytes, stolen).toString("base64") }],
-    };
-    const { code, err } = await elsewhere(
-      file("bad.json", JSON.stringify(backdated)),
-      "--key",
-      keys,
-      "--json",
-    );
+    const backdated = signedAgain(after, stolen, String(formerKeyId));
+    const { code, err } = await elsewhere(file("bad.json", backdated), "--key", keys, "--json");
     expect({ code, ...JSON.parse(err) }).toMatchObject({
       code: 1,
       error: { details: { reason: "key_retired" } },

@@ -396,6 +396,20 @@ describe("a client that the ledger knows from before", () => {
     expect(await refused.text()).toContain(code);
   });
 
+  it("is told that it is too long only while its credential holds", async () => {
+    let holds = true;
+    const { fetch } = served(async (as, question, opened) => {
+      if (holds) return askSide(as, question, opened);
+      throw new LedgerError("credential_expired", "It does not hold any more.");
+    });
+    const authorization = `Bearer ${await lead()}`;
+    expect((await fetch(post({ authorization }))).status).toBe(200);
+    const long = "x".repeat(8 * 1024 * 1024 + 1);
+    expect((await fetch(post({ authorization }, long))).status).toBe(413);
+    holds = false;
+    expect((await fetch(post({ authorization }, long))).status).toBe(401);
+  });
+
   it("hears nothing before its credential was found to hold", async () => {
     let open = (): void => undefined;
     let waits = false;

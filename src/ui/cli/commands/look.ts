@@ -43,6 +43,7 @@ import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { receiptWords } from "../receipt-words.js";
 import { type Cell, printRow, printTable } from "../table.js";
+import { trackedWords } from "../tracked-words.js";
 import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
 
@@ -182,6 +183,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 const factsOf = (view: RunView): readonly (readonly Cell[])[] => [
   ...recordedFacts(view),
   ...receiptRow(view),
+  ...trackedWords(view.run).map(([kind, words]) => [kind, words]),
 ];
 
 const receiptRow = (view: RunView): readonly (readonly Cell[])[] => {

@@ -22,7 +22,7 @@ export const servePages: Pages = {
   },
   serve: {
     about:
-      "Serves the ledger over HTTP to agent programs: the Model Context Protocol (2025-11-25 and 2026-07-28) at /mcp. Each request there brings a credential (`runledger credential`) as bearer token, which says whose tools it sees and is looked at anew each time; without one the answer is 401. With --metrics the ledger's numbers are at /metrics, without a credential, for programs of this machine that ask for it by a name of this machine. There is nothing at other paths (404). It listens on this machine alone unless --host says otherwise, and refuses first of all (403) other host names than this machine's, that of --host and those of --allow-host, and pages of other sites. Where it listens is printed first. Ctrl-C stops it: what is being judged then is judged again for whoever asks next, and no process is left.",
+      "Serves the ledger over HTTP to agent programs: the Model Context Protocol (2025-11-25 and 2026-07-28) at /mcp. Each request there brings a credential (`runledger credential`) as bearer token, which says whose tools it sees and is looked at anew each time; without one the answer is 401. Below /v1 is the gate, for programs with an SDK key (`runledger sdk-key`). With --metrics the ledger's numbers are at /metrics, without a credential, for programs of this machine that ask for it by a name of this machine. There is nothing at other paths (404). It listens on this machine alone unless --host says otherwise, and refuses first of all (403) other host names than this machine's, that of --host and those of --allow-host, and pages of other sites. Where it listens is printed first. Ctrl-C stops it: what is being judged then is judged again for whoever asks next, and no process is left.",
     examples: [
       ["runledger serve", "at http://127.0.0.1:7420/mcp"],
       ["runledger serve --port 0 --json", "at any port that is free, which the first line tells"],
@@ -33,7 +33,7 @@ export const servePages: Pages = {
       ["runledger serve --metrics", "and the ledger's numbers at http://127.0.0.1:7420/metrics"],
     ],
     exits: { failed: "it cannot listen there, or the ledger does not open", interrupted, terminated },
-    seeAlso: ["credential", "mcp", "metrics", "docs/mcp.md"],
+    seeAlso: ["credential", "sdk-key create", "mcp", "metrics", "docs/mcp.md", "docs/http-api.md"],
   },
   mcp: {
     about:

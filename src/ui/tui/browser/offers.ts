@@ -12,7 +12,7 @@ import type { CommandName } from "./keymap.js";
 /** What can be done now, for the line of keys; whether it may be done is decided by the ledger. */
 export const actionsFor = (view: RunView | undefined, step: Step | undefined): readonly CommandName[] => {
   if (view === undefined) return [];
-  const { run, waiting } = view;
+  const { run } = view;
   const { status } = run.state;
   const over = status === "completed" || status === "failed";
   return [
@@ -20,12 +20,17 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
     ...(step !== undefined && status === "paused" && askedEffectsOf(step).length > 0
       ? (["decide"] as const)
       : []),
-    ...(status === "paused" || waiting.for === "worker" ? (["resume"] as const) : []),
-    ...(isActive(run) ? (["pause"] as const) : []),
+    ...(run.tracked === null ? driving(view) : []),
     ...(over ? [] : (["cancel"] as const)),
     ...(run.head === run.base ? [] : (["apply"] as const)),
   ];
 };
+
+/** What a client records nobody here drives: it is resumed by whoever goes on with the work. */
+const driving = ({ run, waiting }: RunView): readonly CommandName[] => [
+  ...(run.state.status === "paused" || waiting.for === "worker" ? (["resume"] as const) : []),
+  ...(isActive(run) ? (["pause"] as const) : []),
+];
 
 const stepActions = (step: Step): readonly CommandName[] => {
   if (awaitsApproval(step)) return ["approve", "deny"];

@@ -1,6 +1,7 @@
 import { isSpending, type Run, type RunView, type Step } from "../../../index.js";
 import { agentWords, lastWord } from "../../cli/describe.js";
 import { receiptWords } from "../../cli/receipt-words.js";
+import { trackedWords } from "../../cli/tracked-words.js";
 import { budgetWords, usageWords } from "../../cli/usage-words.js";
 import {
   cut,
@@ -203,6 +204,7 @@ export const factLines = (view: RunView, columns: number, now: number): readonly
           ),
         ]),
     ...(signed === null ? [] : [fact("receipt", signed)]),
+    ...trackedWords(run).map(([kind, words]) => fact(kind, told(words))),
     ...(run.workersLost === 0 ? [] : [fact("workers", `${many(run.workersLost, "was", "were")} lost`)]),
   ];
   return [...criteria, ...waivers, ...notes, ...facts].map((line) => fitLine([span(" "), ...line], columns));

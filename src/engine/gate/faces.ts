@@ -1,0 +1,40 @@
+import type { Caller } from "../../core/commands.js";
+import { type IntentView, readCall, WaitCall } from "../../core/gate-calls.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import type { TrackedRuns } from "../tracked/tracked.js";
+import type { CallOptions, Gate, GateOf } from "./gate.js";
+import { untilDecided } from "./waiting.js";
+
+/** All that a client of the gate may call, in process and elsewhere alike (seed 000). */
+export interface GateCalls extends Gate, TrackedRuns {
+  /** The intent as soon as nobody is asked about it any more, or as it is when the time is over. */
+  waitForDecision(call: WaitCall): Promise<IntentView>;
+}
+
+export interface GateFaces {
+  /** What may leave the building, and the runs that tell of it, for one caller. */
+  gate(caller: Caller, options?: CallOptions): GateCalls;
+}
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly intents: GateOf;
+  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Aborted, whoever waits is answered as it stands. */
+  readonly interrupted: AbortSignal;
+};
+
+export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts): GateFaces => ({
+  gate: (caller, options = {}) => {
+    const gate = intents(caller, options);
+    const runs = trackedRuns(caller);
+    return {
+      ...gate,
+      ...runs,
+      waitForDecision: async (call) => {
+        const { intentId, waitMs } = readCall("the question", WaitCall, call);
+        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, interrupted);
+      },
+    };
+  },
+});

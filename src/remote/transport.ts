@@ -1,0 +1,173 @@
+import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
+import { type GateMethod, gateRoutes, namedIn } from "../core/gate-routes.js";
+
+export type TransportOptions = {
+  /** Where `runledger serve` is reached, with the path before `/v1` if a proxy has given it one. */
+  readonly endpoint: string;
+  readonly apiKey: string;
+  /** Milliseconds that one request may take, beside what it waits for; default 60,000. */
+  readonly timeoutMs?: number;
+  /** Milliseconds for which a call that finds no server is tried again; default 30,000. */
+  readonly patienceMs?: number;
+};
+
+/** Sends one call and answers what the gate answered. Throws the LedgerError that it was refused with. */
+export type Send = (method: GateMethod, input: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+const TIMEOUT_MS = 60_000;
+const PATIENCE_MS = 30_000;
+/** Between two tries, longer each time. */
+const PAUSE_MIN_MS = 50;
+const PAUSE_MAX_MS = 2_000;
+
+// A call that was lost on its way may have been done: it is sent again under the same key, and then answered as the first one was.
+export const transport = (options: TransportOptions): Send => {
+  const base = baseOf(options.endpoint);
+  requireKey(options.apiKey);
+  return async (method, input) => {
+    const request = requestOf(base, options.apiKey, method, input);
+    const until = performance.now() + (options.patienceMs ?? PATIENCE_MS);
+    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+      const tried = await once(request, options.timeoutMs ?? TIMEOUT_MS);
+      if (!(tried instanceof Lost)) return answerIn(tried);
+      if (performance.now() + pauseMs > until) throw tried.asError(base);
+      // Clients that were cut off together come back one by one.
+      await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)));
+    }
+  };
+};
+
+const baseOf = (endpoint: string): URL => {
+  const isUrl = typeof endpoint === "string" && URL.canParse(endpoint);
+  const base = isUrl ? new URL(endpoint) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol))
+    throw new LedgerError("invalid_input", "The endpoint of a gate is an http or https address.", {
+      hint: "Such as http://127.0.0.1:7420, which `runledger serve` prints.",
+    });
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+};
+
+const requireKey = (apiKey: unknown): void => {
+  if (typeof apiKey === "string" && /^[\x21-\x7e]+$/.test(apiKey)) return;
+  throw new LedgerError("credential_invalid", "A gate is asked with an SDK key.", {
+    hint: "Give apiKey what `runledger sdk-key create` printed, for example from an environment variable.",
+  });
+};
+
+type Asked = { readonly url: URL; readonly init: RequestInit; readonly waitMs: number };
+
+const requestOf = (
+  base: URL,
+  apiKey: string,
+  method: GateMethod,
+  input: Readonly<Record<string, unknown>>,
+): Asked => {
+  const { verb, path } = gateRoutes[method];
+  const inPath = namedIn(path);
+  const rest = Object.entries(input).filter(([name, value]) => !inPath.includes(name) && value !== undefined);
+  const filled = path.replace(/:(\w+)/g, (_whole, name: string) => segmentOf(name, input[name]));
+  const url = new URL(filled.slice(1), base);
+  const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
+  const waitMs = typeof input.waitMs === "number" ? input.waitMs : 0;
+  if (verb === "GET") {
+    for (const [name, value] of rest)
+      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
+    return { url, init: { method: verb, headers, redirect: "manual" }, waitMs };
+  }
+  const init: RequestInit = {
+    method: verb,
+    headers: {
+      ...headers,
+      "content-type": "application/json",
+      "idempotency-key": crypto.randomUUID(),
+    },
+    body: JSON.stringify(Object.fromEntries(rest)),
+    // An order must not reach another server than the one that the key is for.
+    redirect: "manual",
+  };
+  return { url, init, waitMs };
+};
+
+/** Dots alone would lead elsewhere in the path. */
+const segmentOf = (name: string, value: unknown): string => {
+  if (typeof value === "string" && value !== "" && !/^\.+$/.test(value)) return encodeURIComponent(value);
+  throw new LedgerError("invalid_input", `${name} must be the id that the gate has given.`);
+};
+
+/** Nobody answered, or somebody who only said that the ledger is not there. */
+class Lost {
+  constructor(
+    private readonly how: string,
+    private readonly cause?: unknown,
+  ) {}
+
+  asError({ origin }: URL): LedgerError {
+    return new LedgerError("worker_unreachable", `The gate at ${origin} does not answer: ${this.how}.`, {
+      hint: "What was recorded is kept: call again when it is back, under the same idempotencyKey where you gave one.",
+      cause: this.cause,
+    });
+  }
+}
+
+type Answer = { readonly status: number; readonly body: unknown };
+
+const once = async ({ url, init, waitMs }: Asked, timeoutMs: number): Promise<Answer | Lost> => {
+  try {
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs + waitMs) });
+    const answer = { status: response.status, body: jsonIn(await response.text()) };
+    return isLost(answer) ? new Lost(errorIn(answer.body)?.message ?? `status ${answer.status}`) : answer;
+  } catch (cause) {
+    return new Lost(reasonOf(cause), cause);
+  }
+};
+
+/** 502 and 504 are a proxy's words, 503 also the server's own while it is started again. */
+const isLost = ({ status, body }: Answer): boolean => {
+  const code = errorIn(body)?.code;
+  return [502, 503, 504].includes(status) && (code === undefined || code === "worker_unreachable");
+};
+
+const reasonOf = (cause: unknown): string => {
+  const inner = cause instanceof Error ? (cause.cause ?? cause) : cause;
+  if (!(inner instanceof Error)) return String(inner);
+  return "code" in inner && typeof inner.code === "string" ? inner.code : inner.message;
+};
+
+const answerIn = ({ status, body }: Answer): unknown => {
+  const error = errorIn(body);
+  if (status < 300 && error === undefined && body !== undefined) return body;
+  if (error === undefined)
+    throw new LedgerError("worker_unreachable", `What answered is no gate: status ${status}.`, {
+      hint: "The endpoint is the address that `runledger serve` prints, without /mcp.",
+    });
+  const { code, message, hint, details } = error;
+  // A server may be newer than this library.
+  if (!Object.hasOwn(errorKinds, code)) throw new Error(`The gate refused this (${code}): ${message}`);
+  throw new LedgerError(code as ErrorCode, message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+  });
+};
+
+type Told = {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
+
+const errorIn = (body: unknown): Told | undefined => {
+  if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
+  const { error } = body as { error: Partial<Told> | null };
+  const { code, message } = error ?? {};
+  return typeof code === "string" && typeof message === "string" ? (error as Told) : undefined;
+};
+
+const jsonIn = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { sample } from "../../../helpers/bench.js";
+import { look } from "../../../helpers/browsing.js";
+import { orchestrator, type Sample } from "../../../helpers/project.js";
+
+let shop: Sample;
+beforeAll(async () => {
+  shop = await sample({ "a.txt": "1\n" });
+});
+afterAll(() => shop.dispose());
+
+it("A run that its client records is a page of its facts, and offers no driving", async () => {
+  const app = await shop.open();
+  const runs = app.trackedRuns(orchestrator(app));
+  const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads" });
+  const begun = { sideEffectClass: "payment", sideEffectKey: "order-7" } as const;
+  await runs.recordEvent({ runId, eventType: "tool_call_started", ...begun });
+  await runs.createCheckpoint({ runId, reason: "interruption" });
+  const screen = await look({ app }, { columns: 120, rows: 30 });
+  await screen.shows(/Enrich leads/);
+  await screen.press("enter");
+  await screen.shows(/It is interrupted: Its client was interrupted/);
+  await screen.shows(/client +enricher: events 1, side effects 1/);
+  await screen.shows(/in doubt +order-7, begun at event 3/);
+  expect(await screen.text()).not.toMatch(/\bresume\b.*\bcancel\b/);
+  await screen.press("ctrl+c");
+  await app.close();
+});
