@@ -54,7 +54,8 @@ const refusedOr = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
 const leadOf = (app: RunLedger, name = "lead") =>
   app.issue({ name, role: "orchestrator", sessionKey: SESSION });
 
-type Outside = { done: number; reports: number };
+/** What happened outside, and every token that somebody ever had. */
+type Outside = { done: number; reports: number; readonly tokens: Set<string> };
 
 /** Executes what it fetched, unless it may have happened; may be lost between the deed and its report, and comes back. */
 const worker = async (
@@ -72,6 +73,7 @@ const worker = async (
       if (order.status === "succeeded") return;
       continue;
     }
+    outside.tokens.add(order.executionToken);
     await at.door();
     if (!order.inDoubt) outside.done += 1;
     if (isLost) {
@@ -126,9 +128,10 @@ describe("two workers, two approvers, a slow webhook and one that crashed", () =
       const runId = await openRun(one);
       const { random, door, open } = doors(seed);
       turn = door;
+      const other = random() < 0.5 ? "lead" : "other";
       const policy = random() < 0.5 ? "ask-first" : "two-people";
       const terms = { runId, destination: "bank", payload: { text: "pay" }, idempotencyKey: `k${race}` };
-      const outside: Outside = { done: 0, reports: 0 };
+      const outside: Outside = { done: 0, reports: 0, tokens: new Set() };
       const since = await one.ledger.store.position();
       const proposed = () =>
         Promise.all([one, two].map((app) => app.gate(leadOf(app)).propose({ ...terms, policy })));
@@ -138,7 +141,6 @@ describe("two workers, two approvers, a slow webhook and one that crashed", () =
         const { intentId, contentHash } = asked as { intentId: string; contentHash: string };
         const deliveries = [one, two].map(({ ledger }) => createDeliveries(ledger));
         const { signal } = new AbortController();
-        const other = random() < 0.5 ? "lead" : "other";
         await Promise.all([
           ...deliveries.map((each) => each.pass(targets(told, door), since, signal)),
           approver(one.gate(personOf(one, "ada")), { intentId, contentHash }, door),
@@ -148,11 +150,20 @@ describe("two workers, two approvers, a slow webhook and one that crashed", () =
         ]);
       };
       await open(racing());
+      // Whoever was slow comes back with what he holds, and another story.
+      turn = async () => undefined;
+      const { done, reports, tokens } = outside;
+      const [intentId = ""] = (await one.ledger.load(runId)).intents.map((intent) => intent.intentId);
+      for (const executionToken of tokens)
+        for (const gate of [one.gate(leadOf(one)), two.gate(leadOf(two, other))]) {
+          const late = { intentId, executionToken, status: "failed", error: "late" } as const;
+          expect(await refusedOr(() => gate.report(late)), `seed ${seed}`).toBeUndefined();
+        }
       const events = await one.ledger.events(runId, 0, 1_000);
       const count = (type: string) => events.filter((event) => event.type === type).length;
       expect({
         seed,
-        ...outside,
+        ...{ done, reports },
         told: count("intent_reported"),
         proposed: count("intent_proposed"),
       }).toEqual({

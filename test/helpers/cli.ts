@@ -95,6 +95,8 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\brun_[0-9a-f]{32}\b/g, "RUN"],
   [/\b[0-9a-f]{64}\b/g, "DIGEST"],
   [/\bckpt_[0-9a-f]{16}\b/g, "CHECKPOINT"],
+  // Events, handoffs and artifacts of runs that a client records.
+  [/\b(evt|ho|art)_[0-9a-f]{16}\b/g, "$1_ID"],
   [/\b[0-9a-f]{40}\b/g, "COMMIT"],
   [/\b[0-9a-f]{16}…/g, "KEY…"],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z?/g, "TIME"],

@@ -390,6 +390,9 @@ const Run = named(
       )
       .describe("whom the host lets wait for a grant"),
     tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
+    intents: z
+      .array(z.looseObject({ intentId: text, status: z.enum(intentStatuses) }))
+      .describe("what was to leave the building, as the journal adds it up"),
     state: RunState,
   }),
 );
