@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { IntentView, NewIntent, RunLedger } from "../../../src/index.js";
 import { type Desk, openDesk, shop } from "../../helpers/cli.js";
@@ -106,6 +107,26 @@ describe("intents of an agent", () => {
     const { out } = await desk.type("intents", "show", intentId, "--payload", "--json");
     expect(out).not.toMatch(/[\u007f-\u009f\u202a-\u202e]/);
     expect(JSON.parse(out)).toMatchObject({ payload: { text: HOSTILE, base64: null } });
+  });
+
+  it("are offered to whoever presses Tab, as long as somebody is asked", async () => {
+    const [open, over] = [await asked(), await asked()];
+    await desk.type("intents", "cancel", over.intentId, "--reason", "sent by hand");
+    expect((await intentOf("show", over.intentId)).message).toContain("sent by hand");
+    const { out } = await desk.type("__complete", "intents", "approve", "");
+    expect(out).toContain(`${open.intentId}\tpending_approval: crm.import`);
+    expect(out).not.toContain(over.intentId);
+  });
+
+  it("are approved for somebody else by their deputy alone", async () => {
+    const { intentId } = await asked();
+    expect(await codeOf("approve", intentId, "--for", "ada")).toEqual([5, "access_denied"]);
+    const ada = app.issue({ name: "ada", role: "human", sessionKey: "project" });
+    await app.delegate(ada, { to: `${userInfo().username}@terminal`, lifetimeMs: 3_600_000 });
+    expect(await intentOf("approve", intentId, "--for", "ada")).toMatchObject({
+      votes: [{ onBehalfOf: "ada", mandate: expect.stringMatching(/^del_/) }],
+    });
+    expect((await desk.type("intents", "show", intentId)).out).toContain("@terminal for ada at ");
   });
 
   it("whose payload is no text have it as base64", async () => {
