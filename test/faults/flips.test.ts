@@ -20,7 +20,7 @@ test("A ledger that nobody touched is as it was written, and all of it was looke
     ...{ runs: 3, events: 114, snapshots: 2, keys: 3, blobs: 2 },
     anchor: { state: "holds", position: 114, later: 0 },
     passedOver: [],
-    ...{ checkpoints: 0, flaws: [], flawsInAll: 0, unread: [], unreadInAll: 0 },
+    ...{ checkpoints: 0, receipts: 0, flaws: [], flawsInAll: 0, unread: [], unreadInAll: 0 },
   });
   expect(await verified(folder, "run_1")).toMatchObject({ runs: 1, keys: 1, blobs: 2, flawsInAll: 0 });
 });

@@ -34,6 +34,7 @@ import { Usage } from "../../src/core/usage.js";
 import { IsolationLevel, Outcome, Verdict, VerdictReason } from "../../src/core/verdict.js";
 import { effectStatuses } from "../../src/engine/effects/list.js";
 import { stages } from "../../src/rollout/stage.js";
+import { Intent } from "./intent-shapes.js";
 import { Tracked, trackedShapes } from "./tracked-shapes.js";
 
 /** What a command answers with --json, and how: docs/json.md is written from this, real output is checked against it. */
@@ -390,9 +391,7 @@ const Run = named(
       )
       .describe("whom the host lets wait for a grant"),
     tracked: Tracked.nullable().describe("of a run without a plan, which its client records"),
-    intents: z
-      .array(z.looseObject({ intentId: text, status: z.enum(intentStatuses) }))
-      .describe("what was to leave the building, as the journal adds it up"),
+    intents: z.array(Intent).describe("effects that need leave"),
     state: RunState,
   }),
 );

@@ -22,7 +22,7 @@ const AGENT = "agents: { coder: { kind: command, run: [sh, -c, 'a: b'] } }\n";
 describe("a draft", () => {
   it("shows every key with its value, where it comes from, and what keeps it from being changed", async () => {
     const { projectDir, file, userFile, env } = await places({
-      project: `${AGENT}agentTimeout: 5m\nschedules: { nightly: { cron: "@daily", plan: p.yaml } }\n`,
+      project: `${AGENT}agentTimeout: 5m\nschedules: { nightly: { cron: "@daily", plan: p.yaml } }\nnotify: { desk: { run: [x] } }\n`,
       user: "leaseTtl: 20s\n",
       env: { RUNLEDGER_SET_protect: "[a, b]" },
     });

@@ -206,7 +206,7 @@ describe("a ledger that is not as it was written", () => {
       const refused = await desk.type("list");
       expect(`exit ${refused.code}\n${desk.masked(refused.err)}`).toMatchInlineSnapshot(`
         "exit 1
-        error [store_version]: The ledger has schema version 999; this program knows 6.
+        error [store_version]: The ledger has schema version 999; this program knows 7.
         hint: Update runledger: a newer version has opened this ledger.
         "
       `);

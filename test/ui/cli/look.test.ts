@@ -269,8 +269,8 @@ describe("colours", () => {
     const plain = await desk.type("list");
     const coloured = await desk.typeWith({ live: true }, "list");
     expect(coloured.out).not.toBe(plain.out);
-    expect(desk.masked(coloured.out.replace(new RegExp(`${ESC}\\[\\d+m`, "g"), ""))).toBe(
-      desk.masked(plain.out),
-    );
+    // Between the two looks a run may have become a minute older, and its column with it.
+    const told = (out: string): string => desk.masked(out).replace(/UPDATED +/, "UPDATED ");
+    expect(told(coloured.out.replace(new RegExp(`${ESC}\\[\\d+m`, "g"), ""))).toBe(told(plain.out));
   });
 });

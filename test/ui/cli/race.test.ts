@@ -43,11 +43,12 @@ describe("a race", () => {
       STEP  STATUS    AGENT                 JUDGE            ATTEMPTS  LAST WORD
       a     verified  maker, liar, breaker  artifact_exists  1         candidate 1 of 3: "out/a.txt" is there, 5 bytes.
 
-      candidate  completed: a 1                            maker: "out/a.txt" is there, 5 bytes.
-      candidate  failed: a 2                               liar: There is no file "out/a.txt".
-      candidate  interrupted: a 3                          breaker: The agent ended with exit code 7.
+      candidate  completed: a 1                                             maker: "out/a.txt" is there, 5 bytes.
+      candidate  failed: a 2                                                liar: There is no file "out/a.txt".
+      candidate  interrupted: a 3                                           breaker: The agent ended with exit code 7.
       isolation  level N
       head       COMMIT
+      receipt    signed with key KEY…: runledger receipt show
       "
     `);
     expect(desk.masked((await desk.type("show", lost)).out)).toMatchInlineSnapshot(`
