@@ -112,7 +112,8 @@ const Whole = withWords(
       context.addIssue({ code: "custom", path: [key], message });
     if ((run.length === 0) === (url === ""))
       refuse(run.length === 0 ? "run" : "url", "either a program (run) or an address (url)");
-    if (run.length > 0 && run[0]?.trim() === "") refuse("run", "a command whose first word is a program");
+    if (run.length > 0 && String(run[0]).trim() === "")
+      refuse("run", "a command whose first word is a program");
     if (url !== "" && secretEnv === "")
       refuse("secretEnv", "the variable with the secret that requests to the address are signed with");
     if (/^http:/i.test(url) && !privateNetwork)

@@ -37,7 +37,7 @@ const blocked = {
   digest: null,
 } as const;
 
-/** `free` lets through, `free-twice` two in an hour, `ask` asks one person for an hour, `ask-for-long` for a day, `ask-2` two; every other one is not there. */
+/** `free` lets through, `free-twice` two in an hour, `ask` asks one person for an hour, `ask-for-long` for a day, `ask-2` two; `ask-again` reminds after an hour, `ask-on` waits on, `ask-or-do` takes silence for a yes; every other one is not there. */
 export const gateRules: GateRules = {
   environment: "test",
   ask: (policy, _intent, { proposalsLastHour }) => {
@@ -47,6 +47,9 @@ export const gateRules: GateRules = {
     if (policy === "ask") return answer({});
     if (policy === "ask-for-long") return answer({ expiresAfterMs: 24 * HOUR_MS });
     if (policy === "ask-2") return answer({ approvalsNeeded: 2 });
+    if (policy === "ask-again") return answer({ expiresAfterMs: 24 * HOUR_MS, remindAfterMs: HOUR_MS });
+    if (policy === "ask-on") return answer({ onNoResponse: "defer" });
+    if (policy === "ask-or-do") return answer({ onNoResponse: "auto_approve_if_low_risk" });
     return answer(blocked);
   },
 };

@@ -825,7 +825,7 @@ describe("every setting changes what happens", () => {
   it.each(Object.entries(consumers))("%s", async (_key, prove) => prove());
 
   it("and none is without such a proof", async () => {
-    const proved = Object.keys(consumers).map((key) => key.replace(/\.(coder|nightly)\./, ".NAME."));
+    const proved = Object.keys(consumers).map((key) => key.replace(/\.(coder|nightly|desk)\./, ".NAME."));
     const known = settingKeys().map(({ key }) => key);
     expect(proved.sort()).toEqual(["version", ...known].sort());
     shop = await makeSample(buggySum);

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../../../src/core/canonical.js";
 import type { Flaw } from "../../../src/ledger/verify/flaws.js";
 import { lookAtStore } from "../../../src/stores/open.js";
 import { verified } from "../damaged.js";
@@ -13,7 +14,10 @@ export const journalOf = async (place: string): Promise<readonly string[]> => {
   if (store === undefined) return [];
   const rows = await store.feed(0, 10_000);
   await store.close();
-  return rows.map(({ position, runId, seq, type, hash }) => `${position} ${runId} ${seq} ${type} ${hash}`);
+  // Which ledger it was told to is drawn anew for each; `verified` holds the rows to their hashes.
+  const told = (row: (typeof rows)[number]): string =>
+    sha256(JSON.stringify({ ...row, prevHash: "", hash: "" }).replaceAll(store.ledgerId, "LEDGER"));
+  return rows.map((row) => `${row.position} ${row.runId} ${row.seq} ${row.type} ${told(row)}`);
 };
 
 /** What must be there already, and what must come of it when somebody goes on. */

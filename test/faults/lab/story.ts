@@ -179,6 +179,12 @@ const governed = (as: string): readonly Spoken[] => {
     propose("late", "ask"),
     gates.expireIntents,
     propose("nobody", "no such policy"),
+    propose("reminded", "ask-again"),
+    gates.expireIntents,
+    propose("deferred", "ask-on"),
+    gates.expireIntents,
+    propose("unopposed", "ask-or-do"),
+    gates.expireIntents,
     cast.cancel(),
   ];
   return said.map((one) => [`${as}governed`, one]);

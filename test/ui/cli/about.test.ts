@@ -324,10 +324,13 @@ describe("status", () => {
                  durable.checkpointEvery       0                                                                               default
                  durable.checkpointsKept       20                                                                              default
                  durable.checkpointBefore      []                                                                              default
+                 durable.checkpointAt          [approval_requested, risky_boundary]                                            default
       Budget     budget.tokens                 -                                                                               default
                  budget.usd                    -                                                                               default
                  budget.time                   -                                                                               default
                  budget.attempts               -                                                                               default
+      Gate       gate.environment              ""                                                                              default
+                 gate.policies                 gate-policies                                                                   default
       Agents     agentTimeout                  30m                                                                             default
                  agents.maker.kind             command                                                                         project
                  agents.maker.run              [sh, -c, mkdir -p out; echo made > out/$RUNLEDGER_STEP_ID.txt; echo "made it"]  project
@@ -440,6 +443,9 @@ describe("status", () => {
           },
           "changeValidator": "string",
           "durable": {
+            "checkpointAt": [
+              "string",
+            ],
             "checkpointBefore": [],
             "checkpointEvery": "number",
             "checkpoints": "string",
@@ -450,6 +456,10 @@ describe("status", () => {
             "keyCommand": [],
             "paidAmbiguous": "string",
             "resultSize": "string",
+          },
+          "gate": {
+            "environment": "string",
+            "policies": "string",
           },
           "isolation": {
             "maximum": "number",
@@ -466,6 +476,7 @@ describe("status", () => {
             "processes": "number",
           },
           "maxParallelSteps": "number",
+          "notify": {},
           "onUnmetCriteria": "string",
           "orchestrator": "string",
           "planner": "string",
