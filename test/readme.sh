@@ -3,7 +3,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
+server=""
+trap '[ -z "$server" ] || kill "$server" || true; rm -rf "$place"' EXIT
 export XDG_STATE_HOME="$place/state" RUNLEDGER_HOME=""
 runledger() { node "$root/dist/cli/main.js" "$@"; }
 fails_with() { local want=$1; shift; local got=0; "$@" || got=$?; [ "$got" = "$want" ] || { echo "expected exit $want, got $got: $*" >&2; exit 1; }; }
@@ -98,7 +99,8 @@ runledger decide last pay 1 done --value '{"id":7}' --reason "the bank shows it"
 runledger effects last pay 1 | grep -q '"id": 7'
 pay | grep -q '^It is completed'
 # The program of docs/integrate-gate.md, killed behind its side effect, and in the middle of it.
-awk '$0 == "```js" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/integrate-gate.md" > "$place/host/enrich.mjs"
+program() { awk -v want="$1" '$0 == "```js" { found += 1; on = found == want; next } $0 == "```" { on = 0 } on' "$root/docs/integrate-gate.md"; }
+program 1 > "$place/host/enrich.mjs"
 for dies in after during; do
   mkdir "$place/crm-$dies" && cd "$place/crm-$dies"
   git init -q -b main && git -c user.name=A -c user.email=a@localhost commit -qm "Empty" --allow-empty
@@ -119,6 +121,26 @@ sed 's/sessionKey: "crm"/sessionKey: "other"/' "$place/host/enrich.mjs" > "$plac
 fails_with 1 node "$place/host/other.mjs" > ../other.txt
 grep -q '^the import is that of ' ../other.txt && fails_with 1 grep -q '^imports' ../other.txt
 runledger runs events last | grep -q 'tool_call_started.*skipped'
+# Its second program, which asks leave of a person over HTTP.
+program 2 > "$place/host/ask.mjs"
+mkdir "$place/crm-ask" && cd "$place/crm-ask"
+git init -q -b main && git -c user.name=A -c user.email=a@localhost commit -qm "Empty" --allow-empty
+mkdir gate-policies && cp "$root"/examples/gate-policies/*.yaml gate-policies/
+printf 'name\nAda\nBo\n' > leads.csv
+RUNLEDGER_KEY=$(runledger sdk-key create enrichment-agent --destination salesforce.import --policy crm-low-risk)
+mkfifo ../url ../said
+node "$root/dist/cli/main.js" serve --port 0 > ../url & server=$!
+exec {from_server}< ../url && read -r url <&"$from_server"
+RUNLEDGER_KEY=$RUNLEDGER_KEY RUNLEDGER_URL=${url%/mcp} node "$place/host/ask.mjs" > ../said & asking=$!
+exec {from_asking}< ../said && read -r said <&"$from_asking"
+[ "$said" = "proposed: pending_approval" ]
+runledger intents list | grep -q 'salesforce.import'
+runledger intents approve last.3
+read -r said <&"$from_asking" && [ "$said" = "imports 2 leads" ]
+wait "$asking"
+runledger intents show last.3 | grep -q succeeded
+kill "$server" && fails_with 143 wait "$server"
+server=""
 # The commands of docs/mcp.md, with this script for a client.
 cd "$place/shop"
 runledger run plan.yaml --no-drive --quiet
