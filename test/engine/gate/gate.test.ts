@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sha256 } from "../../../src/core/canonical.js";
 import { NotExecuted } from "../../../src/index.js";
 import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
@@ -17,6 +17,14 @@ const counted = (value: unknown = { imported: 847 }) => {
       return value;
     },
   };
+};
+
+const signal = () => {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give: () => give() };
 };
 
 const scene = async () => {
@@ -143,6 +151,47 @@ describe("an intent in process", () => {
     const last = await propose("ask-first");
     expect(last.status).toBe("pending_approval");
     expect(ids).not.toContain(last.intentId);
+  });
+});
+
+describe("two processes that have the function of one intent", () => {
+  it.each([
+    ["", {}],
+    [", asked under one key", { callKey: "call-1" }],
+  ])("do it once, also when both were about to%s", async (_, options) => {
+    const { app, open, terms } = await scene();
+    const elsewhere = await open();
+    const asked = { ...terms, policy: "crm-low-risk" };
+    const first = counted();
+    const second = counted();
+    const { intentId } = await app.gate(agentOf(app)).propose(asked);
+    await elsewhere.gate(agentOf(elsewhere)).propose({ ...asked, execute: second.execute });
+    const { ledger } = elsewhere;
+    const submit = ledger.submit.bind(ledger);
+    const isThere = signal();
+    const goOn = signal();
+    vi.spyOn(ledger, "submit").mockImplementation(async (runId, command, ...more) => {
+      if (command.type === "order_intent") {
+        isThere.give();
+        await goOn.given;
+      }
+      return submit(runId, command, ...more);
+    });
+    const late = elsewhere.gate(agentOf(elsewhere), options).execute({ intentId });
+    await isThere.given;
+    let told: unknown;
+    const execute = async () => {
+      goOn.give();
+      told = await late;
+      return first.execute({});
+    };
+    await app.gate(agentOf(app)).propose({ ...asked, execute });
+    expect(await app.gate(agentOf(app), options).execute({ intentId })).toMatchObject({
+      status: "succeeded",
+      attempt: 1,
+    });
+    expect(told).toMatchObject({ status: "ordered", inDoubt: true, executed: false, attempt: 1 });
+    expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
   });
 });
 
