@@ -7,7 +7,7 @@ import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
 import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
-import type { Run } from "../core/run.js";
+import { isTerminal, type Run } from "../core/run.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
@@ -25,14 +25,15 @@ export const proposeTo = async (
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
   const runId = asked.runId ?? (await runFor(ledger, caller, asked, keyed));
-  // Nothing is kept for who may not ask.
-  requireSession(await ledger.load(runId), ledger.check(caller));
+  const before = await ledger.load(runId);
+  requireSession(before, ledger.check(caller));
   const bytes = bytesOf(asked.payload);
   const text = textOf(bytes);
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
   await freeExpired(ledger, duties, content);
-  await ledger.store.putBlob(bytes, runId);
+  // Nothing is kept for what is refused: a run that is over answers what it was asked before, and takes no more.
+  if (!isTerminal(before)) await ledger.store.putBlob(bytes, runId);
   const command = { type: "propose_intent", content, text } as const;
   const { run, events } = await ledger.submit(runId, command, caller, keyed);
   const made = events.find(({ type }) => type === "intent_proposed");
@@ -57,10 +58,9 @@ const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed:
   return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
 };
 
-/** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
+/** Of what is no text the journal's gate sees nothing, and text is kept beside the journal before that is asked. */
 const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string | null): void => {
-  if (text !== null) return;
-  const letters = Buffer.from(bytes).toString("latin1");
+  const letters = text ?? Buffer.from(bytes).toString("latin1");
   if (redactor.text(letters) === letters) return;
   throw new LedgerError("invalid_input", "The payload holds a secret, and would be stored.", {
     hint: "Take it out; whoever executes the intent has secrets of its own. If it is none: secrets.except.",

@@ -154,6 +154,21 @@ describe("an intent in process", () => {
   });
 });
 
+it("that is refused leaves nothing behind: its payload holds a secret, or its run is over", async () => {
+  const { app, runId, terms, agent } = await scene();
+  const refused = (payload: { text: string } | Uint8Array) =>
+    agent.propose({ ...terms, policy: "crm-low-risk", payload });
+  const token = `ghp_${"a1B2".repeat(9)}`;
+  await expect(refused({ text: `key,${token}` })).rejects.toMatchObject({ code: "invalid_input" });
+  const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(token)]);
+  await expect(refused(bytes)).rejects.toMatchObject({
+    code: "invalid_input",
+  });
+  await app.ledger.submit(runId, { type: "cancel_run", reason: "enough" }, personOf(app));
+  await expect(refused({ text: "too late" })).rejects.toMatchObject({ code: "run_terminal" });
+  expect(await app.ledger.store.listBlobs()).toEqual([]);
+});
+
 describe("two processes that have the function of one intent", () => {
   it.each([
     ["", {}],
