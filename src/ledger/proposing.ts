@@ -2,7 +2,7 @@ import { digestOf, sha256 } from "../core/canonical.js";
 import type { Caller } from "../core/commands.js";
 import { requireSession } from "../core/decide/guards.js";
 import { requireIntent } from "../core/decide/intents.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
 import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
@@ -24,7 +24,32 @@ export const proposeTo = async (
   keyed: Keyed = {},
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
-  const runId = asked.runId ?? (await runFor(ledger, caller, asked, keyed));
+  const propose = (runId: string) => proposeIn({ ledger, duties, caller, keyed }, runId, asked);
+  if (asked.runId !== undefined) return propose(asked.runId);
+  for (let former: string | null = null; ; ) {
+    const runId = await runFor(ledger, caller, asked, keyed, former);
+    try {
+      return await propose(runId);
+    } catch (error) {
+      // One that is over answers what it was asked before; what is new gets a run of its own, the same for whoever asks again.
+      if (!isLedgerError(error, "run_terminal") || !isTerminal(await ledger.load(runId))) throw error;
+      former = runId;
+    }
+  }
+};
+
+type Proposing = {
+  readonly ledger: Ledger;
+  readonly duties: GateDuties;
+  readonly caller: Caller;
+  readonly keyed: Keyed;
+};
+
+const proposeIn = async (
+  { ledger, duties, caller, keyed }: Proposing,
+  runId: string,
+  asked: IntentAsked & Pick<ProposeCall, "payload">,
+): Promise<Intent> => {
   const before = await ledger.load(runId);
   requireSession(before, ledger.check(caller));
   const bytes = bytesOf(asked.payload);
@@ -43,7 +68,14 @@ export const proposeTo = async (
 };
 
 /** The same for each proposal under one key, so that a repeated one finds its run. */
-const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed: Keyed): Promise<string> => {
+const runFor = async (
+  ledger: Ledger,
+  caller: Caller,
+  asked: IntentAsked,
+  keyed: Keyed,
+  /** Which is over; null for the first one. */
+  former: string | null,
+): Promise<string> => {
   const { destination } = asked;
   const { name, role } = ledger.check(caller);
   const key = asked.idempotencyKey ?? asked.idempotency_key ?? null;
@@ -53,8 +85,14 @@ const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed:
     intentSummary: `Send to ${destination}`,
     ...{ parentRunId: null, runtime: null, permissions: {}, blockedCapabilities: [] },
   } as const;
-  const under =
-    key === null ? keyed : { idempotencyKey: digestOf({ intentRun: [name, role, destination, key] }) };
+  const { idempotencyKey: callKey } = keyed;
+  const after = former === null ? [] : [former];
+  const ofIntent =
+    key === null ? undefined : digestOf({ intentRun: [name, role, destination, key, ...after] });
+  const ofCall =
+    callKey === undefined || former === null ? callKey : digestOf({ intentRun: [callKey, former] });
+  const idempotencyKey = ofIntent ?? ofCall;
+  const under = idempotencyKey === undefined ? {} : { idempotencyKey };
   return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
 };
 

@@ -169,6 +169,23 @@ it("that is refused leaves nothing behind: its payload holds a secret, or its ru
   expect(await app.ledger.store.listBlobs()).toEqual([]);
 });
 
+it("without a run goes on in another one when its own is over, and in the same one whenever it is asked again", async () => {
+  const { terms, agent } = await scene();
+  const { runId: _, ...asked } = { ...terms, policy: "crm-low-risk" };
+  const { calls, execute } = counted();
+  const first = await agent.propose({ ...asked, execute });
+  await agent.execute({ intentId: first.intentId });
+  await agent.completeRun({ runId: first.runId });
+  const second = await agent.propose({ ...asked, execute });
+  expect(second).toMatchObject({ status: "skipped", first: { intentId: first.intentId } });
+  expect(second.runId).not.toBe(first.runId);
+  expect(await agent.propose(asked)).toEqual(second);
+  await agent.completeRun({ runId: second.runId });
+  const other = await agent.propose({ ...asked, payload: { text: "other" } });
+  expect([first.runId, second.runId]).not.toContain(other.runId);
+  expect(calls).toHaveLength(1);
+});
+
 describe("two processes that have the function of one intent", () => {
   it.each([
     ["", {}],
