@@ -274,7 +274,7 @@ describe("an order", () => {
     for (const { intentId } of [once, twice]) await agent.execute({ intentId });
     const later = await open();
     const back = later.gate(agentOf(later));
-    for (const one of [terms, { ...terms, idempotency_key: "other" }])
+    for (const one of [terms, { ...terms, idempotency_key: "other", idempotent: true }])
       await back.propose({ ...one, policy: "crm-low-risk", execute });
     expect(await back.execute({ intentId: once.intentId })).toMatchObject({
       status: "ordered",
