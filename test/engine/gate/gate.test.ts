@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/core/canonical.js";
+import type { EffectCall } from "../../../src/core/effects.js";
+import { findKnown } from "../../../src/engine/effects/known.js";
 import { NotExecuted } from "../../../src/index.js";
 import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
 
@@ -210,6 +212,18 @@ describe("an order", () => {
     });
     expect(calls).toMatchObject([{ attempt: 2 }]);
   });
+});
+
+it("has a key that no effect of an agent comes under", async () => {
+  const { app, terms, agent } = await scene();
+  const { status } = await agent.propose({ ...terms, policy: "crm-low-risk" });
+  expect(status).toBe("approved");
+  const call: EffectCall = {
+    ...{ position: 0, name: "import", class: "guarded", risk: "money", onAmbiguous: "fail" },
+    ...{ key: "salesforce.import:batch-2026-03-22", input: null },
+  };
+  await expect(findKnown(app.ledger, call)).rejects.toMatchObject({ code: "effect_key_used" });
+  expect(await findKnown(app.ledger, { ...call, key: "salesforce.import:other" })).toBeUndefined();
 });
 
 describe("a limit of a policy", () => {
