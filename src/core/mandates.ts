@@ -80,7 +80,7 @@ export const delegationFor = (
 export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
   uses.filter((use) => Date.parse(use.at) > Date.parse(at) - DAY_MS);
 
-/** Whether it covers the intent within its limits; a use that was noted for this very intent is no second one. */
+/** Whether it covers the intent within its limits, and was given before that was asked for; a use that was noted for this very intent is no second one. */
 export const covers = (one: Standing, intent: Intent, at: string): boolean => {
   const { content, by } = intent;
   const value = content.valueUsd;
@@ -90,6 +90,7 @@ export const covers = (one: Standing, intent: Intent, at: string): boolean => {
     !isFor(one, intent)
   )
     return false;
+  if (Date.parse(one.createdAt) > Date.parse(intent.at)) return false;
   const asksForValue = one.maxValueUsd !== null || one.perDayUsd !== null;
   if (asksForValue && value === null) return false;
   if (one.maxValueUsd !== null && (value ?? 0) > one.maxValueUsd) return false;

@@ -113,6 +113,18 @@ describe("a standing approval", () => {
     expect(await propose({ valueUsd: 50 })).toMatchObject({ status: "approved" });
   });
 
+  it("is for what is asked after it was given, and nothing that waited already uses it up", async () => {
+    const { app, propose, clock } = await scene();
+    const waiting = await propose({ idempotency_key: "first" });
+    clock.aheadMs = 1_000;
+    await app.approveStanding(personOf(app), { agent: "importer", lifetimeMs: DAY_MS, perDay: 1 });
+    expect(await propose({ payload: { text: "pay 1" }, idempotency_key: "first" })).toMatchObject({
+      ...{ intentId: waiting.intentId, status: "pending_approval" },
+    });
+    expect(await app.mandates()).toMatchObject([{ uses: [] }]);
+    expect(await propose()).toMatchObject({ status: "approved" });
+  });
+
   it("counts each day anew, is one of two, and ends when it is taken back", async () => {
     const { app, propose, approve, clock } = await scene("require_approval: always\nrequire_approvals: 2\n");
     const of = { agent: "importer", lifetimeMs: 3 * DAY_MS, perDay: 1 };
