@@ -1,9 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { Readable } from "node:stream";
 import { sha256 } from "../../../src/core/canonical.js";
-import { NotExecuted } from "../../../src/index.js";
-import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
+import type { EffectCall } from "../../../src/core/effects.js";
+import { findKnown } from "../../../src/engine/effects/known.js";
+import { NotExecuted, type RunLedger } from "../../../src/index.js";
+import { agentOf, gatedProject, openRun, personOf, SESSION } from "../../helpers/gated.js";
 
 const ORDER_MS = 900_000;
 
@@ -291,6 +294,48 @@ describe("an order", () => {
     });
     expect(calls).toMatchObject([{ attempt: 2 }]);
   });
+});
+
+it("that has happened is not done again where its run is imported, nor what its client recorded there", async () => {
+  const there = await (await gatedProject()).open();
+  const lead = (app: RunLedger) => app.issue({ name: "lead", role: "orchestrator", sessionKey: SESSION });
+  const { runId } = await there
+    .trackedRuns(lead(there))
+    .startRun({ agentId: "importer", intentSummary: "Import leads" });
+  const { calls, execute } = counted();
+  const terms = { runId, destination: "salesforce.import", policy: "crm-low-risk", recordCount: 1, execute };
+  const asked = { ...terms, payload: { text: "name\nAda\n" }, idempotency_key: "batch-1" };
+  const { intentId } = await there.gate(agentOf(there)).propose(asked);
+  await there.gate(agentOf(there)).execute({ intentId });
+  const done = { runId, eventType: "tool_call_finished", sideEffectClass: "external_mutation" } as const;
+  await there.trackedRuns(lead(there)).recordEvent({ ...done, sideEffectKey: "salesforce.import:batch-2" });
+  const lines: Uint8Array[] = [];
+  for await (const line of there.exportRun(runId)) lines.push(Buffer.from(line));
+  const here = await (await gatedProject()).open();
+  await here.importRun(personOf(here), Readable.from(lines));
+  await here.trackedRuns(lead(here)).resumeRun({ runId });
+  const again = await here.gate(agentOf(here)).propose(asked);
+  expect(again).toMatchObject({ status: "skipped", result: { imported: 847 }, first: { intentId } });
+  expect(await here.gate(agentOf(here)).propose({ ...asked, idempotency_key: "batch-2" })).toMatchObject({
+    status: "skipped",
+    first: { status: null },
+  });
+  expect(await here.gate(agentOf(here)).propose({ ...asked, idempotency_key: "batch-3" })).toMatchObject({
+    status: "approved",
+  });
+  expect(calls).toHaveLength(1);
+});
+
+it("has a key that no effect of an agent comes under", async () => {
+  const { app, terms, agent } = await scene();
+  const { status } = await agent.propose({ ...terms, policy: "crm-low-risk" });
+  expect(status).toBe("approved");
+  const call: EffectCall = {
+    ...{ position: 0, name: "import", class: "guarded", risk: "money", onAmbiguous: "fail" },
+    ...{ key: "salesforce.import:batch-2026-03-22", input: null },
+  };
+  await expect(findKnown(app.ledger, call)).rejects.toMatchObject({ code: "effect_key_used" });
+  expect(await findKnown(app.ledger, { ...call, key: "salesforce.import:other" })).toBeUndefined();
 });
 
 describe("a limit of a policy", () => {
