@@ -1,14 +1,17 @@
 import { createHmac } from "node:crypto";
+import dns from "node:dns/promises";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { syncBuiltinESMExports } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ErrorCode } from "../../src/core/errors.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { createDeliveries, type Target } from "../../src/engine/notify/deliveries.js";
 import { openNotifying } from "../../src/engine/notify/notifying.js";
+import { callWebhook } from "../../src/engine/notify/webhook.js";
 import type { RunLedger } from "../../src/index.js";
 import type { Ledger } from "../../src/ledger/ledger.js";
 import { stepBy } from "../helpers/bench.js";
@@ -236,6 +239,28 @@ describe("a webhook", () => {
       expect(heard).toEqual([]);
     },
   );
+
+  it.each([
+    [
+      "whose name nobody answers for is called off in time",
+      () => new Promise<never>(() => undefined),
+      /^it took too long$/,
+    ],
+    ["whose name is unknown says so", () => Promise.reject(new Error("ENOTFOUND")), /cannot be resolved$/],
+  ])("%s", async (_what, answer, why) => {
+    const names = vi.spyOn(dns, "lookup").mockImplementation(answer);
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      names.mockRestore();
+      syncBuiltinESMExports();
+    });
+    const sent = { id: "msg_1", body: "{}", now: "2026-03-01T00:00:00.000Z", secret: SECRET };
+    const asked = { url: "https://hooks.example.com/", privateNetwork: false, timeoutMs: 50, signal: never };
+    expect(await callWebhook({ ...asked, ...sent })).toEqual({
+      kind: "failed",
+      error: expect.stringMatching(why),
+    });
+  });
 
   it("without its secret is not called, and doctor says so", async () => {
     const { url, heard } = await receiver();
