@@ -27,7 +27,7 @@ export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
-export { type TrackedReason, trackedReasons } from "./core/checkpoints.js";
+export type { TrackedReason } from "./core/checkpoints.js";
 export type { Caller, Command } from "./core/commands.js";
 export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";

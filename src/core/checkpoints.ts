@@ -12,7 +12,6 @@ export const TrackedReason = z.enum([
   "manual",
 ]);
 export type TrackedReason = z.infer<typeof TrackedReason>;
-export const trackedReasons: readonly TrackedReason[] = TrackedReason.options;
 
 /** Those of them that nobody must ask for. */
 export const BoundaryReason = z.enum(["approval_requested", "risky_boundary"]);

@@ -55,6 +55,10 @@ const TEXT_KEYS = [
   "result",
   "original_request",
   "session_key",
+  "destination",
+  "policy",
+  "payload",
+  "intent_id",
 ];
 const NO_TEXT = [null, true, 7, Number.NaN, [], {}, { length: 3 }, ["a"]];
 /** Longer than any of them may be. */
@@ -76,7 +80,7 @@ const JSON_KEYS = ["plan_json", "new_steps_json", "new_validator_json", "evidenc
 const hurtInput = {
   missingKey: (input, pick) => {
     const keys = Object.keys(input).filter((key) =>
-      /^(run_id|step_id|action|key|plan_json|result)$/.test(key),
+      /^(run_id|step_id|action|key|plan_json|result|destination|payload|intent_id)$/.test(key),
     );
     if (keys.length === 0) return undefined;
     const key = pick.of(keys);
@@ -99,7 +103,9 @@ const hurtInput = {
   },
   wrongKind: inKey(TEXT_KEYS, (pick) => pick.of(NO_TEXT)),
   empty: inKey(["run_id", "step_id", "key", "result", "session_key", "plan_json"], () => ""),
-  blank: inKey(["key", "original_request"], (pick) => pick.of([" ", "\t\n", "\u00a0"])),
+  blank: inKey(["key", "original_request", "destination", "payload"], (pick) =>
+    pick.of([" ", "\t\n", "\u00a0"]),
+  ),
   tooLong: inKey(["reason", "key", "value", "result", "original_request", "session_key"], () => TOO_LONG),
   unknownRun: (input, pick) => {
     if (!Object.hasOwn(input, "run_id")) return undefined;
@@ -228,6 +234,13 @@ const casesOf = async (bench: Bench): Promise<readonly ToolCase[]> => {
   await bench.call(boss, "run_pause", { run_id: paused });
   const refused = await proposed(stepBy("a", "false"));
   const waiting = await proposed(stepBy("a", "", { validator: { type: "orchestrator_approval" } }));
+  const asking = await fresh();
+  const intent = {
+    ...{ run_id: asking, destination: "salesforce.import", policy: "nobody", payload: "name\n" },
+    idempotency_key: "k4",
+  };
+  await bench.call(coder, "intent_propose", intent);
+  const asked = (await bench.ledger.load(asking)).intents[0]?.seq;
   const step_id = "a";
   const policy = { run_id: refused, step_id, reason: "because", idempotency_key: "k1" };
   const call = (tool: string, caller: Caller, input: Input): ToolCase => ({ tool, caller, input });
@@ -271,6 +284,8 @@ const casesOf = async (bench: Bench): Promise<readonly ToolCase[]> => {
     call("run_read", boss, { run_id: paused }),
     call("run_active", coder, { run_id: paused }),
     call("run_note", coder, { run_id: paused, key: "k", value: "v" }),
+    call("intent_propose", coder, { ...intent, action: "create", record_count: 1, value_usd: 2 }),
+    call("intent_status", coder, { run_id: asking, intent_id: `${asking}.${asked}` }),
   ];
 };
 

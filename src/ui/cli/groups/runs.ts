@@ -1,9 +1,20 @@
 import { type Command as Cli, Option } from "commander";
-import { trackedReasons } from "../../../index.js";
+import type { TrackedReason } from "../../../index.js";
 import { personOf, type Register } from "../program.js";
 import { positive, wholeNumber } from "./run.js";
 
 const commands = () => import("../commands/runs.js");
+
+// Spelled out, because help must not wait for the library; the compiler holds that none is missing.
+const REASONS = Object.keys({
+  interruption: true,
+  failure: true,
+  approval_requested: true,
+  explicit_handoff: true,
+  periodic_safety: true,
+  risky_boundary: true,
+  manual: true,
+} satisfies Readonly<Record<TrackedReason, true>>);
 
 /** What seed 000 shows at its terminal. */
 export const addTrackedCommands = (cli: Cli, register: Register): void => {
@@ -32,7 +43,7 @@ export const addTrackedCommands = (cli: Cli, register: Register): void => {
   );
 
   about("checkpoint", "sign a checkpoint of it now")
-    .addOption(new Option("--reason <why>", "why it is taken").choices([...trackedReasons]).default("manual"))
+    .addOption(new Option("--reason <why>", "why it is taken").choices(REASONS).default("manual"))
     .option("--next <action>", "what is to be done first by whoever goes on")
     .action((id: string, options) =>
       withLedger(async (app, b) =>
