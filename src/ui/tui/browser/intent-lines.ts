@@ -66,12 +66,19 @@ export const intentLines = (intent: IntentView, columns: number, now: number): r
   return [
     [marked(shown), span(` Intent ${numberOf(intent)}`, "strong"), span(`  ${shown.word}`, shown.tone)],
     ...wrap(told(intent.message), columns).map((text) => [span(text, shown.tone)]),
+    ...(intent.status === "unknown"
+      ? wrap(reportTwin(intent), columns).map((text) => [span(text, "dim")])
+      : []),
     EMPTY,
     ...facts.flatMap(([name, value]) =>
       factLines(name, typeof value === "string" ? value : value.text, columns),
     ),
   ];
 };
+
+/** What became of one in doubt is said in a shell. */
+const reportTwin = ({ intentId }: IntentView): string =>
+  `Once you know: runledger intents report ${told(intentId)} succeeded (or failed)`;
 
 const factLines = (name: string, value: string, columns: number): readonly Line[] => {
   const indent = columns >= NAMED ? NAME_WIDTH : 2;

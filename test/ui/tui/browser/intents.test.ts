@@ -186,6 +186,23 @@ describe("an intent in the browser", () => {
     await screen.press("ctrl+c");
   });
 
+  it("of which nobody knows whether it happened is asked about, with the command that says so", async () => {
+    const gate = app.gate(agentOf(app));
+    const { intentId } = await propose({ policy: "crm-low-risk", recordCount: 3 });
+    const { executionToken } = await gate.execute({ intentId });
+    const said = executionToken === null ? {} : { executionToken };
+    await gate.report({ intentId, ...said, status: "unknown", error: "the line went dead" });
+    const screen = await open();
+    await screen.press("w");
+    await screen.shows(/in doubt.*intent of importer: \d+ bytes to salesforce\.import/);
+    await screen.press("a");
+    await screen.shows(/Nobody is asked about intent/);
+    await screen.press("escape", "enter");
+    await screen.shows(`runledger intents report ${intentId}`);
+    await screen.shows(/the line went dead/);
+    await screen.press("ctrl+c");
+  });
+
   it("is drawn on terminals of any size", async () => {
     await proposeAll();
     for (const size of [
