@@ -8,15 +8,23 @@ type Fact = readonly [name: string, value: Cell];
 /** What exactly would leave the building, under which policy, and what became of it so far. */
 export const printIntent = (output: Output, intent: IntentView): Promise<void> =>
   printTable(output, {
-    rows: [...askedFacts(intent), ...termsFacts(intent), ...decidedFacts(intent), ...executedFacts(intent)],
+    rows: intentFacts(intent, agoOf),
     empty: "",
     wrap: true,
   });
 
+/** Everything that is known of it, each thing under its name; what it does not have is left out. `ago` says how long ago a time was. */
+export const intentFacts = (intent: IntentView, ago: (iso: string) => string): readonly Fact[] => [
+  ...askedFacts(intent, ago),
+  ...termsFacts(intent),
+  ...decidedFacts(intent),
+  ...executedFacts(intent),
+];
+
 const fact = (name: string, value: string | number | null): readonly Fact[] =>
   value === null || value === "" ? [] : [[name, String(value)]];
 
-const askedFacts = (intent: IntentView): readonly Fact[] => {
+const askedFacts = (intent: IntentView, ago: (iso: string) => string): readonly Fact[] => {
   const { intentId, status, message, destination, payload, contentHash, proposedBy, proposedAt } = intent;
   return [
     ["intent", intentId],
@@ -26,7 +34,7 @@ const askedFacts = (intent: IntentView): readonly Fact[] => {
     ...fact("action", intent.action),
     ["payload", `${payload.type}, ${payload.bytes} bytes, SHA-256 ${payload.digest}`],
     ["content hash", contentHash],
-    ["asked by", `${proposedBy.name} (${proposedBy.role}), ${agoOf(proposedAt)}`],
+    ["asked by", `${proposedBy.name} (${proposedBy.role}), ${ago(proposedAt)}`],
     ...fact("in the name of", intent.onBehalfOf),
   ];
 };

@@ -11,6 +11,7 @@ import {
 } from "../../../index.js";
 import { statusCell, timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
+import { payloadOf, textIn } from "../intent-payload.js";
 import { printIntent, printPayload } from "../intent-told.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -51,20 +52,6 @@ const findIntent = async (app: RunLedger, caller: Caller, named: string): Promis
       hint: "runledger intents list names them: RUN.NUMBER",
     });
   return app.gate(caller).getIntent({ intentId: `${await app.findRun(run)}.${seq}` });
-};
-
-const payloadOf = (app: RunLedger, { runId, payload }: IntentView): Promise<Uint8Array | undefined> =>
-  app.ledger.store.getBlob(payload.digest, runId);
-
-/** Null for bytes that are no UTF-8, or are not there any more. */
-const textIn = (bytes: Uint8Array | undefined): string | null => {
-  try {
-    return bytes === undefined
-      ? null
-      : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 };
 
 export const showIntent = async (

@@ -9,28 +9,19 @@ import {
   type Step,
 } from "../../../index.js";
 import { resultIn } from "../../cli/effect-words.js";
-import type { Dialog, Values } from "./dialog.js";
+import { type Ask, nothing, reason, withReason } from "./asked.js";
+import type { Values } from "./dialog.js";
+import { answerIntent } from "./intent-actions.js";
 import type { CommandName } from "./keymap.js";
-import type { Desk, Target } from "./page.js";
+import type { Desk } from "./page.js";
 import { perform } from "./perform.js";
 import { many, quoted } from "./words.js";
 
-/** A question to a person before anything is done, or why there is nothing to ask. */
-export type Asked = Dialog | { readonly nothing: string };
-type Ask = (target: Target, desk: Desk) => Promise<Asked> | Asked;
-
-const nothing = (sentence: string): Asked => ({ nothing: sentence });
-
-const reason = (required: boolean, start = "") =>
-  ({ name: "reason", label: "Reason", required, start }) as const;
-
-const withReason = (text: string | undefined): string =>
-  text === undefined || text === "" ? "" : ` --reason ${quoted(text)}`;
-
 // What is approved is what is on the screen: another proposal in its place is refused by the ledger.
-const answerProposal =
+const answer =
   (deny: boolean): Ask =>
-  ({ runId, step }, desk) => {
+  ({ runId, step, intent }, desk) => {
+    if (intent !== undefined) return answerIntent(intent, deny, desk);
     if (step === undefined || step.state.status !== "verify_pending" || !asks(step))
       return nothing(
         step === undefined
@@ -248,8 +239,8 @@ const apply: Ask = ({ runId }, desk) => {
 
 /** What each order that changes something asks first. */
 export const asking: Partial<Record<CommandName, Ask>> = {
-  approve: answerProposal(false),
-  deny: answerProposal(true),
+  approve: answer(false),
+  deny: answer(true),
   retry: policy("retry", "Try again:", "Its agent goes on in the same workspace, and is told:"),
   skip: policy("skip", "Skip", "The run goes on without it, and says so for ever. It was:"),
   changeAgent: policy("change_agent", "Another agent for", "The other agent is told:"),

@@ -232,8 +232,9 @@ const askFirst = async (desk: Desk, page: Page, name: CommandName): Promise<void
 };
 
 const copyId = (desk: Desk, page: Page): void => {
-  const runId = page.target()?.runId;
-  if (runId === undefined) return;
-  desk.tell(`\u001b]52;c;${Buffer.from(runId).toString("base64")}\u0007`);
-  desk.say({ tone: "plain", lines: [`${runId} is copied, where the terminal allows it.`] });
+  const target = page.target();
+  if (target === undefined) return;
+  const id = target.intent?.intentId ?? target.runId;
+  desk.tell(`\u001b]52;c;${Buffer.from(id).toString("base64")}\u0007`);
+  desk.say({ tone: "plain", lines: [`${id} is copied, where the terminal allows it.`] });
 };

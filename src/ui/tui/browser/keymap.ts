@@ -8,7 +8,9 @@ export type PageName =
   | "event"
   | "questions"
   | "checkpoints"
-  | "schedules";
+  | "schedules"
+  | "intents"
+  | "intent";
 
 export type Binding = {
   /** The first one is shown. */
@@ -23,6 +25,7 @@ export type Binding = {
 };
 
 const ABOUT_STEPS = ["run", "step", "questions"] as const;
+const ANSWERED = [...ABOUT_STEPS, "intents", "intent"] as const;
 const ABOUT_RUNS = ["runs", "run", "step", "journal", "event", "questions", "checkpoints"] as const;
 
 /** Every key and what it does: what is pressed, what is shown and what is documented come from here. */
@@ -39,7 +42,7 @@ export const keyMap = {
     keys: ["enter", "right", "l"],
     label: "open",
     does: "open what is chosen",
-    pages: ["runs", "run", "journal", "questions", "schedules"],
+    pages: ["runs", "run", "journal", "questions", "schedules", "intents"],
     group: "look",
   },
   next: { keys: ["tab"], label: "next", does: "next filter or pane", pages: ["runs", "step"], group: "look" },
@@ -57,7 +60,7 @@ export const keyMap = {
     keys: ["e"],
     label: "journal",
     does: "events of the run",
-    pages: ["runs", "run", "step", "questions", "checkpoints", "schedules"],
+    pages: ["runs", "run", "step", "questions", "checkpoints", "schedules", "intents", "intent"],
     group: "look",
   },
   checkpoints: {
@@ -65,6 +68,13 @@ export const keyMap = {
     label: "checkpoints",
     does: "checkpoints of the run",
     pages: ["run", "step"],
+    group: "look",
+  },
+  intents: {
+    keys: ["I"],
+    label: "intents",
+    does: "intents of the run",
+    pages: ["runs", "run", "step", "questions"],
     group: "look",
   },
   schedules: {
@@ -90,14 +100,20 @@ export const keyMap = {
     group: "look",
   },
   types: { keys: ["t"], label: "type", does: "only events of one type", pages: ["journal"], group: "look" },
-  copy: { keys: ["y"], label: "copy id", does: "copy the id", pages: ABOUT_RUNS, group: "look" },
+  copy: {
+    keys: ["y"],
+    label: "copy id",
+    does: "copy the id",
+    pages: [...ABOUT_RUNS, "intents", "intent"],
+    group: "look",
+  },
   refresh: { keys: ["r"], label: "refresh", does: "look again now", group: "look" },
-  approve: { keys: ["a"], label: "approve", does: "approve the proposal", pages: ABOUT_STEPS, group: "act" },
+  approve: { keys: ["a"], label: "approve", does: "approve the proposal", pages: ANSWERED, group: "act" },
   deny: {
     keys: ["d"],
     label: "deny",
     does: "deny it, with a reason",
-    pages: ABOUT_STEPS,
+    pages: ANSWERED,
     group: "act",
   },
   retry: {

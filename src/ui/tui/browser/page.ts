@@ -1,4 +1,4 @@
-import type { Caller, Run, RunLedger, RunView, Step } from "../../../index.js";
+import type { Caller, IntentView, Run, RunLedger, RunView, Step } from "../../../index.js";
 import type { Entry } from "../kit/entry.js";
 import type { Key } from "../kit/keys.js";
 import type { Line, Size } from "../kit/line.js";
@@ -6,7 +6,12 @@ import type { Dialog } from "./dialog.js";
 import type { CommandName, PageName } from "./keymap.js";
 
 /** What a page is about, as it is shown now: what an action is done to is what was looked at. */
-export type Target = { readonly runId: string; readonly view?: RunView; readonly step?: Step };
+export type Target = {
+  readonly runId: string;
+  readonly view?: RunView;
+  readonly step?: Step;
+  readonly intent?: IntentView;
+};
 
 /** One full screen: what it reads, how it looks, what keys do. */
 export interface Page {

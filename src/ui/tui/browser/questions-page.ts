@@ -3,7 +3,9 @@ import {
   awaitsApproval,
   effectDoubt,
   hasPolicyRequest,
+  type IntentView,
   isActive,
+  isOpenIntent,
   isPlanning,
   openWaits,
   type RunView,
@@ -23,6 +25,10 @@ import {
   told,
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
+import { answersTo } from "./intent-actions.js";
+import { termsOf } from "./intent-lines.js";
+import { intentPage } from "./intent-page.js";
+import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { keyFor } from "./keymap.js";
 import { hasHead, listRows } from "./layout.js";
@@ -32,11 +38,12 @@ import { runPage } from "./run-page.js";
 import { stepPage } from "./step-page.js";
 import { age, counted, many, marked, shortId, shownAs } from "./words.js";
 
-/** One thing that a person is asked: by a proposal, an effect in doubt, a refused step, or a run that stopped. */
+/** One thing that a person is asked: by a proposal, an intent, an effect in doubt, a refused step, or a run that stopped. */
 type Question = {
   readonly kind: "approval" | "effect" | "decision" | "promise" | "paused" | "plan" | "agent";
   readonly view: RunView;
   readonly step: Step | null;
+  readonly intent?: IntentView;
   readonly since: string;
   readonly sentence: string;
 };
@@ -85,6 +92,7 @@ export const questionsPage = (desk: Desk): Page => {
     draw: (size) => (state.isRead ? drawQuestions(state, size, desk.now()) : []),
     hints: () => [
       ...(chosen() === undefined ? [] : (["open"] as const)),
+      ...answersTo(chosen()?.intent),
       ...actionsFor(chosen()?.view, chosen()?.step ?? undefined),
       "journal",
       "help",
@@ -97,20 +105,29 @@ export const questionsPage = (desk: Desk): Page => {
       else if (name === "open" && question !== undefined) desk.open(pageOf(desk, question));
       else if (name === "journal" && question !== undefined)
         desk.open(journalPage(desk, question.view.run.runId));
+      else if (name === "intents" && question !== undefined)
+        desk.open(intentsPage(desk, question.view.run.runId));
       else return name === "questions";
       return true;
     },
     target: () => {
       const question = chosen();
       if (question === undefined) return undefined;
-      const { view, step } = question;
-      return { runId: view.run.runId, view, ...(step === null ? {} : { step }) };
+      const { view, step, intent } = question;
+      return {
+        runId: view.run.runId,
+        view,
+        ...(step === null ? {} : { step }),
+        ...(intent === undefined ? {} : { intent }),
+      };
     },
   };
 };
 
-const pageOf = (desk: Desk, { view, step }: Question): Page =>
-  step === null ? runPage(desk, view.run.runId) : stepPage(desk, view.run.runId, step.spec.id);
+const pageOf = (desk: Desk, { view, step, intent }: Question): Page => {
+  if (intent !== undefined) return intentPage(desk, intent.intentId);
+  return step === null ? runPage(desk, view.run.runId) : stepPage(desk, view.run.runId, step.spec.id);
+};
 
 const readQuestions = async (desk: Desk, state: State, rows: number): Promise<State> => {
   const waiting = await desk.app.list({ ...WAITING, limit: RUNS_MAX });
@@ -119,7 +136,7 @@ const readQuestions = async (desk: Desk, state: State, rows: number): Promise<St
     const before = state.known.get(runId);
     if (quarantine !== null) continue;
     if (before?.seq === lastSeq) known.set(runId, before);
-    else known.set(runId, { seq: lastSeq, questions: askedIn(await desk.app.view(runId)) });
+    else known.set(runId, { seq: lastSeq, questions: await askedIn(desk, runId) });
   }
   const questions = [...known.values()].flatMap((each) => each.questions);
   const all = waiting.length < RUNS_MAX ? waiting.length : await desk.app.ledger.store.count(WAITING);
@@ -132,10 +149,32 @@ const readQuestions = async (desk: Desk, state: State, rows: number): Promise<St
 const idOf = (question: Question | undefined): string | null =>
   question === undefined
     ? null
-    : `${question.view.run.runId} ${question.kind} ${question.step?.spec.id ?? ""}`;
+    : `${question.view.run.runId} ${question.kind} ${question.intent?.intentId ?? question.step?.spec.id ?? ""}`;
+
+/** What one run asks, with its intents before everything else: something of it is about to leave the building. */
+const askedIn = async ({ app, caller }: Desk, runId: string): Promise<readonly Question[]> => {
+  const view = await app.view(runId);
+  if (!view.run.intents.some(isOpenIntent)) return stepsAsk(view);
+  const statuses: IntentView["status"][] = ["pending_approval", "unknown"];
+  const intents = await app.gate(caller).listIntents({ runId, statuses });
+  const asked = intents.map((intent) => ofIntent(view, intent));
+  // What its intents ask is asked by themselves, not once more by their run.
+  const isTold = ({ kind, sentence }: Question): boolean =>
+    kind === "agent" && intents.some(({ intentId }) => sentence.includes(intentId));
+  return [...asked, ...stepsAsk(view).filter((question) => !isTold(question))];
+};
+
+const ofIntent = (view: RunView, intent: IntentView): Question => {
+  const terms = termsOf(intent) === "" ? "" : ` (${termsOf(intent)})`;
+  return {
+    kind: intent.status === "unknown" ? "effect" : "approval",
+    ...{ view, intent, step: null, since: intent.proposedAt },
+    sentence: `intent of ${intent.proposedBy.name}: ${intent.payload.bytes} bytes to ${intent.destination}${terms}`,
+  };
+};
 
 /** What one run asks: its approvals, then effects in doubt and refused steps when it stopped for them, then whatever else it stopped for. */
-const askedIn = (view: RunView): readonly Question[] => {
+const stepsAsk = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
     isActive(run) && awaitsApproval(step) && step.state.status === "verify_pending"

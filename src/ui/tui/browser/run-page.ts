@@ -3,6 +3,7 @@ import type { Key } from "../kit/keys.js";
 import { beside, EMPTY, type Line, onGround, type Size, span, told } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { checkpointsPage } from "./checkpoints-page.js";
+import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
 import { paneWidth } from "./layout.js";
@@ -42,6 +43,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
     }
     if (name === "journal") desk.open(journalPage(desk, runId));
     else if (name === "checkpoints") desk.open(checkpointsPage(desk, runId));
+    else if (name === "intents") desk.open(intentsPage(desk, runId));
     else if (name === "open" && chosenId !== null) desk.open(stepPage(desk, runId, chosenId));
     else return false;
     return true;
@@ -55,6 +57,7 @@ export const runPage = (desk: Desk, runId: string): Page => {
       ...(chosenId === null ? [] : (["open"] as const)),
       "journal",
       ...(view?.run.checkpoint == null ? [] : (["checkpoints"] as const)),
+      ...((view?.run.intents.length ?? 0) === 0 ? [] : (["intents"] as const)),
       ...actionsFor(view, step()),
       "note",
       "help",

@@ -15,6 +15,7 @@ import {
   told,
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
+import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
 import { hasHead, listRows, paneWidth } from "./layout.js";
@@ -117,6 +118,7 @@ export const runsPage = (desk: Desk): Page => {
       if (name === "search") search.open(state.text);
       else if (name === "open" && chosen !== undefined) desk.open(runPage(desk, chosen.runId));
       else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
+      else if (name === "intents" && chosen !== undefined) desk.open(intentsPage(desk, chosen.runId));
       else if (name === "schedules") desk.open(schedulesPage(desk));
       else return next !== undefined;
       return true;

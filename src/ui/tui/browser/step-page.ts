@@ -2,6 +2,7 @@ import { LedgerError, type Step, shownCandidate, workedStep } from "../../../ind
 import { textEntry } from "../kit/entry.js";
 import { type Size, span, told } from "../kit/line.js";
 import { checkpointsPage } from "./checkpoints-page.js";
+import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import type { CommandName } from "./keymap.js";
 import { actionsFor } from "./offers.js";
@@ -55,6 +56,7 @@ export const stepPage = (desk: Desk, runId: string, stepId: string): Page => {
       else if (name === "search") search.open(state.pane.search);
       else if (name === "journal") desk.open(journalPage(desk, runId));
       else if (name === "checkpoints") desk.open(checkpointsPage(desk, runId));
+      else if (name === "intents") desk.open(intentsPage(desk, runId));
       else return false;
       return true;
     },

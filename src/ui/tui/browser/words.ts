@@ -44,6 +44,13 @@ const STATES: Readonly<Record<string, Shown>> = {
   due: { mark: "◷", word: "due", tone: "good" },
   off: { mark: "–", word: "off", tone: "dim" },
   thinned: { mark: "–", word: "thinned", tone: "dim" },
+  pending_approval: { mark: "◆", word: "approve?", tone: "warn" },
+  blocked: { mark: "✘", word: "blocked", tone: "bad" },
+  ordered: { mark: "●", word: "ordered", tone: "busy" },
+  succeeded: { mark: "✔", word: "succeeded", tone: "good" },
+  unknown: { mark: "!", word: "in doubt", tone: "bad" },
+  denied: { mark: "✘", word: "denied", tone: "bad" },
+  expired: { mark: "–", word: "expired", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
 

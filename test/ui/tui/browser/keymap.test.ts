@@ -22,6 +22,8 @@ const PAGES: readonly PageName[] = [
   "questions",
   "checkpoints",
   "schedules",
+  "intents",
+  "intent",
 ];
 const bindings = Object.entries(keyMap) as [keyof typeof keyMap, Binding][];
 

@@ -1,0 +1,16 @@
+import type { IntentView, RunLedger } from "../../index.js";
+
+/** What an intent would send, byte for byte; undefined when it is not kept any more. */
+export const payloadOf = (app: RunLedger, { runId, payload }: IntentView): Promise<Uint8Array | undefined> =>
+  app.ledger.store.getBlob(payload.digest, runId);
+
+/** Null for bytes that are no UTF-8, or are not there any more. */
+export const textIn = (bytes: Uint8Array | undefined): string | null => {
+  try {
+    return bytes === undefined
+      ? null
+      : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+};

@@ -1,0 +1,96 @@
+import type { IntentView } from "../../../index.js";
+import { intentFacts } from "../../cli/intent-told.js";
+import { safe } from "../../cli/output.js";
+import { cut, EMPTY, type Line, pad, padStart, span, told, wrap } from "../kit/line.js";
+import { age, marked, shownAs } from "./words.js";
+
+/** Its number within its run, as commands take it behind the run's id. */
+export const numberOf = ({ intentId }: IntentView): string =>
+  told(intentId.slice(intentId.lastIndexOf(".") + 1));
+
+/** How much of it there is, as its proposer counts. */
+export const termsOf = ({ recordCount, valueUsd }: IntentView): string =>
+  [recordCount === null ? [] : [String(recordCount)], valueUsd === null ? [] : [`$${valueUsd}`]]
+    .flat()
+    .join(" ");
+
+const votesOf = ({ votes, approvalsNeeded }: IntentView): string => {
+  if (approvalsNeeded === 0) return "";
+  return `${votes.filter(({ decision }) => decision === "approve").length}/${approvalsNeeded}`;
+};
+
+/** How long somebody may still answer, or when it is too late. */
+const expiryOf = ({ status, expiresAt }: IntentView, now: number): string => {
+  if (expiresAt === null || (status !== "pending_approval" && status !== "approved")) return "";
+  const left = Date.parse(expiresAt);
+  return left <= now ? "over" : age(new Date(now).toISOString(), left);
+};
+
+/** Without the destination, which stands beside it. */
+const keyOf = ({ sideEffectKey, destination }: IntentView): string =>
+  sideEffectKey === null ? "no key" : sideEffectKey.slice(destination.length + 1);
+
+/** Columns from which each part of a row is there. */
+const ROOM = { terms: 48, votes: 60, by: 76, wide: 100 } as const;
+
+/** Number, state, destination; then records and value, approvals, time left, who asked, and its key. */
+export const intentRow = (intent: IntentView, columns: number, now: number): Line => {
+  const shown = shownAs(intent.status);
+  const room = columns >= ROOM.wide ? 20 : 14;
+  const cell = (from: number, text: string, width: number): Line =>
+    columns >= from ? [span(` ${pad(cut(told(text), width), width)}`)] : [];
+  return [
+    span(" "),
+    marked(shown),
+    span(` ${padStart(numberOf(intent), 4)}`, "dim"),
+    span(` ${pad(shown.word, 9)}`, shown.tone),
+    span(` ${pad(cut(told(intent.destination), room), room)}`, "strong"),
+    ...cell(ROOM.terms, termsOf(intent), 12),
+    ...cell(ROOM.votes, votesOf(intent), 3),
+    ...cell(ROOM.votes, expiryOf(intent, now), 4),
+    ...cell(ROOM.by, intent.proposedBy.name, 10),
+    span(` ${told(keyOf(intent))}`, "dim"),
+  ];
+};
+
+/** Columns from which names stand before what belongs to them. */
+const NAMED = 40;
+const NAME_WIDTH = 14;
+
+/** Everything that is known of it, whole: nothing of what is decided about is cut off. */
+export const intentLines = (intent: IntentView, columns: number, now: number): readonly Line[] => {
+  const shown = shownAs(intent.status);
+  const facts = intentFacts(intent, (iso) => `${age(iso, now)} ago`).filter(
+    ([name]) => name !== "status" && name !== "means",
+  );
+  return [
+    [marked(shown), span(` Intent ${numberOf(intent)}`, "strong"), span(`  ${shown.word}`, shown.tone)],
+    ...wrap(told(intent.message), columns).map((text) => [span(text, shown.tone)]),
+    ...(intent.status === "unknown"
+      ? wrap(reportTwin(intent), columns).map((text) => [span(text, "dim")])
+      : []),
+    EMPTY,
+    ...facts.flatMap(([name, value]) =>
+      factLines(name, typeof value === "string" ? value : value.text, columns),
+    ),
+  ];
+};
+
+/** What became of one in doubt is said in a shell. */
+const reportTwin = ({ intentId }: IntentView): string =>
+  `Once you know: runledger intents report ${told(intentId)} succeeded (or failed)`;
+
+const factLines = (name: string, value: string, columns: number): readonly Line[] => {
+  const indent = columns >= NAMED ? NAME_WIDTH : 2;
+  const lines = wrap(told(value), columns - indent);
+  if (indent < NAME_WIDTH) return [[span(name, "dim")], ...lines.map((text) => [span(`  ${text}`)])];
+  return lines.map((text, at) => [span(pad(at === 0 ? name : "", indent), "dim"), span(text)]);
+};
+
+/** Its lines stand behind a bar, so that none of them is taken for one of ours. */
+export const payloadLines = (text: string, columns: number): readonly Line[] =>
+  safe(text)
+    .replaceAll("\t", "    ")
+    .split("\n")
+    .flatMap((line) => wrap(line, columns - 2))
+    .map((line) => [span("│ ", "faint"), span(line)]);
