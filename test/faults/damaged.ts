@@ -53,13 +53,12 @@ export const storied = async (folder: string) => {
   return { patch, reply };
 };
 
-export const sourcesIn = (folder: string): VerifyOptions["sources"] => ({
+export const sourcesIn = (folder: string, ledgerId: string): VerifyOptions["sources"] => ({
   file: fileCheckpoints(join(folder, "checkpoints")),
   key: () => readFile(join(folder, "ledger.key")).catch(() => null),
-  // Nobody signs for runs of a bare store.
   receipts: {
     kept: fileReceipts(join(folder, "receipts"), { of: () => null }),
-    keys: fileSigningKeys(join(folder, "receipts", "keys"), ""),
+    keys: fileSigningKeys(join(folder, "receipts", "keys"), ledgerId),
     version: "",
   },
 });
@@ -71,7 +70,7 @@ export const verified = async (folder: string, runId?: string): Promise<Verifica
     return await verifyLedger(audit, {
       ...of,
       signal: new AbortController().signal,
-      sources: sourcesIn(folder),
+      sources: sourcesIn(folder, audit.store.ledgerId),
     });
   } finally {
     await audit.close();

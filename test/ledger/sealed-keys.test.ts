@@ -86,7 +86,10 @@ describe("The digest that is kept beside a key of a sealed run", () => {
     const flaws = async () => {
       const audit = await auditStore(folder, sealingOf(folder));
       const { signal } = new AbortController();
-      const { flaws: found } = await verifyLedger(audit, { signal, sources: sourcesIn(folder) });
+      const { flaws: found } = await verifyLedger(audit, {
+        signal,
+        sources: sourcesIn(folder, audit.store.ledgerId),
+      });
       await audit.close();
       return found;
     };

@@ -58,6 +58,13 @@ describe("a proposal", () => {
       given(run, heldBy(run)).when(gates.proposeIntent(), agent).thenNothing();
   });
 
+  it("again under its key with other content is refused for as long as the first one is open", () => {
+    const run = approved();
+    const others = [{ recordCount: 7 }, { policy: "free" }, { idempotent: true }];
+    for (const other of others)
+      given(run, heldBy(run)).when(gates.proposeIntent(other), agent).thenRefuses("idempotency_key_reused");
+  });
+
   it("under a key that has happened is skipped with what came of it, once", () => {
     const done = playedOn(ordered(), {}, [gates.reportIntent(), agent]);
     const world = heldBy(done);

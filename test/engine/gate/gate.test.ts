@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sha256 } from "../../../src/core/canonical.js";
 import { NotExecuted } from "../../../src/index.js";
 import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
@@ -17,6 +17,14 @@ const counted = (value: unknown = { imported: 847 }) => {
       return value;
     },
   };
+};
+
+const signal = () => {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give: () => give() };
 };
 
 const scene = async () => {
@@ -146,6 +154,79 @@ describe("an intent in process", () => {
   });
 });
 
+it("that is refused leaves nothing behind: its payload holds a secret, or its run is over", async () => {
+  const { app, runId, terms, agent } = await scene();
+  const refused = (payload: { text: string } | Uint8Array) =>
+    agent.propose({ ...terms, policy: "crm-low-risk", payload });
+  const token = `ghp_${"a1B2".repeat(9)}`;
+  await expect(refused({ text: `key,${token}` })).rejects.toMatchObject({ code: "invalid_input" });
+  const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(token)]);
+  await expect(refused(bytes)).rejects.toMatchObject({
+    code: "invalid_input",
+  });
+  await app.ledger.submit(runId, { type: "cancel_run", reason: "enough" }, personOf(app));
+  await expect(refused({ text: "too late" })).rejects.toMatchObject({ code: "run_terminal" });
+  expect(await app.ledger.store.listBlobs()).toEqual([]);
+});
+
+it("without a run goes on in another one when its own is over, and in the same one whenever it is asked again", async () => {
+  const { terms, agent } = await scene();
+  const { runId: _, ...asked } = { ...terms, policy: "crm-low-risk" };
+  const { calls, execute } = counted();
+  const first = await agent.propose({ ...asked, execute });
+  await agent.execute({ intentId: first.intentId });
+  await agent.completeRun({ runId: first.runId });
+  const second = await agent.propose({ ...asked, execute });
+  expect(second).toMatchObject({ status: "skipped", first: { intentId: first.intentId } });
+  expect(second.runId).not.toBe(first.runId);
+  expect(await agent.propose(asked)).toEqual(second);
+  await agent.completeRun({ runId: second.runId });
+  const other = await agent.propose({ ...asked, payload: { text: "other" } });
+  expect([first.runId, second.runId]).not.toContain(other.runId);
+  expect(calls).toHaveLength(1);
+});
+
+describe("two processes that have the function of one intent", () => {
+  it.each([
+    ["", {}],
+    [", asked under one key", { callKey: "call-1" }],
+  ])("do it once, also when both were about to%s", async (_, options) => {
+    const { app, open, terms } = await scene();
+    const elsewhere = await open();
+    const asked = { ...terms, policy: "crm-low-risk" };
+    const first = counted();
+    const second = counted();
+    const { intentId } = await app.gate(agentOf(app)).propose(asked);
+    await elsewhere.gate(agentOf(elsewhere)).propose({ ...asked, execute: second.execute });
+    const { ledger } = elsewhere;
+    const submit = ledger.submit.bind(ledger);
+    const isThere = signal();
+    const goOn = signal();
+    vi.spyOn(ledger, "submit").mockImplementation(async (runId, command, ...more) => {
+      if (command.type === "order_intent") {
+        isThere.give();
+        await goOn.given;
+      }
+      return submit(runId, command, ...more);
+    });
+    const late = elsewhere.gate(agentOf(elsewhere), options).execute({ intentId });
+    await isThere.given;
+    let told: unknown;
+    const execute = async () => {
+      goOn.give();
+      told = await late;
+      return first.execute({});
+    };
+    await app.gate(agentOf(app)).propose({ ...asked, execute });
+    expect(await app.gate(agentOf(app), options).execute({ intentId })).toMatchObject({
+      status: "succeeded",
+      attempt: 1,
+    });
+    expect(told).toMatchObject({ status: "ordered", inDoubt: true, executed: false, attempt: 1 });
+    expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
+  });
+});
+
 describe("an order", () => {
   it("is done by a worker elsewhere, who may fetch it again, and reports with its last token", async () => {
     const { open, terms, agent } = await scene();
@@ -193,7 +274,7 @@ describe("an order", () => {
     for (const { intentId } of [once, twice]) await agent.execute({ intentId });
     const later = await open();
     const back = later.gate(agentOf(later));
-    for (const one of [terms, { ...terms, idempotency_key: "other" }])
+    for (const one of [terms, { ...terms, idempotency_key: "other", idempotent: true }])
       await back.propose({ ...one, policy: "crm-low-risk", execute });
     expect(await back.execute({ intentId: once.intentId })).toMatchObject({
       status: "ordered",
