@@ -106,12 +106,19 @@ for dies in after during; do
   runledger runs inspect last | grep -qx 'Resumable: Yes'
   runledger runs resume last | grep -qx 'Blocked side effects: 1'
 done
-node "$place/host/enrich.mjs" | grep -q '^nobody knows whether the import happened'
+fails_with 1 node "$place/host/enrich.mjs" > ../doubt.txt
+grep -q '^nobody knows whether the import happened' ../doubt.txt
+runledger runs inspect last | grep -qx 'Status: active'
+runledger runs events last > ../doubt.txt
+grep -q tool_call_started ../doubt.txt && fails_with 1 grep -q tool_call_finished ../doubt.txt
 cd "$place/crm-after"
 node "$place/host/enrich.mjs" | grep -qx 'skips the import'
-runledger runs events last | grep -q 'tool_call_finished.*skipped'
 runledger runs verify last | grep -qx 'Checkpoint Integrity: Valid'
 runledger runs inspect last | grep -qx 'Status: completed'
+sed 's/sessionKey: "crm"/sessionKey: "other"/' "$place/host/enrich.mjs" > "$place/host/other.mjs"
+fails_with 1 node "$place/host/other.mjs" > ../other.txt
+grep -q '^the import is that of ' ../other.txt && fails_with 1 grep -q '^imports' ../other.txt
+runledger runs events last | grep -q 'tool_call_started.*skipped'
 # The commands of docs/mcp.md, with this script for a client.
 cd "$place/shop"
 runledger run plan.yaml --no-drive --quiet

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Intent } from "./intents.js";
 import * as limit from "./limits.js";
-import { foldedName } from "./names.js";
+import { foldedName, isSamePerson } from "./names.js";
 
 const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
 const patterns = z.array(z.string().min(1).max(limit.SDK_PATTERN_CHARS)).min(1).max(limit.SDK_PATTERNS_MAX);
@@ -53,8 +53,6 @@ export const stateOfMandate = ({ revokedAt, expiresAt }: Mandate, at: string): M
   return Date.parse(expiresAt) <= Date.parse(at) ? "expired" : "active";
 };
 
-const isSame = (one: string, other: string): boolean => foldedName(one) === foldedName(other);
-
 const isFor = (mandate: Mandate, { content }: Intent): boolean =>
   mandate.destinations.some((one) => fits(one, content.destination)) &&
   mandate.policies.some((one) => fits(one, content.policy));
@@ -72,8 +70,8 @@ export const delegationFor = (
   mandates.find(
     (one): one is Delegation =>
       one.kind === "delegation" &&
-      isSame(one.by, by) &&
-      isSame(one.to, to) &&
+      isSamePerson(one.by, by) &&
+      isSamePerson(one.to, to) &&
       stateOfMandate(one, at) === "active" &&
       isFor(one, intent),
   );
@@ -82,12 +80,17 @@ export const delegationFor = (
 export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
   uses.filter((use) => Date.parse(use.at) > Date.parse(at) - DAY_MS);
 
-/** Whether it covers the intent within its limits; a use that was noted for this very intent is no second one. */
+/** Whether it covers the intent within its limits, and was given before that was asked for; a use that was noted for this very intent is no second one. */
 export const covers = (one: Standing, intent: Intent, at: string): boolean => {
   const { content, by } = intent;
   const value = content.valueUsd;
-  if (stateOfMandate(one, at) !== "active" || !isSame(one.agent, by.name) || !isFor(one, intent))
+  if (
+    stateOfMandate(one, at) !== "active" ||
+    foldedName(one.agent) !== foldedName(by.name) ||
+    !isFor(one, intent)
+  )
     return false;
+  if (Date.parse(one.createdAt) > Date.parse(intent.at)) return false;
   const asksForValue = one.maxValueUsd !== null || one.perDayUsd !== null;
   if (asksForValue && value === null) return false;
   if (one.maxValueUsd !== null && (value ?? 0) > one.maxValueUsd) return false;

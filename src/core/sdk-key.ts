@@ -1,6 +1,6 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
-import { foldedName, isReservedName } from "./names.js";
+import { foldedName, isReservedName, isTerminalName } from "./names.js";
 import { closed, ID, listOf, textOf } from "./wire.js";
 
 /** An agent proposes, executes and records; an approver answers. Nobody is both under one name. */
@@ -51,6 +51,7 @@ export const nameProblem = (
   others: readonly Pick<SdkKey, "name" | "kind">[],
 ): string | undefined => {
   if (isReservedName(name)) return `"${name}" is reserved for the orchestrator.`;
+  if (isTerminalName(name)) return `"${name}" is how whoever answers at the terminal is called.`;
   // Ended ones count: what they proposed may still wait for its answer.
   const other = others.find((one) => foldedName(one.name) === foldedName(name) && one.kind !== kind);
   return other && `"${name}" is the name of an ${other.kind} already, and nobody is both.`;

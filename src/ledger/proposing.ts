@@ -2,12 +2,12 @@ import { digestOf, sha256 } from "../core/canonical.js";
 import type { Caller } from "../core/commands.js";
 import { requireSession } from "../core/decide/guards.js";
 import { requireIntent } from "../core/decide/intents.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
 import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
-import type { Run } from "../core/run.js";
+import { isTerminal, type Run } from "../core/run.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
@@ -24,15 +24,41 @@ export const proposeTo = async (
   keyed: Keyed = {},
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
-  const runId = asked.runId ?? (await runFor(ledger, caller, asked, keyed));
-  // Nothing is kept for who may not ask.
-  requireSession(await ledger.load(runId), ledger.check(caller));
+  const propose = (runId: string) => proposeIn({ ledger, duties, caller, keyed }, runId, asked);
+  if (asked.runId !== undefined) return propose(asked.runId);
+  for (let former: string | null = null; ; ) {
+    const runId = await runFor(ledger, caller, asked, keyed, former);
+    try {
+      return await propose(runId);
+    } catch (error) {
+      // One that is over answers what it was asked before; what is new gets a run of its own, the same for whoever asks again.
+      if (!isLedgerError(error, "run_terminal") || !isTerminal(await ledger.load(runId))) throw error;
+      former = runId;
+    }
+  }
+};
+
+type Proposing = {
+  readonly ledger: Ledger;
+  readonly duties: GateDuties;
+  readonly caller: Caller;
+  readonly keyed: Keyed;
+};
+
+const proposeIn = async (
+  { ledger, duties, caller, keyed }: Proposing,
+  runId: string,
+  asked: IntentAsked & Pick<ProposeCall, "payload">,
+): Promise<Intent> => {
+  const before = await ledger.load(runId);
+  requireSession(before, ledger.check(caller));
   const bytes = bytesOf(asked.payload);
   const text = textOf(bytes);
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
   await freeExpired(ledger, duties, content);
-  await ledger.store.putBlob(bytes, runId);
+  // Nothing is kept for what is refused: a run that is over answers what it was asked before, and takes no more.
+  if (!isTerminal(before)) await ledger.store.putBlob(bytes, runId);
   const command = { type: "propose_intent", content, text } as const;
   const { run, events } = await ledger.submit(runId, command, caller, keyed);
   const made = events.find(({ type }) => type === "intent_proposed");
@@ -42,7 +68,14 @@ export const proposeTo = async (
 };
 
 /** The same for each proposal under one key, so that a repeated one finds its run. */
-const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed: Keyed): Promise<string> => {
+const runFor = async (
+  ledger: Ledger,
+  caller: Caller,
+  asked: IntentAsked,
+  keyed: Keyed,
+  /** Which is over; null for the first one. */
+  former: string | null,
+): Promise<string> => {
   const { destination } = asked;
   const { name, role } = ledger.check(caller);
   const key = asked.idempotencyKey ?? asked.idempotency_key ?? null;
@@ -52,15 +85,20 @@ const runFor = async (ledger: Ledger, caller: Caller, asked: IntentAsked, keyed:
     intentSummary: `Send to ${destination}`,
     ...{ parentRunId: null, runtime: null, permissions: {}, blockedCapabilities: [] },
   } as const;
-  const under =
-    key === null ? keyed : { idempotencyKey: digestOf({ intentRun: [name, role, destination, key] }) };
+  const { idempotencyKey: callKey } = keyed;
+  const after = former === null ? [] : [former];
+  const ofIntent =
+    key === null ? undefined : digestOf({ intentRun: [name, role, destination, key, ...after] });
+  const ofCall =
+    callKey === undefined || former === null ? callKey : digestOf({ intentRun: [callKey, former] });
+  const idempotencyKey = ofIntent ?? ofCall;
+  const under = idempotencyKey === undefined ? {} : { idempotencyKey };
   return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
 };
 
-/** Of what is no text the journal's gate sees nothing: a secret would be written down as it is. */
+/** Of what is no text the journal's gate sees nothing, and text is kept beside the journal before that is asked. */
 const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string | null): void => {
-  if (text !== null) return;
-  const letters = Buffer.from(bytes).toString("latin1");
+  const letters = text ?? Buffer.from(bytes).toString("latin1");
   if (redactor.text(letters) === letters) return;
   throw new LedgerError("invalid_input", "The payload holds a secret, and would be stored.", {
     hint: "Take it out; whoever executes the intent has secrets of its own. If it is none: secrets.except.",

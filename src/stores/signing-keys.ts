@@ -30,10 +30,13 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
     };
     const own = privateFile(folder, publicKeyId(publicKey));
     await writeWhole(own, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    const file = join(folder, `${before.length + 1}.json`);
+    const text = `${JSON.stringify(signed, null, 2)}\n`;
     try {
-      await writeWhole(join(folder, `${before.length + 1}.json`), `${JSON.stringify(signed, null, 2)}\n`);
+      await writeWhole(file, text);
     } catch (error) {
-      await rm(own, { force: true });
+      // It may be there though it could not be finished, and counts then.
+      if (!(await mayHold(file, text))) await rm(own, { force: true });
       throw error;
     }
   };
@@ -85,6 +88,14 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
         if (last !== undefined) await chmod(privateFile(folder, last.keyId), 0o600);
       }),
   };
+};
+
+const mayHold = async (file: string, text: string): Promise<boolean> => {
+  try {
+    return (await readFile(file, "utf8")) === text;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
 };
 
 const privateFile = (folder: string, keyId: string): string => join(folder, `${keyId}.key`);

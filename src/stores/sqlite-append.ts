@@ -73,7 +73,7 @@ type Last = { readonly seq: number; readonly hash: string; readonly at: string }
 const appendBatch = (statements: Statements, batch: AppendBatch): readonly EventRow[] => {
   for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
   refuseUsedKey(statements, batch.key);
-  refuseUsedKey(statements, batch.businessKey);
+  refuseTakenAct(statements, batch.businessKey);
   refuseLostLease(statements, batch);
   if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
   const head = statements.head(batch.runId);
@@ -106,20 +106,26 @@ const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, 
   statements.insertMirror.run({ ...mirror, runId, state: "pending", syncedSeq: 0, error: null, at });
 };
 
-const refuseUsedKey = (statements: Statements, key: AppendBatch["key"]): void => {
-  const used = key && statements.key.get(key);
+/** What a client records, an agent does and an intent asks for is one act under one key, whoever takes it. */
+const ACT_SCOPES: readonly string[] = [EFFECT_SCOPE, INTENT_SCOPE];
+
+const refuseTakenAct = (statements: Statements, taken: AppendBatch["businessKey"]): void => {
+  if (taken === undefined) return;
+  const scopes = ACT_SCOPES.includes(taken.scope) ? ACT_SCOPES : [taken.scope];
+  for (const scope of scopes) refuseUsedKey(statements, taken, scope);
+};
+
+/** Refused in the words of who wants it, whichever scope it lies in. */
+const refuseUsedKey = (statements: Statements, key: AppendBatch["key"], scope = key?.scope): void => {
+  const used = key && statements.key.get({ ...key, scope });
   if (!used) return;
   if (key.scope === EFFECT_SCOPE)
-    throw new LedgerError(
-      "effect_key_used",
-      `Run "${used.runId}" has an effect under the key "${key.key}" already.`,
-      {
-        hint: "Its result is what this one gets; try again.",
-        details: used,
-      },
-    );
+    throw new LedgerError("effect_key_used", `Run "${used.runId}" has taken the key "${key.key}" already.`, {
+      hint: "Its result is what this one gets; try again.",
+      details: used,
+    });
   if (key.scope === INTENT_SCOPE)
-    throw new LedgerError("seq_conflict", `Run "${used.runId}" has an intent under "${key.key}" already.`, {
+    throw new LedgerError("seq_conflict", `Run "${used.runId}" has taken "${key.key}" already.`, {
       hint: "What came of it is the answer; try again.",
       details: used,
     });

@@ -1,11 +1,19 @@
 import { createHmac } from "node:crypto";
+import dns from "node:dns/promises";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { syncBuiltinESMExports } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ErrorCode } from "../../src/core/errors.js";
+import { LedgerError } from "../../src/core/errors.js";
+import { createDeliveries, type Target } from "../../src/engine/notify/deliveries.js";
+import { openNotifying } from "../../src/engine/notify/notifying.js";
+import { callWebhook } from "../../src/engine/notify/webhook.js";
 import type { RunLedger } from "../../src/index.js";
+import type { Ledger } from "../../src/ledger/ledger.js";
 import { stepBy } from "../helpers/bench.js";
 import { makeSample, person, SESSION } from "../helpers/project.js";
 
@@ -232,6 +240,28 @@ describe("a webhook", () => {
     },
   );
 
+  it.each([
+    [
+      "whose name nobody answers for is called off in time",
+      () => new Promise<never>(() => undefined),
+      /^it took too long$/,
+    ],
+    ["whose name is unknown says so", () => Promise.reject(new Error("ENOTFOUND")), /cannot be resolved$/],
+  ])("%s", async (_what, answer, why) => {
+    const names = vi.spyOn(dns, "lookup").mockImplementation(answer);
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      names.mockRestore();
+      syncBuiltinESMExports();
+    });
+    const sent = { id: "msg_1", body: "{}", now: "2026-03-01T00:00:00.000Z", secret: SECRET };
+    const asked = { url: "https://hooks.example.com/", privateNetwork: false, timeoutMs: 50, signal: never };
+    expect(await callWebhook({ ...asked, ...sent })).toEqual({
+      kind: "failed",
+      error: expect.stringMatching(why),
+    });
+  });
+
   it("without its secret is not called, and doctor says so", async () => {
     const { url, heard } = await receiver();
     const { open } = await projectOf({ phone: webhook(url) }, { HOOK_SECRET: "" });
@@ -286,6 +316,97 @@ describe("a target", () => {
     const notify = { phone: webhook(url), later: webhook(url, { events: ["escalated"] }) };
     await shop.write({ "runledger.yaml": `${JSON.stringify({ notify })}\n` });
     await work();
+    expect(heard).toHaveLength(1);
+  });
+});
+
+/** A ledger that has a run waiting, and somebody who hears of it. */
+const asked = async () => {
+  const { open } = await projectOf({});
+  const app = await open();
+  const { runId } = await waiting(app);
+  const heard: string[] = [];
+  const tell: Target["tell"] = async (notice) => {
+    heard.push(notice.runId);
+    return { kind: "told" };
+  };
+  const phone: Target = { name: "phone", events: ["step_approval"], timeoutMs: 1_000, tell };
+  return { app, ledger: app.ledger, nowMs: Date.parse(app.ledger.now()), runId, heard, phone };
+};
+
+/** One that cannot be asked about runs. */
+const failing = (ledger: Ledger, code: ErrorCode): Ledger => {
+  const load = () => Promise.reject(new LedgerError(code, "It is not to be had."));
+  return { ...ledger, load };
+};
+
+describe("What happened", () => {
+  it.each(["store_unavailable", "no_space"] as const)(
+    "is not passed over for an error of the moment (%s)",
+    async (code) => {
+      const { ledger, runId, heard, phone } = await asked();
+      await expect(createDeliveries(failing(ledger, code)).pass([phone], 0, never)).rejects.toMatchObject({
+        code,
+      });
+      await createDeliveries(ledger).pass([phone], 0, never);
+      expect(heard).toEqual([runId]);
+    },
+  );
+
+  it("to a sealed run is left to a process that has its key", async () => {
+    const { ledger, nowMs, runId, heard, phone } = await asked();
+    const blind = createDeliveries(failing(ledger, "key_unavailable"));
+    expect(await blind.pass([phone], 0, never)).toBe(nowMs + 60_000);
+    expect(await blind.standingOf("phone")).toMatchObject({ position: 0 });
+    await createDeliveries(ledger).pass([phone], 0, never);
+    expect(heard).toEqual([runId]);
+  });
+
+  it("to a run that is damaged or gone keeps nobody up", async () => {
+    const { ledger, heard, phone } = await asked();
+    for (const code of ["run_not_found", "run_erased", "journal_tampered"] as const)
+      expect(await createDeliveries(failing(ledger, code)).pass([phone], 0, never)).toBeNull();
+    expect(heard).toEqual([]);
+  });
+
+  it("is looked at again by whoever lost the claim", async () => {
+    const { ledger, nowMs, heard, phone } = await asked();
+    const { store } = ledger;
+    const late = { ...ledger, store: Object.assign(Object.create(store), { swapWord: async () => false }) };
+    expect(await createDeliveries(late).pass([phone], 0, never)).toBe(nowMs + 1_000);
+    expect(heard).toEqual([]);
+  });
+
+  it("is looked at again after a round that the ledger broke off", async () => {
+    const { url, heard } = await receiver();
+    const { ledger } = await asked();
+    let isBroken = true;
+    const load: Ledger["load"] = (runId) => (isBroken ? failing(ledger, "no_space") : ledger).load(runId);
+    await ledger.store.swapWord(
+      "notify:phone",
+      undefined,
+      JSON.stringify({
+        position: 0,
+        tries: 0,
+        nextMs: 0,
+        busyUntilMs: 0,
+        toldMs: null,
+        error: null,
+        givenUp: 0,
+      }),
+    );
+    const phone = { ...webhook(url), run: [], env: [], events: ["step_approval"] as const, timeoutMs: 1_000 };
+    const notifying = openNotifying({
+      ...{ ledger: { ...ledger, load }, settings: { notify: { phone } } },
+      ...{ environment: { HOOK_SECRET: SECRET }, projectDir: "shop" },
+      ...{ project: {} as never, redactor: {} as never },
+    });
+    const warned = once(process, "warning");
+    await notifying.tell();
+    await warned;
+    isBroken = false;
+    await notifying.tell();
+    await notifying.close();
     expect(heard).toHaveLength(1);
   });
 });

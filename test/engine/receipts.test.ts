@@ -4,7 +4,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { type ReceiptStatement, type RunLedger, verifyReceipt } from "../../src/index.js";
+import { type ReceiptStatement, type RunLedger, verifyAt, verifyReceipt } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
 import { began, say } from "../helpers/driving.js";
@@ -126,6 +126,38 @@ describe("A receipt", () => {
     expect(verifyReceipt(JSON.stringify(envelope), await app.signingKeys())).toMatchObject({
       verified: true,
     });
+  });
+
+  it("is checked to the last test result: none of them may be altered, missing or another run's", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const [runId, otherId] = [await finished(app), await finished(app)];
+    const [good, other] = [await app.receipt(runId), await app.receipt(otherId)];
+    const file = join(folderOf(shop), `${runId}.json`);
+    const flawsOf = async (receipt: object | null): Promise<readonly string[]> => {
+      await writeFile(file, JSON.stringify(receipt));
+      return (await verifyAt({ projectDir: shop.repo, env: shop.env, run: runId })).flaws.map(
+        ({ message }) => message,
+      );
+    };
+    expect(good.testResults).toHaveLength(1);
+    expect(await flawsOf(good)).toEqual([]);
+    const [result] = good.testResults;
+    const unsigned = [{ ...result, signatures: other.testResults[0]?.signatures }];
+    const altered: readonly (readonly [object | null, RegExp])[] = [
+      [{ ...good, testResults: [] }, /has 0 test results, and its journal 1/],
+      [{ ...good, testResults: [result, result] }, /has 2 test results/],
+      [{ ...good, testResults: unsigned }, /^Test result 1 of its receipt does not hold/],
+      [{ ...good, testResults: other.testResults }, /^Test result 1 of its receipt is about another/],
+      [{ ...good, testResults: [good.envelope] }, /^Test result 1/],
+      [{ ...good, digest: other.digest }, /names another run, key or digest/],
+      [{ ...good, keyId: other.digest }, /names another run, key or digest/],
+      [{ ...good, runId: otherId }, /names another run, key or digest/],
+      [{ ...good, testResults: null }, /cannot be read/],
+      [null, /cannot be read/],
+    ];
+    for (const [receipt, why] of altered)
+      expect(await flawsOf(receipt)).toEqual([expect.stringMatching(why)]);
   });
 
   it("is signed by the ledger that made the run, and by no other that took it in", async () => {

@@ -6,7 +6,7 @@ import { fromRow } from "../../src/ledger/journal.js";
 import { openStore } from "../../src/stores/open.js";
 import { figure } from "../helpers/figures.js";
 import { randomFrom, SWEEP_MS, sliceOf, sweepSeed, sweepSize, wholeSweeps } from "../helpers/sweep.js";
-import { type Expected, expectedOf, flawsIn, wrongAfterwards } from "./lab/outcome.js";
+import { type Expected, expectedOf, flawsIn, journalLines, wrongAfterwards } from "./lab/outcome.js";
 import { type State, type Step, statesOf } from "./lab/power.js";
 import { PATCH, STORY } from "./lab/story.js";
 import { type Lab, noStrace, openLab } from "./lab/straced.js";
@@ -61,9 +61,7 @@ const wrongIn = async (place: string, state: State): Promise<readonly string[]> 
   const store = await openStore(join(place, "ledger"));
   try {
     const rows = (await store.feed(0, 10_000)).map((row) => fromRow(row, null));
-    const journal = rows.map(
-      ({ position, runId, seq, type, hash }) => `${position} ${runId} ${seq} ${type} ${hash}`,
-    );
+    const journal = await journalLines(store);
     const kept = STORY.slice(0, state.acknowledged);
     const lost = kept.filter(({ runId, seq }) => !rows.some((row) => row.runId === runId && row.seq === seq));
     const patch = state.acknowledged > PATCHED ? await store.getBlob(sha256(PATCH)) : PATCH;

@@ -178,6 +178,8 @@ describe("an SDK key", () => {
 
   it.each([
     [{ name: "orchestrator" }],
+    [{ name: "alice@terminal" }],
+    [{ name: " Alice@Terminal " }],
     [{ name: " " }],
     [{ name: "a\nb" }],
     [{ name: "x".repeat(201) }],

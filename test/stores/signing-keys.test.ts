@@ -1,7 +1,8 @@
 import { createPublicKey, verify } from "node:crypto";
-import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import files, { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { publicKeyId } from "../../src/core/receipts/verify.js";
 import { fileSigningKeys } from "../../src/stores/signing-keys.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
@@ -114,5 +115,26 @@ describe("Signing keys", () => {
     });
     await rm(join(folder, `${keyId}.key`));
     await expect(keys.sign([TEXT], LATE)).rejects.toMatchObject({ code: "key_unavailable" });
+  });
+
+  test("keep the private half of a record that is there, though the disk failed behind it", async () => {
+    const { folder, keys } = await opened();
+    await keys.sign([TEXT], EARLY);
+    const isThere = () => readdir(folder).then((names) => names.includes("2.json"));
+    const real = files.open;
+    const failing = vi.spyOn(files, "open").mockImplementation(async (path, ...more) => {
+      if (path === folder && (await isThere())) throw Object.assign(new Error("i/o"), { code: "EIO" });
+      return real(path, ...more);
+    });
+    const mend = () => {
+      failing.mockRestore();
+      syncBuiltinESMExports();
+    };
+    onTestFinished(mend);
+    syncBuiltinESMExports();
+    await expect(keys.rotate(LATE)).rejects.toMatchObject({ code: "key_unavailable" });
+    mend();
+    const [, second] = await keys.published();
+    expect((await keys.sign([TEXT], LATE)).keyId).toBe(second?.keyId);
   });
 });

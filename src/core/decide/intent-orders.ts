@@ -93,7 +93,8 @@ const notApproved = ({ intentId, status, endReason }: Intent): LedgerError =>
   );
 
 // Whoever has the order's token says what became of it, once; also of a run that has ended since. Where nobody said it, or nobody
-// knows, a person does, and theirs is the last word.
+// knows, a person does, and what a person knows is the last word. That nobody knows is never one: it is also what is written down
+// when a person only asked for an order that was overdue.
 export const reportIntent: Decider<"report_intent"> = (command, run, { caller, at }) => {
   const { intentId, token, outcome, result, error } = command;
   const payload = { intentId, outcome, result, error };
@@ -104,8 +105,7 @@ export const reportIntent: Decider<"report_intent"> = (command, run, { caller, a
   requireSession(run, caller);
   requireItsOwn(intent, caller, "report");
   if (isSame(intent, command)) return alreadyDone;
-  if (intent.status === "ordered" || (intent.status === "unknown" && intent.report?.by.role !== "human"))
-    return [reported];
+  if (intent.status === "ordered" || intent.status === "unknown") return [reported];
   throw new LedgerError(
     "execution_reported",
     `Intent "${intentId}" was reported as ${intent.status} before.`,

@@ -11,7 +11,7 @@ import {
   type Vote,
 } from "../intents.js";
 import { covers, delegationFor } from "../mandates.js";
-import { foldedName } from "../names.js";
+import { isSamePerson } from "../names.js";
 import type { Run } from "../run.js";
 import {
   alreadyDone,
@@ -76,7 +76,7 @@ const requireDelegation = (
 
 /** Whoever asks for it, and in whose name. */
 const isParty = ({ by, content }: Intent, name: string): boolean =>
-  [by.name, content.onBehalfOf].some((party) => party !== null && foldedName(party) === foldedName(name));
+  [by.name, content.onBehalfOf].some((party) => party !== null && isSamePerson(party, name));
 
 const requireNoParty = (intent: Intent, name: string, decision: "approve" | "deny"): void => {
   if (!isParty(intent, name)) return;
@@ -93,9 +93,9 @@ type Voter = Pick<Vote, "by" | "onBehalfOf">;
 /** True for the same word again; throws where one of the two has said it, alone or for somebody else. */
 const hasVoted = (intent: Intent, voter: Voter, decision: "approve" | "deny"): boolean => {
   const own = intent.votes.find(
-    (vote) => vote.decision === decision && foldedName(vote.by.name) === foldedName(voter.by.name),
+    (vote) => vote.decision === decision && isSamePerson(vote.by.name, voter.by.name),
   );
-  if (own !== undefined && foldedName(principalOf(own)) === foldedName(principalOf(voter))) return true;
+  if (own !== undefined && isSamePerson(principalOf(own), principalOf(voter))) return true;
   if (!spoke(intent, [voter.by.name, principalOf(voter)], decision)) return false;
   throw new LedgerError("already_voted", `The word of one of them counts already.`, {
     hint: "Each person counts once, as themselves or by a deputy. Somebody else looks at it.",
@@ -108,7 +108,7 @@ const spoke = ({ votes }: Intent, names: readonly string[], decision: "approve" 
     (vote) =>
       vote.decision === decision &&
       [vote.by.role === "engine" ? null : vote.by.name, principalOf(vote)].some(
-        (said) => said !== null && names.some((name) => foldedName(name) === foldedName(said)),
+        (said) => said !== null && names.some((name) => isSamePerson(name, said)),
       ),
   );
 

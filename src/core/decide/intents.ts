@@ -10,6 +10,8 @@ import type { IntentFacts } from "../gate-policy/facts.js";
 import {
   contentHashOf,
   type Intent,
+  type IntentContent,
+  intentDigest,
   intentIdOf,
   isOpenIntent,
   isOwnIntent,
@@ -88,12 +90,28 @@ type Held = NonNullable<GateContext["held"]>;
 
 const isAnswered = (run: Run, { content }: CommandOf<"propose_intent">, held: Held): boolean => {
   const holder = held.runId === run.runId ? run.intents.find(({ seq }) => seq === held.seq) : undefined;
-  if (holder !== undefined && isOpenIntent(holder)) return true;
+  if (holder !== undefined && isOpenIntent(holder)) {
+    requireSameContent(holder, content);
+    return true;
+  }
   return run.intents.some(
     ({ first, content: former }) =>
       first?.runId === held.runId &&
       first.seq === held.seq &&
       former.payload.digest === content.payload.digest,
+  );
+};
+
+/** Whoever was answered with the first one would take what they ask for now for approved. */
+const requireSameContent = ({ intentId, content: former, status }: Intent, content: IntentContent): void => {
+  if (intentDigest(former) === intentDigest(content)) return;
+  throw new LedgerError(
+    "idempotency_key_reused",
+    `Intent "${intentId}" has the key ${quoted(sideEffectKey(content) ?? "")}, with other content, and is ${status.replace("_", " ")}.`,
+    {
+      hint: "Propose it as it was, cancel that one first, or take another key.",
+      details: { intentId, status },
+    },
   );
 };
 

@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
-import { type Intent, isOpenIntent, sideEffectKey } from "../intents.js";
+import { type Intent, isOpenIntent, isOwnIntent, sideEffectKey } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -210,7 +210,26 @@ export const endTracked: Decider<"end_tracked"> = ({ outcome, message }, run, co
   requireLive(run);
   if (outcome === "failed")
     return [{ type: "run_failed", version: 1, payload: { reason: "aborted", message, unmet: [] } }];
+  requireNothingBegun(run);
   return [{ type: "run_completed", version: 1, payload: { summary: message, waivers: [] } }];
+};
+
+/** What somebody may be doing has its key for ever, and no list of a run that is done tells of it any more. */
+const requireNothingBegun = (run: Run): void => {
+  const begun = run.intents.find(
+    (intent) => isOwnIntent(run, intent) && (intent.status === "ordered" || intent.status === "unknown"),
+  );
+  if (begun === undefined) return;
+  const { intentId, status } = begun;
+  const why = status === "ordered" ? "is under way" : "may have happened, and nobody knows";
+  throw new LedgerError(
+    "intent_ordered",
+    `Run "${run.runId}" is not done: its intent "${intentId}" ${why}.`,
+    {
+      hint: "Report what became of it, or have a person say it: runledger intents report. failRun ends the run all the same.",
+      details: { intentId, status },
+    },
+  );
 };
 
 export const requireTracked = ({ runId, tracked }: Run): Tracked => {

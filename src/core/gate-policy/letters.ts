@@ -23,16 +23,19 @@ export const lettersOf = (text: string, { symbols }: { readonly symbols: boolean
   const kinds: number[] = [];
   let between = "";
   let begun = false;
+  const known = new Map<string, readonly Read[]>();
   for (const char of text) {
-    const folded = foldOf(char);
-    if (folded === "") continue;
-    for (const one of folded) {
-      const kind = kindOf(one, symbols);
+    let read = known.get(char);
+    if (read === undefined) {
+      read = readOf(char, symbols);
+      known.set(char, read);
+    }
+    for (const { one, kind, reading } of read) {
       if (kind === undefined) {
         if (between.length <= TIGHT_MAX) between += one;
         continue;
       }
-      readings.push(readingsOf(one, kind));
+      readings.push(reading);
       kinds.push(kind);
       gaps.push(begun ? gapOf(between) : GAP.wide);
       begun = true;
@@ -41,6 +44,15 @@ export const lettersOf = (text: string, { symbols }: { readonly symbols: boolean
   }
   return { readings, gaps, kinds };
 };
+
+/** One character that another one is folded to; no kind: what lies between letters. */
+type Read = { readonly one: string; readonly kind: number | undefined; readonly reading: string };
+
+const readOf = (char: string, symbols: boolean): readonly Read[] =>
+  [...foldOf(char)].map((one) => {
+    const kind = kindOf(one, symbols);
+    return { one, kind, reading: kind === undefined ? "" : readingsOf(one, kind) };
+  });
 
 /** Whether `symbols` would make a difference. */
 export const holdsSymbols = (text: string): boolean => SYMBOL.test(text.normalize("NFKD"));
@@ -98,6 +110,8 @@ const readAs = (words: string): ReadonlyMap<string, string> =>
   );
 
 const SYMBOLS = readAs("@a $s !il |il €e £l ¢c ¡i §s");
+/** All letters that some mark may be taken for. */
+export const SYMBOL_LETTERS: ReadonlySet<string> = new Set([...SYMBOLS.values()].join(""));
 const SYMBOL = /[@$!|€£¢¡§]/;
 
 const WRITTEN_OUT: ReadonlyMap<string, string> = new Map([

@@ -16,7 +16,7 @@ export const personalDataIn = (
 const finders: { readonly [K in PersonalData]: (text: string) => boolean } = {
   email: (text) => EMAIL.test(text),
   phone: (text) => PHONE.test(text),
-  card: (text) => [...text.matchAll(CARD)].some(([found]) => holdsLuhn(found.replace(/\D/g, ""))),
+  card: (text) => [...text.matchAll(CARD)].some(([, found = ""]) => holdsCard(found)),
   iban: (text) => [...text.matchAll(IBAN)].some(([, found = ""]) => holdsIban(found)),
   ssn: (text) => SSN.test(text),
 };
@@ -24,10 +24,18 @@ const finders: { readonly [K in PersonalData]: (text: string) => boolean } = {
 const EMAIL = /[\w.%+-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/i;
 /** International with its plus, or American in brackets. */
 const PHONE = /\+\d(?:[ ().-]{0,2}\d){7,14}(?!\d)|(?<!\d)\(\d{3}\)[ .-]?\d{3}[ .-]?\d{4}(?!\d)/;
-const CARD = /(?<!\d)[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)/g;
+/** Looked for at each place, with the digit behind the longest one: a date or a check value may stand right behind the number. */
+const CARD = /(?<!\d)(?=([2-6]\d{3}(?:[ -]?\d){9,15}\d?))/g;
 /** Looked for at each place, since words behind what is none may run into the next one. */
 const IBAN = /(?<![a-z0-9])(?=([a-z]{2}\d{2}(?: ?[a-z0-9]){11,30}))/gi;
 const SSN = /(?<!\d)(?!000|666|9)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?!\d)/;
+
+/** Each beginning of 13 to 19 digits that no further digit follows at once. */
+const holdsCard = (found: string): boolean =>
+  [...found.matchAll(/\d(?!\d)/g)].some(({ index }) => {
+    const digits = found.slice(0, index + 1).replace(/\D/g, "");
+    return digits.length >= 13 && digits.length <= 19 && holdsLuhn(digits);
+  });
 
 /** The check digit of card numbers (ISO/IEC 7812-1). */
 const holdsLuhn = (digits: string): boolean => {

@@ -1,4 +1,4 @@
-import { GAP, holdsSymbols, KIND, type Letters, lettersOf } from "./letters.js";
+import { GAP, holdsSymbols, KIND, type Letters, lettersOf, SYMBOL_LETTERS } from "./letters.js";
 
 /** Why a text is no term; undefined when it is one. */
 export const termProblem = (term: string): string | undefined =>
@@ -54,10 +54,11 @@ const indexed = (terms: readonly Term[]): Index => {
 };
 
 const firstIn = (letters: Letters, byFirst: Index): string | undefined => {
+  const skips = skipsIn(letters);
   for (let at = 0; at < letters.readings.length; at += 1) {
     if (!beginsHere(letters, at)) continue;
     for (const char of letters.readings[at] ?? "") {
-      const found = byFirst.get(char)?.find((term) => standsAt(letters, at, term));
+      const found = byFirst.get(char)?.find((term) => standsAt(letters, skips, at, term));
       if (found !== undefined) return found.text;
     }
   }
@@ -78,20 +79,48 @@ const endsBefore = ({ gaps, kinds }: Letters, next: number): boolean => {
   return after === KIND.digit && last === KIND.letter;
 };
 
-const standsAt = (letters: Letters, start: number, term: Term): boolean => {
+/** Of each place where one that wants a certain letter goes on, and the widest gap up to there. */
+type Skip = { readonly to: Int32Array; readonly gaps: Uint8Array };
+
+/**
+ * A mark that is not the letter it may be taken for is a mark, and is skipped. Where to is found once for each letter that marks may
+ * stand for, since a text of marks alone would otherwise be walked to its end from each of its places.
+ */
+const skipsIn = (letters: Letters): ((letter: string) => Skip) => {
+  const known = new Map<string, Skip>();
+  return (letter) => {
+    const wanted = [...letter].filter((char) => SYMBOL_LETTERS.has(char)).join("");
+    const skip = known.get(wanted) ?? skipFor(letters, wanted);
+    known.set(wanted, skip);
+    return skip;
+  };
+};
+
+const skipFor = ({ readings, gaps, kinds }: Letters, wanted: string): Skip => {
+  const skip = { to: new Int32Array(kinds.length + 1), gaps: new Uint8Array(kinds.length + 1) };
+  skip.to[kinds.length] = kinds.length;
+  skip.gaps[kinds.length] = GAP.wide;
+  for (let at = kinds.length - 1; at >= 0; at -= 1) {
+    const stays = kinds[at] !== KIND.symbol || shareOne(readings[at] ?? "", wanted);
+    const gap = gaps[at] ?? GAP.wide;
+    skip.to[at] = stays ? at : (skip.to[at + 1] ?? kinds.length);
+    skip.gaps[at] = stays ? gap : Math.max(gap, skip.gaps[at + 1] ?? GAP.wide, GAP.tight);
+  }
+  return skip;
+};
+
+const standsAt = (letters: Letters, skips: (letter: string) => Skip, start: number, term: Term): boolean => {
   // Gaps within the word so far: blanks there are a disguise only where every letter stands alone.
   let narrowest: number = GAP.wide;
   let widest: number = GAP.none;
   let at = start;
   for (const [index, letter] of term.letters.entries()) {
     let gap = letters.gaps[at] ?? GAP.wide;
-    // A mark that is not the letter it may be taken for is a mark.
-    for (
-      ;
-      index > 0 && letters.kinds[at] === KIND.symbol && !shareOne(letters.readings[at] ?? "", letter);
-      at += 1
-    )
-      gap = Math.max(gap, letters.gaps[at + 1] ?? GAP.wide, GAP.tight);
+    if (index > 0 && letters.kinds[at] === KIND.symbol) {
+      const skip = skips(letter);
+      gap = skip.gaps[at] ?? GAP.wide;
+      at = skip.to[at] ?? letters.kinds.length;
+    }
     if (!shareOne(letters.readings[at] ?? "", letter)) return false;
     at += 1;
     if (term.begins[index]) {

@@ -1,10 +1,13 @@
 /** Longer text is not read: a decision is taken in one go, while others wait. */
 const CONTENT_CHARS = 1_048_576;
 
+/** Of all readings together: a text that wants more is made to be read long. Plain text with escapes and tags has four. */
+const VIEWS_CHARS = 4 * CONTENT_CHARS;
+
 /**
  * All texts that a receiver may read in this one: itself, and itself with HTML entities, percent-encoding, string escapes,
  * quoted-printable, tags, base64 and hexadecimal undone, over and over. null: it cannot be read whole, or is wrapped so deeply
- * that nobody means well by it.
+ * or in so many ways that nobody means well by it.
  */
 export const viewsOf = (text: string): readonly string[] | null => {
   if (text.length > CONTENT_CHARS || NOT_READABLE.test(text)) return null;
@@ -14,11 +17,13 @@ export const viewsOf = (text: string): readonly string[] | null => {
     if (layer > LAYERS_MAX) return null;
     for (const view of wrapped) seen.add(view);
     wrapped = [...new Set(wrapped.flatMap(unwrappings))].filter((view) => !seen.has(view));
-    if (seen.size + wrapped.length > VIEWS_MAX) return null;
+    if (seen.size + wrapped.length > VIEWS_MAX || charsOf([...seen, ...wrapped]) > VIEWS_CHARS) return null;
   }
-  const withoutTags = [...seen].map((view) => view.replace(TAG, ""));
-  return [...new Set([...seen, ...withoutTags])];
+  for (const view of [...seen]) seen.add(view.replace(TAG, ""));
+  return charsOf([...seen]) > VIEWS_CHARS ? null : [...seen];
 };
+
+const charsOf = (views: readonly string[]): number => views.reduce((chars, view) => chars + view.length, 0);
 
 /** Halves of characters, and what ends a text for some readers. */
 const NOT_READABLE = /\p{Cs}|\0/u;

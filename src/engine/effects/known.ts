@@ -8,6 +8,7 @@ import {
   openEffect,
 } from "../../core/effects.js";
 import { isLedgerError, LedgerError } from "../../core/errors.js";
+import { INTENT_SCOPE } from "../../core/intents.js";
 import { workedStep } from "../../core/race.js";
 import { findStep } from "../../core/run.js";
 import { isTakenFor } from "../../ledger/keys.js";
@@ -23,7 +24,10 @@ const PAGE = 250;
 /** What came of the first effect under this call's business key, in whatever run; undefined when there is none. */
 export const findKnown = async (ledger: Ledger, call: EffectCall): Promise<KnownEffect | undefined> => {
   if (call.key === null) return undefined;
-  const row = await ledger.store.findKey(EFFECT_SCOPE, call.key);
+  // An intent's act is never this one, whose digest says so.
+  const row =
+    (await ledger.store.findKey(EFFECT_SCOPE, call.key)) ??
+    (await ledger.store.findKey(INTENT_SCOPE, call.key));
   if (row === undefined) return undefined;
   if (isTakenFor(ledger.store, row, effectDigest(call)) === false)
     throw new LedgerError(

@@ -54,18 +54,29 @@ export type Executing = {
 /** So often another one may be faster before whoever asks is told so. */
 const OVERTAKEN_MAX = 10;
 
+export type Fetching = {
+  /**
+   * Nobody is asked before it is done: an order that was fetched before is fetched again only where doing it twice does no harm. It
+   * takes no key of the call, for that would answer two processes with one order.
+   */
+  readonly toDoAtOnce: boolean;
+};
+
 /** The order, fetched by this caller; undefined where it may have happened and a person is to find out first. */
 export const fetchOrder = async (
   { ledger, caller, orderTokenOf, keyed = {} }: Executing,
   runId: string,
   intentId: string,
+  { toDoAtOnce }: Fetching,
 ): Promise<Fetched | undefined> => {
   for (let tried = 0; ; tried += 1) {
-    const next = (requireIntent(await ledger.load(runId), intentId).order?.attempt ?? 0) + 1;
+    const { order, content } = requireIntent(await ledger.load(runId), intentId);
+    if (toDoAtOnce && order !== null && !content.idempotent) return undefined;
+    const next = (order?.attempt ?? 0) + 1;
     const tokenHash = orderTokenHash(orderTokenOf({ intentId, attempt: next }), { intentId, attempt: next });
     try {
       const command = { type: "order_intent", intentId, attempt: next, tokenHash } as const;
-      const { run, events } = await ledger.submit(runId, command, caller, keyed);
+      const { run, events } = await ledger.submit(runId, command, caller, toDoAtOnce ? {} : keyed);
       const intent = requireIntent(run, intentId);
       if (intent.status !== "ordered") return undefined;
       // A call that is asked again is answered with the order that it fetched then.

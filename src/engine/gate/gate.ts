@@ -200,7 +200,7 @@ const ordered = async (local: Local & Asking, intentId: string): Promise<Executi
   const { run, intent } = await found(local, caller, intentId);
   if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
   const bytes = await payloadOf(ledger, run.runId, intent);
-  const fetched = await fetchOrder(local, run.runId, intentId);
+  const fetched = await fetchOrder(local, run.runId, intentId, { toDoAtOnce: false });
   if (fetched !== undefined) return orderOf(fetched, run.runId, bytes);
   const { intent: after } = await found(local, caller, intentId);
   return endedExecution(await shownOf(ledger, after), { inDoubt: true });
@@ -227,10 +227,11 @@ const done = async (
   if (intent.status === "ordered" && !intent.content.idempotent)
     return endedExecution(await shownOf(ledger, intent), { inDoubt: true });
   const bytes = await payloadOf(ledger, runId, intent);
-  const fetched = await fetchOrder({ ...local, caller }, runId, intentId);
+  const fetched = await fetchOrder({ ...local, caller }, runId, intentId, { toDoAtOnce: true });
   if (fetched === undefined) {
     const { intent: after } = await found(local, caller, intentId);
-    return endedExecution(await shownOf(ledger, after), { inDoubt: true });
+    const inDoubt = after.status === "ordered" || after.status === "unknown";
+    return endedExecution(await shownOf(ledger, after), { inDoubt });
   }
   const ended = await performed(local, { intent: fetched.intent, bytes }, execute);
   const told = await report(fetched.intent, ended);

@@ -1,4 +1,4 @@
-import { isLedgerError } from "../../core/errors.js";
+import { type ErrorCode, isLedgerError } from "../../core/errors.js";
 import { mayBeNotice, type Notice, type NoticeType, noticeOf } from "../../core/notices.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { EventRow } from "../../stores/store.js";
@@ -44,13 +44,18 @@ const PAUSE_MAX_MS = Math.max(...PAUSES_MS);
 /** What a try may take beyond its own limit, for its word to be written. */
 const GRACE_MS = 5_000;
 const BATCH = 500;
+/** Whoever lost a claim to somebody else looks again after this long. */
+const LOST_MS = 1_000;
+/** A key that is not here now may come: a program prints it, or a folder is mounted. */
+const LOCKED_MS = 60_000;
 /** A position is written down for its own sake after so many events of no concern: nobody reads them twice. */
 const STRIDE = 5_000;
 
 export type Deliveries = {
   /**
    * Tells each target what is due, the oldest first. `since` is where one that is new begins; what happened before it is
-   * not told. Answers when the next try is due, null for none.
+   * not told. Answers when the next try is due, null for none. Throws when the ledger could not say what is due for one of
+   * them; the others were told.
    */
   readonly pass: (targets: readonly Target[], since: number, signal: AbortSignal) => Promise<number | null>;
   readonly standingOf: (name: string) => Promise<Standing | undefined>;
@@ -62,7 +67,11 @@ export const createDeliveries = (ledger: Ledger): Deliveries => {
   return {
     standingOf: async (name) => (await readWord(ledger, name))?.standing,
     pass: async (targets, since, signal) => {
-      const next = await Promise.all(targets.map((one) => tellAll({ ledger, seen, signal }, one, since)));
+      const rounds = targets.map((one) => tellAll({ ledger, seen, signal }, one, since));
+      const ended = await Promise.allSettled(rounds);
+      const broken = ended.find((one) => one.status === "rejected");
+      if (broken !== undefined) throw broken.reason;
+      const next = ended.map((one) => (one.status === "fulfilled" ? one.value : null));
       const due = next.filter((one) => one !== null);
       return due.length === 0 ? null : Math.min(...due);
     },
@@ -99,7 +108,7 @@ const begun = (position: number): Standing => ({
   ...{ toldMs: null, error: null, givenUp: 0 },
 });
 
-/** When to look again; null when all is told, or somebody else is at it. */
+/** When to look again; null when all is told. */
 const tellAll = async (parts: Parts, target: Target, since: number): Promise<number | null> => {
   const { ledger, seen, signal } = parts;
   const { name } = target;
@@ -109,16 +118,17 @@ const tellAll = async (parts: Parts, target: Target, since: number): Promise<num
     const waitsUntil = restOf(standing, target, Date.parse(ledger.now()));
     if (waitsUntil !== null) return waitsUntil;
     const from = Math.max(standing.position, seen.get(name) ?? 0);
-    const { due, upTo } = await nextDue(ledger, target, from);
+    const { due, upTo, isLocked = false } = await nextDue(ledger, target, from);
     seen.set(name, upTo);
     if (due === undefined) {
       if (upTo - standing.position > STRIDE)
         await swapped(ledger, name, word.text, { ...standing, position: upTo });
-      return null;
+      return isLocked ? Date.parse(ledger.now()) + LOCKED_MS : null;
     }
     word = await tellOne(parts, target, word, due);
   }
-  return null;
+  // Somebody else is at it, and may be killed before it is done.
+  return signal.aborted ? null : Date.parse(ledger.now()) + LOST_MS;
 };
 
 /** Until when nobody here may try; null for now. By a clock that was put back, no pause is longer than a pause is. */
@@ -135,11 +145,12 @@ const nextDue = async (
   ledger: Ledger,
   { events }: Target,
   from: number,
-): Promise<{ readonly due?: Due; readonly upTo: number }> => {
+): Promise<{ readonly due?: Due; readonly upTo: number; readonly isLocked?: boolean }> => {
   for (let upTo = from; ; ) {
     const rows = await ledger.store.feed(upTo, BATCH);
     for (const row of rows) {
       const notice = mayBeNotice(row) ? await noticeIn(ledger, row) : undefined;
+      if (notice === "locked") return { upTo: row.position - 1, isLocked: true };
       // Looked at again with the next try, for it may have been answered by then.
       if (notice !== undefined && events.includes(notice.type))
         return { due: { notice, position: row.position }, upTo: row.position - 1 };
@@ -149,8 +160,11 @@ const nextDue = async (
   }
 };
 
-/** Runs that are gone, or cannot be read, are told of elsewhere. */
-const noticeIn = async (ledger: Ledger, row: EventRow): Promise<Notice | undefined> => {
+/** Runs that are gone, or are not as they were written, are told of elsewhere. */
+const GONE: readonly ErrorCode[] = ["run_not_found", "run_erased", "journal_tampered", "event_unreadable"];
+
+/** Locked where the key of a sealed run is not here: a process that has it tells. What fails for the moment is thrown, and tried again. */
+const noticeIn = async (ledger: Ledger, row: EventRow): Promise<Notice | "locked" | undefined> => {
   try {
     const origin = await ledger.store.originOf(row.runId);
     // What happened where it was imported from was told there.
@@ -159,7 +173,9 @@ const noticeIn = async (ledger: Ledger, row: EventRow): Promise<Notice | undefin
     if (notice === undefined || !isSealed(ledger, row.runId)) return notice;
     return { ...notice, stepId: null, sentence: SEALED };
   } catch (error) {
-    if (isLedgerError(error)) return undefined;
+    if (!isLedgerError(error)) throw error;
+    if (GONE.includes(error.code)) return undefined;
+    if (error.code === "key_unavailable") return "locked";
     throw error;
   }
 };

@@ -73,6 +73,10 @@ export type Notifying = {
 const CLOSE_WAIT_MS = 5_000;
 /** Clocks that are set are noticed at the latest after this long. */
 const NAP_MAX_MS = 60_000;
+/** After a round that the ledger broke off. */
+const TROUBLE_NAP_MS = 5_000;
+/** What is told goes on for so long at most once it was called off. */
+const CALLED_OFF_MS = 1_000;
 
 /**
  * Whoever appends an event that people are told of tells them, beside its other work; a worker tells what others left. No run
@@ -119,23 +123,30 @@ const createRounds = (ledger: Ledger, deliveries: Deliveries, targets: readonly 
   let going: Promise<void> | undefined;
   let isDueAgain = false;
   let isOver = false;
-  let nap: NodeJS.Timeout | undefined;
+  let napping: NodeJS.Timeout | undefined;
   let lookedAt = -1;
+  const nap = (ms: number, since: number): void => {
+    clearTimeout(napping);
+    if (!isOver) napping = setTimeout(() => go(since), ms).unref();
+  };
   const round = async (since: number): Promise<void> => {
-    clearTimeout(nap);
+    clearTimeout(napping);
     do {
       isDueAgain = false;
       const next = await deliveries.pass(targets, since, stop.signal);
-      if (next === null || isOver) continue;
-      const ms = Math.min(NAP_MAX_MS, Math.max(0, next - Date.parse(ledger.now())));
-      nap = setTimeout(() => go(since), ms).unref();
+      if (next !== null) nap(Math.min(NAP_MAX_MS, Math.max(0, next - Date.parse(ledger.now()))), since);
     } while (isDueAgain);
   };
   const go = (since: number): void => {
     isDueAgain = true;
     if (isOver || going !== undefined) return;
     going = round(since)
-      .catch((error: unknown) => process.emitWarning(`Nobody could be told: ${String(error)}`))
+      .catch((error: unknown) => {
+        if (isOver) return;
+        process.emitWarning(`Not everybody could be told: ${String(error)}`);
+        lookedAt = -1;
+        nap(TROUBLE_NAP_MS, since);
+      })
       .finally(() => {
         going = undefined;
       });
@@ -150,16 +161,20 @@ const createRounds = (ledger: Ledger, deliveries: Deliveries, targets: readonly 
     },
     end: async (): Promise<void> => {
       isOver = true;
-      clearTimeout(nap);
+      clearTimeout(napping);
       if (going === undefined) return;
-      const limit = new AbortController();
-      const late = delay(CLOSE_WAIT_MS, undefined, { signal: limit.signal }).catch(() => undefined);
-      await Promise.race([going, late]);
-      limit.abort();
+      await within(CLOSE_WAIT_MS, going);
       stop.abort();
-      await going;
+      await within(CALLED_OFF_MS, going);
     },
   };
+};
+
+const within = async (ms: number, going: Promise<void>): Promise<void> => {
+  const limit = new AbortController();
+  const late = delay(ms, undefined, { signal: limit.signal }).catch(() => undefined);
+  await Promise.race([going, late]);
+  limit.abort();
 };
 
 /** What is sent, and nothing more: no goal, no word of an agent, nothing that was proposed. */

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { request as plain, type RequestOptions } from "node:http";
 import { request as encrypted } from "node:https";
-import { addressOf } from "../../pev/network/addresses.js";
+import { addressesOf, callableIn } from "../../pev/network/addresses.js";
 import type { Outcome } from "./deliveries.js";
 
 export type WebhookCall = {
@@ -34,15 +34,28 @@ export const callWebhook = async (call: WebhookCall): Promise<Outcome> => {
   const { url, secret, privateNetwork, signal } = call;
   if (secret === undefined || secret === "") return failed("its secret is not set");
   const { hostname } = new URL(url);
-  const address = await addressOf(hostname.replace(/^\[|\]$/g, ""), privateNetwork);
-  if (address === undefined)
-    return failed(`${hostname} has no address outside of this machine and its private network`);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(call.timeoutMs)]);
   try {
+    const addresses = await before(limit, addressesOf(hostname.replace(/^\[|\]$/g, "")));
+    if (addresses.length === 0) return failed(`${hostname} cannot be resolved`);
+    const address = callableIn(addresses, privateNetwork);
+    if (address === undefined)
+      return failed(`${hostname} has no address outside of this machine and its private network`);
     return outcomeOf(await statusOf(call, address, secret, limit));
   } catch (error) {
     return failed(limit.aborted ? "it took too long" : whyOf(error));
   }
+};
+
+/** Looking a name up cannot be called off: nobody waits for it any longer. */
+const before = async <T>(limit: AbortSignal, work: Promise<T>): Promise<T> => {
+  limit.throwIfAborted();
+  let stop = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    stop = () => reject(limit.reason);
+    limit.addEventListener("abort", stop);
+  });
+  return Promise.race([work, late]).finally(() => limit.removeEventListener("abort", stop));
 };
 
 const failed = (error: string): Outcome => ({ kind: "failed", error });

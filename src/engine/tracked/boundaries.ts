@@ -1,6 +1,6 @@
 import type { TrackedReason } from "../../core/checkpoints.js";
 import type { Caller } from "../../core/commands.js";
-import { isLedgerError } from "../../core/errors.js";
+import { type ErrorKind, isLedgerError } from "../../core/errors.js";
 import { isTerminal, type Run } from "../../core/run.js";
 import type { CheckpointManager } from "../../ledger/checkpoints/checkpoints.js";
 import type { Ledger } from "../../ledger/ledger.js";
@@ -23,9 +23,12 @@ export const boundaries =
   }) =>
   async (runId: string): Promise<void> => {
     const { ledger, manager, engine, policy } = parts;
-    const reason = dueReason(await ledger.load(runId), policy);
-    if (reason === null) return;
-    await manager.sign(runId, { reason, of: null }, { caller: engine }).catch(unlessOver);
+    try {
+      const reason = dueReason(await ledger.load(runId), policy);
+      if (reason !== null) await manager.sign(runId, { reason, of: null }, { caller: engine });
+    } catch (error) {
+      unlessOver(error);
+    }
   };
 
 const dueReason = (run: Run, { every, at }: BoundaryPolicy): TrackedReason | null => {
@@ -35,7 +38,11 @@ const dueReason = (run: Run, { every, at }: BoundaryPolicy): TrackedReason | nul
   return every !== null && seq - (checkpoint?.seq ?? 0) >= every ? "periodic_safety" : null;
 };
 
-/** Somebody ended the run, or took one at this moment: nothing is lost that one needs. */
+/**
+ * Somebody ended the run, or took one at this moment: nothing is lost that one needs. Where none can be kept now, it stays due, and
+ * the next event tries again.
+ */
+const PASSING: readonly ErrorKind[] = ["refused", "conflict", "environment"];
 const unlessOver = (error: unknown): void => {
-  if (!isLedgerError(error) || (error.kind !== "refused" && error.kind !== "conflict")) throw error;
+  if (!isLedgerError(error) || !PASSING.includes(error.kind)) throw error;
 };

@@ -3,6 +3,7 @@ import type { Caller } from "../../core/commands.js";
 import { requireTracked } from "../../core/decide/tracked.js";
 import { LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
+import { isTerminal, type Run } from "../../core/run.js";
 import { ClientEventType, type EventRecorded, trackedEventTypes } from "../../core/tracked.js";
 import {
   type EndedRun,
@@ -14,7 +15,7 @@ import {
 } from "../../core/tracked-wire.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { newRunId } from "../../ledger/run-id.js";
-import { readInput, under } from "./asked.js";
+import { loadTracked, readInput, under } from "./asked.js";
 import { eventIdOf } from "./events.js";
 import type { TrackedParts, TrackedRuns } from "./tracked.js";
 
@@ -41,8 +42,9 @@ export const recording = (parts: TrackedParts, caller: Caller): Recording => ({
   },
   recordArtifact: async (input) => {
     const asked = readInput(RecordArtifactInput, input, "recordArtifact");
-    const { runId, idempotencyKey, actorId = await agentOf(parts.ledger, runId), stepName = null } = asked;
-    const artifact = await artifactOf(parts.ledger, asked);
+    const run = await loadTracked(parts.ledger, caller, asked.runId);
+    const { runId, idempotencyKey, actorId = run.tracked.agentId, stepName = null } = asked;
+    const artifact = await artifactOf(parts.ledger, run, asked);
     const event = { ...eventOf({ eventType: "artifact_created" }), actorId, stepName, artifact };
     const recorded = await record(parts, caller, { runId, idempotencyKey, event });
     return { ...recorded, contentHash: artifact.contentHash, kept: artifact.blob !== null };
@@ -126,12 +128,13 @@ const recordedIn = (events: readonly StoredEvent[]): RecordedEvent => {
   };
 };
 
-/** Bytes that come along are kept, and are what the hash says. */
+/** Bytes that come along are kept, and are what the hash says. A run that is over keeps no more, and refuses what is new to it. */
 const artifactOf = async (
-  ledger: Ledger,
+  { store }: Ledger,
+  run: Run,
   asked: RecordArtifactInput,
 ): Promise<NonNullable<EventRecorded["artifact"]>> => {
-  const { artifactType: type, uri, contentHash, content, metadata = {}, runId } = asked;
+  const { artifactType: type, uri, contentHash, content, metadata = {} } = asked;
   const bytes = content === undefined ? undefined : Buffer.from(content, "base64");
   const found = bytes === undefined ? contentHash : sha256(bytes);
   if (found === undefined)
@@ -146,6 +149,6 @@ const artifactOf = async (
         hint: `It is ${found}.`,
       },
     );
-  const blob = bytes === undefined ? null : await ledger.store.putBlob(bytes, runId);
-  return { type, uri, contentHash: found, blob, metadata };
+  if (bytes !== undefined && !isTerminal(run)) await store.putBlob(bytes, run.runId);
+  return { type, uri, contentHash: found, blob: bytes === undefined ? null : found, metadata };
 };

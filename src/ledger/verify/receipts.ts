@@ -1,6 +1,7 @@
+import { sha256 } from "../../core/canonical.js";
 import { isLedgerError } from "../../core/errors.js";
-import { statementBytes, statementsOf } from "../../core/receipts/statement.js";
-import { RECEIPT_TYPE, type RunReceipt, verifyReceipt } from "../../core/receipts/verify.js";
+import { type Statements, statementBytes, statementsOf } from "../../core/receipts/statement.js";
+import { type Envelope, RECEIPT_TYPE, TEST_RESULT_TYPE, verifyReceipt } from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
 import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
 import { readReceipt, type SignedReceipt } from "../receipts.js";
@@ -48,7 +49,10 @@ export const checkReceipt = async (
 
 const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<SignedReceipt | undefined> => {
   try {
-    return await readReceipt(kept, runId);
+    const found = await readReceipt(kept, runId);
+    if (found === undefined || Array.isArray(found?.testResults)) return found;
+    add("receipt", "Its receipt cannot be read.", { runId });
+    return undefined;
   } catch (error) {
     if (isLedgerError(error, "run_erased") || isLedgerError(error, "key_unavailable")) return undefined;
     add("receipt", "Its receipt cannot be read.", { runId });
@@ -56,11 +60,14 @@ const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<Si
   }
 };
 
-const wrongIn = (
-  { envelope }: SignedReceipt,
-  witness: Witness | undefined,
-  by: { readonly ledgerId: string; readonly trusted: readonly PublishedKey[]; readonly version: string },
-): string | undefined => {
+type By = {
+  readonly ledgerId: string;
+  readonly trusted: readonly PublishedKey[];
+  readonly version: string;
+};
+
+const wrongIn = (found: SignedReceipt, witness: Witness | undefined, by: By): string | undefined => {
+  const { envelope } = found;
   const checked = verifyReceipt(JSON.stringify(envelope), by.trusted);
   if (!checked.verified) return `Its receipt does not hold: ${checked.message}`;
   const { statement } = checked;
@@ -68,15 +75,43 @@ const wrongIn = (
     return "It has a receipt, and its journal does not end.";
   const { versions, journal } = statement.predicate;
   if (journal.root !== witness.end.hash) return "Its receipt is about another journal.";
-  const same =
-    versions.runledger !== by.version || saysTheSame(envelope.payload, witness, by.ledgerId, versions);
-  return same ? undefined : "Its receipt says something else than its journal.";
+  if (
+    found.runId !== witness.run.runId ||
+    found.keyId !== checked.keyId ||
+    found.digest !== digestIn(envelope)
+  )
+    return "Its receipt names another run, key or digest than those it is of.";
+  const { version, ledgerId } = by;
+  const said = versions.runledger === version ? statementsOf(witness, { ledgerId, versions }) : undefined;
+  if (said !== undefined && !says(envelope, said.run))
+    return "Its receipt says something else than its journal.";
+  return wrongInResults(found.testResults, said?.testResults, witness, by);
 };
 
-const saysTheSame = (
-  payload: string,
-  witness: Witness,
-  ledgerId: string,
-  versions: RunReceipt["versions"],
-): boolean =>
-  statementBytes(statementsOf(witness, { ledgerId, versions }).run).toString("base64") === payload;
+const digestIn = ({ payload }: Envelope): string => sha256(Buffer.from(payload, "base64"));
+
+const says = ({ payload }: Envelope, statement: Parameters<typeof statementBytes>[0]): boolean =>
+  statementBytes(statement).toString("base64") === payload;
+
+/** Of another version only that they are signed, and about this journal: how many it would make, it alone knows. */
+const wrongInResults = (
+  results: readonly Envelope[],
+  said: Statements["testResults"] | undefined,
+  { end }: Witness,
+  { trusted }: By,
+): string | undefined => {
+  if (said !== undefined && said.length !== results.length)
+    return `Its receipt has ${results.length} test results, and its journal ${said.length}.`;
+  for (const [at, envelope] of results.entries()) {
+    const what = `Test result ${at + 1} of its receipt`;
+    const checked = verifyReceipt(JSON.stringify(envelope), trusted);
+    if (!checked.verified) return `${what} does not hold: ${checked.message}`;
+    const { predicateType, subject } = checked.statement;
+    if (predicateType !== TEST_RESULT_TYPE || subject[0]?.digest.sha256 !== end.hash)
+      return `${what} is about another journal.`;
+    const expected = said?.[at];
+    if (expected !== undefined && !says(envelope, expected))
+      return `${what} says something else than its journal.`;
+  }
+  return undefined;
+};

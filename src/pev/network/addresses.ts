@@ -38,7 +38,14 @@ const isPublicAddress = (address: string): boolean =>
  * Where a host that may be reached is: looked up once and connected to by address, so that a name cannot mean one machine
  * when it is checked and another one when it is called. Undefined when there is none that may be called.
  */
-export const addressOf = async (host: string, mayBeInner: boolean): Promise<string | undefined> => {
+export const addressOf = async (host: string, mayBeInner: boolean): Promise<string | undefined> =>
+  callableIn(await addressesOf(host), mayBeInner);
+
+/** All of a name; none where it cannot be resolved. */
+export const addressesOf = async (host: string): Promise<readonly string[]> => {
   const found = await lookup(host, { all: true }).catch(() => []);
-  return found.map(({ address }) => address).find((address) => mayBeInner || isPublicAddress(address));
+  return found.map(({ address }) => address);
 };
+
+export const callableIn = (addresses: readonly string[], mayBeInner: boolean): string | undefined =>
+  addresses.find((address) => mayBeInner || isPublicAddress(address));

@@ -58,6 +58,13 @@ describe("a proposal", () => {
       given(run, heldBy(run)).when(gates.proposeIntent(), agent).thenNothing();
   });
 
+  it("again under its key with other content is refused for as long as the first one is open", () => {
+    const run = approved();
+    const others = [{ recordCount: 7 }, { policy: "free" }, { idempotent: true }];
+    for (const other of others)
+      given(run, heldBy(run)).when(gates.proposeIntent(other), agent).thenRefuses("idempotency_key_reused");
+  });
+
   it("under a key that has happened is skipped with what came of it, once", () => {
     const done = playedOn(ordered(), {}, [gates.reportIntent(), agent]);
     const world = heldBy(done);
@@ -231,6 +238,17 @@ describe("a report", () => {
     given(said, over).when(gates.reportIntent(), agent).thenRefuses("execution_reported");
   });
 
+  it("comes late and still counts where a person only asked for the order that was overdue", () => {
+    const over = { at: later(limit.ORDER_TTL_MS) };
+    const unknown = playedOn(ordered(), over, [gates.orderIntent(), person]);
+    expect(intentOf(unknown)).toMatchObject({ status: "unknown", report: { by: { role: "human" } } });
+    const told = given(unknown, over).when(gates.reportIntent(), agent).thenHappened("intent_reported");
+    expect(intentOf(told).status).toBe("succeeded");
+    given(told, over)
+      .when(gates.reportIntent({ outcome: "failed" }), agent)
+      .thenRefuses("execution_reported");
+  });
+
   it("by a person is for what nobody knows, and not for what is under way", () => {
     const byPerson = gates.reportIntent({ token: null });
     given(ordered()).when(byPerson, person).thenRefuses("intent_not_pending");
@@ -258,6 +276,22 @@ describe("a run", () => {
     given(asked, { at: later(HOUR_MS) })
       .when(gates.expireIntents, engine)
       .thenHappened("intent_expired", "run_completed");
+  });
+
+  it("of a client is not completed while one is under way or unknown; it may fail, and what waits ends with it", () => {
+    const tracked = () =>
+      played([cast.startTracked(), orchestrator], [gates.proposeIntent({ policy: "free" }), orchestrator]);
+    const begun = playedOn(tracked(), {}, [gates.orderIntent(), orchestrator]);
+    const unknown = playedOn(begun, {}, [gates.reportIntent({ outcome: "unknown" }), orchestrator]);
+    for (const run of [begun, unknown]) {
+      given(run).when(cast.endTracked("completed"), orchestrator).thenRefuses("intent_ordered");
+      given(run).when(cast.endTracked("failed"), orchestrator).thenHappened("run_failed");
+    }
+    const told = playedOn(unknown, {}, [gates.reportIntent(), orchestrator]);
+    given(told).when(cast.endTracked("completed"), orchestrator).thenHappened("run_completed");
+    given(tracked())
+      .when(cast.endTracked("completed"), orchestrator)
+      .thenHappened("run_completed", "intent_cancelled");
   });
 
   it("knows its intents by its own name", () => {

@@ -83,6 +83,22 @@ describe("terms that payloads may not hold", () => {
     expect(found(term, text)).toBe(term);
   });
 
+  it("are found behind any number of marks that could be letters", () => {
+    expect(found("no risk", `n0 ${"$".repeat(9)} ri$k`)).toBe("no risk");
+    expect(found("secret", `$${"!".repeat(3)}ecret`)).toBe("secret");
+    expect(found("secret", `$$$ecret`)).toBe("secret");
+  });
+
+  // A walk over all marks from each of them would be 10¹⁰ steps and more, which no test's limit allows.
+  it.each([
+    ["$", 1_048_576],
+    ["$ !", 200_001],
+  ])("are looked for in one go in a text of %s alone", (marks, length) => {
+    const text = marks.repeat(length / marks.length);
+    expect(termFound(["secret"], [text])).toBeUndefined();
+    expect(termFound(["secret"], [`${text.slice(0, 100_000)} $ecret`])).toBe("secret");
+  });
+
   it("must say something", () => {
     for (const term of ["", " ", "!!!", "\u200b", "—", "&$"]) expect(termProblem(term)).toContain("letters");
     for (const term of ["a", "7", "é", "退"]) expect(termProblem(term)).toBeUndefined();
@@ -92,6 +108,9 @@ describe("terms that payloads may not hold", () => {
     expect(viewsOf("a\0b")).toBeNull();
     expect(viewsOf("\ud800")).toBeNull();
     expect(viewsOf("x".repeat(1_048_577))).toBeNull();
+    const often = (chars: number) => `${"x".repeat(chars)} &amp;amp;amp;amp;`;
+    expect(viewsOf(often(1_000_000)) === null, "five readings of it are too long").toBe(true);
+    expect(viewsOf(often(800_000))?.length).toBe(5);
     let wrapped = "refund guaranteed";
     for (let layer = 0; layer < 8; layer += 1) wrapped = base64(wrapped);
     expect(viewsOf(wrapped)).toBeNull();

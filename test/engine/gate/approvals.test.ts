@@ -48,6 +48,28 @@ describe("two of three people", () => {
   });
 });
 
+describe("somebody at the terminal", () => {
+  it("is who they are by their key: one word of two, and no party to what they answer", async () => {
+    const { propose, approve } = await scene("require_approval: always\nrequire_approvals: 2\n");
+    const asked = await propose({ onBehalfOf: "carol" });
+    await expect(approve("carol@terminal", asked)).rejects.toMatchObject({ code: "access_denied" });
+    expect(await approve("alice@terminal", asked)).toMatchObject({ status: "pending_approval" });
+    expect(await approve("alice", asked)).toMatchObject({ status: "pending_approval", votes: [{}] });
+    expect(await approve("bob@terminal", asked)).toMatchObject({ status: "approved" });
+    const other = await propose({ onBehalfOf: "Dan@Terminal" });
+    await expect(approve("dan", other)).rejects.toMatchObject({ code: "access_denied" });
+  });
+
+  it("is the deputy, and the one who lets them, as they are called elsewhere", async () => {
+    const { app, propose, approve } = await scene("require_approval: always\nrequire_approvals: 2\n");
+    await app.delegate(personOf(app, "ada@terminal"), { to: "bob", lifetimeMs: DAY_MS });
+    const asked = await propose();
+    expect(await approve("bob@terminal", asked, "ada")).toMatchObject({ votes: [{ onBehalfOf: "ada" }] });
+    for (const name of ["bob", "ada@terminal"])
+      await expect(approve(name, asked)).rejects.toMatchObject({ code: "already_voted" });
+  });
+});
+
 describe("a deputy", () => {
   it("answers for whoever let them, for what and until when they said, and never twice", async () => {
     const { app, propose, approve, clock } = await scene("require_approval: always\nrequire_approvals: 2\n");
@@ -89,6 +111,18 @@ describe("a standing approval", () => {
     for (const over of [{ valueUsd: 101 }, { valueUsd: 51 }, {}, { valueUsd: 1, destination: "crm" }])
       expect(await propose(over)).toMatchObject({ status: "pending_approval" });
     expect(await propose({ valueUsd: 50 })).toMatchObject({ status: "approved" });
+  });
+
+  it("is for what is asked after it was given, and nothing that waited already uses it up", async () => {
+    const { app, propose, clock } = await scene();
+    const waiting = await propose({ idempotency_key: "first" });
+    clock.aheadMs = 1_000;
+    await app.approveStanding(personOf(app), { agent: "importer", lifetimeMs: DAY_MS, perDay: 1 });
+    expect(await propose({ payload: { text: "pay 1" }, idempotency_key: "first" })).toMatchObject({
+      ...{ intentId: waiting.intentId, status: "pending_approval" },
+    });
+    expect(await app.mandates()).toMatchObject([{ uses: [] }]);
+    expect(await propose()).toMatchObject({ status: "approved" });
   });
 
   it("counts each day anew, is one of two, and ends when it is taken back", async () => {

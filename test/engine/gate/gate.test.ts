@@ -1,9 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Readable } from "node:stream";
 import { sha256 } from "../../../src/core/canonical.js";
-import { NotExecuted } from "../../../src/index.js";
-import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
+import type { EffectCall } from "../../../src/core/effects.js";
+import { findKnown } from "../../../src/engine/effects/known.js";
+import { NotExecuted, type RunLedger } from "../../../src/index.js";
+import { agentOf, gatedProject, openRun, personOf, SESSION } from "../../helpers/gated.js";
 
 const ORDER_MS = 900_000;
 
@@ -17,6 +20,14 @@ const counted = (value: unknown = { imported: 847 }) => {
       return value;
     },
   };
+};
+
+const signal = () => {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give: () => give() };
 };
 
 const scene = async () => {
@@ -146,6 +157,79 @@ describe("an intent in process", () => {
   });
 });
 
+it("that is refused leaves nothing behind: its payload holds a secret, or its run is over", async () => {
+  const { app, runId, terms, agent } = await scene();
+  const refused = (payload: { text: string } | Uint8Array) =>
+    agent.propose({ ...terms, policy: "crm-low-risk", payload });
+  const token = `ghp_${"a1B2".repeat(9)}`;
+  await expect(refused({ text: `key,${token}` })).rejects.toMatchObject({ code: "invalid_input" });
+  const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(token)]);
+  await expect(refused(bytes)).rejects.toMatchObject({
+    code: "invalid_input",
+  });
+  await app.ledger.submit(runId, { type: "cancel_run", reason: "enough" }, personOf(app));
+  await expect(refused({ text: "too late" })).rejects.toMatchObject({ code: "run_terminal" });
+  expect(await app.ledger.store.listBlobs()).toEqual([]);
+});
+
+it("without a run goes on in another one when its own is over, and in the same one whenever it is asked again", async () => {
+  const { terms, agent } = await scene();
+  const { runId: _, ...asked } = { ...terms, policy: "crm-low-risk" };
+  const { calls, execute } = counted();
+  const first = await agent.propose({ ...asked, execute });
+  await agent.execute({ intentId: first.intentId });
+  await agent.completeRun({ runId: first.runId });
+  const second = await agent.propose({ ...asked, execute });
+  expect(second).toMatchObject({ status: "skipped", first: { intentId: first.intentId } });
+  expect(second.runId).not.toBe(first.runId);
+  expect(await agent.propose(asked)).toEqual(second);
+  await agent.completeRun({ runId: second.runId });
+  const other = await agent.propose({ ...asked, payload: { text: "other" } });
+  expect([first.runId, second.runId]).not.toContain(other.runId);
+  expect(calls).toHaveLength(1);
+});
+
+describe("two processes that have the function of one intent", () => {
+  it.each([
+    ["", {}],
+    [", asked under one key", { callKey: "call-1" }],
+  ])("do it once, also when both were about to%s", async (_, options) => {
+    const { app, open, terms } = await scene();
+    const elsewhere = await open();
+    const asked = { ...terms, policy: "crm-low-risk" };
+    const first = counted();
+    const second = counted();
+    const { intentId } = await app.gate(agentOf(app)).propose(asked);
+    await elsewhere.gate(agentOf(elsewhere)).propose({ ...asked, execute: second.execute });
+    const { ledger } = elsewhere;
+    const submit = ledger.submit.bind(ledger);
+    const isThere = signal();
+    const goOn = signal();
+    vi.spyOn(ledger, "submit").mockImplementation(async (runId, command, ...more) => {
+      if (command.type === "order_intent") {
+        isThere.give();
+        await goOn.given;
+      }
+      return submit(runId, command, ...more);
+    });
+    const late = elsewhere.gate(agentOf(elsewhere), options).execute({ intentId });
+    await isThere.given;
+    let told: unknown;
+    const execute = async () => {
+      goOn.give();
+      told = await late;
+      return first.execute({});
+    };
+    await app.gate(agentOf(app)).propose({ ...asked, execute });
+    expect(await app.gate(agentOf(app), options).execute({ intentId })).toMatchObject({
+      status: "succeeded",
+      attempt: 1,
+    });
+    expect(told).toMatchObject({ status: "ordered", inDoubt: true, executed: false, attempt: 1 });
+    expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
+  });
+});
+
 describe("an order", () => {
   it("is done by a worker elsewhere, who may fetch it again, and reports with its last token", async () => {
     const { open, terms, agent } = await scene();
@@ -193,7 +277,7 @@ describe("an order", () => {
     for (const { intentId } of [once, twice]) await agent.execute({ intentId });
     const later = await open();
     const back = later.gate(agentOf(later));
-    for (const one of [terms, { ...terms, idempotency_key: "other" }])
+    for (const one of [terms, { ...terms, idempotency_key: "other", idempotent: true }])
       await back.propose({ ...one, policy: "crm-low-risk", execute });
     expect(await back.execute({ intentId: once.intentId })).toMatchObject({
       status: "ordered",
@@ -210,6 +294,48 @@ describe("an order", () => {
     });
     expect(calls).toMatchObject([{ attempt: 2 }]);
   });
+});
+
+it("that has happened is not done again where its run is imported, nor what its client recorded there", async () => {
+  const there = await (await gatedProject()).open();
+  const lead = (app: RunLedger) => app.issue({ name: "lead", role: "orchestrator", sessionKey: SESSION });
+  const { runId } = await there
+    .trackedRuns(lead(there))
+    .startRun({ agentId: "importer", intentSummary: "Import leads" });
+  const { calls, execute } = counted();
+  const terms = { runId, destination: "salesforce.import", policy: "crm-low-risk", recordCount: 1, execute };
+  const asked = { ...terms, payload: { text: "name\nAda\n" }, idempotency_key: "batch-1" };
+  const { intentId } = await there.gate(agentOf(there)).propose(asked);
+  await there.gate(agentOf(there)).execute({ intentId });
+  const done = { runId, eventType: "tool_call_finished", sideEffectClass: "external_mutation" } as const;
+  await there.trackedRuns(lead(there)).recordEvent({ ...done, sideEffectKey: "salesforce.import:batch-2" });
+  const lines: Uint8Array[] = [];
+  for await (const line of there.exportRun(runId)) lines.push(Buffer.from(line));
+  const here = await (await gatedProject()).open();
+  await here.importRun(personOf(here), Readable.from(lines));
+  await here.trackedRuns(lead(here)).resumeRun({ runId });
+  const again = await here.gate(agentOf(here)).propose(asked);
+  expect(again).toMatchObject({ status: "skipped", result: { imported: 847 }, first: { intentId } });
+  expect(await here.gate(agentOf(here)).propose({ ...asked, idempotency_key: "batch-2" })).toMatchObject({
+    status: "skipped",
+    first: { status: null },
+  });
+  expect(await here.gate(agentOf(here)).propose({ ...asked, idempotency_key: "batch-3" })).toMatchObject({
+    status: "approved",
+  });
+  expect(calls).toHaveLength(1);
+});
+
+it("has a key that no effect of an agent comes under", async () => {
+  const { app, terms, agent } = await scene();
+  const { status } = await agent.propose({ ...terms, policy: "crm-low-risk" });
+  expect(status).toBe("approved");
+  const call: EffectCall = {
+    ...{ position: 0, name: "import", class: "guarded", risk: "money", onAmbiguous: "fail" },
+    ...{ key: "salesforce.import:batch-2026-03-22", input: null },
+  };
+  await expect(findKnown(app.ledger, call)).rejects.toMatchObject({ code: "effect_key_used" });
+  expect(await findKnown(app.ledger, { ...call, key: "salesforce.import:other" })).toBeUndefined();
 });
 
 describe("a limit of a policy", () => {

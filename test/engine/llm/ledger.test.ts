@@ -176,16 +176,6 @@ it.each<[string, readonly Scripted[], string]>([
   expect(server.asked).toHaveLength(1);
 });
 
-it("a conversation ends before no model takes it any more", async () => {
-  const write = "yes 'a line of a log' | head -c 30000";
-  const calls = Array.from({ length: 40 }, () => ["exec", { command: write }] as const);
-  const { server, app } = await opened([{ calls }, { text: "done" }]);
-  const runId = await began(app, step("true"));
-  await app.drive(runId);
-  expect(JSON.stringify(await app.ledger.events(runId, 0, 200))).toContain("longer than 1000000 characters");
-  expect(server.asked).toHaveLength(1);
-});
-
 it("the key of a model is no variable of its commands, even when `env` names it", async () => {
   const { server, app } = await opened([{ calls: [["exec", { command: "env" }]] }, { text: "done" }], {
     more: ", env: [SHOP_MODEL, SHOP_COLOUR]",

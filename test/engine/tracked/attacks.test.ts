@@ -2,8 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
+import { sha256 } from "../../../src/core/canonical.js";
 import { type RunLedger, verifyAt } from "../../../src/index.js";
-import { makeSample, orchestrator, person, type Sample } from "../../helpers/project.js";
+import { makeSample, onePlan, orchestrator, person, type Sample } from "../../helpers/project.js";
 
 // What programs of this kind fail at, one by one: research of seed 000 calls them W1 to W16.
 
@@ -238,6 +239,26 @@ describe("A run of a client", () => {
     expect(Buffer.from((await app.ledger.store.getBlob(contentHash, runId)) ?? []).toString()).toBe(
       "name\nAda\n",
     );
+  });
+
+  it("keeps nothing of an artifact that it refuses: of another session, of a run with a plan, of one that is over", async () => {
+    const app = await opened();
+    const { runs, runId } = await started(app);
+    const artifact = { runId, artifactType: "csv", uri: "leads.csv", content: "bmFtZQo=" };
+    const stranger = app.issue({ name: "o", role: "orchestrator", sessionKey: "another" });
+    const ofAnother = app.trackedRuns(stranger).recordArtifact(artifact);
+    await expect(ofAnother).rejects.toMatchObject({ code: "session_mismatch" });
+    const plan = (await app.createRun(person(app), { plan: onePlan(), originalRequest: "x" })).runId;
+    const ofPlan = app.trackedRuns(person(app)).recordArtifact({ ...artifact, runId: plan });
+    await expect(ofPlan).rejects.toMatchObject({ code: "run_not_tracked" });
+    const keyed = { ...artifact, content: "QWRhCg==", idempotencyKey: "artifact-1" };
+    const first = await runs.recordArtifact(keyed);
+    await runs.completeRun({ runId });
+    await expect(runs.recordArtifact(artifact)).rejects.toMatchObject({ code: "run_terminal" });
+    expect(await runs.recordArtifact(keyed)).toEqual(first);
+    const kept = (await app.ledger.store.listBlobs()).map(({ hash }) => hash);
+    expect(kept).toContain(first.contentHash);
+    expect(kept).not.toContain(sha256("name\n"));
   });
 
   it("does not begin what it was told not to do", async () => {

@@ -1,3 +1,5 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { RunLedger } from "../../../src/index.js";
 import { makeSample, orchestrator, person, type Sample } from "../../helpers/project.js";
@@ -5,8 +7,8 @@ import { makeSample, orchestrator, person, type Sample } from "../../helpers/pro
 let shop: Sample;
 afterEach(() => shop.dispose());
 
-const opened = async (): Promise<RunLedger> => {
-  shop = await makeSample({ "leads.csv": "name\nAda\n" });
+const opened = async (files: Readonly<Record<string, string>> = {}): Promise<RunLedger> => {
+  shop = await makeSample({ "leads.csv": "name\nAda\n", ...files });
   return shop.open();
 };
 const started = async (app: RunLedger) => {
@@ -48,5 +50,19 @@ describe("A run that its client records", () => {
     expect((await later.getRun({ runId })).run).toMatchObject({ status: "active", skippedSideEffects: 1 });
     expect(await later.completeRun({ runId })).toEqual({ runId, status: "completed" });
     await expect(later.resumeRun({ runId })).rejects.toMatchObject({ code: "run_terminal" });
+  });
+
+  it("records an event whose checkpoint cannot be kept, and takes it with the next one", async () => {
+    const app = await opened({ "runledger.yaml": "durable: { checkpoints: file }\n" });
+    const { runs, runId } = await started(app);
+    const folder = join(app.dataDir, "checkpoints");
+    await writeFile(folder, "in the way");
+    const recorded = await runs.recordEvent({ runId, eventType: "tool_call_finished", ...importing });
+    expect(recorded).toMatchObject({ status: "recorded" });
+    await rm(folder);
+    await runs.recordEvent({ runId, eventType: "plan_locked", sideEffectClass: "none" });
+    expect((await runs.getRun({ runId })).checkpoints).toMatchObject([
+      { reason: "risky_boundary", holds: true },
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { sha256 } from "../../../src/core/canonical.js";
 import type { Flaw } from "../../../src/ledger/verify/flaws.js";
 import { lookAtStore } from "../../../src/stores/open.js";
+import type { EventRow, Store } from "../../../src/stores/store.js";
 import { verified } from "../damaged.js";
 import { STORY } from "./story.js";
 import { effectsDone, tellStory } from "./telling.js";
@@ -12,11 +13,21 @@ export const journalOf = async (place: string): Promise<readonly string[]> => {
   if (!existsSync(join(place, "ledger", "ledger.db"))) return [];
   const store = await lookAtStore(join(place, "ledger"));
   if (store === undefined) return [];
-  const rows = await store.feed(0, 10_000);
-  await store.close();
-  // Which ledger it was told to is drawn anew for each; `verified` holds the rows to their hashes.
-  const told = (row: (typeof rows)[number]): string =>
-    sha256(JSON.stringify({ ...row, prevHash: "", hash: "" }).replaceAll(store.ledgerId, "LEDGER"));
+  try {
+    return await journalLines(store);
+  } finally {
+    await store.close();
+  }
+};
+
+/** Which ledger it was told to is drawn anew for each; `verified` holds the rows to their hashes. */
+export const journalLines = async ({
+  feed,
+  ledgerId,
+}: Pick<Store, "feed" | "ledgerId">): Promise<readonly string[]> => {
+  const told = (row: EventRow): string =>
+    sha256(JSON.stringify({ ...row, prevHash: "", hash: "" }).replaceAll(ledgerId, "LEDGER"));
+  const rows = await feed(0, 10_000);
   return rows.map((row) => `${row.position} ${row.runId} ${row.seq} ${row.type} ${told(row)}`);
 };
 

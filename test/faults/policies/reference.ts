@@ -189,17 +189,25 @@ const recipientsHold = (allowed: string[], payload: Json): boolean => {
 const PERSONAL: Record<string, (text: string) => boolean> = {
   email: (text) => /[a-z0-9_.%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}/i.test(text),
   phone: (text) => /\+[0-9][0-9 ().-]{7,}[0-9]/.test(text) || /\([0-9]{3}\) ?[0-9]{3}-[0-9]{4}/.test(text),
-  card: (text) =>
-    (text.match(/(?<![0-9])[2-6][0-9]{3}([ -]?[0-9]){9,15}(?![0-9])/g) ?? []).some((found) => {
-      let sum = 0;
-      const digits = found.replace(/[^0-9]/g, "");
-      for (let i = 0; i < digits.length; i += 1) {
-        let n = Number(digits[digits.length - 1 - i]);
-        if (i % 2) n = n * 2 > 9 ? n * 2 - 9 : n * 2;
-        sum += n;
-      }
-      return sum % 10 === 0;
-    }),
+  card: (text) => {
+    const runs = text.split(/[^0-9 -]| (?=[ -])|-(?=[ -])/).map((run) => run.split(/[ -]/));
+    return runs.some((groups) =>
+      groups.some((_, from) =>
+        groups.some((_, to) => {
+          const digits = groups.slice(from, to + 1).join("");
+          if (to < from || !/^[2-6][0-9]{3}/.test(groups[from] ?? "") || !/^[0-9]{13,19}$/.test(digits))
+            return false;
+          let sum = 0;
+          for (let i = 0; i < digits.length; i += 1) {
+            let n = Number(digits[digits.length - 1 - i]);
+            if (i % 2) n = n * 2 > 9 ? n * 2 - 9 : n * 2;
+            sum += n;
+          }
+          return sum % 10 === 0;
+        }),
+      ),
+    );
+  },
   iban: (text) =>
     (text.match(/\b[A-Z]{2}[0-9]{2}( ?[0-9]{4}){4} ?[0-9]{2}\b/g) ?? []).some((found) => {
       const moved = found.replace(/ /g, "").replace(/^(....)(.*)$/, "$2$1");

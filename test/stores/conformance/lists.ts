@@ -1,4 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
+import { EFFECT_SCOPE } from "../../../src/core/effect-scope.js";
+import { INTENT_SCOPE } from "../../../src/core/intents.js";
 import type { Store } from "../../../src/stores/store.js";
 import { batchOf, projection } from "../batches.js";
 import { claimed, expired, HOUR_MS, refused, type Suite } from "./suite.js";
@@ -181,6 +183,23 @@ export const keys = ({ store }: Suite): void => {
     }
     expect(await store().feed(0, 10)).toHaveLength(2);
     await store().append(batchOf("a", 1, { key: { ...key, scope: "session-2" } }));
+  });
+
+  it("lets an act be taken once, as an effect or as an intent, and refuses the other in its own words", async () => {
+    const act = { key: "salesforce.import:1", digest: "d1" };
+    const [effect, intent] = [
+      { ...act, scope: EFFECT_SCOPE },
+      { ...act, scope: INTENT_SCOPE },
+    ];
+    await store().append(batchOf("a", 0, { businessKey: intent }));
+    for (const runId of ["a", "b"]) {
+      const at = runId === "a" ? 1 : 0;
+      await refused(store().append(batchOf(runId, at, { businessKey: effect })), "effect_key_used");
+      await refused(store().append(batchOf(runId, at, { businessKey: intent })), "seq_conflict");
+    }
+    const freed = [{ scope: INTENT_SCOPE, key: act.key }];
+    await store().append(batchOf("a", 1, { freed, businessKey: effect }));
+    await refused(store().append(batchOf("b", 0, { businessKey: intent })), "seq_conflict");
   });
 
   it("says that the command is recorded before it speaks of seq or lease", async () => {
