@@ -157,7 +157,8 @@ const askedIn = async ({ app, caller }: Desk, runId: string): Promise<readonly Q
   if (!view.run.intents.some(isOpenIntent)) return stepsAsk(view);
   const statuses: IntentView["status"][] = ["pending_approval", "unknown"];
   const intents = await app.gate(caller).listIntents({ runId, statuses });
-  const asked = intents.map((intent) => ofIntent(view, intent));
+  // In a copy of a run nobody answers for the one that it was copied from.
+  const asked = intents.filter((one) => one.runId === runId).map((intent) => ofIntent(view, intent));
   // What its intents ask is asked by themselves, not once more by their run.
   const isTold = ({ kind, sentence }: Question): boolean =>
     kind === "agent" && intents.some(({ intentId }) => sentence.includes(intentId));
