@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
 import { Readable } from "node:stream";
+import { describe, expect, it, vi } from "vitest";
 import { sha256 } from "../../../src/core/canonical.js";
 import type { EffectCall } from "../../../src/core/effects.js";
 import { findKnown } from "../../../src/engine/effects/known.js";
