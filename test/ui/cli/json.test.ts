@@ -76,7 +76,7 @@ const misfits = (path: string, answers: readonly object[]): readonly string[] =>
 };
 
 /** Fields whose numbers differ from machine to machine and from time to time. */
-const VARYING = new Set(["durationMs", "blobBytes", "bytes", "storeBytes", "position"]);
+const VARYING = new Set(["wakeAt", "durationMs", "blobBytes", "bytes", "storeBytes", "position"]);
 
 const normal = (answer: object): unknown =>
   JSON.parse(JSON.stringify(answer), (key: string, value: unknown) => {
