@@ -134,7 +134,7 @@ describe("a driver that does not fit", () => {
     const modules = join(built.folder, "node_modules");
     await rm(modules, { recursive: true });
     await mkdir(join(modules, "better-sqlite3"), { recursive: true });
-    for (const other of ["drizzle-orm", "@noble"])
+    for (const other of ["drizzle-orm", "@noble", "zod"])
       await symlink(join(root, "node_modules", other), join(modules, other));
     const manifest = { name: "better-sqlite3", version, main: "index.js" };
     await writeFile(join(modules, "better-sqlite3", "package.json"), JSON.stringify(manifest));

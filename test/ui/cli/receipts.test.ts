@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sha256 } from "../../../src/core/canonical.js";
 import { preAuthenticated } from "../../../src/core/receipts/verify.js";
 import { CAST, type Desk, openDesk, planOf, step, type Typed } from "../../helpers/cli.js";
 import { hasOpenssl, openssl, sigstoreAccepts } from "../../helpers/receipts.js";
@@ -231,13 +232,16 @@ describe("A ledger", () => {
     const forged = withPredicate(JSON.stringify(envelope), (predicate) => {
       predicate.head = "0".repeat(40);
     });
-    const kinds: readonly (readonly [string, string])[] = [
-      [forged, "does not hold"],
+    const signed = signedAgain(forged, ownKey());
+    const digest = sha256(Buffer.from(JSON.parse(signed).payload, "base64"));
+    const kinds: readonly (readonly [string, object, string])[] = [
+      [forged, rest, "does not hold"],
+      [signed, rest, "names another run, key or digest"],
       // Whoever has the key can sign anything; the journal says otherwise.
-      [signedAgain(forged, ownKey()), "something else than its journal"],
+      [signed, { ...rest, digest }, "something else than its journal"],
     ];
-    for (const [text, why] of kinds) {
-      writeFileSync(path, JSON.stringify({ ...rest, envelope: JSON.parse(text) }));
+    for (const [text, beside, why] of kinds) {
+      writeFileSync(path, JSON.stringify({ ...beside, envelope: JSON.parse(text) }));
       const message = expect.stringContaining(why);
       expect(await desk.json("verify")).toMatchObject({ flaws: [{ kind: "receipt", runId, message }] });
     }
