@@ -1,6 +1,20 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import {
+  count,
+  flag,
+  list,
+  named,
+  type Of,
+  oneOf,
+  optional,
+  orNull,
+  record,
+  type Shape,
+  text,
+  whole,
+} from "./shapes.js";
 
-// Needs nothing but Node: whoever has a receipt and a public key may copy this one file and check with it.
+// Needs nothing but Node and the shapes beside it. Built it is one file, which whoever has a receipt and a public key may copy and check with.
 
 /** What DSSE calls the bytes of an in-toto statement. */
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
@@ -148,52 +162,6 @@ const endOf = (statement: Statement): End => {
   const { runEndedAt = "", runEndPosition } = statement.predicate.configuration[0]?.annotations ?? {};
   return { at: runEndedAt, position: runEndPosition };
 };
-
-/** A shape, checked and typed at once. Members that nobody here knows are passed over, as in-toto asks. */
-type Shape<T> = (value: unknown) => value is T;
-type Of<S> = S extends Shape<infer T> ? T : never;
-
-const text: Shape<string> = (value): value is string => typeof value === "string";
-const count: Shape<number> = (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
-const flag: Shape<boolean> = (value): value is boolean => typeof value === "boolean";
-const whole: Shape<number> = (value): value is number => Number.isSafeInteger(value);
-
-const orNull =
-  <T>(shape: Shape<T>): Shape<T | null> =>
-  (value): value is T | null =>
-    value === null || shape(value);
-
-const oneOf =
-  <const T extends string>(...words: readonly T[]): Shape<T> =>
-  (value): value is T =>
-    words.some((word) => word === value);
-
-const list =
-  <T>(shape: Shape<T>): Shape<readonly T[]> =>
-  (value): value is readonly T[] =>
-    Array.isArray(value) && value.every(shape);
-
-/** What receipts of before did not say. */
-const optional =
-  <T>(shape: Shape<T>): Shape<T | undefined> =>
-  (value): value is T | undefined =>
-    value === undefined || shape(value);
-
-type Members = Readonly<Record<string, Shape<unknown>>>;
-type Optional<M extends Members> = { [K in keyof M]: undefined extends Of<M[K]> ? K : never }[keyof M];
-type Recorded<M extends Members> = { readonly [K in Exclude<keyof M, Optional<M>>]: Of<M[K]> } & {
-  readonly [K in Optional<M>]?: Of<M[K]>;
-};
-
-const record =
-  <M extends Members>(members: M): Shape<Recorded<M>> =>
-  (value): value is Recorded<M> =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(members).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
-
-const named: Shape<Readonly<Record<string, string>>> = (value): value is Readonly<Record<string, string>> =>
-  typeof value === "object" && value !== null && Object.values(value).every(text);
 
 const isEnvelope: Shape<Envelope> = record({
   payloadType: text,
