@@ -112,6 +112,15 @@ export const trustedKeysIn = (text: string): readonly TrustedKey[] => {
   return blocks.filter(isEd25519).map((publicKey) => ({ publicKey }));
 };
 
+/** False for what is no key and no signature, too. */
+export const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean => {
+  try {
+    return verify(null, words, publicKey, Buffer.from(signature, "base64"));
+  } catch {
+    return false;
+  }
+};
+
 const isEd25519 = (publicKey: string): boolean => {
   try {
     return createPublicKey(publicKey).asymmetricKeyType === "ed25519";
