@@ -117,7 +117,15 @@ const putFirst = async (kept: ReceiptStore, receipt: KeptReceipt): Promise<void>
 
 export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<KeptReceipt | undefined> => {
   const text = await kept.get(runId);
-  return text === undefined ? undefined : (JSON.parse(text) as KeptReceipt);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as KeptReceipt;
+  } catch (cause) {
+    throw new LedgerError("receipt_refused", `The receipt of run "${runId}" cannot be read: it is no JSON.`, {
+      hint: `What else does not hold: runledger verify ${runId}. Once its file is away, it is signed anew.`,
+      cause,
+    });
+  }
 };
 
 /** The signed end of a finished run, and the keys that it is checked with. */

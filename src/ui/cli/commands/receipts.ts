@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import {
@@ -201,17 +201,21 @@ const keysIn = async (file: string): Promise<readonly TrustedKey[]> => {
   });
 };
 
+/** Read in parts, so that what never ends is not read whole. */
 const textOf = async (file: string, what: string): Promise<string> => {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+  try {
+    return await pipedIn(createReadStream(file));
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
     throw new LedgerError(
       "file_not_found",
-      `There is no ${what} file "${file}" that can be read (${error.code}).`,
+      `There is no ${what} file "${file}" that can be read (${code}).`,
       {
         hint: "Paths start in the folder you are in, or in that of -C.",
       },
     );
-  });
-  return withinLimit(bytes);
+  }
 };
 
 const pipedIn = async (input: Readable | undefined): Promise<string> => {
