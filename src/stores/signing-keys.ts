@@ -5,7 +5,7 @@ import { LedgerError } from "../core/errors.js";
 import { isPublishedKeys, keyEndWords, keyWords, wrongKeyIn } from "../core/receipts/key-chain.js";
 import { publicKeyId } from "../core/receipts/verify.js";
 import type { PublishedKey, SigningKeys, Store } from "./store.js";
-import { writeWhole } from "./whole-file.js";
+import { toldInOurWords, unlessMissing, writeWhole } from "./whole-file.js";
 
 /** As it lies in the folder; what follows from the others beside it is not written. */
 type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature"> & {
@@ -205,28 +205,19 @@ const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Pro
       await rm(join(folder, name), { recursive: true, force: true });
 };
 
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== "ENOENT") throw error;
-};
-
 /** Another process was faster, and its key counts. */
 const unlessThere = (error: NodeJS.ErrnoException): undefined => {
   if (error.code !== "EEXIST") throw error;
 };
 
-const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof LedgerError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
-      throw new LedgerError("seq_conflict", "Somebody else changed the signing key at this moment.", {
-        hint: "Look at it: runledger receipt keys.",
-      });
-    throw new LedgerError("key_unavailable", `The signing key cannot be read or made (${code ?? error}).`, {
-      hint: "Check the disk, and the folder receipts/keys of the ledger.",
-      cause: error,
-    });
-  }
-};
+const inOurWords = <T>(work: () => Promise<T>): Promise<T> =>
+  toldInOurWords(work, (code, cause) =>
+    code === "EEXIST"
+      ? new LedgerError("seq_conflict", "Somebody else changed the signing key at this moment.", {
+          hint: "Look at it: runledger receipt keys.",
+        })
+      : new LedgerError("key_unavailable", `The signing key cannot be read or made (${code ?? cause}).`, {
+          hint: "Check the disk, and the folder receipts/keys of the ledger.",
+          cause,
+        }),
+  );
