@@ -116,13 +116,22 @@ describe("a wait over HTTP", () => {
     const intentId = await pending(await at.gateOf("importer"));
     const { response, hangUp } = await waiting("importer", intentId);
     await eventually("it waits", () => waits() === 1);
+    expect(at.questions.at(-1)).toMatchObject({ input: { intentId, waitMs: 25_000 } });
     hangUp();
     await expect(response).rejects.toThrow();
-    await eventually("nobody waits any more", () => at.unanswered() === 0);
-    const asked = at.questions.at(-1);
-    expect(asked).toMatchObject({ method: "waitForDecision", input: { intentId, waitMs: 25_000 } });
+    await eventually("the ledger is told", () => at.dropped() === 1);
     const longer = await waiting("importer", intentId, 3_600_001);
     expect((await longer.response).status).toBe(400);
+  });
+
+  it("is over in the ledger as soon as that hears that nobody waits any more", async () => {
+    const intentId = await pending(await at.gateOf("importer"));
+    const gone = new AbortController();
+    const input = { intentId, waitMs: 3_600_000 };
+    const question = { kind: "gate", method: "waitForDecision", input, callKey: "k" } as const;
+    const answer = at.ask({ sdkKey: await at.keyOf("importer") }, question, { gone: gone.signal });
+    gone.abort();
+    expect(await answer).toMatchObject({ status: "pending_approval" });
   });
 });
 
