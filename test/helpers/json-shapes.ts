@@ -93,6 +93,7 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const description = text.nullable().describe("what it is for, in its own words");
 const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
 const policyFile = {
   name: text,
@@ -967,7 +968,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   "sdk-key revoke": oneOf(sdkKey),
   "gate-policy": { kind: "text", why: "it is only a group of commands" },
-  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy list": oneOf({
+    ...gate,
+    policies: z.array(z.strictObject({ ...policyFile, description, problem })),
+  }),
   "gate-policy show": oneOf({
     ...{ name: text, file: text, digest: text, environment: gate.environment },
     policy: z.looseObject({}).describe("as its file says it"),
