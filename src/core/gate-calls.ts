@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { misfit } from "./defects.js";
+import { WAIT_MAX_MS } from "./gate-routes.js";
 import { FirstIntent, intentStatuses, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
 import { closed, durationMs, listOf, readAs, textOf, textUpTo } from "./wire.js";
@@ -101,9 +102,6 @@ export const readCall = <S extends z.ZodType>(what: string, schema: S, call: unk
   if (success) return data;
   throw misfit(what, error.issues, call);
 };
-
-/** Milliseconds for which a decision is waited for at most: an hour, and whoever waits longer asks again. */
-const WAIT_MAX_MS = 3_600_000;
 
 export const WaitCall = closed({ intentId, waitMs: z.number().min(0).max(WAIT_MAX_MS) });
 export type WaitCall = Readonly<z.input<typeof WaitCall>>;

@@ -54,6 +54,15 @@ export const gateRoutes = {
 
 export type GateMethod = keyof typeof gateRoutes;
 
+/** Milliseconds for which a decision is waited for at most: an hour, and whoever waits longer asks again. */
+export const WAIT_MAX_MS = 3_600_000;
+/** So long one request waits at most: proxies give up sooner or later on what is silent. */
+const WAIT_PER_REQUEST_MS = 25_000;
+
+/** What one request takes of it. What is no wait at all stays as it is, for the gate to refuse. */
+export const waitOfRequest = (waitMs: number): number =>
+  waitMs > WAIT_PER_REQUEST_MS && waitMs <= WAIT_MAX_MS ? WAIT_PER_REQUEST_MS : waitMs;
+
 /** Names of the members that stand in the path. */
 export const namedIn = (path: string): readonly string[] =>
   [...path.matchAll(/:(\w+)/g)].map(([, name = ""]) => name);

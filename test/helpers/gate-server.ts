@@ -25,6 +25,8 @@ export type GateServer = {
   readonly endpoint: string;
   /** What the ledger's side was asked so far. */
   readonly questions: readonly Question[];
+  /** How many of those it has not answered yet. */
+  readonly unanswered: () => number;
   /** What the server's terminal has said. */
   readonly remarks: readonly string[];
   keyOf(name: string, more?: Partial<NewSdkKey>): Promise<string>;
@@ -38,9 +40,9 @@ export const openGateServer = async (): Promise<GateServer> => {
   const questions: Question[] = [];
   const remarks: string[] = [];
   const remark = (sentence: string): void => void remarks.push(sentence);
-  const ask: LedgerProcess["ask"] = (as, question) => {
+  const ask: LedgerProcess["ask"] = (as, question, asking) => {
     questions.push(question);
-    return side.ask(as, question);
+    return side.ask(as, question, asking);
   };
   const mcp = mcpOverHttp({ version: "0", every: () => () => undefined, remark });
   const { fetch } = httpApp({
@@ -65,7 +67,7 @@ export const openGateServer = async (): Promise<GateServer> => {
       })
     ).text;
   return {
-    ...{ app, shop, endpoint: server.url, questions, remarks, keyOf },
+    ...{ app, shop, endpoint: server.url, questions, unanswered: side.unanswered, remarks, keyOf },
     gateOf: async (name, more) => new Gate({ endpoint: server.url, apiKey: await keyOf(name, more) }),
   };
 };
@@ -75,13 +77,16 @@ const askingSide = ({ env, repo }: Sample) => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const ended = serveLedger({ input, output, env, projectDir: repo, toolAgents: [] });
   const open: ((told: Told) => void)[] = [];
+  let answered = 0;
   readLines(output, (line) => {
     const told = JSON.parse(line) as Told;
+    answered += 1;
     open[told.id]?.(told);
   });
-  const ask: LedgerProcess["ask"] = (as, question) =>
+  const ask: LedgerProcess["ask"] = (as, question, { gone } = {}) =>
     new Promise((resolve, reject) => {
       const id = open.length;
+      gone?.addEventListener("abort", () => input.write(`${JSON.stringify({ dropped: id })}\n`));
       open.push((told) => {
         if ("value" in told) return resolve(told.value);
         const { code, message, hint = "", details = {} } = told.error;
@@ -94,5 +99,5 @@ const askingSide = ({ env, repo }: Sample) => {
     input.end();
     await ended;
   };
-  return { ask, end };
+  return { ask, end, unanswered: () => open.length - answered };
 };

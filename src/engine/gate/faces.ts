@@ -33,7 +33,8 @@ export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts):
       ...runs,
       waitForDecision: async (call) => {
         const { intentId, waitMs } = readCall("the question", WaitCall, call);
-        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, interrupted);
+        const over = options.gone === undefined ? interrupted : AbortSignal.any([interrupted, options.gone]);
+        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over);
       },
     };
   },

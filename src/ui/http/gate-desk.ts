@@ -28,7 +28,12 @@ export const answerWho = async (app: Desk, sdkKey: string): Promise<Facts> =>
   (await app.openSdkKey(sdkKey)).key;
 
 // The key is opened anew for each call, so that one which is revoked opens nothing from then on.
-export const answerGate = async (app: Desk, sdkKey: string, question: GateQuestion): Promise<Facts> => {
+export const answerGate = async (
+  app: Desk,
+  sdkKey: string,
+  question: GateQuestion,
+  gone: AbortSignal,
+): Promise<Facts> => {
   const { method, input } = question;
   const runId = runIdIn(input);
   const use = { tool: method, runId };
@@ -36,7 +41,7 @@ export const answerGate = async (app: Desk, sdkKey: string, question: GateQuesti
   try {
     requireKind(opened, method);
     requireName(opened, question);
-    const gate = app.gate(opened.caller, { callKey: question.callKey });
+    const gate = app.gate(opened.caller, { callKey: question.callKey, gone });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
     // A key that was revoked while this waited is told nothing.

@@ -97,6 +97,35 @@ describe("an agent elsewhere", () => {
   });
 });
 
+describe("a wait over HTTP", () => {
+  const pending = async (gate: Gate): Promise<string> =>
+    (await gate.propose(leads(await started(gate), { policy: "asks" }))).intentId;
+  const waits = () =>
+    at.questions.filter((one) => one.kind === "gate" && one.method === "waitForDecision").length;
+  const waiting = async (name: string, intentId: string, waitMs = 3_600_000) => {
+    const gone = new AbortController();
+    const response = fetch(`${at.endpoint}/v1/intents/${intentId}/decision?waitMs=${waitMs}`, {
+      headers: { authorization: `Bearer ${await at.keyOf(name)}` },
+      signal: gone.signal,
+    });
+    response.catch(() => undefined);
+    return { response, hangUp: () => gone.abort() };
+  };
+
+  it("is over when its client hangs up, and never longer than one request may take", async () => {
+    const intentId = await pending(await at.gateOf("importer"));
+    const { response, hangUp } = await waiting("importer", intentId);
+    await eventually("it waits", () => waits() === 1);
+    hangUp();
+    await expect(response).rejects.toThrow();
+    await eventually("nobody waits any more", () => at.unanswered() === 0);
+    const asked = at.questions.at(-1);
+    expect(asked).toMatchObject({ method: "waitForDecision", input: { intentId, waitMs: 25_000 } });
+    const longer = await waiting("importer", intentId, 3_600_001);
+    expect((await longer.response).status).toBe(400);
+  });
+});
+
 describe("a call that was lost on its way", () => {
   const post = async (path: string, apiKey: string, callKey: string, body: object) => {
     const response = await fetch(`${at.endpoint}${path}`, {
