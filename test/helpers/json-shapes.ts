@@ -1139,6 +1139,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           publicKey: text.describe("PEM, SPKI"),
           from: time,
           until: time.nullable().describe("null for the one that signs now"),
+          untilPosition: count
+            .nullable()
+            .describe("the last event of the ledger, of all runs, that it may have signed for"),
+          untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
         }),
