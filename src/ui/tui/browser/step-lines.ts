@@ -37,7 +37,7 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
   const needs = spec.dependsOn.map(told).join(", ");
   const usage = usageOfStep(view.run, spec.id);
   const { waiting } = view;
-  const isAsked = ["person", "time", "child"].includes(waiting.for);
+  const isAsked = ["person", "time", "child", "agent"].includes(waiting.for);
   const asked = waiting.stepId === spec.id && isAsked ? waiting : null;
   return [
     [marked(shown), span(` ${shown.word}${working}`, shown.tone), span(`  ${words.join(" · ")}`, "dim")],
