@@ -396,6 +396,13 @@ const Run = named(
   }),
 );
 
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "time", "child", "agent", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
@@ -403,6 +410,10 @@ const ListedRun = named(
     goal: text,
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    waiting: z
+      .strictObject(waiting)
+      .nullable()
+      .describe("of one that is due and that nobody drives: what it waits for"),
     runnable: z.boolean(),
     wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
@@ -422,13 +433,6 @@ const ListedRun = named(
       ),
   }),
 );
-
-const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
-  sentence: text,
-  hint: text.nullable().describe("what to type"),
-  stepId: text.nullable(),
-};
 
 const PolicyRequest = named(
   "PolicyRequest",
