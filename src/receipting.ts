@@ -11,13 +11,13 @@ import type { ReceiptStore, SigningKeys, Store } from "./stores/store.js";
 
 /** Where the receipts of a ledger lie, and what they are signed with. */
 export const receiptFiles = (
-  store: Pick<Store, "seals" | "ledgerId">,
+  store: Pick<Store, "seals" | "ledgerId" | "appended">,
   dataDir: string,
 ): { readonly kept: ReceiptStore; readonly keys: SigningKeys } => {
   const folder = join(dataDir, RECEIPTS_FOLDER);
   return {
     kept: fileReceipts(folder, store.seals),
-    keys: fileSigningKeys(join(folder, "keys"), store.ledgerId),
+    keys: fileSigningKeys(join(folder, "keys"), store),
   };
 };
 

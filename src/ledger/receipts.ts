@@ -68,7 +68,9 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
     await requireEndedHere(ledger, runId);
     const witness = await witnessOf(ledger, runId);
     const { ledgerId } = ledger.store;
-    const statements = statementsOf(witness, { ledgerId, versions: await versions(usedBy(witness)) });
+    const { position } = witness.end;
+    const by = { ledgerId, position, versions: await versions(usedBy(witness)) };
+    const statements = statementsOf(witness, by);
     const signed = { runId, ...(await signedBy(keys, statements, ledger.now())) };
     try {
       await kept.put(runId, JSON.stringify(signed));

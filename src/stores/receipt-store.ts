@@ -17,6 +17,13 @@ export type PublishedKey = {
   readonly from: string;
   /** When the next one took its place; null for the one that signs now. */
   readonly until: string | null;
+  /**
+   * The last event of the ledger, of all runs, that it may have signed for: clocks are put back, and this is not. Null for the one
+   * that signs now, and where whoever retired it was killed before saying so; the next who signs does.
+   */
+  readonly untilPosition: number | null;
+  /** Base64, over ledger, key and that position, by a later key. */
+  readonly untilSignature: string | null;
   /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first). */
   readonly signature: string;
   readonly formerSignature: string | null;

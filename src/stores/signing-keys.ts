@@ -4,18 +4,29 @@ import { join } from "node:path";
 import { canonicalJson } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { publicKeyId } from "../core/receipts/verify.js";
-import type { PublishedKey, SigningKeys } from "./store.js";
+import type { PublishedKey, SigningKeys, Store } from "./store.js";
 import { writeWhole } from "./whole-file.js";
 
 /** As it lies in the folder; what follows from the others beside it is not written. */
 type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature">;
+/** Up to which event of the ledger a key signed, said by a later one. */
+type Retirement = { readonly position: number; readonly signature: string };
+
+/** Of a key that changes each time somebody looks, something else is wrong. */
+const TRIES_MAX = 10;
 
 /**
- * The keys of a ledger's receipts, in a folder of their own: `N.json` for each public key there ever was, and `ID.key` (PEM, PKCS 8,
- * mode 0600) for the one that signs now. A new key counts from the moment its record is there, and no record is ever
- * written over: of two who rotate at once, one is told so.
+ * The keys of a ledger's receipts, in a folder of their own: `N.json` for each public key there ever was, `N.retired.json` for each that
+ * signs no more, and `ID.key` (PEM, PKCS 8, mode 0600) for the one that signs now. A new key counts from the moment its
+ * record is there, and no record is ever written over: of two who rotate at once, one is told so.
+ *
+ * Up to where a key signed is read only once the next one is there, and what is signed was in the ledger before its key was
+ * looked up. So all that a key signed for stands before its end, whoever rotates meanwhile and whatever the clock says.
  */
-export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys => {
+export const fileSigningKeys = (
+  folder: string,
+  { ledgerId, appended }: Pick<Store, "ledgerId" | "appended">,
+): SigningKeys => {
   const published = () => readPublished(folder, ledgerId);
   const add = async (before: readonly PublishedKey[], from: string): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
@@ -48,19 +59,30 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
     await add(known, at).catch(unlessThere);
     return current(at);
   };
-  const signWith = async (
-    texts: readonly Uint8Array[],
-    at: string,
-    again = true,
-  ): ReturnType<SigningKeys["sign"]> => {
-    const { keyId } = await current(at);
-    try {
-      const key = await privateKeyIn(folder, keyId);
-      return { keyId, signatures: texts.map((text) => sign(null, text, key)) };
-    } catch (error) {
-      // Somebody rotated since it was looked up.
-      if (again && (await published()).at(-1)?.keyId !== keyId) return signWith(texts, at, false);
-      throw error;
+  /** Of keys that were retired and have no end yet: also one whose rotation was killed on the way. */
+  const retire = async (): Promise<void> => {
+    const keys = await published();
+    const last = keys.at(-1);
+    for (const [at, { keyId, until, untilPosition }] of keys.entries()) {
+      if (last === undefined || until === null || untilPosition !== null) continue;
+      const position = await appended();
+      const key = await privateKeyIn(folder, last.keyId);
+      const signature = sign(null, endWordsOf(ledgerId, keyId, position), key).toString("base64");
+      const text = `${JSON.stringify({ position, signature } satisfies Retirement, null, 2)}\n`;
+      await writeWhole(retirementFile(folder, at + 1), text).catch(unlessThere);
+    }
+  };
+  const signWith = async (texts: readonly Uint8Array[], at: string): ReturnType<SigningKeys["sign"]> => {
+    for (let tried = 1; ; tried += 1) {
+      const { keyId } = await current(at);
+      try {
+        const key = await privateKeyIn(folder, keyId);
+        await retire();
+        return { keyId, signatures: texts.map((text) => sign(null, text, key)) };
+      } catch (error) {
+        // Unless somebody rotated since it was looked up.
+        if (tried === TRIES_MAX || (await published()).at(-1)?.keyId === keyId) throw error;
+      }
     }
   };
   return {
@@ -72,6 +94,7 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
         const before = await published();
         await add(before, at);
         const after = await published();
+        await retire();
         await removeRetired(folder, after);
         return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "" };
       }),
@@ -113,6 +136,12 @@ const wordsOf = (
   formerKeyId: string | null,
 ): Buffer => Buffer.from(canonicalJson({ use: "signs receipts", ledgerId, publicKey, from, formerKeyId }));
 
+/** What is said of the end of a key, by one that came after it. */
+const endWordsOf = (ledgerId: string, keyId: string, position: number): Buffer =>
+  Buffer.from(canonicalJson({ use: "retires a signing key", ledgerId, keyId, position }));
+
+const retirementFile = (folder: string, number: number): string => join(folder, `${number}.retired.json`);
+
 const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
   const records: KeyRecord[] = [];
   for (;;) {
@@ -121,6 +150,7 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
     records.push(JSON.parse(text));
   }
   const keyIds = records.map(({ publicKey }) => publicKeyId(publicKey));
+  const ends = await Promise.all(records.map((_, at) => readRetirement(folder, at + 1)));
   return records.map((record, at) => {
     const [keyId = "", former = null] = [keyIds[at], at === 0 ? null : keyIds[at - 1]];
     const words = wordsOf(ledgerId, record, former);
@@ -131,8 +161,25 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
         ? record.formerSignature === null
         : isSignedBy(formerKey, words, record.formerSignature ?? ""));
     if (!holds) throw notAsMade(`The record of signing key ${at + 1}`);
-    return { keyId, ...record, until: records[at + 1]?.from ?? null };
+    const end = ends[at];
+    const isTold =
+      end === undefined ||
+      records
+        .slice(at + 1)
+        .some(({ publicKey }) =>
+          isSignedBy(publicKey, endWordsOf(ledgerId, keyId, end.position), end.signature),
+        );
+    if (!isTold) throw notAsMade(`The end of signing key ${at + 1}`);
+    return {
+      ...{ keyId, ...record, until: records[at + 1]?.from ?? null },
+      ...{ untilPosition: end?.position ?? null, untilSignature: end?.signature ?? null },
+    };
   });
+};
+
+const readRetirement = async (folder: string, number: number): Promise<Retirement | undefined> => {
+  const text = await readFile(retirementFile(folder, number), "utf8").catch(unlessMissing);
+  return text === undefined ? undefined : JSON.parse(text);
 };
 
 const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean =>

@@ -397,6 +397,13 @@ const Run = named(
   }),
 );
 
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "time", "child", "agent", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
@@ -404,6 +411,10 @@ const ListedRun = named(
     goal: text,
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    waiting: z
+      .strictObject(waiting)
+      .nullable()
+      .describe("of one that is due and that nobody drives: what it waits for"),
     runnable: z.boolean(),
     wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
@@ -423,13 +434,6 @@ const ListedRun = named(
       ),
   }),
 );
-
-const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
-  sentence: text,
-  hint: text.nullable().describe("what to type"),
-  stepId: text.nullable(),
-};
 
 const PolicyRequest = named(
   "PolicyRequest",
@@ -1143,6 +1147,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           publicKey: text.describe("PEM, SPKI"),
           from: time,
           until: time.nullable().describe("null for the one that signs now"),
+          untilPosition: count
+            .nullable()
+            .describe("the last event of the ledger, of all runs, that it may have signed for"),
+          untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
         }),

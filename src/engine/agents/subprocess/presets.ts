@@ -43,7 +43,10 @@ const claude = ({ prompt, model, server, gate, folder }: PresetStart): Preset =>
   ],
   env: { DISABLE_AUTOUPDATER: "1", MCP_TIMEOUT: String(SERVER_START_MS) },
   files: {
-    "mcp.json": JSON.stringify({ mcpServers: { [SERVER]: { command: server, args: [] } } }),
+    // Else its tools are only names that the model has to look up, and the claim is one of them.
+    "mcp.json": JSON.stringify({
+      mcpServers: { [SERVER]: { command: server, args: [], alwaysLoad: true } },
+    }),
     "settings.json": JSON.stringify({
       hooks: { Stop: [{ hooks: [{ type: "command", command: gate }] }] },
     }),

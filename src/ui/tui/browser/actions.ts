@@ -15,12 +15,13 @@ import { answerIntent } from "./intent-actions.js";
 import type { CommandName } from "./keymap.js";
 import type { Desk } from "./page.js";
 import { perform } from "./perform.js";
+import { planQuestion } from "./plan-lines.js";
 import { many, quoted } from "./words.js";
 
 // What is approved is what is on the screen: another proposal in its place is refused by the ledger.
 const answer =
   (deny: boolean): Ask =>
-  ({ runId, step, intent }, desk) => {
+  ({ runId, view, step, intent }, desk) => {
     if (intent !== undefined) return answerIntent(intent, deny, desk);
     if (step === undefined || step.state.status !== "verify_pending" || !asks(step))
       return nothing(
@@ -38,7 +39,7 @@ const answer =
       title: deny ? `Deny "${stepId}"` : `Approve "${stepId}"`,
       text: [
         `Proposal ${proposal.seq} of ${step.spec.ownerAgent}${files === null ? "" : `, ${many(files, "file")} changed`}:`,
-        proposal.result.trim().split("\n").at(-1) ?? "",
+        ...((view && planQuestion(view.run, step)) ?? [proposal.result.trim().split("\n").at(-1) ?? ""]),
       ],
       fields: [reason(deny)],
       twin,

@@ -38,7 +38,8 @@ const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
   { name: "running", query: { statuses: ["running"] } },
-  { name: "interrupted", query: { statuses: ["planning", "running"], claimable: true } },
+  // Whether somebody is missing or a client comes by itself is said in each row.
+  { name: "undriven", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
   { name: "planning", query: { statuses: ["planning"] } },
   { name: "completed", query: { statuses: ["completed"] } },
@@ -225,13 +226,16 @@ const filterLine = ({ filter, counts, text, total }: RunsView, columns: number):
 /** Columns from which each part of a row is there. */
 const ROOM = { id: 34, steps: 46, word: 56, age: 40 } as const;
 
+/** The longest word of a state. */
+const WORD_COLUMNS = 12;
+
 const cells = (
   columns: number,
   row: { mark: Line; id: string; goal: Line; steps: string; word: Line; age: string },
 ): Line => {
   const right: Line = [
     ...(columns >= ROOM.steps ? [span(padStart(row.steps, 7)), span("  ")] : []),
-    ...(columns >= ROOM.word ? [...fitLine(row.word, 11), span(" ")] : []),
+    ...(columns >= ROOM.word ? [...fitLine(row.word, WORD_COLUMNS), span(" ")] : []),
     ...(columns >= ROOM.age ? [span(padStart(row.age, 4), "dim"), span(" ")] : []),
   ];
   const left: Line = [
@@ -265,7 +269,7 @@ const rowLine = (row: ListedRun, columns: number, now: number): Line => {
     id: shortId(row.runId),
     goal: [span(told(row.goal)), ...(asked === null ? [] : [span(`  ${told(asked)}`, "dim")])],
     steps: `${row.stepsCompleted}/${row.stepsTotal}`,
-    word: [span(cut(state.word, 11), state.tone)],
+    word: [span(cut(state.word, WORD_COLUMNS), state.tone)],
     age: age(row.updatedAt, now),
   });
 };
