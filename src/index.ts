@@ -262,4 +262,4 @@ export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
-export type { PublishedKey, Rotated, SealFacts, SealState } from "./stores/store.js";
+export type { PublishedKey, Rotated, RotatedSigningKey, SealFacts, SealState } from "./stores/store.js";

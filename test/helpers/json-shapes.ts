@@ -1153,11 +1153,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
+          lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
         }),
       )
       .describe("the oldest first"),
   }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),
