@@ -10,6 +10,7 @@ import {
 } from "../../../index.js";
 import { resultIn } from "../../cli/effect-words.js";
 import { type Ask, nothing, reason, withReason } from "./asked.js";
+import { setBudget } from "./budget-action.js";
 import type { Values } from "./dialog.js";
 import { answerIntent } from "./intent-actions.js";
 import type { CommandName } from "./keymap.js";
@@ -249,6 +250,7 @@ export const asking: Partial<Record<CommandName, Ask>> = {
   resume,
   pause: runCommand("pause", "Nothing new starts until it is resumed."),
   cancel: runCommand("cancel", "The run ends as failed, and its agents are stopped. That cannot be undone."),
+  budget: setBudget,
   note,
   apply,
 };

@@ -153,6 +153,13 @@ export const keyMap = {
     group: "act",
   },
   cancel: { keys: ["x"], label: "cancel", does: "end the run as failed", pages: ABOUT_RUNS, group: "act" },
+  budget: {
+    keys: ["b"],
+    label: "budget",
+    does: "set what it may spend",
+    pages: ABOUT_RUNS,
+    group: "act",
+  },
   note: { keys: ["m"], label: "note", does: "write a note", pages: ABOUT_RUNS, group: "act" },
   apply: {
     keys: ["A"],
