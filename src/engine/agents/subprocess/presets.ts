@@ -1,3 +1,5 @@
+import type { HomeSettings } from "./own-home.js";
+
 /** How one agent CLI is told its prompt, its server and, where it has hooks, when it may stop. */
 export type PresetStart = {
   readonly prompt: string;
@@ -21,6 +23,8 @@ export type Preset = {
   readonly env: Readonly<Record<string, string>>;
   /** Name below `folder` → text. */
   readonly files: Readonly<Record<string, string>>;
+  /** For a program that takes settings neither by a word nor by a file that it is told of. */
+  readonly home?: HomeSettings;
 };
 
 export type PresetName = "claude" | "codex" | "opencode" | "gemini";
@@ -91,16 +95,21 @@ const opencode = ({ prompt, model, server, environment }: PresetStart): Preset =
   };
 };
 
-const gemini = ({ prompt, model, server, folder }: PresetStart): Preset => ({
+// The settings that its variables name hold only where root alone may write, and that is nowhere of ours.
+const gemini = ({ prompt, model, server, gate }: PresetStart): Preset => ({
   words: [
     ...["-p", prompt, "--approval-mode", "yolo", "--skip-trust", "--allowed-mcp-server-names", SERVER],
     ...(model === null ? [] : ["--model", model]),
   ],
-  env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: `${folder}/settings.json`, GEMINI_CLI_NO_RELAUNCH: "true" },
-  files: {
-    "settings.json": JSON.stringify({
+  env: { GEMINI_CLI_NO_RELAUNCH: "true" },
+  files: {},
+  home: {
+    file: ".gemini/settings.json",
+    variable: "GEMINI_CLI_HOME",
+    over: {
       mcpServers: { [SERVER]: { command: server, args: [], trust: true, timeout: CALL_MS } },
-    }),
+      hooks: { AfterAgent: [{ hooks: [{ type: "command", name: SERVER, command: gate }] }] },
+    },
   },
 });
 
