@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { HomeSettings } from "./own-home.js";
 
 /** How one agent CLI is told its prompt, its server and, where it has hooks, when it may stop. */
@@ -35,6 +36,8 @@ const SERVER = "runledger";
 const SERVER_START_MS = 60_000;
 /** A claim is answered at once; nothing else that an executor asks takes long. */
 const CALL_MS = 120_000;
+/** The gate looks for one file. */
+const GATE_SECONDS = 60;
 
 const claude = ({ prompt, model, server, gate, folder }: PresetStart): Preset => ({
   words: [
@@ -57,7 +60,7 @@ const claude = ({ prompt, model, server, gate, folder }: PresetStart): Preset =>
   },
 });
 
-const codex = ({ prompt, model, server, sandboxed }: PresetStart): Preset => ({
+const codex = ({ prompt, model, server, gate, sandboxed }: PresetStart): Preset => ({
   words: [
     ...["exec", "--skip-git-repo-check"],
     // One sandbox in the other cannot be made everywhere; without ours it keeps its own.
@@ -65,6 +68,7 @@ const codex = ({ prompt, model, server, sandboxed }: PresetStart): Preset => ({
       ? ["--dangerously-bypass-approvals-and-sandbox"]
       : ["--sandbox", "workspace-write", "-c", 'approval_policy="never"']),
     ...["-c", `mcp_servers.${SERVER}={${codexServer(server)}}`],
+    ...codexHook(gate).flatMap((set) => ["-c", set]),
     ...(model === null ? [] : ["--model", model]),
     prompt,
   ],
@@ -83,6 +87,20 @@ const codexServer = (server: string): string =>
     // Else its first turns may go without the tools.
     "required=true",
   ].join(",");
+
+/**
+ * It runs no hook that nobody has reviewed, and knows those that somebody has by a hash. This one is ours, so its hash is said
+ * with it: no other hook is trusted by that. A version that hashes in another way goes without.
+ */
+const codexHook = (gate: string): readonly string[] => {
+  const hook = { async: false, command: gate, timeout: GATE_SECONDS, type: "command" };
+  const identity = JSON.stringify({ event_name: "stop", hooks: [hook] });
+  const hash = createHash("sha256").update(identity).digest("hex");
+  return [
+    `hooks.Stop=[{hooks=[{type="command",command=${JSON.stringify(gate)},timeout=${GATE_SECONDS}}]}]`,
+    `hooks.state={"/<session-flags>/config.toml:stop:0:0"={trusted_hash="sha256:${hash}"}}`,
+  ];
+};
 
 const opencode = ({ prompt, model, server, environment }: PresetStart): Preset => {
   const given = configIn(environment.OPENCODE_CONFIG_CONTENT);
