@@ -22,9 +22,9 @@ const PATIENCE_MS = 900_000;
 /** A judge of three minutes, for calls that opencode gives up after one; with the slow tests a short one, and opencode is told to hurry. */
 const isWhole = process.env.RUNLEDGER_FULL_TESTS === "1";
 const [JUDGE_S, HURRY] = isWhole ? [180, {}] : [40, { timeout: 25_000 }];
-const CLIENTS: readonly ClientName[] = ["opencode", "codex", "claude"];
+const CLIENTS: readonly ClientName[] = ["opencode", "codex", "claude", "gemini"];
 /** Those that ask a hook of ours whether they may end. */
-const HOOKED: ReadonlySet<ClientName> = new Set(["claude"]);
+const HOOKED: ReadonlySet<ClientName> = new Set(["codex", "claude", "gemini"]);
 /** The one that gives calls up soonest, and each loss with the one that bears it worst: minutes matter where the rest is for the whole suite. */
 const WAITING: readonly ClientName[] = isWhole ? CLIENTS : ["opencode"];
 const LOSSES: readonly [ClientName, string, string][] = [
