@@ -745,6 +745,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "runs events": oneOf(trackedShapes.events),
   "runs verify": oneOf(trackedShapes.verify),
   "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs answer": oneOf(trackedShapes.answer),
   "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
