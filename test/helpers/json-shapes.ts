@@ -110,6 +110,7 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const description = text.nullable().describe("what it is for, in its own words");
 const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
 const policyFile = {
   name: text,
@@ -413,6 +414,13 @@ const Run = named(
   }),
 );
 
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "time", "child", "agent", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
@@ -420,6 +428,10 @@ const ListedRun = named(
     goal: text,
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    waiting: z
+      .strictObject(waiting)
+      .nullable()
+      .describe("of one that is due and that nobody drives: what it waits for"),
     runnable: z.boolean(),
     wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
@@ -439,13 +451,6 @@ const ListedRun = named(
       ),
   }),
 );
-
-const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
-  sentence: text,
-  hint: text.nullable().describe("what to type"),
-  stepId: text.nullable(),
-};
 
 const PolicyRequest = named(
   "PolicyRequest",
@@ -757,6 +762,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "runs events": oneOf(trackedShapes.events),
   "runs verify": oneOf(trackedShapes.verify),
   "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs answer": oneOf(trackedShapes.answer),
   "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
@@ -984,7 +990,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   "sdk-key revoke": oneOf(sdkKey),
   "gate-policy": { kind: "text", why: "it is only a group of commands" },
-  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy list": oneOf({
+    ...gate,
+    policies: z.array(z.strictObject({ ...policyFile, description, problem })),
+  }),
   "gate-policy show": oneOf({
     ...{ name: text, file: text, digest: text, environment: gate.environment },
     policy: z.looseObject({}).describe("as its file says it"),
