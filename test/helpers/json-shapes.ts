@@ -745,6 +745,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "runs events": oneOf(trackedShapes.events),
   "runs verify": oneOf(trackedShapes.verify),
   "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs answer": oneOf(trackedShapes.answer),
   "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
@@ -1153,11 +1154,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
+          lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
         }),
       )
       .describe("the oldest first"),
   }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),

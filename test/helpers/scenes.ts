@@ -279,6 +279,17 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "runs events": { lines: [({ run }) => [run("tracked")], ({ run }) => [run("tracked"), "--limit", "1"]] },
   "runs verify": { lines: [({ run }) => [run("tracked")]] },
   "runs checkpoint": { lines: [({ run }) => [run("tracked"), "--reason", "interruption", "--next", "look"]] },
+  "runs answer": {
+    lines: [
+      ({ run }) => [
+        run("tracked"),
+        "salesforce.import:batch-1",
+        "not-happened",
+        "--reason",
+        "it is not there",
+      ],
+    ],
+  },
   "runs resume": { lines: [({ run }) => [run("tracked")]] },
   effect: {
     lines: [

@@ -12,7 +12,7 @@ import {
 import { saysYes } from "../asking.js";
 import { statusCell, timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
-import { payloadOf, textIn } from "../intent-payload.js";
+import { payloadOf, readResult, textIn } from "../intent-payload.js";
 import { printIntent, printPayload } from "../intent-told.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -235,15 +235,4 @@ export const reportIntent = async (
     ...(error === undefined ? {} : { error }),
   });
   return told(output, reported);
-};
-
-const readResult = (text: string) => {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new LedgerError("invalid_input", "--result is no JSON.", {
-      hint: `Quote it for the shell: --result '{"imported": 12}'`,
-      cause,
-    });
-  }
 };
