@@ -354,6 +354,7 @@ export type AppendBatch = {
   readonly expectedSeq: number;
   readonly events: readonly NewEventRow[];
   readonly projection: RunProjection;
+  readonly updatedAt?: string; // Default: when the last of the events happened.
   /** Of a sealed run, whose events come sealed; with its first events, its key is kept. */
   readonly cipher?: RunCipher | null;
   /** Epoch of the speaker's lease; absent when people or tools speak. */
