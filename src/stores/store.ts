@@ -376,8 +376,7 @@ export type AppendBatch = {
 /** What a policy has counted on: two proposals at once must not both be the last one that it allows. */
 export type ProposalCount = {
   readonly agent: string;
-  /** ISO 8601, UTC. */
-  readonly since: { readonly hour: string; readonly day: string };
+  readonly since: { readonly hour: string; readonly day: string }; // ISO 8601, UTC.
   readonly found: readonly [lastHour: number, lastDay: number];
 };
 
