@@ -21,7 +21,7 @@ const closingLine: Reporter = {
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
  */
 const SLOW = [
-  "test/faults/{clock-processes,killed-turns}.test.ts",
+  "test/faults/clock-processes.test.ts",
   "test/engine/{agent-sandbox,checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,metrics,parallel,pruning,race,receipts,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
   "test/engine/tracked/{attacks,kept,killed}.test.ts",
   "test/engine/gate/killed.test.ts",
@@ -32,7 +32,7 @@ const SLOW = [
   "test/settings/{consumers,json-schema}.test.ts",
   "test/tools/{access,ai-sdk,idempotency,inputs}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
-  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,intents,printing,receipts,rollout,selftest,terminal}.test.ts",
+  "test/ui/cli/{about,bundle,checkpoints,completion,housekeeping,intents,receipts,rollout,selftest,terminal}.test.ts",
   "test/conformance/conformance.test.ts",
   "test/ui/http/{api,serve}.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
@@ -48,9 +48,10 @@ const SLOW = [
  */
 const SWEEPS = [
   "test/clients/*.test.ts",
-  "test/faults/{children,effects,failed-writes,kill-points,long-run,power-loss}.test.ts",
+  "test/faults/{children,effects,failed-writes,kill-points,killed-turns,long-run,power-loss}.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
+  "test/ui/cli/printing.test.ts",
 ];
 /** Small enough for every run but for those above, and some far larger with `npm run test:full`. */
 const IN_BOTH = ["test/faults/*.test.ts"];

@@ -6,6 +6,7 @@ import { branchesOf } from "../../../src/ui/cli/tree.js";
 import { buildPackage } from "../../helpers/built.js";
 import type { Typed, TypeOptions } from "../../helpers/cli.js";
 import { endOf, openStage, type Stage, scenes } from "../../helpers/scenes.js";
+import { sliceOf, sweepSize } from "../../helpers/sweep.js";
 import { idleTree } from "../../helpers/tree.js";
 
 /** How everything that prints behaves towards terminals, pipes and those who want it quiet. */
@@ -21,6 +22,8 @@ const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]+m`);
 const LONG = new Set(["demo"]);
 const commands = Object.keys(scenes);
 const quick = commands.filter((path) => !LONG.has(path));
+/** Each takes its turn at every kind of end; which ones in an ordinary run, the seed says. */
+const turns = sliceOf(quick, sweepSize(quick.length, 24));
 
 const linesOf = (path: string): readonly (readonly string[])[] =>
   (scenes[path]?.lines ?? []).map((line) => [...path.split(" "), ...line(stage)]);
@@ -40,7 +43,7 @@ it("every command that prints has a scene", () => {
 });
 
 describe("colours of", () => {
-  it.each(quick)("%s are for terminals that want them", async (path) => {
+  it.each(turns)("%s are for terminals that want them", async (path) => {
     for (const [options, ...more] of [
       [{ live: true, env: { NO_COLOR: "1", FORCE_COLOR: "1" } }],
       [{ live: true, env: { TERM: "dumb" } }],
@@ -78,14 +81,17 @@ describe("colours of", () => {
 });
 
 describe("--quiet", () => {
-  it.each(commands)("lets %s say data and errors, nothing else", async (path) => {
-    for (const { code, out, err } of await typed(path, {}, "--quiet")) {
-      const troubles = err.split("\n").filter(Boolean);
-      expect(troubles.filter((line) => !/^(error \[|hint: )/.test(line))).toEqual([]);
-      // A run that waits for a person or failed says so with its exit code alone.
-      if (troubles.length > 0) expect([code, out]).toEqual([expect.any(Number), ""]);
-    }
-  });
+  it.each(sliceOf(commands, sweepSize(commands.length, 32)))(
+    "lets %s say data and errors, nothing else",
+    async (path) => {
+      for (const { code, out, err } of await typed(path, {}, "--quiet")) {
+        const troubles = err.split("\n").filter(Boolean);
+        expect(troubles.filter((line) => !/^(error \[|hint: )/.test(line))).toEqual([]);
+        // A run that waits for a person or failed says so with its exit code alone.
+        if (troubles.length > 0) expect([code, out]).toEqual([expect.any(Number), ""]);
+      }
+    },
+  );
 });
 
 /** Behind all that the command itself reads: what follows `--` is another program's. */
@@ -95,7 +101,7 @@ const withBehind = (line: readonly string[], ...words: string[]): readonly strin
 };
 
 describe("a shared option", () => {
-  it.each(quick.filter((path) => path !== "help"))("stands before %s or behind it", async (path) => {
+  it.each(turns.filter((path) => path !== "help"))("stands before %s or behind it", async (path) => {
     const [line = []] = linesOf(path);
     const [before, behind] = [
       await stage.desk.typeWith(endOf(path), "--json", ...line),
@@ -138,7 +144,7 @@ describe("a reader that goes away", () => {
     });
 
   // A server goes on for its clients, whoever reads what it prints.
-  it.each(quick.filter((path) => path !== "serve"))("ends %s without a word about it", async (path) => {
+  it.each(turns.filter((path) => path !== "serve"))("ends %s without a word about it", async (path) => {
     for (const bytes of [0, 1]) {
       const [line = []] = linesOf(path);
       const { code, err } = await unread(line, bytes);
