@@ -229,7 +229,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ...host, engine, tokenKey, ...letGo(options), ...checkpoints.faces }),
+    ...openGating({ ...host, engine, rules, tokenKey, ...letGo(options), ...checkpoints.faces }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),

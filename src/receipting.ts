@@ -112,6 +112,6 @@ const onDemand = (open: () => Promise<Receipts>): Receipts => {
   return {
     receipt: async (runId) => (await load()).receipt(runId),
     signingKeys: async () => (await load()).signingKeys(),
-    rotateSigningKey: async (caller) => (await load()).rotateSigningKey(caller),
+    rotateSigningKey: async (caller, rotating) => (await load()).rotateSigningKey(caller, rotating),
   };
 };

@@ -226,3 +226,23 @@ export const ExecutionView = z.strictObject({
   result: z.json(),
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
+
+/** A policy's file as it is now. */
+export type ListedPolicy = {
+  readonly name: string;
+  readonly file: string;
+  /** One that is not blocks every intent that names it. */
+  readonly readable: boolean;
+  readonly digest: string | null;
+  /** What it is for, in its own words. */
+  readonly description: string | null;
+  /** What is wrong with the file; null where it can be read. */
+  readonly problem: string | null;
+};
+
+/** What decides on intents: `folder` is `gate.policies` and `environment` is `gate.environment` of the settings. */
+export type ListedPolicies = {
+  readonly folder: string;
+  readonly environment: string | null;
+  readonly policies: readonly ListedPolicy[];
+};

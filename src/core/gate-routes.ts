@@ -38,6 +38,7 @@ export const gateRoutes = {
   failRun: { verb: "POST", path: "/v1/runs/:runId/fail", kinds: agents },
   propose: { verb: "POST", path: "/v1/intents", kinds: agents },
   listIntents: { verb: "GET", path: "/v1/intents", kinds: both, numbers: ["limit"], lists: ["statuses"] },
+  listPolicies: { verb: "GET", path: "/v1/policies", kinds: both },
   getIntent: { verb: "GET", path: "/v1/intents/:intentId", kinds: both },
   waitForDecision: {
     verb: "GET",
@@ -49,7 +50,7 @@ export const gateRoutes = {
   reject: { verb: "POST", path: "/v1/intents/:intentId/reject", kinds: approvers },
   cancel: { verb: "POST", path: "/v1/intents/:intentId/cancel", kinds: agents },
   execute: { verb: "POST", path: "/v1/intents/:intentId/execute", kinds: agents },
-  report: { verb: "POST", path: "/v1/intents/:intentId/report", kinds: agents },
+  report: { verb: "POST", path: "/v1/intents/:intentId/report", kinds: both },
 } as const satisfies Readonly<Record<string, GateRoute>>;
 
 export type GateMethod = keyof typeof gateRoutes;

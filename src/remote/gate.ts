@@ -117,6 +117,10 @@ export class Gate implements GateCalls {
     return intents;
   }
 
+  listPolicies(): Answered<"listPolicies"> {
+    return this.#call("listPolicies", {});
+  }
+
   /** In requests that are each as long as a proxy bears, until its own time is over. */
   async waitForDecision({ waitMs, ...call }: Asked<"waitForDecision">): Answered<"waitForDecision"> {
     const until = performance.now() + waitMs;

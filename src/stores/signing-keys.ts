@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "../core/canonical.js";
@@ -8,7 +15,9 @@ import type { PublishedKey, SigningKeys, Store } from "./store.js";
 import { writeWhole } from "./whole-file.js";
 
 /** As it lies in the folder; what follows from the others beside it is not written. */
-type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature">;
+type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature"> & {
+  readonly formerLost?: true;
+};
 /** Up to which event of the ledger a key signed, said by a later one. */
 type Retirement = { readonly position: number; readonly signature: string };
 
@@ -28,12 +37,15 @@ export const fileSigningKeys = (
   { ledgerId, appended }: Pick<Store, "ledgerId" | "appended">,
 ): SigningKeys => {
   const published = () => readPublished(folder, ledgerId);
-  const add = async (before: readonly PublishedKey[], from: string): Promise<void> => {
+  const add = async (before: readonly PublishedKey[], from: string, lost = false): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const former = before.at(-1);
-    const record = { publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from };
+    const record = {
+      ...{ publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from },
+      ...(lost ? { formerLost: true as const } : {}),
+    };
     const words = wordsOf(ledgerId, record, former?.keyId ?? null);
-    const formerKey = former && (await privateKeyIn(folder, former.keyId));
+    const formerKey = lost ? undefined : former && (await privateKeyIn(folder, former.keyId));
     const signed: KeyRecord = {
       ...record,
       signature: sign(null, words, privateKey).toString("base64"),
@@ -88,21 +100,23 @@ export const fileSigningKeys = (
   return {
     published: () => inOurWords(published),
     sign: (texts, at) => inOurWords(() => signWith(texts, at)),
-    rotate: (at) =>
+    rotate: (at, { lost } = { lost: false }) =>
       inOurWords(async () => {
-        await current(at);
+        const { keyId: last } = await current(at);
+        if (lost) await requireLost(folder, last);
         const before = await published();
-        await add(before, at);
+        await add(before, at, lost);
         const after = await published();
         await retire();
         await removeRetired(folder, after);
-        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "" };
+        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "", lost };
       }),
     mode: () =>
       inOurWords(async () => {
         const last = (await published()).at(-1);
         if (last === undefined) return undefined;
         const file = privateFile(folder, last.keyId);
+        await privateKeyIn(folder, last.keyId);
         return { file, mode: (await stat(file)).mode & 0o777 };
       }),
     protect: () =>
@@ -123,18 +137,42 @@ const mayHold = async (file: string, text: string): Promise<boolean> => {
 
 const privateFile = (folder: string, keyId: string): string => join(folder, `${keyId}.key`);
 
-const privateKeyIn = async (folder: string, keyId: string) => {
-  const key = createPrivateKey(await readFile(privateFile(folder, keyId), "utf8"));
-  if (publicKeyId(createPublicKey(key)) === keyId) return key;
-  throw notAsMade(`The signing key ${keyId}`);
+const privateKeyIn = async (folder: string, keyId: string): Promise<KeyObject> => {
+  try {
+    const key = createPrivateKey(await readFile(privateFile(folder, keyId), "utf8"));
+    if (publicKeyId(createPublicKey(key)) === keyId) return key;
+    throw new Error("it is another key");
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    const why = syscall === undefined ? "it is not as it was made" : code;
+    throw new LedgerError("key_unavailable", `Signing key ${keyId} is gone or cannot be read (${why}).`, {
+      hint: `Restore receipts/keys/${keyId}.key of the ledger from a backup. Where there is none: runledger receipt rotate --lost.`,
+      cause,
+    });
+  }
+};
+
+/** A key that can vouch for the next one must. */
+const requireLost = async (folder: string, keyId: string): Promise<void> => {
+  try {
+    await privateKeyIn(folder, keyId);
+  } catch {
+    return;
+  }
+  throw new LedgerError("invalid_input", `Signing key ${keyId} is here, and can vouch for the next one.`, {
+    hint: "Without --lost: runledger receipt rotate.",
+  });
 };
 
 /** What a key's record is signed over, by itself and by the key before it. */
 const wordsOf = (
   ledgerId: string,
-  { publicKey, from }: Pick<KeyRecord, "publicKey" | "from">,
+  { publicKey, from, formerLost }: Pick<KeyRecord, "publicKey" | "from" | "formerLost">,
   formerKeyId: string | null,
-): Buffer => Buffer.from(canonicalJson({ use: "signs receipts", ledgerId, publicKey, from, formerKeyId }));
+): Buffer => {
+  const said = { use: "signs receipts", ledgerId, publicKey, from, formerKeyId };
+  return Buffer.from(canonicalJson(formerLost === true ? { ...said, formerLost } : said));
+};
 
 /** What is said of the end of a key, by one that came after it. */
 const endWordsOf = (ledgerId: string, keyId: string, position: number): Buffer =>
@@ -157,7 +195,7 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
     const formerKey = records[at - 1]?.publicKey;
     const holds =
       isSignedBy(record.publicKey, words, record.signature) &&
-      (formerKey === undefined
+      (formerKey === undefined || record.formerLost === true
         ? record.formerSignature === null
         : isSignedBy(formerKey, words, record.formerSignature ?? ""));
     if (!holds) throw notAsMade(`The record of signing key ${at + 1}`);
@@ -170,8 +208,11 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
           isSignedBy(publicKey, endWordsOf(ledgerId, keyId, end.position), end.signature),
         );
     if (!isTold) throw notAsMade(`The end of signing key ${at + 1}`);
+    const { publicKey, from, signature, formerSignature } = record;
+    const next = records[at + 1];
     return {
-      ...{ keyId, ...record, until: records[at + 1]?.from ?? null },
+      ...{ keyId, publicKey, from, until: next?.from ?? null, lost: next?.formerLost === true },
+      ...{ signature, formerSignature },
       ...{ untilPosition: end?.position ?? null, untilSignature: end?.signature ?? null },
     };
   });
@@ -190,7 +231,8 @@ const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Pro
   const last = keys.at(-1)?.keyId;
   const retired = new Set(keys.map(({ keyId }) => keyId).filter((keyId) => keyId !== last));
   for (const name of await readdir(folder))
-    if (retired.has(name.split(".key")[0] ?? "")) await rm(join(folder, name), { force: true });
+    if (retired.has(name.split(".key")[0] ?? ""))
+      await rm(join(folder, name), { recursive: true, force: true });
 };
 
 const unlessMissing = (error: NodeJS.ErrnoException): undefined => {

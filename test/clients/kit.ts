@@ -105,26 +105,54 @@ export const installServers = async (client: ClientName, { type }: Pick<Shop, "t
 };
 
 export type Role = "orchestrator" | "executor";
-const SERVER_OF: { readonly [R in Role]: string } = {
-  orchestrator: "runledger",
-  executor: "runledger-coder",
+/** By which entry each role reaches the ledger, and what its client sees of the environment for it. */
+export type Way = {
+  readonly server: { readonly [R in Role]: string };
+  readonly env: { readonly [R in Role]: Env };
+};
+/** Each role has a server of its own. */
+export const OVER_STDIO: Way = {
+  server: { orchestrator: "runledger", executor: "runledger-coder" },
+  env: { orchestrator: {}, executor: {} },
+};
+
+/** One server for all, at this address: who asks, its credential says. */
+export const installHttp = async (
+  client: ClientName,
+  { type }: Pick<Shop, "type">,
+  url: URL,
+): Promise<Way> => {
+  const to = ["mcp", "install", "--client", client, "--scope", PROGRAMS[client].scope];
+  const { code, err } = await type(...to, "--url", url.href);
+  if (code !== 0) throw new Error(err);
+  const signed = async (...of: readonly string[]): Promise<Env> => {
+    const { out } = await type("credential", ...of);
+    return { RUNLEDGER_CREDENTIAL: out.trim() };
+  };
+  return {
+    server: { orchestrator: "runledger-http", executor: "runledger-http" },
+    env: {
+      orchestrator: await signed("--role", "orchestrator"),
+      executor: await signed("--agent", "coder"),
+    },
+  };
 };
 
 /** What it is told, and keys of its entry where the program has them. */
-export type Topic = { readonly about: string; readonly keys?: EntryKeys };
+export type Topic = { readonly about: string; readonly keys?: EntryKeys; readonly way: Way };
 
 /** One conversation of the program in one role, from its prompt to its end. */
 export const converse = (
   client: ClientName,
   role: Role,
-  { about, keys = {} }: Topic,
+  { about, keys = {}, way }: Topic,
   { run, ground, own }: Shop,
 ): Promise<Spoken> => {
-  const server = SERVER_OF[role];
-  const other = SERVER_OF[role === "executor" ? "orchestrator" : "executor"];
+  const server = way.server[role];
+  const others = Object.values(way.server).filter((name) => name !== server);
   const prompt = `You are the ${role}. ${about}`;
-  const { argv, env } = PROGRAMS[client].talk({ server, other, prompt, keys }, own, ground);
-  return run(argv, env);
+  const { argv, env } = PROGRAMS[client].talk({ server, others, prompt, keys }, own, ground);
+  return run(argv, { ...env, ...way.env[role] });
 };
 
 /** Processes of our own command line that clients started in this project. */

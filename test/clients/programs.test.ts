@@ -1,20 +1,24 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { buildPackage } from "../helpers/built.js";
 import { eventually, untilFile } from "../helpers/driving.js";
 import { modelServer, type Scripted } from "../helpers/model-server.js";
 import { MARKS_OUTSIDE } from "../helpers/project.js";
+import { serving, stopped } from "../helpers/serving.js";
 import {
   agentOf,
   type ClientName,
   converse,
   inShell,
+  installHttp,
   installServers,
   lack,
+  OVER_STDIO,
   openShop,
   type Role,
   serversIn,
   using,
+  type Way,
 } from "./kit.js";
 
 /** A conversation is a minute where much else is at work. */
@@ -22,11 +26,15 @@ const PATIENCE_MS = 900_000;
 /** A judge of three minutes, for calls that opencode gives up after one; with the slow tests a short one, and opencode is told to hurry. */
 const isWhole = process.env.RUNLEDGER_FULL_TESTS === "1";
 const [JUDGE_S, HURRY] = isWhole ? [180, {}] : [40, { timeout: 25_000 }];
-const CLIENTS: readonly ClientName[] = ["opencode", "codex", "claude"];
+const CLIENTS: readonly ClientName[] = ["opencode", "codex", "claude", "gemini"];
 /** Those that ask a hook of ours whether they may end. */
-const HOOKED: ReadonlySet<ClientName> = new Set(["claude"]);
+const HOOKED: ReadonlySet<ClientName> = new Set(["codex", "claude", "gemini"]);
 /** The one that gives calls up soonest, and each loss with the one that bears it worst: minutes matter where the rest is for the whole suite. */
 const WAITING: readonly ClientName[] = isWhole ? CLIENTS : ["opencode"];
+/** opencode takes its time, and shows as much where it waits and where it loses. */
+const CARRYING: readonly ClientName[] = isWhole ? CLIENTS : ["codex", "claude", "gemini"];
+/** The quickest of them. */
+const OVER_HTTP: readonly ClientName[] = isWhole ? CLIENTS : ["claude"];
 const LOSSES: readonly [ClientName, string, string][] = [
   ["opencode", "the server", "mcp"],
   ["codex", "the ledger's process", "__ledger"],
@@ -67,26 +75,27 @@ describe("clients of others", () => {
   afterAll(() => built.remove());
 
   /** A project with the program's entries in it, and what its model will say in all conversations. */
-  const opened = async (client: ClientName, begins: readonly Scripted[]) => {
+  const opened = async (client: ClientName, begins: readonly Scripted[], install = installServers) => {
     const script = [...begins];
     const server = await modelServer(script);
     const shop = await openShop(client, built, server.url, {
       "runledger.yaml": `${MARKS_OUTSIDE}runLedger: { validatorTimeout: 10m }\n`,
       "README.md": "# A shop\n",
     });
-    await installServers(client, shop);
+    await install(client, shop);
     const newest = async (): Promise<{ runId: string; state: { status: string } } | undefined> => {
       const { code, out } = await shop.type("show", "last", "--json");
       return code === 0 ? JSON.parse(out).run : undefined;
     };
-    const talk = async (role: Role, keys = {}): Promise<void> => {
+    const talk = async (role: Role, { keys = {}, way = OVER_STDIO } = {}): Promise<void> => {
       const about = (await newest())?.runId ?? "There is no run yet.";
-      const { code, out, err } = await converse(client, role, { about, keys }, shop);
+      const { code, out, err } = await converse(client, role, { about, keys, way }, shop);
       expect(code, `${out}\n${err}`).toBe(0);
     };
     const statusOf = async () => (await newest())?.state.status;
     return { server, script, shop, talk, statusOf };
   };
+  type Opened = Awaited<ReturnType<typeof opened>>;
   const create = (client: ClientName, judge: string): Scripted =>
     using(client, "runledger", "run_create", { plan_json: planJudgedBy(judge), original_request: "please" });
   const asCoder = (client: ClientName, tool: string, input: object = {}): Scripted =>
@@ -94,30 +103,36 @@ describe("clients of others", () => {
   const propose = (client: ClientName) => asCoder(client, "run_propose_step_result", { result: "made it" });
   const end: Scripted = { text: "That is all." };
 
-  forEach(CLIENTS, "carries a run in two roles through a lie and its repair to its end", async (client) => {
-    let workspace = "";
-    const { talk, statusOf, shop } = await opened(client, [
-      ...[create(client, "test -f made.txt"), end],
-      ...[asCoder(client, "run_start_step"), propose(client), end],
-      using(client, "runledger", "run_read", {}),
-      using(client, "runledger", "run_apply_policy", {
-        ...{ step_id: "a", action: "retry", reason: "once more" },
-      }),
+  /** What the model says of a run with a lie in it, in the two roles by turns. */
+  const circle = (client: ClientName, { server }: Way): readonly Scripted[] => {
+    const asOrchestrator = (tool: string, input: object = {}) =>
+      using(client, server.orchestrator, tool, { ...input });
+    const asExecutor = (tool: string, input: object = {}) =>
+      using(client, server.executor, tool, { step_id: "a", ...input });
+    const claim = asExecutor("run_propose_step_result", { result: "made it" });
+    const plan = { plan_json: planJudgedBy("test -f made.txt"), original_request: "please" };
+    return [
+      ...[asOrchestrator("run_create", plan), end],
+      ...[asExecutor("run_start_step"), claim, end],
+      asOrchestrator("run_read"),
+      asOrchestrator("run_apply_policy", { step_id: "a", action: "retry", reason: "once more" }),
       end,
-      asCoder(client, "run_start_step"),
+      asExecutor("run_start_step"),
       {
         by: (asked) => {
-          workspace = /workspace[\\": ]+(\/[^\\"]+\/work)/.exec(asked.text)?.[1] ?? "";
+          const workspace = /workspace[\\": ]+(\/[^\\"]+\/work)/.exec(asked.text)?.[1] ?? "";
           return inShell(client, `echo made > ${workspace}/made.txt`);
         },
       },
-      ...[propose(client), end],
-    ]);
-    await talk("orchestrator");
-    await talk("executor");
+      ...[claim, end],
+    ];
+  };
+  const carry = async ({ talk, statusOf, shop }: Opened, way: Way): Promise<void> => {
+    await talk("orchestrator", { way });
+    await talk("executor", { way });
     expect(await statusOf()).toBe("running");
-    await talk("orchestrator");
-    await talk("executor");
+    await talk("orchestrator", { way });
+    await talk("executor", { way });
     expect(await statusOf()).toBe("completed");
     const { out } = await shop.type("journal", "last", "--json");
     const types = out
@@ -128,6 +143,25 @@ describe("clients of others", () => {
       ...["step_started", "step_result_proposed", "step_validation_failed", "policy_decision_applied"],
       ...["step_started", "step_result_proposed", "step_validation_passed"],
     ]);
+  };
+
+  forEach(CARRYING, "carries a run in two roles through a lie and its repair to its end", async (client) => {
+    await carry(await opened(client, circle(client, OVER_STDIO)), OVER_STDIO);
+  });
+
+  forEach(OVER_HTTP, "does the same over HTTP, with the credential of each role", async (client) => {
+    const there = await opened(client, [], async () => undefined);
+    const served = await serving(built.bin, there.shop.shop, "--port", "0");
+    onTestFinished(async () => {
+      await stopped(served, "SIGINT");
+    });
+    const way = await installHttp(client, there.shop, served.url);
+    there.script.push(...circle(client, way));
+    await carry(there, way);
+    const tools = there.server.asked.map((asked) => asked.tools.join());
+    expect(tools.some((names) => names.includes("run_create") && names.includes("run_start_step"))).toBe(
+      false,
+    );
   });
 
   forEach(WAITING, "waits for a judge that takes longer than it waits for a call", async (client) => {
@@ -137,7 +171,7 @@ describe("clients of others", () => {
     ]);
     await talk("orchestrator");
     // What `install` wrote for codex is an hour; signs of life keep the other one waiting.
-    await talk("executor", HURRY);
+    await talk("executor", { keys: HURRY });
     expect(server.asked.at(-1)?.text).toMatch(/status[\\": ]+verified/);
     expect(await statusOf()).toBe("completed");
   });

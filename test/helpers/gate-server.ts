@@ -25,8 +25,10 @@ export type GateServer = {
   readonly endpoint: string;
   /** What the ledger's side was asked so far. */
   readonly questions: readonly Question[];
-  /** How many of those it has not answered yet. */
-  readonly unanswered: () => number;
+  /** How many of those nobody waited for any more. */
+  readonly dropped: () => number;
+  /** Asks the ledger's side without the routes before it. */
+  readonly ask: LedgerProcess["ask"];
   /** What the server's terminal has said. */
   readonly remarks: readonly string[];
   keyOf(name: string, more?: Partial<NewSdkKey>): Promise<string>;
@@ -67,7 +69,7 @@ export const openGateServer = async (): Promise<GateServer> => {
       })
     ).text;
   return {
-    ...{ app, shop, endpoint: server.url, questions, unanswered: side.unanswered, remarks, keyOf },
+    ...{ app, shop, endpoint: server.url, questions, dropped: side.dropped, ask, remarks, keyOf },
     gateOf: async (name, more) => new Gate({ endpoint: server.url, apiKey: await keyOf(name, more) }),
   };
 };
@@ -77,16 +79,18 @@ const askingSide = ({ env, repo }: Sample) => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const ended = serveLedger({ input, output, env, projectDir: repo, toolAgents: [] });
   const open: ((told: Told) => void)[] = [];
-  let answered = 0;
+  let dropped = 0;
   readLines(output, (line) => {
     const told = JSON.parse(line) as Told;
-    answered += 1;
     open[told.id]?.(told);
   });
   const ask: LedgerProcess["ask"] = (as, question, { gone } = {}) =>
     new Promise((resolve, reject) => {
       const id = open.length;
-      gone?.addEventListener("abort", () => input.write(`${JSON.stringify({ dropped: id })}\n`));
+      gone?.addEventListener("abort", () => {
+        dropped += 1;
+        input.write(`${JSON.stringify({ dropped: id })}\n`);
+      });
       open.push((told) => {
         if ("value" in told) return resolve(told.value);
         const { code, message, hint = "", details = {} } = told.error;
@@ -99,5 +103,5 @@ const askingSide = ({ env, repo }: Sample) => {
     input.end();
     await ended;
   };
-  return { ask, end, unanswered: () => open.length - answered };
+  return { ask, end, dropped: () => dropped };
 };

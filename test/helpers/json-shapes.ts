@@ -93,6 +93,7 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const description = text.nullable().describe("what it is for, in its own words");
 const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
 const policyFile = {
   name: text,
@@ -744,6 +745,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "runs events": oneOf(trackedShapes.events),
   "runs verify": oneOf(trackedShapes.verify),
   "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs answer": oneOf(trackedShapes.answer),
   "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
@@ -971,7 +973,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   "sdk-key revoke": oneOf(sdkKey),
   "gate-policy": { kind: "text", why: "it is only a group of commands" },
-  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy list": oneOf({
+    ...gate,
+    policies: z.array(z.strictObject({ ...policyFile, description, problem })),
+  }),
   "gate-policy show": oneOf({
     ...{ name: text, file: text, digest: text, environment: gate.environment },
     policy: z.looseObject({}).describe("as its file says it"),
@@ -1149,11 +1154,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
+          lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
         }),
       )
       .describe("the oldest first"),
   }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),

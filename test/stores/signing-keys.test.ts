@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from "node:crypto";
-import files, { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import files, { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -139,6 +139,37 @@ describe("Signing keys", () => {
     });
     await rm(join(folder, `${keyId}.key`));
     await expect(keys.sign([TEXT], LATE)).rejects.toMatchObject({ code: "key_unavailable" });
+  });
+
+  test.each([
+    ["gone", (file: string) => rm(file)],
+    ["not as it was made", (file: string) => writeFile(file, "no key")],
+    ["a folder", (file: string) => rm(file).then(() => mkdir(file))],
+  ])("whose private half is %s are passed over only by who says that it is lost", async (_what, lose) => {
+    const { folder, keys } = await opened();
+    const { keyId: former, signatures } = await keys.sign([TEXT], EARLY);
+    await expect(keys.rotate(LATE, { lost: true })).rejects.toMatchObject({ code: "invalid_input" });
+    await lose(join(folder, `${former}.key`));
+    for (const refused of [() => keys.sign([TEXT], LATE), () => keys.rotate(LATE), () => keys.mode()])
+      await expect(refused()).rejects.toMatchObject({
+        code: "key_unavailable",
+        message: expect.stringContaining(former),
+        hint: expect.stringContaining("--lost"),
+      });
+    const { keyId } = await keys.rotate(LATE, { lost: true });
+    const published = await keys.published();
+    expect(published).toMatchObject([
+      { keyId: former, lost: true, until: LATE, untilPosition: 7 },
+      { keyId, lost: false, formerSignature: null },
+    ]);
+    expect((await keys.sign([TEXT], LATE)).keyId).toBe(keyId);
+    const [signature = Buffer.alloc(0)] = signatures;
+    expect(verify(null, TEXT, createPublicKey(published[0]?.publicKey ?? ""), signature)).toBe(true);
+    expect(await privateIn(folder)).toEqual([keyId]);
+    // Nobody may say so of a key that did vouch, or leave it out of one that did not.
+    const record = join(folder, "2.json");
+    await writeFile(record, (await readFile(record, "utf8")).replace(/"formerLost": true,\n/, ""));
+    await expect(keys.published()).rejects.toMatchObject({ code: "key_unavailable" });
   });
 
   test("keep the private half of a record that is there, though the disk failed behind it", async () => {

@@ -87,10 +87,11 @@ const followEffects = () => {
         return;
       }
       case "event_recorded": {
-        const { eventType, sideEffectClass, sideEffectKey: key, skipped } = event.payload;
+        const { eventType, sideEffectClass, sideEffectKey: key, skipped, happened } = event.payload;
         if (key === null || isReplayable(sideEffectClass)) return;
         const said = recordedOf(event, key);
         if (isBeginning(eventType) && skipped === null) open.set(key, said);
+        else if (happened === false) end(key, said, { outcome: "failed" });
         else end(key, said, { outcome: skipped === null ? "done" : "known", first: skipped });
       }
     }

@@ -1,5 +1,5 @@
 import type { Caller } from "../../core/commands.js";
-import { type IntentView, readCall, WaitCall } from "../../core/gate-calls.js";
+import { type IntentView, type ListedPolicies, readCall, WaitCall } from "../../core/gate-calls.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TrackedRuns } from "../tracked/tracked.js";
 import type { CallOptions, Gate, GateOf } from "./gate.js";
@@ -9,6 +9,8 @@ import { untilDecided } from "./waiting.js";
 export interface GateCalls extends Gate, TrackedRuns {
   /** The intent as soon as nobody is asked about it any more, or as it is when the time is over. */
   waitForDecision(call: WaitCall): Promise<IntentView>;
+  /** The policies that proposals may name, as their files are now. */
+  listPolicies(): Promise<ListedPolicies>;
 }
 
 export interface GateFaces {
@@ -20,11 +22,12 @@ type Parts = {
   readonly ledger: Ledger;
   readonly intents: GateOf;
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  readonly policies: () => ListedPolicies;
   /** Aborted, whoever waits is answered as it stands. */
   readonly interrupted: AbortSignal;
 };
 
-export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts): GateFaces => ({
+export const gateFaces = ({ ledger, intents, trackedRuns, policies, interrupted }: Parts): GateFaces => ({
   gate: (caller, options = {}) => {
     const gate = intents(caller, options);
     const runs = trackedRuns(caller);
@@ -36,6 +39,7 @@ export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts):
         const over = options.gone === undefined ? interrupted : AbortSignal.any([interrupted, options.gone]);
         return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over);
       },
+      listPolicies: async () => policies(),
     };
   },
 });

@@ -25,14 +25,18 @@ export const codex: Program = {
   scope: "user",
   tool: (server, tool) => `mcp__${server.replaceAll("-", "_")}/${tool}`,
   shell: (command) => ["exec_command", { cmd: command }],
-  talk: ({ server, other, prompt }) => ({
+  talk: ({ server, others, prompt }) => ({
     argv: [
       ...[file, "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"],
       ...['default_tools_approval_mode="approve"', "required=true", "startup_timeout_sec=120"].flatMap(
         (set) => ["-c", `mcp_servers.${server}.${set}`],
       ),
-      ...["-c", `mcp_servers.${server}.env_vars=["RUNLEDGER_HOME","XDG_STATE_HOME"]`],
-      ...["-c", `mcp_servers.${other}.enabled=false`, prompt],
+      // A server at an address is started by somebody else.
+      ...(others.length === 0
+        ? []
+        : ["-c", `mcp_servers.${server}.env_vars=["RUNLEDGER_HOME","XDG_STATE_HOME"]`]),
+      ...others.flatMap((other) => ["-c", `mcp_servers.${other}.enabled=false`]),
+      prompt,
     ],
     env: {},
   }),

@@ -23,8 +23,9 @@ export const gemini: Program = {
   talk: ({ server, prompt }) => ({
     argv: [
       ...[process.execPath, file, "--model", "gemini-2.5-pro", "-p", prompt],
-      ...["--approval-mode", "yolo", "--skip-trust", "--allowed-mcp-server-names", server],
+      ...["--approval-mode", "yolo", "--allowed-mcp-server-names", server],
     ],
-    env: { GEMINI_CLI_NO_RELAUNCH: "true" },
+    // What a person answers in a folder that is new to it; `--skip-trust` comes too late for servers of the project.
+    env: { GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: "true" },
   }),
 };

@@ -32,18 +32,19 @@ export const opencode: Program = {
   scope: "project",
   tool: (server, tool) => `${server}_${tool}`,
   shell: (command) => ["bash", { command, description: "Work" }],
-  talk: ({ server, other, prompt, keys }, env, ground) => ({
+  talk: ({ server, others, prompt, keys }, env, ground) => ({
     argv: [file, "run", "--pure", "--auto", prompt],
-    env: withEntries(ground, env, { [server]: keys, [other]: { enabled: false } }),
+    env: withEntries(ground, env, {
+      [server]: keys,
+      ...Object.fromEntries(others.map((other) => [other, { enabled: false }])),
+    }),
   }),
 };
 
 /** Entries of the project's `opencode.json` with keys of theirs changed: opencode wants each whole wherever it is given. */
 const withEntries = ({ repo }: Ground, env: Env, changes: Readonly<Record<string, EntryKeys>>): Env => {
   const { mcp } = JSON.parse(readFileSync(join(repo, "opencode.json"), "utf8"));
-  const changed = Object.entries(changes).flatMap(([name, keys]) =>
-    mcp[name] === undefined ? [] : [[name, { ...mcp[name], ...keys }]],
-  );
+  const changed = Object.entries(changes).map(([name, keys]) => [name, { ...mcp[name], ...keys }]);
   const config = JSON.parse(env.OPENCODE_CONFIG_CONTENT ?? "{}");
   return { OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...config, mcp: Object.fromEntries(changed) }) };
 };

@@ -10,7 +10,8 @@ export type Ground = { readonly repo: string; readonly at: (name: string) => str
 /** One conversation: who it is with, what it is told, and keys of the server's entry. */
 export type Talk = {
   readonly server: string;
-  readonly other: string;
+  /** Entries of other roles. */
+  readonly others: readonly string[];
   readonly prompt: string;
   readonly keys: EntryKeys;
 };

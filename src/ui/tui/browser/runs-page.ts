@@ -19,6 +19,7 @@ import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
 import { hasHead, listRows, paneWidth } from "./layout.js";
+import { mandatesPage } from "./mandates-page.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
@@ -121,6 +122,7 @@ export const runsPage = (desk: Desk): Page => {
       else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
       else if (name === "intents" && chosen !== undefined) desk.open(intentsPage(desk, chosen.runId));
       else if (name === "schedules") desk.open(schedulesPage(desk));
+      else if (name === "mandates") desk.open(mandatesPage(desk));
       else return next !== undefined;
       return true;
     },

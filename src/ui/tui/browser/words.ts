@@ -51,6 +51,8 @@ const STATES: Readonly<Record<string, Shown>> = {
   unknown: { mark: "!", word: "in doubt", tone: "bad" },
   denied: { mark: "✘", word: "denied", tone: "bad" },
   expired: { mark: "–", word: "expired", tone: "dim" },
+  active: { mark: "●", word: "active", tone: "good" },
+  revoked: { mark: "–", word: "revoked", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
 
