@@ -21,7 +21,7 @@ export type RememberingOptions = {
 };
 
 /** What only time changes, such as the lease of a worker that died, is told so much later at most. */
-export const REMEMBERED_MS = 1_000;
+const REMEMBERED_MS = 1_000;
 /** More are never asked in a second by those who wait for something; one with fifty steps and their verdicts may take 200 KB. */
 const ANSWERS_MAX = 32;
 

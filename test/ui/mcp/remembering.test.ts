@@ -10,7 +10,7 @@ import {
 } from "../../../src/index.js";
 import type { LedgerProcess } from "../../../src/ui/mcp/ledger-process.js";
 import type { Bearer, Question } from "../../../src/ui/mcp/line.js";
-import { REMEMBERED_MS, remembering } from "../../../src/ui/mcp/remembering.js";
+import { remembering } from "../../../src/ui/mcp/remembering.js";
 import { MARKS_OUTSIDE, makeSample, type Sample } from "../../helpers/project.js";
 
 /** A ledger on the disk with a second look at its file, as a front has it; the way to its process is a call that is counted. */
@@ -106,7 +106,7 @@ describe("what was read", () => {
   });
 
   it.each([
-    ["a second later", REMEMBERED_MS],
+    ["a second later", 1_000],
     ["when the clock was put back", -1],
   ])("is asked for anew %s", async (_when, ms) => {
     await front.ask(lead, reading());
