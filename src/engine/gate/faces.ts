@@ -20,13 +20,15 @@ type Parts = {
   readonly ledger: Ledger;
   readonly intents: GateOf;
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  /** Takes a checkpoint when the run has come to a boundary, as the settings say. */
+  readonly signIfDue: (runId: string) => Promise<void>;
   /** Aborted, whoever waits is answered as it stands. */
   readonly interrupted: AbortSignal;
 };
 
-export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts): GateFaces => ({
+export const gateFaces = ({ ledger, intents, trackedRuns, signIfDue, interrupted }: Parts): GateFaces => ({
   gate: (caller, options = {}) => {
-    const gate = intents(caller, options);
+    const gate = signing(intents(caller, options), signIfDue);
     const runs = trackedRuns(caller);
     return {
       ...gate,
@@ -38,3 +40,20 @@ export const gateFaces = ({ ledger, intents, trackedRuns, interrupted }: Parts):
     };
   },
 });
+
+/** Behind each call that may have brought a client's run to a boundary: somebody is asked, something is executed. */
+const signing = (gate: Gate, signIfDue: Parts["signIfDue"]): Gate => {
+  const after =
+    <C, A extends { readonly runId: string }>(call: (said: C) => Promise<A>) =>
+    async (said: C): Promise<A> => {
+      const answer = await call(said);
+      await signIfDue(answer.runId);
+      return answer;
+    };
+  const { propose, approve, reject, cancel, execute, report } = gate;
+  return {
+    ...gate,
+    ...{ propose: after(propose), approve: after(approve), reject: after(reject) },
+    ...{ cancel: after(cancel), execute: after(execute), report: after(report) },
+  };
+};
