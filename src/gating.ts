@@ -36,6 +36,7 @@ type Parts = {
   readonly tokenKey: () => Uint8Array;
   readonly noteRefusal: NoteRefusal;
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  readonly signIfDue: (runId: string) => Promise<void>;
   /** Aborted, whoever waits for a decision is answered as it stands. */
   readonly interrupted: AbortSignal;
 };

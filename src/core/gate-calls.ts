@@ -110,7 +110,7 @@ export type WaitCall = Readonly<z.input<typeof WaitCall>>;
 export const INTENTS_LISTED_MAX = 1_000;
 
 export const ListIntentsCall = closed({
-  /** Left out: of all runs that are not over, the newest run first. */
+  /** Left out: of all runs that are not over, the newest run first; then those in doubt of runs that are. */
   runId: textOf(limit.ID_CHARS).optional(),
   statuses: listOf(z.enum(intentStatuses), intentStatuses.length).optional(),
   limit: z.int().min(1).max(INTENTS_LISTED_MAX).optional(),

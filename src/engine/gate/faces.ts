@@ -23,13 +23,22 @@ type Parts = {
   readonly intents: GateOf;
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
   readonly policies: () => ListedPolicies;
+  /** Takes a checkpoint when the run has come to a boundary, as the settings say. */
+  readonly signIfDue: (runId: string) => Promise<void>;
   /** Aborted, whoever waits is answered as it stands. */
   readonly interrupted: AbortSignal;
 };
 
-export const gateFaces = ({ ledger, intents, trackedRuns, policies, interrupted }: Parts): GateFaces => ({
+export const gateFaces = ({
+  ledger,
+  intents,
+  trackedRuns,
+  policies,
+  signIfDue,
+  interrupted,
+}: Parts): GateFaces => ({
   gate: (caller, options = {}) => {
-    const gate = intents(caller, options);
+    const gate = signing(intents(caller, options), signIfDue);
     const runs = trackedRuns(caller);
     return {
       ...gate,
@@ -43,3 +52,20 @@ export const gateFaces = ({ ledger, intents, trackedRuns, policies, interrupted 
     };
   },
 });
+
+/** Behind each call that may have brought a client's run to a boundary: somebody is asked, something is executed. */
+const signing = (gate: Gate, signIfDue: Parts["signIfDue"]): Gate => {
+  const after =
+    <C, A extends { readonly runId: string }>(call: (said: C) => Promise<A>) =>
+    async (said: C): Promise<A> => {
+      const answer = await call(said);
+      await signIfDue(answer.runId);
+      return answer;
+    };
+  const { propose, approve, reject, cancel, execute, report } = gate;
+  return {
+    ...gate,
+    ...{ propose: after(propose), approve: after(approve), reject: after(reject) },
+    ...{ cancel: after(cancel), execute: after(execute), report: after(report) },
+  };
+};

@@ -31,7 +31,7 @@ const about = (intents: Cli, name: string, said: string): Cli =>
 const addLooks = (intents: Cli, withLedger: Register["withLedger"]): void => {
   intents
     .command("list")
-    .description("intents that wait for somebody, of runs that are not over")
+    .description("intents that wait for somebody, or of which nobody knows whether they happened")
     .option("--run <run>", "of this run, also when it is over")
     .option("--all", "also those of which nothing more becomes")
     .action((options) =>

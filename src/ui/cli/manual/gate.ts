@@ -13,7 +13,7 @@ export const gatePages: Pages = {
   },
   "intents list": {
     about:
-      "Lists the intents that wait for somebody: for an answer, for their execution or its report, or for a person to find out whether they happened. Without --run those of runs that are not over, the newest run first, and at most 1000; with --run those of that run, also when it is over. --all adds those of which nothing more becomes.",
+      "Lists the intents that wait for somebody: for an answer, for their execution or its report, or for a person to find out whether they happened. Without --run those of runs that are not over, the newest run first, then those of runs that are over and of which nobody has said whether they happened; at most 1000; with --run those of that run, also when it is over. --all adds those of which nothing more becomes.",
     examples: [
       ["runledger intents list", "what waits?"],
       ["runledger intents list --run last --all --json", "all of one run, for a program"],
