@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
-import { isGoverned, isOwnIntent } from "../intents.js";
+import { isGoverned, isIdempotentUnder, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -156,12 +156,19 @@ const skippedFor = (
   { event }: CommandOf<"record_event">,
   { facts }: DecideContext,
 ): FirstRecorded | null => {
-  const { sideEffectKey: key, sideEffectClass, eventType } = event;
-  if (key === null || isReplayable(sideEffectClass) || isGoverned(run, key)) return null;
+  const { sideEffectKey: key, sideEffectClass, eventType, happened } = event;
+  // What did not happen here is said whoever has the key.
+  if (key === null || isReplayable(sideEffectClass) || happened === false) return null;
   const taken = facts?.taken;
-  if (taken === undefined) return null;
+  if (taken === undefined || (isGoverned(run, key) && isFreeUnderIntent(run, key))) return null;
   const begun = taken.runId === run.runId ? begunUnder(run, key) : undefined;
   return begun !== undefined && !isBeginning(eventType) ? null : taken;
+};
+
+/** Its intent has the key until its client begins. One that does no harm twice may be begun again until it is done. */
+const isFreeUnderIntent = (run: Run, key: string): boolean => {
+  if (run.tracked?.underIntents.includes(key)) return false;
+  return begunUnder(run, key) === undefined || isIdempotentUnder(run, key);
 };
 
 /** Undefined when nothing under that key is under way in this run. */
