@@ -10,10 +10,13 @@ export const followTracked = (blocked: Set<string>) => {
   const receipts = newest<TrackedReceipt>();
   const artifacts = newest<ListedArtifact>();
   const done = new Set<string>();
+  const skippedKeys = new Set<string>();
   const take = ({ seq, at, payload }: EventOf<"event_recorded">): void => {
     const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, skipped, happened, artifact } =
       payload;
     if (sideEffectKey !== null && !isReplayable(sideEffectClass)) {
+      if (skipped === null) skippedKeys.delete(sideEffectKey);
+      else if (!blocked.has(sideEffectKey)) skippedKeys.add(sideEffectKey);
       if (happened !== false) blocked.add(sideEffectKey);
       else if (!done.has(sideEffectKey)) blocked.delete(sideEffectKey);
       if (happened !== false && skipped === null && !isBeginning(eventType)) done.add(sideEffectKey);
@@ -32,7 +35,7 @@ export const followTracked = (blocked: Set<string>) => {
     artifacts: artifacts.listed(),
     artifactsInAll: artifacts.inAll(),
   });
-  return { take, told };
+  return { take, told, skippedKeys };
 };
 
 const statusOfRecorded = ({ eventType, skipped, happened }: EventRecorded): TrackedReceipt["status"] => {

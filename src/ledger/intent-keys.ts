@@ -43,7 +43,7 @@ const freedBy = (before: Run, event: JournalEvent): readonly { scope: string; ke
 };
 
 /** Of one of which it is known that it did not happen, and will not. */
-const endIn = (event: JournalEvent): string | null => {
+export const endIn = (event: JournalEvent): string | null => {
   switch (event.type) {
     case "intent_denied":
     case "intent_expired":

@@ -102,7 +102,12 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   const skipped = skippedFor(run, command, context);
   if (skipped === null && isBeginning(eventType) && sideEffectKey !== null) requireRoomToBegin(tracked);
   const { happened: _, ...said } = command.event;
-  const payload = { ...said, skipped, ...(happened === false ? { happened } : {}) };
+  const isUnder = skipped === null && happened !== false && isDoneUnderIntent(run, command.event);
+  const payload = {
+    ...{ ...said, skipped },
+    ...(isUnder ? { underIntent: true as const } : {}),
+    ...(happened === false ? { happened } : {}),
+  };
   return [{ type: "event_recorded", version: 1, payload }];
 };
 
@@ -122,6 +127,9 @@ const requireBegun = (run: Run, said: SaidOfEvent): void => {
     hint: "Whether it happened is said at the end of what was begun, under its key and class: runledger runs inspect RUN",
   });
 };
+
+const isDoneUnderIntent = (run: Run, { sideEffectClass, sideEffectKey: key }: SaidOfEvent): boolean =>
+  key !== null && !isReplayable(sideEffectClass) && isGoverned(run, key);
 
 const isEndOfBegun = (run: Run, { eventType, sideEffectKey: key, sideEffectClass }: SaidOfEvent): boolean =>
   key !== null && !isBeginning(eventType) && begunUnder(run, key)?.class === sideEffectClass;
