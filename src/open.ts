@@ -180,8 +180,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const agentNames = [...new Set([...Object.keys(settings.agents), ...Object.keys(functions)])];
   const versions = createVersions(startedAgents(settings.agents), functions);
   const { credentials, engine, host: hostCaller } = createCredentials();
-  const agentsKnown = [...agentNames, ...(options.toolAgents ?? [])];
-  const rules = projectRules(settings, projectDir, agentsKnown, versions);
+  const rules = projectRules(settings, projectDir, [...agentNames, ...(options.toolAgents ?? [])], versions);
   const ledger = openLedger({ store, redactor, credentials, now, rules });
   const project = await openProject({ projectDir, dataDir, settings, env, places, store, redactor });
   const pev = createPev({ ledger, engine, project, ...letGo(options) });
@@ -189,6 +188,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const tokenOf = tokensOf(tokenKey);
   const own = checkpointsOf({ store, dataDir, projectDir, env });
   const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
+  const clients = { ...checkpoints.faces, signIfDue: checkpoints.signIfDue };
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -229,7 +229,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ...host, engine, tokenKey, ...letGo(options), ...checkpoints.faces }),
+    ...openGating({ ...host, engine, rules, tokenKey, ...letGo(options), ...clients }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isLedgerError } from "./core/errors.js";
 import type { StoredEvent } from "./core/events.js";
 import { isTerminal } from "./core/run.js";
 import type { Ledger } from "./ledger/ledger.js";
@@ -11,13 +12,13 @@ import type { ReceiptStore, SigningKeys, Store } from "./stores/store.js";
 
 /** Where the receipts of a ledger lie, and what they are signed with. */
 export const receiptFiles = (
-  store: Pick<Store, "seals" | "ledgerId">,
+  store: Pick<Store, "seals" | "ledgerId" | "appended">,
   dataDir: string,
 ): { readonly kept: ReceiptStore; readonly keys: SigningKeys } => {
   const folder = join(dataDir, RECEIPTS_FOLDER);
   return {
     kept: fileReceipts(folder, store.seals),
-    keys: fileSigningKeys(join(folder, "keys"), store.ledgerId),
+    keys: fileSigningKeys(join(folder, "keys"), store),
   };
 };
 
@@ -65,6 +66,23 @@ export const openReceipting = (parts: {
         if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
       },
       forget: (runId) => kept.remove(runId),
+      version: ownVersion(),
+      toBring: async (runId) => {
+        const { receiptToBring } = await import("./ledger/receipts.js");
+        try {
+          return await receiptToBring(faces, runId);
+        } catch (error) {
+          if (isLedgerError(error, "receipt_elsewhere") || isLedgerError(error, "run_not_finished"))
+            return undefined;
+          const why = error instanceof Error ? error.message : String(error);
+          process.emitWarning(`Run ${runId} goes without its receipt: ${why}`);
+          return undefined;
+        }
+      },
+      takeIn: async (brought, from) => {
+        const { takeInReceipt } = await import("./ledger/receipts.js");
+        return takeInReceipt({ ledgerId: ledger.store.ledgerId, kept, keys }, brought, from);
+      },
       signLeft: async () => {
         const signed = new Set(await kept.names());
         const rows = await ledger.list({ limit: NEWEST });
@@ -112,6 +130,6 @@ const onDemand = (open: () => Promise<Receipts>): Receipts => {
   return {
     receipt: async (runId) => (await load()).receipt(runId),
     signingKeys: async () => (await load()).signingKeys(),
-    rotateSigningKey: async (caller) => (await load()).rotateSigningKey(caller),
+    rotateSigningKey: async (caller, rotating) => (await load()).rotateSigningKey(caller, rotating),
   };
 };

@@ -149,7 +149,7 @@ export const TrackedReceipt = z.strictObject({
   sideEffectClass: z.string(),
   sideEffectKey: z.string().nullable(),
   /** `begun`: nobody has said yet that it was done. */
-  status: z.enum(["begun", "recorded", "skipped"]),
+  status: z.enum(["begun", "recorded", "skipped", "not_happened"]),
 });
 export type TrackedReceipt = Readonly<z.infer<typeof TrackedReceipt>>;
 

@@ -174,6 +174,10 @@ export const intentDigest = (content: IntentContent): string => digestOf({ inten
 export const holdsKey = ({ status, content }: Intent): boolean =>
   content.idempotencyKey !== null && (status === "succeeded" || OPEN.has(status));
 
+/** An intent of this very run has the key: what its client records under it is that one. */
+export const isGoverned = ({ intents }: { readonly intents: readonly Intent[] }, key: string): boolean =>
+  intents.some((intent) => holdsKey(intent) && sideEffectKey(intent.content) === key);
+
 /** Where keys of intents are kept in the table of keys. */
 export const INTENT_SCOPE = "intent";
 

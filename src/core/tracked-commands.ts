@@ -21,7 +21,11 @@ export const trackedCommands = [
   /** Whether it was done before, the ledger finds out itself. */
   closed({
     type: z.literal("record_event"),
-    event: EventRecorded.omit({ skipped: true }).extend({ payload: EventPayload }),
+    event: EventRecorded.omit({ skipped: true }).extend({
+      payload: EventPayload,
+      /** At the end of what was begun; left out, it happened, and whoever says so drives the run. */
+      happened: z.boolean().optional(),
+    }),
   }),
   closed({ type: z.literal("open_handoff"), handoff: Handoff }),
   closed({

@@ -3,17 +3,20 @@ import type { EventOf } from "./events.js";
 import type { IntentStatus } from "./intents.js";
 import { newest } from "./newest.js";
 import type { Run } from "./run.js";
-import { isBeginning, isReplayable, type Tracked } from "./tracked.js";
+import { type EventRecorded, isBeginning, isReplayable, type Tracked } from "./tracked.js";
 
 /** Follows what a client records, in the order of its events, so that a checkpoint need not read the whole journal again. */
 export const followTracked = (blocked: Set<string>) => {
   const receipts = newest<TrackedReceipt>();
   const artifacts = newest<ListedArtifact>();
   const take = ({ seq, at, payload }: EventOf<"event_recorded">): void => {
-    const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, skipped, artifact } = payload;
-    if (sideEffectKey !== null && !isReplayable(sideEffectClass)) blocked.add(sideEffectKey);
+    const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, happened, artifact } = payload;
+    if (sideEffectKey !== null && !isReplayable(sideEffectClass)) {
+      if (happened === false) blocked.delete(sideEffectKey);
+      else blocked.add(sideEffectKey);
+    }
     if (sideEffectClass !== "none" && sideEffectClass !== "read") {
-      const status = skipped !== null ? "skipped" : isBeginning(eventType) ? "begun" : "recorded";
+      const status = statusOfRecorded(payload);
       receipts.add({ seq, at, eventType, actorId, stepName, sideEffectClass, sideEffectKey, status });
     }
     if (artifact === null) return;
@@ -27,6 +30,12 @@ export const followTracked = (blocked: Set<string>) => {
     artifactsInAll: artifacts.inAll(),
   });
   return { take, told };
+};
+
+const statusOfRecorded = ({ eventType, skipped, happened }: EventRecorded): TrackedReceipt["status"] => {
+  if (skipped !== null) return "skipped";
+  if (happened === false) return "not_happened";
+  return isBeginning(eventType) ? "begun" : "recorded";
 };
 
 /** What a checkpoint of such a run holds beside what every one holds. */

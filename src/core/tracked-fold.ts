@@ -1,5 +1,6 @@
 import type { TrackedReason } from "./checkpoints.js";
 import type { EventOf, JournalEvent } from "./events.js";
+import { isGoverned } from "./intents.js";
 import { isTerminal, type Run } from "./run.js";
 import { isBeginning, isProgress, isReplayable, type Tracked } from "./tracked.js";
 
@@ -18,7 +19,7 @@ export const trackingEvolvers: { readonly [T in TrackingType]: (run: Run, event:
     tracked: { ...untouched, ...payload },
   }),
   event_recorded: (run, event) => {
-    const recorded = changed(run, (tracked) => afterRecorded(tracked, event));
+    const recorded = changed(run, (tracked) => afterRecorded(tracked, event, isKeyOfIntent(run, event)));
     const { eventType, payload } = event.payload;
     return eventType === "interruption_detected" ? interrupted(recorded, event, reasonIn(payload)) : recorded;
   },
@@ -64,6 +65,7 @@ const untouched = {
   artifacts: 0,
   keys: 0,
   begun: [],
+  underIntents: [],
   handoffs: [],
   handoffsInAll: 0,
   resumes: 0,
@@ -74,8 +76,15 @@ const untouched = {
 const changed = (run: Run, change: (tracked: Tracked) => Tracked): Run =>
   run.tracked === null ? run : { ...run, tracked: change(run.tracked) };
 
-const afterRecorded = (tracked: Tracked, { payload, seq, at }: EventOf<"event_recorded">): Tracked => {
-  const { eventType, stepName, sideEffectClass, sideEffectKey: key, skipped, artifact } = payload;
+const isKeyOfIntent = (run: Run, { payload }: EventOf<"event_recorded">): boolean =>
+  payload.sideEffectKey !== null && isGoverned(run, payload.sideEffectKey);
+
+const afterRecorded = (
+  tracked: Tracked,
+  { payload, seq, at }: EventOf<"event_recorded">,
+  isOfIntent: boolean,
+): Tracked => {
+  const { eventType, stepName, sideEffectClass, sideEffectKey: key, skipped, happened, artifact } = payload;
   const counted: Tracked = {
     ...tracked,
     currentStep: stepName ?? tracked.currentStep,
@@ -87,8 +96,12 @@ const afterRecorded = (tracked: Tracked, { payload, seq, at }: EventOf<"event_re
   if (key === null || skipped !== null || isReplayable(sideEffectClass)) return counted;
   const others = counted.begun.filter((one) => one.key !== key);
   const wasBegun = others.length < counted.begun.length;
+  const notOf = counted.underIntents.filter((one) => one !== key);
+  if (happened === false)
+    return { ...counted, keys: counted.keys - (wasBegun ? 1 : 0), begun: others, underIntents: notOf };
+  const underIntents = isOfIntent ? [...notOf, key] : counted.underIntents;
   const begun = isBeginning(eventType) ? [...others, { key, class: sideEffectClass, seq, at }] : others;
-  return { ...counted, keys: counted.keys + (wasBegun ? 0 : 1), begun };
+  return { ...counted, keys: counted.keys + (wasBegun ? 0 : 1), begun, underIntents };
 };
 
 const interrupted = (run: Run, { seq, at, actor }: JournalEvent, reason: string): Run =>

@@ -60,6 +60,8 @@ export const RecordEventInput = closed({
   sideEffectClass: SideEffectClass.optional(),
   /** Of what must not happen twice: once in the whole ledger. */
   sideEffectKey: key.optional(),
+  /** At the end of what was begun under its key: false where it is known that it did not happen, which frees the key. */
+  happened: z.boolean().optional(),
   idempotencyKey,
 });
 export type RecordEventInput = z.input<typeof RecordEventInput>;

@@ -6,7 +6,8 @@ import { absent } from "../ledger/removal.js";
 import { dropRun } from "../pev/objects.js";
 import { tidyStore } from "../pev/transfer.js";
 import { disposeWorkspaces } from "../pev/workspaces.js";
-import type { RunRow, Store } from "../stores/store.js";
+import type { LeftBehind, RunRow, Store } from "../stores/store.js";
+import { leftBehind } from "./left-behind.js";
 import { removeLogs } from "./logs.js";
 import type { PruningParts } from "./pruning.js";
 
@@ -41,7 +42,12 @@ export const eraseRun = async (
   if (dryRun && isPlain(store, runId)) throw runNotSealed(runId);
   const erased = { runId, archive: removal?.archive ?? null };
   if (dryRun) return erased;
-  const isGone = await store.erase(runId, { lastHash: row?.lastHash ?? null, at: now() });
+  const left = row === undefined ? undefined : await leftIfReadable(ledger, checkpoints, runId);
+  const isGone = await store.erase(runId, {
+    lastHash: row?.lastHash ?? null,
+    at: now(),
+    ...(left === undefined ? {} : { left }),
+  });
   await store.removeBlobsOf(runId);
   await checkpoints.forget(runId);
   await receipts.forget(runId);
@@ -61,6 +67,20 @@ export const eraseRun = async (
       },
     );
   return erased;
+};
+
+/** What cannot be read is erased all the same; the keys that it took itself stay taken in any case. */
+const leftIfReadable = async (
+  ledger: PruningParts["ledger"],
+  checkpoints: PruningParts["checkpoints"],
+  runId: string,
+): Promise<LeftBehind | undefined> => {
+  try {
+    return await leftBehind(checkpoints, await ledger.load(runId));
+  } catch (error) {
+    if (isLedgerError(error)) return undefined;
+    throw error;
+  }
 };
 
 /** Also of one that was taken out. What cannot be opened here, now, is sealed. */

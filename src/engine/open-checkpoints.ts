@@ -51,7 +51,7 @@ export type OpenedCheckpoints = {
   readonly signIfDue: (runId: string) => Promise<void>;
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
-  readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
+  readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft" | "blockedKeys">;
 };
 
 export const openCheckpoints = (options: {

@@ -17,6 +17,7 @@ import type { Project } from "../pev/project.js";
 import { holdsCommits } from "../pev/transfer.js";
 import { disposeWorkspaces } from "../pev/workspaces.js";
 import type { RunRow } from "../stores/store.js";
+import { leftBehind } from "./left-behind.js";
 import { removeLogs } from "./logs.js";
 
 export type PruningParts = {
@@ -24,7 +25,10 @@ export type PruningParts = {
   readonly project: Project;
   readonly logFolder: string;
   /** Nobody goes on with a finished run. */
-  readonly checkpoints: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft">;
+  readonly checkpoints: Pick<
+    CheckpointManager,
+    "forget" | "spaceOf" | "findLeft" | "removeLeft" | "blockedKeys"
+  >;
   readonly receipts: KeptReceipts;
   /** Where runs go before they are removed. */
   readonly archive: {
@@ -193,10 +197,12 @@ const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<strin
   const { runId, lastHash } = row;
   // Nobody can read an erased one: there is nothing to archive.
   const file = row.seal === "erased" ? null : await archived(parts, row);
+  // One that was erased has left it before.
+  const left = file === null ? {} : { left: await leftBehind(checkpoints, await ledger.load(runId)) };
   // Without its journal nobody could make it any more.
   if (file !== null) await receipts.ensure(runId);
   await checkpoints.forget(runId);
-  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file });
+  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file, ...left });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);
@@ -204,13 +210,14 @@ const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<strin
 };
 
 const archived = (
-  { ledger, archive, exportRun }: PruningParts,
+  { ledger, archive, exportRun, receipts }: PruningParts,
   { runId, lastHash }: RunRow,
 ): Promise<string> =>
   archive.write(runId, exportRun(runId), async (bytes) => {
     const { header } = await readBundle(bytes, {
       putBlob: async () => {},
       cipherFor: ledger.store.seals.forArrival,
+      version: receipts.version,
     });
     if (header.lastHash !== lastHash)
       throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);

@@ -61,7 +61,9 @@ const holderOf = async (
   const row = (await store.findKey(INTENT_SCOPE, key)) ?? (await store.findKey(EFFECT_SCOPE, key));
   if (row === undefined) return broughtHolder(store, key, known, asked);
   const { runId, firstSeq: seq } = row;
-  return { runId, seq, intent: await intentAt(known, runId, seq) };
+  const intent = await intentAt(known, runId, seq);
+  // What its client did under the key of one that never happened has the key, and no answer of an intent.
+  return { runId, seq, intent: intent !== null && holdsKey(intent) ? intent : null };
 };
 
 /**

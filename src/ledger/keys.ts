@@ -1,11 +1,12 @@
 import { digestOf } from "../core/canonical.js";
 import type { Caller, Command, CommandOf } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
-import { keyTakenBy } from "../core/decide/tracked.js";
+import { keyFreedBy, keyTakenBy } from "../core/decide/tracked.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { effectDigest } from "../core/effects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { JournalEvent } from "../core/events.js";
+import { INTENT_SCOPE, isGoverned } from "../core/intents.js";
 import { openAfterEnd } from "../core/left-effects.js";
 import * as limit from "../core/limits.js";
 import type { Run } from "../core/run.js";
@@ -56,11 +57,16 @@ export const businessKeysOf = (
   return freed.length === 0 ? {} : { freed };
 };
 
-/** What a client recorded for the first time. */
+/** What a client recorded for the first time, or knows not to have happened; its run's intent under that key has it all the same. */
 const recordedKey = (
   before: Run | undefined,
   events: readonly JournalEvent[],
-): Pick<AppendBatch, "businessKey"> => {
+): Pick<AppendBatch, "businessKey" | "freed"> => {
+  const freed = keyFreedBy(events);
+  if (freed !== null) {
+    const ofIntent = before !== undefined && isGoverned(before, freed) ? [] : [INTENT_SCOPE];
+    return { freed: [EFFECT_SCOPE, ...ofIntent].map((scope) => ({ scope, key: freed })) };
+  }
   const { sideEffectKey: key, sideEffectClass } = keyTakenBy(before, events)?.payload ?? {};
   if (!key || sideEffectClass === undefined) return {};
   return { businessKey: { scope: EFFECT_SCOPE, key, digest: recordedDigest(sideEffectClass) } };

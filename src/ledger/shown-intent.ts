@@ -1,7 +1,7 @@
 import { isLedgerError } from "../core/errors.js";
 import type { IntentView } from "../core/gate-calls.js";
 import { type FirstNow, intentView } from "../core/intent-view.js";
-import type { Intent } from "../core/intents.js";
+import { holdsKey, type Intent } from "../core/intents.js";
 import type { Ledger } from "./ledger.js";
 
 /** As it is told now, with what became of the one that has its key. */
@@ -12,7 +12,8 @@ export const shownOf = async (ledger: Ledger, intent: Intent): Promise<IntentVie
 const firstNow = async (ledger: Ledger, { first }: Intent): Promise<FirstNow> => {
   if (first === null) return null;
   try {
-    return (await ledger.load(first.runId)).intents.find(({ seq }) => seq === first.seq) ?? null;
+    const found = (await ledger.load(first.runId)).intents.find(({ seq }) => seq === first.seq);
+    return found !== undefined && holdsKey(found) ? found : null;
   } catch (error) {
     if (isLedgerError(error)) return null;
     throw error;

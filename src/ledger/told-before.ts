@@ -10,12 +10,13 @@ export const toldBefore = async (
   key: string,
 ): Promise<FirstRecorded | undefined> => {
   if ((await store.originOf(runId)) === undefined) return undefined;
+  let found: FirstRecorded | undefined;
   for (let after = 0; ; ) {
     const events = await readEvents(store, runId, after, READ_BATCH);
     for (const event of events)
       if (event.type === "event_recorded" && isDoneUnder(event.payload, key))
-        return { runId, seq: event.seq };
-    if (events.length < READ_BATCH) return undefined;
+        found = event.payload.happened === false ? undefined : (found ?? { runId, seq: event.seq });
+    if (events.length < READ_BATCH) return found;
     after += events.length;
   }
 };

@@ -1,3 +1,4 @@
+import { because } from "../core/because.js";
 import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
 import { type GateMethod, gateRoutes, namedIn } from "../core/gate-routes.js";
 
@@ -69,7 +70,7 @@ const requestOf = (
   const filled = path.replace(/:(\w+)/g, (_whole, name: string) => segmentOf(name, input[name]));
   const url = new URL(filled.slice(1), base);
   const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
-  const waitMs = typeof input.waitMs === "number" ? input.waitMs : 0;
+  const waitMs = Number.isFinite(input.waitMs) ? Math.max(0, Number(input.waitMs)) : 0;
   if (verb === "GET") {
     for (const [name, value] of rest)
       for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
@@ -103,10 +104,14 @@ class Lost {
   ) {}
 
   asError({ origin }: URL): LedgerError {
-    return new LedgerError("worker_unreachable", `The gate at ${origin} does not answer: ${this.how}.`, {
-      hint: "What was recorded is kept: call again when it is back, under the same idempotencyKey where you gave one.",
-      cause: this.cause,
-    });
+    return new LedgerError(
+      "worker_unreachable",
+      `The gate at ${origin} does not answer${because(this.how)}`,
+      {
+        hint: "What was recorded is kept: call again when it is back, under the same idempotencyKey where you gave one.",
+        cause: this.cause,
+      },
+    );
   }
 }
 

@@ -1,3 +1,7 @@
+import type { PublishedKey } from "../core/receipts/key-chain.js";
+
+export type { PublishedKey } from "../core/receipts/key-chain.js";
+
 /** Where the receipts of runs lie: one text for each, which nothing changes. */
 export interface ReceiptStore {
   /** Throws `seq_conflict` when there is one already. */
@@ -8,18 +12,10 @@ export interface ReceiptStore {
   remove(runId: string): Promise<void>;
 }
 
-/** A key that receipts are, or were, signed with; told to everybody. Times are ISO 8601, UTC. */
-export type PublishedKey = {
-  /** Hex SHA-256 over its SPKI bytes. */
+export type RotatedSigningKey = {
   readonly keyId: string;
-  /** PEM, SPKI. */
-  readonly publicKey: string;
-  readonly from: string;
-  /** When the next one took its place; null for the one that signs now. */
-  readonly until: string | null;
-  /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first). */
-  readonly signature: string;
-  readonly formerSignature: string | null;
+  readonly formerKeyId: string;
+  readonly lost: boolean;
 };
 
 /** What a ledger signs with. */
@@ -31,9 +27,12 @@ export interface SigningKeys {
     texts: readonly Uint8Array[],
     at: string,
   ): Promise<{ readonly keyId: string; readonly signatures: readonly Buffer[] }>;
-  /** A new key, which the former one vouches for; that one's private half is gone. */
-  rotate(at: string): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
-  /** Who may read the private half, as the file system has it; undefined before there is one. */
+  /**
+   * A new key, which the former one vouches for; that one's private half is gone. Where it is gone already, or cannot be read, somebody
+   * must say that it is lost; `invalid_input` where it is not.
+   */
+  rotate(at: string, rotating?: { readonly lost: boolean }): Promise<RotatedSigningKey>;
+  /** Who may read the private half, as the file system has it; undefined before there is one. `key_unavailable` where it cannot be used. */
   mode(): Promise<{ readonly file: string; readonly mode: number } | undefined>;
   /** Takes it from the eyes of others. */
   protect(): Promise<void>;

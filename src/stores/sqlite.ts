@@ -18,6 +18,7 @@ import { countedIn } from "./sqlite-counted.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
+import { leave, leftBehindOf } from "./sqlite-left-behind.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { proposalCounter } from "./sqlite-proposals.js";
@@ -43,7 +44,7 @@ import type {
   ClaimRequest,
   EventRow,
   Lease,
-  Removal,
+  Removing,
   RunQuery,
   RunRow,
   SnapshotRow,
@@ -236,12 +237,14 @@ const askedSeldom = (
 ): ReturnType<typeof schedulesOf> &
   ReturnType<typeof sdkKeysOf> &
   ReturnType<typeof wordsOf> &
+  ReturnType<typeof leftBehindOf> &
   Pick<Store, "countProposals"> => {
   const countProposals = proposalCounter(sqlite);
   return {
     ...schedulesOf(sqlite, call),
     ...sdkKeysOf(sqlite, call),
     ...wordsOf(sqlite, call),
+    ...leftBehindOf(sqlite, call),
     countProposals: async (agent, since) => call(() => countProposals(agent, since)),
   };
 };
@@ -364,7 +367,7 @@ const remover = (
   { insertRemoval, leftovers }: ReturnType<typeof housekeepingStatements>,
   anchorNewest: () => void,
 ) =>
-  sqlite.transaction((runId: string, removal: Omit<Removal, "lastSeq">): void => {
+  sqlite.transaction((runId: string, { left, ...removal }: Removing): void => {
     const row = reads.run.get({ runId });
     if (row === undefined) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
     if (row.lastHash !== removal.lastHash)
@@ -374,6 +377,7 @@ const remover = (
     insertRemoval.run({ ...removal, runId, lastSeq: row.lastSeq });
     countRemoved(sqlite, row.lastSeq);
     for (const statement of leftovers) statement.run({ runId });
+    if (left !== undefined) leave(sqlite, { runId, lastSeq: row.lastSeq }, left);
   }).immediate;
 
 const requireRun = (reads: Reads, runId: string): { readonly created: number } => {

@@ -2,12 +2,14 @@ import type { ErrorCode, LedgerError } from "../core/errors.js";
 import type { Actor, EventType } from "../core/events.js";
 import type { RunStatus } from "../core/run.js";
 import type { CheckpointStore } from "./checkpoint-store.js";
+import type { Erasing, LeftBehindStore, Removal, Removing } from "./leaving.js";
 import type { ListQuery, RunQuery } from "./queries.js";
 import type { RunCipher, SealState, Seals } from "./seals.js";
 
 export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
+export type { Erasing, LeftBehind, Removal, Removing } from "./leaving.js";
 export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
-export type { PublishedKey, ReceiptStore, SigningKeys } from "./receipt-store.js";
+export type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys } from "./receipt-store.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";
 
 /**
@@ -15,7 +17,7 @@ export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from
  * sequences are dense, the first event of a run is `run_created`, an append names the seq it expects, an append with a
  * lease epoch is refused when that lease was given back or taken by another, and a client key is used once.
  */
-export interface Store {
+export interface Store extends LeftBehindStore {
   /** Made when the store was made; part of nothing secret. */
   readonly ledgerId: string;
   readonly seals: Seals;
@@ -93,15 +95,15 @@ export interface Store {
   originOf(runId: string): Promise<Origin | undefined>;
   /**
    * Takes a run out: its events, snapshot, lease and keys, but for the key that made it. `seq_conflict` when it is not at
-   * `lastHash` any more. What stays is the removal; only the very same run can come back.
+   * `lastHash` any more. What stays is the removal, and what it leaves behind; only the very same run can come back.
    */
-  remove(runId: string, removal: { readonly lastHash: string } & Omit<Removal, "lastSeq">): Promise<void>;
+  remove(runId: string, removal: Removing): Promise<void>;
   /**
    * Destroys the key of a finished run, its snapshot, and what lists say of it; its chain stays. Its own blobs go next. Done
    * again, it finishes what was cut off. `run_not_sealed`; `seq_conflict` when it is not at `lastHash` any more. False when it
    * is not finished: somebody reads, and what the file was before is still beside it.
    */
-  erase(runId: string, erasing: { readonly lastHash: string | null; readonly at: string }): Promise<boolean>;
+  erase(runId: string, erasing: Erasing): Promise<boolean>;
   /** Bytes that the events of a run take here, about; 0 when it is not here. */
   bytesOf(runId: string): Promise<number>;
   space(): Promise<Space>;
@@ -261,14 +263,6 @@ export type ScheduleMark = {
 export type Origin = { readonly ledgerId: string; readonly importedAt: string };
 
 /** What is left of a run that was taken out. */
-export type Removal = {
-  readonly lastSeq: number;
-  readonly lastHash: string;
-  readonly removedAt: string;
-  /** The file it was written to before; null when it was not. */
-  readonly archive: string | null;
-};
-
 /** What the rows take; blobs are files beside them. */
 export type Space = {
   readonly usedBytes: number;
@@ -354,6 +348,7 @@ export type AppendBatch = {
   readonly expectedSeq: number;
   readonly events: readonly NewEventRow[];
   readonly projection: RunProjection;
+  readonly updatedAt?: string; // Default: when the last of the events happened.
   /** Of a sealed run, whose events come sealed; with its first events, its key is kept. */
   readonly cipher?: RunCipher | null;
   /** Epoch of the speaker's lease; absent when people or tools speak. */
@@ -375,8 +370,7 @@ export type AppendBatch = {
 /** What a policy has counted on: two proposals at once must not both be the last one that it allows. */
 export type ProposalCount = {
   readonly agent: string;
-  /** ISO 8601, UTC. */
-  readonly since: { readonly hour: string; readonly day: string };
+  readonly since: { readonly hour: string; readonly day: string }; // ISO 8601, UTC.
   readonly found: readonly [lastHour: number, lastDay: number];
 };
 

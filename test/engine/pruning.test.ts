@@ -11,9 +11,13 @@ afterEach(async () => {
   for (const sample of samples.splice(0)) await sample.dispose();
 });
 
-/** Nothing goes by number here, and nobody needs a clone. */
-const opened = async (settings = "", coder: AgentFunction = () => "done"): Promise<RunLedger> => {
-  const shared = "runLedger: { maxRunHistory: 0, workspaceIsolation: false }\n";
+/** Nothing goes by number here, and only who forks needs a clone. */
+const opened = async (
+  settings = "",
+  coder: AgentFunction = () => "done",
+  workspaceIsolation = false,
+): Promise<RunLedger> => {
+  const shared = `runLedger: { maxRunHistory: 0, workspaceIsolation: ${workspaceIsolation} }\n`;
   const shop = await makeSample({ ...buggySum, "runledger.yaml": shared + settings });
   samples.push(shop);
   return shop.open({ coder });
@@ -222,6 +226,19 @@ describe("What outlives a run that goes", () => {
     expect(events.find(({ type }) => type === "effect_settled")).toMatchObject({
       payload: { outcome: { kind: "known", origin: { runId: first }, outcome: { kind: "skipped" } } },
     });
+  });
+
+  test("is its key for a fork that began before it was taken", async () => {
+    const charging: AgentFunction = async (_task, { effect }) => {
+      await effect("charge", { class: "guarded", onAmbiguous: "fail", key: "order-9" }, () => "receipt 1");
+      return "done";
+    };
+    const app = await opened("", charging, true);
+    const first = await completed(app);
+    const fork = await app.fork(person(app), { runId: first, seq: 1 });
+    hoursLater(2);
+    expect((await app.prune({ olderThanMs: 0 })).runs).toHaveLength(1);
+    expect(await app.blockedSideEffectKeys(fork.runId)).toEqual(new Set(["order-9"]));
   });
 
   test("is what came of it, for who has learned it before", async () => {

@@ -84,6 +84,23 @@ const SignedEnvelope = z.strictObject({
   payload: text.describe("base64 of the statement"),
   signatures: z.array(z.strictObject({ keyid: text, sig: text.describe("base64") })),
 });
+const PublishedKeys = z
+  .array(
+    z.strictObject({
+      keyId: text,
+      publicKey: text.describe("PEM, SPKI"),
+      from: time,
+      until: time.nullable().describe("null for the one that signs now"),
+      untilPosition: count
+        .nullable()
+        .describe("the last event of the ledger, of all runs, that it may have signed for"),
+      untilSignature: text.nullable().describe("over that, by a later key"),
+      signature: text,
+      formerSignature: text.nullable(),
+      lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
+    }),
+  )
+  .describe("the oldest first");
 const runId = text.regex(/^run_[0-9a-f]{32}$/);
 const status = z.enum(runStatuses);
 const ErrorCode = named(
@@ -93,6 +110,7 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const description = text.nullable().describe("what it is for, in its own words");
 const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
 const policyFile = {
   name: text,
@@ -396,6 +414,13 @@ const Run = named(
   }),
 );
 
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "time", "child", "agent", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
@@ -403,6 +428,10 @@ const ListedRun = named(
     goal: text,
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    waiting: z
+      .strictObject(waiting)
+      .nullable()
+      .describe("of one that is due and that nobody drives: what it waits for"),
     runnable: z.boolean(),
     wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
@@ -422,13 +451,6 @@ const ListedRun = named(
       ),
   }),
 );
-
-const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
-  sentence: text,
-  hint: text.nullable().describe("what to type"),
-  stepId: text.nullable(),
-};
 
 const PolicyRequest = named(
   "PolicyRequest",
@@ -740,6 +762,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   "runs events": oneOf(trackedShapes.events),
   "runs verify": oneOf(trackedShapes.verify),
   "runs checkpoint": oneOf(trackedShapes.checkpoint),
+  "runs answer": oneOf(trackedShapes.answer),
   "runs resume": oneOf(trackedShapes.resume),
   schedules: oneOf({
     schedules: z.array(
@@ -967,7 +990,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   "sdk-key revoke": oneOf(sdkKey),
   "gate-policy": { kind: "text", why: "it is only a group of commands" },
-  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy list": oneOf({
+    ...gate,
+    policies: z.array(z.strictObject({ ...policyFile, description, problem })),
+  }),
   "gate-policy show": oneOf({
     ...{ name: text, file: text, digest: text, environment: gate.environment },
     policy: z.looseObject({}).describe("as its file says it"),
@@ -1086,6 +1112,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     status,
     arrived: z.boolean().describe("false: it was here already"),
     commits: z.enum(["here", "missing", "none"]),
+    receipt: z
+      .strictObject({ ledgerId: text, keyId: text })
+      .nullable()
+      .describe("that came with it: the ledger that signed it, and with which key"),
   }),
   prune: oneOf({
     dryRun: z.boolean(),
@@ -1115,6 +1145,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     digest: text.describe("SHA-256 of the statement"),
     envelope: SignedEnvelope,
     testResults: z.array(SignedEnvelope).describe("of each step and criterion that a validator decided on"),
+    signer: z
+      .strictObject({ ledgerId: text, keys: PublishedKeys })
+      .nullable()
+      .describe(
+        "of a run that was imported: the ledger that signed it, and its keys, as they came with the run",
+      ),
   }),
   "receipt verify": oneOf({
     verified: z.literal(true).describe("a receipt that is refused is an error, `receipt_refused`"),
@@ -1130,22 +1166,8 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .describe("in the repository of --repo, and without --key in the ledger"),
     statement: z.looseObject({ predicateType: text }).describe("docs/receipts.md"),
   }),
-  "receipt keys": oneOf({
-    ledgerId: text,
-    keys: z
-      .array(
-        z.strictObject({
-          keyId: text,
-          publicKey: text.describe("PEM, SPKI"),
-          from: time,
-          until: time.nullable().describe("null for the one that signs now"),
-          signature: text,
-          formerSignature: text.nullable(),
-        }),
-      )
-      .describe("the oldest first"),
-  }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
+  "receipt keys": oneOf({ ledgerId: text, keys: PublishedKeys }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),

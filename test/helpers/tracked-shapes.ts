@@ -46,6 +46,11 @@ export const Tracked = named(
     artifacts: count,
     keys: count.describe("side effects that must not happen again"),
     begun: z.array(Begun).describe("nobody has said that they were done"),
+    underIntents: z
+      .array(text)
+      .describe(
+        "keys of intents that its client used by itself: they stay taken whatever becomes of the intent",
+      ),
     handoffs: z.array(Handoff).describe("open ones"),
     handoffsInAll: count,
     resumes: count,
@@ -82,7 +87,9 @@ const Line = named(
     outputHash: text.nullable(),
     sideEffectClass: SideEffectClass,
     sideEffectKey: text.nullable(),
-    status: z.enum(["recorded", "skipped"]),
+    status: z
+      .enum(["recorded", "skipped", "not_happened"])
+      .describe("not_happened: it was begun, and is known not to have happened"),
     first: z.strictObject({ runId, seq: count }).nullable().describe("where it was recorded first"),
   }),
 );
@@ -149,6 +156,14 @@ export const trackedShapes = {
     isResumable: z.boolean(),
     reason: TrackedReason,
     createdAt: time,
+  },
+  answer: {
+    runId,
+    key: text,
+    happened: z.boolean().describe("false: the key is free again"),
+    ...{ eventId: text, seq: count, eventType: z.literal("tool_call_finished"), timestamp: time },
+    status: z.literal("recorded"),
+    first: z.null(),
   },
   resume: {
     runId,

@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
-import { type Intent, isOpenIntent, isOwnIntent, sideEffectKey } from "../intents.js";
+import { isGoverned, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -90,21 +90,39 @@ const lineageOf = (runId: string, { caller, facts }: DecideContext): Lineage => 
 
 // Facts may come late: also of a run that was interrupted, for what a slow answer told is true all the same.
 export const recordEvent: Decider<"record_event"> = (command, run, context) => {
-  const tracked = requireRecorder(run, context);
-  requireRoom(run, context);
+  const { happened } = command.event;
+  const tracked = happened === undefined ? requireRecorder(run, context) : requireTeller(run, context);
+  requireRoomToRecord(run, context);
   const { eventType, sideEffectClass, sideEffectKey } = command.event;
   requireKey(eventType, sideEffectClass, sideEffectKey);
+  if (happened !== undefined) requireBegun(run, command.event);
   if (isBeginning(eventType)) requireCapable(tracked, sideEffectClass);
   const skipped = skippedFor(run, command, context);
   if (skipped === null && isBeginning(eventType) && sideEffectKey !== null) requireRoomToBegin(tracked);
-  return [{ type: "event_recorded", version: 1, payload: { ...command.event, skipped } }];
+  const { happened: _, ...said } = command.event;
+  const payload = { ...said, skipped, ...(happened === false ? { happened } : {}) };
+  return [{ type: "event_recorded", version: 1, payload }];
 };
 
-const requireKey = (
-  eventType: string,
-  kind: CommandOf<"record_event">["event"]["sideEffectClass"],
-  key: string | null,
-) => {
+/** What became of something that was begun a person may say also of a run that is over: its key is taken for ever. */
+const requireTeller = (run: Run, context: DecideContext): Tracked => {
+  if (context.caller.role !== "human") return requireRecorder(run, context);
+  requireSession(run, context.caller);
+  return requireTracked(run);
+};
+
+const requireBegun = (run: Run, { eventType, sideEffectKey: key, sideEffectClass }: SaidOfEvent): void => {
+  const begun = key === null ? undefined : begunUnder(run, key);
+  if (begun !== undefined && !isBeginning(eventType) && begun.class === sideEffectClass) return;
+  const of = begun === undefined ? "Nothing" : `A side effect of class "${begun.class}"`;
+  throw new LedgerError("effect_not_open", `${of} is begun under ${quoted(key ?? "no key")} in this run.`, {
+    hint: "Whether it happened is said at the end of what was begun, under its key and class: runledger runs inspect RUN",
+  });
+};
+
+type SaidOfEvent = CommandOf<"record_event">["event"];
+
+const requireKey = (eventType: string, kind: SaidOfEvent["sideEffectClass"], key: string | null) => {
   if (key === null && !isReplayable(kind))
     throw new LedgerError("invalid_input", `A side effect of class "${kind}" needs a sideEffectKey.`, {
       hint: 'Give what makes it one and the same act, such as "salesforce.import:batch-2026-03-22".',
@@ -146,12 +164,6 @@ const skippedFor = (
   return begun !== undefined && !isBeginning(eventType) ? null : taken;
 };
 
-/** An intent of this very run has the key: what its client records under it is that one. */
-const isGoverned = (run: Run, key: string): boolean =>
-  run.intents.some((intent) => hasKey(intent) && sideEffectKey(intent.content) === key);
-
-const hasKey = (intent: Intent): boolean => isOpenIntent(intent) || intent.status === "succeeded";
-
 /** Undefined when nothing under that key is under way in this run. */
 const begunUnder = ({ tracked }: Run, key: string): BegunEffect | undefined =>
   tracked?.begun.find((one) => one.key === key);
@@ -163,17 +175,25 @@ export const keyTakenBy = (
 ): (EventBody & { type: "event_recorded" }) | null => {
   for (const event of events) {
     if (event.type !== "event_recorded") continue;
-    const { sideEffectKey: key, sideEffectClass, skipped } = event.payload;
-    if (key === null || skipped !== null || isReplayable(sideEffectClass)) continue;
+    const { sideEffectKey: key, sideEffectClass, skipped, happened } = event.payload;
+    if (key === null || skipped !== null || happened === false || isReplayable(sideEffectClass)) continue;
     if (run !== undefined && (isGoverned(run, key) || begunUnder(run, key) !== undefined)) continue;
     return event;
   }
   return null;
 };
 
+/** The key that is free again because it is known that nothing happened under it; null for none. */
+export const keyFreedBy = (events: readonly EventBody[]): string | null => {
+  for (const event of events)
+    if (event.type === "event_recorded" && event.payload.happened === false)
+      return event.payload.sideEffectKey;
+  return null;
+};
+
 export const openHandoff: Decider<"open_handoff"> = ({ handoff }, run, context) => {
   const tracked = requireRecorder(run, context);
-  requireRoom(run, context);
+  requireRoomToRecord(run, context);
   if (tracked.handoffs.some(({ id }) => id === handoff.id)) return alreadyDone;
   if (tracked.handoffs.length >= limit.TRACKED_OPEN_MAX)
     throw new LedgerError(
@@ -199,6 +219,7 @@ export const resumeTracked: Decider<"resume_tracked"> = (
   context,
 ) => {
   requireRecorder(run, context);
+  requireRoomToRecord(run, context);
   return [{ type: "tracking_resumed", version: 1, payload: { checkpointId, broken, blockedKeys } }];
 };
 
@@ -248,7 +269,7 @@ const requireRecorder = (run: Run, { caller }: DecideContext): Tracked => {
 };
 
 /** As for effects: a client that records without end must stop too. */
-const requireRoom = (run: Run, { rules }: DecideContext): void => {
+export const requireRoomToRecord = (run: Run, { rules }: DecideContext): void => {
   const { eventsPerRun = limit.EVENTS_PER_RUN } = rules.recording ?? {};
   if (run.seq < eventsPerRun) return;
   throw new LedgerError("limit_exceeded", `Clients of a run stop at ${eventsPerRun} events.`, {

@@ -1,6 +1,6 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import type { StoredEvent } from "../../core/events.js";
-import { blockedIntentKeys } from "../../core/intents.js";
+import { blockedIntentKeys, INTENT_SCOPE } from "../../core/intents.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
 /** So many events at a time. */
@@ -8,28 +8,36 @@ const PAGE = 250;
 
 /**
  * Business keys under which nothing more happens, because this run, or a run whose past it took over, has come with them: what
- * a fork's source did after the fork is blocked too. Those that were given back are free.
+ * a fork's source did after the fork is blocked too, and stays so when that is taken out or erased. Those that were given back
+ * are free.
  */
 export const blockedKeys = async (ledger: Ledger, runId: string): Promise<ReadonlySet<string>> => {
   const keys = new Set<string>();
-  let from: string | undefined = runId;
+  for (let from: string | null = runId; from !== null; ) from = await collect(ledger, from, keys);
+  for (const key of keys) if (!(await isTaken(ledger, key))) keys.delete(key);
   const { intents } = await ledger.load(runId);
-  while (from !== undefined) {
-    await collect(ledger, from, keys);
-    from = await sourceOf(ledger, from);
-  }
-  for (const key of keys) if ((await ledger.store.findKey(EFFECT_SCOPE, key)) === undefined) keys.delete(key);
   return new Set([...keys, ...blockedIntentKeys({ intents })].sort());
 };
 
-/** A source that was taken out or erased has left its keys behind; those of its past before the fork stand in the fork. */
-const sourceOf = async (ledger: Ledger, runId: string): Promise<string | undefined> => {
-  const source = (await ledger.load(runId)).forkedFrom?.runId;
-  const row = source === undefined ? undefined : await ledger.store.runRow(source);
-  return row === undefined || row.seal === "erased" ? undefined : source;
+const isTaken = async ({ store }: Ledger, key: string): Promise<boolean> =>
+  (await store.findKey(EFFECT_SCOPE, key)) !== undefined ||
+  (await store.findKey(INTENT_SCOPE, key)) !== undefined;
+
+/** Answers with the run whose past that one took over; null for none. */
+const collect = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<string | null> => {
+  const row = await ledger.store.runRow(runId);
+  if (row === undefined || row.seal === "erased") {
+    const left = await ledger.store.leftBehind(runId);
+    for (const key of left.keys) keys.add(key);
+    return left.from;
+  }
+  const run = await ledger.load(runId);
+  for (const key of blockedIntentKeys(run)) keys.add(key);
+  await collectEffects(ledger, runId, keys);
+  return run.forkedFrom?.runId ?? null;
 };
 
-const collect = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<void> => {
+const collectEffects = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<void> => {
   for (let after = 0; ; ) {
     const events = await ledger.events(runId, after, PAGE);
     for (const event of events) {

@@ -7,9 +7,7 @@ import {
   CancelCall,
   ExecuteCall,
   type ExecutionView,
-  INTENTS_LISTED_MAX,
   IntentCall,
-  type IntentsAsked,
   type IntentView,
   ListIntentsCall,
   type ProposeCall,
@@ -18,13 +16,14 @@ import {
   readCall,
 } from "../../core/gate-calls.js";
 import { endedExecution } from "../../core/intent-view.js";
-import { type Intent, isExpired, runOfIntent } from "../../core/intents.js";
+import { type Intent, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
 import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
+import { listIntents } from "./listing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
@@ -53,8 +52,13 @@ export interface Gate {
   listIntents(call?: ListIntentsCall): Promise<readonly IntentView[]>;
 }
 
-/** Of one call from elsewhere: asked again under its key, it is answered again and done once. */
-export type CallOptions = { readonly callKey?: string };
+/** Of one call from elsewhere. */
+export type CallOptions = {
+  /** Asked again under it, the call is answered again and done once. */
+  readonly callKey?: string;
+  /** Aborted, nobody waits for its answer any more. */
+  readonly gone?: AbortSignal;
+};
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 
@@ -141,7 +145,8 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
     },
     getIntent,
     verify: getIntent,
-    listIntents: async (call = {}) => listed(local, caller, readCall("the question", ListIntentsCall, call)),
+    listIntents: async (call = {}) =>
+      listIntents(ledger, caller, readCall("the question", ListIntentsCall, call)),
   };
 };
 
@@ -243,48 +248,3 @@ const LOST = {
   result: null,
   error: "Whoever fetched its order never said what became of it.",
 } as const;
-
-/** So many runs at a time. */
-const PAGE = 100;
-
-const listed = async (
-  { ledger }: Local,
-  caller: Caller,
-  { runId, statuses, limit = INTENTS_LISTED_MAX }: IntentsAsked,
-): Promise<readonly IntentView[]> => {
-  const views: IntentView[] = [];
-  const take = async (run: Run): Promise<void> => {
-    for (const intent of run.intents.toReversed()) {
-      if (views.length >= limit) return;
-      const status = isExpired(intent, ledger.now()) ? "expired" : intent.status;
-      if (statuses === undefined || statuses.includes(status)) views.push(await shownOf(ledger, intent));
-    }
-  };
-  if (runId !== undefined) {
-    const run = await ledger.load(runId);
-    requireSession(run, caller);
-    await take(run);
-    return views;
-  }
-  for await (const run of openRuns(ledger, caller)) {
-    if (views.length >= limit) break;
-    await take(run);
-  }
-  return views;
-};
-
-/** Those that are not over, the newest first. */
-async function* openRuns(ledger: Ledger, caller: Caller): AsyncGenerator<Run> {
-  const own = caller.role === "human" ? {} : { sessionKey: caller.sessionKey };
-  for (let after: string | undefined; ; ) {
-    const rows = await ledger.list({
-      ...own,
-      statuses: ["planning", "running", "paused"],
-      limit: PAGE,
-      ...(after === undefined ? {} : { afterRunId: after }),
-    });
-    for (const { runId, quarantine } of rows) if (quarantine === null) yield await ledger.load(runId);
-    after = rows.at(-1)?.runId;
-    if (rows.length < PAGE) return;
-  }
-}

@@ -4,7 +4,7 @@ import { quoted } from "../../core/defects.js";
 import { LedgerError } from "../../core/errors.js";
 import * as limit from "../../core/limits.js";
 import { Mandate, type MandateState, stateOfMandate } from "../../core/mandates.js";
-import { foldedName } from "../../core/names.js";
+import { isSamePerson } from "../../core/names.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { changeMandates, newMandateId, readMandates } from "../../ledger/mandates.js";
 
@@ -61,7 +61,7 @@ export const mandateFaces = (ledger: Ledger): MandateFaces => {
     mandates: async () => (await readMandates(store)).map(listed),
     delegate: async (by, asked) => {
       requireRole(ledger.check(by), "let somebody answer for them", "human");
-      if (foldedName(asked.to) === foldedName(by.name))
+      if (isSamePerson(asked.to, by.name))
         throw new LedgerError("invalid_input", "Nobody is their own deputy.");
       return add(by, asked, { kind: "delegation", id: newMandateId("delegation"), to: asked.to });
     },
@@ -97,7 +97,9 @@ const requireRoom = (all: readonly Mandate[]): readonly Mandate[] => {
 
 /** By its id, or the name of the deputy or agent who has but one that is active. */
 const requireMandate = (all: readonly Mandate[], which: string, at: string): Mandate => {
-  const named = all.filter((one) => givenTo(one) === which && stateOfMandate(one, at) === "active");
+  const named = all.filter(
+    (one) => isSamePerson(givenTo(one), which) && stateOfMandate(one, at) === "active",
+  );
   const found = all.find(({ id }) => id === which) ?? (named.length === 1 ? named[0] : undefined);
   if (found !== undefined) return found;
   const why = named.length > 1 ? `${quoted(which)} has ${named.length} of them` : "There is none";

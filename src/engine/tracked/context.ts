@@ -6,6 +6,7 @@ import { trackedSuggestion, type UnansweredApproval, unansweredApprovals } from 
 import type { CheckpointManager } from "../../ledger/checkpoints/checkpoints.js";
 import type { BrokenCheckpoint } from "../../ledger/checkpoints/restore.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { goesOnFrom, pastOf } from "../left-behind.js";
 
 /** All that whoever goes on with a run must know (seed 000, "Resume"). Lists hold the newest; the counts beside them are of all. */
 export type ResumeContext = {
@@ -103,15 +104,13 @@ const openExecutions = ({ intents }: Run): readonly OpenExecution[] =>
       : [],
   );
 
-/** Of this run and of all that it goes on from. One that was taken out has left its keys in the ledger: nothing happens under them. */
+/** Of this run and of all that it goes on from. One that was taken out or erased has left its keys in the ledger. */
 const blockedKeys = async ({ ledger, manager }: ContextParts, run: Run): Promise<ReadonlySet<string>> => {
   const keys = new Set(await manager.blockedKeys(run));
-  for (let link = run.tracked?.lineage ?? null; link !== null; ) {
-    const row = await ledger.store.runRow(link.runId);
-    if (row === undefined || row.seal === "erased") break;
-    const parent = await ledger.load(link.runId);
-    for (const key of await manager.blockedKeys(parent)) keys.add(key);
-    link = parent.tracked?.lineage ?? null;
+  for (let from = goesOnFrom(run); from !== null; ) {
+    const before = await pastOf(ledger, manager, from);
+    for (const key of before.keys) keys.add(key);
+    from = before.from;
   }
   return keys;
 };

@@ -15,7 +15,8 @@ export type TrackedEventLine = {
   readonly outputHash: string | null;
   readonly sideEffectClass: SideEffectClass;
   readonly sideEffectKey: string | null;
-  readonly status: "recorded" | "skipped";
+  /** not_happened: whoever began it knows that nothing came of it. */
+  readonly status: "recorded" | "skipped" | "not_happened";
   readonly first: { readonly runId: string; readonly seq: number } | null;
 };
 
@@ -85,12 +86,12 @@ const skippedLine = (event: StoredEvent & EventOf<"intent_skipped">): TrackedEve
 };
 
 const recordedLine = (event: StoredEvent & EventOf<"event_recorded">): TrackedEventLine => {
-  const { skipped, artifact, payload, ...told } = event.payload;
+  const { skipped, happened, artifact, payload, ...told } = event.payload;
   return {
     ...lineOf(event, told.eventType),
     ...told,
     payload: artifact === null ? payload : artifact,
-    status: skipped === null ? "recorded" : "skipped",
+    status: skipped !== null ? "skipped" : happened === false ? "not_happened" : "recorded",
     first: skipped,
   };
 };

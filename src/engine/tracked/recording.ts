@@ -1,5 +1,5 @@
 import { sha256 } from "../../core/canonical.js";
-import type { Caller } from "../../core/commands.js";
+import type { Caller, CommandOf } from "../../core/commands.js";
 import { requireTracked } from "../../core/decide/tracked.js";
 import { LedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
@@ -38,7 +38,9 @@ export const recording = (parts: TrackedParts, caller: Caller): Recording => ({
     requireOfClients(input);
     const asked = readInput(RecordEventInput, input, "recordEvent");
     const { runId, idempotencyKey, actorId = await agentOf(parts.ledger, runId) } = asked;
-    return record(parts, caller, { runId, idempotencyKey, event: { ...eventOf(asked), actorId } });
+    const { happened } = asked;
+    const event = { ...eventOf(asked), actorId, ...(happened === undefined ? {} : { happened }) };
+    return record(parts, caller, { runId, idempotencyKey, event });
   },
   recordArtifact: async (input) => {
     const asked = readInput(RecordArtifactInput, input, "recordArtifact");
@@ -79,7 +81,7 @@ const agentOf = async (ledger: Ledger, runId: string): Promise<string> =>
 type Asked = {
   readonly runId: string;
   readonly idempotencyKey: string | undefined;
-  readonly event: Omit<EventRecorded, "skipped">;
+  readonly event: CommandOf<"record_event">["event"];
 };
 
 const record = async (

@@ -1,7 +1,7 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { effectDigest } from "../../core/effects.js";
 import type { EventOf, StoredEvent } from "../../core/events.js";
-import { sideEffectKey } from "../../core/intents.js";
+import { INTENT_SCOPE, sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import { isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
@@ -16,9 +16,10 @@ export const withKeys = () => {
   const open = new Map<string, Keyed>();
   // Taken by the first event under it, which the second one ends.
   const recorded = ({ seq, payload }: EventOf<"event_recorded">): void => {
-    const { sideEffectKey: key, sideEffectClass, skipped } = payload;
-    if (key === null || skipped !== null || isReplayable(sideEffectClass) || open.has(`recorded ${key}`))
-      return;
+    const { sideEffectKey: key, sideEffectClass, skipped, happened } = payload;
+    if (key === null || skipped !== null || isReplayable(sideEffectClass)) return;
+    if (happened === false) open.delete(`recorded ${key}`);
+    if (happened === false || open.has(`recorded ${key}`)) return;
     open.set(`recorded ${key}`, { seq, key, digest: recordedDigest(sideEffectClass) });
   };
   return {
@@ -53,14 +54,14 @@ export const requireKeys = async (
 ): Promise<void> => {
   // What happened in another ledger, or in the run that it was forked from, has its key there.
   const own = open.size > 0 && (await store.originOf(runId)) === undefined ? [...open.values()] : [];
-  const governed = new Set(intents.map(({ content }) => sideEffectKey(content)));
+  const keysOfIntents = new Set(intents.map(({ content }) => sideEffectKey(content)));
   for (const { seq, key, digest } of own) {
-    // Recorded of an intent that has it.
-    if (governed.has(key)) continue;
     if (forkedFrom !== null && seq <= forkedFrom.seq) continue;
     const row = await store.findKey(EFFECT_SCOPE, key);
     const isWithin = row?.runId === runId && row.firstSeq <= seq && seq <= row.lastSeq;
-    const holds = isWithin && isTakenFor(store, row, digest) === true;
+    // Recorded under the key of an intent, it has the row of that.
+    const ofIntent = keysOfIntents.has(key) ? await store.findKey(INTENT_SCOPE, key) : undefined;
+    const holds = ofIntent?.runId === runId || (isWithin && isTakenFor(store, row, digest) === true);
     if (!holds)
       add("key", "The business key of its effect is not kept: it could happen again.", { runId, seq });
   }

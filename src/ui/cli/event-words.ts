@@ -89,7 +89,7 @@ export const trackedTold = (event: TrackedEvent): EventTold => {
 };
 
 const recordedTold = (payload: Extract<TrackedEvent, { type: "event_recorded" }>["payload"]): EventTold => {
-  const { eventType, stepName, sideEffectClass, sideEffectKey, skipped, artifact } = payload;
+  const { eventType, stepName, sideEffectClass, sideEffectKey, skipped, happened, artifact } = payload;
   const step = stepName === null ? "" : ` ${stepName}`;
   const effect =
     sideEffectClass === "none" ? "" : ` (${sideEffectClass}${sideEffectKey ? ` ${sideEffectKey}` : ""})`;
@@ -99,7 +99,7 @@ const recordedTold = (payload: Extract<TrackedEvent, { type: "event_recorded" }>
     return {
       style: isBad ? "yellow" : "blue",
       mark: isBad ? "‖" : "·",
-      text: `${eventType}${step}${effect}${what}`,
+      text: `${eventType}${step}${effect}${what}${happened === false ? ": it did not happen" : ""}`,
     };
   }
   const text = `skipped: ${eventType}${step}${effect}; first at event ${skipped.seq} of ${skipped.runId}`;

@@ -67,6 +67,10 @@ describe("somebody at the terminal", () => {
     expect(await approve("bob@terminal", asked, "ada")).toMatchObject({ votes: [{ onBehalfOf: "ada" }] });
     for (const name of ["bob", "ada@terminal"])
       await expect(approve(name, asked)).rejects.toMatchObject({ code: "already_voted" });
+    const ada = personOf(app, "ada@terminal");
+    const toHerself = app.delegate(ada, { to: "Ada", lifetimeMs: DAY_MS });
+    await expect(toHerself).rejects.toMatchObject({ code: "invalid_input" });
+    expect(await app.revokeMandate(ada, "Bob@terminal")).toMatchObject({ to: "bob", state: "revoked" });
   });
 });
 

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Command, RunLedger } from "../../../src/index.js";
+import { type Command, type RunLedger, verifyAt } from "../../../src/index.js";
 import { makeSample, onePlan, orchestrator, person, type Sample } from "../../helpers/project.js";
 
 const shops: Sample[] = [];
@@ -88,5 +88,42 @@ describe("A run that its client records", () => {
     }
     for (const runId of [next.runId, child.runId])
       expect(await next.runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+
+  it("keeps a key blocked for those who go on from it, also when it is erased or pruned", async () => {
+    const app = await opened("durable: { encryption: true }\nrunLedger: { maxRunHistory: 0 }\n");
+    const other = await paid(app, "order-0");
+    const first = await paid(app, "order-1");
+    const { runs } = first;
+    const going = async (parentRunId: string, sideEffectKey: string): Promise<string> => {
+      const { runId } = await runs.startRun({ agentId: "b", intentSummary: "b", parentRunId });
+      await runs.recordEvent({ ...first.event, runId, eventType: "tool_call_finished", sideEffectKey });
+      return runId;
+    };
+    // What it was told that another run had done, it does not do again either.
+    const second = await going(first.runId, "order-0");
+    const third = await going(second, "order-3");
+    const fourth = await going(third, "order-4");
+    for (const runId of [first.runId, second, third]) await runs.completeRun({ runId });
+    const all = new Set(["order-0", "order-1", "order-3", "order-4"]);
+    const blocked = async (of = app) =>
+      (await of.trackedRuns(orchestrator(of)).resumeRun({ runId: fourth })).blockedSideEffectKeys;
+    expect(await blocked()).toEqual(all);
+    const inTwoHours = () => new Date(Date.now() + 7_200_000).toISOString();
+    const later = (await shops[0]?.open({}, inTwoHours)) ?? app;
+    await app.erase(person(app), second);
+    expect(await blocked()).toEqual(all);
+    const gone = (await later.prune({ keep: 0 })).runs.map(({ runId }) => runId);
+    expect(new Set(gone)).toEqual(new Set([first.runId, second, third]));
+    expect(await blocked(later)).toEqual(all);
+    await later.erase(person(later), first.runId);
+    expect(await blocked(later)).toEqual(all);
+    for (const runId of [fourth, other.runId])
+      expect(await later.trackedRuns(orchestrator(later)).verifyRun({ runId })).toMatchObject({
+        valid: true,
+      });
+    const [shop] = shops;
+    const whole = shop && (await verifyAt({ projectDir: shop.repo, env: shop.env }));
+    expect(whole).toMatchObject({ flawsInAll: 0 });
   });
 });

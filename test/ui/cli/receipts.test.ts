@@ -184,6 +184,20 @@ describe("Whoever has a receipt", () => {
     }
   });
 
+  it("is told what is wrong with a file that is none: a folder, bytes, one without an end", async () => {
+    const key = file("ledger.pem", (await desk.type("receipt", "keys", "--pem")).out);
+    for (const [path, code, why] of [
+      [desk.place, 4, "EISDIR"],
+      ["/dev/zero", 2, "a receipt has at most"],
+      [process.execPath, 2, "a receipt has at most"],
+      [key, 1, "no DSSE envelope"],
+    ] as const)
+      expect({ path, ...(await elsewhere(path, "--key", key)) }).toMatchObject({
+        ...{ path, code },
+        err: expect.stringContaining(why),
+      });
+  });
+
   it.skipIf(!hasOpenssl())(
     "needs openssl alone, or sigstore's library (skipped without openssl)",
     async () => {
@@ -265,5 +279,29 @@ describe("A ledger", () => {
       code: 1,
       error: { details: { reason: "key_retired" } },
     });
+  });
+
+  it("whose private key is lost says so, signs again once a person says that it is, and what was signed stays good", async () => {
+    const before = await shown(desk, runId);
+    const name = readdirSync(join(folder(), "keys")).find((one) => one.endsWith(".key")) ?? "";
+    rmSync(join(folder(), "keys", name));
+    const later = (await desk.type("run", await planOf(desk, "lost", [step("c", "maker")]))).out.trim();
+    expect(await desk.json("show", later)).toMatchObject({ run: { state: { status: "completed" } } });
+    expect(await desk.type("receipt", "show", later)).toMatchObject({
+      err: expect.stringContaining("--lost"),
+    });
+    const { findings } = JSON.parse((await desk.type("doctor", "--json")).out) as {
+      findings: { check: string; status: string; fix: string }[];
+    };
+    expect(findings.find(({ check }) => check === "signing key")).toMatchObject({
+      status: "fail",
+      fix: expect.stringContaining("receipt rotate --lost"),
+    });
+    const { keyId } = await desk.json("receipt", "rotate", "--lost");
+    expect((await desk.type("receipt", "keys")).out).toMatch(new RegExp(`${name.slice(0, -4)}.*, lost`));
+    const keys = file("keys.json", (await desk.type("receipt", "keys", "--json")).out);
+    expect(JSON.parse(await shown(desk, later)).signatures[0].keyid).toBe(keyId);
+    for (const text of [before, await shown(desk, later)])
+      expect(await elsewhere(file("one.json", text), "--key", keys)).toMatchObject({ code: 0 });
   });
 });

@@ -136,6 +136,31 @@ export const signCheckpoint = async (
   return EXIT.done;
 };
 
+/** The rules refuse a key under which nothing is begun. */
+export const answerBegun = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  runId: string,
+  { key, happened, reason }: { readonly key: string; readonly happened: boolean; readonly reason: string },
+): Promise<number> => {
+  const { tracked } = await app.ledger.load(runId);
+  const begun = tracked?.begun.find((one) => one.key === key);
+  const recorded = await app.trackedRuns(caller).recordEvent({
+    runId,
+    eventType: "tool_call_finished",
+    actorId: caller.name,
+    sideEffectKey: key,
+    ...(begun === undefined ? {} : { sideEffectClass: begun.class }),
+    payload: { reason },
+    happened,
+  });
+  if (output.json) printJson(output, { runId, key, happened, ...recorded });
+  else
+    say(output, happened ? `${key} happened, and stays blocked.` : `${key} did not happen: its key is free.`);
+  return EXIT.done;
+};
+
 export const resumeTracked = async (
   app: RunLedger,
   output: Output,

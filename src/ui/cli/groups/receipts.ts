@@ -27,13 +27,17 @@ export const addReceiptCommands = (cli: Cli, { bench, withLedger, end }: Registe
     .description("the public keys of this ledger's receipts, the oldest first")
     .argument("[public-key]", "only this one: the id of a key")
     .option("--pem", "only the keys, for openssl and others", false)
-    .action((keyId: string | undefined, options: { pem: boolean }) =>
+    .option("--of <run>", "of the ledger that signed for this run, as they came with it when it was imported")
+    .action((keyId: string | undefined, options: { pem: boolean; of?: string }) =>
       withLedger(async (app, b) => (await commands()).listKeys(app, b.output, { keyId, ...options })),
     );
   receipt
     .command("rotate")
     .description("sign with a new key from now on; what was signed before stays good")
-    .action(() =>
-      withLedger(async (app, b) => (await commands()).rotateSigningKey(app, b.output, personOf(app, b))),
+    .option("--lost", "the private half of the key is gone, so that it cannot vouch for the next one", false)
+    .action((options: { lost: boolean }) =>
+      withLedger(async (app, b) =>
+        (await commands()).rotateSigningKey(app, b.output, personOf(app, b), options),
+      ),
     );
 };

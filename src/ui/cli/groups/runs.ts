@@ -1,4 +1,4 @@
-import { type Command as Cli, Option } from "commander";
+import { Argument, type Command as Cli, Option } from "commander";
 import type { TrackedReason } from "../../../index.js";
 import { personOf, type Register } from "../program.js";
 import { positive, wholeNumber } from "./run.js";
@@ -48,6 +48,20 @@ export const addTrackedCommands = (cli: Cli, register: Register): void => {
     .action((id: string, options) =>
       withLedger(async (app, b) =>
         (await commands()).signCheckpoint(app, b.output, personOf(app, b), await app.findRun(id), options),
+      ),
+    );
+
+  about("answer", "say what became of a side effect that was begun, as a person who has found out")
+    .argument("<key>", "its key, as `runs inspect` names it")
+    .addArgument(new Argument("<what>", "what is known of it").choices(["happened", "not-happened"]))
+    .requiredOption("--reason <why>", "how it is known")
+    .action((id: string, key: string, what: string, { reason }: { reason: string }) =>
+      withLedger(async (app, b) =>
+        (await commands()).answerBegun(app, b.output, personOf(app, b), await app.findRun(id), {
+          key,
+          happened: what === "happened",
+          reason,
+        }),
       ),
     );
 

@@ -52,6 +52,19 @@ export const trackedPages: Pages = {
     exits: { conflict: "the run is over" },
     seeAlso: ["runs resume", "checkpoints"],
   },
+  "runs answer": {
+    about:
+      "Says what became of a side effect that a client began and never ended: its key is in doubt, and blocked. Ask the other side first. `happened` ends it, and the key stays taken; `not-happened` frees the key in the whole ledger, so that it may be done again. Also of a run that is over. It does nothing itself.",
+    examples: [
+      [
+        'runledger runs answer last crm.import:batch-7 not-happened --reason "Ada looked: there is no batch 7"',
+        "it may be done again",
+      ],
+      ['runledger runs answer last crm.import:batch-7 happened --reason "batch 7 is there"', "it must not"],
+    ],
+    exits: { conflict: "nothing is begun under that key" },
+    seeAlso: ["runs inspect", "runs resume", "intents report"],
+  },
   "runs resume": {
     about:
       "Loads the newest checkpoint of a run that holds, adds all that was recorded since, and prints what whoever goes on must know: which side effects must not be done again, which were begun and are in doubt, and what comes first. Checkpoints that do not hold are named and passed over; where none holds, the journal alone tells the same. It records that somebody goes on, and starts nothing.",

@@ -1,0 +1,84 @@
+import type { Caller } from "../../core/commands.js";
+import { requireSession } from "../../core/decide/guards.js";
+import { INTENTS_LISTED_MAX, type IntentsAsked, type IntentView } from "../../core/gate-calls.js";
+import { type Intent, isExpired } from "../../core/intents.js";
+import { isTerminal, type Run } from "../../core/run.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import { shownOf } from "../../ledger/shown-intent.js";
+
+/** So many runs at a time. */
+const PAGE = 100;
+
+/** Of one run, or of all that are not over, the newest run first; then what is in doubt in those that are. */
+export const listIntents = async (
+  ledger: Ledger,
+  caller: Caller,
+  { runId, statuses, limit = INTENTS_LISTED_MAX }: IntentsAsked,
+): Promise<readonly IntentView[]> => {
+  const views: IntentView[] = [];
+  const take = async (intents: readonly Intent[]): Promise<void> => {
+    for (const intent of intents.toReversed()) {
+      if (views.length >= limit) return;
+      const status = isExpired(intent, ledger.now()) ? "expired" : intent.status;
+      if (statuses === undefined || statuses.includes(status)) views.push(await shownOf(ledger, intent));
+    }
+  };
+  if (runId !== undefined) {
+    const run = await ledger.load(runId);
+    requireSession(run, caller);
+    await take(run.intents);
+    return views;
+  }
+  for await (const { intents } of openRuns(ledger, caller)) {
+    if (views.length >= limit) return views;
+    await take(intents);
+  }
+  if (statuses === undefined || statuses.some(isInDoubt))
+    for await (const { intents } of endedRuns(ledger, caller)) {
+      if (views.length >= limit) return views;
+      await take(intents.filter(({ status }) => isInDoubt(status)));
+    }
+  return views;
+};
+
+/** Of a run that is over nobody executes anything more: a person is to say whether it happened. */
+const isInDoubt = (status: Intent["status"]): boolean => status === "ordered" || status === "unknown";
+
+async function* openRuns(ledger: Ledger, caller: Caller): AsyncGenerator<Run> {
+  const own = caller.role === "human" ? {} : { sessionKey: caller.sessionKey };
+  for (let after: string | undefined; ; ) {
+    const rows = await ledger.list({
+      ...own,
+      statuses: ["planning", "running", "paused"],
+      limit: PAGE,
+      ...(after === undefined ? {} : { afterRunId: after }),
+    });
+    for (const { runId, quarantine } of rows) if (quarantine === null) yield await ledger.load(runId);
+    after = rows.at(-1)?.runId;
+    if (rows.length < PAGE) return;
+  }
+}
+
+/** Those in which something was ordered: of all others nothing can be in doubt, and they may be very many. */
+async function* endedRuns(ledger: Ledger, caller: Caller): AsyncGenerator<Run> {
+  const { store } = ledger;
+  for (const runId of (await runsWithOrders(ledger)).reverse()) {
+    const row = await store.runRow(runId);
+    if (row === undefined || row.quarantine !== null) continue;
+    if (row.seal === "erased" || row.seal === "locked") continue;
+    if (caller.role !== "human" && row.sessionKey !== caller.sessionKey) continue;
+    const run = await ledger.load(runId);
+    if (isTerminal(run)) yield run;
+  }
+}
+
+/** In the order in which each first had one. */
+const runsWithOrders = async ({ store }: Ledger): Promise<string[]> => {
+  const found = new Set<string>();
+  for (let position = 0; ; ) {
+    const rows = await store.feedOf(["execution_ordered"], position, PAGE);
+    for (const { runId } of rows) found.add(runId);
+    position = rows.at(-1)?.position ?? position;
+    if (rows.length < PAGE) return [...found];
+  }
+};

@@ -1,0 +1,30 @@
+/** What a run that was taken out or erased still tells those who go on from it. */
+export type LeftBehind = {
+  /** Nothing more happens under these: they happened, or may have, as far as the run knew. */
+  readonly keys: readonly string[];
+  /** The run that it went on from itself; null for none. */
+  readonly from: string | null;
+};
+
+export interface LeftBehindStore {
+  /** Also of a run that left nothing but the keys that it took itself. */
+  leftBehind(runId: string): Promise<LeftBehind>;
+}
+
+export type Removal = {
+  readonly lastSeq: number;
+  readonly lastHash: string;
+  readonly removedAt: string;
+  /** The file it was written to before; null when it was not. */
+  readonly archive: string | null;
+};
+
+export type Removing = { readonly lastHash: string; readonly left?: LeftBehind } & Omit<Removal, "lastSeq">;
+
+export type Erasing = {
+  /** Null for one that was taken out. */
+  readonly lastHash: string | null;
+  readonly at: string;
+  /** Without it, what it left when it was taken out stays. */
+  readonly left?: LeftBehind;
+};

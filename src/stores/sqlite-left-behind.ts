@@ -1,0 +1,45 @@
+import type Database from "better-sqlite3";
+import { EFFECT_SCOPE } from "../core/effect-scope.js";
+import { INTENT_SCOPE } from "../core/intents.js";
+import { leftFromScope, leftKeysScope } from "../core/left-scope.js";
+import type { LeftBehind, LeftBehindStore } from "./leaving.js";
+
+/** Each question passes the gate of the store. */
+export const leftBehindOf = (sqlite: Database.Database, call: <T>(work: () => T) => T): LeftBehindStore => ({
+  leftBehind: async (runId) => call(() => read(sqlite, runId)),
+});
+
+const read = (sqlite: Database.Database, runId: string): LeftBehind => {
+  const rows = sqlite
+    .prepare(
+      "SELECT scope, key FROM keys WHERE run_id = @runId AND scope IN (@effect, @intent, @keys, @from)",
+    )
+    .all(scopes(runId)) as readonly { readonly scope: string; readonly key: string }[];
+  const from = leftFromScope(runId);
+  return {
+    keys: [...new Set(rows.flatMap(({ scope, key }) => (scope === from ? [] : [key])))].sort(),
+    from: rows.find(({ scope }) => scope === from)?.key ?? null,
+  };
+};
+
+const scopes = (runId: string) => ({
+  ...{ runId, effect: EFFECT_SCOPE, intent: INTENT_SCOPE },
+  ...{ keys: leftKeysScope(runId), from: leftFromScope(runId) },
+});
+
+/** Within the transaction in which the run goes. The keys that it took itself stay where they are. */
+export const leave = (
+  sqlite: Database.Database,
+  { runId, lastSeq }: { readonly runId: string; readonly lastSeq: number },
+  { keys, from }: LeftBehind,
+): void => {
+  const of = scopes(runId);
+  sqlite.prepare("DELETE FROM keys WHERE scope IN (@keys, @from)").run(of);
+  const insert = sqlite.prepare(
+    `INSERT INTO keys (scope, key, run_id, digest, first_seq, last_seq)
+     SELECT @scope, @key, @runId, '', @lastSeq, @lastSeq WHERE NOT EXISTS
+       (SELECT 1 FROM keys WHERE run_id = @runId AND scope IN (@effect, @intent) AND key = @key)`,
+  );
+  for (const key of keys) insert.run({ ...of, scope: of.keys, key, lastSeq });
+  if (from !== null) insert.run({ ...of, scope: of.from, key: from, lastSeq });
+};

@@ -1,0 +1,46 @@
+import { expect, it } from "vitest";
+import type { RunLedger } from "../../../src/index.js";
+import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
+
+const asked = { destination: "crm.import", payload: "name\nAda\n" };
+const started = async (app: RunLedger): Promise<string> =>
+  (await app.trackedRuns(agentOf(app)).startRun({ agentId: "importer", intentSummary: "Import" })).runId;
+
+it("a client's run has its checkpoint behind each boundary that the gate brings it to, and waits for no event", async () => {
+  const app = await (await gatedProject()).open();
+  const runId = await started(app);
+  const reasons = async () =>
+    (await app.trackedRuns(agentOf(app)).getRun({ runId })).checkpoints.map(({ reason }) => reason);
+  const agent = app.gate(agentOf(app));
+  const { intentId, contentHash } = await agent.propose({ ...asked, runId, policy: "ask-first" });
+  expect(await reasons()).toEqual(["approval_requested"]);
+  await app.gate(personOf(app)).approve({ intentId, contentHash });
+  const { executionToken } = await agent.execute({ intentId });
+  expect(await reasons()).toEqual(["approval_requested", "risky_boundary"]);
+  await agent.report({ intentId, executionToken: executionToken ?? "", status: "succeeded" });
+  expect(await reasons()).toEqual(["approval_requested", "risky_boundary", "risky_boundary"]);
+});
+
+it("an intent in doubt is listed also when its run is over, for whoever may see that, until somebody has said", async () => {
+  const app = await (await gatedProject()).open();
+  const [runId, other] = [await started(app), await started(app)];
+  const agent = app.gate(agentOf(app));
+  const { intentId, contentHash } = await agent.propose({ ...asked, runId, policy: "ask-first" });
+  const ada = app.gate(personOf(app));
+  await ada.approve({ intentId, contentHash });
+  const { executionToken } = await agent.execute({ intentId });
+  await agent.propose({ ...asked, runId, policy: "ask-first", idempotencyKey: "b" });
+  for (const each of [runId, other]) await app.trackedRuns(agentOf(app)).failRun({ runId: each });
+  const ids = async (gate = ada, statuses?: readonly ("ordered" | "unknown" | "denied")[]) =>
+    (await gate.listIntents(statuses === undefined ? {} : { statuses: [...statuses] })).map(
+      (one) => one.intentId,
+    );
+  expect(await ids()).toEqual([intentId]);
+  expect(await ids(ada, ["ordered", "unknown"])).toEqual([intentId]);
+  expect(await ids(ada, ["denied"])).toEqual([]);
+  expect(await ids(app.gate(app.issue({ name: "x", role: "executor", sessionKey: "else" })))).toEqual([]);
+  await agent.report({ intentId, executionToken: executionToken ?? "", status: "unknown" });
+  expect(await ids()).toEqual([intentId]);
+  await ada.report({ intentId, status: "failed" });
+  expect(await ids()).toEqual([]);
+});

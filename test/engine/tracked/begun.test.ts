@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
+
+const KEY = "crm.import:batch-1";
+const importing = { sideEffectClass: "external_mutation", sideEffectKey: KEY } as const;
+
+const scene = async () => {
+  const app = await (await gatedProject()).open();
+  const runs = app.trackedRuns(agentOf(app));
+  const started = async (): Promise<string> =>
+    (await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads" })).runId;
+  const begin = (runId: string) => runs.recordEvent({ runId, eventType: "tool_call_started", ...importing });
+  const end = (runId: string, happened?: boolean, as = runs) =>
+    as.recordEvent({
+      ...{ runId, eventType: "tool_call_finished", ...importing },
+      ...(happened === undefined ? {} : { happened }),
+    });
+  const asked = { destination: "crm.import", idempotencyKey: "batch-1", policy: "ask-first", payload: "x" };
+  const blocked = async (runId: string) => (await runs.resumeRun({ runId })).blockedSideEffectKeys;
+  const holds = async (...runIds: string[]) => {
+    for (const runId of runIds) expect(await runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  };
+  return { app, runs, started, begin, end, asked, blocked, holds, gate: app.gate(agentOf(app)) };
+};
+
+describe("A side effect that was begun", () => {
+  it("and is known not to have happened gives its key back to whoever comes next", async () => {
+    const { runs, started, begin, end, blocked, holds, gate, asked } = await scene();
+    const [first, second] = [await started(), await started()];
+    await begin(first);
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await end(first, false);
+    expect(await blocked(first)).toEqual(new Set());
+    expect((await runs.getRun({ runId: first })).run).toMatchObject({ begunSideEffects: [] });
+    const { events } = await runs.getRunEvents({ runId: first });
+    expect(events.map(({ status }) => status)).toContain("not_happened");
+    expect(await begin(second)).toMatchObject({ status: "recorded" });
+    await end(second, true);
+    expect(await end(first)).toMatchObject({ status: "skipped", first: { runId: second } });
+    expect(await gate.propose({ ...asked, runId: first })).toMatchObject({ status: "skipped" });
+    await holds(first, second);
+  });
+
+  it("is answered where it was begun and under its class, also by a person when the run is over", async () => {
+    const { app, runs, started, begin, end, holds } = await scene();
+    const [first, second] = [await started(), await started()];
+    await expect(end(first, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    await begin(first);
+    const said = { eventType: "tool_call_finished", sideEffectKey: KEY, happened: false } as const;
+    for (const other of [
+      { ...said, runId: second, sideEffectClass: "external_mutation" } as const,
+      { ...said, runId: first, sideEffectClass: "payment" } as const,
+    ])
+      await expect(runs.recordEvent(other)).rejects.toMatchObject({ code: "effect_not_open" });
+    await runs.failRun({ runId: first });
+    await expect(end(first, false)).rejects.toMatchObject({ code: "run_terminal" });
+    expect(await begin(second)).toMatchObject({ status: "skipped" });
+    await end(first, false, app.trackedRuns(personOf(app)));
+    expect(await begin(second)).toMatchObject({ status: "recorded" });
+    await holds(first, second);
+  });
+
+  it("under the key of an intent keeps that key, whatever becomes of the intent", async () => {
+    const { started, begin, end, asked, blocked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first });
+    expect(await begin(first)).toMatchObject({ status: "recorded" });
+    await gate.cancel({ intentId, reason: "not now" });
+    const ofSecond = await gate.propose({ ...asked, runId: second });
+    expect(ofSecond).toMatchObject({ status: "skipped", first: { status: null } });
+    expect(await end(first)).toMatchObject({ status: "recorded" });
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    expect(await blocked(first)).toEqual(new Set([KEY]));
+    await holds(first, second);
+  });
+
+  it("under the key of an intent that never happened gives it back once it is known not to have happened", async () => {
+    const { started, begin, end, asked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first });
+    await begin(first);
+    await end(first, false);
+    // The intent may still happen.
+    expect(await begin(second)).toMatchObject({ status: "skipped" });
+    await begin(first);
+    await gate.cancel({ intentId, reason: "not now" });
+    await end(first, false);
+    expect(await gate.propose({ ...asked, runId: second })).toMatchObject({ status: "pending_approval" });
+    await holds(first, second);
+  });
+});
