@@ -274,7 +274,7 @@ describe("clients of others", () => {
       expect(code, `${err}\n${out}`).toBe(0);
       expect(err).toContain("completed: 1 step verified");
       expect(server.answered[0]?.text).toContain("you turn a goal into a plan");
-      expect(server.answered[2]?.text).toContain("nobody");
+      expect(server.answered[1]?.text).toContain("1 defect in the plan");
     },
   );
 });
