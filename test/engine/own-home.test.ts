@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -28,6 +30,17 @@ const settings = {
   over: { mcpServers: { runledger: { command: "ours" } }, hooks: { AfterAgent: ["ours"] } },
 };
 const lay = (users: string | null, over = settings) => layHome(over, { users, own: at("own") });
+/** Modes hold nobody back who is root: as the owner of all that lies here by then. */
+const asOwner = async (check: () => Promise<void>): Promise<void> => {
+  if (process.geteuid?.() !== 0) return check();
+  execFileSync("chown", ["-R", "65534", place]);
+  process.seteuid?.(65_534);
+  try {
+    await check();
+  } finally {
+    process.seteuid?.(0);
+  }
+};
 const written = () => JSON.parse(readFileSync(at("own", file), "utf8"));
 const keep = (name: string, text: string): void => {
   mkdirSync(at("user/.gemini"), { recursive: true });
@@ -72,6 +85,32 @@ describe("the home that a program gets for an attempt", () => {
     expect(lstatSync(at("own/.gemini")).isSymbolicLink()).toBe(false);
     expect(existsSync(at("own/.gemini/oauth_creds.json"))).toBe(false);
     expect(written()).toEqual(settings.over);
+  });
+
+  it("is laid where the program left folders that nobody may write, and no link is followed to change its mode", async () => {
+    mkdirSync(at("own/.gemini/cache"), { recursive: true });
+    writeFileSync(at("own/.gemini/cache/held"), "");
+    chmodSync(at("own/.gemini/cache"), 0o500);
+    await asOwner(() => lay(null));
+    expect(written()).toEqual(settings.over);
+    mkdirSync(at("elsewhere"), { mode: 0o500 });
+    rmSync(at("own/.gemini"), { recursive: true });
+    symlinkSync(at("elsewhere"), at("own/.gemini"));
+    chmodSync(at("own"), 0o500);
+    await asOwner(() => lay(null));
+    expect(written()).toEqual(settings.over);
+    expect(lstatSync(at("elsewhere")).mode & 0o777).toBe(0o500);
+  });
+
+  it("is refused, as a fault of the attempt, where its user's folder is no folder or may not be read", async () => {
+    mkdirSync(at("user"));
+    writeFileSync(at("user/.gemini"), "");
+    const unfit = { code: "workspace_unfit", message: expect.stringContaining(at("user/.gemini")) };
+    await expect(lay(at("user"))).rejects.toMatchObject(unfit);
+    rmSync(at("user/.gemini"));
+    keep("settings.json", "{}");
+    chmodSync(at("user", file), 0);
+    await expect(asOwner(() => lay(at("user")))).rejects.toMatchObject(unfit);
   });
 
   it("is asked for by gemini alone, which believes no other settings of ours", () => {

@@ -1,5 +1,7 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { LedgerError } from "../../../core/errors.js";
+import { removeFolder } from "../../../pev/private-folder.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -22,13 +24,22 @@ type Homes = {
 
 /**
  * A home for one attempt: its user's settings with ours over them, and beside them everything else that the program keeps
- * there (who is signed in, rules, extensions), as links.
+ * there (who is signed in, rules, extensions), as links. Throws `workspace_unfit` where a folder does not let us.
  */
-export const layHome = async ({ file, over }: HomeSettings, { users, own }: Homes): Promise<void> => {
+export const layHome = async (settings: HomeSettings, homes: Homes): Promise<void> => {
+  try {
+    await lay(settings, homes);
+  } catch (error) {
+    throw unlaid(join(homes.own, settings.file), error);
+  }
+};
+
+const lay = async ({ file, over }: HomeSettings, { users, own }: Homes): Promise<void> => {
   const path = join(own, file);
-  // A program in a sandbox may have left a link there, to write through it where it cannot reach.
-  await rm(dirname(path), { recursive: true, force: true });
   await mkdir(own, { recursive: true, mode: 0o700 });
+  // A program in a sandbox may have left it unwritable, or left a link below it, to write through it where it cannot reach.
+  await chmod(own, 0o700);
+  await removeFolder(dirname(path));
   await mkdir(dirname(path), { mode: 0o700 });
   const held = users === null ? null : join(resolve(users), file);
   await writeFile(path, withSettings(held === null ? "" : await textOr(held), over), { mode: 0o600 });
@@ -36,6 +47,22 @@ export const layHome = async ({ file, over }: HomeSettings, { users, own }: Home
   for (const name of await namesIn(dirname(held)))
     if (join(dirname(held), name) !== held)
       await symlink(join(dirname(held), name), join(dirname(path), name));
+};
+
+/** Where a folder or file is not as we need it; a disk that is full or broken is no attempt's fault. */
+const UNFIT: readonly unknown[] = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP"];
+
+/** The attempt is interrupted with it; a raw error would end whoever drives the run, each time anew. */
+const unlaid = (path: string, error: unknown): unknown => {
+  if (!(error instanceof Error && "code" in error && UNFIT.includes(error.code))) return error;
+  return new LedgerError(
+    "workspace_unfit",
+    `The agent's settings ${path} could not be laid: ${error.message}.`,
+    {
+      hint: "Mend what the message names: its owner must be able to read it, and it must be a folder or a file as the program wants it.",
+      cause: error,
+    },
+  );
 };
 
 /** What cannot be read is passed on as it is: the program says so itself. */
