@@ -75,7 +75,7 @@ describe("the home that a program gets for an attempt", () => {
     expect(readFileSync(at("own", file), "utf8")).toBe("{ broken");
   });
 
-  it("is made anew, and never written through a link that was left in it", async () => {
+  it("has settings made anew, and never written through a link that was left in it", async () => {
     keep("settings.json", "{}");
     keep("oauth_creds.json", "signed in");
     mkdirSync(at("own"));
@@ -87,10 +87,21 @@ describe("the home that a program gets for an attempt", () => {
     expect(written()).toEqual(settings.over);
   });
 
+  it("keeps what its program has in it, but for its settings", async () => {
+    await lay(null);
+    writeFileSync(at("own/.gemini/memory.md"), "it learned");
+    rmSync(at("own", file));
+    mkdirSync(at("own", file));
+    await lay(null);
+    expect(readFileSync(at("own/.gemini/memory.md"), "utf8")).toBe("it learned");
+    expect(written()).toEqual(settings.over);
+  });
+
   it("is laid where the program left folders that nobody may write, and no link is followed to change its mode", async () => {
-    mkdirSync(at("own/.gemini/cache"), { recursive: true });
-    writeFileSync(at("own/.gemini/cache/held"), "");
-    chmodSync(at("own/.gemini/cache"), 0o500);
+    mkdirSync(at("own", file), { recursive: true });
+    writeFileSync(at("own", file, "held"), "");
+    chmodSync(at("own", file), 0o500);
+    chmodSync(at("own/.gemini"), 0o500);
     await asOwner(() => lay(null));
     expect(written()).toEqual(settings.over);
     mkdirSync(at("elsewhere"), { mode: 0o500 });

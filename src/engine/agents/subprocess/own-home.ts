@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LedgerError } from "../../../core/errors.js";
 import { removeFolder } from "../../../pev/private-folder.js";
@@ -36,17 +36,28 @@ export const layHome = async (settings: HomeSettings, homes: Homes): Promise<voi
 
 const lay = async ({ file, over }: HomeSettings, { users, own }: Homes): Promise<void> => {
   const path = join(own, file);
-  await mkdir(own, { recursive: true, mode: 0o700 });
-  // A program in a sandbox may have left it unwritable, or left a link below it, to write through it where it cannot reach.
-  await chmod(own, 0o700);
-  await removeFolder(dirname(path));
-  await mkdir(dirname(path), { mode: 0o700 });
+  await openFolder(own);
+  await openFolder(dirname(path));
+  await removeFolder(path);
   const held = users === null ? null : join(resolve(users), file);
-  await writeFile(path, withSettings(held === null ? "" : await textOr(held), over), { mode: 0o600 });
+  const text = withSettings(held === null ? "" : await textOr(held), over);
+  await writeFile(path, text, { mode: 0o600, flag: "wx" });
   if (held === null) return;
   for (const name of await namesIn(dirname(held)))
     if (join(dirname(held), name) !== held)
       await symlink(join(dirname(held), name), join(dirname(path), name));
+};
+
+/**
+ * What the program keeps in it stays. One in a sandbox may have left a folder that nobody may write, or a link in its
+ * place, to write through it where it cannot reach.
+ */
+const openFolder = async (path: string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const found = await lstat(path).catch((error: unknown) => absent(error, undefined));
+  if (found?.isDirectory()) return chmod(path, 0o700);
+  await removeFolder(path);
+  await mkdir(path, { mode: 0o700 });
 };
 
 /** Where a folder or file is not as we need it; a disk that is full or broken is no attempt's fault. */
