@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { layHome } from "../../src/engine/agents/subprocess/own-home.js";
+import { homeFor, layHome } from "../../src/engine/agents/subprocess/own-home.js";
 import { presetOf } from "../../src/engine/agents/subprocess/presets.js";
 
 let place = "";
@@ -122,6 +122,31 @@ describe("the home that a program gets for an attempt", () => {
     keep("settings.json", "{}");
     chmodSync(at("user", file), 0);
     await expect(asOwner(() => lay(at("user")))).rejects.toMatchObject(unfit);
+  });
+
+  const homeOf = (isSandboxed: boolean, passEnv: readonly string[] = []) => {
+    const environment = { HOME: at("user"), GEMINI_CLI_HOME: at("other") };
+    return homeFor({ isSandboxed, environment, passEnv }, { place: at("place") }, settings, at("own"));
+  };
+
+  it("is the attempt's home in a sandbox, with nothing of the user's, and a new folder outside", async () => {
+    keep("settings.json", '{ "mine": true }');
+    expect(await homeOf(true, ["GEMINI_CLI_HOME"])).toEqual({ GEMINI_CLI_HOME: at("place/home") });
+    expect(JSON.parse(readFileSync(at("place/home", file), "utf8"))).toEqual(settings.over);
+    expect(existsSync(at("own"))).toBe(false);
+    expect(await homeOf(false)).toEqual({ GEMINI_CLI_HOME: at("own") });
+    expect(written()).toEqual({ mine: true, ...settings.over });
+  });
+
+  it("is laid over the one that its variable names only where the program is passed that", async () => {
+    keep("settings.json", '{ "mine": true }');
+    mkdirSync(at("other/.gemini"), { recursive: true });
+    writeFileSync(at("other", file), '{ "other": true }');
+    await homeOf(false);
+    expect(written()).toHaveProperty("mine");
+    rmSync(at("own"), { recursive: true });
+    await homeOf(false, ["GEMINI_CLI_HOME"]);
+    expect(written()).toEqual({ other: true, ...settings.over });
   });
 
   it("is asked for by gemini alone, which believes no other settings of ours", () => {

@@ -1,7 +1,10 @@
 import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { LedgerError } from "../../../core/errors.js";
 import { removeFolder } from "../../../pev/private-folder.js";
+import type { AgentTask } from "../agent.js";
+import { sandboxHomeOf } from "../agent-sandbox.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -20,6 +23,34 @@ type Homes = {
   readonly users: string | null;
   /** Where the program will look. */
   readonly own: string;
+};
+
+type Attempt = {
+  readonly isSandboxed: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Names of what the program is passed of it. */
+  readonly passEnv: readonly string[];
+};
+
+/**
+ * Lays the home of an attempt, and answers the variable that names it. In a sandbox the program's home is its own already, and
+ * kept between its attempts; outside it is a new folder, `fresh`, over what its user has.
+ */
+export const homeFor = async (
+  { isSandboxed, environment, passEnv }: Attempt,
+  task: Pick<AgentTask, "place">,
+  settings: HomeSettings,
+  fresh: string,
+): Promise<Readonly<Record<string, string>>> => {
+  const { variable } = settings;
+  if (isSandboxed) {
+    const own = sandboxHomeOf(task);
+    await layHome(settings, { users: null, own });
+    return { [variable]: own };
+  }
+  const named = passEnv.includes(variable) ? environment[variable] : undefined;
+  await layHome(settings, { users: named ?? environment.HOME ?? homedir(), own: fresh });
+  return { [variable]: fresh };
 };
 
 /**
