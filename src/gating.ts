@@ -11,8 +11,10 @@ import { gateDuties } from "./ledger/proposing.js";
 import type { NoteRefusal } from "./ledger/refusals.js";
 import { type SdkKeys, sdkKeys } from "./ledger/sdk-keys.js";
 import { orderTokensOf } from "./ledger/tokens.js";
-import { openGatePolicies } from "./settings/gate-policies.js";
+import { type GatePolicies, openGatePolicies } from "./settings/gate-policies.js";
 import type { Settings } from "./settings/schema.js";
+
+type ProjectRules = Rules & { readonly gate: GatePolicies };
 
 /** The rules of a project: its settings, and its policies as they lie in their folder at the moment they are asked. */
 export const projectRules = (
@@ -20,7 +22,7 @@ export const projectRules = (
   projectDir: string,
   agents: readonly string[],
   versions: AgentVersions,
-): Rules => ({
+): ProjectRules => ({
   ...rulesOf(settings, agents, versions),
   gate: openGatePolicies(projectDir, settings.gate),
 });
@@ -29,6 +31,7 @@ export type GatingFaces = GateFaces & MandateFaces & SdkKeys;
 
 type Parts = {
   readonly ledger: Ledger;
+  readonly rules: Pick<ProjectRules, "gate">;
   readonly engine: Caller;
   readonly tokenKey: () => Uint8Array;
   readonly noteRefusal: NoteRefusal;
@@ -40,14 +43,14 @@ type Parts = {
 
 /** What proposes effects and lets them through, the runs that tell of it, and the keys by which programs elsewhere do. */
 export const openGating = (parts: Parts): GatingFaces => {
-  const { ledger, engine, tokenKey, noteRefusal } = parts;
+  const { ledger, rules, engine, tokenKey, noteRefusal } = parts;
   const intents = createGate({
     ledger,
     duties: gateDuties(ledger, engine),
     orderTokenOf: orderTokensOf(tokenKey),
   });
   return {
-    ...gateFaces({ ...parts, intents }),
+    ...gateFaces({ ...parts, intents, policies: rules.gate.listed }),
     ...mandateFaces(ledger),
     ...sdkKeys(ledger, tokenKey, noteRefusal),
   };

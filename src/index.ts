@@ -41,10 +41,11 @@ export type { GateReason, PolicyDecision } from "./core/gate-policy/decision.js"
 export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
 export { policyRemarks } from "./core/gate-policy/remarks.js";
 export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
-export { type GateMethod, type GateRoute, gateRoutes, namedIn } from "./core/gate-routes.js";
+export { type GateMethod, type GateRoute, gateRoutes, namedIn, waitOfRequest } from "./core/gate-routes.js";
 export { type Intent, type IntentStatus, intentStatuses, isOpenIntent, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
+export { isSamePerson } from "./core/names.js";
 export { openWaits } from "./core/next.js";
 export { readPlan } from "./core/plan.js";
 export { planJsonSchema } from "./core/plan-schema.js";
@@ -262,4 +263,4 @@ export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
 
 export { packageFolder } from "./stores/package-folder.js";
-export type { PublishedKey, Rotated, SealFacts, SealState } from "./stores/store.js";
+export type { PublishedKey, Rotated, RotatedSigningKey, SealFacts, SealState } from "./stores/store.js";

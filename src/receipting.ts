@@ -11,13 +11,13 @@ import type { ReceiptStore, SigningKeys, Store } from "./stores/store.js";
 
 /** Where the receipts of a ledger lie, and what they are signed with. */
 export const receiptFiles = (
-  store: Pick<Store, "seals" | "ledgerId">,
+  store: Pick<Store, "seals" | "ledgerId" | "appended">,
   dataDir: string,
 ): { readonly kept: ReceiptStore; readonly keys: SigningKeys } => {
   const folder = join(dataDir, RECEIPTS_FOLDER);
   return {
     kept: fileReceipts(folder, store.seals),
-    keys: fileSigningKeys(join(folder, "keys"), store.ledgerId),
+    keys: fileSigningKeys(join(folder, "keys"), store),
   };
 };
 
@@ -112,6 +112,6 @@ const onDemand = (open: () => Promise<Receipts>): Receipts => {
   return {
     receipt: async (runId) => (await load()).receipt(runId),
     signingKeys: async () => (await load()).signingKeys(),
-    rotateSigningKey: async (caller) => (await load()).rotateSigningKey(caller),
+    rotateSigningKey: async (caller, rotating) => (await load()).rotateSigningKey(caller, rotating),
   };
 };

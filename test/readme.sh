@@ -135,7 +135,9 @@ RUNLEDGER_KEY=$RUNLEDGER_KEY RUNLEDGER_URL=${url%/mcp} node "$place/host/ask.mjs
 exec {from_asking}< ../said && read -r said <&"$from_asking"
 [ "$said" = "proposed: pending_approval" ]
 runledger intents list | grep -q 'salesforce.import'
-runledger intents approve last.3
+fails_with 2 runledger intents approve last.3
+seen=$(runledger intents show last.3 --json | node -pe 'JSON.parse(fs.readFileSync(0)).intent.contentHash')
+runledger intents approve last.3 --hash "$seen"
 read -r said <&"$from_asking" && [ "$said" = "imports 2 leads" ]
 wait "$asking"
 runledger intents show last.3 | grep -q succeeded

@@ -39,6 +39,7 @@ export const errorKinds = {
   rollout_blocked: "refused",
   rollout_ended: "refused",
   limit_exceeded: "refused",
+  too_many_waiting: "refused",
   budget_exceeded: "refused",
   effect_ambiguous: "refused",
   effect_failed: "refused",

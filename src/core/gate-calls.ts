@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { misfit } from "./defects.js";
+import { WAIT_MAX_MS } from "./gate-routes.js";
 import { FirstIntent, intentStatuses, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
 import { closed, durationMs, listOf, readAs, textOf, textUpTo } from "./wire.js";
@@ -101,9 +102,6 @@ export const readCall = <S extends z.ZodType>(what: string, schema: S, call: unk
   if (success) return data;
   throw misfit(what, error.issues, call);
 };
-
-/** Milliseconds for which a decision is waited for at most: an hour, and whoever waits longer asks again. */
-const WAIT_MAX_MS = 3_600_000;
 
 export const WaitCall = closed({ intentId, waitMs: z.number().min(0).max(WAIT_MAX_MS) });
 export type WaitCall = Readonly<z.input<typeof WaitCall>>;
@@ -228,3 +226,23 @@ export const ExecutionView = z.strictObject({
   result: z.json(),
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
+
+/** A policy's file as it is now. */
+export type ListedPolicy = {
+  readonly name: string;
+  readonly file: string;
+  /** One that is not blocks every intent that names it. */
+  readonly readable: boolean;
+  readonly digest: string | null;
+  /** What it is for, in its own words. */
+  readonly description: string | null;
+  /** What is wrong with the file; null where it can be read. */
+  readonly problem: string | null;
+};
+
+/** What decides on intents: `folder` is `gate.policies` and `environment` is `gate.environment` of the settings. */
+export type ListedPolicies = {
+  readonly folder: string;
+  readonly environment: string | null;
+  readonly policies: readonly ListedPolicy[];
+};

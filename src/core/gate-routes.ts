@@ -38,6 +38,7 @@ export const gateRoutes = {
   failRun: { verb: "POST", path: "/v1/runs/:runId/fail", kinds: agents },
   propose: { verb: "POST", path: "/v1/intents", kinds: agents },
   listIntents: { verb: "GET", path: "/v1/intents", kinds: both, numbers: ["limit"], lists: ["statuses"] },
+  listPolicies: { verb: "GET", path: "/v1/policies", kinds: both },
   getIntent: { verb: "GET", path: "/v1/intents/:intentId", kinds: both },
   waitForDecision: {
     verb: "GET",
@@ -49,10 +50,19 @@ export const gateRoutes = {
   reject: { verb: "POST", path: "/v1/intents/:intentId/reject", kinds: approvers },
   cancel: { verb: "POST", path: "/v1/intents/:intentId/cancel", kinds: agents },
   execute: { verb: "POST", path: "/v1/intents/:intentId/execute", kinds: agents },
-  report: { verb: "POST", path: "/v1/intents/:intentId/report", kinds: agents },
+  report: { verb: "POST", path: "/v1/intents/:intentId/report", kinds: both },
 } as const satisfies Readonly<Record<string, GateRoute>>;
 
 export type GateMethod = keyof typeof gateRoutes;
+
+/** Milliseconds for which a decision is waited for at most: an hour, and whoever waits longer asks again. */
+export const WAIT_MAX_MS = 3_600_000;
+/** So long one request waits at most: proxies give up sooner or later on what is silent. */
+const WAIT_PER_REQUEST_MS = 25_000;
+
+/** What one request takes of it. What is no wait at all stays as it is, for the gate to refuse. */
+export const waitOfRequest = (waitMs: number): number =>
+  waitMs > WAIT_PER_REQUEST_MS && waitMs <= WAIT_MAX_MS ? WAIT_PER_REQUEST_MS : waitMs;
 
 /** Names of the members that stand in the path. */
 export const namedIn = (path: string): readonly string[] =>

@@ -14,9 +14,9 @@ import { type Child, promiseId } from "./waits.js";
 export type Waiting = {
   /**
    * nothing: it is done. work: it can go on by itself. person: somebody must answer. time: nothing is to be done before a
-   * moment. child: for a run that it started. worker: nobody drives it.
+   * moment. child: for a run that it started. agent: for one that comes by itself, as clients do. worker: nobody drives it.
    */
-  readonly for: "nothing" | "work" | "person" | "time" | "child" | "worker";
+  readonly for: "nothing" | "work" | "person" | "time" | "child" | "agent" | "worker";
   /** One sentence. */
   readonly sentence: string;
   /** What to type, when something must be typed. */
@@ -148,11 +148,7 @@ const unattendedWhy = (run: Run, actions: readonly Action[], { agents, toolAgent
   const owners = actions.map((due) => (due.kind === "work" ? due.agent : undefined));
   const [owner] = owners;
   if (owner !== undefined && owners.every((one) => one !== undefined && toolAgents.includes(one)))
-    return person(
-      `Step "${stepId}" is for agent "${owner}", which works through its tools and is started by nobody here.`,
-      `runledger mcp --role executor --agent ${owner}`,
-      stepId,
-    );
+    return clientWhy(run, owner, stepId);
   if (
     agents !== null &&
     owner !== undefined &&
@@ -167,6 +163,20 @@ const unattendedWhy = (run: Run, actions: readonly Action[], { agents, toolAgent
     for: "worker",
     sentence: `It is interrupted: ${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`,
     hint: `runledger resume ${run.runId}`,
+    stepId,
+  };
+};
+
+// It is started by nobody here and holds no lease: its absence is no interruption.
+const clientWhy = (run: Run, agent: string, stepId: string | null): Waiting => {
+  const step = run.steps.find(({ spec }) => spec.id === stepId);
+  return {
+    for: "agent",
+    sentence:
+      step?.state.status === "in_progress"
+        ? `Step "${stepId}" is with agent "${agent}", which works through its tools; it waits for what that one proposes.`
+        : `It waits for agent "${agent}", which comes by itself and works through its tools, to take step "${stepId}".`,
+    hint: `runledger mcp --role executor --agent ${agent}`,
     stepId,
   };
 };

@@ -1,5 +1,5 @@
 import { type BudgetUse, budgetUse } from "../core/budget.js";
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
 import { nextActions, nextWake } from "../core/next.js";
 import { isTerminal, type Run } from "../core/run.js";
 import { type Usage, usageOfRun } from "../core/usage.js";
@@ -29,7 +29,11 @@ export type RunView = {
   readonly budget: readonly BudgetUse[];
 };
 
-export type ListedRun = RunRow & { readonly interrupted: boolean };
+export type ListedRun = RunRow & {
+  readonly interrupted: boolean;
+  /** Of a run for which something is due and that nobody drives: what it waits for. Null of others, and where it cannot be read. */
+  readonly waiting: Waiting | null;
+};
 
 /** Runs searched for the end of an id. */
 const RUNS_SEARCHED = 1_000;
@@ -92,9 +96,28 @@ export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readon
   for (const row of await ledger.list(query)) {
     const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
     const due = (row.status === "running" || row.status === "planning") && (row.runnable || hasWoken);
-    listed.push({ ...row, interrupted: due && !(await hasWorker(ledger, row.runId)) });
+    if (!due || (await hasWorker(ledger, row.runId)))
+      listed.push({ ...row, interrupted: false, waiting: null });
+    else {
+      const waiting = await undrivenWhy(ledger, row);
+      const asks = waiting?.for === "person" ? waiting.sentence : null;
+      const interrupted = waiting === null || waiting.for === "worker";
+      listed.push({ ...row, blocker: row.blocker ?? asks, interrupted, waiting });
+    }
   }
   return listed;
+};
+
+// Whether somebody here is missing, or a client that comes by itself, only the run and the settings together can tell.
+const undrivenWhy = async (ledger: Ledger, row: RunRow): Promise<Waiting | null> => {
+  try {
+    const run = await ledger.load(row.runId);
+    return isOverdue(ledger, run) ? overdue(row.runId) : whyRun(run, false, ledger.rules);
+  } catch (error) {
+    // It is sealed, spoilt or taken out since it was listed; the others are listed all the same.
+    if (!isLedgerError(error)) throw error;
+    return null;
+  }
 };
 
 /** Whether somebody alive holds its lease. */

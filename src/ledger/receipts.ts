@@ -7,7 +7,7 @@ import { type Statements, statementBytes, statementsOf } from "../core/receipts/
 import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
-import type { PublishedKey, ReceiptStore, SigningKeys } from "../stores/store.js";
+import type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys } from "../stores/store.js";
 import { FINISHED } from "./housekeeping.js";
 import { READ_BATCH } from "./known.js";
 import type { Ledger } from "./ledger.js";
@@ -29,8 +29,8 @@ export interface Receipts {
   receipt(runId: string): Promise<SignedReceipt>;
   /** All public keys that receipts of this ledger were ever signed with, the oldest first. */
   signingKeys(): Promise<readonly PublishedKey[]>;
-  /** A new key for receipts to come; those of before stay good. For people. */
-  rotateSigningKey(caller: Caller): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
+  /** A new key for receipts to come; those of before stay good. With `lost` in place of one whose private half is gone. For people. */
+  rotateSigningKey(caller: Caller, rotating?: { readonly lost: boolean }): Promise<RotatedSigningKey>;
 }
 
 /** Which receipt a run has, for those who look at the run. */
@@ -68,7 +68,9 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
     await requireEndedHere(ledger, runId);
     const witness = await witnessOf(ledger, runId);
     const { ledgerId } = ledger.store;
-    const statements = statementsOf(witness, { ledgerId, versions: await versions(usedBy(witness)) });
+    const { position } = witness.end;
+    const by = { ledgerId, position, versions: await versions(usedBy(witness)) };
+    const statements = statementsOf(witness, by);
     const signed = { runId, ...(await signedBy(keys, statements, ledger.now())) };
     try {
       await kept.put(runId, JSON.stringify(signed));
@@ -81,9 +83,9 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
   return {
     receipt: made,
     signingKeys: () => keys.published(),
-    rotateSigningKey: async (caller) => {
+    rotateSigningKey: async (caller, rotating) => {
       requireRole(ledger.check(caller), "change the signing key", "human");
-      return keys.rotate(ledger.now());
+      return keys.rotate(ledger.now(), rotating);
     },
   };
 };

@@ -1,12 +1,13 @@
-import { LedgerError } from "../core/errors.js";
+import { isLedgerError, LedgerError } from "../core/errors.js";
+import { waitOfRequest } from "../core/gate-routes.js";
 import type { GateCalls } from "../engine/gate/faces.js";
 import { readPayload } from "../engine/gate/payload.js";
 import { type Send, type TransportOptions, transport } from "./transport.js";
 
 export type GateOptions = TransportOptions;
 
-/** So long one request waits for a decision at most: proxies give up sooner or later on what is silent. */
-const WAIT_PER_REQUEST_MS = 25_000;
+/** Before it is asked again: a server that is being stopped answers at once, and one where too many wait does not wait. */
+const WAIT_PAUSE_MS = 500;
 
 type Asked<M extends keyof GateCalls> = Parameters<GateCalls[M]>[0];
 type Answered<M extends keyof GateCalls> = ReturnType<GateCalls[M]>;
@@ -116,16 +117,28 @@ export class Gate implements GateCalls {
     return intents;
   }
 
-  /** In requests that are each as long as a proxy bears. */
+  listPolicies(): Answered<"listPolicies"> {
+    return this.#call("listPolicies", {});
+  }
+
+  /** In requests that are each as long as a proxy bears, until its own time is over. */
   async waitForDecision({ waitMs, ...call }: Asked<"waitForDecision">): Answered<"waitForDecision"> {
     const until = performance.now() + waitMs;
-    for (;;) {
-      const leftMs = Math.max(0, Math.round(until - performance.now()));
-      const intent = await this.#call("waitForDecision", {
-        ...call,
-        waitMs: Math.min(leftMs, WAIT_PER_REQUEST_MS),
-      });
-      if (intent.status !== "pending_approval" || leftMs <= WAIT_PER_REQUEST_MS) return intent;
+    for (let leftMs = waitMs; ; leftMs = Math.max(0, Math.round(until - performance.now()))) {
+      const intent = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
+      const pauseMs = Math.min(WAIT_PAUSE_MS, until - performance.now());
+      if (intent !== undefined && (intent.status !== "pending_approval" || pauseMs <= 0)) return intent;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, pauseMs)));
+    }
+  }
+
+  /** Undefined where too many wait already; without waiting everybody is answered. */
+  async #waited(call: Asked<"waitForDecision">): Promise<Awaited<Answered<"waitForDecision">> | undefined> {
+    try {
+      return await this.#call("waitForDecision", call);
+    } catch (error) {
+      if (isLedgerError(error, "too_many_waiting")) return undefined;
+      throw error;
     }
   }
 

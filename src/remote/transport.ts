@@ -69,7 +69,7 @@ const requestOf = (
   const filled = path.replace(/:(\w+)/g, (_whole, name: string) => segmentOf(name, input[name]));
   const url = new URL(filled.slice(1), base);
   const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
-  const waitMs = typeof input.waitMs === "number" ? input.waitMs : 0;
+  const waitMs = Number.isFinite(input.waitMs) ? Math.max(0, Number(input.waitMs)) : 0;
   if (verb === "GET") {
     for (const [name, value] of rest)
       for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));

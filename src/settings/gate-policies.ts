@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Defect, defectLine, defectsSentence, type Flaw, quoted, toDefects } from "../core/defects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import type { ListedPolicies, ListedPolicy } from "../core/gate-calls.js";
 import { decideIntent, refusedPolicy } from "../core/gate-policy/decide.js";
 import type { PolicyDecision } from "../core/gate-policy/decision.js";
 import type { GateFacts, IntentFacts } from "../core/gate-policy/facts.js";
@@ -24,6 +25,8 @@ export type GatePolicies = {
   readonly environment: string | null;
   /** Every file that is meant as a policy, by name. */
   readonly list: () => readonly PolicyFile[];
+  /** The same, as whoever may ask for something is told of it. */
+  readonly listed: () => ListedPolicies;
   /** undefined: there is none of that name. */
   readonly find: (name: string) => PolicyFile | undefined;
   /** What the policy of that name says now; one that is not there, or cannot be read, blocks. */
@@ -48,15 +51,25 @@ export const openGatePolicies = (
     if (another === undefined) return read;
     return unfit(read, `${join(folder, file)}: there is also ${another}, so nobody knows which one counts.`);
   };
+  const here = environment === "" ? null : environment;
+  const list = (): readonly PolicyFile[] => {
+    const files = filesIn(join(projectDir, folder));
+    return [...new Set(files.map(nameOf))].flatMap((name) => find(name, files) ?? []);
+  };
   return {
-    environment: environment === "" ? null : environment,
-    list: () => {
-      const files = filesIn(join(projectDir, folder));
-      return [...new Set(files.map(nameOf))].flatMap((name) => find(name, files) ?? []);
-    },
+    environment: here,
+    list,
+    listed: () => ({ folder, environment: here, policies: list().map(listed) }),
     find,
     ask: (name, intent, facts) => answerOf(name, find(name), intent, facts),
   };
+};
+
+const listed = ({ name, file, ...found }: PolicyFile): ListedPolicy => {
+  if (found.policy === null)
+    return { name, file, readable: false, digest: null, description: null, problem: found.problem };
+  const { digest, policy } = found;
+  return { name, file, readable: true, digest, description: policy.description ?? null, problem: null };
 };
 
 /** One policy, wherever it lies; `shown` is how people know the file. */

@@ -17,9 +17,24 @@ export type PublishedKey = {
   readonly from: string;
   /** When the next one took its place; null for the one that signs now. */
   readonly until: string | null;
-  /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first). */
+  /**
+   * The last event of the ledger, of all runs, that it may have signed for: clocks are put back, and this is not. Null for the one
+   * that signs now, and where whoever retired it was killed before saying so; the next who signs does.
+   */
+  readonly untilPosition: number | null;
+  /** Base64, over ledger, key and that position, by a later key. */
+  readonly untilSignature: string | null;
+  /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first, and behind a lost one). */
   readonly signature: string;
   readonly formerSignature: string | null;
+  /** Its private half was lost when the next one took its place, so it does not vouch for that one. What it signed is good. */
+  readonly lost: boolean;
+};
+
+export type RotatedSigningKey = {
+  readonly keyId: string;
+  readonly formerKeyId: string;
+  readonly lost: boolean;
 };
 
 /** What a ledger signs with. */
@@ -31,9 +46,12 @@ export interface SigningKeys {
     texts: readonly Uint8Array[],
     at: string,
   ): Promise<{ readonly keyId: string; readonly signatures: readonly Buffer[] }>;
-  /** A new key, which the former one vouches for; that one's private half is gone. */
-  rotate(at: string): Promise<{ readonly keyId: string; readonly formerKeyId: string }>;
-  /** Who may read the private half, as the file system has it; undefined before there is one. */
+  /**
+   * A new key, which the former one vouches for; that one's private half is gone. Where it is gone already, or cannot be read, somebody
+   * must say that it is lost; `invalid_input` where it is not.
+   */
+  rotate(at: string, rotating?: { readonly lost: boolean }): Promise<RotatedSigningKey>;
+  /** Who may read the private half, as the file system has it; undefined before there is one. `key_unavailable` where it cannot be used. */
   mode(): Promise<{ readonly file: string; readonly mode: number } | undefined>;
   /** Takes it from the eyes of others. */
   protect(): Promise<void>;

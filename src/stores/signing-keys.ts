@@ -1,28 +1,51 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
 import { publicKeyId } from "../core/receipts/verify.js";
-import type { PublishedKey, SigningKeys } from "./store.js";
+import type { PublishedKey, SigningKeys, Store } from "./store.js";
 import { writeWhole } from "./whole-file.js";
 
 /** As it lies in the folder; what follows from the others beside it is not written. */
-type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature">;
+type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature"> & {
+  readonly formerLost?: true;
+};
+/** Up to which event of the ledger a key signed, said by a later one. */
+type Retirement = { readonly position: number; readonly signature: string };
+
+/** Of a key that changes each time somebody looks, something else is wrong. */
+const TRIES_MAX = 10;
 
 /**
- * The keys of a ledger's receipts, in a folder of their own: `N.json` for each public key there ever was, and `ID.key` (PEM, PKCS 8,
- * mode 0600) for the one that signs now. A new key counts from the moment its record is there, and no record is ever
- * written over: of two who rotate at once, one is told so.
+ * The keys of a ledger's receipts, in a folder of their own: `N.json` for each public key there ever was, `N.retired.json` for each that
+ * signs no more, and `ID.key` (PEM, PKCS 8, mode 0600) for the one that signs now. A new key counts from the moment its
+ * record is there, and no record is ever written over: of two who rotate at once, one is told so.
+ *
+ * Up to where a key signed is read only once the next one is there, and what is signed was in the ledger before its key was
+ * looked up. So all that a key signed for stands before its end, whoever rotates meanwhile and whatever the clock says.
  */
-export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys => {
+export const fileSigningKeys = (
+  folder: string,
+  { ledgerId, appended }: Pick<Store, "ledgerId" | "appended">,
+): SigningKeys => {
   const published = () => readPublished(folder, ledgerId);
-  const add = async (before: readonly PublishedKey[], from: string): Promise<void> => {
+  const add = async (before: readonly PublishedKey[], from: string, lost = false): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const former = before.at(-1);
-    const record = { publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from };
+    const record = {
+      ...{ publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from },
+      ...(lost ? { formerLost: true as const } : {}),
+    };
     const words = wordsOf(ledgerId, record, former?.keyId ?? null);
-    const formerKey = former && (await privateKeyIn(folder, former.keyId));
+    const formerKey = lost ? undefined : former && (await privateKeyIn(folder, former.keyId));
     const signed: KeyRecord = {
       ...record,
       signature: sign(null, words, privateKey).toString("base64"),
@@ -48,38 +71,52 @@ export const fileSigningKeys = (folder: string, ledgerId: string): SigningKeys =
     await add(known, at).catch(unlessThere);
     return current(at);
   };
-  const signWith = async (
-    texts: readonly Uint8Array[],
-    at: string,
-    again = true,
-  ): ReturnType<SigningKeys["sign"]> => {
-    const { keyId } = await current(at);
-    try {
-      const key = await privateKeyIn(folder, keyId);
-      return { keyId, signatures: texts.map((text) => sign(null, text, key)) };
-    } catch (error) {
-      // Somebody rotated since it was looked up.
-      if (again && (await published()).at(-1)?.keyId !== keyId) return signWith(texts, at, false);
-      throw error;
+  /** Of keys that were retired and have no end yet: also one whose rotation was killed on the way. */
+  const retire = async (): Promise<void> => {
+    const keys = await published();
+    const last = keys.at(-1);
+    for (const [at, { keyId, until, untilPosition }] of keys.entries()) {
+      if (last === undefined || until === null || untilPosition !== null) continue;
+      const position = await appended();
+      const key = await privateKeyIn(folder, last.keyId);
+      const signature = sign(null, endWordsOf(ledgerId, keyId, position), key).toString("base64");
+      const text = `${JSON.stringify({ position, signature } satisfies Retirement, null, 2)}\n`;
+      await writeWhole(retirementFile(folder, at + 1), text).catch(unlessThere);
+    }
+  };
+  const signWith = async (texts: readonly Uint8Array[], at: string): ReturnType<SigningKeys["sign"]> => {
+    for (let tried = 1; ; tried += 1) {
+      const { keyId } = await current(at);
+      try {
+        const key = await privateKeyIn(folder, keyId);
+        await retire();
+        return { keyId, signatures: texts.map((text) => sign(null, text, key)) };
+      } catch (error) {
+        // Unless somebody rotated since it was looked up.
+        if (tried === TRIES_MAX || (await published()).at(-1)?.keyId === keyId) throw error;
+      }
     }
   };
   return {
     published: () => inOurWords(published),
     sign: (texts, at) => inOurWords(() => signWith(texts, at)),
-    rotate: (at) =>
+    rotate: (at, { lost } = { lost: false }) =>
       inOurWords(async () => {
-        await current(at);
+        const { keyId: last } = await current(at);
+        if (lost) await requireLost(folder, last);
         const before = await published();
-        await add(before, at);
+        await add(before, at, lost);
         const after = await published();
+        await retire();
         await removeRetired(folder, after);
-        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "" };
+        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "", lost };
       }),
     mode: () =>
       inOurWords(async () => {
         const last = (await published()).at(-1);
         if (last === undefined) return undefined;
         const file = privateFile(folder, last.keyId);
+        await privateKeyIn(folder, last.keyId);
         return { file, mode: (await stat(file)).mode & 0o777 };
       }),
     protect: () =>
@@ -100,18 +137,48 @@ const mayHold = async (file: string, text: string): Promise<boolean> => {
 
 const privateFile = (folder: string, keyId: string): string => join(folder, `${keyId}.key`);
 
-const privateKeyIn = async (folder: string, keyId: string) => {
-  const key = createPrivateKey(await readFile(privateFile(folder, keyId), "utf8"));
-  if (publicKeyId(createPublicKey(key)) === keyId) return key;
-  throw notAsMade(`The signing key ${keyId}`);
+const privateKeyIn = async (folder: string, keyId: string): Promise<KeyObject> => {
+  try {
+    const key = createPrivateKey(await readFile(privateFile(folder, keyId), "utf8"));
+    if (publicKeyId(createPublicKey(key)) === keyId) return key;
+    throw new Error("it is another key");
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    const why = syscall === undefined ? "it is not as it was made" : code;
+    throw new LedgerError("key_unavailable", `Signing key ${keyId} is gone or cannot be read (${why}).`, {
+      hint: `Restore receipts/keys/${keyId}.key of the ledger from a backup. Where there is none: runledger receipt rotate --lost.`,
+      cause,
+    });
+  }
+};
+
+/** A key that can vouch for the next one must. */
+const requireLost = async (folder: string, keyId: string): Promise<void> => {
+  try {
+    await privateKeyIn(folder, keyId);
+  } catch {
+    return;
+  }
+  throw new LedgerError("invalid_input", `Signing key ${keyId} is here, and can vouch for the next one.`, {
+    hint: "Without --lost: runledger receipt rotate.",
+  });
 };
 
 /** What a key's record is signed over, by itself and by the key before it. */
 const wordsOf = (
   ledgerId: string,
-  { publicKey, from }: Pick<KeyRecord, "publicKey" | "from">,
+  { publicKey, from, formerLost }: Pick<KeyRecord, "publicKey" | "from" | "formerLost">,
   formerKeyId: string | null,
-): Buffer => Buffer.from(canonicalJson({ use: "signs receipts", ledgerId, publicKey, from, formerKeyId }));
+): Buffer => {
+  const said = { use: "signs receipts", ledgerId, publicKey, from, formerKeyId };
+  return Buffer.from(canonicalJson(formerLost === true ? { ...said, formerLost } : said));
+};
+
+/** What is said of the end of a key, by one that came after it. */
+const endWordsOf = (ledgerId: string, keyId: string, position: number): Buffer =>
+  Buffer.from(canonicalJson({ use: "retires a signing key", ledgerId, keyId, position }));
+
+const retirementFile = (folder: string, number: number): string => join(folder, `${number}.retired.json`);
 
 const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
   const records: KeyRecord[] = [];
@@ -121,18 +188,39 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
     records.push(JSON.parse(text));
   }
   const keyIds = records.map(({ publicKey }) => publicKeyId(publicKey));
+  const ends = await Promise.all(records.map((_, at) => readRetirement(folder, at + 1)));
   return records.map((record, at) => {
     const [keyId = "", former = null] = [keyIds[at], at === 0 ? null : keyIds[at - 1]];
     const words = wordsOf(ledgerId, record, former);
     const formerKey = records[at - 1]?.publicKey;
     const holds =
       isSignedBy(record.publicKey, words, record.signature) &&
-      (formerKey === undefined
+      (formerKey === undefined || record.formerLost === true
         ? record.formerSignature === null
         : isSignedBy(formerKey, words, record.formerSignature ?? ""));
     if (!holds) throw notAsMade(`The record of signing key ${at + 1}`);
-    return { keyId, ...record, until: records[at + 1]?.from ?? null };
+    const end = ends[at];
+    const isTold =
+      end === undefined ||
+      records
+        .slice(at + 1)
+        .some(({ publicKey }) =>
+          isSignedBy(publicKey, endWordsOf(ledgerId, keyId, end.position), end.signature),
+        );
+    if (!isTold) throw notAsMade(`The end of signing key ${at + 1}`);
+    const { publicKey, from, signature, formerSignature } = record;
+    const next = records[at + 1];
+    return {
+      ...{ keyId, publicKey, from, until: next?.from ?? null, lost: next?.formerLost === true },
+      ...{ signature, formerSignature },
+      ...{ untilPosition: end?.position ?? null, untilSignature: end?.signature ?? null },
+    };
   });
+};
+
+const readRetirement = async (folder: string, number: number): Promise<Retirement | undefined> => {
+  const text = await readFile(retirementFile(folder, number), "utf8").catch(unlessMissing);
+  return text === undefined ? undefined : JSON.parse(text);
 };
 
 const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean =>
@@ -143,7 +231,8 @@ const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Pro
   const last = keys.at(-1)?.keyId;
   const retired = new Set(keys.map(({ keyId }) => keyId).filter((keyId) => keyId !== last));
   for (const name of await readdir(folder))
-    if (retired.has(name.split(".key")[0] ?? "")) await rm(join(folder, name), { force: true });
+    if (retired.has(name.split(".key")[0] ?? ""))
+      await rm(join(folder, name), { recursive: true, force: true });
 };
 
 const unlessMissing = (error: NodeJS.ErrnoException): undefined => {

@@ -1,60 +1,50 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { buildPackage } from "../helpers/built.js";
 import type { Asked, Scripted } from "../helpers/model-server.js";
 import { makeSample } from "../helpers/project.js";
 import { killed, type Spoken, spokenBy } from "../helpers/stage.js";
+import { claude } from "./programs/claude.js";
+import { codex } from "./programs/codex.js";
+import { gemini } from "./programs/gemini.js";
+import { opencode } from "./programs/opencode.js";
+import { type EntryKeys, type Env, lackOf, type Program } from "./programs/program.js";
 
-/** Agent programs of others, as their packages have them; installed without their scripts, so the native one is started. */
-const installed = (path: string): string => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
-export const PROGRAMS = {
-  opencode: installed("opencode-linux-x64/bin/opencode"),
-  codex: installed("@openai/codex/bin/codex.js"),
-} as const;
+/** Agent programs of others, as their packages have them. */
+export const PROGRAMS = { opencode, codex, claude, gemini } as const satisfies Record<string, Program>;
 export type ClientName = keyof typeof PROGRAMS;
 
-/** What starts it as an agent. Below its temporary folder codex keeps no helper programs, and without them its sandbox cannot be made. */
-export const startOf = (client: ClientName, { at }: Pick<Shop, "at">): readonly string[] =>
-  client === "codex" ? ["env", `TMPDIR=${at("tmp")}`, PROGRAMS.codex] : [PROGRAMS.opencode];
+/** Why it cannot be driven here; empty when it can. */
+export const lack = (client: ClientName): string => lackOf(PROGRAMS[client]);
 
-/** Why they cannot be driven here; empty when they can. */
-export const NO_CLIENTS = Object.values(PROGRAMS).every(existsSync)
-  ? ""
-  : "not installed: npm install --prefix test/clients --ignore-scripts";
-
-/** A project, and a home for programs in it that has nothing of this machine's user. */
+/** A project, and a home for this program in it that has nothing of this machine's user. */
 export const openShop = async (
+  client: ClientName,
   built: ReturnType<typeof buildPackage>,
   modelUrl: string,
   files: Readonly<Record<string, string>> = {},
 ) => {
-  const shop = await makeSample({ ".gitignore": "node_modules/\n.codex/\nopencode.json\n", ...files });
+  const shop = await makeSample({ ".gitignore": IGNORED, ...files });
   onTestFinished(() => shop.dispose());
   const at = (name: string): string => join(shop.place, name);
-  for (const folder of ["home", "codex", "tmp"]) mkdirSync(at(folder));
+  const ground = { repo: shop.repo, at };
+  const program = PROGRAMS[client];
+  for (const folder of ["home", "tmp"]) mkdirSync(at(folder));
+  for (const [path, text] of Object.entries(program.files(modelUrl, ground))) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
   // As an installed package is found by `npx --no-install`.
   mkdirSync(join(shop.repo, "node_modules/.bin"), { recursive: true });
   symlinkSync(built.bin, join(shop.repo, "node_modules/.bin/runledger"));
-  writeFileSync(join(at("codex"), "config.toml"), codexConfig(modelUrl));
-  const env = {
-    ...shop.env,
-    // opencode believes this before where it is started.
-    PWD: shop.repo,
-    HOME: at("home"),
-    XDG_DATA_HOME: at("home/data"),
-    XDG_CACHE_HOME: at("home/cache"),
-    XDG_CONFIG_HOME: at("home/config"),
-    CODEX_HOME: at("codex"),
-    MOCK_KEY: "dummy",
-    OPENCODE_CONFIG_CONTENT: JSON.stringify(opencodeConfig(modelUrl)),
-    ...Object.fromEntries(OPENCODE_OFF.map((what) => [`OPENCODE_DISABLE_${what}`, "1"])),
-  };
-  const begin = (argv: readonly string[], more: Readonly<Record<string, string>> = {}) => {
-    const [program = "", ...words] = argv;
-    const child = spawn(program, words, {
+  const own = program.env(modelUrl, ground);
+  // opencode believes PWD before where it is started.
+  const env = { ...shop.env, PWD: shop.repo, HOME: at("home"), ...own };
+  const begin = (argv: readonly string[], more: Env = {}) => {
+    const [command = "", ...words] = argv;
+    const child = spawn(command, words, {
       ...{ cwd: shop.repo, env: { ...env, ...more } },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -63,49 +53,22 @@ export const openShop = async (
     });
     return child;
   };
-  const run = (argv: readonly string[], more?: Readonly<Record<string, string>>): Promise<Spoken> =>
-    spokenBy(begin(argv, more));
+  const run = (argv: readonly string[], more?: Env): Promise<Spoken> => spokenBy(begin(argv, more));
   const type = (...words: readonly string[]): Promise<Spoken> => run([process.execPath, built.bin, ...words]);
-  return { shop, env, at, begin, run, type };
+  return { shop, ground, own, at, begin, run, type };
 };
 export type Shop = Awaited<ReturnType<typeof openShop>>;
 
-const OPENCODE_OFF = ["MODELS_FETCH", "AUTOUPDATE", "DEFAULT_PLUGINS", "LSP_DOWNLOAD", "SHARE"];
-/** What a program needs of its environment to ask this model, beside `HOME`. */
-export const CLIENT_ENV: { readonly [C in ClientName]: readonly string[] } = {
-  opencode: [
-    ...["OPENCODE_CONFIG_CONTENT", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"],
-    ...OPENCODE_OFF.map((what) => `OPENCODE_DISABLE_${what}`),
-  ],
-  codex: ["CODEX_HOME", "MOCK_KEY"],
-};
+/** What `mcp install` writes into a project, and what makes `npx` find us. */
+const IGNORED = "node_modules/\n.codex/\n.gemini/\n.mcp.json\nopencode.json\n";
 
-const opencodeConfig = (baseURL: string) => ({
-  provider: {
-    mock: {
-      npm: "@ai-sdk/openai-compatible",
-      options: { baseURL, apiKey: "dummy" },
-      models: { mock: { name: "mock", tool_call: true, limit: { context: 200_000, output: 8_000 } } },
-    },
-  },
-  enabled_providers: ["mock"],
-  model: "mock/mock",
-  small_model: "mock/mock",
+/** The settings of an agent that is this program. */
+export const agentOf = (client: ClientName, { ground, own }: Shop) => ({
+  kind: "subprocess",
+  preset: client,
+  run: PROGRAMS[client].start(ground),
+  env: Object.keys(own),
 });
-
-const codexConfig = (baseUrl: string): string => `model = "mock"
-model_provider = "mock"
-approval_policy = "never"
-check_for_update_on_startup = false
-[model_providers.mock]
-name = "mock"
-base_url = "${baseUrl}"
-wire_api = "responses"
-env_key = "MOCK_KEY"
-supports_websockets = false
-[analytics]
-enabled = false
-`;
 
 /** The id of the run that a conversation is about, as it was told there. */
 const runIn = ({ text }: Asked): string => /run_[0-9a-z]{32}/.exec(text)?.[0] ?? "";
@@ -120,7 +83,7 @@ export const using = (
   by: (asked) => ({
     calls: [
       [
-        client === "codex" ? `mcp__${server.replaceAll("-", "_")}/${tool}` : `${server}_${tool}`,
+        PROGRAMS[client].tool(server, tool),
         tool === "run_create" ? input : { run_id: runIn(asked), ...input },
       ],
     ],
@@ -129,14 +92,12 @@ export const using = (
 
 /** The model has a command run. */
 export const inShell = (client: ClientName, command: string): Scripted => ({
-  calls: [
-    client === "codex" ? ["exec_command", { cmd: command }] : ["bash", { command, description: "Work" }],
-  ],
+  calls: [PROGRAMS[client].shell(command)],
 });
 
 /** Entries of the project's own server in this program, one for each role, as `mcp install` writes them. */
 export const installServers = async (client: ClientName, { type }: Pick<Shop, "type">): Promise<void> => {
-  const to = ["mcp", "install", "--client", client, "--scope", client === "codex" ? "user" : "project"];
+  const to = ["mcp", "install", "--client", client, "--scope", PROGRAMS[client].scope];
   for (const words of [to, [...to, "--role", "executor", "--agent", "coder"]]) {
     const { code, err } = await type(...words);
     if (code !== 0) throw new Error(err);
@@ -144,47 +105,54 @@ export const installServers = async (client: ClientName, { type }: Pick<Shop, "t
 };
 
 export type Role = "orchestrator" | "executor";
-const SERVER_OF: { readonly [R in Role]: string } = {
-  orchestrator: "runledger",
-  executor: "runledger-coder",
+/** By which entry each role reaches the ledger, and what its client sees of the environment for it. */
+export type Way = {
+  readonly server: { readonly [R in Role]: string };
+  readonly env: { readonly [R in Role]: Env };
+};
+/** Each role has a server of its own. */
+export const OVER_STDIO: Way = {
+  server: { orchestrator: "runledger", executor: "runledger-coder" },
+  env: { orchestrator: {}, executor: {} },
 };
 
-/** What it is told, and keys of its entry where the program is opencode. */
-export type Topic = { readonly about: string; readonly opencode?: Entry };
-type Entry = Readonly<Record<string, unknown>>;
-type Env = Readonly<Record<string, string>>;
+/** One server for all, at this address: who asks, its credential says. */
+export const installHttp = async (
+  client: ClientName,
+  { type }: Pick<Shop, "type">,
+  url: URL,
+): Promise<Way> => {
+  const to = ["mcp", "install", "--client", client, "--scope", PROGRAMS[client].scope];
+  const { code, err } = await type(...to, "--url", url.href);
+  if (code !== 0) throw new Error(err);
+  const signed = async (...of: readonly string[]): Promise<Env> => {
+    const { out } = await type("credential", ...of);
+    return { RUNLEDGER_CREDENTIAL: out.trim() };
+  };
+  return {
+    server: { orchestrator: "runledger-http", executor: "runledger-http" },
+    env: {
+      orchestrator: await signed("--role", "orchestrator"),
+      executor: await signed("--agent", "coder"),
+    },
+  };
+};
+
+/** What it is told, and keys of its entry where the program has them. */
+export type Topic = { readonly about: string; readonly keys?: EntryKeys; readonly way: Way };
 
 /** One conversation of the program in one role, from its prompt to its end. */
-export const conversation = (
+export const converse = (
   client: ClientName,
   role: Role,
-  { about, opencode = {} }: Topic,
-): { readonly argv: readonly string[]; readonly server: string; readonly env: (shop: Shop) => Env } => {
-  const server = SERVER_OF[role];
-  const other = SERVER_OF[role === "executor" ? "orchestrator" : "executor"];
+  { about, keys = {}, way }: Topic,
+  { run, ground, own }: Shop,
+): Promise<Spoken> => {
+  const server = way.server[role];
+  const others = Object.values(way.server).filter((name) => name !== server);
   const prompt = `You are the ${role}. ${about}`;
-  const argv =
-    client === "opencode"
-      ? [PROGRAMS.opencode, "run", "--pure", "--auto", prompt]
-      : [
-          ...[PROGRAMS.codex, "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"],
-          ...['default_tools_approval_mode="approve"', "required=true", "startup_timeout_sec=120"].flatMap(
-            (set) => ["-c", `mcp_servers.${server}.${set}`],
-          ),
-          ...["-c", `mcp_servers.${server}.env_vars=["RUNLEDGER_HOME","XDG_STATE_HOME"]`],
-          ...["-c", `mcp_servers.${other}.enabled=false`, prompt],
-        ];
-  const env = (shop: Shop): Env =>
-    client === "opencode" ? withEntries(shop, { [server]: opencode, [other]: { enabled: false } }) : {};
-  return { argv, server, env };
-};
-
-/** Entries of the project's `opencode.json` with keys of theirs changed: opencode wants each whole wherever it is given. */
-const withEntries = ({ shop, env }: Shop, changes: Readonly<Record<string, Entry>>): Env => {
-  const { mcp } = JSON.parse(readFileSync(join(shop.repo, "opencode.json"), "utf8"));
-  const changed = Object.entries(changes).map(([name, keys]) => [name, { ...mcp[name], ...keys }]);
-  const config = JSON.parse(env.OPENCODE_CONFIG_CONTENT);
-  return { OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...config, mcp: Object.fromEntries(changed) }) };
+  const { argv, env } = PROGRAMS[client].talk({ server, others, prompt, keys }, own, ground);
+  return run(argv, { ...env, ...way.env[role] });
 };
 
 /** Processes of our own command line that clients started in this project. */

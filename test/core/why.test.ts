@@ -128,10 +128,16 @@ test("whyRun tells an agent that works through its tools from one that is to be 
   const run = runWith([stepSpec("a"), stepSpec("b", { ownerAgent: "reviewer" })]);
   const who = { agents: ["coder", "reviewer"], toolAgents: ["coder", "reviewer"] };
   expect(whyRun(run, false, who)).toEqual({
-    for: "person",
-    sentence: 'Step "a" is for agent "coder", which works through its tools and is started by nobody here.',
+    for: "agent",
+    sentence:
+      'It waits for agent "coder", which comes by itself and works through its tools, to take step "a".',
     hint: "runledger mcp --role executor --agent coder",
     stepId: "a",
+  });
+  expect(whyRun(playedOn(run, {}, cast.start("a"), cast.start("b")), false, who)).toMatchObject({
+    for: "agent",
+    sentence:
+      'Step "a" is with agent "coder", which works through its tools; it waits for what that one proposes.',
   });
   // What somebody here could go on with is told first.
   expect(whyRun(run, false, { ...who, toolAgents: ["coder"] }).for).toBe("worker");

@@ -320,6 +320,45 @@ describe("a target", () => {
   });
 });
 
+describe("an event that is added to a target", () => {
+  it("has no past, however far behind the target is, and is told from then on", async () => {
+    const { url, heard } = await receiver();
+    const { open, shop, work } = await projectOf({ phone: webhook(url, { events: ["run_failed"] }) });
+    const app = await open();
+    await waiting(app);
+    await waiting(app);
+    await app.close();
+    const told = (events: readonly string[]) =>
+      shop.write({
+        "runledger.yaml": `${JSON.stringify({ notify: { phone: webhook(url, { events }) } })}\n`,
+      });
+    await told(["run_failed", "step_approval"]);
+    await work();
+    expect(heard).toEqual([]);
+    const later = await open();
+    const { runId } = await waiting(later);
+    await later.close();
+    expect(heard.map(({ body }) => JSON.parse(body).data.runId)).toEqual([runId]);
+    // Taken away and added again, it is new again.
+    await told(["run_failed"]);
+    const silent = await open();
+    await waiting(silent);
+    await silent.close();
+    await told(["run_failed", "step_approval"]);
+    await work();
+    expect(heard).toHaveLength(1);
+  });
+
+  it("was heard of before by a target of an earlier version, which is told what it was not told yet", async () => {
+    const { ledger, heard, phone, runId } = await asked();
+    const settled = { position: 0, tries: 0, nextMs: 0, busyUntilMs: 0 };
+    const before = { ...settled, toldMs: null, error: null, givenUp: 0 };
+    await ledger.store.swapWord("notify:phone", undefined, JSON.stringify(before));
+    await createDeliveries(ledger).pass([phone], await ledger.store.position(), never);
+    expect(heard).toEqual([runId]);
+  });
+});
+
 /** A ledger that has a run waiting, and somebody who hears of it. */
 const asked = async () => {
   const { open } = await projectOf({});

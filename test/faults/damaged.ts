@@ -8,6 +8,7 @@ import { fileCheckpoints } from "../../src/stores/checkpoints.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import { fileReceipts } from "../../src/stores/receipts.js";
 import { fileSigningKeys } from "../../src/stores/signing-keys.js";
+import type { Store } from "../../src/stores/store.js";
 import {
   cancel,
   create,
@@ -53,12 +54,15 @@ export const storied = async (folder: string) => {
   return { patch, reply };
 };
 
-export const sourcesIn = (folder: string, ledgerId: string): VerifyOptions["sources"] => ({
+export const sourcesIn = (
+  folder: string,
+  store: Pick<Store, "ledgerId" | "appended">,
+): VerifyOptions["sources"] => ({
   file: fileCheckpoints(join(folder, "checkpoints")),
   key: () => readFile(join(folder, "ledger.key")).catch(() => null),
   receipts: {
     kept: fileReceipts(join(folder, "receipts"), { of: () => null }),
-    keys: fileSigningKeys(join(folder, "receipts", "keys"), ledgerId),
+    keys: fileSigningKeys(join(folder, "receipts", "keys"), store),
     version: "",
   },
 });
@@ -70,7 +74,7 @@ export const verified = async (folder: string, runId?: string): Promise<Verifica
     return await verifyLedger(audit, {
       ...of,
       signal: new AbortController().signal,
-      sources: sourcesIn(folder, audit.store.ledgerId),
+      sources: sourcesIn(folder, audit.store),
     });
   } finally {
     await audit.close();

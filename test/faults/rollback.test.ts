@@ -244,7 +244,7 @@ describe("A check", () => {
     const audit = await auditStore(folder);
     const signal = new AbortController().signal;
     await tell("run_2", note("meanwhile", "1"), person);
-    const checking = verifyLedger(audit, { signal, sources: sourcesIn(folder, audit.store.ledgerId) });
+    const checking = verifyLedger(audit, { signal, sources: sourcesIn(folder, audit.store) });
     for (let at = 0; at < 20; at += 1) await tell("run_2", note(`m${at}`, "x"), person);
     expect(await checking).toMatchObject({ events: 114, flawsInAll: 0 });
     await audit.close();

@@ -25,6 +25,10 @@ export type GateServer = {
   readonly endpoint: string;
   /** What the ledger's side was asked so far. */
   readonly questions: readonly Question[];
+  /** How many of those nobody waited for any more. */
+  readonly dropped: () => number;
+  /** Asks the ledger's side without the routes before it. */
+  readonly ask: LedgerProcess["ask"];
   /** What the server's terminal has said. */
   readonly remarks: readonly string[];
   keyOf(name: string, more?: Partial<NewSdkKey>): Promise<string>;
@@ -38,9 +42,9 @@ export const openGateServer = async (): Promise<GateServer> => {
   const questions: Question[] = [];
   const remarks: string[] = [];
   const remark = (sentence: string): void => void remarks.push(sentence);
-  const ask: LedgerProcess["ask"] = (as, question) => {
+  const ask: LedgerProcess["ask"] = (as, question, asking) => {
     questions.push(question);
-    return side.ask(as, question);
+    return side.ask(as, question, asking);
   };
   const mcp = mcpOverHttp({ version: "0", every: () => () => undefined, remark });
   const { fetch } = httpApp({
@@ -65,7 +69,7 @@ export const openGateServer = async (): Promise<GateServer> => {
       })
     ).text;
   return {
-    ...{ app, shop, endpoint: server.url, questions, remarks, keyOf },
+    ...{ app, shop, endpoint: server.url, questions, dropped: side.dropped, ask, remarks, keyOf },
     gateOf: async (name, more) => new Gate({ endpoint: server.url, apiKey: await keyOf(name, more) }),
   };
 };
@@ -75,13 +79,18 @@ const askingSide = ({ env, repo }: Sample) => {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const ended = serveLedger({ input, output, env, projectDir: repo, toolAgents: [] });
   const open: ((told: Told) => void)[] = [];
+  let dropped = 0;
   readLines(output, (line) => {
     const told = JSON.parse(line) as Told;
     open[told.id]?.(told);
   });
-  const ask: LedgerProcess["ask"] = (as, question) =>
+  const ask: LedgerProcess["ask"] = (as, question, { gone } = {}) =>
     new Promise((resolve, reject) => {
       const id = open.length;
+      gone?.addEventListener("abort", () => {
+        dropped += 1;
+        input.write(`${JSON.stringify({ dropped: id })}\n`);
+      });
       open.push((told) => {
         if ("value" in told) return resolve(told.value);
         const { code, message, hint = "", details = {} } = told.error;
@@ -94,5 +103,5 @@ const askingSide = ({ env, repo }: Sample) => {
     input.end();
     await ended;
   };
-  return { ask, end };
+  return { ask, end, dropped: () => dropped };
 };

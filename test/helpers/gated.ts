@@ -21,8 +21,8 @@ export type Gated = {
   open(): Promise<RunLedger>;
 };
 
-export const gatedProject = async (settings = SETTINGS): Promise<Gated> => {
-  const folder = await temporaryFolder();
+export const gatedProject = async (settings = SETTINGS, at?: string): Promise<Gated> => {
+  const folder = at ?? (await temporaryFolder());
   const clock = { aheadMs: 0 };
   await mkdir(join(folder, "gate-policies"));
   await writeFile(join(folder, "runledger.yaml"), settings);

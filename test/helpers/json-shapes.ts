@@ -93,6 +93,7 @@ const ErrorCode = named(
 const how = z.enum(["verified", "approved", "skipped", "decomposed", "reported"]);
 const Report = z.strictObject({ result: text, error: text });
 const document = (fields: z.ZodRawShape) => z.strictObject({ schemaVersion: z.literal(1), ...fields });
+const description = text.nullable().describe("what it is for, in its own words");
 const problem = text.nullable().describe("what is wrong with the file; null where it can be read");
 const policyFile = {
   name: text,
@@ -396,6 +397,13 @@ const Run = named(
   }),
 );
 
+const waiting = {
+  for: z.enum(["nothing", "work", "person", "time", "child", "agent", "worker"]),
+  sentence: text,
+  hint: text.nullable().describe("what to type"),
+  stepId: text.nullable(),
+};
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
@@ -403,6 +411,10 @@ const ListedRun = named(
     goal: text,
     status,
     interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    waiting: z
+      .strictObject(waiting)
+      .nullable()
+      .describe("of one that is due and that nobody drives: what it waits for"),
     runnable: z.boolean(),
     wakeAt: count.nullable().describe("when its first timer is due, in milliseconds since 1970"),
     blocker: text.nullable().describe("what a person must answer"),
@@ -422,13 +434,6 @@ const ListedRun = named(
       ),
   }),
 );
-
-const waiting = {
-  for: z.enum(["nothing", "work", "person", "time", "child", "worker"]),
-  sentence: text,
-  hint: text.nullable().describe("what to type"),
-  stepId: text.nullable(),
-};
 
 const PolicyRequest = named(
   "PolicyRequest",
@@ -968,7 +973,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   }),
   "sdk-key revoke": oneOf(sdkKey),
   "gate-policy": { kind: "text", why: "it is only a group of commands" },
-  "gate-policy list": oneOf({ ...gate, policies: z.array(z.strictObject({ ...policyFile, problem })) }),
+  "gate-policy list": oneOf({
+    ...gate,
+    policies: z.array(z.strictObject({ ...policyFile, description, problem })),
+  }),
   "gate-policy show": oneOf({
     ...{ name: text, file: text, digest: text, environment: gate.environment },
     policy: z.looseObject({}).describe("as its file says it"),
@@ -1140,13 +1148,18 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
           publicKey: text.describe("PEM, SPKI"),
           from: time,
           until: time.nullable().describe("null for the one that signs now"),
+          untilPosition: count
+            .nullable()
+            .describe("the last event of the ledger, of all runs, that it may have signed for"),
+          untilSignature: text.nullable().describe("over that, by a later key"),
           signature: text,
           formerSignature: text.nullable(),
+          lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
         }),
       )
       .describe("the oldest first"),
   }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text }),
+  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),

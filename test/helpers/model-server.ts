@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { geminiAnswer, isGemini } from "./model-gemini.js";
 import { stream } from "./model-stream.js";
 
 /** What the model answers next: words, tools that it calls, or trouble of its provider. */
@@ -34,6 +35,8 @@ export type Asked = {
   readonly headers: IncomingMessage["headers"];
   readonly body: Readonly<Record<string, unknown>>;
   readonly tools: readonly string[];
+  /** Whether the answer is to come in pieces. */
+  readonly isStreamed: boolean;
   /** All of the conversation, as JSON. */
   readonly text: string;
 };
@@ -45,15 +48,17 @@ export type ModelServer = {
   readonly answered: readonly Asked[];
 };
 
-/** A provider on loopback that speaks the wire of three of them and answers one request after the other by the script. */
+/** A provider on loopback that speaks the wire of four of them and answers one request after the other by the script. */
 export const modelServer = async (script: readonly Scripted[]): Promise<ModelServer> => {
   const asked: Asked[] = [];
   const answered: Asked[] = [];
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // Whether it is there at all.
+    if (request.method !== "POST") return answer(response, 404, {});
     const one = await readAsked(request);
     asked.push(one);
     // Clients ask for titles and the like too, and give no tools for it.
-    if (one.tools.length === 0 && one.body.stream === true)
+    if (one.tools.length === 0 && one.isStreamed)
       return stream(response, one.path, wire(one.path, { text: "a title" }, 0) as Record<string, unknown>);
     const turn = script[answered.length];
     if (turn === undefined) return answer(response, 400, { error: { message: "the script is over" } });
@@ -74,8 +79,7 @@ export const modelServer = async (script: readonly Scripted[]): Promise<ModelSer
     const { status = 200 } = said;
     if (status !== 200) return answer(response, status, refusal(one.path, said), said.headers);
     const whole = wire(one.path, said, answered.length);
-    if (one.body.stream === true)
-      return stream(response, one.path, whole as Readonly<Record<string, unknown>>);
+    if (one.isStreamed) return stream(response, one.path, whole as Readonly<Record<string, unknown>>);
     answer(response, 200, whole);
   };
   const server = createServer((request, response) => void serve(request, response));
@@ -93,12 +97,26 @@ const readAsked = async (request: IncomingMessage): Promise<Asked> => {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  const tools = (body.tools ?? []).map((tool: { name?: string; function?: { name: string } }) =>
-    String(tool.function?.name ?? tool.name),
-  );
-  const text = JSON.stringify([body.system, body.instructions, body.messages, body.input]);
-  return { path: request.url ?? "", headers: request.headers, body, tools, text };
+  const path = (request.url ?? "").replace(/\?.*$/, "");
+  const tools = (body.tools ?? []).flatMap(namesOf);
+  const isStreamed = body.stream === true || path.endsWith(":streamGenerateContent");
+  const { system, instructions, messages, input, systemInstruction, contents } = body;
+  const text = JSON.stringify([system, instructions, messages, input, systemInstruction, contents]);
+  return { path, headers: request.headers, body, tools, isStreamed, text };
 };
+
+type Tools = {
+  readonly name?: string;
+  readonly function?: { readonly name: string };
+  readonly functionDeclarations?: readonly { readonly name: string }[];
+  readonly tools?: readonly { readonly name: string }[];
+};
+
+/** Some come by the server. */
+const namesOf = (tool: Tools): readonly string[] =>
+  (tool.functionDeclarations ?? tool.tools)?.map(({ name }) =>
+    tool.name === undefined ? name : `${tool.name}/${name}`,
+  ) ?? [String(tool.function?.name ?? tool.name)];
 
 const answer = (
   response: ServerResponse,
@@ -119,6 +137,7 @@ const refusal = (path: string, { status, trouble = `trouble ${status}`, code }: 
 };
 
 const wire = (path: string, turn: Scripted, n: number): unknown => {
+  if (isGemini(path)) return geminiAnswer(turn);
   if (path.endsWith("/chat/completions")) return chatCompletion(turn, n);
   if (path.endsWith("/messages")) return anthropicMessage(turn, n);
   return openaiResponse(turn, n);

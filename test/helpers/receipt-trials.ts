@@ -18,7 +18,7 @@ export const receiptsIn = (opened: Pick<Opened, "ledger" | "store">, folder: str
   createReceipts({
     ledger: opened.ledger,
     kept: fileReceipts(join(folder, "receipts"), opened.store.seals),
-    keys: fileSigningKeys(join(folder, "receipts", "keys"), opened.store.ledgerId),
+    keys: fileSigningKeys(join(folder, "receipts", "keys"), opened.store),
     versions: async () => VERSIONS,
   });
 

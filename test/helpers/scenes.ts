@@ -159,7 +159,7 @@ const intentsOf = async (desk: Desk): Promise<Readonly<Record<string, string>>> 
     await propose({ runId }),
   ];
   return {
-    ...{ gated: runId, lost: lost.intentId, wanted: wanted.intentId },
+    ...{ gated: runId, lost: lost.intentId, wanted: wanted.intentId, wantedHash: wanted.contentHash },
     ...{ unwanted: unwanted.intentId, dropped: dropped.intentId },
   };
 };
@@ -361,7 +361,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "intents propose": {
     lines: [() => ["crm.import", "--policy", "asks", "--text", "Bob", "--key", "batch-9"]],
   },
-  "intents approve": { lines: [({ run }) => [run("wanted"), "--reason", "ticket 7"]] },
+  "intents approve": {
+    lines: [({ run }) => [run("wanted"), "--hash", run("wantedHash"), "--reason", "ticket 7"]],
+  },
   "intents deny": { lines: [({ run }) => [run("unwanted"), "--reason", "not these"]] },
   "intents cancel": { lines: [({ run }) => [run("dropped")]] },
   "intents execute": { lines: [({ run }) => [run("wanted")]] },

@@ -1,10 +1,22 @@
-import { describe, expect, it } from "vitest";
-import { type ReceiptStatement, verifyReceipt } from "../../src/core/receipts/verify.js";
+import { sign } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  type Envelope,
+  PAYLOAD_TYPE,
+  preAuthenticated,
+  type ReceiptStatement,
+  trustedKeysIn,
+  verifyReceipt,
+} from "../../src/core/receipts/verify.js";
 import type { Receipts } from "../../src/ledger/receipts.js";
+import { openStore } from "../../src/stores/open.js";
 import * as cast from "../helpers/cast.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
 import * as gates from "../helpers/gates.js";
-import { openedIn, temporaryFolder } from "../helpers/ledgers.js";
+import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
+import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { receiptsIn, tryReceipts } from "../helpers/receipt-trials.js";
 import { finishedRuns } from "../helpers/receipts.js";
 
@@ -64,6 +76,36 @@ describe("A receipt", () => {
         known.state.status === "failed" ? known.state.reason : null,
       ]);
     }
+  });
+
+  it("is good though clocks were put back, and what a retired key signs afterwards is not", async () => {
+    const folder = await temporaryFolder();
+    const store = await openStore(folder);
+    onTestFinished(() => store.close());
+    let clock = "2026-03-01T12:00:00.000Z";
+    const opened = openedOn(store, {}, NO_SECRETS, () => clock);
+    const receipts = receiptsIn(opened, folder);
+    const keys = join(folder, "receipts", "keys");
+    const ended = async (runId: string) => {
+      await opened.tell(runId, create(planOf([stepSpec("a")])));
+      await opened.tell(runId, cast.cancel());
+      return (await receipts.receipt(runId)).envelope;
+    };
+    const before = await ended("run_1");
+    const [former] = await receipts.signingKeys();
+    const stolen = await readFile(join(keys, `${former?.keyId}.key`), "utf8");
+    clock = "2026-03-01T11:00:00.000Z";
+    await receipts.rotateSigningKey(opened.ledger.issue(cast.person));
+    clock = "2026-03-01T10:00:00.000Z";
+    const after = await ended("run_2");
+    const published = await receipts.signingKeys();
+    const checked = (envelope: Envelope) =>
+      verifyReceipt(JSON.stringify(envelope), trustedKeysIn(JSON.stringify({ keys: published })));
+    expect(checked(before)).toMatchObject({ verified: true, keyId: former?.keyId });
+    expect(checked(after)).toMatchObject({ verified: true });
+    const sig = sign(null, preAuthenticated(PAYLOAD_TYPE, Buffer.from(after.payload, "base64")), stolen);
+    const forged = { ...after, signatures: [{ keyid: former?.keyId ?? "", sig: sig.toString("base64") }] };
+    expect(checked(forged)).toMatchObject({ reason: "key_retired" });
   });
 
   it("tells what needed leave and who gave it, bound to what they saw, without the payload", async () => {

@@ -88,7 +88,7 @@ describe("The digest that is kept beside a key of a sealed run", () => {
       const { signal } = new AbortController();
       const { flaws: found } = await verifyLedger(audit, {
         signal,
-        sources: sourcesIn(folder, audit.store.ledgerId),
+        sources: sourcesIn(folder, audit.store),
       });
       await audit.close();
       return found;

@@ -264,7 +264,7 @@ describe("What is asked of many sealed runs", () => {
     const audit = await auditStore(folder, sealingOf(folder));
     const facts = vi.spyOn(audit.store.seals, "facts");
     const { signal } = new AbortController();
-    const { flaws } = await verifyLedger(audit, { signal, sources: sourcesIn(folder, audit.store.ledgerId) });
+    const { flaws } = await verifyLedger(audit, { signal, sources: sourcesIn(folder, audit.store) });
     await audit.close();
     expect(flaws.filter(({ message }) => message === "Its key is not as it was kept.")).toHaveLength(2);
     expect(facts).toHaveBeenCalledTimes(1);

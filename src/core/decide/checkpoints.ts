@@ -16,9 +16,11 @@ import {
   requireState,
   requireStep,
 } from "./guards.js";
+import { requireRoomToRecord } from "./tracked.js";
 
 // What is appended says what was signed. Whether the signature holds, only who has the key can tell: nobody here believes it.
-export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, { caller, rules }) => {
+export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, context) => {
+  const { caller, rules } = context;
   const agents = run.tracked === null ? [] : (["executor"] as const);
   requireRole(caller, "sign a checkpoint", "engine", "orchestrator", "human", ...agents);
   requireSession(run, caller);
@@ -29,6 +31,7 @@ export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, 
     throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
   requireFormer(run, checkpoint, caller);
   if (checkpoint.reason === "turn") requireRoom(run, rules);
+  if (run.tracked !== null && caller.role !== "engine") requireRoomToRecord(run, context);
   return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }, ...thinned(run, rules)];
 };
 

@@ -92,7 +92,7 @@ const lineageOf = (runId: string, { caller, facts }: DecideContext): Lineage => 
 export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   const { happened } = command.event;
   const tracked = happened === undefined ? requireRecorder(run, context) : requireTeller(run, context);
-  requireRoom(run, context);
+  requireRoomToRecord(run, context);
   const { eventType, sideEffectClass, sideEffectKey } = command.event;
   requireKey(eventType, sideEffectClass, sideEffectKey);
   if (happened !== undefined) requireBegun(run, command.event);
@@ -193,7 +193,7 @@ export const keyFreedBy = (events: readonly EventBody[]): string | null => {
 
 export const openHandoff: Decider<"open_handoff"> = ({ handoff }, run, context) => {
   const tracked = requireRecorder(run, context);
-  requireRoom(run, context);
+  requireRoomToRecord(run, context);
   if (tracked.handoffs.some(({ id }) => id === handoff.id)) return alreadyDone;
   if (tracked.handoffs.length >= limit.TRACKED_OPEN_MAX)
     throw new LedgerError(
@@ -219,6 +219,7 @@ export const resumeTracked: Decider<"resume_tracked"> = (
   context,
 ) => {
   requireRecorder(run, context);
+  requireRoomToRecord(run, context);
   return [{ type: "tracking_resumed", version: 1, payload: { checkpointId, broken, blockedKeys } }];
 };
 
@@ -268,7 +269,7 @@ const requireRecorder = (run: Run, { caller }: DecideContext): Tracked => {
 };
 
 /** As for effects: a client that records without end must stop too. */
-const requireRoom = (run: Run, { rules }: DecideContext): void => {
+export const requireRoomToRecord = (run: Run, { rules }: DecideContext): void => {
   const { eventsPerRun = limit.EVENTS_PER_RUN } = rules.recording ?? {};
   if (run.seq < eventsPerRun) return;
   throw new LedgerError("limit_exceeded", `Clients of a run stop at ${eventsPerRun} events.`, {

@@ -16,7 +16,12 @@ import {
 import type { Witness } from "./witness.js";
 
 /** What a journal does not say of itself. */
-export type SignedBy = { readonly ledgerId: string; readonly versions: RunReceipt["versions"] };
+export type SignedBy = {
+  readonly ledgerId: string;
+  readonly versions: RunReceipt["versions"];
+  /** Of the event that ended the run, in the ledger that signed: where a run comes back, its events stand elsewhere. Undefined: none was told. */
+  readonly position: number | undefined;
+};
 
 export type Statements = {
   readonly run: ReceiptStatement;
@@ -68,7 +73,7 @@ const artifactsOf = ({ artifacts }: Witness): ReceiptStatement["subject"] =>
     .filter(({ sha256 }) => /^[0-9a-f]{64}$/.test(sha256))
     .map(({ seq, uri, sha256 }) => ({ name: `artifact of event ${seq}: ${uri}`, digest: { sha256 } }));
 
-const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunReceipt => {
+const receiptOf = (witness: Witness, { ledgerId, versions, position }: SignedBy): RunReceipt => {
   const { run, end, verdictSeqs, approvals, decisions, effects, artifacts } = witness;
   const { runId, base, head, planDigest, forkedFrom } = run;
   const told = (verdict: Verdict) => verdictOf(verdict, verdictSeqs.get(verdict) ?? 0);
@@ -79,7 +84,10 @@ const receiptOf = (witness: Witness, { ledgerId, versions }: SignedBy): RunRecei
     criteria: run.criteria.map((criterion, index) => criterionOf(criterion, index, told)),
     ...{ approvals, decisions, intents: intentsOf(run), effects, artifacts },
     usage: usageOfRun(run),
-    journal: { origin: ledgerId, first: 1, last: end.seq, root: end.hash },
+    journal: {
+      ...{ origin: ledgerId, first: 1, last: end.seq, root: end.hash },
+      ...(position === undefined ? {} : { position }),
+    },
     versions,
   };
   return { ...receipt, claims: { notChecked: notChecked(receipt) } };

@@ -42,7 +42,7 @@ const told = (receipt: RunReceipt, verdict: Verdict | null, about: About): reado
 };
 
 const configurationOf = (
-  { run }: RunReceipt,
+  { run, journal: { position } }: RunReceipt,
   verdict: Verdict,
   about: About,
 ): TestResult["configuration"][number] => {
@@ -53,6 +53,7 @@ const configurationOf = (
     annotations: {
       ...{ runId: run.id, runEndedAt: run.endedAt, ...about, verdictSeq: seq },
       ...{ reason, isolationLevel, exit, tests, durationMs },
+      ...(position === undefined ? {} : { runEndPosition: position }),
     },
   };
 };

@@ -1,6 +1,20 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import {
+  count,
+  flag,
+  list,
+  named,
+  type Of,
+  oneOf,
+  optional,
+  orNull,
+  record,
+  type Shape,
+  text,
+  whole,
+} from "./shapes.js";
 
-// Needs nothing but Node: whoever has a receipt and a public key may copy this one file and check with it.
+// Needs nothing but Node and the shapes beside it. Built it is one file, which whoever has a receipt and a public key may copy and check with.
 
 /** What DSSE calls the bytes of an in-toto statement. */
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
@@ -16,8 +30,15 @@ export type Envelope = {
   readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
 };
 
-/** Whom a verifier trusts: an Ed25519 public key (PEM, SPKI), and when it was retired (ISO 8601, UTC). */
-export type TrustedKey = { readonly publicKey: string; readonly until?: string | null };
+/**
+ * Whom a verifier trusts: an Ed25519 public key (PEM, SPKI), and when it was retired: after which event of its ledger, and at what
+ * time (ISO 8601, UTC). Clocks are put back, and runs end while somebody rotates, so the time counts only where no event is named.
+ */
+export type TrustedKey = {
+  readonly publicKey: string;
+  readonly until?: string | null;
+  readonly untilPosition?: number | null | undefined;
+};
 
 export type ReceiptRefusal =
   | "not_an_envelope"
@@ -57,7 +78,7 @@ export const verifyReceipt = (text: string, keys: readonly TrustedKey[]): Receip
   const statement = jsonIn(bytes.toString("utf8"));
   if (!isReceipt(statement) && !isTestResult(statement))
     return refused("not_a_statement", "What was signed is no statement of a run or of a validator.");
-  if (found.until !== null && endOf(statement) > found.until)
+  if (isRetiredBefore(statement, found))
     return refused("key_retired", `Key ${keyid} was retired at ${found.until}, before the run ended.`);
   return { verified: true, keyId: keyid, statement };
 };
@@ -99,9 +120,18 @@ const isEd25519 = (publicKey: string): boolean => {
   }
 };
 
-const opened = ({ publicKey, until = null }: TrustedKey) => {
+const opened = ({ publicKey, until = null, untilPosition = null }: TrustedKey) => {
   const key = createPublicKey(publicKey);
-  return { id: publicKeyId(key), key, until };
+  return { id: publicKeyId(key), key, until, untilPosition };
+};
+
+const isRetiredBefore = (
+  statement: Statement,
+  { until, untilPosition }: Pick<ReturnType<typeof opened>, "until" | "untilPosition">,
+): boolean => {
+  const end = endOf(statement);
+  if (end.position !== undefined && untilPosition !== null) return end.position > untilPosition;
+  return until !== null && end.at > until;
 };
 
 const envelopeIn = (text: string): Envelope | undefined => {
@@ -122,46 +152,16 @@ const jsonIn = (text: string): unknown => {
   }
 };
 
-const endOf = (statement: Statement): string =>
-  statement.predicateType === RECEIPT_TYPE
-    ? statement.predicate.run.endedAt
-    : (statement.predicate.configuration[0]?.annotations.runEndedAt ?? "");
+type End = { readonly at: string; readonly position?: number | undefined };
 
-/** A shape, checked and typed at once. Members that nobody here knows are passed over, as in-toto asks. */
-type Shape<T> = (value: unknown) => value is T;
-type Of<S> = S extends Shape<infer T> ? T : never;
-
-const text: Shape<string> = (value): value is string => typeof value === "string";
-const count: Shape<number> = (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
-const flag: Shape<boolean> = (value): value is boolean => typeof value === "boolean";
-const whole: Shape<number> = (value): value is number => Number.isSafeInteger(value);
-
-const orNull =
-  <T>(shape: Shape<T>): Shape<T | null> =>
-  (value): value is T | null =>
-    value === null || shape(value);
-
-const oneOf =
-  <const T extends string>(...words: readonly T[]): Shape<T> =>
-  (value): value is T =>
-    words.some((word) => word === value);
-
-const list =
-  <T>(shape: Shape<T>): Shape<readonly T[]> =>
-  (value): value is readonly T[] =>
-    Array.isArray(value) && value.every(shape);
-
-const record =
-  <M extends Readonly<Record<string, Shape<unknown>>>>(
-    members: M,
-  ): Shape<{ readonly [K in keyof M]: Of<M[K]> }> =>
-  (value): value is { readonly [K in keyof M]: Of<M[K]> } =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(members).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
-
-const named: Shape<Readonly<Record<string, string>>> = (value): value is Readonly<Record<string, string>> =>
-  typeof value === "object" && value !== null && Object.values(value).every(text);
+const endOf = (statement: Statement): End => {
+  if (statement.predicateType === RECEIPT_TYPE) {
+    const { run, journal } = statement.predicate;
+    return { at: run.endedAt, position: journal.position };
+  }
+  const { runEndedAt = "", runEndPosition } = statement.predicate.configuration[0]?.annotations ?? {};
+  return { at: runEndedAt, position: runEndPosition };
+};
 
 const isEnvelope: Shape<Envelope> = record({
   payloadType: text,
@@ -169,7 +169,9 @@ const isEnvelope: Shape<Envelope> = record({
   signatures: list(record({ keyid: text, sig: text })),
 });
 
-const isKeyList = record({ keys: list(record({ publicKey: text, until: orNull(text) })) });
+const isKeyList = record({
+  keys: list(record({ publicKey: text, until: orNull(text), untilPosition: optional(orNull(count)) })),
+});
 
 const statement = <T extends string, P>(type: T, predicate: Shape<P>) =>
   record({
@@ -328,8 +330,11 @@ const receipt = record({
     more: count,
   }),
   usage,
-  /** Origin is the ledger's id; root is the hash of event `last`, which every event before it goes into. */
-  journal: record({ origin: text, first: count, last: count, root: text }),
+  /**
+   * Origin is the ledger's id; root is the hash of event `last`, which every event before it goes into; position is where that
+   * one stands among all events of its ledger.
+   */
+  journal: record({ origin: text, first: count, last: count, root: text, position: optional(count) }),
   /** Of whoever signed. */
   versions: record({ runledger: text, node: text, git: orNull(text), sandbox: orNull(text) }),
   claims: record({
@@ -351,6 +356,8 @@ const testResult = record({
       annotations: record({
         runId: text,
         runEndedAt: text,
+        /** As `journal.position` of the run's own receipt. */
+        runEndPosition: optional(count),
         stepId: orNull(text),
         criterion: orNull(count),
         verdictSeq: count,

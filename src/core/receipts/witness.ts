@@ -11,7 +11,7 @@ type Listed = RunReceipt["effects"]["listed"][number];
 export type Witness = {
   readonly run: Run;
   /** The event that ended the run. */
-  readonly end: Pick<StoredEvent, "seq" | "hash" | "at">;
+  readonly end: Pick<StoredEvent, "seq" | "hash" | "at" | "position">;
   /** The fold keeps a verdict as it came, so that its event is found by it. */
   readonly verdictSeqs: ReadonlyMap<Verdict, number>;
   readonly approvals: RunReceipt["approvals"];
@@ -36,7 +36,7 @@ export const followRun = () => {
   /** With the run after it. */
   const take = (event: StoredEvent, run: Run): void => {
     if (ended !== undefined) return;
-    const { seq, hash, at, actor: by } = event;
+    const { seq, hash, at, position, actor: by } = event;
     if ("verdict" in event.payload) verdictSeqs.set(event.payload.verdict, seq);
     if (event.type === "step_result_proposed") proposals.set(event.payload.stepId, { seq, hash });
     if (event.type === "approval_received") {
@@ -49,7 +49,7 @@ export const followRun = () => {
     // What a fork took over was done, and is told, by the run it comes from.
     if (seq > (run.forkedFrom?.seq ?? 0)) effects.take(event);
     artifacts.take(event);
-    if (isTerminal(run)) ended = { run, end: { seq, hash, at } };
+    if (isTerminal(run)) ended = { run, end: { seq, hash, at, position } };
   };
   return {
     take,

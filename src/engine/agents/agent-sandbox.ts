@@ -61,6 +61,8 @@ export const agentSandbox = async ({
   return { env: inside, confinement };
 };
 
+export const sandboxHomeOf = ({ place }: Pick<AgentTask, "place">): string => join(place, "home");
+
 /** The home that a sandboxed agent has to itself, kept between its attempts, and the variables that go with it. */
 export const sandboxHome = async ({
   projectDir,
@@ -75,7 +77,7 @@ export const sandboxHome = async ({
     throw new LedgerError("isolation_unmet", "An agent that works in your own folder cannot be sandboxed.", {
       hint: "Set runLedger.workspaceIsolation: true, or take out the agent's sandbox.",
     });
-  const home = join(task.place, "home");
+  const home = sandboxHomeOf(task);
   await mkdir(home, { recursive: true, mode: 0o700 });
   return { home, inside: { ...toolPointers(environment), ...env, HOME: home } };
 };

@@ -1,5 +1,5 @@
 import type { Caller } from "../../core/commands.js";
-import { type IntentView, readCall, WaitCall } from "../../core/gate-calls.js";
+import { type IntentView, type ListedPolicies, readCall, WaitCall } from "../../core/gate-calls.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { TrackedRuns } from "../tracked/tracked.js";
 import type { CallOptions, Gate, GateOf } from "./gate.js";
@@ -9,6 +9,8 @@ import { untilDecided } from "./waiting.js";
 export interface GateCalls extends Gate, TrackedRuns {
   /** The intent as soon as nobody is asked about it any more, or as it is when the time is over. */
   waitForDecision(call: WaitCall): Promise<IntentView>;
+  /** The policies that proposals may name, as their files are now. */
+  listPolicies(): Promise<ListedPolicies>;
 }
 
 export interface GateFaces {
@@ -22,11 +24,19 @@ type Parts = {
   readonly trackedRuns: (caller: Caller) => TrackedRuns;
   /** Takes a checkpoint when the run has come to a boundary, as the settings say. */
   readonly signIfDue: (runId: string) => Promise<void>;
+  readonly policies: () => ListedPolicies;
   /** Aborted, whoever waits is answered as it stands. */
   readonly interrupted: AbortSignal;
 };
 
-export const gateFaces = ({ ledger, intents, trackedRuns, signIfDue, interrupted }: Parts): GateFaces => ({
+export const gateFaces = ({
+  ledger,
+  intents,
+  trackedRuns,
+  signIfDue,
+  policies,
+  interrupted,
+}: Parts): GateFaces => ({
   gate: (caller, options = {}) => {
     const gate = signing(intents(caller, options), signIfDue);
     const runs = trackedRuns(caller);
@@ -35,8 +45,10 @@ export const gateFaces = ({ ledger, intents, trackedRuns, signIfDue, interrupted
       ...runs,
       waitForDecision: async (call) => {
         const { intentId, waitMs } = readCall("the question", WaitCall, call);
-        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, interrupted);
+        const over = options.gone === undefined ? interrupted : AbortSignal.any([interrupted, options.gone]);
+        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over);
       },
+      listPolicies: async () => policies(),
     };
   },
 });

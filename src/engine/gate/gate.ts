@@ -52,8 +52,13 @@ export interface Gate {
   listIntents(call?: ListIntentsCall): Promise<readonly IntentView[]>;
 }
 
-/** Of one call from elsewhere: asked again under its key, it is answered again and done once. */
-export type CallOptions = { readonly callKey?: string };
+/** Of one call from elsewhere. */
+export type CallOptions = {
+  /** Asked again under it, the call is answered again and done once. */
+  readonly callKey?: string;
+  /** Aborted, nobody waits for its answer any more. */
+  readonly gone?: AbortSignal;
+};
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 

@@ -18,6 +18,9 @@ export type Target = {
   readonly tell: (notice: Notice, signal: AbortSignal) => Promise<Outcome>;
 };
 
+/** Positions by event. */
+type Begins = { readonly [T in NoticeType]?: number };
+
 /**
  * How far a target has been told, beside the journal: what is due follows from the journal itself, so nothing that happened
  * can be lost on the way here. Times are milliseconds since 1970 by the ledger's clock.
@@ -25,6 +28,8 @@ export type Target = {
 export type Standing = {
   /** All events up to here are settled: told, given up, or of no concern. */
   readonly position: number;
+  /** What it hears of each of its events lies behind these; left out by versions before, and then behind `position`. */
+  readonly begins?: Begins;
   /** Tries that failed of the next one. */
   readonly tries: number;
   /** It is not tried again before. */
@@ -108,17 +113,38 @@ const begun = (position: number): Standing => ({
   ...{ toldMs: null, error: null, givenUp: 0 },
 });
 
+/** The word of a target that hears of these events: what is new to it has no past, and what is taken from it is forgotten. */
+const wordFor = async (
+  ledger: Ledger,
+  { name, events }: Target,
+  since: number,
+): Promise<Word | undefined> => {
+  const word = await readWord(ledger, name);
+  const { begins } = word?.standing ?? {};
+  const isSame =
+    begins !== undefined &&
+    Object.keys(begins).length === events.length &&
+    events.every((one) => one in begins);
+  if (word !== undefined && isSame) return word;
+  const from = (one: NoticeType): number => begins?.[one] ?? (word === undefined || begins ? since : 0);
+  const standing = {
+    ...(word?.standing ?? begun(since)),
+    begins: Object.fromEntries(events.map((one) => [one, from(one)])),
+  };
+  return swapped(ledger, name, word?.text, standing);
+};
+
 /** When to look again; null when all is told. */
 const tellAll = async (parts: Parts, target: Target, since: number): Promise<number | null> => {
   const { ledger, seen, signal } = parts;
   const { name } = target;
-  let word = (await readWord(ledger, name)) ?? (await swapped(ledger, name, undefined, begun(since)));
+  let word = await wordFor(ledger, target, since);
   while (word !== undefined && !signal.aborted) {
     const { standing } = word;
     const waitsUntil = restOf(standing, target, Date.parse(ledger.now()));
     if (waitsUntil !== null) return waitsUntil;
     const from = Math.max(standing.position, seen.get(name) ?? 0);
-    const { due, upTo, isLocked = false } = await nextDue(ledger, target, from);
+    const { due, upTo, isLocked = false } = await nextDue(ledger, standing.begins ?? {}, from);
     seen.set(name, upTo);
     if (due === undefined) {
       if (upTo - standing.position > STRIDE)
@@ -143,7 +169,7 @@ type Due = { readonly notice: Notice; readonly position: number };
 /** The first that the target wants to hear of, and up to where there is nothing else. */
 const nextDue = async (
   ledger: Ledger,
-  { events }: Target,
+  begins: Begins,
   from: number,
 ): Promise<{ readonly due?: Due; readonly upTo: number; readonly isLocked?: boolean }> => {
   for (let upTo = from; ; ) {
@@ -152,7 +178,7 @@ const nextDue = async (
       const notice = mayBeNotice(row) ? await noticeIn(ledger, row) : undefined;
       if (notice === "locked") return { upTo: row.position - 1, isLocked: true };
       // Looked at again with the next try, for it may have been answered by then.
-      if (notice !== undefined && events.includes(notice.type))
+      if (notice !== undefined && row.position > (begins[notice.type] ?? row.position))
         return { due: { notice, position: row.position }, upTo: row.position - 1 };
       upTo = row.position;
     }

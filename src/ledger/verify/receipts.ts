@@ -82,7 +82,9 @@ const wrongIn = (found: SignedReceipt, witness: Witness | undefined, by: By): st
   )
     return "Its receipt names another run, key or digest than those it is of.";
   const { version, ledgerId } = by;
-  const said = versions.runledger === version ? statementsOf(witness, { ledgerId, versions }) : undefined;
+  const { position } = journal;
+  const said =
+    versions.runledger === version ? statementsOf(witness, { ledgerId, versions, position }) : undefined;
   if (said !== undefined && !says(envelope, said.run))
     return "Its receipt says something else than its journal.";
   return wrongInResults(found.testResults, said?.testResults, witness, by);

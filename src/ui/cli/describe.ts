@@ -3,7 +3,6 @@ import {
   isOver,
   isRaced,
   protectedAs,
-  type RunView,
   refusalWords,
   type Step,
   type StoredEvent,
@@ -33,6 +32,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   failed: "red",
   unmet: "red",
   interrupted: "red",
+  "awaits agent": "blue",
   quarantined: "red",
   blocked: "red",
   denied: "red",
@@ -62,14 +62,8 @@ export const statusCell = (status: string, of?: string): Cell => ({
   style: STYLES[status] ?? "grey",
 });
 
-const statusMark = (output: Output, status: string): string =>
+export const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);
-
-export const headline = (output: Output, { run, interrupted }: RunView): string => {
-  const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
-  const reported = run.source === null ? "" : " as reported by its host";
-  return `${run.runId}  ${statusMark(output, interrupted ? "interrupted" : run.state.status)}${waived}${reported}  started ${agoOf(run.createdAt)}`;
-};
 
 export const agoOf = (iso: string): string =>
   `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;

@@ -1,4 +1,4 @@
-import type { IntentView, RunLedger } from "../../index.js";
+import { type IntentView, LedgerError, type RunLedger } from "../../index.js";
 
 /** What an intent would send, byte for byte; undefined when it is not kept any more. */
 export const payloadOf = (app: RunLedger, { runId, payload }: IntentView): Promise<Uint8Array | undefined> =>
@@ -12,5 +12,17 @@ export const textIn = (bytes: Uint8Array | undefined): string | null => {
       : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return null;
+  }
+};
+
+/** What the other side answered, as it is typed. */
+export const readResult = (text: string) => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LedgerError("invalid_input", "--result is no JSON.", {
+      hint: `Quote it for the shell: --result '{"imported": 12}'`,
+      cause,
+    });
   }
 };

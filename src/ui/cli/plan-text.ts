@@ -22,7 +22,7 @@ export const planLines = ({ plan }: ShownPlan): readonly string[] => {
     ...steps.flatMap(stepLines),
     ...(acceptanceCriteria.length === 0 ? [] : ["", "In the end must hold"]),
     ...acceptanceCriteria.flatMap(({ description, validator }) => [
-      ...told("  ", description),
+      ...told("  criterion ", description),
       ...told("    judged by ", judgeWords(validator)),
     ]),
     "",
@@ -37,7 +37,7 @@ const stepLines = (step: Step): readonly string[] => {
   const after = dependsOn.length === 0 ? "" : `, after ${dependsOn.join(", ")}`;
   return [
     ...told("  ", `${id}: ${who}${after}`),
-    ...told("    ", goal),
+    ...told("    goal ", goal),
     ...told("    judged by ", judgeWords(validator)),
     ...limitLine("judge", timeoutMs),
     ...told("    tools ", toolProfile.length === 0 ? "of no profile" : toolProfile.join(", ")),

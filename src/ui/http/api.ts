@@ -1,8 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
-import { type GateMethod, type GateRoute, gateRoutes, LedgerError, namedIn } from "../../index.js";
+import {
+  type GateMethod,
+  type GateRoute,
+  gateRoutes,
+  LedgerError,
+  namedIn,
+  waitOfRequest,
+} from "../../index.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
 import { bearerOf } from "./bearer.js";
+import { boundedWaiters, type Waiters } from "./waiters.js";
 
 type Facts = Readonly<Record<string, unknown>>;
 type Ask = LedgerProcess["ask"];
@@ -13,9 +21,10 @@ const BODY_BYTES_MAX = 12 * 1024 * 1024;
 /** The gate, call by call, for whoever has an SDK key. */
 export const gateApi = (ask: Ask): Hono => {
   const app = new Hono();
+  const waiters = boundedWaiters();
   app.get("/v1/key", async ({ req }) => told(await ask({ sdkKey: keyOf(req.raw) }, { kind: "who" })));
   for (const [method, route] of Object.entries(gateRoutes) as [GateMethod, GateRoute][])
-    app.on(route.verb, route.path, (context) => answerCall(ask, context, method, route));
+    app.on(route.verb, route.path, (context) => answerCall({ ask, waiters }, context, method, route));
   return app;
 };
 
@@ -26,19 +35,24 @@ const keyOf = (request: Request): string =>
 
 // Who asks is looked at first: what nobody sends is not even read.
 const answerCall = async (
-  ask: Ask,
+  { ask, waiters }: { readonly ask: Ask; readonly waiters: Waiters },
   { req }: Context,
   method: GateMethod,
   route: GateRoute,
 ): Promise<Response> => {
   const sdkKey = keyOf(req.raw);
-  await ask({ sdkKey }, { kind: "who" });
+  const { name: whose } = await ask({ sdkKey }, { kind: "who" });
   const callKey = callKeyOf(req.header("idempotency-key"));
   const said = route.verb === "GET" ? queryOf(new URL(req.url), route) : await bodyOf(req.raw);
   const named = Object.fromEntries(namedIn(route.path).map((name) => [name, req.param(name)]));
   requireOnce(said, named);
   const input = { ...said, ...named };
-  return told(await ask({ sdkKey }, { kind: "gate", method, input, callKey }));
+  const asked = { kind: "gate", method, input, callKey } as const;
+  const { waitMs } = said;
+  if (method !== "waitForDecision" || typeof waitMs !== "number") return told(await ask({ sdkKey }, asked));
+  const waiting = { ...asked, input: { ...input, waitMs: waitOfRequest(waitMs) } };
+  const wait = () => ask({ sdkKey }, waiting, { gone: req.raw.signal });
+  return told(await (waitMs > 0 ? waiters(String(whose), wait) : wait()));
 };
 
 /** One that is lost inside of this server is asked again under the same key, whether its client gave it one or not. */

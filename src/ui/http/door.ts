@@ -48,7 +48,7 @@ export const doorOf = (ask: Ask, credential: string): Door => {
     const opened = new Promise<void>((resolve) => {
       tellOpened = resolve;
     });
-    const answer = ask({ credential }, question, tellOpened);
+    const answer = ask({ credential }, question, { opened: tellOpened });
     const answered = answer.then(() => undefined, unlessEnded);
     passed = Promise.race([opened, answered]);
     // Whoever looks at it is told; a request that broke off is looked at by nobody.

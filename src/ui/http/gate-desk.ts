@@ -28,7 +28,12 @@ export const answerWho = async (app: Desk, sdkKey: string): Promise<Facts> =>
   (await app.openSdkKey(sdkKey)).key;
 
 // The key is opened anew for each call, so that one which is revoked opens nothing from then on.
-export const answerGate = async (app: Desk, sdkKey: string, question: GateQuestion): Promise<Facts> => {
+export const answerGate = async (
+  app: Desk,
+  sdkKey: string,
+  question: GateQuestion,
+  gone: AbortSignal,
+): Promise<Facts> => {
   const { method, input } = question;
   const runId = runIdIn(input);
   const use = { tool: method, runId };
@@ -36,7 +41,8 @@ export const answerGate = async (app: Desk, sdkKey: string, question: GateQuesti
   try {
     requireKind(opened, method);
     requireName(opened, question);
-    const gate = app.gate(opened.caller, { callKey: question.callKey });
+    requireItsWord(opened, question);
+    const gate = app.gate(opened.caller, { callKey: question.callKey, gone });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
     // A key that was revoked while this waited is told nothing.
@@ -72,6 +78,14 @@ const requireName = ({ key }: OpenedSdkKey, { method, input }: GateQuestion): vo
       hint: `Give agentId "${key.name}", or a key of that agent.`,
     },
   );
+};
+
+/** Whoever executed it has its token. An approver executes nothing: they say what a person has found out. */
+const requireItsWord = ({ key }: OpenedSdkKey, { method, input }: GateQuestion): void => {
+  if (method !== "report" || key.kind !== "approver" || input.executionToken === undefined) return;
+  throw new LedgerError("access_denied", "The SDK key of an approver reports no execution of its own.", {
+    hint: "Leave executionToken out to say what became of an intent that nobody could tell of.",
+  });
 };
 
 /** What a proposal names itself, and of an intent that is there what it was proposed with. */
@@ -113,13 +127,24 @@ const called = (gate: Gate, { method, input, callKey }: GateQuestion): Promise<o
   };
   // Whoever sends a payload has read it: what looks like a path is no file of this machine.
   if (method === "propose") Object.assign(given, { payload: new ReadElsewhere(input.payload) });
+  if (method === "listPolicies") requireNothing(input);
   return (gate[method] as (given: Facts) => Promise<object>)(given);
+};
+
+const requireNothing = (input: Facts): void => {
+  const [name] = Object.keys(input);
+  if (name === undefined) return;
+  throw new LedgerError("invalid_input", `The list of policies knows no "${name}".`, {
+    hint: "Ask for all of them.",
+  });
 };
 
 /** Lists and sets as JSON knows them. Of a list, what the key opens. */
 const onTheLine = (answer: object, { key }: OpenedSdkKey): Facts => {
   if (Array.isArray(answer))
     return { intents: answer.filter(({ destination, policy }) => isOpen(key, destination, policy.id)) };
+  if ("policies" in answer && Array.isArray(answer.policies))
+    return { ...answer, policies: answer.policies.filter(({ name }) => isWithin(key.policies, name)) };
   return Object.fromEntries(
     Object.entries(answer).map(([name, value]) => [name, value instanceof Set ? [...value] : value]),
   );

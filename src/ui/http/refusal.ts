@@ -15,6 +15,7 @@ const STATUS_OF: { readonly [C in ErrorCode]?: number } = {
   credential_expired: 401,
   limit_exceeded: 413,
   media_type_unknown: 415,
+  too_many_waiting: 429,
 };
 
 /** The answer to a request that is refused: the same three facts as everywhere, under the status that programs go by. */
@@ -31,8 +32,16 @@ export const refusal = (error: unknown): Response => {
     ...{ code, message, ...(hint === undefined ? {} : { hint }) },
     ...(Object.keys(details).length === 0 ? {} : { details }),
   };
-  return answerOf(status, told, status === 401 ? { "www-authenticate": challengeOf(error) } : {});
+  return answerOf(status, told, headersOf(status, error));
 };
+
+const headersOf = (status: number, error: LedgerError): Readonly<Record<string, string>> => {
+  if (status === 401) return { "www-authenticate": challengeOf(error) };
+  return status === 429 ? { "retry-after": RETRY_AFTER_SECONDS } : {};
+};
+
+/** A request waits so long at most that a place is free again soon. */
+const RETRY_AFTER_SECONDS = "2";
 
 const answerOf = (status: number, error: object, headers: Readonly<Record<string, string>> = {}): Response =>
   Response.json({ error }, { status, headers: { "cache-control": "no-store", ...headers } });

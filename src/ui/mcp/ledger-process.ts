@@ -5,6 +5,7 @@ import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
 import {
   type Asked,
   type Bearer,
+  type Dropped,
   type Opened,
   type Question,
   readLines,
@@ -15,16 +16,20 @@ import {
 
 /** Whoever asks here is answered, whatever becomes of the process that works on it. */
 export interface LedgerProcess {
-  /**
-   * Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. `opened` is called as soon
-   * as the ledger says that the credential holds, which may be long before the answer.
-   */
-  ask(as: Bearer, question: Question, opened?: () => void): Promise<Readonly<Record<string, unknown>>>;
+  /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
+  ask(as: Bearer, question: Question, asking?: Asking): Promise<Readonly<Record<string, unknown>>>;
   /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
   close(): void;
   /** Nobody may ask any more: what was asked is answered as it stands, and the process is over when this is. */
   end(): Promise<void>;
 }
+
+export type Asking = {
+  /** Called as soon as the ledger says that the credential holds, which may be long before the answer. */
+  readonly opened?: () => void;
+  /** Aborted, nobody waits for the answer any more: what waits is told so, and whoever asked that the client is gone. */
+  readonly gone?: AbortSignal;
+};
 
 export type ProcessOptions = {
   /** argv that starts it. */
@@ -100,14 +105,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   const send = (id: number, one: Open): void => {
     child ??= started();
     one.lives += 1;
-    const question = withTimeLeft(one.question, options.passing() - one.since);
-    const asked: Asked = {
-      id,
-      as: one.as,
-      question,
-      ...(one.opened === undefined ? {} : { tellOpened: true }),
-    };
-    child.stdin.write(`${JSON.stringify(asked)}\n`);
+    child.stdin.write(`${JSON.stringify(askedOf(id, one, options.passing()))}\n`);
   };
 
   const askAgain = (how: string): void => {
@@ -122,14 +120,26 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     }
   };
 
+  /** What it was asked for is done all the same; only waiting ends. */
+  const drop = (id: number): void => {
+    const one = open.get(id);
+    if (one === undefined) return;
+    open.delete(id);
+    if (!over) child?.stdin.write(`${JSON.stringify({ dropped: id } satisfies Dropped)}\n`);
+    one.reject(unheard());
+  };
+
   return {
-    ask: (as, question, opened) =>
+    ask: (as, question, { opened, gone } = {}) =>
       new Promise((resolve, reject) => {
         if (over) return reject(ending());
         lastId += 1;
+        const id = lastId;
         const one: Open = { as, question, opened, since: options.passing(), resolve, reject, lives: 0 };
-        open.set(lastId, one);
-        send(lastId, one);
+        open.set(id, one);
+        send(id, one);
+        if (gone?.aborted === true) drop(id);
+        else gone?.addEventListener("abort", () => drop(id), { once: true });
       }),
     close: () => {
       const last = child;
@@ -153,11 +163,21 @@ const endOf = async (child: Child): Promise<void> => {
   clearTimeout(late);
 };
 
+const askedOf = (id: number, { as, question, opened, since }: Open, now: number): Asked => ({
+  id,
+  as,
+  question: withTimeLeft(question, now - since),
+  ...(opened === undefined ? {} : { tellOpened: true }),
+});
+
 /** The client's patience goes on while a process is started again. */
-const withTimeLeft = (question: Question, passedMs: number): Question =>
-  question.kind === "tool" && question.waitMs !== undefined
-    ? { ...question, waitMs: Math.max(0, Math.round(question.waitMs - passedMs)) }
-    : question;
+const withTimeLeft = (question: Question, passedMs: number): Question => {
+  const left = (waitMs: number): number => Math.max(0, Math.round(waitMs - passedMs));
+  if (question.kind === "tool" && question.waitMs !== undefined)
+    return { ...question, waitMs: left(question.waitMs) };
+  if (question.kind !== "gate" || typeof question.input.waitMs !== "number") return question;
+  return { ...question, input: { ...question.input, waitMs: left(question.input.waitMs) } };
+};
 
 /** What a library prints into the pipe is no answer to anybody. */
 const toldIn = (line: string): Told | Opened | undefined => {
@@ -176,6 +196,11 @@ const LINE_SHOWN = 200;
 const ending = (): LedgerError =>
   new LedgerError("worker_unreachable", "This server is being stopped.", {
     hint: "What was recorded is kept: call again under the same idempotency_key when it is back.",
+  });
+
+const unheard = (): LedgerError =>
+  new LedgerError("worker_unreachable", "Whoever asked hung up before the answer was there.", {
+    hint: "Call again under the same key: what was done is not done twice.",
   });
 
 const lost = (how: string): LedgerError =>

@@ -13,6 +13,7 @@ import { answerGate, answerWho } from "../http/gate-desk.js";
 import {
   type Asked,
   type Bearer,
+  type Dropped,
   type Opened,
   readLines,
   type Stop,
@@ -34,16 +35,23 @@ export const serveLedger = async (side: Side): Promise<void> => {
   const stop = new AbortController();
   const ledger = opening(side, stop.signal);
   const underWay = new Set<Promise<void>>();
+  const unheard = new Map<number, AbortController>();
   const hungUp = new Promise<void>((resolve) => {
     side.input.once("end", resolve);
     stop.signal.addEventListener("abort", () => resolve());
   });
   readLines(side.input, (line) => {
-    const said = JSON.parse(line) as Asked | Stop;
+    const said = JSON.parse(line) as Asked | Dropped | Stop;
     if ("stop" in said) return stop.abort();
-    const answering = answer(ledger.open, said, side.output);
+    if ("dropped" in said) return unheard.get(said.dropped)?.abort();
+    const gone = new AbortController();
+    unheard.set(said.id, gone);
+    const answering = answer(ledger.open, said, side.output, gone.signal);
     underWay.add(answering);
-    void answering.finally(() => underWay.delete(answering));
+    void answering.finally(() => {
+      underWay.delete(answering);
+      unheard.delete(said.id);
+    });
   });
   await hungUp;
   await Promise.all(underWay);
@@ -65,7 +73,12 @@ const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal
   return { open, close: async () => (await opened)?.close() };
 };
 
-const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writable): Promise<void> => {
+const answer = async (
+  open: () => Promise<RunLedger>,
+  asked: Asked,
+  output: Writable,
+  gone: AbortSignal,
+): Promise<void> => {
   let line = (told: unknown): string => JSON.stringify(told);
   const say = (told: Told | Opened): void => void output.write(`${line(told)}\n`);
   const { id } = asked;
@@ -75,12 +88,13 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
     const app = await open();
     // The value and not its text: a secret that looks like a piece of JSON must not take the line apart.
     line = app.ledger.redactor.json;
-    const value = await answerTo(app, asked, () => {
+    const onOpened = (): void => {
       if (asked.tellOpened !== true) return;
       opened = { opened: true };
       // Most answers are there before that, and one line says both.
       soon = setImmediate(() => say({ id, opened: true }));
-    });
+    };
+    const value = await answerTo(app, asked, { onOpened, gone });
     say({ id, ...opened, value });
   } catch (error) {
     say({ id, ...opened, error: told(error) });
@@ -92,11 +106,11 @@ const answer = async (open: () => Promise<RunLedger>, asked: Asked, output: Writ
 const answerTo = async (
   app: RunLedger,
   { as: bearer, question }: Asked,
-  onOpened: () => void,
+  { onOpened, gone }: { readonly onOpened: () => void; readonly gone: AbortSignal },
 ): Promise<Readonly<Record<string, unknown>>> => {
   // An SDK key opens the gate and nothing else, and no credential opens the gate.
   if ("sdkKey" in bearer) {
-    if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question);
+    if (question.kind === "gate") return answerGate(app, bearer.sdkKey, question, gone);
     if (question.kind === "who") return answerWho(app, bearer.sdkKey);
   } else if (question.kind === "metrics") {
     if (!("credential" in bearer)) return app.metrics();

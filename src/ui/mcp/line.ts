@@ -20,6 +20,9 @@ export type Asked = {
   readonly tellOpened?: true;
 };
 
+/** Nobody waits for the answer to that question any more. */
+export type Dropped = { readonly dropped: number };
+
 /** Nobody waits for verdicts any more: what was asked is answered as it stands, and the process ends. */
 export type Stop = { readonly stop: true };
 

@@ -29,6 +29,33 @@ describe("the end of a turn", () => {
   });
 });
 
+describe("a run that its client records", () => {
+  it("is full from as many events on for all that its client does, and not for the engine or its end", () => {
+    const begun = played(cast.startTracked(), cast.recordEvent(), cast.recordEvent());
+    expect(begun.seq).toBe(4);
+    const byClient = cast.signed(null, { reason: "manual" });
+    const full = given(begun, world).when(byClient, cast.orchestrator).thenHappened("checkpoint_sealed");
+    for (const more of [
+      cast.recordEvent(),
+      cast.openHandoff,
+      cast.signed(null, { reason: "manual" }),
+      cast.signed(null, { reason: "explicit_handoff" }),
+      cast.resumeTracked,
+    ])
+      for (const caller of [cast.orchestrator, cast.person]) {
+        const { message, hint } = given(full, world).when(more, caller).thenRefuses("limit_exceeded");
+        expect([message, hint]).toEqual([
+          "Clients of a run stop at 5 events.",
+          expect.stringContaining("parentRunId"),
+        ]);
+      }
+    given(full, world)
+      .when(cast.signed(null, { reason: "risky_boundary" }), engine)
+      .thenHappened("checkpoint_sealed");
+    given(full, world).when(cast.endTracked("completed"), cast.orchestrator).thenHappened("run_completed");
+  });
+});
+
 describe("checkpoints that are no use", () => {
   const begun = played(create(planOf([stepSpec("a")])), cast.start("a"), cast.signed("a"));
 

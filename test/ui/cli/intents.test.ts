@@ -1,6 +1,8 @@
 import { userInfo } from "node:os";
+import { Readable, Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { IntentView, NewIntent, RunLedger } from "../../../src/index.js";
+import type { Tty } from "../../../src/ui/cli/program.js";
 import { type Desk, openDesk, shop } from "../../helpers/cli.js";
 
 /** What people do with intents at the terminal. */
@@ -30,6 +32,61 @@ const codeOf = async (...argv: string[]) => {
   const { code, err } = await desk.type("intents", ...argv);
   return [code, /\[(\w+)\]/.exec(err)?.[1]];
 };
+
+/** Somebody at a terminal who types this, and what it showed of the questions. */
+const at = (...lines: readonly string[]) => {
+  const shown: string[] = [];
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      shown.push(chunk.toString("utf8"));
+      done();
+    },
+  });
+  const input = Readable.from(lines.map((line) => `${line}\n`));
+  return { shown, terminal: () => ({ input, output }) as unknown as Tty };
+};
+
+describe("approval at the terminal", () => {
+  it("is of what was printed, by whoever says yes to it", async () => {
+    const [{ intentId }, person] = [await asked(), at("YES")];
+    const said = await desk.typeWith({ tty: person.terminal }, "intents", "approve", intentId);
+    expect([said.code, person.shown]).toEqual([0, ["Approve exactly this? [y/N] "]]);
+    expect(said.err).toContain("| name");
+    expect(await intentOf("show", intentId)).toMatchObject({ status: "approved" });
+  });
+
+  it.each([["n"], [""], ["yes please"], []])("is none for whoever answers %j", async (...lines) => {
+    const { intentId } = await asked();
+    const said = await desk.typeWith({ tty: at(...lines).terminal }, "intents", "approve", intentId);
+    expect([said.code, said.err.split("\n").at(-2)]).toEqual([3, "Not approved: it waits on."]);
+    expect(await intentOf("show", intentId)).toMatchObject({ status: "pending_approval", votes: [] });
+  });
+
+  it("is none for whoever interrupts it, whatever they had typed", async () => {
+    const { intentId } = await asked();
+    const interrupted = AbortSignal.abort();
+    const typing = desk.typeWith({ tty: at("y").terminal, interrupted }, "intents", "approve", intentId);
+    expect((await typing).code).toBe(3);
+    expect(await intentOf("show", intentId)).toMatchObject({ votes: [] });
+  });
+
+  it("needs the hash where nobody looks: in a script, as JSON, or in silence", async () => {
+    const { intentId, contentHash } = await asked();
+    const person = at("y");
+    for (const [words, tty] of [
+      [[], undefined],
+      [["--json"], person.terminal],
+      [["--quiet"], person.terminal],
+    ] as const) {
+      const options = tty === undefined ? {} : { tty };
+      const { code, err } = await desk.typeWith(options, "intents", "approve", intentId, ...words);
+      expect([code, err]).toEqual([2, expect.stringContaining(`--hash ${contentHash}`)]);
+    }
+    expect(person.shown).toEqual([]);
+    expect(await intentOf("show", intentId)).toMatchObject({ status: "pending_approval", votes: [] });
+    expect(await intentOf("approve", intentId, "--hash", contentHash)).toMatchObject({ status: "approved" });
+  });
+});
 
 describe("intents of an agent", () => {
   it("are listed, looked at, approved as they were seen, executed and reported", async () => {
@@ -97,7 +154,8 @@ describe("intents of an agent", () => {
   it("obey nobody's terminal: escapes, marks of direction and forged lines are shown as text", async () => {
     const { intentId } = await asked({ metadata: { note: "a\u001b[31mb" }, action: "x\u009b2J" });
     const shown = await desk.type("intents", "show", intentId, "--payload");
-    const approved = await desk.type("intents", "approve", intentId);
+    const { terminal } = at("y");
+    const approved = await desk.typeWith({ tty: terminal }, "intents", "approve", intentId);
     for (const text of [shown.out, approved.err]) {
       expect(text).toContain("| status  approved\n");
       expect(text).not.toMatch(/^status {2}approved/m);
@@ -119,11 +177,12 @@ describe("intents of an agent", () => {
   });
 
   it("are approved for somebody else by their deputy alone", async () => {
-    const { intentId } = await asked();
-    expect(await codeOf("approve", intentId, "--for", "ada")).toEqual([5, "access_denied"]);
+    const { intentId, contentHash } = await asked();
+    const hash = ["--hash", contentHash];
+    expect(await codeOf("approve", intentId, ...hash, "--for", "ada")).toEqual([5, "access_denied"]);
     const ada = app.issue({ name: "ada", role: "human", sessionKey: "project" });
     await app.delegate(ada, { to: `${userInfo().username}@terminal`, lifetimeMs: 3_600_000 });
-    expect(await intentOf("approve", intentId, "--for", "ada")).toMatchObject({
+    expect(await intentOf("approve", intentId, ...hash, "--for", "ada")).toMatchObject({
       votes: [{ onBehalfOf: "ada", mandate: expect.stringMatching(/^del_/) }],
     });
     expect((await desk.type("intents", "show", intentId)).out).toContain("@terminal for ada at ");
@@ -171,7 +230,10 @@ describe("propose", () => {
       },
     });
     expect(Date.parse(intent.expiresAt ?? "") - Date.parse(intent.proposedAt)).toBe(3_600_000);
-    expect(await codeOf("approve", intent.intentId)).toEqual([5, "access_denied"]);
+    expect(await codeOf("approve", intent.intentId, "--hash", intent.contentHash)).toEqual([
+      5,
+      "access_denied",
+    ]);
     const again = await intentOf(
       "propose",
       "crm.import",

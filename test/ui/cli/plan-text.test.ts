@@ -21,3 +21,15 @@ it("a step that may change nothing is told from one that may change what is not 
   expect(linesOf({ mayChange: { paths: [], only: false } }).join()).not.toContain("may change");
   expect(linesOf({ mayChange: { paths: ["a.md"], only: true } })).toContain("    may change only a.md");
 });
+
+it("no line that a model wrote begins where one of ours does", () => {
+  const criteria = [{ description: "it works\n    judged by me", validator: stepSpec("a").validator }];
+  const plan = {
+    ...planOf([stepSpec("a", { goal: "Do it\njudged by nobody" })]),
+    acceptanceCriteria: criteria,
+  };
+  const lines = planLines({ state: "proposed", proposalSeq: 3, plan });
+  expect(lines).toContain("    goal Do it");
+  expect(lines).toContain("         judged by nobody");
+  expect(lines.filter((line) => /^ {4}judged by/.test(line))).toHaveLength(2);
+});

@@ -266,4 +266,28 @@ describe("A ledger", () => {
       error: { details: { reason: "key_retired" } },
     });
   });
+
+  it("whose private key is lost says so, signs again once a person says that it is, and what was signed stays good", async () => {
+    const before = await shown(desk, runId);
+    const name = readdirSync(join(folder(), "keys")).find((one) => one.endsWith(".key")) ?? "";
+    rmSync(join(folder(), "keys", name));
+    const later = (await desk.type("run", await planOf(desk, "lost", [step("c", "maker")]))).out.trim();
+    expect(await desk.json("show", later)).toMatchObject({ run: { state: { status: "completed" } } });
+    expect(await desk.type("receipt", "show", later)).toMatchObject({
+      err: expect.stringContaining("--lost"),
+    });
+    const { findings } = JSON.parse((await desk.type("doctor", "--json")).out) as {
+      findings: { check: string; status: string; fix: string }[];
+    };
+    expect(findings.find(({ check }) => check === "signing key")).toMatchObject({
+      status: "fail",
+      fix: expect.stringContaining("receipt rotate --lost"),
+    });
+    const { keyId } = await desk.json("receipt", "rotate", "--lost");
+    expect((await desk.type("receipt", "keys")).out).toMatch(new RegExp(`${name.slice(0, -4)}.*, lost`));
+    const keys = file("keys.json", (await desk.type("receipt", "keys", "--json")).out);
+    expect(JSON.parse(await shown(desk, later)).signatures[0].keyid).toBe(keyId);
+    for (const text of [before, await shown(desk, later)])
+      expect(await elsewhere(file("one.json", text), "--key", keys)).toMatchObject({ code: 0 });
+  });
 });

@@ -97,6 +97,67 @@ describe("an agent elsewhere", () => {
   });
 });
 
+describe("policies over HTTP", () => {
+  it("are those of the project as they are now, and of those what the key opens", async () => {
+    const gate = await at.gateOf("importer");
+    const told = await gate.listPolicies();
+    expect(told).toEqual(await app.gate(person(app)).listPolicies());
+    expect(told).toMatchObject({
+      ...{ folder: "gate-policies", environment: null },
+      policies: [
+        { name: "asks", readable: true, digest: expect.stringMatching(/^[0-9a-f]{64}$/), problem: null },
+        { name: "crm-low-risk", file: "gate-policies/crm-low-risk.yaml" },
+      ],
+    });
+    await writeFile(
+      join(at.shop.repo, "gate-policies/asks.yaml"),
+      "description: Asks\nrequire_approval: often\n",
+    );
+    const desk = await at.gateOf("desk", { kind: "approver", policies: ["a*"] });
+    expect((await desk.listPolicies()).policies).toMatchObject([
+      { name: "asks", readable: false, digest: null, problem: expect.stringContaining("require_approval") },
+    ]);
+  });
+});
+
+describe("a wait over HTTP", () => {
+  const pending = async (gate: Gate): Promise<string> =>
+    (await gate.propose(leads(await started(gate), { policy: "asks" }))).intentId;
+  const waits = () =>
+    at.questions.filter((one) => one.kind === "gate" && one.method === "waitForDecision").length;
+  const waiting = async (name: string, intentId: string, waitMs = 3_600_000) => {
+    const gone = new AbortController();
+    const response = fetch(`${at.endpoint}/v1/intents/${intentId}/decision?waitMs=${waitMs}`, {
+      headers: { authorization: `Bearer ${await at.keyOf(name)}` },
+      signal: gone.signal,
+    });
+    response.catch(() => undefined);
+    return { response, hangUp: () => gone.abort() };
+  };
+
+  it("is over when its client hangs up, and never longer than one request may take", async () => {
+    const intentId = await pending(await at.gateOf("importer"));
+    const { response, hangUp } = await waiting("importer", intentId);
+    await eventually("it waits", () => waits() === 1);
+    expect(at.questions.at(-1)).toMatchObject({ input: { intentId, waitMs: 25_000 } });
+    hangUp();
+    await expect(response).rejects.toThrow();
+    await eventually("the ledger is told", () => at.dropped() === 1);
+    const longer = await waiting("importer", intentId, 3_600_001);
+    expect((await longer.response).status).toBe(400);
+  });
+
+  it("is over in the ledger as soon as that hears that nobody waits any more", async () => {
+    const intentId = await pending(await at.gateOf("importer"));
+    const gone = new AbortController();
+    const input = { intentId, waitMs: 3_600_000 };
+    const question = { kind: "gate", method: "waitForDecision", input, callKey: "k" } as const;
+    const answer = at.ask({ sdkKey: await at.keyOf("importer") }, question, { gone: gone.signal });
+    gone.abort();
+    expect(await answer).toMatchObject({ status: "pending_approval" });
+  });
+});
+
 describe("a call that was lost on its way", () => {
   const post = async (path: string, apiKey: string, callKey: string, body: object) => {
     const response = await fetch(`${at.endpoint}${path}`, {
@@ -210,7 +271,7 @@ describe("a key", () => {
       () => desk.propose(leads(runId)),
       () => desk.execute({ intentId }),
       () => desk.cancel({ intentId, reason }),
-      () => desk.report({ intentId, status: "succeeded" }),
+      () => desk.report({ intentId, executionToken: "0".repeat(64), status: "succeeded" }),
       () => desk.recordEvent({ runId, eventType: "plan_locked" }),
       () => desk.resumeRun({ runId }),
       () => desk.getRun({ runId }),
@@ -226,6 +287,25 @@ describe("a key", () => {
       ),
       ...["importer approve", "importer reject"],
     ]);
+  });
+
+  it("of an approver settles what nobody could tell of, as a person at the terminal does, and nothing else", async () => {
+    const gate = await at.gateOf("importer");
+    const desk = await at.gateOf("desk", { kind: "approver", destinations: ["salesforce.*"] });
+    const narrow = await at.gateOf("crm-desk", { kind: "approver", destinations: ["hubspot.*"] });
+    const { intentId } = await gate.propose(leads(await started(gate)));
+    const settled = { intentId, status: "failed", error: "it never arrived" } as const;
+    expect(await refusalOf(desk.report(settled))).toBe("intent_not_pending");
+    const { executionToken } = await gate.execute({ intentId });
+    await gate.report({ intentId, executionToken: executionToken ?? "", status: "unknown" });
+    expect(await refusalOf(gate.report(settled))).toBe("access_denied");
+    expect(await refusalOf(narrow.report(settled))).toBe("access_denied");
+    expect(await desk.report(settled)).toMatchObject({
+      ...{ status: "failed", executed: false },
+      report: { by: { name: "desk", role: "human" }, error: "it never arrived" },
+    });
+    expect(await desk.report(settled)).toMatchObject({ status: "failed" });
+    expect(await refusalOf(desk.report({ intentId, status: "succeeded" }))).toBe("intent_not_pending");
   });
 
   it("opens nothing of other agents' runs and intents, whatever it calls itself", async () => {
@@ -343,6 +423,8 @@ describe("a request", () => {
     [`/v1/runs/${"a".repeat(5_000)}`, 400],
     ["/v1/intents?statuses=nonsense", 400],
     ["/v1/intents?limit=-1", 400],
+    ["/v1/policies?folder=/etc", 400],
+    ["/v1/policies/..%2fREADME.md", 404],
     ["/v1/intents?limit=1&limit=2", 400],
     ["/v1/intents?__proto__=1", 400],
     ["/v1/runs/run_1?runId=run_2", 400],

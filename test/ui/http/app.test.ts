@@ -51,7 +51,7 @@ const askingSide = (): Ask => {
     const told = JSON.parse(line) as Told | Opened;
     open[told.id]?.(told);
   });
-  return (as, question, opened) =>
+  return (as, question, { opened } = {}) =>
     new Promise((resolve, reject) => {
       const id = open.length;
       open.push((told) => {
@@ -71,9 +71,9 @@ const served = (ask: Ask = askSide, metrics: AppOptions["metrics"] = null) => {
   const questions: Question[] = [];
   const beats = new Set<() => void>();
   const remark = (sentence: string): void => void remarks.push(sentence);
-  const counting: Ask = (as, question, opened) => {
+  const counting: Ask = (as, question, asking) => {
     questions.push(question);
-    return ask(as, question, opened);
+    return ask(as, question, asking);
   };
   const every = (_ms: number, beat: () => void) => {
     beats.add(beat);
@@ -331,9 +331,9 @@ describe.each<Era>(["legacy", "auto"])("a client of the era %s", (era) => {
 
   it("hears of a long call every few seconds, and of a silent one before it gives up", async () => {
     let settle = (_value: Facts): void => undefined;
-    const { fetch, beats, questions } = served(async (_as, question, opened) => {
+    const { fetch, beats, questions } = served(async (_as, question, asking) => {
       if (question.kind === "who") return { name: "coder", role: "executor", sessionKey: "test" };
-      opened?.();
+      asking?.opened?.();
       return new Promise<Facts>((resolve) => {
         settle = resolve;
       });
@@ -382,8 +382,8 @@ describe("a client that the ledger knows from before", () => {
     ["credential_ended", "tools/call", 200],
   ] as const)("is refused as soon as it holds no more: %s at %s is %i", async (code, method, status) => {
     let holds = true;
-    const { fetch } = served(async (as, question, opened) => {
-      if (holds) return askSide(as, question, opened);
+    const { fetch } = served(async (as, question, asking) => {
+      if (holds) return askSide(as, question, asking);
       throw new LedgerError(code, "It does not hold any more.");
     });
     const authorization = `Bearer ${await lead()}`;
@@ -398,8 +398,8 @@ describe("a client that the ledger knows from before", () => {
 
   it("is told that it is too long only while its credential holds", async () => {
     let holds = true;
-    const { fetch } = served(async (as, question, opened) => {
-      if (holds) return askSide(as, question, opened);
+    const { fetch } = served(async (as, question, asking) => {
+      if (holds) return askSide(as, question, asking);
       throw new LedgerError("credential_expired", "It does not hold any more.");
     });
     const authorization = `Bearer ${await lead()}`;
@@ -413,9 +413,9 @@ describe("a client that the ledger knows from before", () => {
   it("hears nothing before its credential was found to hold", async () => {
     let open = (): void => undefined;
     let waits = false;
-    const { fetch } = served(async (as, question, opened) => {
-      if (!waits) return askSide(as, question, opened);
-      open = () => opened?.();
+    const { fetch } = served(async (as, question, asking) => {
+      if (!waits) return askSide(as, question, asking);
+      open = () => asking?.opened?.();
       return new Promise<Facts>(() => undefined);
     });
     const authorization = `Bearer ${await lead()}`;

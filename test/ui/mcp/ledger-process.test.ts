@@ -79,4 +79,30 @@ describe("a call whose process ended", () => {
     expect([again.waitMs, remarks.length]).toEqual([left, 1]);
     rmSync(dirname(ended), { recursive: true });
   });
+
+  it("that waits for a decision is asked again for what is left of its wait", async () => {
+    const ended = join(mkdtempSync(join(tmpdir(), "runledger-ended-")), "once");
+    const { ledger } = processThat(`
+      const fs = require("node:fs");
+      if (!fs.existsSync(${JSON.stringify(ended)})) {
+        fs.writeFileSync(${JSON.stringify(ended)}, line);
+        process.exit(1);
+      }
+      say({ id: asked.id, value: asked.question });`);
+    const input = { intentId: "run_1.1", waitMs: 25_000 };
+    const again = await ledger.ask(nobody, { kind: "gate", method: "waitForDecision", input, callKey: "k" });
+    expect(again).toMatchObject({ input: { intentId: "run_1.1", waitMs: 5_000 } });
+    rmSync(dirname(ended), { recursive: true });
+  });
+});
+
+it("A call that nobody waits for any more is told to the process, and refused here", async () => {
+  const { ledger } = processThat(`
+    if ("dropped" in asked) say({ id: 2, value: asked });`);
+  const gone = new AbortController();
+  const dropped = ledger.ask(nobody, { kind: "who" }, { gone: gone.signal });
+  const heard = ledger.ask(nobody, { kind: "who" });
+  gone.abort();
+  await expect(dropped).rejects.toMatchObject({ code: "worker_unreachable" });
+  expect(await heard).toEqual({ dropped: 1 });
 });

@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import type { HomeSettings } from "./own-home.js";
+
 /** How one agent CLI is told its prompt, its server and, where it has hooks, when it may stop. */
 export type PresetStart = {
   readonly prompt: string;
@@ -21,6 +24,8 @@ export type Preset = {
   readonly env: Readonly<Record<string, string>>;
   /** Name below `folder` → text. */
   readonly files: Readonly<Record<string, string>>;
+  /** For a program that takes settings neither by a word nor by a file that it is told of. */
+  readonly home?: HomeSettings;
 };
 
 export type PresetName = "claude" | "codex" | "opencode" | "gemini";
@@ -31,6 +36,8 @@ const SERVER = "runledger";
 const SERVER_START_MS = 60_000;
 /** A claim is answered at once; nothing else that an executor asks takes long. */
 const CALL_MS = 120_000;
+/** The gate looks for one file. */
+const GATE_SECONDS = 60;
 
 const claude = ({ prompt, model, server, gate, folder }: PresetStart): Preset => ({
   words: [
@@ -43,14 +50,17 @@ const claude = ({ prompt, model, server, gate, folder }: PresetStart): Preset =>
   ],
   env: { DISABLE_AUTOUPDATER: "1", MCP_TIMEOUT: String(SERVER_START_MS) },
   files: {
-    "mcp.json": JSON.stringify({ mcpServers: { [SERVER]: { command: server, args: [] } } }),
+    // Else its tools are only names that the model has to look up, and the claim is one of them.
+    "mcp.json": JSON.stringify({
+      mcpServers: { [SERVER]: { command: server, args: [], alwaysLoad: true } },
+    }),
     "settings.json": JSON.stringify({
       hooks: { Stop: [{ hooks: [{ type: "command", command: gate }] }] },
     }),
   },
 });
 
-const codex = ({ prompt, model, server, sandboxed }: PresetStart): Preset => ({
+const codex = ({ prompt, model, server, gate, sandboxed }: PresetStart): Preset => ({
   words: [
     ...["exec", "--skip-git-repo-check"],
     // One sandbox in the other cannot be made everywhere; without ours it keeps its own.
@@ -58,6 +68,7 @@ const codex = ({ prompt, model, server, sandboxed }: PresetStart): Preset => ({
       ? ["--dangerously-bypass-approvals-and-sandbox"]
       : ["--sandbox", "workspace-write", "-c", 'approval_policy="never"']),
     ...["-c", `mcp_servers.${SERVER}={${codexServer(server)}}`],
+    ...codexHook(gate).flatMap((set) => ["-c", set]),
     ...(model === null ? [] : ["--model", model]),
     prompt,
   ],
@@ -77,6 +88,20 @@ const codexServer = (server: string): string =>
     "required=true",
   ].join(",");
 
+/**
+ * It runs no hook that nobody has reviewed, and knows those that somebody has by a hash. This one is ours, so its hash is said
+ * with it: no other hook is trusted by that. A version that hashes in another way goes without.
+ */
+const codexHook = (gate: string): readonly string[] => {
+  const hook = { async: false, command: gate, timeout: GATE_SECONDS, type: "command" };
+  const identity = JSON.stringify({ event_name: "stop", hooks: [hook] });
+  const hash = createHash("sha256").update(identity).digest("hex");
+  return [
+    `hooks.Stop=[{hooks=[{type="command",command=${JSON.stringify(gate)},timeout=${GATE_SECONDS}}]}]`,
+    `hooks.state={"/<session-flags>/config.toml:stop:0:0"={trusted_hash="sha256:${hash}"}}`,
+  ];
+};
+
 const opencode = ({ prompt, model, server, environment }: PresetStart): Preset => {
   const given = configIn(environment.OPENCODE_CONFIG_CONTENT);
   const entry = { type: "local", command: [server], enabled: true, timeout: SERVER_START_MS };
@@ -88,16 +113,21 @@ const opencode = ({ prompt, model, server, environment }: PresetStart): Preset =
   };
 };
 
-const gemini = ({ prompt, model, server, folder }: PresetStart): Preset => ({
+// The settings that its variables name hold only where root alone may write, and that is nowhere of ours.
+const gemini = ({ prompt, model, server, gate }: PresetStart): Preset => ({
   words: [
     ...["-p", prompt, "--approval-mode", "yolo", "--skip-trust", "--allowed-mcp-server-names", SERVER],
     ...(model === null ? [] : ["--model", model]),
   ],
-  env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: `${folder}/settings.json`, GEMINI_CLI_NO_RELAUNCH: "true" },
-  files: {
-    "settings.json": JSON.stringify({
+  env: { GEMINI_CLI_NO_RELAUNCH: "true" },
+  files: {},
+  home: {
+    file: ".gemini/settings.json",
+    variable: "GEMINI_CLI_HOME",
+    over: {
       mcpServers: { [SERVER]: { command: server, args: [], trust: true, timeout: CALL_MS } },
-    }),
+      hooks: { AfterAgent: [{ hooks: [{ type: "command", name: SERVER, command: gate }] }] },
+    },
   },
 });
 

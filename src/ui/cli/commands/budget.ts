@@ -1,11 +1,5 @@
-import {
-  amountWords,
-  type Budget,
-  type Caller,
-  LedgerError,
-  parseDuration,
-  type RunLedger,
-} from "../../../index.js";
+import { amountWords, type Budget, type Caller, LedgerError, type RunLedger } from "../../../index.js";
+import { amountIn, BUDGET_NAMES, nanoUsdOf } from "../budget-amounts.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { brief, type Output, printJson } from "../output.js";
@@ -19,8 +13,6 @@ export type BudgetOptions = Keyed & {
   readonly reason: string;
 };
 
-const NANO_USD = 1_000_000_000;
-
 /** Sets the limits that are given, or shows those that hold. */
 export const budget = async (
   app: RunLedger,
@@ -31,7 +23,7 @@ export const budget = async (
 ): Promise<number> => {
   const asked: Budget = {
     ...(tokens === undefined ? {} : { tokens }),
-    ...(usd === undefined ? {} : { nanoUsd: Math.max(1, Math.round(usd * NANO_USD)) }),
+    ...(usd === undefined ? {} : { nanoUsd: nanoUsdOf(usd) }),
     ...(time === undefined ? {} : { timeMs: msOf(time) }),
     ...(attempts === undefined ? {} : { attempts }),
   };
@@ -41,8 +33,8 @@ export const budget = async (
 };
 
 const msOf = (time: string): number => {
-  const ms = parseDuration(time);
-  if (ms !== undefined && ms > 0) return ms;
+  const ms = amountIn("timeMs", time);
+  if (ms !== undefined) return ms;
   throw new LedgerError("invalid_input", `"${brief(time, 60)}" is no duration (--time).`, {
     hint: "Write it as 90s, 30m or 2h30m.",
   });
@@ -57,7 +49,7 @@ const showBudget = async (app: RunLedger, output: Output, runId: string): Promis
     await printTable(output, {
       head: ["OF", "LIMIT", "USED OR HELD"],
       rows: limits.map(({ kind, limit, used }) => [
-        NAMES[kind],
+        BUDGET_NAMES[kind],
         amountWords(kind, limit),
         amountWords(kind, used),
       ]),
@@ -65,5 +57,3 @@ const showBudget = async (app: RunLedger, output: Output, runId: string): Promis
     });
   return EXIT.done;
 };
-
-const NAMES = { tokens: "tokens", nanoUsd: "cost", timeMs: "time", attempts: "attempts" } as const;

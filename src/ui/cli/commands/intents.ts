@@ -9,9 +9,10 @@ import {
   type NewIntent,
   type RunLedger,
 } from "../../../index.js";
+import { saysYes } from "../asking.js";
 import { statusCell, timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
-import { payloadOf, textIn } from "../intent-payload.js";
+import { payloadOf, readResult, textIn } from "../intent-payload.js";
 import { printIntent, printPayload } from "../intent-told.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -93,19 +94,37 @@ export type Said = { readonly reason: string; readonly for?: string };
 /** Of exactly what is printed first; with a hash, only of what that hash is of. */
 export const decideIntent = async (
   app: RunLedger,
-  output: Output,
+  bench: Bench,
   caller: Caller,
   named: string,
   { deny, hash, reason, for: onBehalfOf }: Said & { readonly deny: boolean; readonly hash?: string },
 ): Promise<number> => {
+  const { output } = bench;
   const shown = await findIntent(app, caller, named);
   await printDecidedAbout(app, output, shown);
+  if (!deny && hash === undefined && shown.status === "pending_approval" && !(await sawIt(bench, shown))) {
+    say(output, "Not approved: it waits on.");
+    return EXIT.waiting;
+  }
   const gate = app.gate(caller);
   const said = {
     ...{ intentId: shown.intentId, contentHash: hash ?? shown.contentHash, reason },
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
   return told(output, await (deny ? gate.reject(said) : gate.approve(said)));
+};
+
+/** Nobody approves what they have not seen: without a person at the terminal, a hash says what was looked at. */
+const sawIt = async (
+  { output, terminal }: Bench,
+  { intentId, contentHash }: IntentView,
+): Promise<boolean> => {
+  const tty = output.json || output.quiet ? undefined : terminal.tty?.();
+  if (tty !== undefined) return saysYes(tty, "Approve exactly this?", terminal.interrupted);
+  throw new LedgerError("invalid_input", "Nobody is here to look at what is approved.", {
+    hint: `Look at it (runledger intents show ${intentId} --payload), then name what was seen: --hash ${contentHash}`,
+    details: { intentId, contentHash },
+  });
 };
 
 export const cancelIntent = async (
@@ -216,15 +235,4 @@ export const reportIntent = async (
     ...(error === undefined ? {} : { error }),
   });
   return told(output, reported);
-};
-
-const readResult = (text: string) => {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new LedgerError("invalid_input", "--result is no JSON.", {
-      hint: `Quote it for the shell: --result '{"imported": 12}'`,
-      cause,
-    });
-  }
 };

@@ -27,7 +27,6 @@ import {
   agentWords,
   agoOf,
   eventTold,
-  headline,
   isolationTold,
   lastWord,
   statusCell,
@@ -42,6 +41,7 @@ import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { receiptWords } from "../receipt-words.js";
+import { headline, standingWord } from "../standing.js";
 import { type Cell, printRow, printTable } from "../table.js";
 import { trackedWords } from "../tracked-words.js";
 import { budgetWords, usageWords } from "../usage-words.js";
@@ -73,10 +73,10 @@ export const listRuns = async (
     head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
     rows: rows.map((row) => [
       { text: row.runId, id: true },
-      statusCell(row.quarantine ? "quarantined" : row.interrupted ? "interrupted" : row.status),
+      statusCell(row.quarantine ? "quarantined" : standingWord(row.status, row)),
       `${row.stepsCompleted}/${row.stepsTotal}`,
       agoOf(row.updatedAt),
-      [row.goal, row.blocker ?? setAside(row)].filter(Boolean).join(" — "),
+      [row.goal, row.blocker ?? awaited(row) ?? setAside(row)].filter(Boolean).join(" — "),
     ]),
     empty: emptyList(options),
   });
@@ -94,6 +94,9 @@ const usageIn = async (app: RunLedger, { runId, quarantine, seal }: ListedRun): 
     return null;
   }
 };
+
+const awaited = ({ waiting }: ListedRun): string | null =>
+  waiting?.for === "agent" ? waiting.sentence : null;
 
 const setAside = ({ quarantine }: ListedRun): string | null =>
   quarantine && `event ${quarantine.seq} cannot be read (${quarantine.code})`;

@@ -7,6 +7,7 @@ import {
 } from "../../../index.js";
 import { statusCell, timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
+import { saysWords } from "../mandate-words.js";
 import { type Output, printJson, printLine } from "../output.js";
 import { printTable } from "../table.js";
 
@@ -77,16 +78,4 @@ export const listMandates = async (app: RunLedger, output: Output): Promise<numb
       wrap: true,
     });
   return EXIT.done;
-};
-
-const saysWords = (one: ListedMandate): string => {
-  const where = `destinations ${one.destinations.join(", ")}; policies ${one.policies.join(", ")}`;
-  if (one.kind === "delegation") return `${one.to} answers for ${one.by} (${where})`;
-  const limits = [
-    one.maxValueUsd === null ? [] : [`$${one.maxValueUsd} each`],
-    one.perDay === null ? [] : [`${one.perDay} a day`],
-    one.perDayUsd === null ? [] : [`$${one.perDayUsd} a day`],
-  ].flat();
-  const within = limits.length === 0 ? "without a limit" : `up to ${limits.join(", ")}`;
-  return `${one.by} approves what ${one.agent} asks for, ${within} (${where})`;
 };

@@ -34,24 +34,19 @@ const openHere = async ({ directory, terminal }: Bench): Promise<Here> => {
 };
 
 export const listPolicies = async (bench: Bench): Promise<number> => {
-  const { gate, policies } = await openHere(bench);
-  const files = policies.list();
+  const { folder, environment, policies } = (await openHere(bench)).policies.listed();
   if (bench.output.json) {
-    const listed = files.map((found) => ({
-      ...about(found),
-      problem: found.policy === null ? found.problem : null,
-    }));
-    printJson(bench.output, { folder: gate.policies, environment: policies.environment, policies: listed });
+    printJson(bench.output, { folder, environment, policies });
     return EXIT.done;
   }
   await printTable(bench.output, {
     head: ["POLICY", "DIGEST", "WHAT IT IS FOR"],
-    rows: files.map((found) =>
-      found.policy === null
-        ? [found.name, "–", { text: found.problem, style: "red" }]
-        : [found.name, found.digest.slice(0, DIGEST_SHOWN), found.policy.description ?? ""],
+    rows: policies.map(({ name, digest, description, problem }) =>
+      problem === null
+        ? [name, digest?.slice(0, DIGEST_SHOWN) ?? "", description ?? ""]
+        : [name, "–", { text: problem, style: "red" }],
     ),
-    empty: `There is no policy in ${gate.policies}, so every intent is blocked. docs/policies.md shows how to write one.`,
+    empty: `There is no policy in ${folder}, so every intent is blocked. docs/policies.md shows how to write one.`,
   });
   return EXIT.done;
 };

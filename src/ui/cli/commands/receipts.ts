@@ -72,18 +72,28 @@ export const listKeys = async (
   else
     await printTable(output, {
       head: ["KEY", "FROM", "UNTIL"],
-      rows: keys.map(({ keyId, from, until }) => [{ text: keyId, id: true }, from, until ?? "signs now"]),
+      rows: keys.map(({ keyId, from, until, lost }) => [
+        { text: keyId, id: true },
+        from,
+        lost ? `${until}, lost` : (until ?? "signs now"),
+      ]),
       empty: "No receipt was signed yet; the first one makes the key.",
     });
   return EXIT.done;
 };
 
-export const rotateSigningKey = async (app: RunLedger, output: Output, caller: Caller): Promise<number> => {
-  const rotated = await app.rotateSigningKey(caller);
+export const rotateSigningKey = async (
+  app: RunLedger,
+  output: Output,
+  caller: Caller,
+  rotating: { readonly lost: boolean },
+): Promise<number> => {
+  const rotated = await app.rotateSigningKey(caller, rotating);
   if (output.json) printJson(output, rotated);
   else {
     printLine(output, rotated.keyId);
     say(output, `It took the place of ${rotated.formerKeyId}; receipts signed with that one stay good.`);
+    if (rotated.lost) say(output, "That one is lost and could not vouch for it: nothing but your word does.");
     say(output, "Tell those who check them: runledger receipt keys");
   }
   return EXIT.done;

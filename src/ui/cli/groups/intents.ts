@@ -52,15 +52,22 @@ const addAnswers = (intents: Cli, withLedger: Register["withLedger"]): void => {
     const answer = about(
       intents,
       deny ? "deny" : "approve",
-      `print what is asked for, and ${deny ? "refuse" : "approve"} exactly that`,
-    ).option("--hash <hash>", "only what has this content hash, as `show` names it");
+      deny
+        ? "print what is asked for, and refuse exactly that"
+        : "print what is asked for, ask, and approve exactly that",
+    ).option(
+      "--hash <hash>",
+      deny
+        ? "only what has this content hash, as `show` names it"
+        : "without asking, what has this content hash, as `show` names it",
+    );
     if (deny) answer.requiredOption("--reason <text>", "why");
     else answer.option("--reason <text>", "why", "");
     answer
       .option("--for <person>", "whom you answer for, as their deputy")
       .action((id: string, options: Said & { hash?: string }) =>
         withLedger(async (app, b) =>
-          (await commands()).decideIntent(app, b.output, personOf(app, b), id, { ...options, deny }),
+          (await commands()).decideIntent(app, b, personOf(app, b), id, { ...options, deny }),
         ),
       );
   }

@@ -33,7 +33,10 @@ export const addReceiptCommands = (cli: Cli, { bench, withLedger, end }: Registe
   receipt
     .command("rotate")
     .description("sign with a new key from now on; what was signed before stays good")
-    .action(() =>
-      withLedger(async (app, b) => (await commands()).rotateSigningKey(app, b.output, personOf(app, b))),
+    .option("--lost", "the private half of the key is gone, so that it cannot vouch for the next one", false)
+    .action((options: { lost: boolean }) =>
+      withLedger(async (app, b) =>
+        (await commands()).rotateSigningKey(app, b.output, personOf(app, b), options),
+      ),
     );
 };

@@ -31,20 +31,24 @@ export const gatePages: Pages = {
   },
   "intents approve": {
     about:
-      "Prints what is asked for with the beginning of its payload, then approves exactly that, in your name. It does not ask again: look first with `intents show`, and give --hash to approve nothing but what you saw there. With --json nothing is printed before. Whoever proposed an intent, or has it proposed in their name, cannot approve it. With --for you answer for a person whose deputy you are.",
+      "Prints what is asked for with the beginning of its payload, asks, and then approves exactly that, in your name. With --hash it does not ask: it approves what you saw with `intents show`, and nothing else. A script, --json and --quiet need --hash, for nobody is there to look. Whoever proposed an intent, or has it proposed in their name, cannot approve it. With --for you answer for a person whose deputy you are.",
     examples: [
-      ["runledger intents approve last.6", "the payload was looked at just now"],
+      ["runledger intents approve last.6", "look at it, and answer y"],
       [
         'runledger intents approve last.6 --hash "$SEEN" --reason "ticket 7"',
         "what was seen before, and nothing else",
       ],
     ],
-    exits: { conflict: "it has another content hash, nobody is asked any more, or you may not" },
+    exits: {
+      usage: "nobody is at the terminal, and --hash is missing",
+      waiting: "you did not say yes",
+      conflict: "it has another content hash, nobody is asked any more, or you may not",
+    },
     seeAlso: ["intents show", "intents deny", "mandate delegate", "docs/approvals.md"],
   },
   "intents deny": {
     about:
-      "Prints what is asked for, then refuses it, in your name. One denial is enough, also after others have approved, as long as nobody has begun to execute it.",
+      "Prints what is asked for, then refuses it, in your name. One denial is enough, also after others have approved, as long as nobody has begun to execute it. It does not ask, and needs no --hash: what is refused stays here.",
     examples: [['runledger intents deny last.6 --reason "not these leads"', "it will not happen"]],
     exits: { conflict: "it has another content hash, it has begun, or you may not" },
     seeAlso: ["intents approve", "intents cancel", "docs/approvals.md"],

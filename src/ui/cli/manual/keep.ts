@@ -175,8 +175,11 @@ export const keepPages: Pages = {
   },
   "receipt rotate": {
     about:
-      "Makes a new key that receipts are signed with from now on, signed by itself and by the one before, whose private half is removed. Receipts of before stay good: their key stays published. Tell those who check your receipts. The keys of sealed runs are others.",
-    examples: [["runledger receipt rotate", "after somebody looked into the ledger's folder"]],
+      "Makes a new key that receipts are signed with from now on, signed by itself and by the one before, whose private half is removed. Receipts of before stay good: their key stays published. Tell those who check your receipts. A key whose private half is gone or cannot be read signs nothing more and vouches for nobody: with --lost another one takes its place, and the list of keys says so. The keys of sealed runs are others.",
+    examples: [
+      ["runledger receipt rotate", "after somebody looked into the ledger's folder"],
+      ["runledger receipt rotate --lost", "the file of the private key is gone, and no backup has it"],
+    ],
     seeAlso: ["receipt keys", "keys rotate", "docs/receipts.md"],
   },
   keys: {

@@ -10,17 +10,19 @@ import {
 } from "../../../index.js";
 import { resultIn } from "../../cli/effect-words.js";
 import { type Ask, nothing, reason, withReason } from "./asked.js";
+import { setBudget } from "./budget-action.js";
 import type { Values } from "./dialog.js";
-import { answerIntent } from "./intent-actions.js";
+import { answerIntent, settleIntent, withdrawIntent } from "./intent-actions.js";
 import type { CommandName } from "./keymap.js";
 import type { Desk } from "./page.js";
 import { perform } from "./perform.js";
+import { planQuestion } from "./plan-lines.js";
 import { many, quoted } from "./words.js";
 
 // What is approved is what is on the screen: another proposal in its place is refused by the ledger.
 const answer =
   (deny: boolean): Ask =>
-  ({ runId, step, intent }, desk) => {
+  ({ runId, view, step, intent }, desk) => {
     if (intent !== undefined) return answerIntent(intent, deny, desk);
     if (step === undefined || step.state.status !== "verify_pending" || !asks(step))
       return nothing(
@@ -38,7 +40,7 @@ const answer =
       title: deny ? `Deny "${stepId}"` : `Approve "${stepId}"`,
       text: [
         `Proposal ${proposal.seq} of ${step.spec.ownerAgent}${files === null ? "" : `, ${many(files, "file")} changed`}:`,
-        proposal.result.trim().split("\n").at(-1) ?? "",
+        ...((view && planQuestion(view.run, step)) ?? [proposal.result.trim().split("\n").at(-1) ?? ""]),
       ],
       fields: [reason(deny)],
       twin,
@@ -116,7 +118,8 @@ const policy =
   };
 
 /** What is asked first; the next one when it is answered. */
-const decide: Ask = ({ runId, step }, desk) => {
+const decide: Ask = ({ runId, step, intent }, desk) => {
+  if (intent !== undefined) return settleIntent(intent, desk);
   const [asked] = step === undefined ? [] : askedEffectsOf(step);
   if (step === undefined || asked === undefined) return nothing("Nobody asks here what became of an effect.");
   const stepId = step.spec.id;
@@ -248,6 +251,8 @@ export const asking: Partial<Record<CommandName, Ask>> = {
   resume,
   pause: runCommand("pause", "Nothing new starts until it is resumed."),
   cancel: runCommand("cancel", "The run ends as failed, and its agents are stopped. That cannot be undone."),
+  withdraw: withdrawIntent,
+  budget: setBudget,
   note,
   apply,
 };

@@ -127,9 +127,11 @@ const readPage = async (app: RunLedger, sight: Sight): Promise<void> => {
       waiting: await store.count({ statuses: OPEN, waiting: true }),
     };
   } catch (error) {
-    sight.answer = { tone: "bad", lines: refusal(error) };
+    const isLeft = sight.pages.length > 1 && page === top(sight);
+    // What was just done may be why it is gone, as a planner's step is once its plan is approved: then that is told.
+    if (!isLeft || sight.answer?.tone !== "good") sight.answer = { tone: "bad", lines: refusal(error) };
     // What is gone is not stood upon.
-    if (sight.pages.length > 1 && page === top(sight)) {
+    if (isLeft) {
       sight.pages.pop();
       await readPage(app, sight);
     }

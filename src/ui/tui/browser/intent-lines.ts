@@ -76,7 +76,7 @@ export const intentLines = (intent: IntentView, columns: number, now: number): r
   ];
 };
 
-/** What became of one in doubt is said in a shell. */
+/** What became of one in doubt may be said in a shell too. */
 const reportTwin = ({ intentId }: IntentView): string =>
   `Once you know: runledger intents report ${told(intentId)} succeeded (or failed)`;
 

@@ -2,9 +2,10 @@ import { type IntentView, type RunView, runOfIntent } from "../../../index.js";
 import { payloadOf, textIn } from "../../cli/intent-payload.js";
 import { textEntry } from "../kit/entry.js";
 import { EMPTY, type Line, span } from "../kit/line.js";
-import { answersTo } from "./intent-actions.js";
+import { ordersTo } from "./intent-actions.js";
 import { intentLines, numberOf, payloadLines } from "./intent-lines.js";
 import { journalPage } from "./journal-page.js";
+import { mandatesPage } from "./mandates-page.js";
 import type { Desk, Page } from "./page.js";
 import { PANE, type Pane, paneLines, searched, steered } from "./pane.js";
 
@@ -35,7 +36,7 @@ export const intentPage = (desk: Desk, intentId: string): Page => {
             span(" "),
             ...line,
           ]),
-    hints: () => [...answersTo(shown?.intent), "search", "journal", "help", "back"],
+    hints: () => [...ordersTo(shown?.intent), "search", "journal", "help", "back"],
     type: search.type,
     typing: search.shown,
     command: (name, key, size) => {
@@ -44,6 +45,7 @@ export const intentPage = (desk: Desk, intentId: string): Page => {
       if (next !== undefined) pane = next;
       else if (name === "search") search.open(pane.search);
       else if (name === "journal") desk.open(journalPage(desk, runId));
+      else if (name === "mandates") desk.open(mandatesPage(desk));
       else return false;
       return true;
     },

@@ -1,12 +1,13 @@
 import type { IntentView, RunView } from "../../../index.js";
 import { beside, EMPTY, type Line, onGround, type Size, span } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
-import { answersTo } from "./intent-actions.js";
+import { ordersTo } from "./intent-actions.js";
 import { intentLines, intentRow } from "./intent-lines.js";
 import { intentPage } from "./intent-page.js";
 import { journalPage } from "./journal-page.js";
 import { keyFor } from "./keymap.js";
 import { listRows, paneWidth } from "./layout.js";
+import { mandatesPage } from "./mandates-page.js";
 import type { Desk, Page } from "./page.js";
 import { counted, many, shownAs } from "./words.js";
 
@@ -39,7 +40,7 @@ export const intentsPage = (desk: Desk, runId: string): Page => {
     draw: (size) => (state.readAt === null ? [] : drawIntents(state, view, size, desk.now())),
     hints: () => [
       ...(chosen() === undefined ? [] : (["open"] as const)),
-      ...answersTo(chosen()),
+      ...ordersTo(chosen()),
       "journal",
       "help",
       "back",
@@ -51,6 +52,7 @@ export const intentsPage = (desk: Desk, runId: string): Page => {
         state = { ...state, place, chosenId: state.intents[place.at]?.intentId ?? null };
       else if (name === "open" && intent !== undefined) desk.open(intentPage(desk, intent.intentId));
       else if (name === "journal") desk.open(journalPage(desk, runId));
+      else if (name === "mandates") desk.open(mandatesPage(desk));
       else return false;
       return true;
     },

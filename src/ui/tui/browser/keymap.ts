@@ -10,7 +10,8 @@ export type PageName =
   | "checkpoints"
   | "schedules"
   | "intents"
-  | "intent";
+  | "intent"
+  | "mandates";
 
 export type Binding = {
   /** The first one is shown. */
@@ -84,6 +85,13 @@ export const keyMap = {
     pages: ["runs", "schedules"],
     group: "look",
   },
+  mandates: {
+    keys: ["M"],
+    label: "mandates",
+    does: "who answers for whom",
+    pages: ["runs", "questions", "intents", "intent"],
+    group: "look",
+  },
   questions: { keys: ["w"], label: "waiting", does: "what waits for a person", group: "look" },
   follow: {
     keys: ["f"],
@@ -135,7 +143,7 @@ export const keyMap = {
     keys: ["u"],
     label: "decide",
     does: "decide what is in doubt",
-    pages: ABOUT_STEPS,
+    pages: ANSWERED,
     group: "act",
   },
   resume: {
@@ -153,6 +161,27 @@ export const keyMap = {
     group: "act",
   },
   cancel: { keys: ["x"], label: "cancel", does: "end the run as failed", pages: ABOUT_RUNS, group: "act" },
+  withdraw: {
+    keys: ["x"],
+    label: "take back",
+    does: "take the intent back",
+    pages: ["intents", "intent"],
+    group: "act",
+  },
+  revoke: {
+    keys: ["x"],
+    label: "take back",
+    does: "take back what was given",
+    pages: ["mandates"],
+    group: "act",
+  },
+  budget: {
+    keys: ["b"],
+    label: "budget",
+    does: "set what it may spend",
+    pages: ABOUT_RUNS,
+    group: "act",
+  },
   note: { keys: ["m"], label: "note", does: "write a note", pages: ABOUT_RUNS, group: "act" },
   apply: {
     keys: ["A"],

@@ -4,6 +4,7 @@ import {
   hasPolicyRequest,
   isActive,
   isPlanning,
+  type Run,
   type RunView,
   type Step,
 } from "../../../index.js";
@@ -20,11 +21,14 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
     ...(step !== undefined && status === "paused" && askedEffectsOf(step).length > 0
       ? (["decide"] as const)
       : []),
+    ...(isStoppedByBudget(run) ? (["budget"] as const) : []),
     ...(run.tracked === null ? driving(view) : []),
     ...(over ? [] : (["cancel"] as const)),
     ...(run.head === run.base ? [] : (["apply"] as const)),
   ];
 };
+
+const isStoppedByBudget = ({ state }: Run): boolean => state.status === "paused" && state.reason === "budget";
 
 /** What a client records nobody here drives: it is resumed by whoever goes on with the work. */
 const driving = ({ run, waiting }: RunView): readonly CommandName[] => [

@@ -32,6 +32,7 @@ import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { keyFor } from "./keymap.js";
 import { hasHead, listRows } from "./layout.js";
+import { mandatesPage } from "./mandates-page.js";
 import { actionsFor } from "./offers.js";
 import type { Desk, Page } from "./page.js";
 import { runPage } from "./run-page.js";
@@ -107,6 +108,7 @@ export const questionsPage = (desk: Desk): Page => {
         desk.open(journalPage(desk, question.view.run.runId));
       else if (name === "intents" && question !== undefined)
         desk.open(intentsPage(desk, question.view.run.runId));
+      else if (name === "mandates") desk.open(mandatesPage(desk));
       else return name === "questions";
       return true;
     },

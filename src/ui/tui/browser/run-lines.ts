@@ -51,8 +51,8 @@ export const summaryLines = (view: RunView, size: Size, now: number): readonly L
 
 /** Goal, state, and what it waits for, with the way to go on. */
 export const headLines = (view: RunView, columns: number, now: number): readonly Line[] => {
-  const { run, waiting, interrupted } = view;
-  const state = viewShown(run, interrupted);
+  const { run, waiting } = view;
+  const state = viewShown(view);
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
   const done = run.steps.filter((step) => step.state.status === "completed").length;
   const facts = [

@@ -19,6 +19,7 @@ import { intentsPage } from "./intents-page.js";
 import { journalPage } from "./journal-page.js";
 import { type CommandName, keyFor } from "./keymap.js";
 import { hasHead, listRows, paneWidth } from "./layout.js";
+import { mandatesPage } from "./mandates-page.js";
 import type { Desk, Page } from "./page.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
@@ -38,7 +39,8 @@ const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
   { name: "running", query: { statuses: ["running"] } },
-  { name: "interrupted", query: { statuses: ["planning", "running"], claimable: true } },
+  // Whether somebody is missing or a client comes by itself is said in each row.
+  { name: "undriven", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
   { name: "planning", query: { statuses: ["planning"] } },
   { name: "completed", query: { statuses: ["completed"] } },
@@ -120,6 +122,7 @@ export const runsPage = (desk: Desk): Page => {
       else if (name === "journal" && chosen !== undefined) desk.open(journalPage(desk, chosen.runId));
       else if (name === "intents" && chosen !== undefined) desk.open(intentsPage(desk, chosen.runId));
       else if (name === "schedules") desk.open(schedulesPage(desk));
+      else if (name === "mandates") desk.open(mandatesPage(desk));
       else return next !== undefined;
       return true;
     },
@@ -225,13 +228,16 @@ const filterLine = ({ filter, counts, text, total }: RunsView, columns: number):
 /** Columns from which each part of a row is there. */
 const ROOM = { id: 34, steps: 46, word: 56, age: 40 } as const;
 
+/** The longest word of a state. */
+const WORD_COLUMNS = 12;
+
 const cells = (
   columns: number,
   row: { mark: Line; id: string; goal: Line; steps: string; word: Line; age: string },
 ): Line => {
   const right: Line = [
     ...(columns >= ROOM.steps ? [span(padStart(row.steps, 7)), span("  ")] : []),
-    ...(columns >= ROOM.word ? [...fitLine(row.word, 11), span(" ")] : []),
+    ...(columns >= ROOM.word ? [...fitLine(row.word, WORD_COLUMNS), span(" ")] : []),
     ...(columns >= ROOM.age ? [span(padStart(row.age, 4), "dim"), span(" ")] : []),
   ];
   const left: Line = [
@@ -265,7 +271,7 @@ const rowLine = (row: ListedRun, columns: number, now: number): Line => {
     id: shortId(row.runId),
     goal: [span(told(row.goal)), ...(asked === null ? [] : [span(`  ${told(asked)}`, "dim")])],
     steps: `${row.stepsCompleted}/${row.stepsTotal}`,
-    word: [span(cut(state.word, 11), state.tone)],
+    word: [span(cut(state.word, WORD_COLUMNS), state.tone)],
     age: age(row.updatedAt, now),
   });
 };

@@ -3,6 +3,7 @@ import {
   candidateWords,
   formatDuration,
   isSpending,
+  type Run,
   type RunView,
   type Step,
   usageOfStep,
@@ -14,6 +15,7 @@ import { safe } from "../../cli/output.js";
 import { usageWords } from "../../cli/usage-words.js";
 import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js";
 import type { Tone } from "../kit/theme.js";
+import { proposedPlanLines } from "./plan-lines.js";
 import { judgeName } from "./run-lines.js";
 import { age, fact, many, marked, shownAs, stepShown } from "./words.js";
 
@@ -37,7 +39,7 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
   const needs = spec.dependsOn.map(told).join(", ");
   const usage = usageOfStep(view.run, spec.id);
   const { waiting } = view;
-  const isAsked = ["person", "time", "child"].includes(waiting.for);
+  const isAsked = ["person", "time", "child", "agent"].includes(waiting.for);
   const asked = waiting.stepId === spec.id && isAsked ? waiting : null;
   return [
     [marked(shown), span(` ${shown.word}${working}`, shown.tone), span(`  ${words.join(" · ")}`, "dim")],
@@ -89,7 +91,9 @@ export const stepSummary = (
   return [
     [span(cut(told(step.spec.id), columns), "strong")],
     ...stepHead(view, step, columns, now),
-    ...("proposal" in state && state.proposal !== null ? [EMPTY, ...proposalLines(step, columns, now)] : []),
+    ...("proposal" in state && state.proposal !== null
+      ? [EMPTY, ...proposalLines(view.run, step, columns, now)]
+      : []),
     ...(verdict === null ? [] : [EMPTY, ...verdictLines(verdict, columns)]),
   ];
 };
@@ -99,14 +103,14 @@ const prose = (text: string, columns: number, tone: Tone = "plain"): readonly Li
   wrap(text.trimEnd(), columns).map((line) => [span(line, tone)]);
 
 /** What was claimed, with its evidence. */
-export const proposalLines = (step: Step, columns: number, now: number): readonly Line[] => {
+export const proposalLines = (run: Run, step: Step, columns: number, now: number): readonly Line[] => {
   const { state } = step;
   if (!("proposal" in state) || state.proposal === null) return [[span("Nothing is proposed yet.", "dim")]];
   const { seq, at, result, evidence, capture } = state.proposal;
   const files = capture.filesChanged === null ? "" : ` · ${many(capture.filesChanged, "file")} changed`;
   return [
     [span(`Proposal ${seq}`, "key"), span(`  ${age(at, now)} ago${files}`, "dim")],
-    ...prose(result === "" ? "(no words)" : result, columns),
+    ...(proposedPlanLines(run, step, columns) ?? prose(result === "" ? "(no words)" : result, columns)),
     ...evidence.flatMap(({ type, content }) => [
       EMPTY,
       heading(`Evidence: ${told(type)}`),

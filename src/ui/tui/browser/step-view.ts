@@ -46,7 +46,7 @@ const made: { key: readonly unknown[]; lines: readonly Line[] } = { key: [], lin
 export const contentLines = (shown: StepView, columns: number, now: number): readonly Line[] => {
   const { tab, text, step } = shown;
   const verdict = verdictOf(step);
-  if (tab === "proposal") return proposalLines(step, columns - 2, now);
+  if (tab === "proposal") return proposalLines(shown.view.run, step, columns - 2, now);
   if (tab === "verdict")
     return verdict === null ? [[span("No verdict yet.", "dim")]] : verdictLines(verdict, columns - 2);
   if (text === null || text.trim() === "") return [[span(nothingIn[tab], "dim")]];

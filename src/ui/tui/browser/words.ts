@@ -4,7 +4,6 @@ import {
   candidateOf,
   isActive,
   type ListedRun,
-  type Run,
   type RunView,
   type StoredEvent,
   type WorkedStep,
@@ -20,6 +19,7 @@ const STATES: Readonly<Record<string, Shown>> = {
   planning: { mark: "○", word: "planning", tone: "dim" },
   running: { mark: "●", word: "running", tone: "busy" },
   interrupted: { mark: "!", word: "interrupted", tone: "bad" },
+  awaits: { mark: "◌", word: "awaits agent", tone: "busy" },
   paused: { mark: "‖", word: "paused", tone: "warn" },
   asks: { mark: "◆", word: "asks you", tone: "warn" },
   completed: { mark: "✔", word: "completed", tone: "good" },
@@ -51,6 +51,8 @@ const STATES: Readonly<Record<string, Shown>> = {
   unknown: { mark: "!", word: "in doubt", tone: "bad" },
   denied: { mark: "✘", word: "denied", tone: "bad" },
   expired: { mark: "–", word: "expired", tone: "dim" },
+  active: { mark: "●", word: "active", tone: "good" },
+  revoked: { mark: "–", word: "revoked", tone: "dim" },
   unmet: { mark: "✘", word: "unmet", tone: "bad" },
 };
 
@@ -61,6 +63,7 @@ export const shownAs = (state: string): Shown =>
 export const runShown = (row: ListedRun): Shown => {
   if (row.quarantine !== null) return shownAs("quarantined");
   if (row.interrupted) return shownAs("interrupted");
+  if (row.waiting?.for === "agent" && row.blocker === null) return shownAs("awaits");
   return shownAs(isWorkedOn(row) && row.blocker !== null ? "asks" : row.status);
 };
 
@@ -68,9 +71,10 @@ export const runShown = (row: ListedRun): Shown => {
 const isWorkedOn = ({ status, stepsTotal }: ListedRun): boolean =>
   status === "running" || (status === "planning" && stepsTotal > 0);
 
-export const viewShown = (run: Run, interrupted: boolean): Shown => {
+export const viewShown = ({ run, interrupted, waiting }: RunView): Shown => {
   if (interrupted) return shownAs("interrupted");
-  return shownAs(isActive(run) && run.steps.some(awaitsApproval) ? "asks" : run.state.status);
+  if (isActive(run) && run.steps.some(awaitsApproval)) return shownAs("asks");
+  return shownAs(waiting.for === "agent" ? "awaits" : run.state.status);
 };
 
 /** What a view must say to tell whether anybody is at work. */

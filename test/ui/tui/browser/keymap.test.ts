@@ -24,6 +24,7 @@ const PAGES: readonly PageName[] = [
   "schedules",
   "intents",
   "intent",
+  "mandates",
 ];
 const bindings = Object.entries(keyMap) as [keyof typeof keyMap, Binding][];
 

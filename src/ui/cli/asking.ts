@@ -1,0 +1,26 @@
+import { createInterface } from "node:readline";
+import type { Tty } from "./program.js";
+
+/** Whether a person says yes to what they were shown; whoever leaves, or says anything else, does not. */
+export const saysYes = (
+  { input, output }: Tty,
+  question: string,
+  interrupted: AbortSignal,
+): Promise<boolean> =>
+  new Promise((resolve) => {
+    // Lines as the terminal hands them on: so Ctrl-C stays a signal to this program.
+    const lines = createInterface({ input, terminal: false });
+    let yes = false;
+    const leave = (): void => lines.close();
+    lines.once("line", (line) => {
+      yes = /^y(es)?$/i.test(line.trim());
+      leave();
+    });
+    lines.once("close", () => {
+      interrupted.removeEventListener("abort", leave);
+      resolve(yes && !interrupted.aborted);
+    });
+    interrupted.addEventListener("abort", leave, { once: true });
+    output.write(`${question} [y/N] `);
+    if (interrupted.aborted) leave();
+  });

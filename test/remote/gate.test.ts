@@ -1,0 +1,48 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import { Gate } from "../../src/index.js";
+
+/** A real socket, and one answer after the other as a server gives them that is full, or being stopped. */
+const answering = async (...answers: readonly (readonly [status: number, body: object])[]) => {
+  const waits: number[] = [];
+  const server = createServer((request, response) => {
+    const [status, body] = answers[Math.min(waits.length, answers.length - 1)] ?? expect.unreachable();
+    waits.push(Number(new URL(request.url ?? "", "http://gate").searchParams.get("waitMs")));
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { waits, gate: new Gate({ endpoint, apiKey: `rl_sk_0123456789abcdef_${"a".repeat(43)}` }) };
+};
+
+const full = [429, { error: { code: "too_many_waiting", message: "No." } }] as const;
+const pending = [200, { status: "pending_approval" }] as const;
+const approved = [200, { status: "approved" }] as const;
+const call = { intentId: "run_1.1" };
+
+it("goes on waiting where too many wait, and where a server that is stopped answers before the time", async () => {
+  const { gate, waits } = await answering(full, pending, approved);
+  expect(await gate.waitForDecision({ ...call, waitMs: 20_000 })).toEqual({ status: "approved" });
+  expect(waits).toHaveLength(3);
+  expect(waits[0]).toBe(20_000);
+});
+
+it("answers the intent as it is when its time is over, also where there was never room to wait", async () => {
+  const { gate, waits } = await answering(full, pending);
+  expect(await gate.waitForDecision({ ...call, waitMs: 1 })).toEqual({ status: "pending_approval" });
+  expect(waits).toEqual([1, 0]);
+});
+
+it("asks for no more than one request may take, and leaves it to the gate to refuse what is no wait", async () => {
+  const { gate, waits } = await answering(approved);
+  for (const waitMs of [3_600_000, 3_600_001, -1]) await gate.waitForDecision({ ...call, waitMs });
+  expect(waits).toEqual([25_000, 3_600_001, -1]);
+});
