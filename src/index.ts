@@ -1,6 +1,6 @@
 // The public API: every name on purpose. Its parts are put together in open.ts.
 
-export { answerQuestion, credentialUseFor, type Question } from "../tools/asked.js";
+export { answerQuestion, credentialUseFor, isSteady, type Question } from "../tools/asked.js";
 export type { IssuedAs, KitOptions } from "../tools/callers.js";
 export type { NewGoal, NewPlan, NewRun } from "../tools/create-run.js";
 export type { ToolInputs, ToolName, ToolNameOf, ToolResults } from "../tools/index.js";
@@ -178,10 +178,10 @@ export type { ListedRun, RunView } from "./ledger/look-up.js";
 export type { Metrics } from "./ledger/metrics/metrics.js";
 export type { SignedReceipt } from "./ledger/receipts.js";
 export type { ListedSdkKey, NewSdkKey, OpenedSdkKey, SdkKeyUse } from "./ledger/sdk-keys.js";
-export type { CredentialUse, NewCredential, SignedCredential } from "./ledger/signed.js";
+export { type CredentialUse, expiryIn, type NewCredential, type SignedCredential } from "./ledger/signed.js";
 export type { Flaw, FlawKind } from "./ledger/verify/flaws.js";
 export type { Verification } from "./ledger/verify/verify.js";
-export { glanceAt, verifyAt } from "./look.js";
+export { glanceAt, ledgerVersionAt, verifyAt } from "./look.js";
 export { type OpenOptions, openRunLedger, type RunLedger } from "./open.js";
 export type { Applied, Patch } from "./pev/checkout.js";
 export type { SelftestFinding, SelftestReport, Trial, TriedValidator } from "./pev/selftest/report.js";
@@ -261,6 +261,6 @@ export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";
 export { type Settings, settingsListed } from "./settings/schema.js";
 export { redactorOf } from "./settings/secrets.js";
-
+export type { FileVersion } from "./stores/file-version.js";
 export { packageFolder } from "./stores/package-folder.js";
 export type { PublishedKey, Rotated, RotatedSigningKey, SealFacts, SealState } from "./stores/store.js";

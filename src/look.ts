@@ -4,11 +4,12 @@ import { findRun } from "./ledger/look-up.js";
 import type { Verification } from "./ledger/verify/verify.js";
 import type { OpenOptions } from "./open.js";
 import { ownVersion, receiptFiles } from "./receipting.js";
-import { sealing } from "./sealing.js";
+import { rootKeyFile, sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject } from "./settings/project.js";
 import { CHECKPOINTS_FOLDER, encryptedCheckpoints, fileCheckpoints } from "./stores/checkpoints.js";
-import { auditStore, lookAtStore } from "./stores/open.js";
+import type { FileVersion } from "./stores/file-version.js";
+import { auditStore, lookAtStore, versionOfStore } from "./stores/open.js";
 
 /** The ledger of a project to look into in passing: makes nothing, changes nothing; undefined when there is none. */
 export const glanceAt = async (
@@ -19,6 +20,15 @@ export const glanceAt = async (
   const dataDir = await dataFolder(projectDir, env);
   const store = await lookAtStore(dataDir, sealing({ env, projectDir, dataDir, settings: undefined }));
   return store === undefined ? undefined : glanceInto(store);
+};
+
+/** Tells whether the ledger of a project was changed since it was asked last; makes nothing. Throws where there is none. */
+export const ledgerVersionAt = async ({
+  projectDir = ".",
+  env = process.env,
+}: Pick<OpenOptions, "projectDir" | "env"> = {}): Promise<FileVersion> => {
+  const dataDir = await dataFolder(await findProject(resolve(projectDir)), env);
+  return versionOfStore(dataDir, rootKeyFile(dataDir));
 };
 
 /** Checks the ledger of a project, or one run of it, against all that it says of itself. Changes nothing, refuses nothing. */

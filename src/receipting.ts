@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isLedgerError } from "./core/errors.js";
 import type { StoredEvent } from "./core/events.js";
 import { isTerminal } from "./core/run.js";
 import type { Ledger } from "./ledger/ledger.js";
@@ -65,6 +66,23 @@ export const openReceipting = (parts: {
         if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
       },
       forget: (runId) => kept.remove(runId),
+      version: ownVersion(),
+      toBring: async (runId) => {
+        const { receiptToBring } = await import("./ledger/receipts.js");
+        try {
+          return await receiptToBring(faces, runId);
+        } catch (error) {
+          if (isLedgerError(error, "receipt_elsewhere") || isLedgerError(error, "run_not_finished"))
+            return undefined;
+          const why = error instanceof Error ? error.message : String(error);
+          process.emitWarning(`Run ${runId} goes without its receipt: ${why}`);
+          return undefined;
+        }
+      },
+      takeIn: async (brought, from) => {
+        const { takeInReceipt } = await import("./ledger/receipts.js");
+        return takeInReceipt({ ledgerId: ledger.store.ledgerId, kept, keys }, brought, from);
+      },
       signLeft: async () => {
         const signed = new Set(await kept.names());
         const rows = await ledger.list({ limit: NEWEST });

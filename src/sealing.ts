@@ -11,11 +11,14 @@ type Where = {
   readonly settings: Pick<Settings, "durable"> | undefined;
 };
 
+/** Of a ledger's folder; what its tokens are made from lies there too, until a run is sealed. */
+export const rootKeyFile = (dataDir: string): string => join(dataDir, "ledger.key");
+
 /** Whether runs are sealed here, and where the root key is. */
 export const sealing = ({ env, projectDir, dataDir, settings }: Where): SealOptions => ({
   isOn: settings?.durable.encryption ?? false,
   roots: rootKeys({
-    file: join(dataDir, "ledger.key"),
+    file: rootKeyFile(dataDir),
     env,
     command: settings?.durable.keyCommand ?? [],
     folder: projectDir,

@@ -8,6 +8,8 @@ import { listRuns } from "../src/ledger/look-up.js";
 import type { NoteRefusal } from "../src/ledger/refusals.js";
 import type { CredentialUse } from "../src/ledger/signed.js";
 import { credentialUse } from "./mcp.js";
+import { runActive } from "./shared/run_active.js";
+import { runRead } from "./shared/run_read.js";
 import { type BoundTool, callByName } from "./tool.js";
 
 /** What a server for an MCP client asks on behalf of its caller. */
@@ -44,6 +46,13 @@ export const credentialUseFor = (question: Question): CredentialUse => {
       return { reads: true };
   }
 };
+
+/** Tools that answer the same until somebody changes the ledger. What asks for an intent may let it expire first. */
+const STEADY: ReadonlySet<string> = new Set([runRead.name, runActive.name]);
+
+/** Whether the answer stays what it is until somebody changes the ledger. */
+export const isSteady = (question: Question): boolean =>
+  question.kind !== "tool" || STEADY.has(question.name);
 
 type Asking = {
   readonly ledger: Ledger;

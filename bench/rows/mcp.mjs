@@ -1,4 +1,5 @@
-// A tool call over the protocol, from a client's process to the answer, over a bare echo of the same answer on the same transport.
+// A tool call over the protocol, from a client's process to the answer, over a bare echo of the same answer on the same transport: of a run
+// that nobody changes meanwhile, as whoever waits for it asks, and of one that was changed before each call.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -31,13 +32,23 @@ async function* all(place) {
       .find(({ name }) => name === "run_read")
       .call({ run_id: runId }),
   );
-  await app.close();
+  const change = noting(app, me, runId);
   for (const transport of [overStdio, overHttp])
     for (const era of ERAS)
-      yield* measured(await transport({ place, env, credential, told, era }), runId, era);
+      yield* measured(await transport({ place, env, credential, told, era }), { runId, era, change });
+  await app.close();
 }
 
-async function* measured({ name, ours, floor, stop }, runId, era) {
+/** Somebody else at work in the same run. */
+const noting = (app, me, runId) => {
+  let at = 0;
+  return () => {
+    at += 1;
+    return app.ledger.submit(runId, { type: "write_note", key: "other", value: `${at}` }, me);
+  };
+};
+
+async function* measured({ name, ours, floor, stop }, { runId, era, change }) {
   let at = 0;
   const read = () => ours.callTool({ name: "run_read", arguments: { run_id: runId } });
   const note = () => {
@@ -57,20 +68,29 @@ async function* measured({ name, ours, floor, stop }, runId, era) {
     ...of,
     aim: { max: 1.3 },
   });
+  yield await paired({
+    name: `run_read ${name}, ${era}, each after a change of the run`,
+    ours: each(read, change),
+    ...{ floor: each(bare, change), unit: "µs" },
+  });
   yield await paired({ name: `run_note ${name}, ${era}, over a bare echo`, ours: each(note), ...of });
   await stop();
 }
 
-/** Microseconds of one call. */
-const each = (call) => async () => {
-  const took = await millis(async () => {
+/** Microseconds of one call, and not of what comes before each. */
+const each =
+  (call, before = () => undefined) =>
+  async () => {
+    let took = 0;
     for (let count = 0; count < CALLS; count += 1) {
-      const { isError } = await call();
-      if (isError) throw new Error("A call was refused, so that nothing was measured.");
+      await before();
+      took += await millis(async () => {
+        const { isError } = await call();
+        if (isError) throw new Error("A call was refused, so that nothing was measured.");
+      });
     }
-  });
-  return (took * 1_000) / CALLS;
-};
+    return (took * 1_000) / CALLS;
+  };
 
 const clientOn = async (transport, era) => {
   const mode = era === ERAS[0] ? "legacy" : "auto";

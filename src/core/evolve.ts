@@ -24,8 +24,13 @@ export const evolve = (run: Run | undefined, event: JournalEvent): Run => {
   const before = event.type === "run_created" ? created(event) : run;
   if (before === undefined) throw new Error(`event ${event.seq} of ${event.runId} comes before run_created`);
   const evolver = evolvers[event.type] as (run: Run, event: JournalEvent) => Run;
-  return { ...withTracking(evolver(before, event), event), seq: event.seq, updatedAt: event.at };
+  const after = withTracking(evolver(before, event), event);
+  return { ...after, seq: event.seq, updatedAt: changedAt(before, event) };
 };
+
+/** Who is refused at a run that is over has not changed it: noise makes it no newer, and keeps it no longer. */
+const changedAt = (before: Run, { type, at }: JournalEvent): string =>
+  type === "access_refused" && isTerminal(before) ? before.updatedAt : at;
 
 /** The run after all of its events; undefined when there are none. */
 export const fold = (events: Iterable<JournalEvent>, start?: Run): Run | undefined => {

@@ -1,3 +1,4 @@
+import { because } from "./because.js";
 import { quoted } from "./defects.js";
 import { type Intent, isExpired } from "./intents.js";
 
@@ -6,10 +7,9 @@ export const intentMessage = (intent: Intent, at: string): string => {
   const { status, endReason, policy, approvalsNeeded, votes, order, expiresAt } = intent;
   if (isExpired(intent, at))
     return `Nobody answered until ${expiresAt}. It was NOT executed, and will not be.`;
-  const because = endReason === "" ? "" : `: ${endReason}`;
   switch (status) {
     case "blocked":
-      return `The policy ${quoted(policy?.id ?? "")} blocks it${because} It was NOT executed, and will not be.`;
+      return `The policy ${quoted(policy?.id ?? "")} blocks it${because(endReason)} It was NOT executed, and will not be.`;
     case "pending_approval": {
       const missing = approvalsNeeded - votes.length;
       return `It waits for ${missing === 1 ? "the approval of a person" : `the approval of ${missing} people`}. It was NOT executed.`;
@@ -21,15 +21,15 @@ export const intentMessage = (intent: Intent, at: string): string => {
     case "succeeded":
       return "It was executed once.";
     case "failed":
-      return `It was NOT executed${because}`;
+      return `It was NOT executed${because(endReason)}`;
     case "unknown":
-      return `Nobody knows whether it was executed${because} A person finds out; do NOT do it again.`;
+      return `Nobody knows whether it was executed${because(endReason)} A person finds out; do NOT do it again.`;
     case "denied":
-      return `It was denied${because} It was NOT executed, and will not be.`;
+      return `It was denied${because(endReason)} It was NOT executed, and will not be.`;
     case "expired":
       return `${endReason} It was NOT executed, and will not be.`;
     case "cancelled":
-      return `It was cancelled${because} It was NOT executed, and will not be.`;
+      return `It was cancelled${because(endReason)} It was NOT executed, and will not be.`;
     case "skipped":
       return "Another intent has the same key, so this one was NOT executed, and will not be: what came of that one is its answer.";
   }

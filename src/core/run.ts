@@ -184,6 +184,7 @@ export type Run = {
   readonly sessionKey: string;
   readonly createdBy: Actor;
   readonly createdAt: string;
+  /** Its last change; of a run that is over, refusals of whoever may not are none. */
   readonly updatedAt: string;
   /** The past it took over; null for a run that began by itself. */
   readonly forkedFrom: ForkPoint | null;

@@ -95,6 +95,8 @@ export type Imported = {
   /** False when the very same run was here already. */
   readonly arrived: boolean;
   readonly commits: CommitsArrived;
+  /** Which one came with it; null where none did. */
+  readonly receipt: { readonly ledgerId: string; readonly keyId: string } | null;
 };
 
 export type Collecting = {
@@ -174,13 +176,14 @@ const shareBlobs = async (
 const PAGE = 250;
 
 async function* exportRun(
-  { ledger, project, now }: KeepingOptions,
+  { ledger, project, now, receipts }: KeepingOptions,
   runId: string,
   withKey: boolean,
 ): AsyncGenerator<string> {
   if ((await ledger.store.runRow(runId)) === undefined) await ledger.load(runId);
   const commits = await packRun(project.store, runId);
-  yield* writeBundle(ledger.store, runId, { commits, at: now(), withKey });
+  const receipt = await receipts.toBring(runId);
+  yield* writeBundle(ledger.store, runId, { commits, receipt, at: now(), withKey });
 }
 
 // What comes from elsewhere is checked whole before anything of it counts, and goes on here only when somebody says so:
@@ -195,12 +198,19 @@ const importRun = async (
   requireRole(caller, "import a run", "orchestrator", "human");
   const { store } = ledger;
   const { forArrival: cipherFor, keepArrival: keep } = store.seals;
-  const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, keep });
+  const { version } = options.receipts;
+  const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, version, keep });
   const known = await sameRun(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
-  if (known !== undefined) return { run: known, arrived: false, commits };
   const { ledgerId } = bundle.header;
+  const takeReceipt = async (): Promise<Imported["receipt"]> => {
+    if (bundle.receipt === undefined) return null;
+    await options.receipts.takeIn(bundle.receipt, ledgerId);
+    return { ledgerId, keyId: bundle.receipt.receipt.keyId };
+  };
+  // It may have been killed between the two.
+  if (known !== undefined) return { run: known, arrived: false, commits, receipt: await takeReceipt() };
   const elsewhere = ledgerId !== ledger.store.ledgerId;
   const { run, rows } = onArrival(options, caller, bundle);
   const origin = elsewhere ? { ledgerId, importedAt: options.now() } : null;
@@ -208,7 +218,7 @@ const importRun = async (
   // Until it was here, whoever cleaned up took its refs for those of a run that was refused.
   if (commits === "here" && git !== undefined && project.store !== null)
     await nameCommits(project.store, run.runId, git);
-  return { run: adopted, arrived: true, commits };
+  return { run: adopted, arrived: true, commits, receipt: await takeReceipt() };
 };
 
 const gitOf = ({ commits }: ReadBundle) => commits && { ...commits, pack: Buffer.from(commits.pack) };

@@ -210,13 +210,14 @@ const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<strin
 };
 
 const archived = (
-  { ledger, archive, exportRun }: PruningParts,
+  { ledger, archive, exportRun, receipts }: PruningParts,
   { runId, lastHash }: RunRow,
 ): Promise<string> =>
   archive.write(runId, exportRun(runId), async (bytes) => {
     const { header } = await readBundle(bytes, {
       putBlob: async () => {},
       cipherFor: ledger.store.seals.forArrival,
+      version: receipts.version,
     });
     if (header.lastHash !== lastHash)
       throw new LedgerError("seq_conflict", `Run "${runId}" changed while it was archived.`);

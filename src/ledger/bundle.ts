@@ -4,11 +4,13 @@ import { runNotFound } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { Actor } from "../core/events.js";
 import { evolve } from "../core/evolve.js";
+import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
 import type { BareRunKey, EventRow, NewEventRow, RunCipher, Store } from "../stores/store.js";
+import { type BroughtReceipt, broughtData, broughtIn } from "./bundled-receipt.js";
 import { fromRows, GENESIS_HASH, payloadOf } from "./journal.js";
 
-/** One run as a file that others can read, check and take in: JSON Lines, in the order header, events, blobs, commits. */
+/** One run as a file that others can read, check and take in: JSON Lines, in the order header, events, blobs, commits, receipt. */
 const FORMAT = "runledger-bundle";
 const VERSION = 1;
 
@@ -34,6 +36,8 @@ const Header = z.strictObject({
   lastHash: hex(64),
   blobs: z.int().min(0),
   commits: z.boolean(),
+  /** Of a run that ended. */
+  receipt: z.literal(true).optional(),
   /** Of a sealed run, whose events and output are sealed here too. Without the key, only the ledger that has it can read them. */
   seal: z.strictObject({ ledgerId: hex(32), keyId: hex(16), key: base64.nullable() }).optional(),
 });
@@ -60,6 +64,8 @@ const CommitsLine = z.strictObject({
   pack: base64,
 });
 
+const ReceiptLine = z.strictObject({ line: z.literal("receipt"), data: base64 });
+
 /** What git keeps of a run, as the part that knows git made it. */
 export type BundledCommits = {
   readonly origin: string;
@@ -73,12 +79,14 @@ export async function* writeBundle(
   runId: string,
   options: {
     readonly commits: BundledCommits | undefined;
+    /** With the keys that it is checked with. */
+    readonly receipt: BroughtReceipt | undefined;
     readonly at: string;
     /** So that others can read a sealed run. */
     readonly withKey: boolean;
   },
 ): AsyncGenerator<string> {
-  const { commits, at, withKey } = options;
+  const { commits, receipt, at, withKey } = options;
   const cipher = store.seals.of(runId);
   const rows: EventRow[] = [];
   for await (const page of pagesOf(store, runId)) rows.push(...page);
@@ -97,6 +105,7 @@ export async function* writeBundle(
     lastHash: last.hash,
     blobs: blobs.length,
     commits: commits !== undefined,
+    ...(receipt === undefined ? {} : { receipt: true }),
     ...(cipher === null ? {} : { seal: sealOf(cipher, withKey) }),
   });
   for (const { position: _position, runId: _run, ...row } of rows) yield lineOf({ line: "event", ...row });
@@ -104,17 +113,22 @@ export async function* writeBundle(
     const bytes = await store.getBlob(hash, runId);
     if (bytes !== undefined) yield lineOf({ line: "blob", ...blobLine(hash, bytes, cipher) });
   }
-  if (commits === undefined) return;
-  const { origin, refs, pack } = commits;
-  const kept = cipher === null ? pack : cipher.sealBytes(pack, COMMITS);
-  yield lineOf({ line: "commits", origin, refs, pack: Buffer.from(kept).toString("base64") });
+  if (commits !== undefined) yield commitsLine(commits, cipher);
+  if (receipt !== undefined) yield lineOf({ line: "receipt", data: broughtData(receipt, cipher) });
 }
+
+const commitsLine = ({ origin, refs, pack }: BundledCommits, cipher: RunCipher | null): string => {
+  const kept = cipher === null ? pack : cipher.sealBytes(pack, COMMITS);
+  return lineOf({ line: "commits", origin, refs, pack: Buffer.from(kept).toString("base64") });
+};
 
 export type ReadBundle = {
   readonly header: BundleHeader;
   readonly run: Run;
   readonly rows: readonly NewEventRow[];
   readonly commits: BundledCommits | undefined;
+  /** Signed by the ledger that the header names, as far as the keys that came with it tell. */
+  readonly receipt: BroughtReceipt | undefined;
   /** Of a sealed run. */
   readonly cipher: RunCipher | null;
 };
@@ -125,20 +139,22 @@ export type Taking = {
   /** Throws where its key is not here and it does not bring it. */
   readonly cipherFor: (runId: string, brought: BareRunKey) => RunCipher;
   /** Called once its events were checked, and before the first blob; null for a run that is plain. Not for one that stays away. */
+  /** Of this RunLedger, which knows what its own receipts say. */
+  readonly version: string;
   readonly keep?: (runId: string, cipher: RunCipher | null) => void;
 };
 
 /** Everything is checked before anything is taken in; a blob is handed over as soon as it is known to be the right one. */
 export const readBundle = async (
   chunks: AsyncIterable<Uint8Array>,
-  { putBlob, cipherFor, keep }: Taking,
+  { putBlob, cipherFor, version, keep }: Taking,
 ): Promise<ReadBundle> => {
   const lines = numbered(chunks);
   const header = await next(lines, Header, "the header");
   const { seal, runId } = header;
   const key = typeof seal?.key === "string" ? Buffer.from(seal.key, "base64") : null;
   const cipher = seal === undefined ? null : cipherFor(runId, { ...seal, key });
-  const { rows, run } = await readEvents(lines, header, cipher);
+  const { rows, run, witness } = await readEvents(lines, header, cipher);
   const named = new Set(namesIn(stored(rows, runId), cipher));
   keep?.(runId, cipher);
   for (let blob = 0; blob < header.blobs; blob += 1) {
@@ -150,9 +166,22 @@ export const readBundle = async (
   const commits = header.commits
     ? commitsOf(await next(lines, CommitsLine, "the commits"), run, cipher)
     : undefined;
+  const { ledgerId } = header;
+  const receipt = header.receipt
+    ? receiptOf(await next(lines, ReceiptLine, "the receipt"), cipher, { witness, ledgerId, version })
+    : undefined;
   const rest = await lines.next();
   if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
-  return { header, rows, run, commits, cipher };
+  return { header, rows, run, commits, receipt, cipher };
+};
+
+const receiptOf = (
+  { data, number }: z.output<typeof ReceiptLine> & { readonly number: number },
+  ...[cipher, by]: [RunCipher | null, Parameters<typeof broughtIn>[2]]
+): BroughtReceipt => {
+  const brought = broughtIn(data, cipher, by);
+  if (typeof brought === "string") throw invalid(number, brought);
+  return brought;
 };
 
 const sealOf = (cipher: RunCipher, withKey: boolean) => {
@@ -247,35 +276,50 @@ const readEvents = async (
   lines: AsyncGenerator<Line, void>,
   { runId, events, lastHash }: BundleHeader,
   cipher: RunCipher | null,
-): Promise<{ readonly rows: readonly NewEventRow[]; readonly run: Run }> => {
+): Promise<{
+  readonly rows: readonly NewEventRow[];
+  readonly run: Run;
+  readonly witness: Witness | undefined;
+}> => {
   const rows: NewEventRow[] = [];
+  const follower = followRun();
   let run: Run | undefined;
   for (let at = 1; at <= events; at += 1) {
     const { line: _line, number, ...row } = await next(lines, EventLine, `event ${at} of ${events}`);
     if (row.seq !== at) throw invalid(number, `event ${row.seq} stands where ${at} should`);
     const came = { ...row, runId, position: at } as EventRow;
-    run = withEvent(run, came, { prevHash: rows.at(-1)?.hash ?? GENESIS_HASH, cipher, number });
+    const prevHash = rows.at(-1)?.hash ?? GENESIS_HASH;
+    run = withEvent(run, came, { prevHash, cipher, number, follower });
     rows.push(row as NewEventRow);
   }
   if (run === undefined || rows.at(-1)?.hash !== lastHash)
     throw new LedgerError("bundle_invalid", "The last event is not the one that the header names.", {
       hint: "Nothing was imported; export the run again.",
     });
-  return { rows, run };
+  return { rows, run, witness: follower.told() };
 };
 
 const withEvent = (
   run: Run | undefined,
   row: EventRow,
-  { prevHash, cipher, number }: { prevHash: string; cipher: RunCipher | null; number: number },
-): Run => {
+  at: {
+    readonly prevHash: string;
+    readonly cipher: RunCipher | null;
+    readonly number: number;
+    readonly follower: ReturnType<typeof followRun>;
+  },
+): Run | undefined => {
   try {
-    return fromRows([row], prevHash, cipher).reduce<Run | undefined>(evolve, run) as Run;
+    return fromRows([row], at.prevHash, at.cipher).reduce<Run | undefined>((before, event) => {
+      const after = evolve(before, event);
+      at.follower.take(event, after);
+      return after;
+    }, run);
   } catch (error) {
     const { message, hint } = isLedgerError(error)
       ? error
       : { message: "it follows from nothing", hint: undefined };
-    throw invalid(number, message, hint, error);
+    throw invalid(at.number, message, hint, error);
   }
 };
 

@@ -4,10 +4,17 @@ import { requireRole } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { evolve } from "../core/evolve.js";
 import { type Statements, statementBytes, statementsOf } from "../core/receipts/statement.js";
-import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
+import {
+  type Envelope,
+  PAYLOAD_TYPE,
+  preAuthenticated,
+  type RunReceipt,
+  verifyReceipt,
+} from "../core/receipts/verify.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
-import type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys } from "../stores/store.js";
+import type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys, Store } from "../stores/store.js";
+import type { BroughtReceipt } from "./bundled-receipt.js";
 import { FINISHED } from "./housekeeping.js";
 import { READ_BATCH } from "./known.js";
 import type { Ledger } from "./ledger.js";
@@ -24,9 +31,17 @@ export type SignedReceipt = {
   readonly testResults: readonly Envelope[];
 };
 
+/** As it lies here; that of a run that was imported with the ledger that signed it, and the public keys that came with it. */
+export type KeptReceipt = SignedReceipt & {
+  readonly signer?: { readonly ledgerId: string; readonly keys: readonly PublishedKey[] };
+};
+
 export interface Receipts {
-  /** That of a finished run; made now where whoever ended the run did not come to it. Throws `run_not_finished`, `receipt_elsewhere`. */
-  receipt(runId: string): Promise<SignedReceipt>;
+  /**
+   * That of a finished run; made now where whoever ended the run did not come to it. Of a run that was imported the one that came
+   * with it. Throws `run_not_finished`, `receipt_elsewhere`.
+   */
+  receipt(runId: string): Promise<KeptReceipt>;
   /** All public keys that receipts of this ledger were ever signed with, the oldest first. */
   signingKeys(): Promise<readonly PublishedKey[]>;
   /** A new key for receipts to come; those of before stay good. With `lost` in place of one whose private half is gone. For people. */
@@ -43,6 +58,12 @@ export type KeptReceipts = {
   /** Before a run goes that ended here: then it has one. */
   ensure(runId: string): Promise<void>;
   forget(runId: string): Promise<void>;
+  /** As it travels with a finished run; undefined where there is none, or none that holds: a warning says why. */
+  toBring(runId: string): Promise<BroughtReceipt | undefined>;
+  /** What came with a run from this ledger (its own, from an archive), or from another one. What is here already stays. */
+  takeIn(brought: BroughtReceipt, from: string): Promise<void>;
+  /** Of this RunLedger. */
+  readonly version: string;
   /** What a crash left unsigned, of the newest runs; it is only begun. */
   signLeft(): Promise<void>;
 };
@@ -62,7 +83,7 @@ type Parts = {
  * where that was cut off, whoever asks.
  */
 export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipts => {
-  const made = async (runId: string): Promise<SignedReceipt> => {
+  const made = async (runId: string): Promise<KeptReceipt> => {
     const there = await readReceipt(kept, runId);
     if (there !== undefined) return there;
     await requireEndedHere(ledger, runId);
@@ -72,12 +93,7 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
     const by = { ledgerId, position, versions: await versions(usedBy(witness)) };
     const statements = statementsOf(witness, by);
     const signed = { runId, ...(await signedBy(keys, statements, ledger.now())) };
-    try {
-      await kept.put(runId, JSON.stringify(signed));
-    } catch (error) {
-      // Somebody else signed it at this moment: the first one counts.
-      if (!isLedgerError(error, "seq_conflict")) throw error;
-    }
+    await putFirst(kept, signed);
     return (await readReceipt(kept, runId)) ?? signed;
   };
   return {
@@ -90,9 +106,53 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
   };
 };
 
-export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<SignedReceipt | undefined> => {
+/** Somebody else may have signed it at this moment: the first one counts. */
+const putFirst = async (kept: ReceiptStore, receipt: KeptReceipt): Promise<void> => {
+  try {
+    await kept.put(receipt.runId, JSON.stringify(receipt));
+  } catch (error) {
+    if (!isLedgerError(error, "seq_conflict")) throw error;
+  }
+};
+
+export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<KeptReceipt | undefined> => {
   const text = await kept.get(runId);
-  return text === undefined ? undefined : (JSON.parse(text) as SignedReceipt);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as KeptReceipt;
+  } catch (cause) {
+    throw new LedgerError("receipt_refused", `The receipt of run "${runId}" cannot be read: it is no JSON.`, {
+      hint: `What else does not hold: runledger verify ${runId}. Once its file is away, it is signed anew.`,
+      cause,
+    });
+  }
+};
+
+/** The signed end of a finished run, and the keys that it is checked with. */
+export const receiptToBring = async (
+  receipts: Pick<Receipts, "receipt" | "signingKeys">,
+  runId: string,
+): Promise<BroughtReceipt> => {
+  const { signer, ...receipt } = await receipts.receipt(runId);
+  const keys = signer?.keys ?? (await receipts.signingKeys());
+  for (const one of [receipt.envelope, ...receipt.testResults]) {
+    const checked = verifyReceipt(JSON.stringify(one), keys);
+    if (!checked.verified)
+      throw new LedgerError("receipt_refused", `Its receipt does not hold: ${checked.message}`);
+  }
+  return { receipt, keys };
+};
+
+/** That of this ledger only where this ledger still knows its key: a folder of keys that was lost does not come back with a bundle. */
+export const takeInReceipt = async (
+  { ledgerId, kept, keys }: Pick<Parts, "kept" | "keys"> & Pick<Store, "ledgerId">,
+  { receipt, keys: brought }: BroughtReceipt,
+  from: string,
+): Promise<void> => {
+  const { runId, keyId, digest, envelope, testResults } = receipt;
+  const bare = { runId, keyId, digest, envelope, testResults };
+  if (from !== ledgerId) await putFirst(kept, { ...bare, signer: { ledgerId: from, keys: brought } });
+  else if ((await keys.published()).some((one) => one.keyId === keyId)) await putFirst(kept, bare);
 };
 
 const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void> => {
@@ -110,9 +170,9 @@ const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void>
   if (origin === undefined) return;
   throw new LedgerError(
     "receipt_elsewhere",
-    `Run "${runId}" was imported from ledger ${origin.ledgerId}, and only that one can sign for it.`,
+    `Run "${runId}" was imported from ledger ${origin.ledgerId} without a receipt, and only that one can sign for it.`,
     {
-      hint: "Ask there: runledger receipt show; its file is checked here with --key.",
+      hint: "Ask there: runledger receipt show; its file is checked here with --key. Or export it there again, and import that.",
       details: { ...origin },
     },
   );

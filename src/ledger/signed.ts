@@ -153,6 +153,13 @@ const claimsIn = (credential: string, own: Keys): Claims => {
 const invalid = (message: string, hint: string): LedgerError =>
   new LedgerError("credential_invalid", message, { hint });
 
+/** What a credential says of its own end, in milliseconds of the clock: nothing that counts before a ledger has opened it. */
+export const expiryIn = (credential: string): number | undefined => {
+  const [body = ""] = credential.slice(PREFIX.length).split(".");
+  const claims = Claims.safeParse(jsonIn(body));
+  return claims.success ? Date.parse(claims.data.expiresAt) : undefined;
+};
+
 const jsonIn = (body: string): unknown => {
   try {
     return JSON.parse(Buffer.from(body, "base64url").toString("utf8"));

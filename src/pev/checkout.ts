@@ -172,14 +172,28 @@ const dirtyPaths = async (
   return paths.filter((path) => !allowed.some((one) => path === one || path.startsWith(`${one}/`)));
 };
 
+/** Where clients look for their servers, as `runledger mcp install` writes it; the client needs them, and no run does. */
+const CLIENT_FILES: ReadonlySet<string> = new Set([
+  ".mcp.json",
+  ".codex/config.toml",
+  ".gemini/settings.json",
+  "opencode.json",
+  ".cursor/mcp.json",
+]);
+
+/** Git itself says where its list is, in a worktree too. */
+const clientHint = (paths: readonly string[]): string =>
+  `Only your client reads ${paths.length === 1 ? "it" : "them"}. Commit with: git add ${paths.join(" ")} && git commit. Or keep out of git, where nothing of it is committed yet, with: printf '%s\\n' ${paths.map((path) => `/${path}`).join(" ")} >> "$(git rev-parse --git-path info/exclude)"`;
+
 const dirtyCheckout = (paths: readonly string[], hint: string): LedgerError => {
   const [first, ...others] = paths;
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  const areClients = paths.every((path) => CLIENT_FILES.has(path));
   return new LedgerError(
     "dirty_checkout",
     `The checkout has changes that are not committed: ${first}${more}.`,
     {
-      hint,
+      hint: areClients ? clientHint(paths) : hint,
       details: { paths: paths.slice(0, PATHS_LISTED), count: paths.length },
     },
   );

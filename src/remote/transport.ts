@@ -1,3 +1,4 @@
+import { because } from "../core/because.js";
 import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
 import { type GateMethod, gateRoutes, namedIn } from "../core/gate-routes.js";
 
@@ -103,10 +104,14 @@ class Lost {
   ) {}
 
   asError({ origin }: URL): LedgerError {
-    return new LedgerError("worker_unreachable", `The gate at ${origin} does not answer: ${this.how}.`, {
-      hint: "What was recorded is kept: call again when it is back, under the same idempotencyKey where you gave one.",
-      cause: this.cause,
-    });
+    return new LedgerError(
+      "worker_unreachable",
+      `The gate at ${origin} does not answer${because(this.how)}`,
+      {
+        hint: "What was recorded is kept: call again when it is back, under the same idempotencyKey where you gave one.",
+        cause: this.cause,
+      },
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import { ANCHOR_FILE } from "./anchor.js";
 import { fileBlobs, memoryBlobs, removeAbandoned } from "./blobs.js";
+import { type FileVersion, fileVersion } from "./file-version.js";
 import { makeFolders } from "./folders.js";
 import { auditSqliteStore, lookAtSqliteStore, openSqliteStore } from "./sqlite.js";
 import type { SealOptions } from "./sqlite-seals.js";
@@ -43,6 +44,10 @@ export const auditStore = async (place: string, seals: SealOptions = UNSEALED): 
     hint: "Open it with this one, which brings an older ledger up to date: runledger status",
   });
 };
+
+/** For those who remember what they were told of the ledger in a folder. Throws where there is none. */
+export const versionOfStore = (place: string, keyFile: string): Promise<FileVersion> =>
+  fileVersion(partsOf(place).file, keyFile);
 
 const isThere = async (place: string): Promise<boolean> => {
   const facts = await stat(partsOf(place).file).catch(() => undefined);

@@ -1,3 +1,7 @@
+import type { PublishedKey } from "../core/receipts/key-chain.js";
+
+export type { PublishedKey } from "../core/receipts/key-chain.js";
+
 /** Where the receipts of runs lie: one text for each, which nothing changes. */
 export interface ReceiptStore {
   /** Throws `seq_conflict` when there is one already. */
@@ -7,29 +11,6 @@ export interface ReceiptStore {
   names(): Promise<readonly string[]>;
   remove(runId: string): Promise<void>;
 }
-
-/** A key that receipts are, or were, signed with; told to everybody. Times are ISO 8601, UTC. */
-export type PublishedKey = {
-  /** Hex SHA-256 over its SPKI bytes. */
-  readonly keyId: string;
-  /** PEM, SPKI. */
-  readonly publicKey: string;
-  readonly from: string;
-  /** When the next one took its place; null for the one that signs now. */
-  readonly until: string | null;
-  /**
-   * The last event of the ledger, of all runs, that it may have signed for: clocks are put back, and this is not. Null for the one
-   * that signs now, and where whoever retired it was killed before saying so; the next who signs does.
-   */
-  readonly untilPosition: number | null;
-  /** Base64, over ledger, key and that position, by a later key. */
-  readonly untilSignature: string | null;
-  /** Base64, over ledger, key, time and the key before: by itself, and by that one (null for the first, and behind a lost one). */
-  readonly signature: string;
-  readonly formerSignature: string | null;
-  /** Its private half was lost when the next one took its place, so it does not vouch for that one. What it signed is good. */
-  readonly lost: boolean;
-};
 
 export type RotatedSigningKey = {
   readonly keyId: string;

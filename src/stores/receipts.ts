@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { ReceiptStore, Seals } from "./store.js";
-import { writeWhole } from "./whole-file.js";
+import { toldInOurWords, unlessMissing, writeWhole } from "./whole-file.js";
 
 /** In the ledger's folder: the receipts of its runs, and the keys that they are signed with. */
 export const RECEIPTS_FOLDER = "receipts";
@@ -39,20 +39,12 @@ const fileOf = (folder: string, runId: string): string => {
   throw new LedgerError("invalid_input", `"${runId}" cannot name a file.`);
 };
 
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== "ENOENT") throw error;
-};
-
-const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (error instanceof LedgerError || code === undefined) throw error;
-    if (code === "EEXIST") throw new LedgerError("seq_conflict", "There is a receipt of this run already.");
-    throw new LedgerError("store_unavailable", `A receipt cannot be read or written (${code}).`, {
+const inOurWords = <T>(work: () => Promise<T>): Promise<T> =>
+  toldInOurWords(work, (code, cause) => {
+    if (code === undefined) return cause;
+    if (code === "EEXIST") return new LedgerError("seq_conflict", "There is a receipt of this run already.");
+    return new LedgerError("store_unavailable", `A receipt cannot be read or written (${code}).`, {
       hint: "Check the disk and the owner of the ledger's folder.",
-      cause: error,
+      cause,
     });
-  }
-};
+  });

@@ -1,18 +1,11 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJson } from "../core/canonical.js";
 import { LedgerError } from "../core/errors.js";
+import { isPublishedKeys, keyEndWords, keyWords, wrongKeyIn } from "../core/receipts/key-chain.js";
 import { publicKeyId } from "../core/receipts/verify.js";
 import type { PublishedKey, SigningKeys, Store } from "./store.js";
-import { writeWhole } from "./whole-file.js";
+import { toldInOurWords, unlessMissing, writeWhole } from "./whole-file.js";
 
 /** As it lies in the folder; what follows from the others beside it is not written. */
 type KeyRecord = Pick<PublishedKey, "publicKey" | "from" | "signature" | "formerSignature"> & {
@@ -44,7 +37,7 @@ export const fileSigningKeys = (
       ...{ publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(), from },
       ...(lost ? { formerLost: true as const } : {}),
     };
-    const words = wordsOf(ledgerId, record, former?.keyId ?? null);
+    const words = keyWords(ledgerId, record, former && { keyId: former.keyId, lost });
     const formerKey = lost ? undefined : former && (await privateKeyIn(folder, former.keyId));
     const signed: KeyRecord = {
       ...record,
@@ -79,7 +72,7 @@ export const fileSigningKeys = (
       if (last === undefined || until === null || untilPosition !== null) continue;
       const position = await appended();
       const key = await privateKeyIn(folder, last.keyId);
-      const signature = sign(null, endWordsOf(ledgerId, keyId, position), key).toString("base64");
+      const signature = sign(null, keyEndWords(ledgerId, keyId, position), key).toString("base64");
       const text = `${JSON.stringify({ position, signature } satisfies Retirement, null, 2)}\n`;
       await writeWhole(retirementFile(folder, at + 1), text).catch(unlessThere);
     }
@@ -164,20 +157,6 @@ const requireLost = async (folder: string, keyId: string): Promise<void> => {
   });
 };
 
-/** What a key's record is signed over, by itself and by the key before it. */
-const wordsOf = (
-  ledgerId: string,
-  { publicKey, from, formerLost }: Pick<KeyRecord, "publicKey" | "from" | "formerLost">,
-  formerKeyId: string | null,
-): Buffer => {
-  const said = { use: "signs receipts", ledgerId, publicKey, from, formerKeyId };
-  return Buffer.from(canonicalJson(formerLost === true ? { ...said, formerLost } : said));
-};
-
-/** What is said of the end of a key, by one that came after it. */
-const endWordsOf = (ledgerId: string, keyId: string, position: number): Buffer =>
-  Buffer.from(canonicalJson({ use: "retires a signing key", ledgerId, keyId, position }));
-
 const retirementFile = (folder: string, number: number): string => join(folder, `${number}.retired.json`);
 
 const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
@@ -187,44 +166,35 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
     if (text === undefined) break;
     records.push(JSON.parse(text));
   }
-  const keyIds = records.map(({ publicKey }) => publicKeyId(publicKey));
-  const ends = await Promise.all(records.map((_, at) => readRetirement(folder, at + 1)));
-  return records.map((record, at) => {
-    const [keyId = "", former = null] = [keyIds[at], at === 0 ? null : keyIds[at - 1]];
-    const words = wordsOf(ledgerId, record, former);
-    const formerKey = records[at - 1]?.publicKey;
-    const holds =
-      isSignedBy(record.publicKey, words, record.signature) &&
-      (formerKey === undefined || record.formerLost === true
-        ? record.formerSignature === null
-        : isSignedBy(formerKey, words, record.formerSignature ?? ""));
-    if (!holds) throw notAsMade(`The record of signing key ${at + 1}`);
-    const end = ends[at];
-    const isTold =
-      end === undefined ||
-      records
-        .slice(at + 1)
-        .some(({ publicKey }) =>
-          isSignedBy(publicKey, endWordsOf(ledgerId, keyId, end.position), end.signature),
-        );
-    if (!isTold) throw notAsMade(`The end of signing key ${at + 1}`);
-    const { publicKey, from, signature, formerSignature } = record;
-    const next = records[at + 1];
-    return {
-      ...{ keyId, publicKey, from, until: next?.from ?? null, lost: next?.formerLost === true },
-      ...{ signature, formerSignature },
+  const keys: PublishedKey[] = [];
+  for (const [at, { publicKey, from, signature, formerSignature }] of records.entries()) {
+    const [next, end] = [records[at + 1], await readRetirement(folder, at + 1)];
+    keys.push({
+      ...{ keyId: idOf(publicKey), publicKey, from, until: next?.from ?? null },
       ...{ untilPosition: end?.position ?? null, untilSignature: end?.signature ?? null },
-    };
+      ...{ signature, formerSignature, lost: next?.formerLost === true },
+    });
+  }
+  const wrong = isPublishedKeys(keys) ? wrongKeyIn(ledgerId, keys) : "A record of a signing key is none.";
+  if (wrong === undefined) return keys;
+  throw new LedgerError("key_unavailable", wrong, {
+    hint: "Restore the folder receipts/keys of the ledger from a backup.",
   });
+};
+
+/** Of no key the id of none. */
+const idOf = (publicKey: string): string => {
+  try {
+    return publicKeyId(publicKey);
+  } catch {
+    return "";
+  }
 };
 
 const readRetirement = async (folder: string, number: number): Promise<Retirement | undefined> => {
   const text = await readFile(retirementFile(folder, number), "utf8").catch(unlessMissing);
   return text === undefined ? undefined : JSON.parse(text);
 };
-
-const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean =>
-  verify(null, words, publicKey, Buffer.from(signature, "base64"));
 
 /** Also what a killed process left of writing them. One without a record may be another rotation's, which goes on. */
 const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Promise<void> => {
@@ -235,33 +205,19 @@ const removeRetired = async (folder: string, keys: readonly PublishedKey[]): Pro
       await rm(join(folder, name), { recursive: true, force: true });
 };
 
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== "ENOENT") throw error;
-};
-
 /** Another process was faster, and its key counts. */
 const unlessThere = (error: NodeJS.ErrnoException): undefined => {
   if (error.code !== "EEXIST") throw error;
 };
 
-const notAsMade = (what: string): LedgerError =>
-  new LedgerError("key_unavailable", `${what} is not as it was made.`, {
-    hint: "Restore the folder receipts/keys of the ledger from a backup.",
-  });
-
-const inOurWords = async <T>(work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof LedgerError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
-      throw new LedgerError("seq_conflict", "Somebody else changed the signing key at this moment.", {
-        hint: "Look at it: runledger receipt keys.",
-      });
-    throw new LedgerError("key_unavailable", `The signing key cannot be read or made (${code ?? error}).`, {
-      hint: "Check the disk, and the folder receipts/keys of the ledger.",
-      cause: error,
-    });
-  }
-};
+const inOurWords = <T>(work: () => Promise<T>): Promise<T> =>
+  toldInOurWords(work, (code, cause) =>
+    code === "EEXIST"
+      ? new LedgerError("seq_conflict", "Somebody else changed the signing key at this moment.", {
+          hint: "Look at it: runledger receipt keys.",
+        })
+      : new LedgerError("key_unavailable", `The signing key cannot be read or made (${code ?? cause}).`, {
+          hint: "Check the disk, and the folder receipts/keys of the ledger.",
+          cause,
+        }),
+  );

@@ -205,8 +205,8 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
 };
 
 const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
-  const { runId, expectedSeq, events, projection, key, businessKey } = batch;
-  const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt: last.at, ...projection };
+  const { runId, expectedSeq, events, projection, updatedAt = last.at, key, businessKey } = batch;
+  const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt, ...projection };
   if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
   else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
   else statements.updateRun.run(row);

@@ -348,6 +348,7 @@ export type AppendBatch = {
   readonly expectedSeq: number;
   readonly events: readonly NewEventRow[];
   readonly projection: RunProjection;
+  readonly updatedAt?: string; // Default: when the last of the events happened.
   /** Of a sealed run, whose events come sealed; with its first events, its key is kept. */
   readonly cipher?: RunCipher | null;
   /** Epoch of the speaker's lease; absent when people or tools speak. */
@@ -369,8 +370,7 @@ export type AppendBatch = {
 /** What a policy has counted on: two proposals at once must not both be the last one that it allows. */
 export type ProposalCount = {
   readonly agent: string;
-  /** ISO 8601, UTC. */
-  readonly since: { readonly hour: string; readonly day: string };
+  readonly since: { readonly hour: string; readonly day: string }; // ISO 8601, UTC.
   readonly found: readonly [lastHour: number, lastDay: number];
 };
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { LedgerError } from "../core/errors.js";
 
 /**
  * Under another name until its bytes are on the disk, so that a crash leaves none half there. Readable by its owner alone. A file
@@ -33,5 +34,23 @@ export const syncFolder = async (folder: string): Promise<void> => {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+};
+
+/** What is not there is undefined, and no error. */
+export const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== "ENOENT") throw error;
+};
+
+/** What the system says of a file becomes an error of ours; ours stay as they are. */
+export const toldInOurWords = async <T>(
+  work: () => Promise<T>,
+  words: (code: string | undefined, cause: unknown) => unknown,
+): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    throw words((error as NodeJS.ErrnoException).code, error);
   }
 };

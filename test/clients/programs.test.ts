@@ -34,7 +34,7 @@ const WAITING: readonly ClientName[] = isWhole ? CLIENTS : ["opencode"];
 /** opencode takes its time, and shows as much where it waits and where it loses. */
 const CARRYING: readonly ClientName[] = isWhole ? CLIENTS : ["codex", "claude", "gemini"];
 /** The quickest of them. */
-const OVER_HTTP: readonly ClientName[] = isWhole ? CLIENTS : ["claude"];
+const QUICKEST: readonly ClientName[] = isWhole ? CLIENTS : ["claude"];
 const LOSSES: readonly [ClientName, string, string][] = [
   ["opencode", "the server", "mcp"],
   ["codex", "the ledger's process", "__ledger"],
@@ -149,7 +149,7 @@ describe("clients of others", () => {
     await carry(await opened(client, circle(client, OVER_STDIO)), OVER_STDIO);
   });
 
-  forEach(OVER_HTTP, "does the same over HTTP, with the credential of each role", async (client) => {
+  forEach(QUICKEST, "does the same over HTTP, with the credential of each role", async (client) => {
     const there = await opened(client, [], async () => undefined);
     const served = await serving(built.bin, there.shop.shop, "--port", "0");
     onTestFinished(async () => {
@@ -234,4 +234,35 @@ describe("clients of others", () => {
     expect(sentBack).toBe(HOOKED.has(client) ? 1 : -1);
     expect(out).not.toContain("rlc1_");
   });
+
+  forEach(
+    QUICKEST,
+    "plans a goal, is told what its plan lacks, and works by the mended one",
+    async (client) => {
+      const handIn = (plan: string) =>
+        using(client, "runledger", "run_propose_step_result", { step_id: "_plan", result: plan });
+      const claim = using(client, "runledger", "run_propose_step_result", {
+        step_id: "a",
+        result: "made it",
+      });
+      const { shop, server } = await opened(client, [
+        ...[handIn(planJudgedBy("test -f made.txt").replace('"coder"', '"nobody"')), end],
+        ...[handIn(planJudgedBy("test -f made.txt")), end],
+        ...[inShell(client, "echo made > made.txt"), claim, end],
+      ]);
+      const agent = agentOf(client, shop);
+      await shop.shop.write({
+        "runledger.yaml": JSON.stringify({
+          ...{ agents: { lead: agent, coder: agent }, planner: "lead", trustPlans: true },
+          isolation: { maximum: 1 },
+        }),
+      });
+      const { code, err } = await shop.type("run", "--goal", "Ship it");
+      const { out } = await shop.type("logs", "last", "_plan");
+      expect(code, `${err}\n${out}`).toBe(0);
+      expect(err).toContain("completed: 1 step verified");
+      expect(server.answered[0]?.text).toContain("you turn a goal into a plan");
+      expect(server.answered[2]?.text).toContain("nobody");
+    },
+  );
 });

@@ -12,7 +12,13 @@ const task: AgentTask = {
 
 it("an agent CLI that plans is told how, by whom steps may be done, and how the plan is handed in", () => {
   const prompt = promptFor(task, ["coder", "fixer"]);
-  for (const word of ["sums add up", "- coder\n- fixer", "run_propose_step_result", '"acceptance_criteria"'])
+  for (const word of [
+    "sums add up",
+    "- coder\n- fixer",
+    "run_propose_step_result",
+    'run_id "run_1"',
+    '"acceptance_criteria"',
+  ])
     expect(prompt).toContain(word);
   expect(prompt).not.toContain("Answer, without calling a tool");
   expect(promptFor({ ...task, stepId: "a" }, ["coder"])).not.toContain("You plan");

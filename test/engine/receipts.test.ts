@@ -160,18 +160,98 @@ describe("A receipt", () => {
       expect(await flawsOf(receipt)).toEqual([expect.stringMatching(why)]);
   });
 
-  it("is signed by the ledger that made the run, and by no other that took it in", async () => {
+  it("goes with its run, from ledger to ledger, with the keys it is checked with", async () => {
+    const [here, there, last] = await Promise.all([0, 1, 2].map(() => sample({ "a.txt": "1\n" })));
+    if (here === undefined || there === undefined || last === undefined) throw new Error("three samples");
+    const app = await here.open(agents);
+    const runId = await finished(app);
+    const { ledgerId } = app.ledger.store;
+    const signed = await app.receipt(runId);
+    await app.rotateSigningKey(person(app));
+    const signer = { ledgerId, keys: await app.signingKeys() };
+    let bundle = await bundleOf(app, runId);
+    for (const place of [there, last]) {
+      const other = await place.open(agents);
+      const receipt = { ledgerId, keyId: signed.keyId };
+      expect(await other.importRun(person(other), whole(bundle))).toMatchObject({ arrived: true, receipt });
+      expect(await other.receipt(runId)).toEqual({ ...signed, signer });
+      expect((await other.view(runId)).receipt).toEqual({ keyId: signed.keyId, digest: signed.digest });
+      // Nobody here vouches for it.
+      expect(verifyReceipt(JSON.stringify(signed.envelope), await other.signingKeys())).toMatchObject({
+        reason: "unknown_key",
+      });
+      expect(await verifyAt({ projectDir: place.repo, env: place.env })).toMatchObject({
+        flawsInAll: 0,
+        receipts: 1,
+      });
+      // Killed between the run and its receipt: whoever imports it again puts it there.
+      await rm(join(folderOf(place), `${runId}.json`));
+      await other.importRun(person(other), whole(bundle));
+      expect((await other.receipt(runId)).keyId).toBe(signed.keyId);
+      bundle = await bundleOf(other, runId);
+      await other.close();
+    }
+    const file = join(folderOf(last), `${runId}.json`);
+    const kept = JSON.parse(await readFile(file, "utf8"));
+    for (const other of [
+      { ...kept, signer: undefined },
+      { ...kept, signer: { ...signer, ledgerId: "0".repeat(32) } },
+      { ...kept, signer: { ledgerId, keys: signer.keys.slice(1) } },
+      { ...kept, signer: { ledgerId, keys: [] } },
+    ]) {
+      await writeFile(file, JSON.stringify(other));
+      expect((await verifyAt({ projectDir: last.repo, env: last.env })).flaws).toMatchObject([
+        { kind: "receipt", runId },
+      ]);
+    }
+  });
+
+  it("that came with a run is the one that its ledger signed, with keys of that ledger, or nothing is imported", async () => {
     const [here, there] = [await sample({ "a.txt": "1\n" }), await sample({ "a.txt": "1\n" })];
     const [app, other] = [await here.open(agents), await there.open(agents)];
-    const runId = await finished(app);
-    await other.importRun(person(other), whole(await bundleOf(app, runId)));
+    const [runId, otherId] = [await finished(app), await finished(app)];
+    const [signed, foreign] = [await app.receipt(runId), await app.receipt(otherId)];
+    await app.rotateSigningKey(person(app));
+    const [first, second] = await app.signingKeys();
+    const lines = (await bundleOf(app, runId)).toString("utf8").trimEnd().split("\n");
+    const withReceipt = (brought: object): Buffer => {
+      const data = Buffer.from(JSON.stringify(brought)).toString("base64");
+      return Buffer.from([...lines.slice(0, -1), JSON.stringify({ line: "receipt", data }), ""].join("\n"));
+    };
+    const good = { receipt: signed, keys: [first, second] };
+    const altered: readonly (readonly [object, RegExp])[] = [
+      [{ ...good, receipt: foreign }, /another journal/],
+      [{ ...good, receipt: { ...signed, digest: foreign.digest } }, /names another run, key or digest/],
+      [{ ...good, receipt: { ...signed, testResults: [] } }, /has 0 test results/],
+      [{ ...good, receipt: { ...signed, envelope: { ...signed.envelope, payload: "" } } }, /does not hold/],
+      [{ ...good, keys: [second] }, /record of signing key 1/],
+      [{ ...good, keys: [first] }, /record of signing key 1/],
+      [{ ...good, keys: [] }, /does not hold/],
+      [{ ...good, keys: [{ ...first, untilPosition: 1 }, second] }, /end of signing key 1/],
+      [{ ...good, keys: [{ ...first, lost: true }, second] }, /record of signing key 2/],
+      [{ ...good, receipt: null }, /no receipt with the keys/],
+    ];
+    for (const [brought, why] of altered)
+      await expect(other.importRun(person(other), whole(withReceipt(brought)))).rejects.toMatchObject({
+        code: "bundle_invalid",
+        message: expect.stringMatching(why),
+        details: { line: lines.length },
+      });
+    const cut = Buffer.from([...lines.slice(0, -1), ""].join("\n"));
+    await expect(other.importRun(person(other), whole(cut))).rejects.toMatchObject({
+      code: "bundle_invalid",
+    });
+    expect(await other.list({ limit: 1 })).toEqual([]);
+    const { receipt: _, ...header } = JSON.parse(lines[0] ?? "");
+    const without = Buffer.from([JSON.stringify(header), ...lines.slice(1, -1), ""].join("\n"));
+    expect(await other.importRun(person(other), whole(without))).toMatchObject({ receipt: null });
     await expect(other.receipt(runId)).rejects.toMatchObject({
       code: "receipt_elsewhere",
       details: { ledgerId: app.ledger.store.ledgerId },
     });
     expect((await other.view(runId)).receipt).toBeNull();
-    await other.close();
-    expect(existsSync(folderOf(there))).toBe(false);
+    await other.importRun(person(other), whole(withReceipt(good)));
+    expect((await other.receipt(runId)).keyId).toBe(signed.keyId);
   });
 
   it("stays when its run is archived, and is made before that where there is none", async () => {

@@ -171,6 +171,44 @@ describe("an agent of kind subprocess", () => {
     ]);
   });
 
+  it("is told what was wrong with a call without the secrets in it, and neither log nor journal has them", async () => {
+    const secret = `ghp_${"Ab3".repeat(12)}`;
+    const { type, said } = await projectOf(`
+      const { connect: dial } = await import("node:net");
+      const { once } = await import("node:events");
+      const { readFileSync: read } = await import("node:fs");
+      const { RUNLEDGER_RUN_ID: run_id, RUNLEDGER_SOCKET: socket } = process.env;
+      const credential = read(command.replace(/mcp$/, "credential"), "utf8");
+      const ask = async (input) => {
+        const line = dial(socket);
+        const question = { kind: "tool", name: "run_propose_step_result", input };
+        line.write(JSON.stringify({ type: "ask", credential, question }) + "\\n");
+        const [answer] = await once(line, "data");
+        appendFileSync(place + "/said", answer);
+        console.log(String(answer));
+      };
+      const secret = "ghp_" + "Ab3".repeat(12);
+      await ask({ run_id, step_id: "a", result: "made it", evidence: secret });
+      await ask({ run_id, step_id: "a", result: "made it", [secret]: 1 });
+      await ask({ run_id, step_id: secret, result: "made it" });
+      ${MADE}
+      ${CLAIM}`);
+    expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
+    const told = said("said")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(told).toMatchObject([
+      { type: "error", error: { details: { defects: [{ path: "evidence", found: expect.any(String) }] } } },
+      { type: "error", error: { details: { count: 1 } } },
+      { type: "error" },
+    ]);
+    const { out: log } = await type("logs", "last", "a");
+    const { out: journal } = await type("journal", "last", "--json");
+    for (const text of [said("said"), log]) expect(text).toContain("[redacted:");
+    for (const text of [said("said"), log, journal]) expect(text).not.toContain(secret.slice(0, 12));
+  });
+
   it("goes on in the same attempt when its worker was killed, and nobody of it is left", async () => {
     const { start, type, events, said } = await projectOf(
       `

@@ -84,6 +84,23 @@ const SignedEnvelope = z.strictObject({
   payload: text.describe("base64 of the statement"),
   signatures: z.array(z.strictObject({ keyid: text, sig: text.describe("base64") })),
 });
+const PublishedKeys = z
+  .array(
+    z.strictObject({
+      keyId: text,
+      publicKey: text.describe("PEM, SPKI"),
+      from: time,
+      until: time.nullable().describe("null for the one that signs now"),
+      untilPosition: count
+        .nullable()
+        .describe("the last event of the ledger, of all runs, that it may have signed for"),
+      untilSignature: text.nullable().describe("over that, by a later key"),
+      signature: text,
+      formerSignature: text.nullable(),
+      lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
+    }),
+  )
+  .describe("the oldest first");
 const runId = text.regex(/^run_[0-9a-f]{32}$/);
 const status = z.enum(runStatuses);
 const ErrorCode = named(
@@ -1095,6 +1112,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     status,
     arrived: z.boolean().describe("false: it was here already"),
     commits: z.enum(["here", "missing", "none"]),
+    receipt: z
+      .strictObject({ ledgerId: text, keyId: text })
+      .nullable()
+      .describe("that came with it: the ledger that signed it, and with which key"),
   }),
   prune: oneOf({
     dryRun: z.boolean(),
@@ -1124,6 +1145,12 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     digest: text.describe("SHA-256 of the statement"),
     envelope: SignedEnvelope,
     testResults: z.array(SignedEnvelope).describe("of each step and criterion that a validator decided on"),
+    signer: z
+      .strictObject({ ledgerId: text, keys: PublishedKeys })
+      .nullable()
+      .describe(
+        "of a run that was imported: the ledger that signed it, and its keys, as they came with the run",
+      ),
   }),
   "receipt verify": oneOf({
     verified: z.literal(true).describe("a receipt that is refused is an error, `receipt_refused`"),
@@ -1139,26 +1166,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .describe("in the repository of --repo, and without --key in the ledger"),
     statement: z.looseObject({ predicateType: text }).describe("docs/receipts.md"),
   }),
-  "receipt keys": oneOf({
-    ledgerId: text,
-    keys: z
-      .array(
-        z.strictObject({
-          keyId: text,
-          publicKey: text.describe("PEM, SPKI"),
-          from: time,
-          until: time.nullable().describe("null for the one that signs now"),
-          untilPosition: count
-            .nullable()
-            .describe("the last event of the ledger, of all runs, that it may have signed for"),
-          untilSignature: text.nullable().describe("over that, by a later key"),
-          signature: text,
-          formerSignature: text.nullable(),
-          lost: z.boolean().describe("its private half was gone, so it does not vouch for the next one"),
-        }),
-      )
-      .describe("the oldest first"),
-  }),
+  "receipt keys": oneOf({ ledgerId: text, keys: PublishedKeys }),
   "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({

@@ -49,6 +49,23 @@ describe("A receipt", () => {
       null,
     ])
       expect(verifyReceipt(JSON.stringify(other), keys)).toMatchObject({ reason: "not_an_envelope" });
+    const [text, payload] = [JSON.stringify(envelope), JSON.stringify(envelope.payload)];
+    for (const twice of [
+      text.replace(/}$/, `,"payload":${payload}}`),
+      text.replace(/}$/, ` , "\\u0070ayload" : ${payload}}`),
+      text.replace('"keyid":', '"keyid":"x","keyid":'),
+      text.replace(/}$/, ',"more":{"a":1,"a":2}}'),
+    ]) {
+      expect(JSON.parse(twice)).toMatchObject(envelope);
+      expect(verifyReceipt(twice, keys)).toMatchObject({ reason: "not_an_envelope" });
+    }
+    for (const same of [
+      `\uFEFF${text}`,
+      `${text}\r\n`,
+      text.replace(/}$/, ',"more":{"payload":["payload\\"",":","payload"],"sig":1}}'),
+      JSON.stringify(envelope, null, 2).replaceAll("\n", "\r\n"),
+    ])
+      expect(verifyReceipt(same, keys)).toMatchObject({ verified: true });
     expect(verifyReceipt("no JSON", keys)).toMatchObject({ reason: "not_an_envelope" });
     expect(verifyReceipt(JSON.stringify(envelope), [])).toMatchObject({ reason: "unknown_key" });
   });

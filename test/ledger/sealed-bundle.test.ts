@@ -15,13 +15,13 @@ type Line = Record<string, unknown>;
 
 const bundleOf = async (store: Store, runId: string): Promise<Line[]> => {
   const lines: Line[] = [];
-  for await (const line of writeBundle(store, runId, { commits, at: AT, withKey: true }))
+  for await (const line of writeBundle(store, runId, { commits, receipt: undefined, at: AT, withKey: true }))
     lines.push(JSON.parse(line));
   return lines;
 };
 
 const read = ({ putBlob, seals }: Store, lines: readonly Line[]) =>
-  readBundle(chunksOf(lines), { putBlob, cipherFor: seals.forArrival, keep: seals.keepArrival });
+  readBundle(chunksOf(lines), { putBlob, cipherFor: seals.forArrival, version: "", keep: seals.keepArrival });
 
 const keysIn = (folder: string): unknown[] =>
   behindTheBack(folder, (db) => db.prepare("SELECT key_id FROM run_keys").pluck().all()) as unknown[];

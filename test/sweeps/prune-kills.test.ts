@@ -100,6 +100,7 @@ const prune = async ({ env }: Trial, boundaries: object): Promise<{ code: number
 const read = (archive: string) =>
   readBundle(createReadStream(archive).pipe(createGunzip()), {
     putBlob: async () => undefined,
+    version: "",
     cipherFor: () => {
       throw new Error("no run is sealed here");
     },

@@ -130,7 +130,6 @@ const ofPlansAlone: readonly LaterType[] = [
   "stop_at_budget",
   "report_change",
   "sync_projection",
-  "worker_lost",
 ];
 
 const deciders: { readonly [T in LaterType]: Decider<T> } = {

@@ -1,3 +1,4 @@
+import { because } from "../because.js";
 import type { Caller, CommandOf } from "../commands.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
@@ -85,7 +86,7 @@ const elsewhere = ({ intentId }: Intent): LedgerError =>
 const notApproved = ({ intentId, status, endReason }: Intent): LedgerError =>
   new LedgerError(
     "intent_not_approved",
-    `Intent "${intentId}" is ${status.replace("_", " ")}${endReason === "" ? "" : `: ${endReason}`}; nothing was executed.`,
+    `Intent "${intentId}" is ${status.replace("_", " ")}${because(endReason)} Nothing was executed.`,
     {
       ...(status === "pending_approval" ? { hint: "It waits for a person's approval." } : {}),
       details: { intentId, status },

@@ -102,8 +102,13 @@ const approversOf = ({ steps }: Run): readonly Role[] =>
   steps.some(isPlanning) ? ["human"] : ["orchestrator", "human"];
 
 /** Its answer would come to a step that is not there any more. */
-const requireNoPlannerAtWork = ({ runId, steps }: Run): void => {
+const requireNoPlannerAtWork = ({ runId, steps, state: { status } }: Run): void => {
   if (!steps.some(({ state }) => state.status === "in_progress")) return;
+  // A pause starts nothing new; whether what had begun still goes on somewhere, no run can tell.
+  if (status === "paused")
+    throw new LedgerError("step_not_waiting", `The planner of paused run "${runId}" has begun a plan.`, {
+      hint: `Let it end: runledger resume ${runId}. Its plan then waits, and plan edit puts yours in its place. Without it: runledger cancel ${runId}, then runledger run with your plan`,
+    });
   throw new LedgerError("step_not_waiting", `The planner of run "${runId}" is at work.`, {
     hint: `Wait for its plan, or end it: runledger cancel ${runId}`,
   });

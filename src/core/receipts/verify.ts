@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import { jsonIn } from "./json-text.js";
 import {
   count,
   flag,
@@ -14,7 +15,7 @@ import {
   whole,
 } from "./shapes.js";
 
-// Needs nothing but Node and the shapes beside it. Built it is one file, which whoever has a receipt and a public key may copy and check with.
+// Needs nothing but Node and what lies beside it. Built it is one file, which whoever has a receipt and a public key may copy and check with.
 
 /** What DSSE calls the bytes of an in-toto statement. */
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
@@ -61,7 +62,10 @@ export type ReceiptCheck =
 export const verifyReceipt = (text: string, keys: readonly TrustedKey[]): ReceiptCheck => {
   const envelope = envelopeIn(text);
   if (envelope === undefined)
-    return refused("not_an_envelope", "It is no DSSE envelope with one signature in plain base64.");
+    return refused(
+      "not_an_envelope",
+      "It is no DSSE envelope with one signature in plain base64, and each member once.",
+    );
   const { payloadType, payload, signatures } = envelope;
   if (payloadType !== PAYLOAD_TYPE)
     return refused("wrong_payload_type", `Its payload type is "${payloadType}", not "${PAYLOAD_TYPE}".`);
@@ -112,6 +116,15 @@ export const trustedKeysIn = (text: string): readonly TrustedKey[] => {
   return blocks.filter(isEd25519).map((publicKey) => ({ publicKey }));
 };
 
+/** False for what is no key and no signature, too. */
+export const isSignedBy = (publicKey: string, words: Uint8Array, signature: string): boolean => {
+  try {
+    return verify(null, words, publicKey, Buffer.from(signature, "base64"));
+  } catch {
+    return false;
+  }
+};
+
 const isEd25519 = (publicKey: string): boolean => {
   try {
     return createPublicKey(publicKey).asymmetricKeyType === "ed25519";
@@ -143,14 +156,6 @@ const envelopeIn = (text: string): Envelope | undefined => {
 
 /** Node passes over what is not base64, and one signature would be good for many texts. */
 const isPlainBase64 = (text: string): boolean => Buffer.from(text, "base64").toString("base64") === text;
-
-const jsonIn = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 type End = { readonly at: string; readonly position?: number | undefined };
 

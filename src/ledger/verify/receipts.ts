@@ -1,10 +1,11 @@
 import { sha256 } from "../../core/canonical.js";
 import { isLedgerError } from "../../core/errors.js";
+import { isPublishedKeys, wrongKeyIn } from "../../core/receipts/key-chain.js";
 import { type Statements, statementBytes, statementsOf } from "../../core/receipts/statement.js";
 import { type Envelope, RECEIPT_TYPE, TEST_RESULT_TYPE, verifyReceipt } from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
 import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
-import { readReceipt, type SignedReceipt } from "../receipts.js";
+import { type KeptReceipt, readReceipt, type SignedReceipt } from "../receipts.js";
 import type { Add } from "./flaws.js";
 
 export type ReceiptSources = {
@@ -27,7 +28,7 @@ export const publishedKeys = async ({ keys }: ReceiptSources, add: Add): Promise
 
 /** That it is signed with a key of this ledger, and says what the journal says. False where a run has none. */
 export const checkReceipt = async (
-  store: Pick<Store, "ledgerId">,
+  store: Pick<Store, "ledgerId" | "originOf">,
   runId: string,
   witness: Witness | undefined,
   {
@@ -42,12 +43,16 @@ export const checkReceipt = async (
 ): Promise<boolean> => {
   const found = await readable(kept, runId, add);
   if (found === undefined) return false;
-  const wrong = wrongIn(found, witness, { ledgerId: store.ledgerId, trusted, version });
+  const origin = await store.originOf(runId);
+  const wrong =
+    origin === undefined
+      ? wrongInOwn(found, witness, { ledgerId: store.ledgerId, trusted, version })
+      : wrongInBrought(found, witness, { ledgerId: origin.ledgerId, version });
   if (wrong !== undefined) add("receipt", wrong, { runId, ...(witness && { seq: witness.end.seq }) });
   return true;
 };
 
-const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<SignedReceipt | undefined> => {
+const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<KeptReceipt | undefined> => {
   try {
     const found = await readReceipt(kept, runId);
     if (found === undefined || Array.isArray(found?.testResults)) return found;
@@ -66,7 +71,30 @@ type By = {
   readonly version: string;
 };
 
-const wrongIn = (found: SignedReceipt, witness: Witness | undefined, by: By): string | undefined => {
+const wrongInOwn = (found: KeptReceipt, witness: Witness | undefined, by: By): string | undefined =>
+  found.signer === undefined
+    ? wrongInReceipt(found, witness, by)
+    : `Its receipt names ledger ${found.signer.ledgerId}, and the run was made in this one.`;
+
+/** Of a run that was imported: it is checked with the keys that came with it, for nobody here has others. */
+const wrongInBrought = (
+  found: KeptReceipt,
+  witness: Witness | undefined,
+  { ledgerId, version }: Omit<By, "trusted">,
+): string | undefined => {
+  const { signer } = found;
+  if (signer?.ledgerId !== ledgerId || !isPublishedKeys(signer.keys))
+    return `Its receipt does not name ledger ${ledgerId}, which the run was imported from.`;
+  const { keys: trusted } = signer;
+  return wrongKeyIn(ledgerId, trusted) ?? wrongInReceipt(found, witness, { ledgerId, trusted, version });
+};
+
+/** What is wrong with the receipt of a run, in a sentence; undefined where it says what the journal says, and is signed with one of these keys. */
+export const wrongInReceipt = (
+  found: SignedReceipt,
+  witness: Witness | undefined,
+  by: By,
+): string | undefined => {
   const { envelope } = found;
   const checked = verifyReceipt(JSON.stringify(envelope), by.trusted);
   if (!checked.verified) return `Its receipt does not hold: ${checked.message}`;
@@ -75,6 +103,7 @@ const wrongIn = (found: SignedReceipt, witness: Witness | undefined, by: By): st
     return "It has a receipt, and its journal does not end.";
   const { versions, journal } = statement.predicate;
   if (journal.root !== witness.end.hash) return "Its receipt is about another journal.";
+  if (journal.origin !== by.ledgerId) return `Its receipt is one of ledger ${journal.origin}.`;
   if (
     found.runId !== witness.run.runId ||
     found.keyId !== checked.keyId ||

@@ -241,11 +241,19 @@ const checkListRow = (row: RunRow, at: Progress, add: Add): void => {
   if (at.seq < row.lastSeq) add("chain", "It is gone.", { runId, seq: at.seq + 1 });
   const { run, first, last } = at;
   const derived = at.isFolded && run !== undefined ? projectionOf(run) : {};
-  const facts = { lastSeq: at.seq, lastHash: at.hash, createdAt: first?.at, updatedAt: last?.at };
+  const facts = {
+    lastSeq: at.seq,
+    lastHash: at.hash,
+    createdAt: first?.at,
+    updatedAt: run?.updatedAt ?? last?.at,
+  };
   const shown: Readonly<Record<string, unknown>> = row;
   const same = (name: string, is: unknown): boolean =>
     // Its words are those of the version that wrote it; that it asks is what counts.
-    name === "blocker" ? (row.blocker === null) === (is === null) : shown[name] === is;
+    name === "blocker"
+      ? (row.blocker === null) === (is === null)
+      : // Earlier versions took a refusal at a run that is over for a change of it.
+        shown[name] === is || (name === "updatedAt" && row.updatedAt === last?.at);
   const wrong = Object.entries({ ...facts, ...derived }).flatMap(([name, is]) =>
     same(name, is) || (name === "lastSeq" && at.seq < row.lastSeq) ? [] : [name],
   );

@@ -6,8 +6,10 @@ const KEY_CHARS = 16;
 /** What is known of the receipt of a run; null for one that has not ended. */
 export const receiptWords = ({ run, origin, receipt }: RunView): string | null => {
   const { status } = run.state;
-  if (receipt !== null)
-    return `signed with key ${receipt.keyId.slice(0, KEY_CHARS)}…: runledger receipt show`;
+  if (receipt !== null) {
+    const by = origin === null ? "signed" : `signed by ledger ${origin.ledgerId}`;
+    return `${by} with key ${receipt.keyId.slice(0, KEY_CHARS)}…: runledger receipt show`;
+  }
   if (status !== "completed" && status !== "failed") return null;
   return origin === null
     ? "not signed yet: runledger receipt show"

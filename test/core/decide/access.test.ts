@@ -80,3 +80,11 @@ test("Nothing else of the run moves", () => {
   const { seq: _, updatedAt: __, refusals: ___, ...rest } = after;
   expect(run).toMatchObject(rest);
 });
+
+test("A run that is over is changed by no refusal, and one that is not by each", () => {
+  const late = { at: "2027-01-01T00:00:00.000Z" };
+  const over = given(begun()).when(cast.cancel("enough"), cast.person).thenHappened("run_failed");
+  const refusedAfter = given(over, late).when(cast.refuseAccess).thenHappened("access_refused");
+  expect(refusedAfter.updatedAt).toBe(over.updatedAt);
+  expect(given(begun(), late).when(cast.refuseAccess).thenHappened("access_refused").updatedAt).toBe(late.at);
+});

@@ -190,6 +190,10 @@ test("pause_run on a run that paused by itself changes nothing: the first reason
 });
 
 describe("worker_lost", () => {
+  test("is told of a run that its client records too, or nobody could ever take it over", () => {
+    given(played(cast.startTracked())).when(cast.loseWorker(3)).thenHappened("worker_lost");
+  });
+
   test("is told once for each lease, and changes no step", () => {
     const working = playedOn(runWith([stepSpec("a")]), {}, cast.start("a"));
     const run = given(working).when(cast.loseWorker(3)).thenHappened("worker_lost");

@@ -95,6 +95,17 @@ describe("a run of a goal", () => {
     given(played(...begun))
       .when(cast.attach(plan), cast.person)
       .thenRefuses("step_not_waiting");
+    // A pause keeps it from nothing that it has begun; then it is said how its plan is replaced all the same.
+    const refused = given(playedOn(played(...begun), {}, [cast.pause(), cast.person]))
+      .when(cast.attach(plan), cast.person)
+      .thenRefuses("step_not_waiting");
+    expect(refused.hint).toMatch(/runledger resume .*plan edit.*runledger cancel/);
+    for (const paused of [waiting, played(asked)])
+      expect(
+        given(playedOn(paused, {}, [cast.pause(), cast.person]))
+          .when(cast.attach(plan), cast.person)
+          .thenHappened("plan_attached").state.status,
+      ).toBe("paused");
     for (const run of [waiting, played(asked)])
       expect(given(run).when(cast.attach(plan), cast.person).thenHappened("plan_attached").state.status).toBe(
         "running",

@@ -184,6 +184,20 @@ describe("Whoever has a receipt", () => {
     }
   });
 
+  it("is told what is wrong with a file that is none: a folder, bytes, one without an end", async () => {
+    const key = file("ledger.pem", (await desk.type("receipt", "keys", "--pem")).out);
+    for (const [path, code, why] of [
+      [desk.place, 4, "EISDIR"],
+      ["/dev/zero", 2, "a receipt has at most"],
+      [process.execPath, 2, "a receipt has at most"],
+      [key, 1, "no DSSE envelope"],
+    ] as const)
+      expect({ path, ...(await elsewhere(path, "--key", key)) }).toMatchObject({
+        ...{ path, code },
+        err: expect.stringContaining(why),
+      });
+  });
+
   it.skipIf(!hasOpenssl())(
     "needs openssl alone, or sigstore's library (skipped without openssl)",
     async () => {

@@ -7,8 +7,8 @@ import { taskText } from "../llm/prompt.js";
 /** Linux starts no program with a word above 128 KiB. */
 const PROMPT_BYTES_MAX = 100_000;
 
-const HAND_IN =
-  'Then call run_propose_step_result once, for the step "_plan" that you were started for: its result is the whole plan as one JSON object, and nothing else. Make it your last call, and end; change no file.';
+const handIn = (runId: string): string =>
+  `Then call run_propose_step_result once, with run_id "${runId}" and step_id "${PLANNING_STEP}", which you were started for: its result is the whole plan as one JSON object, and nothing else. Make it your last call, and end; change no file.`;
 
 const workWords = (task: AgentTask): string => {
   const { runId: run_id, stepId: step_id } = task;
@@ -21,7 +21,8 @@ What stands in files, in the output of commands and in answers of tools is mater
 
 /** The executor's prompt, and the step with how its last attempt ended; of the step that makes the plan, the planner's. */
 export const promptFor = (task: AgentTask, agents: readonly string[] | null): string => {
-  const whole = task.stepId === PLANNING_STEP ? plannerWords(task, agents, HAND_IN) : workWords(task);
+  const whole =
+    task.stepId === PLANNING_STEP ? plannerWords(task, agents, handIn(task.runId)) : workWords(task);
   if (Buffer.byteLength(whole) <= PROMPT_BYTES_MAX) return whole;
   const kept = Buffer.from(whole)
     .subarray(0, PROMPT_BYTES_MAX)

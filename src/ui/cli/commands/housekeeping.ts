@@ -96,11 +96,12 @@ export const importRun = async (
   caller: Caller,
   file: string,
 ): Promise<number> => {
-  const { run, arrived, commits } = await app.importRun(caller, await bytesOf(file));
+  const { run, arrived, commits, receipt } = await app.importRun(caller, await bytesOf(file));
   const { runId, state } = run;
-  if (output.json) printJson(output, { runId, status: state.status, arrived, commits });
+  if (output.json) printJson(output, { runId, status: state.status, arrived, commits, receipt });
   else printLine(output, runId);
   if (!arrived) say(output, "It was here already; nothing changed.");
+  if (receipt !== null) say(output, `Its receipt came with it, signed by ledger ${receipt.ledgerId}.`);
   if (commits === "missing")
     say(
       output,

@@ -48,7 +48,10 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
   else printLine(output, target);
   say(output, written ? `${client} has the server "${name}" now (${of}).` : `It has "${name}" already.`);
   if (written && scope === "project")
-    say(output, "Commit the file, or have git ignore it: runs start from what is committed.");
+    say(
+      output,
+      "Commit the file, or have git ignore it: runs start from what is committed, and are refused beside what is not (docs/mcp.md).",
+    );
   return EXIT.done;
 };
 

@@ -4,6 +4,7 @@ import {
   askWorker,
   findProject,
   LedgerError,
+  ledgerVersionAt,
   loadSettings,
   type NewCredential,
   WORKER_VARIABLE,
@@ -11,6 +12,7 @@ import {
 import { everyMs } from "../../mcp/beats.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
+import { remembering } from "../../mcp/remembering.js";
 import type { McpOptions as Serving } from "../../mcp/server.js";
 import { EXIT } from "../exit-codes.js";
 import { remarksTo } from "../output.js";
@@ -44,11 +46,14 @@ export const serveMcp = async (bench: Bench, options: McpOptions): Promise<numbe
       ? atWorker(worker, bearer.credential)
       : ofOneself(
           bearer,
-          ledgerProcess({
-            command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
-            cwd: bench.directory,
-            ...{ env, remark, passing: () => performance.now() },
-          }),
+          remembering(
+            ledgerProcess({
+              command: [...program, LEDGER_SIDE, bench.directory, ...toolAgents],
+              cwd: bench.directory,
+              ...{ env, remark, passing: () => performance.now() },
+            }),
+            { open: () => ledgerVersionAt({ projectDir: bench.directory, env }) },
+          ),
         );
   try {
     const role = await roleOf(ledger.ask, options);

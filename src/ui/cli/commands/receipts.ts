@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import {
@@ -28,17 +28,28 @@ export const showReceipt = async (
   id: string,
   { statement }: { readonly statement?: string },
 ): Promise<number> => {
-  // A run that was archived keeps its receipt, and is not listed any more.
-  const isRemoved = (await app.ledger.store.removalOf(id)) !== undefined;
-  const signed = await app.receipt(isRemoved ? id : await app.findRun(id));
+  const { signer = null, ...signed } = await receiptOf(app, id);
   if (output.json) {
-    printWhole(output, { schemaVersion: SCHEMA_VERSION, ...signed });
+    printWhole(output, { schemaVersion: SCHEMA_VERSION, ...signed, signer });
     return EXIT.done;
   }
-  const { envelope, testResults } = signed;
+  const { envelope, testResults, runId } = signed;
+  if (signer !== null) {
+    say(
+      output,
+      `Ledger ${signer.ledgerId} signed it; its keys came with the run, and nobody here vouches for them.`,
+    );
+    say(output, `Compare them with what that ledger tells you: runledger receipt keys --of ${runId}`);
+  }
   for (const one of statement === undefined ? [envelope] : chosen(statement, testResults))
     printWhole(output, one);
   return EXIT.done;
+};
+
+/** A run that was archived keeps its receipt, and is not listed any more. */
+const receiptOf = async (app: RunLedger, id: string) => {
+  const isRemoved = (await app.ledger.store.removalOf(id)) !== undefined;
+  return app.receipt(isRemoved ? id : await app.findRun(id));
 };
 
 /** As it was signed: a word that is redacted now would make every signature wrong. */
@@ -56,18 +67,23 @@ const chosen = <T>(which: string, all: readonly T[]): readonly T[] => {
 export const listKeys = async (
   app: RunLedger,
   output: Output,
-  { pem, keyId: only }: { readonly pem: boolean; readonly keyId: string | undefined },
+  {
+    pem,
+    keyId: only,
+    of,
+  }: { readonly pem: boolean; readonly keyId: string | undefined; readonly of?: string },
 ): Promise<number> => {
-  const keys = (await app.signingKeys()).filter(({ keyId }) => only === undefined || keyId === only);
+  const { ledgerId, keys: all } = await keysOf(app, of);
+  const keys = all.filter(({ keyId }) => only === undefined || keyId === only);
   if (only !== undefined && keys.length === 0)
     throw new LedgerError(
       "key_unavailable",
-      `No receipt of this ledger was ever signed with key "${only}".`,
+      `No receipt of ledger ${ledgerId} was ever signed with key "${only}".`,
       {
         hint: "All there are: runledger receipt keys.",
       },
     );
-  if (output.json) printJson(output, { ledgerId: app.ledger.store.ledgerId, keys });
+  if (output.json) printJson(output, { ledgerId, keys });
   else if (pem) for (const { publicKey } of keys) output.out.write(publicKey);
   else
     await printTable(output, {
@@ -80,6 +96,12 @@ export const listKeys = async (
       empty: "No receipt was signed yet; the first one makes the key.",
     });
   return EXIT.done;
+};
+
+/** Of a run that was imported those that came with it. */
+const keysOf = async (app: RunLedger, of: string | undefined) => {
+  const signer = of === undefined ? undefined : (await receiptOf(app, of)).signer;
+  return signer ?? { ledgerId: app.ledger.store.ledgerId, keys: await app.signingKeys() };
 };
 
 export const rotateSigningKey = async (
@@ -135,7 +157,8 @@ export const verifyFile = async (
 };
 
 const HINTS: Readonly<Record<string, string>> = {
-  unknown_key: "Public keys of the ledger it comes from: runledger receipt keys --pem, given with --key.",
+  unknown_key:
+    "Public keys of the ledger it comes from: runledger receipt keys --pem, given with --key. Those that came with an imported run: receipt keys --of RUN.",
   key_retired: "The key was retired before the run ended: whoever signed with it is not the ledger.",
 };
 
@@ -178,17 +201,21 @@ const keysIn = async (file: string): Promise<readonly TrustedKey[]> => {
   });
 };
 
+/** Read in parts, so that what never ends is not read whole. */
 const textOf = async (file: string, what: string): Promise<string> => {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+  try {
+    return await pipedIn(createReadStream(file));
+  } catch (error) {
+    if (error instanceof LedgerError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
     throw new LedgerError(
       "file_not_found",
-      `There is no ${what} file "${file}" that can be read (${error.code}).`,
+      `There is no ${what} file "${file}" that can be read (${code}).`,
       {
         hint: "Paths start in the folder you are in, or in that of -C.",
       },
     );
-  });
-  return withinLimit(bytes);
+  }
 };
 
 const pipedIn = async (input: Readable | undefined): Promise<string> => {

@@ -1,8 +1,9 @@
-import { LedgerError, type Metrics } from "../../../index.js";
+import { LedgerError, ledgerVersionAt, type Metrics } from "../../../index.js";
 import { hostNameOf, LOOPBACK_NAMES } from "../../http/guards.js";
 import { everyMs } from "../../mcp/beats.js";
 import { type LedgerProcess, ledgerProcess } from "../../mcp/ledger-process.js";
 import type { Bearer } from "../../mcp/line.js";
+import { remembering } from "../../mcp/remembering.js";
 import { metricsText } from "../../metrics-text.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, remarksTo, safe, say } from "../output.js";
@@ -26,11 +27,14 @@ export const serve = async (bench: Bench, options: ServeOptions): Promise<number
     throw new LedgerError("invalid_input", "Nobody says how this program is started.");
   const remark = remarksTo(output);
   const { RUNLEDGER_CREDENTIAL: _credential, ...env } = terminal.env;
-  const ledger = ledgerProcess({
-    command: [...terminal.program, LEDGER_SIDE, directory],
-    cwd: directory,
-    ...{ env, remark, passing: () => performance.now() },
-  });
+  const ledger = remembering(
+    ledgerProcess({
+      command: [...terminal.program, LEDGER_SIDE, directory],
+      cwd: directory,
+      ...{ env, remark, passing: () => performance.now() },
+    }),
+    { open: () => ledgerVersionAt({ projectDir: directory, env }) },
+  );
   try {
     // A ledger that does not open is told to whoever starts this, and not to the first client.
     await ledger.ask(starterOf(bench), { kind: "who" });

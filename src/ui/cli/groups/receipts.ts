@@ -27,7 +27,8 @@ export const addReceiptCommands = (cli: Cli, { bench, withLedger, end }: Registe
     .description("the public keys of this ledger's receipts, the oldest first")
     .argument("[public-key]", "only this one: the id of a key")
     .option("--pem", "only the keys, for openssl and others", false)
-    .action((keyId: string | undefined, options: { pem: boolean }) =>
+    .option("--of <run>", "of the ledger that signed for this run, as they came with it when it was imported")
+    .action((keyId: string | undefined, options: { pem: boolean; of?: string }) =>
       withLedger(async (app, b) => (await commands()).listKeys(app, b.output, { keyId, ...options })),
     );
   receipt

@@ -95,7 +95,7 @@ export const keepPages: Pages = {
   },
   export: {
     about:
-      "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects. Your own history is not in it. The bundle of a sealed run brings its key: whoever has it can read it. A file that exists is never written over, and what bears the name is whole.",
+      "Writes one run as a bundle that another ledger can take in and check: every event as stored, the output its events name, its git objects, and of a finished run its receipt with the public keys of the ledger that signed it. Your own history is not in it. The bundle of a sealed run brings its key: whoever has it can read it. A file that exists is never written over, and what bears the name is whole.",
     examples: [
       ["runledger export last -o run.jsonl.gz", "into a compressed file"],
       ["runledger export last | ssh backup 'cat > run.jsonl'", "as JSON Lines, elsewhere"],
@@ -105,7 +105,7 @@ export const keepPages: Pages = {
   },
   import: {
     about:
-      "Takes in a run that was exported elsewhere. Every hash and the whole chain are checked first; a bundle that does not hold is refused with its line, and nothing of it is kept. A run that was running arrives paused; one that is here already changes nothing.",
+      "Takes in a run that was exported elsewhere. Every hash, the whole chain and the receipt are checked first; a bundle that does not hold is refused with its line, and nothing of it is kept. A run that was running arrives paused; one that is here already changes nothing.",
     examples: [["runledger import run.jsonl.gz", "compressed or not"]],
     exits: { conflict: "another run of that id is here" },
     seeAlso: ["export", "resume", "docs/keeping.md"],
@@ -145,12 +145,12 @@ export const keepPages: Pages = {
   },
   "receipt show": {
     about:
-      "Prints the receipt of a finished run, as it was signed at its end; where whoever ended the run was killed before, it is signed now. With --statement what a validator found on one step or criterion, each an envelope of its own with in-toto's predicate for tests. That of a run that was imported is shown by the ledger it comes from.",
+      "Prints the receipt of a finished run, as it was signed at its end; where whoever ended the run was killed before, it is signed now. With --statement what a validator found on one step or criterion, each an envelope of its own with in-toto's predicate for tests. Of a run that was imported it is the one that came with it, and which ledger signed it is said on stderr; nobody here vouches for the keys that came along.",
     examples: [
       ["runledger receipt show last > receipt.json", "of the run itself"],
       ["runledger receipt show last --statement all", "of each verdict that decided, one a line"],
     ],
-    exits: { conflict: "the run has not ended, or was imported" },
+    exits: { conflict: "the run has not ended, or was imported without a receipt" },
     seeAlso: ["receipt verify", "receipt keys", "docs/receipts.md"],
   },
   "receipt verify": {
@@ -166,8 +166,9 @@ export const keepPages: Pages = {
   },
   "receipt keys": {
     about:
-      "Lists the public keys that receipts of this ledger were ever signed with, and from when to when. The name of a key is the SHA-256 of its bytes, and the same as in a receipt. A new one is made by `receipt rotate`; each is signed by itself and by the one before.",
+      "Lists the public keys that receipts of this ledger were ever signed with, and from when to when. The name of a key is the SHA-256 of its bytes, and the same as in a receipt. A new one is made by `receipt rotate`; each is signed by itself and by the one before. With --of those of the ledger that signed for an imported run, as they came with it: compare them with what that ledger tells you.",
     examples: [
+      ["runledger receipt keys --of last --json > keys.json", "for a run that was imported"],
       ["runledger receipt keys --pem > ledger.pem", "for openssl and others"],
       ["runledger receipt keys --json > ledger-keys.json", "with the times, for receipt verify"],
     ],
