@@ -199,7 +199,7 @@ export type Tracked = {
   /** So many side effects that must not happen again were recorded here. */
   readonly keys: number;
   readonly begun: readonly BegunEffect[];
-  /** Keys of intents under which its client began, or did, something itself: they stay taken whatever becomes of the intent. */
+  /** Keys of intents under which its client did something itself: they stay taken whatever becomes of the intent. */
   readonly underIntents: readonly string[];
   /** Those that nobody has completed yet. */
   readonly handoffs: readonly Handoff[];

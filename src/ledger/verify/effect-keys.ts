@@ -3,7 +3,7 @@ import { effectDigest } from "../../core/effects.js";
 import type { EventOf, StoredEvent } from "../../core/events.js";
 import { INTENT_SCOPE, sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
-import { isReplayable, recordedDigest } from "../../core/tracked.js";
+import { isBeginning, isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
 import { isTakenFor } from "../keys.js";
 import type { Add } from "./flaws.js";
@@ -14,13 +14,18 @@ export type Keyed = { readonly seq: number; readonly key: string; readonly diges
 /** Follows the effects of a run under business keys, in the order of its events. */
 export const withKeys = () => {
   const open = new Map<string, Keyed>();
+  const done = new Set<string>();
   // Taken by the first event under it, which the second one ends.
   const recorded = ({ seq, payload }: EventOf<"event_recorded">): void => {
-    const { sideEffectKey: key, sideEffectClass, skipped, happened } = payload;
-    if (key === null || skipped !== null || isReplayable(sideEffectClass)) return;
-    if (happened === false) open.delete(`recorded ${key}`);
-    if (happened === false || open.has(`recorded ${key}`)) return;
-    open.set(`recorded ${key}`, { seq, key, digest: recordedDigest(sideEffectClass) });
+    const { eventType, sideEffectKey: key, sideEffectClass, skipped, happened } = payload;
+    if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false)) return;
+    const place = `recorded ${key}`;
+    if (happened === false) {
+      if (!done.has(key)) open.delete(place);
+      return;
+    }
+    if (!isBeginning(eventType)) done.add(key);
+    if (!open.has(place)) open.set(place, { seq, key, digest: recordedDigest(sideEffectClass) });
   };
   return {
     open,

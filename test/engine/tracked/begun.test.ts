@@ -88,4 +88,31 @@ describe("A side effect that was begun", () => {
     expect(await gate.propose({ ...asked, runId: second })).toMatchObject({ status: "pending_approval" });
     await holds(first, second);
   });
+
+  it("is begun once under the key of an intent, and stays done whatever is said of a second beginning", async () => {
+    const { runs, started, begin, end, asked, blocked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first });
+    await begin(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await end(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await expect(end(first, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    await gate.cancel({ intentId, reason: "not now" });
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    expect(await blocked(first)).toEqual(new Set([KEY]));
+    expect((await runs.getRun({ runId: first })).run).toMatchObject({ blockedSideEffects: 1 });
+    await holds(first, second);
+  });
+
+  it("is begun again under the key of an intent that does no harm twice, until it is done", async () => {
+    const { started, begin, end, asked, holds, gate } = await scene();
+    const first = await started();
+    await gate.propose({ ...asked, runId: first, idempotent: true });
+    await begin(first);
+    expect(await begin(first)).toMatchObject({ status: "recorded" });
+    await end(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped" });
+    await holds(first);
+  });
 });
