@@ -34,6 +34,7 @@ export const removeFolder = async (path: string): Promise<void> => {
 };
 
 const makeWritable = async (folder: string): Promise<void> => {
+  if (!(await lstat(folder)).isDirectory()) return;
   await chmod(folder, 0o700);
   for (const entry of await readdir(folder, { withFileTypes: true }))
     if (entry.isDirectory()) await makeWritable(join(folder, entry.name));

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -11,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { layHome } from "../../src/engine/agents/subprocess/own-home.js";
+import { homeFor, layHome } from "../../src/engine/agents/subprocess/own-home.js";
 import { presetOf } from "../../src/engine/agents/subprocess/presets.js";
 
 let place = "";
@@ -28,6 +30,17 @@ const settings = {
   over: { mcpServers: { runledger: { command: "ours" } }, hooks: { AfterAgent: ["ours"] } },
 };
 const lay = (users: string | null, over = settings) => layHome(over, { users, own: at("own") });
+/** Modes hold nobody back who is root: as the owner of all that lies here by then. */
+const asOwner = async (check: () => Promise<void>): Promise<void> => {
+  if (process.geteuid?.() !== 0) return check();
+  execFileSync("chown", ["-R", "65534", place]);
+  process.seteuid?.(65_534);
+  try {
+    await check();
+  } finally {
+    process.seteuid?.(0);
+  }
+};
 const written = () => JSON.parse(readFileSync(at("own", file), "utf8"));
 const keep = (name: string, text: string): void => {
   mkdirSync(at("user/.gemini"), { recursive: true });
@@ -62,7 +75,7 @@ describe("the home that a program gets for an attempt", () => {
     expect(readFileSync(at("own", file), "utf8")).toBe("{ broken");
   });
 
-  it("is made anew, and never written through a link that was left in it", async () => {
+  it("has settings made anew, and never written through a link that was left in it", async () => {
     keep("settings.json", "{}");
     keep("oauth_creds.json", "signed in");
     mkdirSync(at("own"));
@@ -72,6 +85,68 @@ describe("the home that a program gets for an attempt", () => {
     expect(lstatSync(at("own/.gemini")).isSymbolicLink()).toBe(false);
     expect(existsSync(at("own/.gemini/oauth_creds.json"))).toBe(false);
     expect(written()).toEqual(settings.over);
+  });
+
+  it("keeps what its program has in it, but for its settings", async () => {
+    await lay(null);
+    writeFileSync(at("own/.gemini/memory.md"), "it learned");
+    rmSync(at("own", file));
+    mkdirSync(at("own", file));
+    await lay(null);
+    expect(readFileSync(at("own/.gemini/memory.md"), "utf8")).toBe("it learned");
+    expect(written()).toEqual(settings.over);
+  });
+
+  it("is laid where the program left folders that nobody may write, and no link is followed to change its mode", async () => {
+    mkdirSync(at("own", file), { recursive: true });
+    writeFileSync(at("own", file, "held"), "");
+    chmodSync(at("own", file), 0o500);
+    chmodSync(at("own/.gemini"), 0o500);
+    await asOwner(() => lay(null));
+    expect(written()).toEqual(settings.over);
+    mkdirSync(at("elsewhere"), { mode: 0o500 });
+    rmSync(at("own/.gemini"), { recursive: true });
+    symlinkSync(at("elsewhere"), at("own/.gemini"));
+    chmodSync(at("own"), 0o500);
+    await asOwner(() => lay(null));
+    expect(written()).toEqual(settings.over);
+    expect(lstatSync(at("elsewhere")).mode & 0o777).toBe(0o500);
+  });
+
+  it("is refused, as a fault of the attempt, where its user's folder is no folder or may not be read", async () => {
+    mkdirSync(at("user"));
+    writeFileSync(at("user/.gemini"), "");
+    const unfit = { code: "workspace_unfit", message: expect.stringContaining(at("user/.gemini")) };
+    await expect(lay(at("user"))).rejects.toMatchObject(unfit);
+    rmSync(at("user/.gemini"));
+    keep("settings.json", "{}");
+    chmodSync(at("user", file), 0);
+    await expect(asOwner(() => lay(at("user")))).rejects.toMatchObject(unfit);
+  });
+
+  const homeOf = (isSandboxed: boolean, passEnv: readonly string[] = []) => {
+    const environment = { HOME: at("user"), GEMINI_CLI_HOME: at("other") };
+    return homeFor({ isSandboxed, environment, passEnv }, { place: at("place") }, settings, at("own"));
+  };
+
+  it("is the attempt's home in a sandbox, with nothing of the user's, and a new folder outside", async () => {
+    keep("settings.json", '{ "mine": true }');
+    expect(await homeOf(true, ["GEMINI_CLI_HOME"])).toEqual({ GEMINI_CLI_HOME: at("place/home") });
+    expect(JSON.parse(readFileSync(at("place/home", file), "utf8"))).toEqual(settings.over);
+    expect(existsSync(at("own"))).toBe(false);
+    expect(await homeOf(false)).toEqual({ GEMINI_CLI_HOME: at("own") });
+    expect(written()).toEqual({ mine: true, ...settings.over });
+  });
+
+  it("is laid over the one that its variable names only where the program is passed that", async () => {
+    keep("settings.json", '{ "mine": true }');
+    mkdirSync(at("other/.gemini"), { recursive: true });
+    writeFileSync(at("other", file), '{ "other": true }');
+    await homeOf(false);
+    expect(written()).toHaveProperty("mine");
+    rmSync(at("own"), { recursive: true });
+    await homeOf(false, ["GEMINI_CLI_HOME"]);
+    expect(written()).toEqual({ other: true, ...settings.over });
   });
 
   it("is asked for by gemini alone, which believes no other settings of ours", () => {

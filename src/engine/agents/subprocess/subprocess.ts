@@ -1,5 +1,4 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { answerQuestion, credentialUseFor, readQuestion } from "../../../../tools/asked.js";
 import { toolsFor } from "../../../../tools/index.js";
@@ -14,9 +13,8 @@ import type { SignedCredentials } from "../../../ledger/signed.js";
 import type { ProcessEnd } from "../../../pev/sandbox.js";
 import { type Host, type Oracle, openHost, quotedWord } from "../../host.js";
 import type { Agent, AgentOutcome, AgentTask } from "../agent.js";
-import { sandboxHomeOf } from "../agent-sandbox.js";
 import { type CommandAgentOptions, endOf, resolveProgram, startProgram } from "../command.js";
-import { layHome } from "./own-home.js";
+import { homeFor } from "./own-home.js";
 import { type Preset, type PresetName, presetOf } from "./presets.js";
 import { promptFor } from "./prompt.js";
 
@@ -170,25 +168,13 @@ const lineOf = async (options: SubprocessAgentOptions, task: AgentTask, host: Ho
   for (const [file, text] of Object.entries(preset.files))
     await writeFile(join(at("client"), file), text, { mode: 0o600 });
   const { words } = preset;
-  const env = { ...preset.env, ...(await homeFor(options, task, { preset, own: at("client") })) };
+  const isSandboxed = options.isolation !== null;
+  const home =
+    preset.home === undefined
+      ? {}
+      : await homeFor({ ...options, isSandboxed }, task, preset.home, at("client"));
+  const env = { ...preset.env, ...home };
   return { argv: [...resolveProgram(run, projectDir), ...words], run: [...run, ...words], env };
-};
-
-/** In a sandbox the program's home is its own already, and kept between its attempts. */
-const homeFor = async (
-  { isolation, environment, passEnv }: SubprocessAgentOptions,
-  task: AgentTask,
-  { preset: { home }, own }: { readonly preset: Preset; readonly own: string },
-): Promise<Readonly<Record<string, string>>> => {
-  if (home === undefined) return {};
-  if (isolation !== null) {
-    const inside = sandboxHomeOf(task);
-    await layHome(home, { users: null, own: inside });
-    return { [home.variable]: inside };
-  }
-  const named = passEnv.includes(home.variable) ? environment[home.variable] : undefined;
-  await layHome(home, { users: named ?? environment.HOME ?? homedir(), own });
-  return { [home.variable]: own };
 };
 
 const presetFor = (

@@ -49,7 +49,7 @@ export const drawBrowser = (page: Page, around: Surroundings, size: Size): reado
     },
     size,
   );
-  if (dialog !== null) return boxed(lines, dialogBox(dialog, size.columns), size);
+  if (dialog !== null) return boxed(lines, dialogBox(dialog, size), size);
   if (help === null) return lines;
   const keys = helpLines(page.name, boxWidth(size.columns));
   return boxed(

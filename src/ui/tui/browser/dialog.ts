@@ -1,6 +1,6 @@
 import { boxWidth } from "../kit/frame.js";
 import { isText, type Key } from "../kit/keys.js";
-import { cut, EMPTY, type Line, onGround, span, told, wrap } from "../kit/line.js";
+import { cut, EMPTY, type Line, onGround, type Size, span, told, wrap } from "../kit/line.js";
 import { type Typing, typed, typing, typingLine } from "../kit/typing.js";
 
 /** One thing that a dialog asks. */
@@ -105,20 +105,34 @@ const CHOICES_SEEN = 8;
 /** What agents and judges say may be long: more of it would push what is asked off the screen. */
 const TEXT_LINES = 4;
 
-const beginning = (lines: readonly string[], width: number): readonly string[] =>
-  lines.length <= TEXT_LINES
-    ? lines
-    : [...lines.slice(0, TEXT_LINES - 1), cut(`${lines[TEXT_LINES - 1]} …`, width)];
+/** As many lines of each text as leave the rest of the box on the screen; what is left out is told by a mark. */
+const fitting = (texts: readonly string[], width: number, room: number): readonly string[] => {
+  const wrapped = texts.map((text) => wrap(text, width));
+  const upTo = (most: number) => wrapped.flatMap((lines) => beginning(lines, width, most));
+  for (let most = TEXT_LINES; most > 1; most -= 1) {
+    const told = upTo(most);
+    if (told.length <= room) return told;
+  }
+  const shortest = upTo(1);
+  return shortest.length <= room ? shortest : [...shortest.slice(0, Math.max(0, room - 1)), MORE];
+};
 
+/** Where not even a line of each has room. */
+const MORE = "… (the page has more)";
+
+const beginning = (lines: readonly string[], width: number, most: number): readonly string[] =>
+  lines.length <= most ? lines : [...lines.slice(0, most - 1), cut(`${lines[most - 1]} …`, width)];
+
+/** Rows of a screen that no box has for its content: its own edges, the title above and the keys below. */
+const EDGES = 4;
+
+/** Lines of a dialog, on a screen of that size. */
 export const dialogBox = (
   state: DialogState,
-  columns: number,
+  { columns, rows }: Size,
 ): { readonly title: string; readonly content: readonly Line[] } => {
   const { dialog, at, missing } = state;
   const width = boxWidth(columns);
-  const words = dialog.text
-    .flatMap((text) => beginning(wrap(text, width), width))
-    .map((text) => [span(text)]);
   const fields = dialog.fields.flatMap((_, index) => [EMPTY, ...fieldLines(state, index, width)]);
   const twin = wrap(dialog.twin(valuesOf(state)), width).map((text) => [span(text, "dim")]);
   const last = at >= dialog.fields.length - 1;
@@ -130,7 +144,9 @@ export const dialogBox = (
     span(" leave it", "dim"),
     ...(missing === null ? [] : [span(`   ${missing} is missing`, "warn")]),
   ];
-  return { title: dialog.title, content: [...words, ...fields, EMPTY, ...twin, EMPTY, keys] };
+  const asked = [...fields, EMPTY, ...twin, EMPTY, keys];
+  const words = fitting(dialog.text, width, rows - EDGES - asked.length).map((text) => [span(text)]);
+  return { title: dialog.title, content: [...words, ...asked] };
 };
 
 const fieldLines = ({ dialog, entries, at }: DialogState, index: number, width: number): readonly Line[] => {
