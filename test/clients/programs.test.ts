@@ -255,7 +255,7 @@ describe("clients of others", () => {
         result: "made it",
       });
       const { shop, server } = await opened(client, [
-        ...[handIn(planJudgedBy("test -f made.txt").replace('"coder"', '"nobody"')), end],
+        handIn(planJudgedBy("test -f made.txt").replace('"coder"', '"nobody"')),
         ...[handIn(planJudgedBy("test -f made.txt")), end],
         ...[inShell(client, "echo made > made.txt"), claim, end],
       ]);
