@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { homeFor, layHome } from "../../src/engine/agents/subprocess/own-home.js";
+import { homeFor } from "../../src/engine/agents/subprocess/own-home.js";
 import { presetOf } from "../../src/engine/agents/subprocess/presets.js";
 
 let place = "";
@@ -29,7 +29,11 @@ const settings = {
   variable: "GEMINI_CLI_HOME",
   over: { mcpServers: { runledger: { command: "ours" } }, hooks: { AfterAgent: ["ours"] } },
 };
-const lay = (users: string | null, over = settings) => layHome(over, { users, own: at("own") });
+/** In a sandbox where no user is to be seen. */
+const lay = async (users: string | null): Promise<void> => {
+  const attempt = { isSandboxed: users === null, environment: { HOME: users ?? "" }, passEnv: [] };
+  await homeFor(attempt, { place }, settings, at("home"));
+};
 /** Modes hold nobody back who is root: as the owner of all that lies here by then. */
 const asOwner = async (check: () => Promise<void>): Promise<void> => {
   if (process.geteuid?.() !== 0) return check();
@@ -41,7 +45,7 @@ const asOwner = async (check: () => Promise<void>): Promise<void> => {
     process.seteuid?.(0);
   }
 };
-const written = () => JSON.parse(readFileSync(at("own", file), "utf8"));
+const written = () => JSON.parse(readFileSync(at("home", file), "utf8"));
 const keep = (name: string, text: string): void => {
   mkdirSync(at("user/.gemini"), { recursive: true });
   writeFileSync(at("user/.gemini", name), text);
@@ -63,7 +67,7 @@ describe("the home that a program gets for an attempt", () => {
       mcpServers: { mine: { command: "m" }, runledger: { command: "ours" } },
       hooks: { AfterAgent: ["mine", "ours"], BeforeTool: ["mine"] },
     });
-    expect(readFileSync(at("own/.gemini/oauth_creds.json"), "utf8")).toBe("signed in");
+    expect(readFileSync(at("home/.gemini/oauth_creds.json"), "utf8")).toBe("signed in");
     expect(readFileSync(at("user", file), "utf8")).toContain("http://old");
   });
 
@@ -72,42 +76,42 @@ describe("the home that a program gets for an attempt", () => {
     expect(written()).toEqual(settings.over);
     keep("settings.json", "{ broken");
     await lay(at("user"));
-    expect(readFileSync(at("own", file), "utf8")).toBe("{ broken");
+    expect(readFileSync(at("home", file), "utf8")).toBe("{ broken");
   });
 
   it("has settings made anew, and never written through a link that was left in it", async () => {
     keep("settings.json", "{}");
     keep("oauth_creds.json", "signed in");
-    mkdirSync(at("own"));
-    symlinkSync(at("user/.gemini"), at("own/.gemini"));
+    mkdirSync(at("home"));
+    symlinkSync(at("user/.gemini"), at("home/.gemini"));
     await lay(null);
     expect(readFileSync(at("user", file), "utf8")).toBe("{}");
-    expect(lstatSync(at("own/.gemini")).isSymbolicLink()).toBe(false);
-    expect(existsSync(at("own/.gemini/oauth_creds.json"))).toBe(false);
+    expect(lstatSync(at("home/.gemini")).isSymbolicLink()).toBe(false);
+    expect(existsSync(at("home/.gemini/oauth_creds.json"))).toBe(false);
     expect(written()).toEqual(settings.over);
   });
 
   it("keeps what its program has in it, but for its settings", async () => {
     await lay(null);
-    writeFileSync(at("own/.gemini/memory.md"), "it learned");
-    rmSync(at("own", file));
-    mkdirSync(at("own", file));
+    writeFileSync(at("home/.gemini/memory.md"), "it learned");
+    rmSync(at("home", file));
+    mkdirSync(at("home", file));
     await lay(null);
-    expect(readFileSync(at("own/.gemini/memory.md"), "utf8")).toBe("it learned");
+    expect(readFileSync(at("home/.gemini/memory.md"), "utf8")).toBe("it learned");
     expect(written()).toEqual(settings.over);
   });
 
   it("is laid where the program left folders that nobody may write, and no link is followed to change its mode", async () => {
-    mkdirSync(at("own", file), { recursive: true });
-    writeFileSync(at("own", file, "held"), "");
-    chmodSync(at("own", file), 0o500);
-    chmodSync(at("own/.gemini"), 0o500);
+    mkdirSync(at("home", file), { recursive: true });
+    writeFileSync(at("home", file, "held"), "");
+    chmodSync(at("home", file), 0o500);
+    chmodSync(at("home/.gemini"), 0o500);
     await asOwner(() => lay(null));
     expect(written()).toEqual(settings.over);
     mkdirSync(at("elsewhere"), { mode: 0o500 });
-    rmSync(at("own/.gemini"), { recursive: true });
-    symlinkSync(at("elsewhere"), at("own/.gemini"));
-    chmodSync(at("own"), 0o500);
+    rmSync(at("home/.gemini"), { recursive: true });
+    symlinkSync(at("elsewhere"), at("home/.gemini"));
+    chmodSync(at("home"), 0o500);
     await asOwner(() => lay(null));
     expect(written()).toEqual(settings.over);
     expect(lstatSync(at("elsewhere")).mode & 0o777).toBe(0o500);
@@ -126,15 +130,15 @@ describe("the home that a program gets for an attempt", () => {
 
   const homeOf = (isSandboxed: boolean, passEnv: readonly string[] = []) => {
     const environment = { HOME: at("user"), GEMINI_CLI_HOME: at("other") };
-    return homeFor({ isSandboxed, environment, passEnv }, { place: at("place") }, settings, at("own"));
+    return homeFor({ isSandboxed, environment, passEnv }, { place: at("place") }, settings, at("home"));
   };
 
   it("is the attempt's home in a sandbox, with nothing of the user's, and a new folder outside", async () => {
     keep("settings.json", '{ "mine": true }');
     expect(await homeOf(true, ["GEMINI_CLI_HOME"])).toEqual({ GEMINI_CLI_HOME: at("place/home") });
     expect(JSON.parse(readFileSync(at("place/home", file), "utf8"))).toEqual(settings.over);
-    expect(existsSync(at("own"))).toBe(false);
-    expect(await homeOf(false)).toEqual({ GEMINI_CLI_HOME: at("own") });
+    expect(existsSync(at("home"))).toBe(false);
+    expect(await homeOf(false)).toEqual({ GEMINI_CLI_HOME: at("home") });
     expect(written()).toEqual({ mine: true, ...settings.over });
   });
 
@@ -144,7 +148,7 @@ describe("the home that a program gets for an attempt", () => {
     writeFileSync(at("other", file), '{ "other": true }');
     await homeOf(false);
     expect(written()).toHaveProperty("mine");
-    rmSync(at("own"), { recursive: true });
+    rmSync(at("home"), { recursive: true });
     await homeOf(false, ["GEMINI_CLI_HOME"]);
     expect(written()).toEqual({ other: true, ...settings.over });
   });

@@ -1,5 +1,6 @@
 import { commandsOf, exactDuration, planWire, type ShownPlan } from "../../index.js";
-import { safe } from "./output.js";
+import { wrap } from "../tui/kit/line.js";
+import { type Output, printLine, safe } from "./output.js";
 
 type Step = ShownPlan["plan"]["steps"][number];
 
@@ -29,6 +30,36 @@ export const planLines = ({ plan }: ShownPlan): readonly string[] => {
     commands.length === 0 ? "No command of its own." : `Commands that it brings (${commands.length})`,
     ...commands.flatMap(({ of, command }) => [...told("  ", of), ...told("    $ ", command)]),
   ];
+};
+
+/**
+ * One of those lines on a terminal of so many columns. What stands below it begins with a mark, in `before` and after it:
+ * the terminal itself would break it at its left edge, where blanks of a model could lead to a line like ours.
+ */
+export const brokenLine = (
+  text: string,
+  columns: number,
+): { readonly before: string; readonly parts: readonly string[] } => {
+  const words = text.trimStart();
+  // On the narrowest of screens the words are worth more than where they begin.
+  const indent = Math.min(text.length - words.length, Math.floor(columns / 3));
+  return { before: " ".repeat(indent), parts: wrap(words, columns - indent - MARK.length) };
+};
+
+export const MARK = "↪ ";
+
+/** Whole lines for a file or another program. */
+export const printPlan = (output: Output, shown: ShownPlan): void => {
+  const { columns, redact } = output;
+  for (const line of planLines(shown)) {
+    if (columns === undefined) {
+      printLine(output, line);
+      continue;
+    }
+    // Before it is broken: half of a secret would not be known.
+    const { before, parts } = brokenLine(redact(line), columns);
+    for (const [at, part] of parts.entries()) printLine(output, `${before}${at === 0 ? "" : MARK}${part}`);
+  }
 };
 
 const stepLines = (step: Step): readonly string[] => {

@@ -1,5 +1,6 @@
+import { PassThrough } from "node:stream";
 import { expect, it } from "vitest";
-import { planLines } from "../../../src/ui/cli/plan-text.js";
+import { planLines, printPlan } from "../../../src/ui/cli/plan-text.js";
 import { planOf, stepSpec } from "../../helpers/cast.js";
 
 const linesOf = (over: Parameters<typeof stepSpec>[1]): readonly string[] =>
@@ -32,4 +33,28 @@ it("no line that a model wrote begins where one of ours does", () => {
   expect(lines).toContain("    goal Do it");
   expect(lines).toContain("         judged by nobody");
   expect(lines.filter((line) => /^ {4}judged by/.test(line))).toHaveLength(2);
+});
+
+it("a terminal breaks no line of a model where one of ours could begin, nor a secret in two", () => {
+  const goal = `Fix it with sesame-${"x".repeat(30)}${" ".repeat(40)}No command of its own. ${" ".repeat(60)}Steps (0)`;
+  const printed = (columns: number | undefined): readonly string[] => {
+    const out = new PassThrough();
+    const redact = (text: string) => text.replaceAll(/sesame-x{30}/g, "[redacted]");
+    const output = {
+      ...{ out, err: out, json: false, quiet: false, live: false, colour: false },
+      columns,
+      redact,
+    };
+    printPlan(output, { state: "proposed", proposalSeq: 3, plan: planOf([stepSpec("a", { goal })]) });
+    return String(out.read()).split("\n");
+  };
+  for (const columns of [12, 40, 80]) {
+    const lines = printed(columns);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    // One of each is ours.
+    expect(lines.filter((line) => line.startsWith("No command"))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith("Steps ("))).toHaveLength(1);
+    expect(lines.join("\n")).not.toContain("xxx");
+  }
+  expect(printed(undefined)).toContain(`    goal ${goal.replace(/sesame-x+/, "[redacted]")}`);
 });

@@ -57,7 +57,7 @@ export const homeFor = async (
  * A home for one attempt: its user's settings with ours over them, and beside them everything else that the program keeps
  * there (who is signed in, rules, extensions), as links. Throws `workspace_unfit` where a folder does not let us.
  */
-export const layHome = async (settings: HomeSettings, homes: Homes): Promise<void> => {
+const layHome = async (settings: HomeSettings, homes: Homes): Promise<void> => {
   try {
     await lay(settings, homes);
   } catch (error) {

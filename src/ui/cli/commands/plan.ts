@@ -17,8 +17,8 @@ import {
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
-import { printJson, printLine, say } from "../output.js";
-import { planJson, planLines } from "../plan-text.js";
+import { printJson, say } from "../output.js";
+import { planJson, printPlan } from "../plan-text.js";
 import type { Bench } from "../program.js";
 import { standing } from "./act.js";
 
@@ -29,7 +29,7 @@ export const showPlan = async (app: RunLedger, b: Bench, given: string): Promise
   const runId = isFile ? null : await app.findRun(given);
   const shown = runId === null ? await planIn(app, file) : await planOfRun(app, runId);
   if (b.output.json) printJson(b.output, { runId, ...planJson(shown) });
-  else for (const line of planLines(shown)) printLine(b.output, line);
+  else printPlan(b.output, shown);
   if (shown.state === "proposed")
     say(
       b.output,

@@ -6,8 +6,8 @@ import {
   type ShownPlan,
   shownPlan,
 } from "../../../index.js";
-import { planLines } from "../../cli/plan-text.js";
-import { cut, EMPTY, type Line, span, told, wrap } from "../kit/line.js";
+import { brokenLine, MARK, planLines } from "../../cli/plan-text.js";
+import { cut, EMPTY, type Line, span, told } from "../kit/line.js";
 import { many } from "./words.js";
 
 type Step = Run["steps"][number];
@@ -48,15 +48,12 @@ export const proposedPlanLines = (run: Run, step: Step, columns: number): readon
 
 /** Of a line that is too long, what stands below it begins with a mark: nothing that a model wrote passes for a line of ours. */
 const hanging = (text: string, columns: number): readonly Line[] => {
-  const words = text.trimStart();
-  // On the narrowest of screens the words are worth more than where they begin.
-  const indent = Math.min(text.length - words.length, Math.floor(columns / 3));
-  const before = " ".repeat(indent);
-  const tone =
-    indent === 0 ? "strong" : words.startsWith("$ ") && indent === COMMAND_INDENT ? "warn" : "plain";
-  return wrap(words, columns - indent - 2).map((part, at) => [
+  const { before, parts } = brokenLine(text, columns);
+  const isCommand = before.length === COMMAND_INDENT && text.startsWith("$ ", COMMAND_INDENT);
+  const tone = before === "" ? "strong" : isCommand ? "warn" : "plain";
+  return parts.map((part, at) => [
     span(before),
-    ...(at === 0 ? [] : [span("↪ ", "faint")]),
+    ...(at === 0 ? [] : [span(MARK, "faint")]),
     span(part, at === 0 || tone === "warn" ? tone : "plain"),
   ]);
 };
