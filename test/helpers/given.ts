@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Caller } from "../../src/core/commands.js";
-import type { Rules } from "../../src/core/decide/guards.js";
+import type { DecideContext, Rules } from "../../src/core/decide/guards.js";
 import { type Decision, decide } from "../../src/core/decide/index.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../../src/core/errors.js";
 import { EventBody, type EventType, type JournalEvent, type StoredEvent } from "../../src/core/events.js";
@@ -21,6 +21,8 @@ type World = {
   readonly at?: string;
   /** What a fork takes over. */
   readonly history?: readonly StoredEvent[];
+  /** What the ledger knows of a command beyond its run. */
+  readonly facts?: NonNullable<DecideContext["facts"]>;
   /** What the ledger knows of other runs. */
   readonly gate?: Partial<GateContext>;
 };
@@ -106,7 +108,14 @@ export const attempt = (
   const before = structuredClone(run);
   const { at = AT, history = [] } = world;
   const gate = { ...gateContext, ...world.gate };
-  const context = { caller, at, rules: { ...rules, ...world.rules }, history, gate };
+  const context = {
+    caller,
+    at,
+    rules: { ...rules, ...world.rules },
+    history,
+    gate,
+    ...(world.facts && { facts: world.facts }),
+  };
   try {
     const decision = decide(command, run, context, RUN_ID);
     requireWhole(run, decision);

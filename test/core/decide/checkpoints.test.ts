@@ -76,6 +76,16 @@ describe("a full run of a client", () => {
     given(begun, world).when(again, cast.orchestrator).thenRefuses("limit_exceeded");
   });
 
+  it("ends what did not happen here also where another run has its key", () => {
+    const begun = played(cast.startTracked(), cast.recordEvent({ ...side, eventType: "tool_call_started" }));
+    const said = given(begun, { facts: { taken: { runId: "run_2", seq: 3 } } }).when(
+      cast.recordEvent({ ...ended, happened: false }),
+      cast.person,
+    );
+    expect(said.events[0]?.payload).toMatchObject({ skipped: null, happened: false });
+    expect(said.thenHappened("event_recorded").tracked?.begun).toEqual([]);
+  });
+
   it("is resumed once it was interrupted, for what a person approved", () => {
     const paused = full(cast.recordEvent({ eventType: "interruption_detected" }));
     expect(paused.state.status).toBe("paused");
