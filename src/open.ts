@@ -188,7 +188,6 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const tokenOf = tokensOf(tokenKey);
   const own = checkpointsOf({ store, dataDir, projectDir, env });
   const checkpoints = openCheckpoints({ ledger, engine, versions, durable: settings.durable, ...own });
-  const clients = { ...checkpoints.faces, signIfDue: checkpoints.signIfDue };
   const logFolder = join(dataDir, "logs");
   const host = toolHostOf(ledger, pev, engine);
   const signing = signedCredentials(ledger, tokenKey, host.noteRefusal);
@@ -229,7 +228,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     ...effectFaces(ledger),
     ...createPromises(ledger, tokenOf),
     ...callerFaces(host, signing),
-    ...openGating({ ...host, engine, rules, tokenKey, ...letGo(options), ...clients }),
+    ...openGating({ ...host, engine, rules, tokenKey, ...letGo(options), ...checkpoints.ofClients }),
     ...checkpoints.faces,
     activeRunSummaries: summariesOf(ledger, settings.runLedger, now),
     ...onProject(ledger, pev),

@@ -1,11 +1,17 @@
 import { resolve } from "node:path";
-import { RECEIPT_TYPE, type Statement } from "./core/receipts/verify.js";
+import { canonicalJson } from "./core/canonical.js";
+import {
+  RECEIPT_TYPE,
+  type ReceiptStatement,
+  type Statement,
+  type TestResultStatement,
+} from "./core/receipts/verify.js";
 import type { OpenOptions } from "./open.js";
 import { receiptFiles } from "./receipting.js";
 import { sealing } from "./sealing.js";
 import { dataFolder, findProject } from "./settings/project.js";
 import { lookAtStore } from "./stores/open.js";
-import type { PublishedKey, Store } from "./stores/store.js";
+import type { PublishedKey, ReceiptStore, Store } from "./stores/store.js";
 
 type Where = Pick<OpenOptions, "projectDir" | "env">;
 
@@ -34,20 +40,73 @@ export const lookUpObjects = async (
   return objects.map(({ kind, id }) => ({ what: kind, id, found: !missing.has(id) }));
 };
 
-/** Whether the journal of a project's ledger says what a verified statement is about; makes nothing. */
+/**
+ * Whether a project's ledger says what a verified statement says: the receipt that it keeps of the run, or where it keeps none, the
+ * event that ended it. So a stolen key that was retired since signs nothing that is taken here, whatever it says of its time. Makes nothing.
+ */
 export const lookUpJournal = async (
   statement: Statement,
   options: Where = {},
 ): Promise<readonly LookedUp[]> => {
-  if (statement.predicateType !== RECEIPT_TYPE) return [];
-  const { run, journal } = statement.predicate;
-  const found = await atLedger(options, async (store) => {
-    if (store.ledgerId !== journal.origin) return null;
-    const [row] = await store.read(run.id, journal.last - 1, 1);
-    return row === undefined ? null : row.hash === journal.root;
+  const found = await atLedger(options, async (store, dataDir) => {
+    const { kept } = receiptFiles(store, dataDir);
+    return statement.predicateType === RECEIPT_TYPE
+      ? isReceiptOf(store, kept, statement)
+      : isResultIn(kept, statement);
   });
-  return [{ what: "journal", id: journal.root, found: found ?? null }];
+  const root = statement.predicateType === RECEIPT_TYPE ? statement.predicate.journal.root : undefined;
+  return [{ what: "journal", id: root ?? statement.subject[0]?.digest.sha256 ?? "", found: found ?? null }];
 };
+
+const isReceiptOf = async (
+  store: Store,
+  kept: ReceiptStore,
+  statement: ReceiptStatement,
+): Promise<boolean | null> => {
+  const { run, journal } = statement.predicate;
+  if (store.ledgerId !== journal.origin) return null;
+  const [row] = await store.read(run.id, journal.last - 1, 1);
+  if (row !== undefined && row.hash !== journal.root) return false;
+  const [own] = (await statementsKept(kept, run.id)) ?? [];
+  if (own !== undefined && !saysSame(own, statement)) return false;
+  if (row === undefined) return null;
+  if (own !== undefined) return true;
+  return row.at === run.endedAt && (journal.position ?? row.position) === row.position;
+};
+
+const isResultIn = async (kept: ReceiptStore, statement: TestResultStatement): Promise<boolean | null> => {
+  const { runId = "" } = statement.predicate.configuration[0]?.annotations ?? {};
+  const [, ...own] = (await statementsKept(kept, runId)) ?? [];
+  return own.length === 0 ? null : own.some((one) => saysSame(one, statement));
+};
+
+/** That of the run, and those of its test results. Undefined where none is kept, or nobody can read it here: an erased run, a damaged file. */
+const statementsKept = async (
+  kept: ReceiptStore,
+  runId: string,
+): Promise<readonly Statement[] | undefined> => {
+  const { readReceipt } = await import("./ledger/receipts.js");
+  try {
+    const receipt = await readReceipt(kept, runId);
+    return (
+      receipt &&
+      [receipt.envelope, ...receipt.testResults].map(({ payload }) =>
+        JSON.parse(Buffer.from(payload, "base64").toString("utf8")),
+      )
+    );
+  } catch {
+    return undefined;
+  }
+};
+
+/** Where a receipt's file was lost it is signed anew, perhaps with a later Node or git. */
+const saysSame = (own: Statement, other: Statement): boolean =>
+  canonicalJson(withoutVersions(own)) === canonicalJson(withoutVersions(other));
+
+const withoutVersions = (statement: Statement): object => ({
+  ...statement,
+  predicate: { ...statement.predicate, versions: null },
+});
 
 const atLedger = async <T>(
   { projectDir = ".", env = process.env }: Where,

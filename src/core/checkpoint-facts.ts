@@ -64,7 +64,12 @@ export const followFacts = ({ forkedFrom }: Pick<Run, "forkedFrom">) => {
     blockedEffectKeysInAll: blocked.size,
     memoryDelta: Object.fromEntries(notes),
   });
-  return { take, told, tracked: tracked.told, blockedKeys: (): ReadonlySet<string> => new Set(blocked) };
+  return {
+    ...{ take, told, tracked: tracked.told },
+    blockedKeys: (): ReadonlySet<string> => new Set(blocked),
+    /** Those of them that another run had: this one has done nothing under them. */
+    skippedKeys: (): ReadonlySet<string> => new Set(tracked.skippedKeys),
+  };
 };
 
 const placeOf = (

@@ -178,6 +178,15 @@ export const holdsKey = ({ status, content }: Intent): boolean =>
 export const isGoverned = ({ intents }: { readonly intents: readonly Intent[] }, key: string): boolean =>
   intents.some((intent) => holdsKey(intent) && sideEffectKey(intent.content) === key);
 
+/** Whether the intent that has the key may be done twice. */
+export const isIdempotentUnder = (
+  { intents }: { readonly intents: readonly Intent[] },
+  key: string,
+): boolean =>
+  intents.some(
+    (intent) => holdsKey(intent) && intent.content.idempotent && sideEffectKey(intent.content) === key,
+  );
+
 /** Where keys of intents are kept in the table of keys. */
 export const INTENT_SCOPE = "intent";
 

@@ -9,11 +9,17 @@ import { type EventRecorded, isBeginning, isReplayable, type Tracked } from "./t
 export const followTracked = (blocked: Set<string>) => {
   const receipts = newest<TrackedReceipt>();
   const artifacts = newest<ListedArtifact>();
+  const done = new Set<string>();
+  const skippedKeys = new Set<string>();
   const take = ({ seq, at, payload }: EventOf<"event_recorded">): void => {
-    const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, happened, artifact } = payload;
+    const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, skipped, happened, artifact } =
+      payload;
     if (sideEffectKey !== null && !isReplayable(sideEffectClass)) {
-      if (happened === false) blocked.delete(sideEffectKey);
-      else blocked.add(sideEffectKey);
+      if (skipped === null) skippedKeys.delete(sideEffectKey);
+      else if (!blocked.has(sideEffectKey)) skippedKeys.add(sideEffectKey);
+      if (happened !== false) blocked.add(sideEffectKey);
+      else if (!done.has(sideEffectKey)) blocked.delete(sideEffectKey);
+      if (happened !== false && skipped === null && !isBeginning(eventType)) done.add(sideEffectKey);
     }
     if (sideEffectClass !== "none" && sideEffectClass !== "read") {
       const status = statusOfRecorded(payload);
@@ -29,7 +35,7 @@ export const followTracked = (blocked: Set<string>) => {
     artifacts: artifacts.listed(),
     artifactsInAll: artifacts.inAll(),
   });
-  return { take, told };
+  return { take, told, skippedKeys };
 };
 
 const statusOfRecorded = ({ eventType, skipped, happened }: EventRecorded): TrackedReceipt["status"] => {

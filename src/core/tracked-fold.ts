@@ -93,15 +93,19 @@ const afterRecorded = (
     skipped: tracked.skipped + (skipped === null ? 0 : 1),
     artifacts: tracked.artifacts + (artifact === null ? 0 : 1),
   };
-  if (key === null || skipped !== null || isReplayable(sideEffectClass)) return counted;
+  if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false))
+    return counted;
   const others = counted.begun.filter((one) => one.key !== key);
   const wasBegun = others.length < counted.begun.length;
-  const notOf = counted.underIntents.filter((one) => one !== key);
+  const wasDone = counted.underIntents.includes(key);
+  // That a second beginning came to nothing does not undo the first one, which was done.
   if (happened === false)
-    return { ...counted, keys: counted.keys - (wasBegun ? 1 : 0), begun: others, underIntents: notOf };
-  const underIntents = isOfIntent ? [...notOf, key] : counted.underIntents;
-  const begun = isBeginning(eventType) ? [...others, { key, class: sideEffectClass, seq, at }] : others;
-  return { ...counted, keys: counted.keys + (wasBegun ? 0 : 1), begun, underIntents };
+    return { ...counted, keys: counted.keys - (wasBegun && !wasDone ? 1 : 0), begun: others };
+  const keys = counted.keys + (wasBegun || wasDone ? 0 : 1);
+  if (isBeginning(eventType))
+    return { ...counted, keys, begun: [...others, { key, class: sideEffectClass, seq, at }] };
+  const underIntents = isOfIntent && !wasDone ? [...counted.underIntents, key] : counted.underIntents;
+  return { ...counted, keys, begun: others, underIntents };
 };
 
 const interrupted = (run: Run, { seq, at, actor }: JournalEvent, reason: string): Run =>

@@ -136,6 +136,8 @@ export const EventRecorded = z.strictObject({
   sideEffectKey: z.string().nullable(),
   /** Of a side effect that had been recorded before under its key: this one was not done. Null for one that was. */
   skipped: FirstRecorded.nullable(),
+  /** True for what its client did under the key of an intent of the same run, since that key stays taken with it. */
+  underIntent: z.literal(true).optional(),
   /** False at the end of what was begun, where it is known that it did not happen: its key is free again. */
   happened: z.literal(false).optional(),
   artifact: TrackedArtifact.nullable(),
@@ -199,7 +201,7 @@ export type Tracked = {
   /** So many side effects that must not happen again were recorded here. */
   readonly keys: number;
   readonly begun: readonly BegunEffect[];
-  /** Keys of intents under which its client began, or did, something itself: they stay taken whatever becomes of the intent. */
+  /** Keys of intents under which its client did something itself: they stay taken whatever becomes of the intent. */
   readonly underIntents: readonly string[];
   /** Those that nobody has completed yet. */
   readonly handoffs: readonly Handoff[];

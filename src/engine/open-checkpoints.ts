@@ -47,8 +47,11 @@ export interface CheckpointFaces {
 }
 
 export type OpenedCheckpoints = {
-  /** After whatever a client did: a checkpoint, where its run has come to a boundary. */
-  readonly signIfDue: (runId: string) => Promise<void>;
+  readonly ofClients: {
+    readonly trackedRuns: CheckpointFaces["trackedRuns"];
+    /** After whatever a client did, or the gate for it: a checkpoint, where its run has come to a boundary. */
+    readonly signIfDue: (runId: string) => Promise<void>;
+  };
   readonly checkpointing: Checkpointing;
   readonly faces: CheckpointFaces;
   readonly kept: Pick<CheckpointManager, "forget" | "spaceOf" | "findLeft" | "removeLeft" | "blockedKeys">;
@@ -75,12 +78,14 @@ export const openCheckpoints = (options: {
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
   const boundary = { every: policy.every, at: durable.checkpointAt };
   const signIfDue = boundaries({ ledger, manager, engine, policy: boundary });
+  const ofClient: CheckpointFaces["trackedRuns"] = (caller) =>
+    trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller));
   return {
-    signIfDue,
+    ofClients: { trackedRuns: ofClient, signIfDue },
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
     kept: manager,
     faces: {
-      trackedRuns: (caller) => trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller)),
+      trackedRuns: ofClient,
       checkpoints: (runId) => manager.list(runId),
       checkpoint: (caller, runId) => manager.signRun(runId, "demand", { caller: ledger.check(caller) }),
       resumePoints: async (runId) => {

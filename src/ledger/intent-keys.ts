@@ -37,12 +37,13 @@ const freedBy = (before: Run, event: JournalEvent): readonly { scope: string; ke
   const of = intentId === null ? undefined : before.intents.find((one) => one.intentId === intentId);
   const key = of === undefined || !isOwnIntent(before, of) ? null : sideEffectKey(of.content);
   // Its client began it, or did it, without waiting for the gate.
-  const isDone = key !== null && before.tracked?.underIntents.includes(key);
-  return key === null || isDone === true ? [] : [{ scope: INTENT_SCOPE, key }];
+  const { underIntents = [], begun = [] } = before.tracked ?? {};
+  if (key === null || underIntents.includes(key) || begun.some((one) => one.key === key)) return [];
+  return [{ scope: INTENT_SCOPE, key }];
 };
 
 /** Of one of which it is known that it did not happen, and will not. */
-const endIn = (event: JournalEvent): string | null => {
+export const endIn = (event: JournalEvent): string | null => {
   switch (event.type) {
     case "intent_denied":
     case "intent_expired":

@@ -81,6 +81,11 @@ const freedBy = (
   return key ? { freed: [{ scope: EFFECT_SCOPE, key }] } : {};
 };
 
+/** By an effect, by what a client recorded, or by an intent. */
+export const isKeyTaken = async (store: Pick<Store, "findKey">, key: string): Promise<boolean> =>
+  (await store.findKey(EFFECT_SCOPE, key)) !== undefined ||
+  (await store.findKey(INTENT_SCOPE, key)) !== undefined;
+
 /** Whether a key was taken for this; null for one of a run that was erased, for nobody can tell any more. */
 export const isTakenFor = (
   { seals }: Pick<Store, "seals">,

@@ -30,7 +30,7 @@ export const fileSigningKeys = (
   { ledgerId, appended }: Pick<Store, "ledgerId" | "appended">,
 ): SigningKeys => {
   const published = () => readPublished(folder, ledgerId);
-  const add = async (before: readonly PublishedKey[], from: string, lost = false): Promise<void> => {
+  const add = async (before: readonly PublishedKey[], from: string, lost = false): Promise<string> => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const former = before.at(-1);
     const record = {
@@ -39,12 +39,11 @@ export const fileSigningKeys = (
     };
     const words = keyWords(ledgerId, record, former && { keyId: former.keyId, lost });
     const formerKey = lost ? undefined : former && (await privateKeyIn(folder, former.keyId));
-    const signed: KeyRecord = {
-      ...record,
-      signature: sign(null, words, privateKey).toString("base64"),
-      formerSignature: formerKey === undefined ? null : sign(null, words, formerKey).toString("base64"),
-    };
-    const own = privateFile(folder, publicKeyId(publicKey));
+    const signature = sign(null, words, privateKey).toString("base64");
+    const formerSignature = formerKey === undefined ? null : sign(null, words, formerKey).toString("base64");
+    const signed: KeyRecord = { ...record, signature, formerSignature };
+    const keyId = publicKeyId(publicKey);
+    const own = privateFile(folder, keyId);
     await writeWhole(own, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
     const file = join(folder, `${before.length + 1}.json`);
     const text = `${JSON.stringify(signed, null, 2)}\n`;
@@ -55,6 +54,7 @@ export const fileSigningKeys = (
       if (!(await mayHold(file, text))) await rm(own, { force: true });
       throw error;
     }
+    return keyId;
   };
   /** The first is made when somebody signs. */
   const current = async (at: string): Promise<PublishedKey> => {
@@ -64,9 +64,10 @@ export const fileSigningKeys = (
     await add(known, at).catch(unlessThere);
     return current(at);
   };
-  /** Of keys that were retired and have no end yet: also one whose rotation was killed on the way. */
+  /** Finishes a rotation, also one that was killed on the way: private halves go first, for nothing else needs them. */
   const retire = async (): Promise<void> => {
     const keys = await published();
+    await removeRetired(folder, keys);
     const last = keys.at(-1);
     for (const [at, { keyId, until, untilPosition }] of keys.entries()) {
       if (last === undefined || until === null || untilPosition !== null) continue;
@@ -95,14 +96,14 @@ export const fileSigningKeys = (
     sign: (texts, at) => inOurWords(() => signWith(texts, at)),
     rotate: (at, { lost } = { lost: false }) =>
       inOurWords(async () => {
-        const { keyId: last } = await current(at);
-        if (lost) await requireLost(folder, last);
+        await current(at);
         const before = await published();
-        await add(before, at, lost);
-        const after = await published();
+        const formerKeyId = before.at(-1)?.keyId ?? "";
+        // Of the one that the new one takes the place of: somebody else may have rotated since.
+        if (lost) await requireLost(folder, formerKeyId);
+        const keyId = await add(before, at, lost);
         await retire();
-        await removeRetired(folder, after);
-        return { keyId: after.at(-1)?.keyId ?? "", formerKeyId: before.at(-1)?.keyId ?? "", lost };
+        return { keyId, formerKeyId, lost };
       }),
     mode: () =>
       inOurWords(async () => {
@@ -160,15 +161,18 @@ const requireLost = async (folder: string, keyId: string): Promise<void> => {
 const retirementFile = (folder: string, number: number): string => join(folder, `${number}.retired.json`);
 
 const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
-  const records: KeyRecord[] = [];
+  const records: (KeyRecord & { readonly end: Retirement | undefined })[] = [];
   for (;;) {
-    const text = await readFile(join(folder, `${records.length + 1}.json`), "utf8").catch(unlessMissing);
+    const number = records.length + 1;
+    const text = await readFile(join(folder, `${number}.json`), "utf8").catch(unlessMissing);
     if (text === undefined) break;
-    records.push(JSON.parse(text));
+    // Before the next record: who signed an end was there before it, and is found though somebody rotates meanwhile.
+    const end = await readRetirement(folder, number);
+    records.push({ ...JSON.parse(text), end });
   }
   const keys: PublishedKey[] = [];
-  for (const [at, { publicKey, from, signature, formerSignature }] of records.entries()) {
-    const [next, end] = [records[at + 1], await readRetirement(folder, at + 1)];
+  for (const [at, { publicKey, from, signature, formerSignature, end }] of records.entries()) {
+    const next = records[at + 1];
     keys.push({
       ...{ keyId: idOf(publicKey), publicKey, from, until: next?.from ?? null },
       ...{ untilPosition: end?.position ?? null, untilSignature: end?.signature ?? null },

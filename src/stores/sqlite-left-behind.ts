@@ -41,5 +41,12 @@ export const leave = (
        (SELECT 1 FROM keys WHERE run_id = @runId AND scope IN (@effect, @intent) AND key = @key)`,
   );
   for (const key of keys) insert.run({ ...of, scope: of.keys, key, lastSeq });
-  if (from !== null) insert.run({ ...of, scope: of.from, key: from, lastSeq });
+  if (from === null) return;
+  // A run's id, which may also be the key of something that it did.
+  sqlite
+    .prepare(
+      `INSERT INTO keys (scope, key, run_id, digest, first_seq, last_seq)
+       VALUES (@from, @key, @runId, '', @lastSeq, @lastSeq)`,
+    )
+    .run({ runId, from: of.from, key: from, lastSeq });
 };

@@ -262,7 +262,6 @@ export type ScheduleMark = {
 
 export type Origin = { readonly ledgerId: string; readonly importedAt: string };
 
-/** What is left of a run that was taken out. */
 /** What the rows take; blobs are files beside them. */
 export type Space = {
   readonly usedBytes: number;

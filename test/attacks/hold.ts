@@ -10,7 +10,7 @@ import { openRing } from "./ring.js";
 const TRIES = wholeSweeps ? 3 : 1;
 
 /** An ordinary run takes one of so many slices. */
-const SLICES = 3;
+const SLICES = 5;
 
 const missingFor = (attack: Attack): readonly string[] => needsOf(attack).filter((program) => !has(program));
 

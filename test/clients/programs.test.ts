@@ -15,6 +15,7 @@ import {
   lack,
   OVER_STDIO,
   openShop,
+  PROGRAMS,
   type Role,
   serversIn,
   using,
@@ -40,6 +41,8 @@ const LOSSES: readonly [ClientName, string, string][] = [
   ["codex", "the ledger's process", "__ledger"],
   ["opencode", "the ledger's process", "__ledger"],
   ["codex", "the server", "mcp"],
+  ["claude", "the server", "mcp"],
+  ["gemini", "the server", "mcp"],
 ];
 
 const planJudgedBy = (judge: string) =>
@@ -145,8 +148,20 @@ describe("clients of others", () => {
     ]);
   };
 
+  /** Whoever makes the run has not got the tools of whoever works on it. claude has them in its text, to be looked up. */
+  const expectOneRole = (client: ClientName, { server }: Opened, way: Way): void => {
+    const seen = server.answered.map(({ tools, text }) => tools.join() + text);
+    const makes = PROGRAMS[client].tool(way.server.orchestrator, "run_create");
+    const works = PROGRAMS[client].tool(way.server.executor, "run_start_step");
+    expect(seen.some((names) => names.includes(makes))).toBe(true);
+    expect(seen.some((names) => names.includes(works))).toBe(true);
+    expect(seen.some((names) => names.includes(makes) && names.includes(works))).toBe(false);
+  };
+
   forEach(CARRYING, "carries a run in two roles through a lie and its repair to its end", async (client) => {
-    await carry(await opened(client, circle(client, OVER_STDIO)), OVER_STDIO);
+    const there = await opened(client, circle(client, OVER_STDIO));
+    await carry(there, OVER_STDIO);
+    expectOneRole(client, there, OVER_STDIO);
   });
 
   forEach(QUICKEST, "does the same over HTTP, with the credential of each role", async (client) => {
@@ -158,10 +173,7 @@ describe("clients of others", () => {
     const way = await installHttp(client, there.shop, served.url);
     there.script.push(...circle(client, way));
     await carry(there, way);
-    const tools = there.server.asked.map((asked) => asked.tools.join());
-    expect(tools.some((names) => names.includes("run_create") && names.includes("run_start_step"))).toBe(
-      false,
-    );
+    expectOneRole(client, there, way);
   });
 
   forEach(WAITING, "waits for a judge that takes longer than it waits for a call", async (client) => {
@@ -259,7 +271,7 @@ describe("clients of others", () => {
       expect(code, `${err}\n${out}`).toBe(0);
       expect(err).toContain("completed: 1 step verified");
       expect(server.answered[0]?.text).toContain("you turn a goal into a plan");
-      expect(server.answered[2]?.text).toContain("nobody");
+      expect(server.answered[1]?.text).toContain("1 defect in the plan");
     },
   );
 });

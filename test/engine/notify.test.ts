@@ -359,18 +359,62 @@ describe("an event that is added to a target", () => {
   });
 });
 
+describe("processes whose settings differ", () => {
+  it("leave what is due to the newest of them, whoever tells it", async () => {
+    const { ledger, nowMs, move, heard, phone } = await asked();
+    move(1_000);
+    const older: Target = { ...phone, events: ["run_failed"], settingsMs: nowMs };
+    const failing: Target = {
+      ...phone,
+      events: ["run_failed", "step_approval"],
+      settingsMs: nowMs + 1_000,
+      tell: async () => ({ kind: "failed", error: "it is away" }),
+    };
+    const [one, other] = [createDeliveries(ledger), createDeliveries(ledger)];
+    const position = await ledger.store.position();
+    await one.pass([older], 0, never);
+    await other.pass([failing], 0, never);
+    expect(await one.pass([older], position, never)).toBe(nowMs + 6_000);
+    expect(heard).toEqual([]);
+    move(5_000);
+    await one.pass([older], position, never);
+    expect(heard).toHaveLength(1);
+    // The other way round, what was taken away is not told any more.
+    move(1_000);
+    await one.pass([{ ...older, settingsMs: nowMs + 7_000 }], position, never);
+    await other.pass([failing], 0, never);
+    expect(Object.keys((await one.standingOf("phone"))?.heardFrom ?? {})).toEqual(["run_failed"]);
+  });
+
+  it("tell nothing twice for what is heard from now on", async () => {
+    const { ledger, nowMs, move, heard, phone } = await asked();
+    const newer: Target = { ...phone, events: ["run_failed", "step_approval"], settingsMs: nowMs };
+    const telling: Target["tell"] = async (notice, signal) => {
+      await createDeliveries(ledger).pass([newer], 0, never);
+      return phone.tell(notice, signal);
+    };
+    await createDeliveries(ledger).pass([{ ...phone, tell: telling }], 0, never);
+    move(60_000);
+    await createDeliveries(ledger).pass([newer], 0, never);
+    expect(heard).toHaveLength(1);
+  });
+});
+
 /** A ledger that has a run waiting, and somebody who hears of it. */
 const asked = async () => {
-  const { open } = await projectOf({});
+  const { open, move } = await projectOf({});
   const app = await open();
   const { runId } = await waiting(app);
+  const nowMs = Date.parse(app.ledger.now());
   const heard: string[] = [];
   const tell: Target["tell"] = async (notice) => {
     heard.push(notice.runId);
     return { kind: "told" };
   };
-  const phone: Target = { name: "phone", events: ["step_approval"], timeoutMs: 1_000, tell };
-  return { app, ledger: app.ledger, nowMs: Date.parse(app.ledger.now()), runId, heard, phone };
+  const phone: Target = {
+    ...{ name: "phone", events: ["step_approval"], settingsMs: nowMs, timeoutMs: 1_000, tell },
+  };
+  return { app, ledger: app.ledger, nowMs, move, runId, heard, phone };
 };
 
 /** One that cannot be asked about runs. */

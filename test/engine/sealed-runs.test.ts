@@ -58,11 +58,16 @@ const bundleOf = async (app: RunLedger, runId: string): Promise<Buffer> => {
   return Buffer.from(lines.join(""));
 };
 
-/** What is in the line of its commits, which is the last one. */
-const packIn = (bundle: Buffer): Buffer => {
-  const line = JSON.parse(bundle.toString().trimEnd().split("\n").at(-1) ?? "");
-  expect(line.line).toBe("commits");
-  return Buffer.from(line.pack, "base64");
+/** What is in the lines of its commits and its receipt, which are the last ones. */
+const endOf = (bundle: Buffer): { readonly pack: Buffer; readonly receipt: Buffer } => {
+  const [commits, receipt] = bundle
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .slice(-2)
+    .map((line) => JSON.parse(line));
+  expect([commits.line, receipt.line]).toEqual(["commits", "receipt"]);
+  return { pack: Buffer.from(commits.pack, "base64"), receipt: Buffer.from(receipt.data, "base64") };
 };
 
 async function* whole(bytes: Buffer): AsyncGenerator<Uint8Array> {
@@ -150,7 +155,10 @@ describe("A sealed run", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
     const [pruned] = (await app.prune({ keep: 0 })).runs;
     const archive = gunzipSync(await readFile(pruned?.archive ?? ""));
-    expect(packIn(archive).subarray(0, 4).toString("latin1")).not.toBe("PACK");
+    const { pack, receipt } = endOf(archive);
+    expect(pack.subarray(0, 4).toString("latin1")).not.toBe("PACK");
+    for (const clear of ["keyId", "payload", "PUBLIC KEY"])
+      expect(receipt.toString("latin1")).not.toContain(clear);
     expect((await sealedBytes(app.dataDir)).includes(Buffer.from(SECRET))).toBe(false);
     const rotating = await makeRotated(shop);
     const { run, arrived } = await rotating.importRun(person(rotating), whole(archive));

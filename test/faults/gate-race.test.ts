@@ -107,6 +107,7 @@ const targets = (told: string[], door: () => Promise<void>): readonly Target[] =
   (["slow", "crashed"] as const).map((name) => ({
     name,
     events: ["intent_approval"],
+    settingsMs: 0,
     timeoutMs: 60_000,
     tell: async (notice) => {
       for (let turn = 0; turn < 5; turn += 1) await door();

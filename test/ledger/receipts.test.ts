@@ -125,6 +125,23 @@ describe("A receipt", () => {
     expect(checked(forged)).toMatchObject({ reason: "key_retired" });
   });
 
+  it("says whose word an effect's outcome is, where a person settled what a crash left open", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder);
+    await opened.tell("run_1", create(planOf([stepSpec("a")])));
+    await opened.tell("run_1", cast.start("a"));
+    await opened.tell("run_1", cast.intend("a", { name: "pay", class: "guarded", key: "order-1" }));
+    await opened.tell("run_1", cast.decideEffect("a", "fail"));
+    await opened.tell("run_1", cast.decideEffect("a", "done", { kind: "inline", json: "1" }), cast.person);
+    await opened.tell("run_1", cast.cancel());
+    const { effects, claims } = (await statementOf(receiptsIn(opened, folder), "run_1")).predicate;
+    const { name } = cast.person;
+    expect(effects.listed).toMatchObject([{ name: "pay", outcome: "done", saidBy: { name, role: "human" } }]);
+    expect(claims.notChecked.filter(({ code }) => code === "effect_said")).toEqual([
+      { code: "effect_said", stepId: "a", sentence: expect.stringContaining(`the word of ${name}`) },
+    ]);
+  });
+
   it("tells what needed leave and who gave it, bound to what they saw, without the payload", async () => {
     const folder = await temporaryFolder();
     const opened = await openedIn(folder, { gate: gates.gateRules });

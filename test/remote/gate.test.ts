@@ -2,10 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { Gate } from "../../src/index.js";
+import { Gate, type GateOptions } from "../../src/index.js";
+
+type Answer = readonly [status: number, body: object];
 
 /** A real socket, and one answer after the other as a server gives them that is full, or being stopped. */
-const answering = async (...answers: readonly (readonly [status: number, body: object])[]) => {
+const answering = async (...answers: readonly Answer[]) => answeringFor({}, ...answers);
+
+const answeringFor = async (options: Partial<GateOptions>, ...answers: readonly Answer[]) => {
   const waits: number[] = [];
   const server = createServer((request, response) => {
     const [status, body] = answers[Math.min(waits.length, answers.length - 1)] ?? expect.unreachable();
@@ -20,7 +24,10 @@ const answering = async (...answers: readonly (readonly [status: number, body: o
     await once(server, "close");
   });
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { waits, gate: new Gate({ endpoint, apiKey: `rl_sk_0123456789abcdef_${"a".repeat(43)}` }) };
+  return {
+    waits,
+    gate: new Gate({ endpoint, apiKey: `rl_sk_0123456789abcdef_${"a".repeat(43)}`, ...options }),
+  };
 };
 
 const full = [429, { error: { code: "too_many_waiting", message: "No." } }] as const;
@@ -45,4 +52,14 @@ it("asks for no more than one request may take, and leaves it to the gate to ref
   const { gate, waits } = await answering(approved);
   for (const waitMs of [3_600_000, 3_600_001, -1]) await gate.waitForDecision({ ...call, waitMs });
   expect(waits).toEqual([25_000, 3_600_001, -1]);
+});
+
+it("bears a server that is away as long as its patience, and then says so, whatever time is left", async () => {
+  const away = [503, { error: { code: "worker_unreachable", message: "It is started again." } }] as const;
+  const patient = await answeringFor({ patienceMs: 5_000 }, pending, away, approved);
+  expect(await patient.gate.waitForDecision({ ...call, waitMs: 20_000 })).toEqual({ status: "approved" });
+  const hasty = await answeringFor({ patienceMs: 0 }, away);
+  const waiting = hasty.gate.waitForDecision({ ...call, waitMs: 20_000 });
+  await expect(waiting).rejects.toMatchObject({ code: "worker_unreachable" });
+  expect(hasty.waits).toHaveLength(1);
 });

@@ -22,6 +22,26 @@ const opened = async () => {
 const privateIn = async (folder: string): Promise<readonly string[]> =>
   (await readdir(folder)).flatMap((name) => (name.endsWith(".key") ? [name.slice(0, -".key".length)] : []));
 
+/** What somebody else does behind the first look at a file that is not there. */
+const meanwhile = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+  const real = files.readFile;
+  const mend = () => {
+    spied.mockRestore();
+    syncBuiltinESMExports();
+  };
+  const spied = vi.spyOn(files, "readFile").mockImplementation(async (path, ...more) => {
+    if (!String(path).endsWith(name)) return real(path, ...more);
+    mend();
+    try {
+      return await real(path, ...more);
+    } finally {
+      await work();
+    }
+  });
+  onTestFinished(mend);
+  syncBuiltinESMExports();
+};
+
 describe("Signing keys", () => {
   test("are made when somebody signs, for their owner alone, and told by the hash of their bytes", async () => {
     const { folder, keys } = await opened();
@@ -77,9 +97,11 @@ describe("Signing keys", () => {
     // Killed when the record was there and the former private key was not removed yet.
     await writeFile(join(folder, `${former}.key`), kept, { mode: 0o600 });
     expect((await keys.sign([TEXT], LATE)).keyId).toBe(keyId);
+    expect(await privateIn(folder)).toEqual([keyId]);
     // Killed when the private key was there, and its record was not yet.
     await rm(join(folder, "1.retired.json"));
     await rename(join(folder, "2.json"), join(folder, "2.json.0123456789abcdef"));
+    await writeFile(join(folder, `${former}.key`), kept, { mode: 0o600 });
     expect((await keys.sign([TEXT], LATE)).keyId).toBe(former);
     expect(await keys.published()).toHaveLength(1);
   });
@@ -105,6 +127,24 @@ describe("Signing keys", () => {
     expect((await keys.published()).map(({ untilPosition }) => untilPosition)).toEqual([null, 7, null]);
     await keysIn(folder, "ledger-1", async () => 9).sign([TEXT], LATE);
     expect((await keys.published()).map(({ untilPosition }) => untilPosition)).toEqual([9, 7, null]);
+  });
+
+  test("are read whole while somebody rotates: an end counts whoever signed it since", async () => {
+    const { folder, keys } = await opened();
+    await keys.sign([TEXT], EARLY);
+    await meanwhile("2.json", () => keysIn(folder).rotate(LATE));
+    expect(await keys.published()).toHaveLength(1);
+    expect(await keys.published()).toMatchObject([{ untilPosition: 7 }, { untilPosition: null }]);
+  });
+
+  test("that are here are never said to be lost, though the one before was while two rotate at once", async () => {
+    const { folder, keys } = await opened();
+    const { keyId } = await keys.sign([TEXT], EARLY);
+    await rm(join(folder, `${keyId}.key`));
+    await meanwhile(`${keyId}.key`, () => keysIn(folder).rotate(LATE, { lost: true }));
+    await expect(keys.rotate(LATE, { lost: true })).rejects.toMatchObject({ code: "seq_conflict" });
+    expect(await keys.published()).toMatchObject([{ lost: true }, { lost: false, until: null }]);
+    await keys.sign([TEXT], LATE);
   });
 
   test.each([

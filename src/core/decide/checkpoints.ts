@@ -12,11 +12,11 @@ import {
   type Rules,
   requireLive,
   requireRole,
+  requireRoom,
   requireSession,
   requireState,
   requireStep,
 } from "./guards.js";
-import { requireRoomToRecord } from "./tracked.js";
 
 // What is appended says what was signed. Whether the signature holds, only who has the key can tell: nobody here believes it.
 export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, context) => {
@@ -30,8 +30,9 @@ export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, 
   if (checkpoint.eventLogPosition > run.seq)
     throw new LedgerError("invalid_input", `Event ${checkpoint.eventLogPosition} has not happened yet.`);
   requireFormer(run, checkpoint, caller);
-  if (checkpoint.reason === "turn") requireRoom(run, rules);
-  if (run.tracked !== null && caller.role !== "engine") requireRoomToRecord(run, context);
+  // What the engine signs for itself, it may.
+  if (checkpoint.reason === "turn") requireRoom(run, "Agents", rules);
+  if (run.tracked !== null && caller.role !== "engine") requireRoom(run, "Clients", rules);
   return [{ type: "checkpoint_sealed", version: 1, payload: checkpoint }, ...thinned(run, rules)];
 };
 
@@ -39,15 +40,6 @@ export const signCheckpoint: Decider<"seal_checkpoint"> = ({ checkpoint }, run, 
 const thinned = (run: Run, { recording }: Rules): readonly EventBody[] => {
   const ids = thinnable(run, (recording?.checkpointsKept ?? limit.CHECKPOINTS_KEPT) - 1).map(({ id }) => id);
   return ids.length === 0 ? [] : [{ type: "checkpoints_thinned", version: 1, payload: { ids } }];
-};
-
-/** As for effects: a loop that does nothing but end turns must stop too. What the engine signatures for itself, it may. */
-const requireRoom = (run: Run, { recording }: Rules): void => {
-  const { eventsPerRun = limit.EVENTS_PER_RUN } = recording ?? {};
-  if (run.seq < eventsPerRun) return;
-  throw new LedgerError("limit_exceeded", `Agents of a run stop at ${eventsPerRun} events.`, {
-    hint: "Divide the work into more runs, or raise durable.eventsPerRun.",
-  });
 };
 
 const requireFormer = (

@@ -4,6 +4,7 @@ import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, JournalEvent, Role, StoredEvent } from "../events.js";
 import type { GateContext, GateRules } from "../gate-context.js";
+import * as limit from "../limits.js";
 import {
   findStep,
   isActive,
@@ -244,5 +245,25 @@ export const requireState = <T extends keyof typeof ONLY>(
   if (step.state.status === status) return step.state as Extract<StepState, { status: T }>;
   throw new LedgerError(code, `Step "${step.spec.id}" is ${step.state.status}; ${ONLY[status]}.`, {
     hint: "`runledger show` tells where each step stands.",
+  });
+};
+
+/** What somebody does who was stopped; by who they are. */
+const ROOM_HINTS = {
+  Agents: "Divide the work into more runs, or raise durable.eventsPerRun.",
+  Clients: "Start a run that goes on from it (parentRunId), or raise durable.eventsPerRun.",
+} as const;
+
+/** As for effects: a loop that does nothing but end turns, and a client that records without end, must stop too. */
+export const requireRoom = (
+  { seq }: Run,
+  who: keyof typeof ROOM_HINTS,
+  { recording }: Rules,
+  more = 0,
+): void => {
+  const { eventsPerRun = limit.EVENTS_PER_RUN } = recording ?? {};
+  if (seq < eventsPerRun + more) return;
+  throw new LedgerError("limit_exceeded", `${who} of a run stop at ${eventsPerRun} events.`, {
+    hint: ROOM_HINTS[who],
   });
 };

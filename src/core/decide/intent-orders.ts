@@ -36,10 +36,10 @@ export const orderIntent: Decider<"order_intent"> = (command, run, { caller, at,
   return [{ type: "execution_ordered", version: 1, payload }];
 };
 
-const requireNotPaused = ({ runId, state }: Run): void => {
+const requireNotPaused = ({ runId, state, tracked }: Run): void => {
   if (state.status !== "paused") return;
   throw new LedgerError("run_not_running", `Run "${runId}" is paused; nothing of it leaves the building.`, {
-    hint: `Resume it: runledger resume ${runId}`,
+    hint: `Resume it: runledger ${tracked === null ? "resume" : "runs resume"} ${runId}`,
   });
 };
 

@@ -2,7 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
-import { isGoverned, isOwnIntent } from "../intents.js";
+import { isGoverned, isIdempotentUnder, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
@@ -19,6 +19,7 @@ import {
   type Decider,
   requireLive,
   requireRole,
+  requireRoom,
   requireSession,
 } from "./guards.js";
 
@@ -92,15 +93,21 @@ const lineageOf = (runId: string, { caller, facts }: DecideContext): Lineage => 
 export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   const { happened } = command.event;
   const tracked = happened === undefined ? requireRecorder(run, context) : requireTeller(run, context);
-  requireRoomToRecord(run, context);
   const { eventType, sideEffectClass, sideEffectKey } = command.event;
+  // What is begun can always be ended: there are never more ends than beginnings.
+  if (!isEndOfBegun(run, command.event)) requireRoom(run, "Clients", context.rules);
   requireKey(eventType, sideEffectClass, sideEffectKey);
   if (happened !== undefined) requireBegun(run, command.event);
   if (isBeginning(eventType)) requireCapable(tracked, sideEffectClass);
   const skipped = skippedFor(run, command, context);
   if (skipped === null && isBeginning(eventType) && sideEffectKey !== null) requireRoomToBegin(tracked);
   const { happened: _, ...said } = command.event;
-  const payload = { ...said, skipped, ...(happened === false ? { happened } : {}) };
+  const isUnder = skipped === null && happened !== false && isDoneUnderIntent(run, command.event);
+  const payload = {
+    ...{ ...said, skipped },
+    ...(isUnder ? { underIntent: true as const } : {}),
+    ...(happened === false ? { happened } : {}),
+  };
   return [{ type: "event_recorded", version: 1, payload }];
 };
 
@@ -111,14 +118,21 @@ const requireTeller = (run: Run, context: DecideContext): Tracked => {
   return requireTracked(run);
 };
 
-const requireBegun = (run: Run, { eventType, sideEffectKey: key, sideEffectClass }: SaidOfEvent): void => {
+const requireBegun = (run: Run, said: SaidOfEvent): void => {
+  const { sideEffectKey: key } = said;
+  if (isEndOfBegun(run, said)) return;
   const begun = key === null ? undefined : begunUnder(run, key);
-  if (begun !== undefined && !isBeginning(eventType) && begun.class === sideEffectClass) return;
   const of = begun === undefined ? "Nothing" : `A side effect of class "${begun.class}"`;
   throw new LedgerError("effect_not_open", `${of} is begun under ${quoted(key ?? "no key")} in this run.`, {
     hint: "Whether it happened is said at the end of what was begun, under its key and class: runledger runs inspect RUN",
   });
 };
+
+const isDoneUnderIntent = (run: Run, { sideEffectClass, sideEffectKey: key }: SaidOfEvent): boolean =>
+  key !== null && !isReplayable(sideEffectClass) && isGoverned(run, key);
+
+const isEndOfBegun = (run: Run, { eventType, sideEffectKey: key, sideEffectClass }: SaidOfEvent): boolean =>
+  key !== null && !isBeginning(eventType) && begunUnder(run, key)?.class === sideEffectClass;
 
 type SaidOfEvent = CommandOf<"record_event">["event"];
 
@@ -156,12 +170,19 @@ const skippedFor = (
   { event }: CommandOf<"record_event">,
   { facts }: DecideContext,
 ): FirstRecorded | null => {
-  const { sideEffectKey: key, sideEffectClass, eventType } = event;
-  if (key === null || isReplayable(sideEffectClass) || isGoverned(run, key)) return null;
+  const { sideEffectKey: key, sideEffectClass, eventType, happened } = event;
+  // What did not happen here is said whoever has the key.
+  if (key === null || isReplayable(sideEffectClass) || happened === false) return null;
   const taken = facts?.taken;
-  if (taken === undefined) return null;
+  if (taken === undefined || (isGoverned(run, key) && isFreeUnderIntent(run, key))) return null;
   const begun = taken.runId === run.runId ? begunUnder(run, key) : undefined;
   return begun !== undefined && !isBeginning(eventType) ? null : taken;
+};
+
+/** Its intent has the key until its client begins. One that does no harm twice may be begun again until it is done. */
+const isFreeUnderIntent = (run: Run, key: string): boolean => {
+  if (run.tracked?.underIntents.includes(key)) return false;
+  return begunUnder(run, key) === undefined || isIdempotentUnder(run, key);
 };
 
 /** Undefined when nothing under that key is under way in this run. */
@@ -191,10 +212,15 @@ export const keyFreedBy = (events: readonly EventBody[]): string | null => {
   return null;
 };
 
+/** The checkpoint itself, and that older ones went for it. */
+const EVENTS_OF_CHECKPOINT = 2;
+
 export const openHandoff: Decider<"open_handoff"> = ({ handoff }, run, context) => {
   const tracked = requireRecorder(run, context);
-  requireRoomToRecord(run, context);
   if (tracked.handoffs.some(({ id }) => id === handoff.id)) return alreadyDone;
+  // The checkpoint that was signed for it had room, and must not tell of a handoff that never was.
+  const isBehindItsOwn = handoff.checkpointId !== null && run.checkpoint?.id === handoff.checkpointId;
+  requireRoom(run, "Clients", context.rules, isBehindItsOwn ? EVENTS_OF_CHECKPOINT : 0);
   if (tracked.handoffs.length >= limit.TRACKED_OPEN_MAX)
     throw new LedgerError(
       "limit_exceeded",
@@ -219,7 +245,8 @@ export const resumeTracked: Decider<"resume_tracked"> = (
   context,
 ) => {
   requireRecorder(run, context);
-  requireRoomToRecord(run, context);
+  // Once for each interruption, and without it nothing that was approved could be executed.
+  if (run.state.status !== "paused") requireRoom(run, "Clients", context.rules);
   return [{ type: "tracking_resumed", version: 1, payload: { checkpointId, broken, blockedKeys } }];
 };
 
@@ -266,13 +293,4 @@ const requireRecorder = (run: Run, { caller }: DecideContext): Tracked => {
   const tracked = requireTracked(run);
   requireLive(run);
   return tracked;
-};
-
-/** As for effects: a client that records without end must stop too. */
-export const requireRoomToRecord = (run: Run, { rules }: DecideContext): void => {
-  const { eventsPerRun = limit.EVENTS_PER_RUN } = rules.recording ?? {};
-  if (run.seq < eventsPerRun) return;
-  throw new LedgerError("limit_exceeded", `Clients of a run stop at ${eventsPerRun} events.`, {
-    hint: "Start a run that goes on from it (parentRunId), or raise durable.eventsPerRun.",
-  });
 };

@@ -94,11 +94,17 @@ const ofStep = (step: Told["steps"][number]): readonly Claim[] => {
       ? [say("validator_changed", "Its validator is not the one that the plan began with.")]
       : []),
     ...(how === "verified" && verdict !== null ? ofRoom(verdict.isolationLevel, say) : []),
-    ...(how === "verified" && verdict?.validator.type === "test_pass" && verdict.tests === null
-      ? [say("tests_not_counted", "Its tests passed, and no report says how many ran.")]
-      : []),
+    ...(how === "verified" && verdict !== null ? ofCount(verdict, say) : []),
   ];
 };
+
+const ofCount = (
+  { validator, tests }: NonNullable<Told["criteria"][number]["verdict"]>,
+  say: (code: string, sentence: string) => Claim,
+): readonly Claim[] =>
+  validator.type === "test_pass" && tests === null
+    ? [say("tests_not_counted", "Its tests passed, and no report says how many ran.")]
+    : [];
 
 const ofRoom = (level: number, say: (code: string, sentence: string) => Claim): readonly Claim[] => {
   if (level === 0)
@@ -114,9 +120,9 @@ const ofCriterion = ({ index, status, verdict }: Told["criteria"][number]): read
   const about = `Criterion ${index + 1}`;
   if (status === "unchecked") return [claim("criterion_unchecked", `${about} was not checked.`)];
   if (status === "unmet") return [claim("criterion_unmet", `${about} is not met.`)];
-  return verdict === null
-    ? []
-    : ofRoom(verdict.isolationLevel, (code, sentence) => claim(code, `${about}: ${sentence}`));
+  if (verdict === null) return [];
+  const say = (code: string, sentence: string) => claim(code, `${about}: ${sentence}`);
+  return [...ofRoom(verdict.isolationLevel, say), ...ofCount(verdict, say)];
 };
 
 const ofIntents = ({ intents: { listed } }: Told): readonly Claim[] => [
@@ -130,7 +136,17 @@ const ofIntents = ({ intents: { listed } }: Told): readonly Claim[] => [
     ),
 ];
 
-const ofEffect = ({ name, outcome, stepId, seq }: Told["effects"]["listed"][number]): readonly Claim[] => {
+const ofEffect = ({
+  name,
+  outcome,
+  stepId,
+  seq,
+  saidBy,
+}: Told["effects"]["listed"][number]): readonly Claim[] => {
+  if (saidBy !== undefined) {
+    const word = `What became of effect "${name}" (event ${seq}, ${outcome}) is the word of ${saidBy.name}.`;
+    return [claim("effect_said", word, stepId)];
+  }
   if (outcome !== "open" && outcome !== "skipped") return [];
   const said = outcome === "open" ? "was begun, and nobody knows whether it happened" : "was done without";
   return [claim(`effect_${outcome}`, `Effect "${name}" (event ${seq}) ${said}.`, stepId)];

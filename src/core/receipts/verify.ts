@@ -237,6 +237,8 @@ const effect = record({
   /** open: begun, and nobody knows. known: it had happened before under its key, where `first` says. */
   outcome: oneOf("done", "failed", "skipped", "known", "open"),
   first: orNull(record({ runId: text, seq: count })),
+  /** A person, where the outcome is that one's word. */
+  saidBy: optional(who),
 });
 
 const usage = record({

@@ -83,7 +83,8 @@ const followEffects = () => {
         const place = placeOf(event, position);
         const first = outcome.kind === "known" ? outcome.origin : null;
         const begun = call === null ? open.get(place) : listedOf(event, call);
-        end(place, begun, { seq: event.seq, outcome: outcome.kind, first });
+        const word = event.actor.role === "human" ? { saidBy: event.actor } : {};
+        end(place, begun, { seq: event.seq, outcome: outcome.kind, first, ...word });
         return;
       }
       case "event_recorded": {

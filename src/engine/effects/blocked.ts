@@ -1,6 +1,6 @@
-import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import type { StoredEvent } from "../../core/events.js";
-import { blockedIntentKeys, INTENT_SCOPE } from "../../core/intents.js";
+import { blockedIntentKeys } from "../../core/intents.js";
+import { isKeyTaken } from "../../ledger/keys.js";
 import type { Ledger } from "../../ledger/ledger.js";
 
 /** So many events at a time. */
@@ -14,14 +14,10 @@ const PAGE = 250;
 export const blockedKeys = async (ledger: Ledger, runId: string): Promise<ReadonlySet<string>> => {
   const keys = new Set<string>();
   for (let from: string | null = runId; from !== null; ) from = await collect(ledger, from, keys);
-  for (const key of keys) if (!(await isTaken(ledger, key))) keys.delete(key);
+  for (const key of keys) if (!(await isKeyTaken(ledger.store, key))) keys.delete(key);
   const { intents } = await ledger.load(runId);
   return new Set([...keys, ...blockedIntentKeys({ intents })].sort());
 };
-
-const isTaken = async ({ store }: Ledger, key: string): Promise<boolean> =>
-  (await store.findKey(EFFECT_SCOPE, key)) !== undefined ||
-  (await store.findKey(INTENT_SCOPE, key)) !== undefined;
 
 /** Answers with the run whose past that one took over; null for none. */
 const collect = async (ledger: Ledger, runId: string, keys: Set<string>): Promise<string | null> => {

@@ -12,6 +12,8 @@ export type Outcome =
 export type Target = {
   readonly name: string;
   readonly events: readonly NoticeType[];
+  /** When the settings that say so were read: of processes that differ, the newest has its way. */
+  readonly settingsMs: number;
   /** How long a try may take. */
   readonly timeoutMs: number;
   /** Never throws; once aborted, it ends soon. */
@@ -19,7 +21,7 @@ export type Target = {
 };
 
 /** Positions by event. */
-type Begins = { readonly [T in NoticeType]?: number };
+type HeardFrom = { readonly [T in NoticeType]?: number };
 
 /**
  * How far a target has been told, beside the journal: what is due follows from the journal itself, so nothing that happened
@@ -29,7 +31,9 @@ export type Standing = {
   /** All events up to here are settled: told, given up, or of no concern. */
   readonly position: number;
   /** What it hears of each of its events lies behind these; left out by versions before, and then behind `position`. */
-  readonly begins?: Begins;
+  readonly heardFrom?: HeardFrom;
+  /** When the settings were read that name these events. */
+  readonly settingsMs?: number;
   /** Tries that failed of the next one. */
   readonly tries: number;
   /** It is not tried again before. */
@@ -67,8 +71,7 @@ export type Deliveries = {
 };
 
 export const createDeliveries = (ledger: Ledger): Deliveries => {
-  /** Up to where a target's events were looked at here; what is behind it is of no concern. */
-  const seen = new Map<string, number>();
+  const seen: Parts["seen"] = new Map();
   return {
     standingOf: async (name) => (await readWord(ledger, name))?.standing,
     pass: async (targets, since, signal) => {
@@ -85,7 +88,8 @@ export const createDeliveries = (ledger: Ledger): Deliveries => {
 
 type Parts = {
   readonly ledger: Ledger;
-  readonly seen: Map<string, number>;
+  /** Up to where a target's events were looked at here; what lies before is of no concern, as long as the same are heard. */
+  readonly seen: Map<string, { readonly upTo: number; readonly heardFrom: string }>;
   readonly signal: AbortSignal;
 };
 type Word = { readonly text: string | undefined; readonly standing: Standing };
@@ -108,28 +112,34 @@ const swapped = async (
   return (await store.swapWord(wordOf(name), before, text)) ? { text, standing } : undefined;
 };
 
-const begun = (position: number): Standing => ({
+const freshFrom = (position: number): Standing => ({
   ...{ position, tries: 0, nextMs: 0, busyUntilMs: 0 },
   ...{ toldMs: null, error: null, givenUp: 0 },
 });
 
-/** The word of a target that hears of these events: what is new to it has no past, and what is taken from it is forgotten. */
+/**
+ * The word of a target that hears of these events: what is new to it has no past, and what is taken from it is forgotten.
+ * Where somebody has read newer settings, theirs stand.
+ */
 const wordFor = async (
   ledger: Ledger,
-  { name, events }: Target,
+  { name, events, settingsMs }: Target,
   since: number,
 ): Promise<Word | undefined> => {
   const word = await readWord(ledger, name);
-  const { begins } = word?.standing ?? {};
+  const { heardFrom, settingsMs: newestMs = 0 } = word?.standing ?? {};
   const isSame =
-    begins !== undefined &&
-    Object.keys(begins).length === events.length &&
-    events.every((one) => one in begins);
-  if (word !== undefined && isSame) return word;
-  const from = (one: NoticeType): number => begins?.[one] ?? (word === undefined || begins ? since : 0);
+    heardFrom !== undefined &&
+    Object.keys(heardFrom).length === events.length &&
+    events.every((one) => one in heardFrom);
+  // By a clock that was put back, what was read in the future is no newer.
+  const isOlder = heardFrom !== undefined && settingsMs < newestMs && newestMs <= Date.parse(ledger.now());
+  if (word !== undefined && (isSame || isOlder)) return word;
+  const from = (one: NoticeType): number => heardFrom?.[one] ?? (word === undefined || heardFrom ? since : 0);
   const standing = {
-    ...(word?.standing ?? begun(since)),
-    begins: Object.fromEntries(events.map((one) => [one, from(one)])),
+    ...(word?.standing ?? freshFrom(since)),
+    settingsMs,
+    heardFrom: Object.fromEntries(events.map((one) => [one, from(one)])),
   };
   return swapped(ledger, name, word?.text, standing);
 };
@@ -143,9 +153,11 @@ const tellAll = async (parts: Parts, target: Target, since: number): Promise<num
     const { standing } = word;
     const waitsUntil = restOf(standing, target, Date.parse(ledger.now()));
     if (waitsUntil !== null) return waitsUntil;
-    const from = Math.max(standing.position, seen.get(name) ?? 0);
-    const { due, upTo, isLocked = false } = await nextDue(ledger, standing.begins ?? {}, from);
-    seen.set(name, upTo);
+    const heardFrom = JSON.stringify(standing.heardFrom);
+    const before = seen.get(name);
+    const from = Math.max(standing.position, before?.heardFrom === heardFrom ? before.upTo : 0);
+    const { due, upTo, isLocked = false } = await nextDue(ledger, standing.heardFrom ?? {}, from);
+    seen.set(name, { upTo, heardFrom });
     if (due === undefined) {
       if (upTo - standing.position > STRIDE)
         await swapped(ledger, name, word.text, { ...standing, position: upTo });
@@ -169,7 +181,7 @@ type Due = { readonly notice: Notice; readonly position: number };
 /** The first that the target wants to hear of, and up to where there is nothing else. */
 const nextDue = async (
   ledger: Ledger,
-  begins: Begins,
+  heardFrom: HeardFrom,
   from: number,
 ): Promise<{ readonly due?: Due; readonly upTo: number; readonly isLocked?: boolean }> => {
   for (let upTo = from; ; ) {
@@ -178,7 +190,7 @@ const nextDue = async (
       const notice = mayBeNotice(row) ? await noticeIn(ledger, row) : undefined;
       if (notice === "locked") return { upTo: row.position - 1, isLocked: true };
       // Looked at again with the next try, for it may have been answered by then.
-      if (notice !== undefined && row.position > (begins[notice.type] ?? row.position))
+      if (notice !== undefined && row.position > (heardFrom[notice.type] ?? row.position))
         return { due: { notice, position: row.position }, upTo: row.position - 1 };
       upTo = row.position;
     }
@@ -225,10 +237,27 @@ const tellOne = async (
   const outcome = await target.tell(notice, signal);
   const free = { ...standing, busyUntilMs: 0 };
   // Whoever comes next tells it again: it may have arrived, and is known by its id then.
-  if (signal.aborted && outcome.kind !== "told") return swapped(ledger, name, claimed.text, free);
+  if (signal.aborted && outcome.kind !== "told") return settled(ledger, name, claimed, free);
   const after = afterTry(free, outcome, position, Date.parse(ledger.now()));
-  return swapped(ledger, name, claimed.text, after);
+  return settled(ledger, name, claimed, after);
 };
+
+/** The end of a claim: newer settings may have changed what is heard meanwhile, which is no reason to tell the same again. */
+const settled = async (
+  ledger: Ledger,
+  name: string,
+  claimed: Word,
+  after: Standing,
+): Promise<Word | undefined> => {
+  const done = await swapped(ledger, name, claimed.text, after);
+  const now = done === undefined ? await readWord(ledger, name) : undefined;
+  if (now === undefined || !isSameClaim(now.standing, claimed.standing)) return done;
+  const { heardFrom = {}, settingsMs = 0 } = now.standing;
+  return swapped(ledger, name, now.text, { ...after, heardFrom, settingsMs });
+};
+
+const isSameClaim = (one: Standing, other: Standing): boolean =>
+  one.busyUntilMs === other.busyUntilMs && one.position === other.position && one.tries === other.tries;
 
 const afterTry = (before: Standing, outcome: Outcome, position: number, nowMs: number): Standing => {
   if (outcome.kind === "told")

@@ -184,6 +184,7 @@ const bodyOf = (type: string, timestamp: string, data: Readonly<Record<string, u
 const targetOf = (parts: Parts, name: string, setting: TargetSetting): Target => ({
   name,
   events: setting.events,
+  settingsMs: Date.parse(parts.ledger.now()),
   timeoutMs: setting.timeoutMs,
   tell: (notice, signal) => {
     const { type, at, runId, seq, stepId, sentence } = notice;

@@ -26,6 +26,7 @@ import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import { hasTracking, trackedPacket } from "../../core/tracked-facts.js";
+import { isKeyTaken } from "../keys.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
 import { packed, writeBytes } from "./bytes.js";
@@ -181,12 +182,27 @@ export const createCheckpoints = (options: CheckpointManagerOptions): Checkpoint
       for (const store of Object.values(stores)) await store.removeRun(runId);
     },
     // In the same queue as signing: both read on in one object, and two at a time would take the same events twice.
-    blockedKeys: (run) =>
-      inTurn(
-        run.runId,
-        async () => new Set([...(await follow(run)).facts.blockedKeys(), ...blockedIntentKeys(run)]),
-      ),
+    blockedKeys: (run) => inTurn(run.runId, async () => blockedNow(ledger, run, (await follow(run)).facts)),
   };
+};
+
+/** What another run had is free here as soon as it is free in the ledger; of a run that was brought, nobody here knows. */
+const blockedNow = async (
+  { store }: Ledger,
+  run: Run,
+  facts: Followed["facts"],
+): Promise<ReadonlySet<string>> => {
+  const recorded = facts.blockedKeys();
+  const keys = new Set([...recorded, ...blockedIntentKeys(run)]);
+  if ((await store.originOf(run.runId)) !== undefined) return keys;
+  const skipped = facts.skippedKeys();
+  const intents = run.intents.filter(({ status }) => status !== "skipped");
+  const own = new Set(blockedIntentKeys({ intents }));
+  for (const key of keys) {
+    const isOwn = own.has(key) || (recorded.has(key) && !skipped.has(key));
+    if (!isOwn && !(await isKeyTaken(store, key))) keys.delete(key);
+  }
+  return keys;
 };
 
 const whyThen = (told: PassedOverTold | undefined, id: string): ListedCheckpoint["passedOver"] => {

@@ -1,26 +1,47 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { effectDigest } from "../../core/effects.js";
 import type { EventOf, StoredEvent } from "../../core/events.js";
-import { INTENT_SCOPE, sideEffectKey } from "../../core/intents.js";
+import { INTENT_SCOPE, intentIdOf, sideEffectKey } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
-import { isReplayable, recordedDigest } from "../../core/tracked.js";
+import { isBeginning, isReplayable, recordedDigest } from "../../core/tracked.js";
 import type { KeptKey, Store } from "../../stores/store.js";
+import { endIn } from "../intent-keys.js";
 import { isTakenFor } from "../keys.js";
 import type { Add } from "./flaws.js";
 
 /** An effect under a business key that may have happened: its key must not be free. */
-export type Keyed = { readonly seq: number; readonly key: string; readonly digest: string };
+export type Keyed = {
+  readonly seq: number;
+  readonly key: string;
+  readonly digest: string;
+  /** Whether its event says that it has the key of an intent. */
+  readonly underIntent: boolean;
+};
 
 /** Follows the effects of a run under business keys, in the order of its events. */
 export const withKeys = () => {
   const open = new Map<string, Keyed>();
+  const done = new Set<string>();
+  const intents = new Map<string, Pick<Keyed, "seq" | "key">>();
+  // Ledgers of before gave the key back with the intent, whatever its client had done under it.
+  const givenBack = (intentId: string): void => {
+    const intent = intents.get(intentId);
+    const under = intent === undefined ? undefined : open.get(`recorded ${intent.key}`);
+    if (intent !== undefined && under?.underIntent === false && under.seq > intent.seq)
+      open.delete(`recorded ${intent.key}`);
+  };
   // Taken by the first event under it, which the second one ends.
   const recorded = ({ seq, payload }: EventOf<"event_recorded">): void => {
-    const { sideEffectKey: key, sideEffectClass, skipped, happened } = payload;
-    if (key === null || skipped !== null || isReplayable(sideEffectClass)) return;
-    if (happened === false) open.delete(`recorded ${key}`);
-    if (happened === false || open.has(`recorded ${key}`)) return;
-    open.set(`recorded ${key}`, { seq, key, digest: recordedDigest(sideEffectClass) });
+    const { eventType, sideEffectKey: key, sideEffectClass, skipped, happened } = payload;
+    if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false)) return;
+    const place = `recorded ${key}`;
+    if (happened === false) {
+      if (!done.has(key)) open.delete(place);
+      return;
+    }
+    if (!isBeginning(eventType)) done.add(key);
+    const { underIntent = false } = payload;
+    if (!open.has(place)) open.set(place, { seq, key, digest: recordedDigest(sideEffectClass), underIntent });
   };
   return {
     open,
@@ -29,9 +50,21 @@ export const withKeys = () => {
         const { call } = event.payload;
         const { key, position } = call;
         if (key !== null)
-          open.set(placeOf(event, position), { seq: event.seq, key, digest: effectDigest(call) });
+          open.set(placeOf(event, position), {
+            seq: event.seq,
+            key,
+            digest: effectDigest(call),
+            underIntent: false,
+          });
       }
       if (event.type === "event_recorded") recorded(event);
+      if (event.type === "intent_proposed") {
+        const { seq, payload } = event;
+        const key = sideEffectKey(payload.content);
+        if (key !== null) intents.set(intentIdOf(event.runId, seq), { seq, key });
+      }
+      const ended = endIn(event);
+      if (ended !== null) givenBack(ended);
       if (event.type !== "effect_settled") return;
       const { outcome, position } = event.payload;
       // What is known not to have happened gives its key back.

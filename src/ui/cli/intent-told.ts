@@ -1,5 +1,6 @@
 import type { IntentView } from "../../index.js";
 import { agoOf, statusCell, timeOf } from "./describe.js";
+import { textIn } from "./intent-payload.js";
 import { type Output, printLine, safe } from "./output.js";
 import { type Cell, printTable } from "./table.js";
 
@@ -91,10 +92,15 @@ const executedFacts = ({ execution, report, first, result }: IntentView): readon
 const orderWords = ({ executionId, attempt, by, expiresAt }: NonNullable<IntentView["execution"]>): string =>
   `${executionId}, fetched ${attempt} time(s), last by ${by.name}, until ${timeOf(expiresAt)}`;
 
-/** Its lines stand behind a bar, so that none of them is taken for one of ours. */
-export const printPayload = (output: Output, text: string | null, chars = Number.POSITIVE_INFINITY): void => {
+/** Its lines stand behind a bar, so that none of them is taken for one of ours. Undefined is one that is not kept any more. */
+export const printPayload = (
+  output: Output,
+  bytes: Uint8Array | undefined,
+  chars = Number.POSITIVE_INFINITY,
+): void => {
+  const text = textIn(bytes);
   if (text === null) {
-    printLine(output, "The payload is no text.");
+    printLine(output, bytes === undefined ? "The payload is not kept any more." : "The payload is no text.");
     return;
   }
   for (const line of safe(text.slice(0, chars)).split("\n")) printLine(output, `| ${line}`);

@@ -20,11 +20,11 @@ export const claude: Program = {
   scope: "project",
   tool: (server, tool) => `mcp__${server}__${tool}`,
   shell: (command) => ["Bash", { command, description: "Work" }],
-  talk: ({ server, prompt }) => ({
+  talk: ({ server, others, prompt }) => ({
     argv: [
       ...[file, "-p", prompt, "--allowedTools", `mcp__${server},Bash`],
-      // What a person answers when a project comes with servers.
-      ...["--settings", JSON.stringify({ enabledMcpjsonServers: [server] })],
+      // With `-p` it starts all servers of a project unasked.
+      ...["--settings", JSON.stringify({ disabledMcpjsonServers: others })],
     ],
     env: {},
   }),

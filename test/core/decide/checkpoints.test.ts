@@ -56,6 +56,49 @@ describe("a run that its client records", () => {
   });
 });
 
+describe("a full run of a client", () => {
+  const full = (...lines: Parameters<typeof playedOn>[2][]): Run => {
+    const before = played(cast.startTracked(), cast.recordEvent(), ...lines);
+    return playedOn(before, {}, ...Array.from({ length: 5 - before.seq }, () => cast.recordEvent()));
+  };
+  const side = { sideEffectClass: "payment", sideEffectKey: "order-1" } as const;
+  const ended = { ...side, eventType: "tool_call_finished" } as const;
+
+  it("takes the end of what is begun, and no beginning", () => {
+    const begun = full(cast.recordEvent({ ...side, eventType: "tool_call_started" }));
+    given(begun, world).when(cast.recordEvent(ended), cast.orchestrator).thenHappened("event_recorded");
+    const free = given(begun, world)
+      .when(cast.recordEvent({ ...ended, happened: false }), cast.person)
+      .thenHappened("event_recorded");
+    expect(free.tracked?.begun).toEqual([]);
+    given(free, world).when(cast.recordEvent(ended), cast.orchestrator).thenRefuses("limit_exceeded");
+    const again = cast.recordEvent({ ...side, eventType: "tool_call_started" });
+    given(begun, world).when(again, cast.orchestrator).thenRefuses("limit_exceeded");
+  });
+
+  it("is resumed once it was interrupted, for what a person approved", () => {
+    const paused = full(cast.recordEvent({ eventType: "interruption_detected" }));
+    expect(paused.state.status).toBe("paused");
+    const active = given(paused, world)
+      .when(cast.resumeTracked, cast.orchestrator)
+      .thenHappened("tracking_resumed");
+    given(active, world).when(cast.resumeTracked, cast.orchestrator).thenRefuses("limit_exceeded");
+  });
+
+  it("takes the handoff whose checkpoint was the last that it had room for", () => {
+    const almost = played(cast.startTracked(), cast.recordEvent(), cast.recordEvent());
+    const signed = given(almost, world)
+      .when(cast.signed(null, { reason: "explicit_handoff" }), cast.orchestrator)
+      .thenHappened("checkpoint_sealed");
+    const checkpointId = signed.checkpoint?.id ?? expect.unreachable("it was signed");
+    const handoff = { ...cast.openHandoff.handoff, checkpointId };
+    given(signed, world)
+      .when({ ...cast.openHandoff, handoff }, cast.orchestrator)
+      .thenHappened("handoff_opened");
+    given(signed, world).when(cast.openHandoff, cast.orchestrator).thenRefuses("limit_exceeded");
+  });
+});
+
 describe("checkpoints that are no use", () => {
   const begun = played(create(planOf([stepSpec("a")])), cast.start("a"), cast.signed("a"));
 

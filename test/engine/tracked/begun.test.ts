@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { followFacts } from "../../../src/core/checkpoint-facts.js";
+import type { StoredEvent } from "../../../src/core/events.js";
+import { withKeys } from "../../../src/ledger/verify/effect-keys.js";
 import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
 
 const KEY = "crm.import:batch-1";
@@ -29,8 +32,10 @@ describe("A side effect that was begun", () => {
     const [first, second] = [await started(), await started()];
     await begin(first);
     expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    expect(await blocked(second)).toEqual(new Set([KEY]));
     await end(first, false);
     expect(await blocked(first)).toEqual(new Set());
+    expect(await blocked(second)).toEqual(new Set());
     expect((await runs.getRun({ runId: first })).run).toMatchObject({ begunSideEffects: [] });
     const { events } = await runs.getRunEvents({ runId: first });
     expect(events.map(({ status }) => status)).toContain("not_happened");
@@ -88,4 +93,69 @@ describe("A side effect that was begun", () => {
     expect(await gate.propose({ ...asked, runId: second })).toMatchObject({ status: "pending_approval" });
     await holds(first, second);
   });
+
+  it("is begun once under the key of an intent, and stays done whatever is said of a second beginning", async () => {
+    const { runs, started, begin, end, asked, blocked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first });
+    await begin(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await end(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await expect(end(first, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    await gate.cancel({ intentId, reason: "not now" });
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    expect(await blocked(first)).toEqual(new Set([KEY]));
+    expect((await runs.getRun({ runId: first })).run).toMatchObject({ blockedSideEffects: 1 });
+    await holds(first, second);
+  });
+
+  it("is begun again under the key of an intent that does no harm twice, until it is done", async () => {
+    const { started, begin, end, asked, holds, gate } = await scene();
+    const first = await started();
+    await gate.propose({ ...asked, runId: first, idempotent: true });
+    await begin(first);
+    expect(await begin(first)).toMatchObject({ status: "recorded" });
+    await end(first);
+    expect(await begin(first)).toMatchObject({ status: "skipped" });
+    await holds(first);
+  });
+
+  it("in a journal of before has no key that its ended intent gave back, and is done though begun twice", async () => {
+    const { app, started, begin, end, asked, gate } = await scene();
+    const runId = await started();
+    const { intentId } = await gate.propose({ ...asked, runId });
+    await begin(runId);
+    await end(runId);
+    await gate.cancel({ intentId, reason: "not now" });
+    const events = await app.ledger.events(runId, 0, 100);
+    const older = events.map((event): StoredEvent => {
+      if (event.type !== "event_recorded") return event;
+      const { underIntent, ...payload } = event.payload;
+      expect(underIntent).toBe(true);
+      return { ...event, payload };
+    });
+    expect(openKeys(events)).toEqual([KEY]);
+    expect(openKeys(older)).toEqual([]);
+    const recorded = older.filter((event) => event.type === "event_recorded");
+    const twice = recorded.flatMap((event) => [event, { ...event, seq: event.seq + 100 }]);
+    const ended = twice
+      .sort((a, b) => a.seq - b.seq)
+      .map((event, at) => (at < 3 ? event : notHappened(event)));
+    expect(openKeys(ended)).toEqual([KEY]);
+    const facts = followFacts({ forkedFrom: null });
+    for (const event of ended) facts.take(event);
+    expect(facts.blockedKeys()).toEqual(new Set([KEY]));
+  });
+});
+
+const openKeys = (events: readonly StoredEvent[]): readonly string[] => {
+  const keys = withKeys();
+  for (const event of events) keys.take(event);
+  return [...keys.open.values()].map(({ key }) => key);
+};
+
+const notHappened = (event: Extract<StoredEvent, { type: "event_recorded" }>): typeof event => ({
+  ...event,
+  payload: { ...event.payload, happened: false },
 });

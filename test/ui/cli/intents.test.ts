@@ -1,5 +1,5 @@
 import { userInfo } from "node:os";
-import { Readable, Writable } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { IntentView, NewIntent, RunLedger } from "../../../src/index.js";
 import type { Tty } from "../../../src/ui/cli/program.js";
@@ -33,25 +33,29 @@ const codeOf = async (...argv: string[]) => {
   return [code, /\[(\w+)\]/.exec(err)?.[1]];
 };
 
-/** Somebody at a terminal who types this, and what it showed of the questions. */
+/** Somebody at a terminal who types this once they are asked, and what it showed them. */
 const at = (...lines: readonly string[]) => {
   const shown: string[] = [];
+  const input = new PassThrough();
   const output = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       shown.push(chunk.toString("utf8"));
+      if (shown.at(-1)?.endsWith(ASKS)) input.end(lines.map((line) => `${line}\n`).join(""));
       done();
     },
   });
-  const input = Readable.from(lines.map((line) => `${line}\n`));
-  return { shown, terminal: () => ({ input, output }) as unknown as Tty };
+  return { shown, input, terminal: () => ({ input, output }) as unknown as Tty };
 };
+const ASKS = "[y/N] ";
 
 describe("approval at the terminal", () => {
   it("is of what was printed, by whoever says yes to it", async () => {
     const [{ intentId }, person] = [await asked(), at("YES")];
     const said = await desk.typeWith({ tty: person.terminal }, "intents", "approve", intentId);
-    expect([said.code, person.shown]).toEqual([0, ["Approve exactly this? [y/N] "]]);
-    expect(said.err).toContain("| name");
+    // Where it is asked, whatever becomes of stdout and stderr.
+    expect([said.code, person.shown.at(-1)]).toEqual([0, "Approve exactly this? [y/N] "]);
+    expect(person.shown.join("")).toContain("| name\n");
+    expect(said.err).not.toContain("| name");
     expect(await intentOf("show", intentId)).toMatchObject({ status: "approved" });
   });
 
@@ -60,6 +64,26 @@ describe("approval at the terminal", () => {
     const said = await desk.typeWith({ tty: at(...lines).terminal }, "intents", "approve", intentId);
     expect([said.code, said.err.split("\n").at(-2)]).toEqual([3, "Not approved: it waits on."]);
     expect(await intentOf("show", intentId)).toMatchObject({ status: "pending_approval", votes: [] });
+  });
+
+  it("is asked of nobody who was not shown all of it", async () => {
+    for (const [payload, told] of [
+      [{ text: `${"a".repeat(4_000)}, and the rest` }, "… and 14 characters more"],
+      [Uint8Array.of(0xff, 0xfe), "The payload is no text."],
+    ] as const) {
+      const [{ intentId, contentHash }, person] = [await asked({ payload }), at("y")];
+      const said = await desk.typeWith({ tty: person.terminal }, "intents", "approve", intentId);
+      expect([said.code, said.err]).toEqual([2, expect.stringContaining(`--hash ${contentHash}`)]);
+      expect(person.shown.join("")).toContain(told);
+      expect(await intentOf("show", intentId)).toMatchObject({ status: "pending_approval", votes: [] });
+    }
+  });
+
+  it("is no answer that was typed before it was asked", async () => {
+    const [{ intentId }, person] = [await asked(), at("n")];
+    person.input.write("y\n");
+    const said = await desk.typeWith({ tty: person.terminal }, "intents", "approve", intentId);
+    expect([said.code, person.shown.at(-1)]).toEqual([3, expect.stringContaining(ASKS)]);
   });
 
   it("is none for whoever interrupts it, whatever they had typed", async () => {
@@ -154,9 +178,9 @@ describe("intents of an agent", () => {
   it("obey nobody's terminal: escapes, marks of direction and forged lines are shown as text", async () => {
     const { intentId } = await asked({ metadata: { note: "a\u001b[31mb" }, action: "x\u009b2J" });
     const shown = await desk.type("intents", "show", intentId, "--payload");
-    const { terminal } = at("y");
-    const approved = await desk.typeWith({ tty: terminal }, "intents", "approve", intentId);
-    for (const text of [shown.out, approved.err]) {
+    const person = at("y");
+    await desk.typeWith({ tty: person.terminal }, "intents", "approve", intentId);
+    for (const text of [shown.out, person.shown.join("")]) {
       expect(text).toContain("| status  approved\n");
       expect(text).not.toMatch(/^status {2}approved/m);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.

@@ -279,6 +279,36 @@ describe("A ledger", () => {
       code: 1,
       error: { details: { reason: "key_retired" } },
     });
+    // An earlier end, or none, is believed where nobody has the ledger; here it is looked up.
+    const own = join(folder(), `${later}.json`);
+    const kept = readFileSync(own, "utf8");
+    for (const position of [1, undefined]) {
+      const early = withPredicate(after, ({ run, journal }) => {
+        Object.assign(run as object, { endedAt: statementIn(before).predicate.run.endedAt });
+        Object.assign(journal as object, { position });
+      });
+      const forged = file("early.json", signedAgain(early, stolen, String(formerKeyId)));
+      expect(await elsewhere(forged, "--key", keys)).toMatchObject({ code: 0 });
+      const refused = { code: 1, err: expect.stringContaining("says something else of that run") };
+      expect(await desk.type("receipt", "verify", forged)).toMatchObject(refused);
+      rmSync(own);
+      expect(await desk.type("receipt", "verify", forged)).toMatchObject(refused);
+      expect(await desk.type("receipt", "verify", file("one.json", after))).toMatchObject({ code: 0 });
+      writeFileSync(own, kept);
+    }
+    const result = (await desk.type("receipt", "show", later, "--statement", "1")).out;
+    const changed = withPredicate(result, (predicate) => {
+      const [{ annotations }] = predicate.configuration as [{ annotations: object }];
+      Object.assign(annotations, { runEndPosition: 1, reason: "all of it" });
+    });
+    expect(await desk.type("receipt", "verify", file("one.json", result))).toMatchObject({ code: 0 });
+    expect(
+      await desk.type(
+        "receipt",
+        "verify",
+        file("two.json", signedAgain(changed, stolen, String(formerKeyId))),
+      ),
+    ).toMatchObject({ code: 1, err: expect.stringContaining("says something else of that run") });
   });
 
   it("whose private key is lost says so, signs again once a person says that it is, and what was signed stays good", async () => {

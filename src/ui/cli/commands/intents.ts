@@ -15,7 +15,7 @@ import { EXIT } from "../exit-codes.js";
 import { payloadOf, readResult, textIn } from "../intent-payload.js";
 import { printIntent, printPayload } from "../intent-told.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
-import type { Bench } from "../program.js";
+import type { Bench, Tty } from "../program.js";
 import { printTable } from "../table.js";
 
 export const listIntents = async (
@@ -70,7 +70,7 @@ export const showIntent = async (
     printJson(output, { intent, ...(payload === true ? { payload: { text, base64 } } : {}) });
   } else {
     await printIntent(output, intent);
-    if (payload === true) printPayload(output, text);
+    if (payload === true) printPayload(output, bytes);
   }
   return EXIT.done;
 };
@@ -78,15 +78,15 @@ export const showIntent = async (
 /** So much of a payload is shown to whoever decides; `show --payload` has all of it. */
 const SHOWN_CHARS = 4_000;
 
-/** Beside the data: what is decided about is for the person who does. */
-const printDecidedAbout = async (app: RunLedger, output: Output, intent: IntentView): Promise<void> => {
-  if (output.json || output.quiet) return;
-  const beside = { ...output, out: output.err };
-  await printIntent(beside, intent);
-  const text = textIn(await payloadOf(app, intent));
-  printPayload(beside, text, SHOWN_CHARS);
+/** What is decided about, for the person who does; whether that was all of it. */
+const printDecidedAbout = async (app: RunLedger, output: Output, intent: IntentView): Promise<boolean> => {
+  await printIntent(output, intent);
+  const bytes = await payloadOf(app, intent);
+  printPayload(output, bytes, SHOWN_CHARS);
+  const text = textIn(bytes);
   if ((text?.length ?? 0) > SHOWN_CHARS)
-    say(output, `All of it: runledger intents show ${intent.intentId} --payload`);
+    printLine(output, `All of it: runledger intents show ${intent.intentId} --payload`);
+  return text !== null && text.length <= SHOWN_CHARS;
 };
 
 export type Said = { readonly reason: string; readonly for?: string };
@@ -99,10 +99,15 @@ export const decideIntent = async (
   named: string,
   { deny, hash, reason, for: onBehalfOf }: Said & { readonly deny: boolean; readonly hash?: string },
 ): Promise<number> => {
-  const { output } = bench;
+  const { output, terminal } = bench;
   const shown = await findIntent(app, caller, named);
-  await printDecidedAbout(app, output, shown);
-  if (!deny && hash === undefined && shown.status === "pending_approval" && !(await sawIt(bench, shown))) {
+  const isSilent = output.json || output.quiet;
+  const asks = !deny && hash === undefined && shown.status === "pending_approval";
+  const tty = asks && !isSilent ? terminal.tty?.() : undefined;
+  // Where it is asked, and else beside the data: stderr may lead to where nobody looks.
+  const beside = { ...output, out: tty?.output ?? output.err };
+  const isAllShown = !isSilent && (await printDecidedAbout(app, beside, shown));
+  if (asks && !(await isYes(tty, shown, isAllShown, terminal.interrupted))) {
     say(output, "Not approved: it waits on.");
     return EXIT.waiting;
   }
@@ -114,14 +119,19 @@ export const decideIntent = async (
   return told(output, await (deny ? gate.reject(said) : gate.approve(said)));
 };
 
-/** Nobody approves what they have not seen: without a person at the terminal, a hash says what was looked at. */
-const sawIt = async (
-  { output, terminal }: Bench,
-  { intentId, contentHash }: IntentView,
+/** Nobody approves what they have not seen: unless a person was shown all of it, a hash says what was looked at. */
+const isYes = (
+  tty: Tty | undefined,
+  { intentId, contentHash, payload }: IntentView,
+  isAllShown: boolean,
+  interrupted: AbortSignal,
 ): Promise<boolean> => {
-  const tty = output.json || output.quiet ? undefined : terminal.tty?.();
-  if (tty !== undefined) return saysYes(tty, "Approve exactly this?", terminal.interrupted);
-  throw new LedgerError("invalid_input", "Nobody is here to look at what is approved.", {
+  if (tty !== undefined && isAllShown) return saysYes(tty, "Approve exactly this?", interrupted);
+  const why =
+    tty === undefined
+      ? "Nobody is here to look at what is approved."
+      : `Not all of the payload (${payload.type}, ${payload.bytes} bytes) is on the screen.`;
+  throw new LedgerError("invalid_input", why, {
     hint: `Look at it (runledger intents show ${intentId} --payload), then name what was seen: --hash ${contentHash}`,
     details: { intentId, contentHash },
   });

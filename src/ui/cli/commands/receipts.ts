@@ -169,7 +169,7 @@ const requireFound = (lookedUp: readonly LookedUp[]): void => {
   throw new LedgerError(
     "receipt_refused",
     what === "journal"
-      ? `The receipt is signed, and the journal here says something else at that event than ${id}.`
+      ? `The receipt is signed, and the ledger here says something else of that run (journal ${id}).`
       : `The receipt is signed, and the repository has no ${what} ${id}.`,
     {
       hint:

@@ -207,6 +207,7 @@ const OF_OPTIONS: Readonly<Record<string, Source>> = {
   "--max-bytes": nothing,
   "--name": nothing,
   "--next": nothing,
+  "--of": runs,
   "--older-than": nothing,
   "--output": files,
   "--planner": agents,

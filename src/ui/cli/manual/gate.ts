@@ -31,7 +31,7 @@ export const gatePages: Pages = {
   },
   "intents approve": {
     about:
-      "Prints what is asked for with the beginning of its payload, asks, and then approves exactly that, in your name. With --hash it does not ask: it approves what you saw with `intents show`, and nothing else. A script, --json and --quiet need --hash, for nobody is there to look. Whoever proposed an intent, or has it proposed in their name, cannot approve it. With --for you answer for a person whose deputy you are.",
+      "Prints what is asked for with its payload, asks, and then approves exactly that, in your name. A payload that is too long to be shown here, or no text, needs --hash. With --hash it does not ask: it approves what you saw with `intents show`, and nothing else. A script, --json and --quiet need --hash, for nobody is there to look. Whoever proposed an intent, or has it proposed in their name, cannot approve it. With --for you answer for a person whose deputy you are.",
     examples: [
       ["runledger intents approve last.6", "look at it, and answer y"],
       [

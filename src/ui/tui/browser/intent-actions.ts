@@ -137,9 +137,13 @@ export const settleIntent = (intent: IntentView, desk: Desk): Asked => {
   };
 };
 
+/** Says how much of it stands here, so that nobody takes a beginning for all of it. */
 const payloadWords = async (intent: IntentView, { app }: Desk): Promise<string> => {
   const { type, bytes } = intent.payload;
-  const text = textIn(await payloadOf(app, intent));
-  if (text === null) return `${type}, ${bytes} bytes`;
-  return `${type}, ${bytes} bytes: ${text.slice(0, SHOWN_CHARS)}${text.length > SHOWN_CHARS ? "…" : ""}`;
+  const payload = await payloadOf(app, intent);
+  const text = textIn(payload);
+  if (text === null)
+    return `${type}, ${bytes} bytes, ${payload === undefined ? "not kept any more" : "which are no text"}`;
+  if (text.length <= SHOWN_CHARS) return `${type}, ${bytes} bytes: ${text}`;
+  return `${type}, ${bytes} bytes, of which this is the beginning: ${text.slice(0, SHOWN_CHARS)}…`;
 };
