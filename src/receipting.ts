@@ -68,9 +68,9 @@ export const openReceipting = (parts: {
       forget: (runId) => kept.remove(runId),
       version: ownVersion(),
       toBring: async (runId) => {
-        const { receiptToBring } = await import("./ledger/receipts.js");
+        const { receiptToBring } = await import("./ledger/bundled-receipt.js");
         try {
-          return await receiptToBring(faces, runId);
+          return await receiptToBring(faces, ledger, { runId, version: ownVersion() });
         } catch (error) {
           if (isLedgerError(error, "receipt_elsewhere") || isLedgerError(error, "run_not_finished"))
             return undefined;
@@ -80,7 +80,7 @@ export const openReceipting = (parts: {
         }
       },
       takeIn: async (brought, from) => {
-        const { takeInReceipt } = await import("./ledger/receipts.js");
+        const { takeInReceipt } = await import("./ledger/bundled-receipt.js");
         return takeInReceipt({ ledgerId: ledger.store.ledgerId, kept, keys }, brought, from);
       },
       signLeft: async () => {

@@ -206,8 +206,7 @@ const importRun = async (
   const { ledgerId } = bundle.header;
   const takeReceipt = async (): Promise<Imported["receipt"]> => {
     if (bundle.receipt === undefined) return null;
-    await options.receipts.takeIn(bundle.receipt, ledgerId);
-    return { ledgerId, keyId: bundle.receipt.receipt.keyId };
+    return options.receipts.takeIn(bundle.receipt, ledgerId);
   };
   // It may have been killed between the two.
   if (known !== undefined) return { run: known, arrived: false, commits, receipt: await takeReceipt() };
@@ -228,6 +227,16 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
   const { runId } = run;
   if ((await ledger.store.runRow(runId)) === undefined) return undefined;
   const [last] = await ledger.store.read(runId, header.events - 1, 1);
+  const origin = (await ledger.store.originOf(runId))?.ledgerId ?? ledger.store.ledgerId;
+  // Whose run it is decides whose receipt it gets, and a bundle is anybody's word.
+  if (last?.hash === header.lastHash && origin !== header.ledgerId)
+    throw new LedgerError(
+      "run_exists",
+      `Run "${runId}" is of ledger ${origin}, and the bundle says otherwise.`,
+      {
+        hint: `Export it there again; nothing was taken from this one, which says ledger ${header.ledgerId}.`,
+      },
+    );
   if (last?.hash === header.lastHash) return ledger.load(runId);
   throw new LedgerError("run_exists", `There is a run "${runId}" here already, with another history.`, {
     hint: "One of the two was changed; `runledger journal` shows the one that is here.",

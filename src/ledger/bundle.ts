@@ -138,9 +138,9 @@ export type Taking = {
   readonly putBlob: (bytes: Uint8Array, runId: string) => Promise<unknown>;
   /** Throws where its key is not here and it does not bring it. */
   readonly cipherFor: (runId: string, brought: BareRunKey) => RunCipher;
-  /** Called once its events were checked, and before the first blob; null for a run that is plain. Not for one that stays away. */
   /** Of this RunLedger, which knows what its own receipts say. */
   readonly version: string;
+  /** Called once its events were checked, and before the first blob; null for a run that is plain. Not for one that stays away. */
   readonly keep?: (runId: string, cipher: RunCipher | null) => void;
 };
 

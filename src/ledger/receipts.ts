@@ -4,16 +4,10 @@ import { requireRole } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { evolve } from "../core/evolve.js";
 import { type Statements, statementBytes, statementsOf } from "../core/receipts/statement.js";
-import {
-  type Envelope,
-  PAYLOAD_TYPE,
-  preAuthenticated,
-  type RunReceipt,
-  verifyReceipt,
-} from "../core/receipts/verify.js";
+import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
-import type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys, Store } from "../stores/store.js";
+import type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys } from "../stores/store.js";
 import type { BroughtReceipt } from "./bundled-receipt.js";
 import { FINISHED } from "./housekeeping.js";
 import { READ_BATCH } from "./known.js";
@@ -51,6 +45,9 @@ export interface Receipts {
 /** Which receipt a run has, for those who look at the run. */
 export type ReceiptName = Pick<SignedReceipt, "keyId" | "digest">;
 
+/** Whose receipt a run has, and with which key it is signed. */
+export type Taken = { readonly ledgerId: string; readonly keyId: string };
+
 /** What housekeeping does with receipts, and looks at runs. */
 export type KeptReceipts = {
   /** Null for a run that has none, or none yet. Makes nothing. */
@@ -60,15 +57,15 @@ export type KeptReceipts = {
   forget(runId: string): Promise<void>;
   /** As it travels with a finished run; undefined where there is none, or none that holds: a warning says why. */
   toBring(runId: string): Promise<BroughtReceipt | undefined>;
-  /** What came with a run from this ledger (its own, from an archive), or from another one. What is here already stays. */
-  takeIn(brought: BroughtReceipt, from: string): Promise<void>;
+  /** What came with a run from this ledger (its own, from an archive), or from another one. What is here already stays; told is what lies there now. */
+  takeIn(brought: BroughtReceipt, from: string): Promise<Taken | null>;
   /** Of this RunLedger. */
   readonly version: string;
   /** What a crash left unsigned, of the newest runs; it is only begun. */
   signLeft(): Promise<void>;
 };
 
-type Parts = {
+export type ReceiptParts = {
   readonly ledger: Ledger;
   readonly kept: ReceiptStore;
   readonly keys: SigningKeys;
@@ -82,12 +79,13 @@ type Parts = {
  * A receipt is made of the journal up to its end, so nothing of it is in the journal: whoever ends a run signs it right after, and
  * where that was cut off, whoever asks.
  */
-export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipts => {
+export const createReceipts = ({ ledger, kept, keys, versions }: ReceiptParts): Receipts => {
   const made = async (runId: string): Promise<KeptReceipt> => {
     const there = await readReceipt(kept, runId);
     if (there !== undefined) return there;
     await requireEndedHere(ledger, runId);
-    const witness = await witnessOf(ledger, runId);
+    const witness = await witnessIn(ledger, runId);
+    if (witness === undefined) throw new Error(`run ${runId} is listed as finished, and no event ends it`);
     const { ledgerId } = ledger.store;
     const { position } = witness.end;
     const by = { ledgerId, position, versions: await versions(usedBy(witness)) };
@@ -107,7 +105,7 @@ export const createReceipts = ({ ledger, kept, keys, versions }: Parts): Receipt
 };
 
 /** Somebody else may have signed it at this moment: the first one counts. */
-const putFirst = async (kept: ReceiptStore, receipt: KeptReceipt): Promise<void> => {
+export const putFirst = async (kept: ReceiptStore, receipt: KeptReceipt): Promise<void> => {
   try {
     await kept.put(receipt.runId, JSON.stringify(receipt));
   } catch (error) {
@@ -126,33 +124,6 @@ export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<Ke
       cause,
     });
   }
-};
-
-/** The signed end of a finished run, and the keys that it is checked with. */
-export const receiptToBring = async (
-  receipts: Pick<Receipts, "receipt" | "signingKeys">,
-  runId: string,
-): Promise<BroughtReceipt> => {
-  const { signer, ...receipt } = await receipts.receipt(runId);
-  const keys = signer?.keys ?? (await receipts.signingKeys());
-  for (const one of [receipt.envelope, ...receipt.testResults]) {
-    const checked = verifyReceipt(JSON.stringify(one), keys);
-    if (!checked.verified)
-      throw new LedgerError("receipt_refused", `Its receipt does not hold: ${checked.message}`);
-  }
-  return { receipt, keys };
-};
-
-/** That of this ledger only where this ledger still knows its key: a folder of keys that was lost does not come back with a bundle. */
-export const takeInReceipt = async (
-  { ledgerId, kept, keys }: Pick<Parts, "kept" | "keys"> & Pick<Store, "ledgerId">,
-  { receipt, keys: brought }: BroughtReceipt,
-  from: string,
-): Promise<void> => {
-  const { runId, keyId, digest, envelope, testResults } = receipt;
-  const bare = { runId, keyId, digest, envelope, testResults };
-  if (from !== ledgerId) await putFirst(kept, { ...bare, signer: { ledgerId: from, keys: brought } });
-  else if ((await keys.published()).some((one) => one.keyId === keyId)) await putFirst(kept, bare);
 };
 
 const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void> => {
@@ -178,7 +149,11 @@ const requireEndedHere = async ({ store }: Ledger, runId: string): Promise<void>
   );
 };
 
-const witnessOf = async ({ events }: Ledger, runId: string): Promise<Witness> => {
+/** Undefined where its journal does not end. */
+export const witnessIn = async (
+  { events }: Pick<Ledger, "events">,
+  runId: string,
+): Promise<Witness | undefined> => {
   const follower = followRun();
   let run: Run | undefined;
   for (let after = 0; follower.told() === undefined; ) {
@@ -190,9 +165,7 @@ const witnessOf = async ({ events }: Ledger, runId: string): Promise<Witness> =>
     if (page.length === 0) break;
     after += page.length;
   }
-  const witness = follower.told();
-  if (witness === undefined) throw new Error(`run ${runId} is listed as finished, and no event ends it`);
-  return witness;
+  return follower.told();
 };
 
 const usedBy = ({ run }: Witness) => ({

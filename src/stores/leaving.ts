@@ -11,6 +11,7 @@ export interface LeftBehindStore {
   leftBehind(runId: string): Promise<LeftBehind>;
 }
 
+/** What is left of a run that was taken out. */
 export type Removal = {
   readonly lastSeq: number;
   readonly lastHash: string;

@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { sign } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { type Envelope, PAYLOAD_TYPE, preAuthenticated } from "../../src/core/receipts/verify.js";
 import { type ReceiptStatement, type RunLedger, verifyAt, verifyReceipt } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { buildPackage } from "../helpers/built.js";
@@ -250,8 +253,64 @@ describe("A receipt", () => {
       details: { ledgerId: app.ledger.store.ledgerId },
     });
     expect((await other.view(runId)).receipt).toBeNull();
+    const asOthers = JSON.stringify({ ...header, ledgerId: "0".repeat(32) });
+    const claimed = Buffer.from([asOthers, ...lines.slice(1, -1), ""].join("\n"));
+    for (const one of [other, app])
+      await expect(one.importRun(person(one), whole(claimed))).rejects.toMatchObject({ code: "run_exists" });
     await other.importRun(person(other), whole(withReceipt(good)));
     expect((await other.receipt(runId)).keyId).toBe(signed.keyId);
+  });
+
+  it("that comes back to its ledger is checked with the keys that this one has, whatever the bundle says of them", async () => {
+    const shop = await sample({ "a.txt": "1\n" });
+    const app = await shop.open(agents);
+    const { keyId: former } = await app.receipt(await finished(app));
+    const [open] = await app.signingKeys();
+    const stolen = await readFile(join(folderOf(shop), "keys", `${former}.key`), "utf8");
+    await app.rotateSigningKey(person(app));
+    const runId = await finished(app);
+    const good = await app.receipt(runId);
+    const signedAgain = (envelope: Envelope): Envelope => {
+      const bytes = preAuthenticated(PAYLOAD_TYPE, Buffer.from(envelope.payload, "base64"));
+      return {
+        ...envelope,
+        signatures: [{ keyid: former, sig: sign(null, bytes, stolen).toString("base64") }],
+      };
+    };
+    const forged = {
+      ...{ ...good, keyId: former, envelope: signedAgain(good.envelope) },
+      testResults: good.testResults.map(signedAgain),
+    };
+    const lines = (await bundleOf(app, runId)).toString("utf8").trimEnd().split("\n");
+    const data = Buffer.from(JSON.stringify({ receipt: forged, keys: [open] })).toString("base64");
+    const bundle = Buffer.from(
+      [...lines.slice(0, -1), JSON.stringify({ line: "receipt", data }), ""].join("\n"),
+    );
+    await rm(join(folderOf(shop), `${runId}.json`));
+    expect(await app.importRun(person(app), whole(bundle))).toMatchObject({ arrived: false, receipt: null });
+    expect(await app.receipt(runId)).toEqual(good);
+    expect(await app.importRun(person(app), whole(bundle))).toMatchObject({ receipt: { keyId: good.keyId } });
+  });
+
+  it("that is another run's, in a store that was put back wrongly, is not taken along, and keeps no run from going", async () => {
+    const [shop, there] = [await sample({ "a.txt": "1\n" }), await sample({ "a.txt": "1\n" })];
+    const [app, other] = [await shop.open(agents), await there.open(agents)];
+    const [runId, otherId] = [await finished(app), await finished(app)];
+    await app.receipt(runId);
+    const file = join(folderOf(shop), `${runId}.json`);
+    await writeFile(file, JSON.stringify(await app.receipt(otherId)));
+    const warned = once(process, "warning");
+    const bundle = await bundleOf(app, runId);
+    expect(String(await warned)).toMatch(
+      `Run ${runId} goes without its receipt: Its receipt is about another`,
+    );
+    expect(await other.importRun(person(other), whole(bundle))).toMatchObject({
+      arrived: true,
+      receipt: null,
+    });
+    await app.close();
+    const later = await shop.open(agents, () => new Date(Date.now() + 7_200_000).toISOString());
+    expect((await later.prune({ keep: 0 })).runs.map((one) => one.runId)).toContain(runId);
   });
 
   it("stays when its run is archived, and is made before that where there is none", async () => {

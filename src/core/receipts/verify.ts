@@ -83,7 +83,7 @@ export const verifyReceipt = (text: string, keys: readonly TrustedKey[]): Receip
   if (!isReceipt(statement) && !isTestResult(statement))
     return refused("not_a_statement", "What was signed is no statement of a run or of a validator.");
   if (isRetiredBefore(statement, found))
-    return refused("key_retired", `Key ${keyid} was retired at ${found.until}, before the run ended.`);
+    return refused("key_retired", `Key ${keyid} was retired ${endTold(found)}, before the run ended.`);
   return { verified: true, keyId: keyid, statement };
 };
 
@@ -137,6 +137,13 @@ const opened = ({ publicKey, until = null, untilPosition = null }: TrustedKey) =
   const key = createPublicKey(publicKey);
   return { id: publicKeyId(key), key, until, untilPosition };
 };
+
+/** By what decides where a receipt says its position; clocks are put back. */
+const endTold = ({
+  until,
+  untilPosition,
+}: Pick<ReturnType<typeof opened>, "until" | "untilPosition">): string =>
+  untilPosition === null ? `at ${until}` : `after event ${untilPosition} of its ledger`;
 
 const isRetiredBefore = (
   statement: Statement,
