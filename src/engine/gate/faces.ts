@@ -53,13 +53,18 @@ export const gateFaces = ({
   },
 });
 
-/** Behind each call that may have brought a client's run to a boundary: somebody is asked, something is executed. */
+/**
+ * Behind each call that may have brought a client's run to a boundary: somebody is asked, something is executed. What became of the
+ * call is answered whatever becomes of the checkpoint: an order that was fetched, or a report, would be lost otherwise.
+ */
 const signing = (gate: Gate, signIfDue: Parts["signIfDue"]): Gate => {
   const after =
     <C, A extends { readonly runId: string }>(call: (said: C) => Promise<A>) =>
     async (said: C): Promise<A> => {
       const answer = await call(said);
-      await signIfDue(answer.runId);
+      await signIfDue(answer.runId).catch((error: unknown) =>
+        process.emitWarning(`A checkpoint of run ${answer.runId} is still due: ${String(error)}`),
+      );
       return answer;
     };
   const { propose, approve, reject, cancel, execute, report } = gate;

@@ -1,7 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
 import { INTENTS_LISTED_MAX, type IntentsAsked, type IntentView } from "../../core/gate-calls.js";
-import { type Intent, isExpired } from "../../core/intents.js";
+import { type Intent, isExpired, isOwnIntent } from "../../core/intents.js";
 import { isTerminal, type Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { shownOf } from "../../ledger/shown-intent.js";
@@ -34,9 +34,9 @@ export const listIntents = async (
     await take(intents);
   }
   if (statuses === undefined || statuses.some(isInDoubt))
-    for await (const { intents } of endedRuns(ledger, caller)) {
+    for await (const run of endedRuns(ledger, caller)) {
       if (views.length >= limit) return views;
-      await take(intents.filter(({ status }) => isInDoubt(status)));
+      await take(run.intents.filter((intent) => isInDoubt(intent.status) && isOwnIntent(run, intent)));
     }
   return views;
 };

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { expect, it } from "vitest";
+import { gateFaces } from "../../../src/engine/gate/faces.js";
 import type { RunLedger } from "../../../src/index.js";
 import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
 
@@ -19,6 +21,30 @@ it("a client's run has its checkpoint behind each boundary that the gate brings 
   expect(await reasons()).toEqual(["approval_requested", "risky_boundary"]);
   await agent.report({ intentId, executionToken: executionToken ?? "", status: "succeeded" });
   expect(await reasons()).toEqual(["approval_requested", "risky_boundary", "risky_boundary"]);
+});
+
+it("an order is answered with its token also where the checkpoint behind it cannot be kept, which a warning says", async () => {
+  const app = await (await gatedProject()).open();
+  const { gate } = gateFaces({
+    ledger: app.ledger,
+    intents: (caller) => app.gate(caller),
+    trackedRuns: (caller) => app.trackedRuns(caller),
+    policies: () => ({ folder: "gate-policies", environment: null, policies: [] }),
+    signIfDue: () => Promise.reject(new Error("no room on the disk")),
+    interrupted: new AbortController().signal,
+  });
+  const warned = once(process, "warning");
+  const runId = await started(app);
+  const { intentId, contentHash } = await gate(agentOf(app)).propose({
+    ...asked,
+    runId,
+    policy: "ask-first",
+  });
+  await gate(personOf(app)).approve({ intentId, contentHash });
+  expect(await gate(agentOf(app)).execute({ intentId })).toMatchObject({
+    executionToken: expect.any(String),
+  });
+  expect(await warned).toMatchObject([{ message: expect.stringContaining("no room on the disk") }]);
 });
 
 it("an intent in doubt is listed also when its run is over, for whoever may see that, until somebody has said", async () => {
