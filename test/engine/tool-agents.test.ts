@@ -23,10 +23,18 @@ it("an agent that works through tools is named beside programs, and nobody is st
     "completed",
     "pending",
   ]);
-  const { waiting, interrupted, currentBlocker } = await app.view(runId);
-  expect(interrupted).toBe(false);
-  expect(currentBlocker).toContain('Step "b" is for agent "reviewer", which works through its tools');
-  expect(waiting.hint).toBe("runledger mcp --role executor --agent reviewer");
+  expect(await app.view(runId)).toMatchObject({
+    interrupted: false,
+    // What a person would have to settle: nothing.
+    currentBlocker: null,
+    waiting: {
+      for: "agent",
+      sentence: expect.stringContaining(
+        'agent "reviewer", which comes by itself and works through its tools',
+      ),
+      hint: "runledger mcp --role executor --agent reviewer",
+    },
+  });
 
   const kit = app.toolKit(app.issue({ name: "reviewer", role: "executor", sessionKey: SESSION }));
   const step = { run_id: runId, step_id: "b" };
