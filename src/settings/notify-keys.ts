@@ -57,6 +57,7 @@ const Target = closed({
       description: "Name of the environment variable with the secret that requests are signed with.",
     },
     withWords(z.union([z.literal(""), VariableName]), () => ({
+      type: "string",
       anyOf: [{ const: "" }, { pattern: "^[A-Za-z_][A-Za-z0-9_]{0,199}$" }],
     })),
   ).default(""),

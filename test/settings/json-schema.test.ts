@@ -255,6 +255,18 @@ const isOnlyOutOfBounds = ({ found, expected }: Told): boolean => {
   return text.length <= 50 && read(text) !== undefined;
 };
 
+/** What loading says once durations and sizes are within their bounds: until then it looks no further. */
+const saidBehindBounds = (file: unknown): readonly Told[] => {
+  const defects = defectsOf(file);
+  if (defects.length === 0 || !defects.every(isOnlyOutOfBounds)) return defects;
+  const least = ({ expected }: Told): string => /from (\S+) to/.exec(expected)?.[1] ?? "";
+  const mended = defects.reduce(
+    (text, told) => text.replaceAll(told.found, JSON.stringify(least(told))),
+    JSON.stringify(file),
+  );
+  return saidBehindBounds(JSON.parse(mended));
+};
+
 describe("the JSON Schema", () => {
   it("says of every file what loading says, but for how long a duration or large a size may be", () => {
     const tally = { right: 0, wrong: 0, bounds: 0 };
@@ -266,7 +278,7 @@ describe("the JSON Schema", () => {
         if (defects.length === 0) tally.right += 1;
         else if (defects.every(isOnlyOutOfBounds)) tally.bounds += 1;
         else tally.wrong += 1;
-        expect(fits, told).toBe(defects.every(isOnlyOutOfBounds));
+        expect(fits, told).toBe(saidBehindBounds(file).length === 0);
       }),
       { numRuns: FILES },
     );
