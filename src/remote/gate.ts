@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { waitOfRequest } from "../core/gate-routes.js";
 import type { GateCalls } from "../engine/gate/faces.js";
@@ -128,7 +129,7 @@ export class Gate implements GateCalls {
       const intent = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
       const pauseMs = Math.min(WAIT_PAUSE_MS, until - performance.now());
       if (intent !== undefined && (intent.status !== "pending_approval" || pauseMs <= 0)) return intent;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, pauseMs)));
+      await delay(Math.max(0, pauseMs));
     }
   }
 

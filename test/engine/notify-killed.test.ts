@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { buildPackage } from "../helpers/built.js";
 import { agentOf, gatedProject } from "../helpers/gated.js";
+import { onLoopback } from "../helpers/on-loopback.js";
 
 /** Whoever tells is killed while it does, and another process goes on: real processes, a real receiver. */
 
@@ -34,14 +34,8 @@ const receiver = async () => {
     heard.push(id);
     request.resume().once("end", () => state.answer(response, id));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  return { heard, state, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+  const endpoint = await onLoopback(server);
+  return { heard, state, url: `${endpoint}/` };
 };
 
 /** Three intents wait, and the first try to tell of them came to nothing. */

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import { syncBuiltinESMExports } from "node:module";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ErrorCode } from "../../src/core/errors.js";
@@ -15,6 +14,7 @@ import { callWebhook } from "../../src/engine/notify/webhook.js";
 import type { RunLedger } from "../../src/index.js";
 import type { Ledger } from "../../src/ledger/ledger.js";
 import { stepBy } from "../helpers/bench.js";
+import { onLoopback } from "../helpers/on-loopback.js";
 import { makeSample, person, SESSION } from "../helpers/project.js";
 
 const SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0LTEyMzQ=";
@@ -35,18 +35,11 @@ const receiver = async (answer: Answer = well) => {
     told();
     answer(response, heard.length);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  const { port } = server.address() as AddressInfo;
+  const endpoint = await onLoopback(server);
   const first = new Promise<void>((resolve) => {
     told = resolve;
   });
-  return { heard, first, url: `http://127.0.0.1:${port}/hook/path-token` };
+  return { heard, first, url: `${endpoint}/hook/path-token` };
 };
 
 /** A project whose people are told so, and a clock that stands until the test moves it. */

@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { Gate, type GateOptions } from "../../src/index.js";
+import { onLoopback } from "../helpers/on-loopback.js";
 
 type Answer = readonly [status: number, body: object];
 
@@ -16,14 +15,7 @@ const answeringFor = async (options: Partial<GateOptions>, ...answers: readonly 
     waits.push(Number(new URL(request.url ?? "", "http://gate").searchParams.get("waitMs")));
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const endpoint = await onLoopback(server);
   return {
     waits,
     gate: new Gate({ endpoint, apiKey: `rl_sk_0123456789abcdef_${"a".repeat(43)}`, ...options }),

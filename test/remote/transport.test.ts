@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { isLedgerError, type LedgerError } from "../../src/core/errors.js";
 import { transport } from "../../src/remote/transport.js";
+import { onLoopback } from "../helpers/on-loopback.js";
 
 /** Real sockets on the loopback, and servers that fail as real ones do. */
 
@@ -22,14 +21,8 @@ const answering = async (...answers: readonly Answer[]) => {
     seen.push(one);
     (answers[Math.min(seen.length, answers.length) - 1] ?? expect.unreachable())(response, one);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  return { seen, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const endpoint = await onLoopback(server);
+  return { seen, endpoint };
 };
 
 const json =
