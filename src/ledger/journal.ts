@@ -3,6 +3,7 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
 import { isEncrypted } from "../core/sealed.js";
 import { isNewer, upcast } from "../core/upcast.js";
+import { usualBody } from "../core/usual-effects.js";
 import type { EventRow, NewEventRow, RunCipher } from "../stores/store.js";
 
 /** What the first event of a run chains to. */
@@ -19,7 +20,7 @@ export const toRows = (
 ): readonly NewEventRow[] => {
   let prevHash = lastHash;
   return events.map((event) => {
-    const body = EventBody.parse(bodyOf(event));
+    const body = checked(event);
     const row = {
       runId: event.runId,
       seq: event.seq,
@@ -186,7 +187,9 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
-const bodyOf = (event: JournalEvent): unknown => {
+const checked = (event: JournalEvent): EventBody => {
   const { type, version, payload } = event;
-  return "attempt" in event ? { type, version, attempt: event.attempt, payload } : { type, version, payload };
+  if (!("attempt" in event)) return EventBody.parse({ type, version, payload });
+  const { attempt } = event;
+  return usualBody(type, version, attempt, payload) ?? EventBody.parse({ type, version, attempt, payload });
 };
