@@ -4,7 +4,6 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import { EventBody, type JournalEvent, type StoredEvent } from "../core/events.js";
 import { isEncrypted } from "../core/sealed.js";
 import { isNewer, upcast } from "../core/upcast.js";
-import { usualBody } from "../core/usual-effects.js";
 import type { EventRow, NewEventRow, RunCipher } from "../stores/store.js";
 
 /** What the first event of a run chains to. */
@@ -202,6 +201,6 @@ const jsonOf = (text: string): unknown => {
 const checked = (event: JournalEvent): EventBody => {
   const { type, version, payload } = event;
   if (!("attempt" in event)) return EventBody.parse({ type, version, payload });
-  const { attempt } = event;
-  return usualBody(type, version, attempt, payload) ?? EventBody.parse({ type, version, attempt, payload });
+  const body = { type, version, attempt: event.attempt, payload };
+  return isEffectEvent(body) ? body : EventBody.parse(body);
 };

@@ -8,7 +8,7 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
-import { usualRecord } from "../core/usual-effects.js";
+import { usualRecord } from "../core/usual-record.js";
 import type {
   AppendBatch,
   ListQuery,
