@@ -98,11 +98,13 @@ export const printPayload = (
   bytes: Uint8Array | undefined,
   chars = Number.POSITIVE_INFINITY,
 ): void => {
-  const text = textIn(bytes);
-  if (text === null) {
+  const kept = textIn(bytes);
+  if (kept === null) {
     printLine(output, bytes === undefined ? "The payload is not kept any more." : "The payload is no text.");
     return;
   }
+  // Before its beginning is shown: half of a secret is not found any more.
+  const text = output.redact(kept);
   for (const line of safe(text.slice(0, chars)).split("\n")) printLine(output, `| ${line}`);
   if (text.length > chars) printLine(output, `… and ${text.length - chars} characters more`);
 };

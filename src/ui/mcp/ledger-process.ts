@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
+import { cutShort, type ErrorCode, errorKinds, LedgerError } from "../../index.js";
 import {
   type Asked,
   type Bearer,
@@ -74,7 +74,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   const hear = (line: string): void => {
     const told = toldIn(line);
     if (told === undefined) {
-      options.remark(`The ledger's process said what is no answer: ${line.slice(0, LINE_SHOWN)}`);
+      options.remark(`The ledger's process said what is no answer: ${cutShort(line, LINE_SHOWN)}`);
       return;
     }
     const one = open.get(told.id);
