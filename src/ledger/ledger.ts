@@ -8,6 +8,7 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
+import { usualRecord } from "../core/usual-record.js";
 import type {
   AppendBatch,
   ListQuery,
@@ -202,6 +203,8 @@ export const openLedger = (options: {
 };
 
 const parsed = (input: Command): Command => {
+  const usual = usualRecord(input);
+  if (usual !== undefined) return usual;
   const result = Command.safeParse(input);
   if (result.success) return result.data;
   throw misfit("the command", result.error.issues, input);
@@ -349,15 +352,21 @@ const mirrorOf = ({ projection, hostId, createdAt }: Source): NewMirror => ({
   createdAt,
 });
 
-const answered = async (
+const answered = (
   store: Store,
   runId: string,
   command: Command,
   caller: Caller,
   { idempotencyKey }: SubmitOptions,
+): ReturnType<typeof answeredUnder> | undefined =>
+  idempotencyKey === undefined
+    ? undefined
+    : answeredUnder(store, keyOf(runId, command, caller, idempotencyKey));
+
+const answeredUnder = async (
+  store: Store,
+  { scope, key, digest }: ReturnType<typeof keyOf>,
 ): Promise<{ runId: string; events: readonly StoredEvent[] } | undefined> => {
-  if (idempotencyKey === undefined) return undefined;
-  const { scope, key, digest } = keyOf(runId, command, caller, idempotencyKey);
   const row = await store.findKey(scope, key);
   if (row === undefined) return undefined;
   if (isTakenFor(store, row, digest) === false)
