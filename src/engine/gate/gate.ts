@@ -22,7 +22,15 @@ import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
-import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
+import {
+  type Execute,
+  fetchOrder,
+  isLost,
+  orderOf,
+  payloadOf,
+  performed,
+  requireTellable,
+} from "./executing.js";
 import { listIntents } from "./listing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 
@@ -205,6 +213,7 @@ const ordered = async (local: Local & Asking, intentId: string): Promise<Executi
   const { run, intent } = await found(local, caller, intentId);
   if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
   const bytes = await payloadOf(ledger, run.runId, intent);
+  requireTellable(ledger, intent, bytes);
   const fetched = await fetchOrder(local, run.runId, intentId, { toDoAtOnce: false });
   if (fetched !== undefined) return orderOf(fetched, run.runId, bytes);
   const { intent: after } = await found(local, caller, intentId);
