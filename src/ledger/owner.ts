@@ -38,10 +38,13 @@ export const processIdentity = (pid: number): ProcessIdentity | undefined => {
 };
 
 const selfIdentity = (): ProcessIdentity => {
-  const identity = processIdentity(process.pid);
-  if (identity === undefined) throw new Error(`The start time of process ${process.pid} cannot be read.`);
-  return identity;
+  self ??= processIdentity(process.pid);
+  if (self === undefined) throw new Error(`The start time of process ${process.pid} cannot be read.`);
+  return self;
 };
+/** Asked for with everything that we make; it stays the same for as long as we live, and so does our namespace. */
+let self: ProcessIdentity | undefined;
+let namespace: string | undefined;
 
 /** The namespace the machine itself boots with, a constant of the kernel. */
 const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
@@ -49,7 +52,7 @@ const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
 /** Inside another process namespace the same numbers mean other processes, so it counts as another host. */
 const host = (): string => {
   if (process.platform !== "linux") return hostname();
-  const namespace = readlinkSync("/proc/self/ns/pid");
+  namespace ??= readlinkSync("/proc/self/ns/pid");
   return namespace === INITIAL_PID_NAMESPACE ? hostname() : `${hostname()}/${namespace.replace(/\D/g, "")}`;
 };
 

@@ -138,10 +138,9 @@ const findWorkspace = async (
 };
 
 const workspacesOf = async ({ places }: Project, runId: string, step?: WorkedStep) =>
-  (await places.list(step === undefined ? undefined : { runId, stepId: step.spec.id })).flatMap((place) =>
+  (await places.list(step === undefined ? { runId } : { runId, stepId: step.spec.id })).flatMap((place) =>
     place.kind === "workspace" &&
     place.path !== null &&
-    place.runId === runId &&
     (step === undefined || place.candidate === step.candidate)
       ? [{ ...place, path: place.path }]
       : [],

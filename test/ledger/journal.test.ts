@@ -79,16 +79,29 @@ describe("Each event commits to the one before it", () => {
   });
 });
 
-describe("A row that is whole but cannot be understood", () => {
-  /** As another version would write it: with a hash that anybody can compute from the row. */
-  const rehashed = (change: Partial<EventRow>): EventRow => {
-    const [first] = rowsOf([written("v")]);
-    if (first === undefined) throw new Error("one row");
-    const row = { ...first, ...change };
-    const { payload, hash: _hash, position: _position, ...header } = row;
-    return { ...row, hash: sha256(`${canonicalJson(header)}\n${payload}`) };
-  };
+/** As another version would write it: with a hash that anybody can compute from the row. */
+const rehashed = (change: Partial<EventRow>): EventRow => {
+  const [first] = rowsOf([written("v")]);
+  if (first === undefined) throw new Error("one row");
+  const row = { ...first, ...change };
+  const { payload, hash: _hash, position: _position, ...header } = row;
+  return { ...row, hash: sha256(`${canonicalJson(header)}\n${payload}`) };
+};
 
+describe("What stands beside the payload is hashed as canonical JSON", () => {
+  test.each(["ada", 'ada","role":"engine', "\\", "\n", "\ud83d", "\u2028", "", "é", "a b"])(
+    "also where the text is %j",
+    (text) => {
+      const actor = { name: text, role: "human" } as const;
+      const row = rehashed({ actor, runId: text, sessionKey: text, at: text });
+      expect(fromRow(row, null)).toMatchObject({ actor, runId: text, sessionKey: text, at: text });
+      const [again] = toRows([{ ...written("v"), actor, sessionKey: text, at: text }], GENESIS_HASH);
+      expect(again?.hash).toBe(rehashed({ actor, sessionKey: text, at: text }).hash);
+    },
+  );
+});
+
+describe("A row that is whole but cannot be understood", () => {
   test("is named, with what to do: it was written by another version (W12)", () => {
     for (const change of [{ version: 2 }, { type: "run_paused" as const }, { payload: "no json" }]) {
       const refusal = refusalOf(() => fromRow(rehashed(change), null));

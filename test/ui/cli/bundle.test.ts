@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -31,19 +31,28 @@ const typeBundled = (
     );
   });
 
-/** Files of which a process loaded code. */
-const filesLoaded = async (
+type Covered = {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { count: number }[];
+  }[];
+};
+
+/** Files of which a process loaded code, and the functions in them. */
+const coverageOf = async (
   run: (env: Readonly<Record<string, string>>) => Promise<Typed>,
-): Promise<readonly string[]> => {
+): Promise<readonly Covered[]> => {
   const folder = await mkdtemp(join(desk.place, "loaded-"));
   expect(await run({ NODE_V8_COVERAGE: folder })).toMatchObject({ code: 0 });
   const [report = ""] = await readdir(folder);
-  const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as {
-    result: { url: string }[];
-  };
+  const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as { result: Covered[] };
   await rm(folder, { recursive: true });
-  return result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
+  return result.filter(({ url }) => url.startsWith("file:"));
 };
+
+const filesOf = (covered: readonly Covered[]): readonly string[] =>
+  covered.map(({ url }) => fileURLToPath(url));
 
 /** Packages of which code is loaded: those that stay outside by their path, those in chunks by the bundler's marks. */
 const packagesOf = async (files: readonly string[]): Promise<readonly string[]> => {
@@ -51,10 +60,13 @@ const packagesOf = async (files: readonly string[]): Promise<readonly string[]> 
   return [...new Set([...files, ...texts].flatMap(packagesIn))].sort();
 };
 
-const packagesLoaded = async (...argv: readonly string[]): Promise<readonly string[]> => {
-  const files = await filesLoaded((env) => typeBundled(desk, argv, env));
-  expect(files.some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
-  return packagesOf(files);
+/** Packages of which code ran: in the script each module is a function that has the path of its source for a name. */
+const packagesRun = async (...argv: readonly string[]): Promise<readonly string[]> => {
+  const covered = await coverageOf((env) => typeBundled(desk, argv, env));
+  expect(filesOf(covered).some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  const run = covered.flatMap(({ functions }) => functions).filter(({ ranges }) => ranges[0]?.count !== 0);
+  const names = run.map(({ functionName }) => functionName);
+  return [...new Set([...filesOf(covered), ...names].flatMap(packagesIn))].sort();
 };
 
 const packagesIn = (text: string): readonly string[] =>
@@ -84,12 +96,12 @@ describe("the bundled command line", () => {
     [["--help"], ["commander"]],
     [["run", "--help"], ["commander"]],
   ])("answers %j without the store, the schemas or git", async (argv, packages) => {
-    expect(await packagesLoaded(...argv)).toEqual(packages);
+    expect(await packagesRun(...argv)).toEqual(packages);
   });
 
   it("reads a ledger without what only a run needs", async () => {
     await desk.type("init");
-    const loaded = await packagesLoaded("list");
+    const loaded = await packagesRun("list");
     expect(loaded).toContain("better-sqlite3");
     expect(loaded).toContain("zod");
     for (const late of [
@@ -97,6 +109,60 @@ describe("the bundled command line", () => {
       ...["@modelcontextprotocol/server", "@modelcontextprotocol/core"],
     ])
       expect(loaded).not.toContain(late);
+  });
+});
+
+describe("what V8 compiled of the command line", () => {
+  let at: Desk;
+  beforeAll(async () => {
+    at = await openDesk(shop);
+    await at.type("init");
+  });
+  afterAll(() => at.dispose());
+
+  const folder = (): string => join(built.bin, "..");
+  const kept = async (): Promise<readonly string[]> =>
+    (await readdir(folder())).filter((name) => name.includes(".kept"));
+  const forget = async (): Promise<void> => {
+    for (const name of await kept()) await rm(join(folder(), name), { recursive: true });
+  };
+  const keptFile = async (): Promise<string> => {
+    const [name = "", ...others] = await kept();
+    expect(others).toEqual([]);
+    return join(folder(), name);
+  };
+
+  it("is kept beside it by the first command that opens a ledger, for all that come after", async () => {
+    await forget();
+    await typeBundled(at, ["--help"]);
+    expect(await kept()).toEqual([]);
+    const first = await typeBundled(at, ["list"]);
+    const made = await stat(await keptFile());
+    expect(await typeBundled(at, ["list"])).toEqual(first);
+    // Whoever cannot use it makes it anew.
+    expect(await stat(await keptFile())).toMatchObject({ ino: made.ino, mtimeMs: made.mtimeMs });
+  });
+
+  it("is made anew when a single byte of it changed, and never run", async () => {
+    const whole = await typeBundled(at, ["list"]);
+    const file = await keptFile();
+    const bytes = await readFile(file);
+    const middle = bytes.length >> 1;
+    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    const { ino } = await stat(file);
+    expect(await typeBundled(at, ["list"])).toEqual(whole);
+    expect((await stat(await keptFile())).ino).not.toBe(ino);
+  });
+
+  it("is done without where it cannot be kept", async () => {
+    const whole = await typeBundled(at, ["list"]);
+    const file = await keptFile();
+    await rm(file);
+    await mkdir(file);
+    expect(await typeBundled(at, ["list"])).toEqual(whole);
+    expect(await keptFile()).toBe(file);
+    await forget();
   });
 });
 
@@ -118,7 +184,7 @@ describe("the bundled library", () => {
   };
 
   it("opens a ledger without what only work needs, and leaves the host its own zod", async () => {
-    const files = await filesLoaded(opened);
+    const files = filesOf(await coverageOf(opened));
     const loaded = await packagesOf(files);
     for (const late of ["execa", "simple-git", "picomatch", "croner", "ink", "react", "commander"])
       expect(loaded).not.toContain(late);
@@ -149,7 +215,7 @@ describe.each([
     const files = await bundledFiles(entry());
     const licences = files.find(({ path }) => path.endsWith("/THIRD-PARTY.txt"))?.text ?? "";
     const contained = new Set(
-      files.filter(({ path }) => path.endsWith(".js")).flatMap((f) => packagesIn(f.text)),
+      files.filter(({ path }) => /\.c?js$/.test(path)).flatMap((f) => packagesIn(f.text)),
     );
     expect([...contained]).toEqual(expect.arrayContaining([...packages]));
     const parts = licences.split(`\n${"-".repeat(80)}\n`);
