@@ -31,7 +31,7 @@ import {
   performed,
   requireTellable,
 } from "./executing.js";
-import { listIntents } from "./listing.js";
+import { listIntents, type Opens } from "./listing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
@@ -66,6 +66,8 @@ export type CallOptions = {
   readonly callKey?: string;
   /** Aborted, nobody waits for its answer any more. */
   readonly gone?: AbortSignal;
+  /** Whoever calls sees no others in a list. */
+  readonly opens?: Opens;
 };
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
@@ -90,7 +92,7 @@ export const createGate = (parts: Parts): GateOf => {
   return (caller, options = {}) => gateOf(local, parts.ledger.check(caller), options);
 };
 
-const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate => {
+const gateOf = (local: Local, caller: Caller, { callKey, opens }: CallOptions): Gate => {
   const { ledger, duties } = local;
   const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
@@ -154,7 +156,7 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
     getIntent,
     verify: getIntent,
     listIntents: async (call = {}) =>
-      listIntents(ledger, caller, readCall("the question", ListIntentsCall, call)),
+      listIntents(ledger, caller, { ...readCall("the question", ListIntentsCall, call), opens }),
   };
 };
 

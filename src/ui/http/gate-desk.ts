@@ -22,6 +22,7 @@ export type GateQuestion = {
 
 type Desk = Pick<RunLedger, "openSdkKey" | "noteRefusal" | "gate">;
 type Gate = ReturnType<RunLedger["gate"]>;
+type Opens = NonNullable<NonNullable<Parameters<RunLedger["gate"]>[1]>["opens"]>;
 
 /** Who a key is of. */
 export const answerWho = async (app: Desk, sdkKey: string): Promise<Facts> =>
@@ -42,7 +43,8 @@ export const answerGate = async (
     requireKind(opened, method);
     requireName(opened, question);
     requireItsWord(opened, question);
-    const gate = app.gate(opened.caller, { callKey: question.callKey, gone });
+    const opens: Opens = ({ destination, policy }) => isOpen(opened.key, destination, policy);
+    const gate = app.gate(opened.caller, { callKey: question.callKey, gone, opens });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
     // A key that was revoked while this waited is told nothing.
@@ -139,10 +141,9 @@ const requireNothing = (input: Facts): void => {
   });
 };
 
-/** Lists and sets as JSON knows them. Of a list, what the key opens. */
+/** Lists and sets as JSON knows them. Of policies, those that the key opens. */
 const onTheLine = (answer: object, { key }: OpenedSdkKey): Facts => {
-  if (Array.isArray(answer))
-    return { intents: answer.filter(({ destination, policy }) => isOpen(key, destination, policy.id)) };
+  if (Array.isArray(answer)) return { intents: answer };
   if ("policies" in answer && Array.isArray(answer.policies))
     return { ...answer, policies: answer.policies.filter(({ name }) => isWithin(key.policies, name)) };
   return Object.fromEntries(

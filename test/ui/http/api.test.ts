@@ -356,6 +356,21 @@ describe("a key", () => {
     expect((await narrow.listIntents({ runId })).map(({ intentId }) => intentId)).toEqual([allowed.intentId]);
     expect((await narrow.execute({ intentId: allowed.intentId })).executionToken).not.toBeNull();
   });
+
+  it("with limits is told as many of its own intents as it asks for, however many of others there are", async () => {
+    const whole = await at.gateOf("importer");
+    const desk = await at.gateOf("desk", {
+      kind: "approver",
+      destinations: ["hubspot.*"],
+      policies: ["as*"],
+    });
+    const runId = await started(whole);
+    const { intentId } = await whole.propose(leads(runId, { destination: "hubspot.import", policy: "asks" }));
+    await whole.propose(leads(runId, { destination: "hubspot.import" }));
+    for (let more = 0; more < 2; more += 1) await whole.propose(leads(runId, { policy: "asks" }));
+    for (const asked of [{ limit: 1 }, {}, { runId, limit: 1 }])
+      expect((await desk.listIntents(asked)).map((one) => one.intentId)).toEqual([intentId]);
+  });
 });
 
 describe("a request", () => {
