@@ -12,6 +12,7 @@ export type GateOptions = TransportOptions;
 const WAIT_PAUSE_MS = 500;
 
 type Asked<M extends keyof GateCalls> = Parameters<GateCalls[M]>[0];
+type Full = { readonly retryAfterMs: number };
 type Answered<M extends keyof GateCalls> = ReturnType<GateCalls[M]>;
 
 /**
@@ -130,19 +131,22 @@ export class Gate implements GateCalls {
   async waitForDecision({ waitMs, ...call }: Asked<"waitForDecision">): Answered<"waitForDecision"> {
     const until = performance.now() + waitMs;
     for (let leftMs = waitMs; ; leftMs = Math.max(0, Math.round(until - performance.now()))) {
-      const intent = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
-      const pauseMs = Math.min(WAIT_PAUSE_MS, until - performance.now());
-      if (intent !== undefined && (intent.status !== "pending_approval" || pauseMs <= 0)) return intent;
+      const waited = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
+      const isFull = "retryAfterMs" in waited;
+      const askedMs = isFull ? Math.max(WAIT_PAUSE_MS, waited.retryAfterMs) : WAIT_PAUSE_MS;
+      const pauseMs = Math.min(askedMs, until - performance.now());
+      if (!isFull && (waited.status !== "pending_approval" || pauseMs <= 0)) return waited;
       await delay(Math.max(0, pauseMs));
     }
   }
 
-  /** Undefined where too many wait already; without waiting everybody is answered. */
-  async #waited(call: Asked<"waitForDecision">): Promise<Awaited<Answered<"waitForDecision">> | undefined> {
+  /** How long to leave it alone where too many wait already; without waiting everybody is answered. */
+  async #waited(call: Asked<"waitForDecision">): Promise<Awaited<Answered<"waitForDecision">> | Full> {
     try {
       return await this.#call("waitForDecision", call);
     } catch (error) {
-      if (isLedgerError(error, "too_many_waiting")) return undefined;
+      if (isLedgerError(error, "too_many_waiting"))
+        return { retryAfterMs: Number(error.details.retryAfterMs ?? 0) };
       throw error;
     }
   }

@@ -74,18 +74,30 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
   for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
   refuseUsedKey(statements, batch.key);
   refuseTakenAct(statements, batch.businessKey);
-  refuseLostLease(statements, batch);
-  if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
   const head = statements.head(batch.runId);
+  refuseLostLease(batch, head);
+  if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
   if (head === undefined) admit(statements, batch);
   saveRun(statements, batch, head, lastOf(batch, head));
   const { runId } = batch;
   const rows = batch.events.map((event) => {
     const { seq, type, version, at, actor, sessionKey, attempt, payload, prevHash, hash } = event;
-    const same = { runId, seq, type, version, at, sessionKey, attempt, payload, prevHash, hash };
-    const { name: actorName, role: actorRole } = actor;
-    const { lastInsertRowid } = statements.insertEvent.run({ actorName, actorRole, ...same });
-    return { position: Number(lastInsertRowid), actor, ...same };
+    const { lastInsertRowid } = statements.insertEvent.run([
+      runId,
+      seq,
+      type,
+      version,
+      at,
+      actor.name,
+      actor.role,
+      sessionKey,
+      attempt,
+      payload,
+      prevHash,
+      hash,
+    ]);
+    const position = Number(lastInsertRowid);
+    return { position, runId, seq, type, version, at, actor, sessionKey, attempt, payload, prevHash, hash };
   });
   if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
   if (batch.mirror) insertMirror(statements, batch.mirror, runId, lastOf(batch, head).at);
@@ -153,8 +165,8 @@ const refuseOvercount = (
   });
 };
 
-const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {
-  if (epoch === undefined || statements.isCurrentEpoch(runId, epoch)) return;
+const refuseLostLease = ({ runId, epoch }: AppendBatch, head: Head | undefined): void => {
+  if (epoch === undefined || head?.epoch === epoch) return;
   throw new LedgerError(
     "lease_lost",
     `Epoch ${epoch} of the lease on run "${runId}" is not the current one.`,
@@ -208,10 +220,31 @@ const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefi
   const { runId, expectedSeq, events, projection, updatedAt = last.at, key, businessKey } = batch;
   const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt, ...projection };
   if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
-  else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
+  else if (indexesStay(projection, head)) updateBesideIndexes(statements, row);
   else statements.updateRun.run(row);
   for (const taken of [key, businessKey])
     if (taken) statements.insertKey.run({ ...taken, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
+};
+
+type ChangedRow = RunProjection & {
+  readonly runId: string;
+  readonly lastSeq: number;
+  readonly lastHash: string;
+  readonly updatedAt: string;
+};
+
+const updateBesideIndexes = (statements: Statements, row: ChangedRow): void => {
+  const { lastSeq, lastHash, updatedAt, goal, stepsTotal, stepsCompleted, blocker, runId } = row;
+  statements.updateRunBesideIndexes.run([
+    lastSeq,
+    lastHash,
+    updatedAt,
+    goal,
+    stepsTotal,
+    stepsCompleted,
+    blocker,
+    runId,
+  ]);
 };
 
 const indexesStay = (next: RunProjection, head: Head): boolean =>

@@ -28,7 +28,7 @@ import {
   runs,
   snapshots,
 } from "./schema-sqlite.js";
-import { compiled } from "./sqlite-compiled.js";
+import { compiled, inOrder } from "./sqlite-compiled.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { live } from "./sqlite-leases.js";
 import { proposalCounter } from "./sqlite-proposals.js";
@@ -36,19 +36,13 @@ import type { EventRow, RunProjection } from "./store.js";
 
 /** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
 export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
-  const head = compiled(sqlite, db.select(headColumns).from(runs).where(ofRun));
-  const lease = compiled(
+  const head = inOrder(
     sqlite,
-    db
-      .select({ epoch: leases.epoch })
-      .from(leases)
-      .where(
-        and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), isNotNull(leases.owner)),
-      ),
+    db.select(headColumns).from(runs).leftJoin(leases, eq(leases.runId, runs.runId)).where(ofRun),
+    ["runId"],
   );
   return {
-    head: (runId: string): Head | undefined => headOf(head.values({ runId }) as HeadValues | undefined),
-    isCurrentEpoch: (runId: string, epoch: number): boolean => lease.values({ runId, epoch }) !== undefined,
+    head: (runId: string): Head | undefined => headOf(head.values([runId]) as HeadValues | undefined),
     insertRun: compiled(sqlite, db.insert(runs).values(allGiven(runs, "created"))),
     updateRun: compiled(
       sqlite,
@@ -58,14 +52,18 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
         .where(ofRun),
     ),
     /** Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write. */
-    updateRunBesideIndexes: compiled(
+    updateRunBesideIndexes: inOrder(
       sqlite,
       db
         .update(runs)
         .set(allSet(runs, ...FIXED, "status", "sessionKey", "runnable", "wakeAt"))
         .where(ofRun),
+      ["lastSeq", "lastHash", "updatedAt", "goal", "stepsTotal", "stepsCompleted", "blocker", "runId"],
     ),
-    insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
+    insertEvent: inOrder(sqlite, db.insert(events).values(allGiven(events, "position")), [
+      ...["runId", "seq", "type", "version", "at", "actorName", "actorRole", "sessionKey", "attempt"],
+      ...["payload", "prevHash", "hash"],
+    ]),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     freeKey: compiled(sqlite, db.delete(keys).where(and(ofKey(), eq(keys.runId, given("runId"))))),
     countProposals: proposalCounter(sqlite),
@@ -98,6 +96,8 @@ export type Head = {
   readonly sessionKey: string;
   readonly runnable: boolean;
   readonly wakeAt: number | null;
+  /** Of the lease that holds it; null where nobody does. */
+  readonly epoch: number | null;
 };
 
 /** What SQLite keeps of a row beside its text, in the table and in the index on run and seq. */
@@ -269,6 +269,8 @@ const headColumns = {
   sessionKey: runs.sessionKey,
   runnable: runs.runnable,
   wakeAt: runs.wakeAt,
+  owner: leases.owner,
+  epoch: leases.epoch,
 };
 
 type HeadValues = [
@@ -279,12 +281,15 @@ type HeadValues = [
   sessionKey: string,
   runnable: 0 | 1,
   wakeAt: number | null,
+  owner: string | null,
+  epoch: number | null,
 ];
 
 const headOf = (values: HeadValues | undefined): Head | undefined => {
   if (values === undefined) return undefined;
-  const [seq, hash, at, status, sessionKey, runnable, wakeAt] = values;
-  return { seq, hash, at, status, sessionKey, runnable: runnable === 1, wakeAt };
+  const [seq, hash, at, status, sessionKey, runnable, wakeAt, owner, epoch] = values;
+  const held = owner === null ? null : epoch;
+  return { seq, hash, at, status, sessionKey, runnable: runnable === 1, wakeAt, epoch: held };
 };
 
 const given = (name: string): Placeholder => sql.placeholder(name);
