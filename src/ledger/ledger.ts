@@ -24,7 +24,7 @@ import { outsideFacts } from "./facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
 import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
-import { type Observer, tellAll, untilChanged } from "./observers.js";
+import { createObservers, type Observer, untilChanged } from "./observers.js";
 import { projectionAfter, projectionOf } from "./projection.js";
 import { readEvents, readFeed } from "./reading.js";
 import { absent } from "./removal.js";
@@ -84,8 +84,11 @@ export interface Ledger {
   /** Events of all runs by global position. */
   feed(afterPosition: number, limit: number): Promise<readonly StoredEvent[]>;
   list(query: ListQuery): Promise<readonly RunRow[]>;
-  /** Called after each append of this process, in order. Answers with the way to stop it. */
-  observe(observer: Observer): () => void;
+  /**
+   * Called after each append of this process, in order; with `runId` after those to that run, and when a child of it is born.
+   * Answers with the way to stop it.
+   */
+  observe(observer: Observer, runId?: string): () => void;
   /**
    * Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. Events of this process that do not
    * matter to whoever waits are slept through.
@@ -115,7 +118,7 @@ export const openLedger = (options: {
 }): Ledger => {
   const { store, rules, credentials, now, redactor } = options;
   const { known, remember, remembered } = knownRuns(store);
-  const observers = new Set<Observer>();
+  const observers = createObservers();
   const queues = new Map<string, Promise<unknown>>();
 
   /**
@@ -146,7 +149,7 @@ export const openLedger = (options: {
     if (events === undefined) return undefined;
     if (events.length === 0) return { run: decision.run, events };
     remember(runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
-    tellAll(observers, events, decision.run);
+    observers.tell(events, decision.run);
     return { run: decision.run, events };
   };
 
@@ -188,15 +191,12 @@ export const openLedger = (options: {
     adopt: async (arrived) => {
       const { run, hash, events } = await take(store, arrived);
       remember(run.runId, { run, hash });
-      tellAll(observers, events, run);
+      observers.tell(events, run);
       return run;
     },
     feed: (afterPosition, count) => readFeed(store, afterPosition, count),
     list: (query) => store.list(query),
-    observe: (observer) => {
-      observers.add(observer);
-      return () => void observers.delete(observer);
-    },
+    observe: observers.add,
     changed: (runId, afterSeq, timeoutMs, signal, matters) =>
       untilChanged(store, observers, { runId, afterSeq, timeoutMs, signal, matters }),
   };
