@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { cutShort } from "./cut.js";
 import { LedgerError } from "./errors.js";
 
 /** Where in a document: keys and list positions from its root. */
@@ -20,7 +21,8 @@ export type Defect = { readonly path: string; readonly found: string; readonly e
 const DEFECTS_LISTED = 100;
 /** Enough to see what is wrong in one line; the rest is in the details. */
 const DEFECTS_IN_SENTENCE = 5;
-const QUOTED_CHARS = 60;
+/** The mark of what is cut off among them. */
+const QUOTED_CHARS = 61;
 const PLACE_DEPTH = 12;
 
 /** Puts flaws into words, all at once, so that whoever wrote the document mends it in one go. */
@@ -56,13 +58,11 @@ export const misfit = (what: string, issues: readonly z.core.$ZodIssue[], input:
 };
 
 /** Says a value so that it fits into a sentence and cannot drive a terminal. */
-export const quoted = (text: string): string => {
-  const shown = text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text;
-  return JSON.stringify(shown).replace(
+export const quoted = (text: string): string =>
+  JSON.stringify(cutShort(text, QUOTED_CHARS)).replace(
     UNSEEN,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-};
 
 /** Names in quotation marks, the long tail cut. */
 export const listed = (names: readonly PropertyKey[]): string => {
@@ -162,7 +162,7 @@ const flawsOfUnion = (issue: z.core.$ZodIssueInvalidUnion, value: unknown): Flaw
   const inner = issue.errors.map((issues) => flawsOf(issues, value));
   const meant = inner.find((flaws) => flaws.some((flaw) => flaw.at.length > 0));
   if (meant !== undefined) return meant.map((flaw) => ({ ...flaw, at: [...at, ...flaw.at] }));
-  const expected = inner.flatMap((flaws) => flaws.map((flaw) => flaw.expected)).join(" or ");
+  const expected = [...new Set(inner.flatMap((flaws) => flaws.map((flaw) => flaw.expected)))].join(" or ");
   return [{ at, found: describeFound(value), expected }];
 };
 

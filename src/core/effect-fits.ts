@@ -27,7 +27,7 @@ const isEnd = (payload: Members): boolean =>
   isDone(payload.outcome) &&
   sizeOf(payload) === 4;
 
-const isCall = (call: unknown): call is EffectCall =>
+export const isCall = (call: unknown): call is EffectCall =>
   isObject(call) &&
   isCount(call.position) &&
   isName(call.name, limit.EFFECT_NAME_CHARS) &&
@@ -38,7 +38,8 @@ const isCall = (call: unknown): call is EffectCall =>
   (call.input === null || typeof call.input === "string") &&
   sizeOf(call) === 7;
 
-const isDone = (outcome: unknown): outcome is EffectOutcome =>
+/** With a short result. */
+export const isDone = (outcome: unknown): outcome is EffectOutcome =>
   isObject(outcome) && outcome.kind === "done" && isInline(outcome.value) && sizeOf(outcome) === 2;
 
 const isInline = (value: unknown): value is EffectValue =>

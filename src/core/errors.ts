@@ -10,6 +10,7 @@ export const errorKinds = {
   settings_invalid: "usage",
   unknown_key: "usage",
   media_type_unknown: "usage",
+  method_unknown: "usage",
   bundle_invalid: "usage",
   policy_invalid: "usage",
   // not allowed, to this caller or now

@@ -1,7 +1,11 @@
+import { cutSearch, escaped, type Form, hasMark, marksIn, openMark, type Span } from "./cut-secrets.js";
 import type { Secret } from "./secrets.js";
 import { TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
 
-/** Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place. */
+/**
+ * Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place, also in that of one that was cut off
+ * (`cutShort`) before anybody who knows it saw the text.
+ */
 export interface Redactor {
   /** A text without them; the same string when it held none. */
   text(text: string): string;
@@ -26,11 +30,11 @@ export type RedactingStream = {
 // first and compare the rest where one is found.
 export const createRedactor = (secrets: readonly Secret[]): Redactor => {
   const forms = formsOf(secrets);
-  const scan = scanner(literalSearch(forms));
+  const scan = scanner(literalSearch(forms), cutSearch(forms));
   const shortest = Math.min(TOKEN_CHARS_MIN, ...forms.map((form) => form.text.length));
   // Names, kinds and numbers, of which an event is full, have no room for any of it.
   const text = (given: string): string =>
-    given.length < shortest ? given : replaced(given, scan(given, "", "ends").spans);
+    given.length < shortest && !hasMark(given) ? given : replaced(given, scan(given, "", "ends").spans);
   return {
     text,
     deep: (value) => deepWith(text, value),
@@ -45,8 +49,6 @@ export const createRedactor = (secrets: readonly Secret[]): Redactor => {
   };
 };
 
-/** Where something secret stands, and what is said instead. */
-type Span = { readonly start: number; readonly end: number; readonly name: string };
 type Scanned = {
   /** In order, none inside or across another. */
   readonly spans: readonly Span[];
@@ -60,12 +62,13 @@ type Finding = { readonly found: Span[]; open: number };
 type Search = (text: string, finding: Finding) => void;
 
 const scanner =
-  (literals: Search): Scan =>
+  (literals: Search, cuts: ReturnType<typeof cutSearch>): Scan =>
   (text, before, then) => {
     const plain = withoutColours(text);
     const finding: Finding = { found: [], open: then === "ends" ? 0 : plain.text.length };
     literals(plain.text, finding);
     findShapes(plain.text, before, finding);
+    finding.found.push(...cuts(plain.text));
     const open = finding.open === plain.text.length ? text.length : plain.at(finding.open);
     const spans = finding.found.map(({ start, end, name }) => ({
       start: plain.at(start),
@@ -171,8 +174,6 @@ const deepWith = <T>(text: (given: string) => string, value: T): T => {
   return walk(value) as T;
 };
 
-type Form = { readonly text: string; readonly name: string };
-
 /** So much of a value is looked for; the rest is compared where that is found. */
 const HEAD_CHARS = 8;
 
@@ -212,15 +213,15 @@ const groupedByHead = (forms: readonly Form[]): ReadonlyMap<string, readonly For
   return byHead;
 };
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
-
 /** A value as programs print it. Bytes are read one character each, so text beyond ASCII has two forms. */
 const formsOf = (secrets: readonly Secret[]): readonly Form[] => {
   const forms = new Map<string, Form>();
   for (const { name, value } of secrets) {
     const bytes = Buffer.from(value, "utf8");
     const whole = bytes.toString("utf8");
-    const written = [whole, JSON.stringify(whole).slice(1, -1)];
+    const inJson = JSON.stringify(whole).slice(1, -1);
+    // What a refusal quotes is JSON, and so is the line that the refusal is told in.
+    const written = [whole, inJson, JSON.stringify(inJson).slice(1, -1)];
     const texts = [
       ...written,
       ...written.map((text) => Buffer.from(text, "utf8").toString("latin1")),
@@ -268,6 +269,7 @@ const BEHIND: ReadonlyMap<string, RegExp> = new Map(
 );
 
 const findShapes = (text: string, before: string, finding: Finding): void => {
+  const markFrom = marksIn(text);
   ANY_START.lastIndex = 0;
   for (let hit = ANY_START.exec(text); hit !== null; hit = ANY_START.exec(text)) {
     const { index: start } = hit;
@@ -275,7 +277,9 @@ const findShapes = (text: string, before: string, finding: Finding): void => {
     if (shape === undefined) throw new Error("every start belongs to a shape");
     ANY_START.lastIndex = start + 1;
     if (BEHIND.get(shape.chars)?.test(start === 0 ? before : (text[start - 1] ?? ""))) continue;
-    const end = endOf(shape.whole, text, start);
+    const marked = markFrom(start) ?? start;
+    const isCut = isCutToken(shape.open, text.slice(start, marked), hit[0]);
+    const end = endOf(shape.whole, text, start) ?? (isCut ? marked : undefined);
     if (end !== undefined) finding.found.push({ start, end, name: shape.name });
     if (start < finding.open && endOf(shape.open, text, start) !== undefined)
       finding.open = Math.min(finding.open, start);
@@ -286,6 +290,15 @@ const findShapes = (text: string, before: string, finding: Finding): void => {
     if (ALL_STARTS.some((one) => one.startsWith(end))) finding.open = start;
   }
 };
+
+/** A beginning with so many letters behind it is none by chance. */
+const CUT_TOKEN_CHARS = 8;
+
+/** What stands in front of a mark may be the beginning of a token. */
+const isCutToken = (open: RegExp, part: string, begun: string): boolean =>
+  part.length >= begun.length + CUT_TOKEN_CHARS &&
+  part.length <= TOKEN_CHARS_MAX &&
+  endOf(open, part, 0) !== undefined;
 
 const endOf = (expression: RegExp, text: string, start: number): number | undefined => {
   expression.lastIndex = start;
@@ -313,7 +326,8 @@ const openStream = (scan: Scan): RedactingStream => {
     push: (chunk) => {
       waiting += chunk.toString("latin1");
       if (looked > LOOKED_AT_EACH_TIME && waiting.length < looked * (1 + 1 / GROWTH)) return said("");
-      const { spans, open } = scan(waiting, before, "goes on");
+      const whole = waiting.slice(0, waiting.length - openMark(waiting));
+      const { spans, open } = scan(whole, before, "goes on");
       const across = spans.find(({ end }) => end > open);
       const upTo = Math.min(open, across?.start ?? open);
       const complete = spans.filter(({ end }) => end <= upTo);

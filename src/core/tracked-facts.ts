@@ -14,10 +14,11 @@ export const followTracked = (blocked: Set<string>) => {
   const take = ({ seq, at, payload }: EventOf<"event_recorded">): void => {
     const { eventType, actorId, stepName, sideEffectClass, sideEffectKey, skipped, happened, artifact } =
       payload;
+    const isFree = happened === false && payload.othersBegun !== true;
     if (sideEffectKey !== null && !isReplayable(sideEffectClass)) {
       if (skipped === null) skippedKeys.delete(sideEffectKey);
       else if (!blocked.has(sideEffectKey)) skippedKeys.add(sideEffectKey);
-      if (happened !== false) blocked.add(sideEffectKey);
+      if (!isFree) blocked.add(sideEffectKey);
       else if (!done.has(sideEffectKey)) blocked.delete(sideEffectKey);
       if (happened !== false && skipped === null && !isBeginning(eventType)) done.add(sideEffectKey);
     }
@@ -59,7 +60,7 @@ export const trackedPacket = (
   lastSafeSeq: tracked.lastSafeSeq,
   permissions: tracked.permissions,
   blockedCapabilities: [...tracked.blockedCapabilities],
-  begunKeys: tracked.begun.map(({ key }) => key),
+  begunKeys: [...new Set(tracked.begun.map(({ key }) => key))],
   openHandoffs: tracked.handoffs.map(({ id }) => id),
 });
 

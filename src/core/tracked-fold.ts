@@ -2,7 +2,7 @@ import type { TrackedReason } from "./checkpoints.js";
 import type { EventOf, JournalEvent } from "./events.js";
 import { isGoverned } from "./intents.js";
 import { isTerminal, type Run } from "./run.js";
-import { isBeginning, isProgress, isReplayable, type Tracked } from "./tracked.js";
+import { isBeginning, isProgress, isReplayable, isSameWorker, type Tracked } from "./tracked.js";
 
 type TrackingType =
   | "tracking_started"
@@ -35,7 +35,12 @@ export const trackingEvolvers: { readonly [T in TrackingType]: (run: Run, event:
       handoffs: tracked.handoffs.filter(({ id }) => id !== payload.id),
     })),
   tracking_resumed: (run) => ({
-    ...changed(run, (tracked) => ({ ...tracked, interrupted: null, resumes: tracked.resumes + 1 })),
+    ...changed(run, (tracked) => ({
+      ...tracked,
+      interrupted: null,
+      resumes: tracked.resumes + 1,
+      begun: tracked.begun.map((one) => ({ ...one, by: null })),
+    })),
     state: { status: "running" },
   }),
 };
@@ -81,10 +86,11 @@ const isKeyOfIntent = (run: Run, { payload }: EventOf<"event_recorded">): boolea
 
 const afterRecorded = (
   tracked: Tracked,
-  { payload, seq, at }: EventOf<"event_recorded">,
+  { payload, seq, at, actor }: EventOf<"event_recorded">,
   isOfIntent: boolean,
 ): Tracked => {
   const { eventType, stepName, sideEffectClass, sideEffectKey: key, skipped, happened, artifact } = payload;
+  const by = { name: actor.name, actorId: payload.actorId };
   const counted: Tracked = {
     ...tracked,
     currentStep: stepName ?? tracked.currentStep,
@@ -96,14 +102,18 @@ const afterRecorded = (
   if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false))
     return counted;
   const others = counted.begun.filter((one) => one.key !== key);
+  const ofOthers = counted.begun.filter(
+    (one) => one.key !== key || (one.by !== null && !isSameWorker(one.by, by)),
+  );
   const wasBegun = others.length < counted.begun.length;
   const wasDone = counted.underIntents.includes(key);
   // That a second beginning came to nothing does not undo the first one, which was done.
+  if (payload.othersBegun === true) return { ...counted, begun: ofOthers };
   if (happened === false)
     return { ...counted, keys: counted.keys - (wasBegun && !wasDone ? 1 : 0), begun: others };
   const keys = counted.keys + (wasBegun || wasDone ? 0 : 1);
   if (isBeginning(eventType))
-    return { ...counted, keys, begun: [...others, { key, class: sideEffectClass, seq, at }] };
+    return { ...counted, keys, begun: [...ofOthers, { key, class: sideEffectClass, by, seq, at }] };
   const underIntents = isOfIntent && !wasDone ? [...counted.underIntents, key] : counted.underIntents;
   return { ...counted, keys, begun: others, underIntents };
 };

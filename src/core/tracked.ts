@@ -140,6 +140,8 @@ export const EventRecorded = z.strictObject({
   underIntent: z.literal(true).optional(),
   /** False at the end of what was begun, where it is known that it did not happen: its key is free again. */
   happened: z.literal(false).optional(),
+  /** True where that is only known of one worker's beginning, and another worker has begun it too: its key is not free. */
+  othersBegun: z.literal(true).optional(),
   artifact: TrackedArtifact.nullable(),
 });
 export type EventRecorded = Readonly<z.infer<typeof EventRecorded>>;
@@ -173,10 +175,18 @@ export const trackedEvents = [
   ),
 ] as const;
 
+/** Who works on a run: a credential, and the name by which its holders tell themselves apart. */
+export type Worker = { readonly name: string; readonly actorId: string };
+
+export const isSameWorker = (one: Worker, other: Worker): boolean =>
+  one.name === other.name && one.actorId === other.actorId;
+
 /** A side effect that was begun and of which nobody has said yet that it was done. */
 export type BegunEffect = {
   readonly key: string;
   readonly class: SideEffectClass;
+  /** Whoever began it; null when somebody has gone on with the run since, and answers for it. */
+  readonly by: Worker | null;
   readonly seq: number;
   readonly at: string;
 };

@@ -49,7 +49,8 @@ export const work = async (
   const { run, step, workspace } = begun;
   const say = (command: Command, caller: Caller) =>
     unlessOvertaken(ledger, run, () => ledger.submit(runId, command, caller, { epoch }));
-  const interrupt = (reason: string, tail: string) => say(interruption(step, reason, tail), engine);
+  const interrupt = (reason: string, tail: string) =>
+    say(interruption(step, ledger, { reason, tail }), engine);
   try {
     const leaving = new AbortController();
     const effects = await effectsOf(options, run, step, holding, (why) => leaving.abort(why));
@@ -107,14 +108,18 @@ const discardIfLost = async (
   if (step?.state.status === "completed") await pev.discardWorkspace(runId, workedStep(step, candidate));
 };
 
-/** What an agent says may be of any length. */
-const interruption = (step: WorkedStep, reason: string, tail: string): Command => ({
+/** What an agent says may be of any length; secrets are looked for before it is cut to size. */
+const interruption = (
+  step: WorkedStep,
+  { redactor }: Ledger,
+  { reason, tail }: { readonly reason: string; readonly tail: string },
+): Command => ({
   type: "interrupt_step",
   stepId: step.spec.id,
   ...named(step),
   attempt: step.attempt,
-  reason: reason.slice(0, limit.REASON_CHARS),
-  tail: tail.slice(-limit.TAIL_BYTES),
+  reason: redactor.text(reason).slice(0, limit.REASON_CHARS),
+  tail: redactor.text(tail).slice(-limit.TAIL_BYTES),
 });
 
 const suspension = (step: WorkedStep, positions: readonly number[]): Command => ({
@@ -178,7 +183,7 @@ const begin = async (
     if (!isFaultOfAttempt(error) || error.kind !== "environment") throw error;
     const { run, step } = await start(before.head);
     const reason = `The workspace could not be prepared: ${error.message}`;
-    await ledger.submit(runId, interruption(step, reason, ""), engine, { epoch });
+    await ledger.submit(runId, interruption(step, ledger, { reason, tail: "" }), engine, { epoch });
     return { run, step, workspace: null };
   }
 };

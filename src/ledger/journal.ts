@@ -20,7 +20,7 @@ export const toRows = (
 ): readonly NewEventRow[] => {
   let prevHash = lastHash;
   return events.map((event) => {
-    const body = EventBody.parse(bodyOf(event));
+    const body = checked(event);
     const row = {
       runId: event.runId,
       seq: event.seq,
@@ -198,7 +198,9 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
-const bodyOf = (event: JournalEvent): unknown => {
+const checked = (event: JournalEvent): EventBody => {
   const { type, version, payload } = event;
-  return "attempt" in event ? { type, version, attempt: event.attempt, payload } : { type, version, payload };
+  if (!("attempt" in event)) return EventBody.parse({ type, version, payload });
+  const body = { type, version, attempt: event.attempt, payload };
+  return isEffectEvent(body) ? body : EventBody.parse(body);
 };

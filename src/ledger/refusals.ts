@@ -20,13 +20,15 @@ export type NoteRefusal = (refused: Refused) => Promise<void>;
 export const noteRefusals =
   (ledger: Ledger, engine: Caller): NoteRefusal =>
   async ({ error, tool, by, runId }) => {
+    // Before they are cut to size: half of a secret is not found there any more.
+    const { text } = ledger.redactor;
     const code = AccessRefusal.safeParse(isLedgerError(error) ? error.code : undefined);
     if (runId === undefined || !code.success) return;
     const command = {
       type: "refuse_access",
-      tool: tool?.slice(0, TOOL_NAME_CHARS) ?? null,
+      tool: tool === undefined ? null : text(tool).slice(0, TOOL_NAME_CHARS),
       code: code.data,
-      by: by === undefined ? null : whoever(by),
+      by: by === undefined ? null : { ...whoever(by), name: text(by.name).slice(0, CALLER_NAME_CHARS) },
     } as const;
     try {
       await ledger.submit(runId, command, engine);
@@ -36,8 +38,7 @@ export const noteRefusals =
     }
   };
 
-const whoever = ({ name, role, stepId, attempt }: NonNullable<Refused["by"]>) => ({
-  name: name.slice(0, CALLER_NAME_CHARS),
+const whoever = ({ role, stepId, attempt }: NonNullable<Refused["by"]>) => ({
   role,
   stepId: stepId ?? null,
   attempt: attempt ?? null,

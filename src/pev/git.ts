@@ -202,9 +202,16 @@ export const gitProgram = (): Promise<string> => {
   return program;
 };
 
+/** Whole lines, or else a secret that is cut in two would be taken for none. */
+const lastLines = (text: string): string => {
+  if (text.length <= STDERR_CHARS) return text;
+  const end = text.slice(-STDERR_CHARS);
+  return end.slice(end.indexOf("\n") + 1);
+};
+
 /** One refusal for every git that did not do what it was asked, with the sentence git itself gave. */
 export const gitFailed = (args: readonly string[], end: { stderr: string; how: string }): LedgerError => {
-  const tail = end.stderr.trim().slice(-STDERR_CHARS);
+  const tail = lastLines(end.stderr.trim());
   const hint = HINTS.find(({ says }) => says.test(tail))?.hint;
   return new LedgerError(
     "git_failed",

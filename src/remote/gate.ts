@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { sha256 } from "../core/canonical.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { waitOfRequest } from "../core/gate-routes.js";
 import type { GateCalls } from "../engine/gate/faces.js";
@@ -11,6 +12,7 @@ export type GateOptions = TransportOptions;
 const WAIT_PAUSE_MS = 500;
 
 type Asked<M extends keyof GateCalls> = Parameters<GateCalls[M]>[0];
+type Full = { readonly retryAfterMs: number };
 type Answered<M extends keyof GateCalls> = ReturnType<GateCalls[M]>;
 
 /**
@@ -94,8 +96,11 @@ export class Gate implements GateCalls {
     return this.#call("cancel", call);
   }
 
-  execute(call: Asked<"execute">): Answered<"execute"> {
-    return this.#call("execute", call);
+  /** Throws `intent_changed` where what came is not what was approved. */
+  async execute(call: Asked<"execute">): Answered<"execute"> {
+    const order = await this.#call("execute", call);
+    requireAsApproved(order);
+    return order;
   }
 
   report(call: Asked<"report">): Answered<"report"> {
@@ -126,19 +131,22 @@ export class Gate implements GateCalls {
   async waitForDecision({ waitMs, ...call }: Asked<"waitForDecision">): Answered<"waitForDecision"> {
     const until = performance.now() + waitMs;
     for (let leftMs = waitMs; ; leftMs = Math.max(0, Math.round(until - performance.now()))) {
-      const intent = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
-      const pauseMs = Math.min(WAIT_PAUSE_MS, until - performance.now());
-      if (intent !== undefined && (intent.status !== "pending_approval" || pauseMs <= 0)) return intent;
+      const waited = await this.#waited({ ...call, waitMs: waitOfRequest(leftMs) });
+      const isFull = "retryAfterMs" in waited;
+      const askedMs = isFull ? Math.max(WAIT_PAUSE_MS, waited.retryAfterMs) : WAIT_PAUSE_MS;
+      const pauseMs = Math.min(askedMs, until - performance.now());
+      if (!isFull && (waited.status !== "pending_approval" || pauseMs <= 0)) return waited;
       await delay(Math.max(0, pauseMs));
     }
   }
 
-  /** Undefined where too many wait already; without waiting everybody is answered. */
-  async #waited(call: Asked<"waitForDecision">): Promise<Awaited<Answered<"waitForDecision">> | undefined> {
+  /** How long to leave it alone where too many wait already; without waiting everybody is answered. */
+  async #waited(call: Asked<"waitForDecision">): Promise<Awaited<Answered<"waitForDecision">> | Full> {
     try {
       return await this.#call("waitForDecision", call);
     } catch (error) {
-      if (isLedgerError(error, "too_many_waiting")) return undefined;
+      if (isLedgerError(error, "too_many_waiting"))
+        return { retryAfterMs: Number(error.details.retryAfterMs ?? 0) };
       throw error;
     }
   }
@@ -147,3 +155,18 @@ export class Gate implements GateCalls {
     return this.#send(method, input as Readonly<Record<string, unknown>>) as Answered<M>;
   }
 }
+
+/** Whatever is between here and the ledger may have changed it. */
+const requireAsApproved = ({ intentId, payload }: Awaited<Answered<"execute">>): void => {
+  if (payload === null) return;
+  const { text, base64, digest } = payload;
+  if (sha256(text ?? Buffer.from(base64 ?? "", "base64")) === digest) return;
+  throw new LedgerError(
+    "intent_changed",
+    `What came of intent "${intentId}" on its way is not what was approved.`,
+    {
+      hint: "Execute nothing: a person says of the intent that it did not happen. Then look at what is between here and the ledger.",
+      details: { intentId },
+    },
+  );
+};

@@ -1,6 +1,7 @@
 import { because } from "../core/because.js";
 import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
 import { type GateMethod, gateRoutes, namedIn } from "../core/gate-routes.js";
+import { retryAfterIn } from "./retry-after.js";
 
 export type TransportOptions = {
   /** Where `runledger serve` is reached, with the path before `/v1` if a proxy has given it one. */
@@ -31,9 +32,11 @@ export const transport = (options: TransportOptions): Send => {
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       const tried = await once(request, options.timeoutMs ?? TIMEOUT_MS);
       if (!(tried instanceof Lost)) return answerIn(tried);
-      if (performance.now() + pauseMs > until) throw tried.asError(base);
-      // Clients that were cut off together come back one by one.
-      await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)));
+      const untilThen = Math.max(pauseMs, tried.retryAfterMs);
+      if (performance.now() + untilThen > until) throw tried.asError(base);
+      // Clients that were cut off together come back one by one, and none before it may.
+      const ownPauseMs = pauseMs * (0.5 + Math.random() / 2);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(ownPauseMs, tried.retryAfterMs)));
     }
   };
 };
@@ -100,6 +103,8 @@ const segmentOf = (name: string, value: unknown): string => {
 class Lost {
   constructor(
     private readonly how: string,
+    /** How long whoever said so asks to be left alone. */
+    readonly retryAfterMs: number,
     private readonly cause?: unknown,
   ) {}
 
@@ -115,22 +120,24 @@ class Lost {
   }
 }
 
-type Answer = { readonly status: number; readonly body: unknown };
+type Answer = { readonly status: number; readonly body: unknown; readonly retryAfterMs: number };
 
 const once = async ({ url, init, waitMs }: Asked, timeoutMs: number): Promise<Answer | Lost> => {
   try {
     const response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs + waitMs) });
-    const answer = { status: response.status, body: jsonIn(await response.text()) };
-    return isLost(answer) ? new Lost(errorIn(answer.body)?.message ?? `status ${answer.status}`) : answer;
+    const retryAfterMs = retryAfterIn(response.headers);
+    const answer = { status: response.status, body: jsonIn(await response.text()), retryAfterMs };
+    const said = errorIn(answer.body)?.message ?? `status ${answer.status}`;
+    return isLost(answer) ? new Lost(said, retryAfterMs) : answer;
   } catch (cause) {
-    return new Lost(reasonOf(cause), cause);
+    return new Lost(reasonOf(cause), 0, cause);
   }
 };
 
-/** 502 and 504 are a proxy's words, 503 also the server's own while it is started again. */
+/** 502 and 504 are a proxy's words, and so is 429 without a code of ours; 503 also the server's own while it is started again. */
 const isLost = ({ status, body }: Answer): boolean => {
   const code = errorIn(body)?.code;
-  return [502, 503, 504].includes(status) && (code === undefined || code === "worker_unreachable");
+  return [429, 502, 503, 504].includes(status) && (code === undefined || code === "worker_unreachable");
 };
 
 const reasonOf = (cause: unknown): string => {
@@ -139,7 +146,7 @@ const reasonOf = (cause: unknown): string => {
   return "code" in inner && typeof inner.code === "string" ? inner.code : inner.message;
 };
 
-const answerIn = ({ status, body }: Answer): unknown => {
+const answerIn = ({ status, body, retryAfterMs }: Answer): unknown => {
   const error = errorIn(body);
   if (status < 300 && error === undefined && body !== undefined) return body;
   if (error === undefined)
@@ -151,9 +158,13 @@ const answerIn = ({ status, body }: Answer): unknown => {
   if (!Object.hasOwn(errorKinds, code)) throw new Error(`The gate refused this (${code}): ${message}`);
   throw new LedgerError(code as ErrorCode, message, {
     ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
+    ...(details === undefined && retryAfterMs === 0
+      ? {}
+      : { details: { ...details, ...paused(retryAfterMs) } }),
   });
 };
+
+const paused = (retryAfterMs: number) => (retryAfterMs === 0 ? {} : { retryAfterMs });
 
 type Told = {
   readonly code: string;

@@ -1,3 +1,4 @@
+import { cutShort } from "../core/cut.js";
 import { GOAL_CHARS } from "../core/limits.js";
 import type { HostRun, HostRunStatus, HostStep, HostStepStatus } from "../core/reported.js";
 import type { HostQuery } from "./projection.js";
@@ -115,7 +116,7 @@ const TASK_STEP = "background-task";
 
 export const createBackgroundAdapter = (rollout: Rollout): BackgroundAdapter => ({
   prepare: async ({ id, prompt, sessionKey, origin, createdAt, agent }) => {
-    const goal = beginningOf(prompt);
+    const goal = cutShort(prompt, GOAL_CHARS);
     const { run } = await rollout.create({
       kind: "background",
       name: goal,
@@ -143,9 +144,6 @@ export const createBackgroundAdapter = (rollout: Rollout): BackgroundAdapter => 
   },
   list: async (query) => (await ofKind(rollout, "background", query)).map(taskOf),
 });
-
-/** No half of a character is left at the end: the ledger takes none. */
-const beginningOf = (prompt: string): string => prompt.slice(0, GOAL_CHARS).replace(/[\uD800-\uDBFF]$/, "");
 
 /** One to one, so that what is read back is what was said. A task that is cancelled leaves no step that seems at work. */
 const hostStatus = {

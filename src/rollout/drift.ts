@@ -1,4 +1,5 @@
 import { canonicalJson, digestOf } from "../core/canonical.js";
+import { cutShort } from "../core/cut.js";
 import { isLedgerError } from "../core/errors.js";
 import type { HostRun, HostStep } from "../core/reported.js";
 import type { ExplanationRow } from "../stores/store.js";
@@ -171,6 +172,6 @@ const SHOWN_CHARS = 500;
 
 const shortened = (difference: Difference): Difference => ({
   ...difference,
-  projection: difference.projection?.slice(0, SHOWN_CHARS) ?? null,
-  ledger: difference.ledger?.slice(0, SHOWN_CHARS) ?? null,
+  projection: difference.projection === null ? null : cutShort(difference.projection, SHOWN_CHARS),
+  ledger: difference.ledger === null ? null : cutShort(difference.ledger, SHOWN_CHARS),
 });

@@ -1,4 +1,5 @@
 import type { CommandOf } from "../core/commands.js";
+import { cutShort } from "../core/cut.js";
 import { isLedgerError } from "../core/errors.js";
 import type { GrantOutcome } from "../core/events.js";
 import { REASON_CHARS, TEAMMATES_BLOCKED } from "../core/limits.js";
@@ -189,7 +190,7 @@ const commandOf = ({ blocked, answered }: TeammateCondition): CommandOf<"mirror_
     grantRequestId,
     agent,
     tool: tool ?? null,
-    reason: reason.trim().slice(0, REASON_CHARS),
+    reason: cutShort(reason.trim(), REASON_CHARS),
     attempt: attempt ?? null,
   })),
   // Of answers that could not be written for long, the newest: one that is lost reads as withdrawn.

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { cutShort } from "../../src/core/cut.js";
 import { createRedactor, type Redactor } from "../../src/core/redact.js";
 import { TOKEN_CHARS_MIN, TOKEN_SHAPES } from "../../src/core/token-shapes.js";
 
@@ -85,6 +86,47 @@ describe("a known value", () => {
 
 const key = `-----BEGIN RSA PRIVATE KEY-----\n${letters(64)}\n${letters(64)}==\n-----END RSA PRIVATE KEY-----`;
 const jwt = `eyJ${letters(20)}.eyJ${letters(40)}.${letters(43)}`;
+
+describe("a value that was cut off before anybody looked for it", () => {
+  const LONG = `"${letters(91)}\\`;
+  const one = createRedactor([{ name: "LONG", value: LONG }]);
+  const forms = [LONG, Buffer.from(LONG).toString("base64"), Buffer.from(LONG).toString("hex")];
+
+  it("is redacted wherever it begins and ends, as text, as bytes, and in JSON in JSON", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...forms),
+        fc.nat(60),
+        fc.integer({ min: 1, max: 130 }),
+        (form, at, room) => {
+          const cut = cutShort(`${"-".repeat(at)}${form} and so on`, room + 1);
+          const kept = Math.max(0, Math.min(form.length, room - at));
+          for (const text of [cut, JSON.stringify(cut), JSON.stringify(JSON.stringify(cut))]) {
+            const told = [one.text(text), streamed(one, text, [64]), streamed(one, text, [1])];
+            if (kept === 0) expect(told).toEqual([text, text, text]);
+            if (kept >= 4)
+              for (const each of told) expect(each).not.toContain(form.slice(1, kept).slice(0, 4));
+          }
+          if (kept >= 4)
+            expect(one.json({ cut })).toContain(`[redacted:LONG]${kept < form.length ? "…" : ""}`);
+        },
+      ),
+    );
+  });
+
+  it("is redacted behind a mark too, where the end of a text is shown", () => {
+    for (let from = 1; from <= LONG.length - 4; from += 1)
+      expect(one.text(`it was …${LONG.slice(from)}: no`)).toBe("it was …[redacted:LONG]: no");
+  });
+
+  it("is known for a well-known token by what is left of it", () => {
+    const token = `ghp_${letters(36)}`;
+    expect(redactor.text(`"${token.slice(0, 20)}…"`)).toBe('"[redacted:github_token]…"');
+    expect(redactor.text("ghp_… and Bearer tokens… and the end…")).toBe(
+      "ghp_… and Bearer tokens… and the end…",
+    );
+  });
+});
 
 describe("a well-known token", () => {
   it.each([

@@ -20,7 +20,16 @@ const named = <T extends z.ZodType>(id: string, schema: T): T => {
 for (const [id, schema] of Object.entries({ Handoff, Lineage, TrackedReceipt, ListedArtifact }))
   named(id, schema);
 
-const Begun = z.strictObject({ key: text, class: SideEffectClass, seq: count, at: time });
+const Begun = z.strictObject({
+  key: text,
+  class: SideEffectClass,
+  by: z
+    .strictObject({ name: text, actorId: text })
+    .nullable()
+    .describe("null: begun before somebody went on with the run"),
+  seq: count,
+  at: time,
+});
 
 const Unanswered = z.strictObject({
   kind: z.enum(["intent", "handoff"]),

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/core/commands.js";
+import { LedgerError } from "../../src/core/errors.js";
+import { CALLER_NAME_CHARS, TOOL_NAME_CHARS } from "../../src/core/limits.js";
 import { createRedactor } from "../../src/core/redact.js";
+import { noteRefusals } from "../../src/ledger/refusals.js";
 import { refusalOf } from "../helpers/bench.js";
 import * as cast from "../helpers/cast.js";
 import { create, criterion, executor, person, planOf, stepSpec } from "../helpers/cast.js";
@@ -108,5 +111,17 @@ describe("the gate into the journal", () => {
       expect(refusal.code).toBe("invalid_input");
       expect(refusal.message).not.toContain(VALUE);
     }
+  });
+
+  it("writes down a refusal without a part of a secret, where the name of the tool is cut off in it", async () => {
+    const here = await started();
+    const error = new LedgerError("access_denied", "It may not.");
+    const name = `${"-".repeat(CALLER_NAME_CHARS - 5)}${VALUE}`;
+    const tool = `${"-".repeat(TOOL_NAME_CHARS - 5)}${VALUE}`;
+    const by = { ...executor(name, { runId: "run_1", stepId: "a" }), attempt: 1 };
+    await noteRefusals(here.ledger, here.engine)({ error, tool, by, runId: "run_1" });
+    const [noted] = (await here.ledger.events("run_1", 0, 100)).slice(-1);
+    expect(noted).toMatchObject({ type: "access_refused" });
+    expect(JSON.stringify(noted)).not.toContain(VALUE.slice(0, 4));
   });
 });

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
 import { isLedgerError, type LedgerError } from "../../src/core/errors.js";
+import { Gate } from "../../src/remote/gate.js";
+import { retryAfterIn } from "../../src/remote/retry-after.js";
 import { transport } from "../../src/remote/transport.js";
 import { onLoopback } from "../helpers/on-loopback.js";
 
@@ -114,6 +116,60 @@ describe("a call", () => {
     });
     expect(error.message).toContain(endpoint);
     expect(seen).toHaveLength(1);
+  });
+
+  it.each([
+    ["a proxy that lets through no more", 429, {}],
+    ["a proxy that has no server", 503, {}],
+    ["the server itself", 503, { error: { code: "worker_unreachable", message: "No." } }],
+  ])(
+    "is not sent again before %s wants it, and given up when that is too late",
+    async (_who, status, body) => {
+      const { endpoint, seen } = await answering((response) => {
+        response.writeHead(status, { "retry-after": "9" }).end(JSON.stringify(body));
+      });
+      // Without that word it would be sent about ten times.
+      const send = transport({ endpoint, apiKey: KEY, patienceMs: 5_000 });
+      expect((await refusalOf(send("startRun", startRun))).code).toBe("worker_unreachable");
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  it("is sent again where the server said when, and that is in time", async () => {
+    const busy: Answer = (response) => void response.writeHead(429, { "retry-after": "0" }).end();
+    const { endpoint, seen } = await answering(busy, json(200, { runId: "run_1" }));
+    expect(await transport({ endpoint, apiKey: KEY })("startRun", startRun)).toEqual({ runId: "run_1" });
+    expect(seen).toHaveLength(2);
+  });
+
+  it("for a decision, where too many wait, leaves the server alone for as long as it says", async () => {
+    const full: Answer = (response) => {
+      const error = { code: "too_many_waiting", message: "No." };
+      response.writeHead(429, { "retry-after": "9" }).end(JSON.stringify({ error }));
+    };
+    const pending = json(200, { status: "pending_approval" });
+    const { endpoint, seen } = await answering(full, pending);
+    const gate = new Gate({ endpoint, apiKey: KEY });
+    // In time for one more, where nobody says how long.
+    expect(await gate.waitForDecision({ intentId: "run_1.4", waitMs: 700 })).toEqual({
+      status: "pending_approval",
+    });
+    expect(
+      seen.map(({ request }) => new URL(request.url ?? "", endpoint).searchParams.get("waitMs")),
+    ).toEqual(["700", "0"]);
+  });
+
+  it.each([
+    [{ "retry-after": "2" }, 2_000],
+    [{ "retry-after": "86400" }, 30_000],
+    [{ "retry-after": "Mon, 23 Nov 2026 01:00:07 GMT", date: "Mon, 23 Nov 2026 01:00:00 GMT" }, 7_000],
+    [{ "retry-after": "Mon, 23 Nov 2026 01:00:00 GMT", date: "Mon, 23 Nov 2026 01:00:07 GMT" }, 0],
+    [{ "retry-after": "Mon, 23 Nov 2026 01:00:07 GMT" }, 0],
+    [{ "retry-after": "-5" }, 0],
+    [{ "retry-after": "soon" }, 0],
+    [{}, 0],
+  ])("is told by %o how long to wait", (headers, ms) => {
+    expect(retryAfterIn(new Headers(headers as Record<string, string>))).toBe(ms);
   });
 
   it.each([

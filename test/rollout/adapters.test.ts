@@ -173,8 +173,8 @@ test("No word of a host verifies anything: its steps are reported, and say so (W
 
 test("A task's long prompt is cut between characters, for the ledger takes no half ones", async () => {
   const { tasks, rollout } = await at("write_through");
-  const prompt = `${"x".repeat(GOAL_CHARS - 1)}🚀 and more`;
+  const prompt = `${"x".repeat(GOAL_CHARS - 2)}🚀 and more`;
   await tasks.prepare({ ...task, prompt });
   expect((await tasks.read("task-1"))?.prompt).toBe(prompt);
-  expect((await rollout.read("task-1"))?.name).toBe("x".repeat(GOAL_CHARS - 1));
+  expect((await rollout.read("task-1"))?.name).toBe(`${"x".repeat(GOAL_CHARS - 2)}…`);
 });

@@ -11,6 +11,8 @@ import { NO_SECRETS } from "../helpers/no-secrets.js";
 import { SESSION } from "../helpers/project.js";
 
 const HOUR_MS = 3_600_000;
+/** Longer than what a refusal quotes of any text. */
+const LONG_SECRET = Array.from({ length: 9 }, (_, n) => `q7zt${n}p4wx-`).join("");
 
 const signedBy = ({ ledger }: ToolHost) => signedCredentials(ledger, () => new Uint8Array(32).fill(7));
 const kitsOf = (bench: Bench) => {
@@ -274,6 +276,26 @@ describe("a call", () => {
     expect(JSON.stringify(refused)).toContain("[redacted:SHOP_KEY]");
     expect(JSON.stringify(refused)).not.toContain(SECRET);
   });
+
+  it.each([0, 20, 52, 56])(
+    "shows no part of a long secret that a refusal cuts off, behind %i letters",
+    async (count) => {
+      const bench = await openBench({ isolated: false });
+      const { redactor: _plain, ...ledger } = bench.ledger;
+      const redactor = createRedactor([{ name: "SHOP_KEY", value: LONG_SECRET }]);
+      const host = { ...bench.host, ledger: { ...ledger, redactor } };
+      const kit = kitsOf({ ...bench, host }).toolKit(bench.issue("orchestrator", { role: "orchestrator" }));
+      const asked = `${"-".repeat(count)}${LONG_SECRET}`;
+      const refused = await Promise.all([
+        kit.call("run_read", { run_id: asked }),
+        kit.call("run_read", { run_id: 7, [asked]: asked }),
+        kit.call("run_create", { ...made, plan: asked }),
+      ]);
+      for (const { ok } of refused) expect(ok).toBe(false);
+      expect(JSON.stringify(refused)).toContain("[redacted:SHOP_KEY]");
+      expect(JSON.stringify(refused)).not.toContain(LONG_SECRET.slice(0, 4));
+    },
+  );
 
   it("that fails for a reason of its own is an answer too", async () => {
     const bench = await openBench({ isolated: false });

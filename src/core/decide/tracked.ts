@@ -10,6 +10,7 @@ import {
   type FirstRecorded,
   isBeginning,
   isReplayable,
+  isSameWorker,
   type Lineage,
   type Tracked,
 } from "../tracked.js";
@@ -97,7 +98,7 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   // What is begun can always be ended: there are never more ends than beginnings.
   if (!isEndOfBegun(run, command.event)) requireRoom(run, "Clients", context.rules);
   requireKey(eventType, sideEffectClass, sideEffectKey);
-  if (happened !== undefined) requireBegun(run, command.event);
+  if (happened !== undefined) requireBegun(run, command.event, context);
   if (isBeginning(eventType)) requireCapable(tracked, sideEffectClass);
   const skipped = skippedFor(run, command, context);
   if (skipped === null && isBeginning(eventType) && sideEffectKey !== null) requireRoomToBegin(tracked);
@@ -107,6 +108,9 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
     ...{ ...said, skipped },
     ...(isUnder ? { underIntent: true as const } : {}),
     ...(happened === false ? { happened } : {}),
+    ...(happened === false && isBegunByOthers(run, command.event, context)
+      ? { othersBegun: true as const }
+      : {}),
   };
   return [{ type: "event_recorded", version: 1, payload }];
 };
@@ -118,15 +122,38 @@ const requireTeller = (run: Run, context: DecideContext): Tracked => {
   return requireTracked(run);
 };
 
-const requireBegun = (run: Run, said: SaidOfEvent): void => {
-  const { sideEffectKey: key } = said;
-  if (isEndOfBegun(run, said)) return;
+const requireBegun = (run: Run, said: SaidOfEvent, context: DecideContext): void => {
+  const { sideEffectKey: key, happened } = said;
+  if (isEndOfBegun(run, said)) {
+    if (happened === false) requireOwnBeginning(run, said, context);
+    return;
+  }
   const begun = key === null ? undefined : begunUnder(run, key);
   const of = begun === undefined ? "Nothing" : `A side effect of class "${begun.class}"`;
   throw new LedgerError("effect_not_open", `${of} is begun under ${quoted(key ?? "no key")} in this run.`, {
     hint: "Whether it happened is said at the end of what was begun, under its key and class: runledger runs inspect RUN",
   });
 };
+
+/** That nothing happened one worker knows of what it began itself, and a person of all that was begun. */
+const requireOwnBeginning = (run: Run, said: SaidOfEvent, context: DecideContext): void => {
+  const begun = beginningsUnder(run, said.sideEffectKey);
+  if (begun.some((one) => answersFor(one, said, context))) return;
+  const [by] = begun.map((one) => one.by?.actorId ?? "");
+  throw new LedgerError(
+    "effect_not_open",
+    `What is begun under ${quoted(said.sideEffectKey ?? "")} was begun by ${quoted(by ?? "")}, and may be under way.`,
+    {
+      hint: "Whoever began it says what became of it, whoever resumed the run since, or a person: runledger runs answer.",
+    },
+  );
+};
+
+const isBegunByOthers = (run: Run, said: SaidOfEvent, context: DecideContext): boolean =>
+  beginningsUnder(run, said.sideEffectKey).some((one) => !answersFor(one, said, context));
+
+const answersFor = ({ by }: BegunEffect, { actorId }: SaidOfEvent, { caller }: DecideContext): boolean =>
+  caller.role === "human" || by === null || isSameWorker(by, { name: caller.name, actorId });
 
 const isDoneUnderIntent = (run: Run, { sideEffectClass, sideEffectKey: key }: SaidOfEvent): boolean =>
   key !== null && !isReplayable(sideEffectClass) && isGoverned(run, key);
@@ -186,8 +213,11 @@ const isFreeUnderIntent = (run: Run, key: string): boolean => {
 };
 
 /** Undefined when nothing under that key is under way in this run. */
-const begunUnder = ({ tracked }: Run, key: string): BegunEffect | undefined =>
-  tracked?.begun.find((one) => one.key === key);
+const begunUnder = (run: Run, key: string): BegunEffect | undefined => beginningsUnder(run, key)[0];
+
+/** More than one only under an intent that may be done twice. */
+const beginningsUnder = ({ tracked }: Run, key: string | null): readonly BegunEffect[] =>
+  tracked?.begun.filter((one) => one.key === key) ?? [];
 
 /** The key that an event takes in the ledger; null for one that takes none. */
 export const keyTakenBy = (
@@ -207,7 +237,7 @@ export const keyTakenBy = (
 /** The key that is free again because it is known that nothing happened under it; null for none. */
 export const keyFreedBy = (events: readonly EventBody[]): string | null => {
   for (const event of events)
-    if (event.type === "event_recorded" && event.payload.happened === false)
+    if (event.type === "event_recorded" && event.payload.happened === false && !event.payload.othersBegun)
       return event.payload.sideEffectKey;
   return null;
 };

@@ -78,7 +78,7 @@ export const tellRun = async (
       intents: run.intents.length,
       blockedSideEffects: (await manager.blockedKeys(run)).size,
       skippedSideEffects: tracked.skipped,
-      begunSideEffects: tracked.begun.map(({ key }) => key),
+      begunSideEffects: [...new Set(tracked.begun.map(({ key }) => key))],
       resumes: tracked.resumes,
       resumable: isResumable(run),
       createdAt: run.createdAt,

@@ -362,6 +362,7 @@ const contentOf = (
     metrics: { ...(before?.metrics ?? noMetrics), ...told?.metrics },
     unresolvedApprovals: unresolvedApprovals(run),
     ...suggestionOf(
+      ledger,
       run,
       told ?? (before?.agentSuggested ? before : suggestedNextAction ? { suggestedNextAction } : {}),
     ),
@@ -372,12 +373,16 @@ const contentOf = (
 
 /** What the agent said last holds until its next turn; what the run itself suggests is only true of this moment. */
 const suggestionOf = (
+  { redactor }: Ledger,
   run: Run,
   { suggestedNextAction }: Pick<TurnTold, "suggestedNextAction">,
 ): Pick<CheckpointContent, "suggestedNextAction" | "agentSuggested"> =>
   suggestedNextAction === undefined
     ? { suggestedNextAction: suggestedAction(run) }
-    : { suggestedNextAction: suggestedNextAction.slice(0, limit.NEXT_ACTION_CHARS), agentSuggested: true };
+    : {
+        suggestedNextAction: redactor.text(suggestedNextAction).slice(0, limit.NEXT_ACTION_CHARS),
+        agentSuggested: true,
+      };
 
 const stepOf = (run: Run, { stepId, candidate, attempt }: CheckpointOf): WorkedStep => {
   const step = findStep(run, stepId);

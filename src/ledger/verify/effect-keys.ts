@@ -36,7 +36,7 @@ export const withKeys = () => {
     if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false)) return;
     const place = `recorded ${key}`;
     if (happened === false) {
-      if (!done.has(key)) open.delete(place);
+      if (!done.has(key) && payload.othersBegun !== true) open.delete(place);
       return;
     }
     if (!isBeginning(eventType)) done.add(key);

@@ -1,6 +1,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { cutShort } from "../../core/cut.js";
 import { type Authority, type HostRule, isOutright, readAuthority, ruleFor } from "../../core/hosts.js";
 import { addressOf } from "./addresses.js";
 
@@ -61,7 +62,7 @@ export const openProxy = async (
 /** A program that tries hosts by the thousand is told of enough of them. */
 const TOLD_MAX = 50;
 /** What a client asked for is somebody's text. */
-const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS));
+const shown = (text: string): string => JSON.stringify(cutShort(text, SHOWN_CHARS));
 const SHOWN_CHARS = 200;
 
 type Destination = Authority & { readonly address: string };

@@ -1,4 +1,5 @@
 import type { IntentView } from "../../index.js";
+import { times } from "../../index.js";
 import { agoOf, statusCell, timeOf } from "./describe.js";
 import { textIn } from "./intent-payload.js";
 import { type Output, printLine, safe } from "./output.js";
@@ -90,7 +91,7 @@ const executedFacts = ({ execution, report, first, result }: IntentView): readon
 ];
 
 const orderWords = ({ executionId, attempt, by, expiresAt }: NonNullable<IntentView["execution"]>): string =>
-  `${executionId}, fetched ${attempt} time(s), last by ${by.name}, until ${timeOf(expiresAt)}`;
+  `${executionId}, fetched ${times(attempt)}, last by ${by.name}, until ${timeOf(expiresAt)}`;
 
 /** Its lines stand behind a bar, so that none of them is taken for one of ours. Undefined is one that is not kept any more. */
 export const printPayload = (
@@ -98,11 +99,13 @@ export const printPayload = (
   bytes: Uint8Array | undefined,
   chars = Number.POSITIVE_INFINITY,
 ): void => {
-  const text = textIn(bytes);
-  if (text === null) {
+  const kept = textIn(bytes);
+  if (kept === null) {
     printLine(output, bytes === undefined ? "The payload is not kept any more." : "The payload is no text.");
     return;
   }
+  // Before its beginning is shown: half of a secret is not found any more.
+  const text = output.redact(kept);
   for (const line of safe(text.slice(0, chars)).split("\n")) printLine(output, `| ${line}`);
   if (text.length > chars) printLine(output, `… and ${text.length - chars} characters more`);
 };

@@ -10,6 +10,7 @@ import {
 } from "../../index.js";
 import type { LedgerProcess } from "../mcp/ledger-process.js";
 import { bearerOf } from "./bearer.js";
+import { refuseOtherMethods } from "./methods.js";
 import { boundedWaiters, type Waiters } from "./waiters.js";
 
 type Facts = Readonly<Record<string, unknown>>;
@@ -25,6 +26,7 @@ export const gateApi = (ask: Ask): Hono => {
   app.get("/v1/key", async ({ req }) => told(await ask({ sdkKey: keyOf(req.raw) }, { kind: "who" })));
   for (const [method, route] of Object.entries(gateRoutes) as [GateMethod, GateRoute][])
     app.on(route.verb, route.path, (context) => answerCall({ ask, waiters }, context, method, route));
+  refuseOtherMethods(app, [{ verb: "GET", path: "/v1/key" }, ...Object.values(gateRoutes)]);
   return app;
 };
 

@@ -6,6 +6,7 @@ import { gateApi } from "./api.js";
 import { bearerOf } from "./bearer.js";
 import { doorOf, knownSenders, throughDoor } from "./door.js";
 import { LOOPBACK_NAMES, requireOwnSite } from "./guards.js";
+import { refuseOtherMethods } from "./methods.js";
 import { refusal } from "./refusal.js";
 
 export type AppOptions = {
@@ -43,7 +44,7 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono =
     return mcp.fetch(req.raw, sender, (question) => ask({ credential }, question));
   });
   app.route("/", gateApi(ask));
-  if (metrics !== null)
+  if (metrics !== null) {
     app.get("/metrics", async ({ req }) => {
       // Whoever comes by another name comes through something that others reach too, and shows no credential here.
       requireOwnSite(req.raw.headers, LOOPBACK_NAMES);
@@ -51,6 +52,8 @@ export const httpApp = ({ ask, mcp, names, metrics, broke }: AppOptions): Hono =
         headers: { "content-type": METRICS_TYPE, "cache-control": "no-store" },
       });
     });
+    refuseOtherMethods(app, [{ verb: "GET", path: "/metrics" }]);
+  }
   return app;
 };
 

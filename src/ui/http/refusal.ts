@@ -15,6 +15,7 @@ const STATUS_OF: { readonly [C in ErrorCode]?: number } = {
   credential_expired: 401,
   limit_exceeded: 413,
   media_type_unknown: 415,
+  method_unknown: 405,
   too_many_waiting: 429,
 };
 
@@ -37,6 +38,7 @@ export const refusal = (error: unknown): Response => {
 
 const headersOf = (status: number, error: LedgerError): Readonly<Record<string, string>> => {
   if (status === 401) return { "www-authenticate": challengeOf(error) };
+  if (status === 405) return { allow: String(error.details.allow) };
   return status === 429 ? { "retry-after": RETRY_AFTER_SECONDS } : {};
 };
 

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { type ErrorCode, errorKinds, LedgerError } from "../../index.js";
+import { cutShort, type ErrorCode, errorKinds, LedgerError } from "../../index.js";
 import {
   type Asked,
   type Bearer,
@@ -13,10 +13,11 @@ import {
   type Told,
   type ToldError,
 } from "./line.js";
+import { requireTellable } from "./tellable.js";
 
 /** Whoever asks here is answered, whatever becomes of the process that works on it. */
 export interface LedgerProcess {
-  /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
+  /** Throws what the ledger refused, `invalid_input` for what cannot be told on, and `worker_unreachable` when its process ended again and again. */
   ask(as: Bearer, question: Question, asking?: Asking): Promise<Readonly<Record<string, unknown>>>;
   /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
   close(): void;
@@ -74,7 +75,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
   const hear = (line: string): void => {
     const told = toldIn(line);
     if (told === undefined) {
-      options.remark(`The ledger's process said what is no answer: ${line.slice(0, LINE_SHOWN)}`);
+      options.remark(`The ledger's process said what is no answer: ${cutShort(line, LINE_SHOWN)}`);
       return;
     }
     const one = open.get(told.id);
@@ -133,6 +134,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     ask: (as, question, { opened, gone } = {}) =>
       new Promise((resolve, reject) => {
         if (over) return reject(ending());
+        requireTellable(question);
         lastId += 1;
         const id = lastId;
         const one: Open = { as, question, opened, since: options.passing(), resolve, reject, lives: 0 };

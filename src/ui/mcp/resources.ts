@@ -8,7 +8,7 @@ import {
   ResourceNotFoundError,
   type Server,
 } from "@modelcontextprotocol/server";
-import { isLedgerError, promptsOf } from "../../index.js";
+import { cutShort, isLedgerError, promptsOf } from "../../index.js";
 import type { McpOptions } from "./server.js";
 
 const JSON_TYPE = "application/json";
@@ -50,7 +50,7 @@ type Listed = { readonly run_id: string; readonly goal: string; readonly status:
 const resourceOf = ({ run_id, goal, status }: Listed) => ({
   uri: `runledger://runs/${run_id}`,
   name: run_id,
-  title: goal.slice(0, TITLE_CHARS),
+  title: cutShort(goal, TITLE_CHARS),
   description: `It is ${status}.`,
   mimeType: JSON_TYPE,
 });

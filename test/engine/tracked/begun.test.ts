@@ -121,6 +121,44 @@ describe("A side effect that was begun", () => {
     await holds(first);
   });
 
+  it("by two workers at once is undone by each for itself, and stays blocked for what the other one may be doing", async () => {
+    const { app, runs, started, begin, end, asked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first, idempotent: true });
+    const other = app.trackedRuns(agentOf(app, "other"));
+    await begin(first);
+    await other.recordEvent({ runId: first, eventType: "tool_call_started", ...importing });
+    await end(first, false);
+    const still = { begunSideEffects: [KEY], blockedSideEffects: 1 };
+    expect((await runs.getRun({ runId: first })).run).toMatchObject(still);
+    await expect(end(first, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    await gate.cancel({ intentId, reason: "not now" });
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await holds(first, second);
+    await end(first, false, other);
+    expect(await begin(second)).toMatchObject({ status: "recorded" });
+    await holds(first, second);
+  });
+
+  it("is not undone by another worker of its run, whose own beginning was skipped, before that one resumes it", async () => {
+    const { app, runs, started, begin, end, blocked, holds } = await scene();
+    const runId = await started();
+    const other = app.trackedRuns(agentOf(app, "other"));
+    const said = { runId, eventType: "tool_call_started", actorId: "one" } as const;
+    const mine = { ...said, ...importing };
+    await runs.recordEvent(mine);
+    expect(await other.recordEvent(mine)).toMatchObject({ status: "skipped" });
+    await expect(end(runId, false, other)).rejects.toMatchObject({ code: "effect_not_open" });
+    // Two that share a credential tell themselves apart by their actorId.
+    await expect(end(runId, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    expect(await begin(await started())).toMatchObject({ status: "skipped" });
+    await holds(runId);
+    expect(await blocked(runId)).toEqual(new Set([KEY]));
+    await end(runId, false, other);
+    expect(await begin(await started())).toMatchObject({ status: "recorded" });
+    await holds(runId);
+  });
+
   it("in a journal of before has no key that its ended intent gave back, and is done though begun twice", async () => {
     const { app, started, begin, end, asked, gate } = await scene();
     const runId = await started();

@@ -228,6 +228,27 @@ describe("a ledger that is not as it was written", () => {
   });
 });
 
+describe("a secret that is longer than what a refusal quotes", () => {
+  const SECRET = Array.from({ length: 9 }, (_, n) => `"q7zt${n}p4wx-`).join("");
+  it.each([[[]], [["--json"]]])("is taken out of it whole %o", async (more) => {
+    for (const words of [
+      ["show", SECRET],
+      ["config", "get", SECRET],
+      [SECRET],
+      ["list", "--status", SECRET],
+    ]) {
+      const { code, out, err } = await stage.desk.typeWith(
+        { env: { SHOP_TOKEN: SECRET } },
+        ...words,
+        ...more,
+      );
+      expect([words, code]).not.toEqual([words, 0]);
+      expect(`${out}${err}`).toContain("[redacted:SHOP_TOKEN]");
+      expect(`${out}${err}`).not.toContain("q7zt0");
+    }
+  });
+});
+
 describe("a project that cannot be worked on", () => {
   it.each([
     [

@@ -201,10 +201,11 @@ describe("the ledger's numbers", () => {
     await expect(refused).rejects.toMatchObject({ code: "access_denied" });
   });
 
-  it("are only read: another method finds nothing", async () => {
+  it("are only read: another method is told so", async () => {
     const { fetch } = served(askSide, asked);
     const posted = new Request("http://127.0.0.1:7420/metrics", { method: "POST" });
-    expect((await fetch(withHost(posted))).status).toBe(404);
+    const answered = await fetch(withHost(posted));
+    expect([answered.status, answered.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 });
 
@@ -534,6 +535,23 @@ describe("the server", () => {
     expect(answered.status).toBe(500);
     expect(await answered.text()).not.toContain("secret");
     expect(remarks.join()).toContain("secret is not a function");
+  });
+
+  it.each([
+    ["PUT", "/v1/runs", "POST"],
+    ["DELETE", "/v1/runs/run_1", "GET, HEAD"],
+    ["PATCH", "/v1/runs/run_1/events", "GET, HEAD, POST"],
+    ["POST", "/v1/key", "GET, HEAD"],
+    ["GET", "/v1/intents/run_1.1/execute", "POST"],
+  ])("of a method that a path does not have, %s %s, is told which it has", async (method, path, allow) => {
+    const { fetch, remarks } = served();
+    const answered = await fetch(withHost(new Request(new URL(path, MCP), { method })));
+    expect([answered.status, answered.headers.get("allow"), await answered.json()]).toMatchObject([
+      405,
+      allow,
+      { error: { code: "method_unknown", hint: expect.stringContaining(allow) } },
+    ]);
+    expect(remarks).toEqual([]);
   });
 
   it("has nothing elsewhere", async () => {

@@ -32,7 +32,11 @@ export const llmAgent = (options: LlmAgentOptions): Agent => ({
     try {
       const result = await inConversation(options, task, effects, signal);
       return (
-        cutOff(task, timeLimit) ?? { kind: "done", result: result.slice(0, limit.RESULT_CHARS), evidence: [] }
+        cutOff(task, timeLimit) ?? {
+          kind: "done",
+          result: options.shell.redactor.text(result).slice(0, limit.RESULT_CHARS),
+          evidence: [],
+        }
       );
     } catch (error) {
       return cutOff(task, timeLimit) ?? failureOf(error, options);

@@ -141,7 +141,7 @@ const calledOne = async (
 const read = async ({ host }: Asked, caller: Caller, input: unknown): Promise<Told> => {
   try {
     const view = await bindTool(runRead, caller, host).call(input);
-    return { text: JSON.stringify(view).slice(0, READ_CHARS), isError: false };
+    return { text: host.ledger.redactor.json(view).slice(0, READ_CHARS), isError: false };
   } catch (error) {
     if (!isLedgerError(error)) throw error;
     return { text: textOf(mcpRefusal(error)), isError: true };

@@ -226,7 +226,7 @@ export const callTool = async (
 ): Promise<ToolAnswer> => {
   // Recorded like what was done, for another version may find other words, or see no reason.
   const refuse = (why: string): Promise<ToolAnswer> =>
-    setting.effects.effect(toldAs("refused", name), { class: "pure", input }, () => refused(why));
+    setting.effects.effect(toldAs(setting, "refused", name), { class: "pure", input }, () => refused(why));
   const found = open.some((one) => one.name === name) ? tools[name] : undefined;
   if (found === undefined)
     return refuse(`There is no tool "${name}" here. There are: ${open.map((one) => one.name).join(", ")}.`);
@@ -247,9 +247,9 @@ export const callTool = async (
 
 const refused = (text: string): ToolAnswer => ({ text, isError: true });
 
-/** A call in one line, as the list of effects has it. */
-const toldAs = (what: string, about: string): string =>
-  `${what} ${about.replace(/[\s\p{Cc}]+/gu, " ")}`.slice(0, limit.EFFECT_NAME_CHARS);
+/** A call in one line, as the list of effects has it; secrets are looked for before it is cut to size. */
+const toldAs = ({ shell }: ToolSetting, what: string, about: string): string =>
+  shell.redactor.text(`${what} ${about.replace(/[\s\p{Cc}]+/gu, " ")}`).slice(0, limit.EFFECT_NAME_CHARS);
 
 /** A refusal is a result: it is recorded, so that every life is told the same. */
 type Kept = { readonly value: unknown } | { readonly refusal: string };
@@ -257,7 +257,7 @@ type Kept = { readonly value: unknown } | { readonly refusal: string };
 const effectsOf =
   (setting: ToolSetting, name: string, call: { about: string; input: unknown }): Effect =>
   async (kind, perform) => {
-    const told = toldAs(name, call.about);
+    const told = toldAs(setting, name, call.about);
     // Outside of the effect: who may not go on is told nothing, and nothing of it is recorded.
     await setting.requireOpen(name);
     const kept = (await setting.effects.effect(

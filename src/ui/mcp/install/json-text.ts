@@ -1,4 +1,4 @@
-import { LedgerError } from "../../../index.js";
+import { cutShort, LedgerError } from "../../../index.js";
 
 /** Where a value stands in a text. Comments and commas behind the last entry are read over, since people write both. */
 type Node = { readonly start: number; readonly end: number; readonly members?: readonly Member[] };
@@ -77,7 +77,7 @@ const sameJson = (text: string, other: string): boolean => {
 
 const objectIn = (text: string, node: Node, what: string): Required<Node> => {
   if (node.members !== undefined) return { ...node, members: node.members };
-  throw unreadable(`${what} is no object but ${text.slice(node.start, node.end).slice(0, 40)}`);
+  throw unreadable(`${what} is no object but ${cutShort(text.slice(node.start, node.end), 40)}`);
 };
 
 const unreadable = (because: string): LedgerError =>

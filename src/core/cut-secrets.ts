@@ -1,0 +1,98 @@
+import { CUT_MARK } from "./cut.js";
+
+/** A value in one of the ways in which it is written, and whose it is. */
+export type Form = { readonly text: string; readonly name: string };
+
+/** Where something secret stands, and what is said instead. */
+export type Span = { readonly start: number; readonly end: number; readonly name: string };
+
+/** Fewer letters tell nothing of a secret, and stand beside a mark by chance. */
+const PART_CHARS = 4;
+
+/** The mark as text has it, and as bytes that are read one character each. */
+const BYTES = Buffer.from(CUT_MARK).toString("latin1");
+const MARKS = [CUT_MARK, BYTES];
+
+/**
+ * Finds what is left of values that were cut off: a beginning in front of a mark, and an end behind one. Texts without a mark, which
+ * are nearly all, are not looked through.
+ */
+export const cutSearch = (forms: readonly Form[]): ((text: string) => readonly Span[]) => {
+  if (forms.length === 0) return () => [];
+  const heads = grouped(forms, (text) => text.slice(0, PART_CHARS));
+  const tails = grouped(forms, (text) => text.slice(-PART_CHARS));
+  return (text) =>
+    MARKS.filter((mark) => text.includes(mark)).flatMap((mark) => [
+      ...beginnings(text, mark, heads),
+      ...ends(text, mark, tails),
+    ]);
+};
+
+/** Where the next mark stands, in text or in bytes; asked from the front to the back. Undefined behind the last one. */
+export const marksIn = (text: string): ((from: number) => number | undefined) => {
+  const next = MARKS.map((mark) => ({ mark, at: text.indexOf(mark) }));
+  return (from) => {
+    for (const one of next) if (one.at !== -1 && one.at < from) one.at = text.indexOf(one.mark, from);
+    const all = next.flatMap(({ at }) => (at === -1 ? [] : [at]));
+    return all.length === 0 ? undefined : Math.min(...all);
+  };
+};
+
+export const hasMark = (text: string): boolean => MARKS.some((mark) => text.includes(mark));
+
+/** How many bytes at the end of a piece of a stream may be the beginning of a mark. */
+export const openMark = (bytes: string): number =>
+  [2, 1].find((count) => bytes.endsWith(BYTES.slice(0, count))) ?? 0;
+
+type Group = { readonly longest: number; readonly forms: readonly Form[] };
+type Groups = { readonly any: RegExp; readonly of: ReadonlyMap<string, Group> };
+
+const grouped = (forms: readonly Form[], partOf: (text: string) => string): Groups => {
+  const of = new Map<string, Group>();
+  for (const form of forms) {
+    const part = partOf(form.text);
+    const { longest, forms: known } = of.get(part) ?? { longest: 0, forms: [] };
+    of.set(part, { longest: Math.max(longest, form.text.length), forms: [...known, form] });
+  }
+  return { any: new RegExp([...of.keys()].map(escaped).join("|"), "g"), of };
+};
+
+const beginnings = (text: string, mark: string, { any, of }: Groups): readonly Span[] => {
+  const found: Span[] = [];
+  let end = -1;
+  for (const { index: start, group } of hitsOf(text, any, of)) {
+    if (end < start) end = text.indexOf(mark, start);
+    if (end === -1) break;
+    if (end - start > group.longest) continue;
+    const part = text.slice(start, end);
+    const cut = group.forms.find((form) => form.text.startsWith(part));
+    if (cut !== undefined) found.push({ start, end, name: cut.name });
+  }
+  return found;
+};
+
+const ends = (text: string, mark: string, { any, of }: Groups): readonly Span[] => {
+  const found: Span[] = [];
+  let [marked, next] = [-1, text.indexOf(mark)];
+  for (const { index, group } of hitsOf(text, any, of)) {
+    for (; next !== -1 && next < index; next = text.indexOf(mark, next + 1)) marked = next;
+    const [start, end] = [marked + mark.length, index + PART_CHARS];
+    if (marked === -1 || start > index || end - start > group.longest) continue;
+    const part = text.slice(start, end);
+    const cut = group.forms.find((form) => form.text.endsWith(part));
+    if (cut !== undefined) found.push({ start, end, name: cut.name });
+  }
+  return found;
+};
+
+/** Parts may overlap. */
+const hitsOf = function* (text: string, any: RegExp, of: Groups["of"]) {
+  any.lastIndex = 0;
+  for (let hit = any.exec(text); hit !== null; hit = any.exec(text)) {
+    any.lastIndex = hit.index + 1;
+    const group = of.get(hit[0]);
+    if (group !== undefined) yield { index: hit.index, group };
+  }
+};
+
+export const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
