@@ -104,7 +104,7 @@ export const fileSigningKeys = (
         if (lost) await requireLost(folder, formerKeyId);
         const keyId = await add(before, at, lost);
         await retire();
-        return { keyId, formerKeyId, lost };
+        return { keyId, formerKeyId, formerLost: lost };
       }),
     mode: () =>
       inOurWords(async () => {
