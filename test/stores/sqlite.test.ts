@@ -85,6 +85,8 @@ describe("a ledger in a folder", () => {
         ["journal_mode", "synchronous", "foreign_keys", "trusted_schema", "secure_delete"].map(read),
       ).toEqual(["wal", 2, 1, 0, 1]);
       expect(["busy_timeout", "fullfsync", "checkpoint_fullfsync"].map(read)).toEqual([5_000, 1, 1]);
+      // Memory that every long run would fill.
+      expect(read("cache_size")).toBe(-4_000);
       sqlite.close();
     }
   });
