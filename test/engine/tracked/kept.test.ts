@@ -1,4 +1,7 @@
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Readable } from "node:stream";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Command, type RunLedger, verifyAt } from "../../../src/index.js";
 import { makeSample, onePlan, orchestrator, person, type Sample } from "../../helpers/project.js";
@@ -88,6 +91,38 @@ describe("A run that its client records", () => {
     }
     for (const runId of [next.runId, child.runId])
       expect(await next.runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+
+  it("is told by verify where it was taken out and its archive is not what it was", async () => {
+    const app = await opened("runLedger: { maxRunHistory: 0 }\n");
+    const [shop] = shops;
+    const flawsNow = async () =>
+      (await verifyAt({ projectDir: shop?.repo ?? "", env: shop?.env ?? {} })).flaws.map(
+        ({ runId, message }) => [runId, message],
+      );
+    const [first, second] = [await paid(app, "order-1"), await paid(app, "order-2")];
+    for (const { runs, runId } of [first, second]) await runs.completeRun({ runId });
+    const inTwoHours = () => new Date(Date.now() + 7_200_000).toISOString();
+    const { runs } = (await (await shop?.open({}, inTwoHours))?.prune({ keep: 0 })) ?? { runs: [] };
+    const archiveOf = (runId: string) => runs.find((run) => run.runId === runId)?.archive ?? "";
+    expect(await flawsNow()).toEqual([]);
+    // Its keys are those of another run, which ended elsewhere.
+    const own = await readFile(archiveOf(first.runId));
+    await copyFile(archiveOf(second.runId), archiveOf(first.runId));
+    expect(await flawsNow()).toEqual([
+      [first.runId, "Its archive ends at another event than it did when it was taken out."],
+    ]);
+    await writeFile(archiveOf(first.runId), own.subarray(0, 200));
+    expect(await flawsNow()).toEqual([[first.runId, "Its archive cannot be read (Z_BUF_ERROR)."]]);
+    await rm(archiveOf(first.runId));
+    expect(await flawsNow()).toEqual([[first.runId, "Its archive is gone."]]);
+    await writeFile(archiveOf(first.runId), own);
+    const db = new Database(join(shop?.place ?? "", "data", "ledger.db"));
+    db.exec(`UPDATE removals SET archive = NULL WHERE run_id = '${second.runId}'`);
+    db.close();
+    expect(await flawsNow()).toEqual([
+      [second.runId, "It was taken out without an archive, and was not erased."],
+    ]);
   });
 
   it("keeps a key blocked for those who go on from it, also when it is erased or pruned", async () => {
