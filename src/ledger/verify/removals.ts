@@ -1,7 +1,11 @@
 import { isLedgerError } from "../../core/errors.js";
+import { leftKeysScope } from "../../core/left-scope.js";
 import type { Audit, PublishedKey, Removal, Store } from "../../stores/store.js";
 import { type ReadBundle, readBundle } from "../bundle.js";
+import { fromRows, GENESIS_HASH } from "../journal.js";
+import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
+import { requireIntentKeys } from "./intent-keys.js";
 import { checkReceipt, type ReceiptSources } from "./receipts.js";
 import { runCipherOf } from "./run.js";
 
@@ -50,14 +54,28 @@ const checkRemoval = async (store: Store, removed: Removed, checking: Checking):
       runId,
       seq: lastSeq,
     });
-  await checkReceipt(asArchived(store, found), runId, witness, { ...signed, add });
+  const from = asArchived(store, found);
+  await checkReceipt(from, runId, witness, { ...signed, add });
+  await requireKeysOf(from, found, add);
+};
+
+/** They stayed when the run went, and without them it would all happen again. */
+const requireKeysOf = async (store: Store, { run, rows, cipher }: ReadBundle, add: Add): Promise<void> => {
+  const keyed = withKeys();
+  const stored = rows.map((row) => ({ ...row, runId: run.runId, position: row.seq }));
+  for (const event of fromRows(stored, GENESIS_HASH, cipher)) keyed.take(event);
+  // One that had come here under this ledger's own id has left the keys that it had not taken here.
+  const left = leftKeysScope(run.runId);
+  for (const [place, { key }] of keyed.open)
+    if ((await store.findKey(left, key)) !== undefined) keyed.open.delete(place);
+  await requireKeys(store, run, keyed.open, add);
+  await requireIntentKeys(store, run, add);
 };
 
 /** Where a run came from stands in its archive alone, once it was taken out. */
-const asArchived = ({ ledgerId }: Store, { header }: ReadBundle): Pick<Store, "ledgerId" | "originOf"> => ({
-  ledgerId,
-  originOf: async () =>
-    header.ledgerId === ledgerId ? undefined : { ledgerId: header.ledgerId, importedAt: header.exportedAt },
+const asArchived = (store: Store, { header: { ledgerId, exportedAt } }: ReadBundle): Store => ({
+  ...store,
+  originOf: async () => (ledgerId === store.ledgerId ? undefined : { ledgerId, importedAt: exportedAt }),
 });
 
 /** A sentence for what does not hold; null where its key is not here, so that nobody can tell. */

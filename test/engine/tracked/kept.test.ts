@@ -117,11 +117,20 @@ describe("A run that its client records", () => {
     await rm(archiveOf(first.runId));
     expect(await flawsNow()).toEqual([[first.runId, "Its archive is gone."]]);
     await writeFile(archiveOf(first.runId), own);
+    const receiptOf = (runId: string) => join(shop?.place ?? "", "data", "receipts", `${runId}.json`);
+    await copyFile(receiptOf(second.runId), receiptOf(first.runId));
+    expect(await flawsNow()).toEqual([[first.runId, "Its receipt is about another journal."]]);
+    await rm(receiptOf(first.runId));
     const db = new Database(join(shop?.place ?? "", "data", "ledger.db"));
+    db.exec("DELETE FROM keys WHERE key = 'order-1'");
+    expect(await flawsNow()).toEqual([
+      [first.runId, "The business key of its effect is not kept: it could happen again."],
+    ]);
     db.exec(`UPDATE removals SET archive = NULL WHERE run_id = '${second.runId}'`);
     db.close();
-    expect(await flawsNow()).toEqual([
-      [second.runId, "It was taken out without an archive, and was not erased."],
+    expect(await flawsNow()).toContainEqual([
+      second.runId,
+      "It was taken out without an archive, and was not erased.",
     ]);
   });
 
