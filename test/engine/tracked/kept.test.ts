@@ -1,4 +1,4 @@
-import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import Database from "better-sqlite3";
@@ -70,6 +70,40 @@ describe("A run that its client records", () => {
     const again = await runs.recordEvent({ ...event, eventType: "tool_call_finished" });
     expect(again).toMatchObject({ status: "skipped", first: { runId, seq: 3 } });
     expect(await runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+
+  it("is told by verify where somebody says that it was imported, so that its keys would not be missed", async () => {
+    const there = await opened();
+    const from = await paid(there, "order-9");
+    const lines: Uint8Array[] = [];
+    for await (const line of there.exportRun(from.runId)) lines.push(Buffer.from(line));
+    const app = await opened("");
+    const here = shops.at(-1);
+    const policy = `require_approval: never\n`;
+    await mkdir(join(here?.repo ?? "", "gate-policies"));
+    await writeFile(join(here?.repo ?? "", "gate-policies", "lax.yaml"), policy);
+    const open = await paid(app, "order-1");
+    const ended = await paid(app, "order-2");
+    const asked = { runId: ended.runId, payload: { text: "x" }, destination: "d", policy: "lax" };
+    await app.gate(orchestrator(app)).propose({ ...asked, idempotencyKey: "k" });
+    await ended.runs.completeRun({ runId: ended.runId });
+    await app.importRun(person(app), Readable.from(lines));
+    await app.trackedRuns(person(app)).resumeRun({ runId: from.runId });
+    const flawsNow = async () =>
+      (await verifyAt({ projectDir: here?.repo ?? "", env: here?.env ?? {} })).flaws.filter(
+        ({ kind }) => kind !== "receipt",
+      );
+    expect(await flawsNow()).toEqual([]);
+    const db = new Database(join(here?.place ?? "", "data", "ledger.db"));
+    for (const { runId } of [open, ended])
+      db.prepare("INSERT INTO origins VALUES (?, ?, ?)").run(runId, "0".repeat(32), new Date().toISOString());
+    db.close();
+    expect((await flawsNow()).map(({ runId, message }) => [runId, message])).toEqual(
+      [ended.runId, open.runId].map((runId) => [
+        runId,
+        "It is said to have been imported, and was made here.",
+      ]),
+    );
   });
 
   it("leaves its keys behind when it is erased or pruned", async () => {
