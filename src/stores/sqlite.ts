@@ -116,6 +116,20 @@ type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) =>
 
 const NO_ANCHOR: AnchorHeld = { anchor: null, madeAnew: false };
 
+/** What is committed is held by the anchor, if there is one. */
+const holding =
+  (anchor: AnchorHeld["anchor"], ledgerId: string, stop: (error: LedgerError) => void) =>
+  (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
+    if (newest === undefined || anchor === null) return;
+    try {
+      anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
+    } catch (error) {
+      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
+      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
+      throw error;
+    }
+  };
+
 const storeOn = (
   connection: SqliteConnection,
   blobs: Blobs,
@@ -139,16 +153,7 @@ const storeOn = (
     groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }, vault.keep),
   );
   const { anchor, madeAnew } = on({ ledgerId, file });
-  const hold = (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
-    if (newest === undefined || anchor === null) return;
-    try {
-      anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
-    } catch (error) {
-      // What is committed stays; going on would acknowledge what nobody could miss later, unless the next one is held.
-      if (!isLedgerError(error, "no_space")) stop(stoppedBy(error));
-      throw error;
-    }
-  };
+  const hold = holding(anchor, ledgerId, stop);
   const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
   const committed = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] =>
     call(() => {
