@@ -104,7 +104,7 @@ export const fileSigningKeys = (
         if (lost) await requireLost(folder, formerKeyId);
         const keyId = await add(before, at, lost);
         await retire();
-        return { keyId, formerKeyId, lost };
+        return { keyId, formerKeyId, formerLost: lost };
       }),
     mode: () =>
       inOurWords(async () => {
@@ -116,8 +116,7 @@ export const fileSigningKeys = (
       }),
     protect: () =>
       inOurWords(async () => {
-        const last = (await published()).at(-1);
-        if (last !== undefined) await chmod(privateFile(folder, last.keyId), 0o600);
+        for (const { keyId } of (await published()).slice(-1)) await chmod(privateFile(folder, keyId), 0o600);
       }),
   };
 };
