@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { canonicalJson } from "../core/canonical.js";
-import { KeptMandates, type Mandate } from "../core/mandates.js";
+import { isLedgerError } from "../core/errors.js";
+import { KeptMandates, type Mandate, withoutValuesOf } from "../core/mandates.js";
 import type { Store } from "../stores/store.js";
 
 /** Beside the journal: mandates are for runs that are not there yet. */
@@ -36,6 +37,15 @@ export const changeMandates = async (
     if (after === undefined) return false;
     const said = canonicalJson({ mandates: after, seal: sealOf(store, after) });
     if (await store.swapWord(WORD, text, said)) return true;
+  }
+};
+
+/** What they tell of a run that is erased. Without the ledger's key nobody can write them anew: then they stay as they are. */
+export const forgetUsesOf = async (store: Store, runId: string, at: string): Promise<void> => {
+  try {
+    await changeMandates(store, (mandates) => withoutValuesOf(mandates, runId, at));
+  } catch (error) {
+    if (!isLedgerError(error, "key_unavailable")) throw error;
   }
 };
 
