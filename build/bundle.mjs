@@ -91,7 +91,7 @@ const COMMON = {
 };
 
 /** `contained`: what is in the folder beside the entries, by the paths of its sources. */
-const bundled = async ({ entries, folder, external, of, contained = [], ...more }) => {
+const bundled = async ({ entries, folder, of, contained = [], ...more }) => {
   await rm(folder, { recursive: true, force: true });
   const { metafile } = await build({
     ...COMMON,
@@ -100,7 +100,7 @@ const bundled = async ({ entries, folder, external, of, contained = [], ...more 
     chunkNames: `${CHUNKS}/[name]-[hash]`,
     splitting: true,
     format: "esm",
-    external: [...OUTSIDE, ...external],
+    external: OUTSIDE,
     // Packages in the older module format call for Node's own modules at run time.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
@@ -139,7 +139,6 @@ await bundled({
   of: "The command line",
   entries: ["src/ui/cli/main.ts"],
   folder: cli,
-  external: [],
   contained: Object.keys(program.metafile.inputs),
   plugins: [startingKept, withoutSubprograms, forTerminalsOnly],
   define: {
@@ -150,12 +149,10 @@ await bundled({
   jsx: "automatic",
 });
 await writeFile(script.path, script.contents);
-// A host's zod is the zod of our tools' schemas, and its AI SDK the one that our tools are for.
 await bundled({
   of: "The library",
   entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },
   folder: join(dist, "library"),
-  external: ["zod"],
 });
 
 // Whoever checks receipts needs no more than this one file, wherever it is copied to.

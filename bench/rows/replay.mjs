@@ -37,7 +37,7 @@ async function* everything(place) {
     floor: replay("short", EVENTS / 10),
     unit: "events/s",
     aim: { min: 0.9 },
-    bound: "SQLite's page cache of 16 MB: a run that does not fit is read from the file again",
+    bound: "SQLite's page cache of 4 MB: a run that does not fit is read from the file again",
   });
   bare.close();
   await store.close();

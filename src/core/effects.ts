@@ -226,11 +226,11 @@ export const effectKey = (
   return call.key ?? digestOf({ runId, stepId, attempt, candidate, position: call.position });
 };
 
+const PRINT = ["name", "class", "key", "input"] as const;
+
 /** Throws `replay_divergence` when a later life of the attempt makes another call than the one that was recorded. */
 export const requireSameCall = (recorded: Fingerprint, came: Fingerprint): void => {
-  const differing = (["name", "class", "key", "input"] as const).filter(
-    (part) => recorded[part] !== came[part],
-  );
+  const differing = PRINT.filter((part) => recorded[part] !== came[part]);
   if (differing.length === 0) return;
   const said = (call: Fingerprint): string => `"${call.name}" (${call.class})`;
   throw new LedgerError(

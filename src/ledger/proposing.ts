@@ -8,6 +8,7 @@ import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import { isTerminal, type Run } from "../core/run.js";
+import { sessionScope } from "./keys.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
@@ -92,8 +93,21 @@ const runFor = async (
   const ofCall =
     callKey === undefined || former === null ? callKey : digestOf({ intentRun: [callKey, former] });
   const idempotencyKey = ofIntent ?? ofCall;
-  const under = idempotencyKey === undefined ? {} : { idempotencyKey };
-  return (await ledger.submit(newRunId(), command, caller, under)).run.runId;
+  if (idempotencyKey === undefined) return (await ledger.submit(newRunId(), command, caller)).run.runId;
+  const gone = key === null ? undefined : await goneUnder(ledger, caller, idempotencyKey);
+  if (gone !== undefined) return runFor(ledger, caller, asked, keyed, gone);
+  return (await ledger.submit(newRunId(), command, caller, { idempotencyKey })).run.runId;
+};
+
+/**
+ * The run that a key led to, when it was taken out or erased: for whoever proposes it is over like any other. Only under a key of the
+ * intent, which outlives its run: of a call that had but one of its own nobody could say any more whether it was proposed.
+ */
+const goneUnder = async ({ store }: Ledger, caller: Caller, key: string): Promise<string | undefined> => {
+  const held = await store.findKey(sessionScope(caller.sessionKey), key);
+  if (held === undefined) return undefined;
+  const row = await store.runRow(held.runId);
+  return row === undefined || row.seal === "erased" ? held.runId : undefined;
 };
 
 /** Of what is no text the journal's gate sees nothing, and text is kept beside the journal before that is asked. */

@@ -91,7 +91,7 @@ export const sdkKeys = (ledger: Ledger, tokenKey: () => Uint8Array, note: NoteRe
       );
       // Refuses what no caller may be called.
       ledger.issue(callerOf(key));
-      if (!(await store.putSdkKey(key.id, textOf(key, sha256(secret)), null)))
+      if (!(await store.swapSdkKey(key.id, undefined, textOf(key, sha256(secret)))))
         throw new Error("Two random ids are the same.");
       return { text: sdkKeyText(key.id, secret), key };
     },
@@ -101,7 +101,7 @@ export const sdkKeys = (ledger: Ledger, tokenKey: () => Uint8Array, note: NoteRe
       const { kept, text } = chosen(await listed(), which);
       if (kept.key.revokedAt !== null) return kept.key;
       const key = { ...kept.key, revokedAt: ledger.now(), revokedBy: by.name };
-      if (await store.putSdkKey(key.id, textOf(key, kept.secretHash), text)) return key;
+      if (await store.swapSdkKey(key.id, text, textOf(key, kept.secretHash))) return key;
       // Nothing else changes a key, so somebody has revoked it meanwhile.
       return chosen(await listed(), key.id).kept.key;
     },

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { digestOf } from "../core/canonical.js";
@@ -48,7 +48,8 @@ export type OfRun = { readonly runId: string; readonly stepId?: string };
 /**
  * One small file a place, so that processes of several orchestrators never write the same file. Nothing is synced: it
  * must outlive us, and a machine that lost its power has lost the processes too. Each is read and written in one go, as the
- * journal is: handed to a thread and awaited, a file of a few hundred bytes costs several times as much.
+ * journal is: handed to a thread and awaited, a file of a few hundred bytes costs several times as much. Removing one may wait
+ * for the disk, which others need not.
  */
 export const openPlaces = async (folder: string): Promise<Places> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -78,7 +79,7 @@ export const openPlaces = async (folder: string): Promise<Places> => {
     remove: async (id) => {
       const name = nameOf(id);
       names.delete(id);
-      if (name !== undefined) rmSync(join(folder, name), { force: true });
+      if (name !== undefined) await unlink(join(folder, name)).catch(ignoreMissing);
     },
     list: async (of) => list(folder, of),
   };
@@ -139,6 +140,10 @@ const list = (folder: string, of: OfRun | undefined): readonly Place[] => {
   return places.filter(
     ({ runId, stepId }) => runId === of.runId && (of.stepId === undefined || stepId === of.stepId),
   );
+};
+
+const ignoreMissing = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== "ENOENT") throw error;
 };
 
 const readAll = (folder: string, names: readonly string[]): readonly Place[] =>

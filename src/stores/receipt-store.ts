@@ -15,7 +15,7 @@ export interface ReceiptStore {
 export type RotatedSigningKey = {
   readonly keyId: string;
   readonly formerKeyId: string;
-  readonly lost: boolean;
+  readonly formerLost: boolean;
 };
 
 /** What a ledger signs with. */

@@ -2,6 +2,7 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { Blobs } from "./blobs.js";
 import { encryptedCheckpoints } from "./checkpoints.js";
 import { groupCommit, type Outcome } from "./group-commit.js";
+import { leaseCalls } from "./lease-calls.js";
 import {
   type AnchorHeld,
   type AnchorOf,
@@ -41,9 +42,7 @@ import { wordsOf } from "./sqlite-words.js";
 import type {
   AppendBatch,
   Audit,
-  ClaimRequest,
   EventRow,
-  Lease,
   Removing,
   RunQuery,
   RunRow,
@@ -125,8 +124,13 @@ const storeOn = (
 ): Store => {
   const { sqlite, db } = connection;
   const reads = readStatements(db);
-  const leases = onFirstUse(() => leaseStatements(db));
   const { call, stop, orStop } = gate();
+  const { drain: drainLeases, ...leases } = leaseCalls({
+    sqlite,
+    statements: onFirstUse(() => leaseStatements(db)),
+    requireRun: (runId) => requireRun(reads, runId),
+    call,
+  });
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const ledgerId = requireLedgerId(reads);
   const vault = openVault(connection, ledgerId, sealing);
@@ -173,11 +177,7 @@ const storeOn = (
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     ...askedSeldom(sqlite, call),
-    claim: async (request) => call(() => claim(reads, leases(), request)),
-    // Here and in claim: all() steps to the end, where the commit is; get() would stop before it and hide its failure.
-    renew: async (lease, ttlMs) => call(() => leases().renew.all({ ...lease, ttlMs })[0]),
-    release: async (lease) => void call(() => leases().release.run(lease)),
-    leaseOf: async (runId) => call(() => leases().current.get({ runId })),
+    ...leases,
     readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {
       call(() =>
@@ -197,6 +197,7 @@ const storeOn = (
     ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
       appends.drain();
+      drainLeases();
       stop(new LedgerError("store_unavailable", "The store is closed."));
       sqlite.close();
       anchor?.close();
@@ -349,16 +350,6 @@ const requireLedgerId = (reads: Reads): string => {
 
 const createdOf = (reads: Reads, { afterRunId }: RunQuery): number | undefined =>
   afterRunId === undefined ? undefined : requireRun(reads, afterRunId).created;
-
-const claim = (
-  reads: Reads,
-  leases: ReturnType<typeof leaseStatements>,
-  { runId, owner, ttlMs, breaking }: ClaimRequest,
-): Lease | undefined => {
-  requireRun(reads, runId);
-  const broken = { brokenOwner: breaking?.owner ?? null, brokenEpoch: breaking?.epoch ?? null };
-  return leases.claim.all({ runId, owner, ttlMs, ...broken })[0];
-};
 
 /** All of it in one transaction, so that no run is ever half there. */
 const remover = (

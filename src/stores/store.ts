@@ -66,8 +66,8 @@ export interface Store extends LeftBehindStore {
   sdkKey(id: string): Promise<string | undefined>;
   /** In order. */
   sdkKeyIds(): Promise<readonly string[]>;
-  /** False, and nothing is written, where it is not as it was before; null before there was one. */
-  putSdkKey(id: string, text: string, before: string | null): Promise<boolean>;
+  /** As `swapWord` does it. */
+  swapSdkKey(id: string, before: string | undefined, after: string): Promise<boolean>;
 
   /** A word beside the journal that several processes change; undefined before the first. */
   word(name: string): Promise<string | undefined>;

@@ -1167,7 +1167,13 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     statement: z.looseObject({ predicateType: text }).describe("docs/receipts.md"),
   }),
   "receipt keys": oneOf({ ledgerId: text, keys: PublishedKeys }),
-  "receipt rotate": oneOf({ keyId: text, formerKeyId: text, lost: z.boolean() }),
+  "receipt rotate": oneOf({
+    keyId: text,
+    formerKeyId: text,
+    formerLost: z
+      .boolean()
+      .describe("the private half of the former key was gone, so it does not vouch for this one"),
+  }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({
     isOn: z.boolean().describe("new runs are sealed"),

@@ -53,6 +53,14 @@ describe("What is written is what is read", () => {
   test("and an event that fits no schema is not written at all", () => {
     const unfit = { ...written("v"), payload: { key: "k" } } as unknown as JournalEvent;
     expect(() => toRows([written("v"), unfit], GENESIS_HASH)).toThrow();
+    const call = { position: 0, name: "ask", class: "pure", risk: "none", onAmbiguous: null, key: null };
+    const intended = (input: unknown) =>
+      ({
+        ...written("v"),
+        ...{ type: "effect_intended", attempt: 1, payload: { stepId: "a", call: { ...call, input } } },
+      }) as unknown as JournalEvent;
+    expect(toRows([intended(null)], GENESIS_HASH)).toHaveLength(1);
+    for (const input of [1, undefined]) expect(() => toRows([intended(input)], GENESIS_HASH)).toThrow();
   });
 });
 

@@ -2,6 +2,7 @@ import { sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Caller } from "../../src/core/commands.js";
 import {
   type Envelope,
   PAYLOAD_TYPE,
@@ -143,6 +144,26 @@ describe("A receipt", () => {
     expect(claims.notChecked.filter(({ code }) => code === "effect_said")).toEqual([
       { code: "effect_said", stepId: "a", sentence: expect.stringContaining(`the word of ${name}`) },
     ]);
+  });
+
+  it("says so too of an effect that a person had skipped while its run lived, and not of what the engine skips", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder);
+    const skipped = async (runId: string, by: Caller) => {
+      await opened.tell(runId, create(planOf([stepSpec("a")])));
+      await opened.tell(runId, cast.start("a"));
+      await opened.tell(runId, cast.intend("a", { name: "pay", class: "guarded" }));
+      await opened.tell(runId, cast.decideEffect("a", "skip"), by);
+      await opened.tell(runId, cast.settle("a", { kind: "skipped" }, { name: "pay", class: "guarded" }));
+      await opened.tell(runId, cast.cancel());
+      return (await statementOf(receiptsIn(opened, folder), runId)).predicate.effects.listed;
+    };
+    const { name } = cast.person;
+    const word = { outcome: "skipped", saidBy: { name, role: "human" } };
+    expect(await skipped("run_1", cast.person)).toMatchObject([word]);
+    const [other] = await skipped("run_2", opened.engine);
+    expect(other).toMatchObject({ outcome: "skipped" });
+    expect(other).not.toHaveProperty("saidBy");
   });
 
   it("tells what needed leave and who gave it, bound to what they saw, without the payload", async () => {

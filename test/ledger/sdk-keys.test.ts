@@ -42,7 +42,7 @@ const rewrite = async (store: Store, id: string, change: (text: string) => strin
   const before = (await store.sdkKey(id)) ?? "";
   const after = change(before);
   expect(after).not.toBe(before);
-  expect(await store.putSdkKey(id, after, before)).toBe(true);
+  expect(await store.swapSdkKey(id, before, after)).toBe(true);
 };
 
 describe("an SDK key", () => {

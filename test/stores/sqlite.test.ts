@@ -12,7 +12,7 @@ import { connect } from "../../src/stores/sqlite-connection.js";
 import { inOurWords } from "../../src/stores/sqlite-errors.js";
 import { holdersOfDue, listRuns } from "../../src/stores/sqlite-lists.js";
 import { appendStatements, readStatements } from "../../src/stores/sqlite-statements.js";
-import type { RunQuery, Store } from "../../src/stores/store.js";
+import type { Lease, RunQuery, Store } from "../../src/stores/store.js";
 import { batchOf } from "./batches.js";
 import { root } from "./built.js";
 import { storeConformance } from "./conformance.js";
@@ -70,6 +70,40 @@ describe("a ledger in a folder", () => {
     await rm(join(folder, ".."), { recursive: true });
   });
 
+  it("commits what is asked of many leases in one turn together, each with an answer of its own", async () => {
+    const store = await opened();
+    const runs = Array.from({ length: 50 }, (_, at) => `run-${at}`);
+    await Promise.all(runs.map((runId) => store.append(batchOf(runId, 0))));
+    const pagesWritten = async (work: () => Promise<unknown>): Promise<number> => {
+      tampering((db) => db.pragma("wal_checkpoint(TRUNCATE)"));
+      await work();
+      return Math.floor((await stat(`${file}-wal`)).size / 4_096);
+    };
+    const claim = (runId: string, owner = "me") => store.claim({ runId, owner, ttlMs: 60_000 });
+    const all = ["none", ...runs, "run-0"];
+    let claimed: readonly PromiseSettledResult<Lease | undefined>[] = [];
+    // Each by itself would write its page again.
+    expect(
+      await pagesWritten(async () => {
+        claimed = await Promise.allSettled(all.map((runId, at) => claim(runId, at > 50 ? "you" : "me")));
+      }),
+    ).toBeLessThan(25);
+    expect(claimed[0]).toMatchObject({ status: "rejected", reason: { code: "run_not_found" } });
+    expect(claimed.at(-1)).toEqual({ status: "fulfilled", value: undefined });
+    const leases = claimed.flatMap((one) => (one.status === "fulfilled" ? (one.value ?? []) : []));
+    expect(leases.map(({ runId, owner, epoch }) => [runId, owner, epoch])).toEqual(
+      runs.map((runId) => [runId, "me", 1]),
+    );
+    expect(await pagesWritten(() => Promise.all(leases.map((one) => store.renew(one, 90_000))))).toBeLessThan(
+      25,
+    );
+    expect(await pagesWritten(() => Promise.all(leases.map((one) => store.release(one))))).toBeLessThan(25);
+    expect(await store.leaseOf("run-7")).toBeUndefined();
+    const last = claim("run-7", "you");
+    await store.close();
+    expect(await last).toMatchObject({ owner: "you", epoch: 2 });
+  });
+
   it("is private and ignores itself", async () => {
     await opened();
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
@@ -85,6 +119,8 @@ describe("a ledger in a folder", () => {
         ["journal_mode", "synchronous", "foreign_keys", "trusted_schema", "secure_delete"].map(read),
       ).toEqual(["wal", 2, 1, 0, 1]);
       expect(["busy_timeout", "fullfsync", "checkpoint_fullfsync"].map(read)).toEqual([5_000, 1, 1]);
+      // Memory that every long run would fill.
+      expect(read("cache_size")).toBe(-4_000);
       sqlite.close();
     }
   });

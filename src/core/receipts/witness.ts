@@ -1,5 +1,5 @@
 import type { EffectCall } from "../effects.js";
-import type { EventOf, StoredEvent } from "../events.js";
+import type { Actor, EventOf, StoredEvent } from "../events.js";
 import { isTerminal, type Run } from "../run.js";
 import { isBeginning, isReplayable } from "../tracked.js";
 import type { Verdict } from "../verdict.js";
@@ -69,6 +69,8 @@ export const followRun = () => {
 const followEffects = () => {
   const open = new Map<string, Listed>();
   const listed = bounded<Listed>();
+  /** Who said of an attempt that is still at work that it goes on without. */
+  const skipped = new Map<string, Actor>();
   const end = (place: string, begun: Listed | undefined, told: Partial<Listed>): void => {
     open.delete(place);
     if (begun !== undefined && isTold(begun)) listed.add({ ...begun, ...told });
@@ -83,8 +85,15 @@ const followEffects = () => {
         const place = placeOf(event, position);
         const first = outcome.kind === "known" ? outcome.origin : null;
         const begun = call === null ? open.get(place) : listedOf(event, call);
-        const word = event.actor.role === "human" ? { saidBy: event.actor } : {};
+        const said = outcome.kind === "skipped" ? (skipped.get(place) ?? event.actor) : event.actor;
+        const word = said.role === "human" ? { saidBy: said } : {};
         end(place, begun, { seq: event.seq, outcome: outcome.kind, first, ...word });
+        return;
+      }
+      case "effect_decided": {
+        const place = placeOf(event, event.payload.position);
+        if (event.payload.decision === "skip") skipped.set(place, event.actor);
+        else skipped.delete(place);
         return;
       }
       case "event_recorded": {
@@ -92,6 +101,7 @@ const followEffects = () => {
         if (key === null || isReplayable(sideEffectClass)) return;
         const said = recordedOf(event, key);
         if (isBeginning(eventType) && skipped === null) open.set(key, said);
+        else if (event.payload.othersBegun === true) listed.add({ ...said, outcome: "failed" });
         else if (happened === false) end(key, said, { outcome: "failed" });
         else end(key, said, { outcome: skipped === null ? "done" : "known", first: skipped });
       }
@@ -149,6 +159,6 @@ const recordedOf = ({ seq, payload }: EventOf<"event_recorded">, key: string): L
 });
 
 const placeOf = (
-  { attempt, payload }: EventOf<"effect_intended"> | EventOf<"effect_settled">,
+  { attempt, payload }: EventOf<"effect_intended"> | EventOf<"effect_settled"> | EventOf<"effect_decided">,
   position: number,
 ): string => JSON.stringify([payload.stepId, payload.candidate ?? null, attempt, position]);

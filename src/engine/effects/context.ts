@@ -13,18 +13,25 @@ import {
   requireSameCall,
 } from "../../core/effects.js";
 import { LedgerError } from "../../core/errors.js";
+import { named } from "../../core/race.js";
 import type { Spent } from "../../core/spent.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
 import { createNumbers, Lost } from "./numbers.js";
 import type { Racing } from "./racing.js";
-import { type AttemptName, type ChildResult, leftOpen, readRecorded } from "./recorded.js";
+import {
+  type AttemptName,
+  type ChildResult,
+  leftOpen,
+  type RecordedEffect,
+  readRecorded,
+} from "./recorded.js";
 import { readAtMost, readSpent, type SpentTokens } from "./spending.js";
 import { createTurns, type Turns } from "./turns.js";
-import { failedWith, keptOutcome } from "./values.js";
+import { failedWith, type InlineValue, inlineValue, keptOutcome } from "./values.js";
 import { createWaiting } from "./waiting.js";
-import { createWaits } from "./waits.js";
+import { createWaits, type Waits } from "./waits.js";
 
 export type EffectOptions = {
   readonly class: EffectClass;
@@ -131,13 +138,8 @@ export type OpenedEffects = {
 
 export const openEffects = async (options: EffectsOptions): Promise<OpenedEffects> => {
   const { ledger, runId, step, signal } = options;
-  const { attempt, candidate, spec, effects } = step;
-  const of: AttemptName = {
-    runId,
-    stepId: spec.id,
-    attempt,
-    ...(candidate === undefined ? {} : { candidate }),
-  };
+  const { attempt, spec, effects } = step;
+  const of: AttemptName = { runId, stepId: spec.id, attempt, ...named(step) };
   const recorded = await readRecorded(ledger, of, effects);
   const calls = openCalls({ options, of, recorded });
   const inFlight = new Set<Promise<unknown>>();
@@ -161,18 +163,25 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
   ): Promise<unknown> => {
     const work = async (): Promise<unknown> => {
       const call = callOf(position, name, said, options.paidAmbiguous);
-      requirePolicy(call);
-      waiting.requireHere();
-      const before = recorded.get(call.position);
-      if (before !== undefined) requireSameCall(before.call, call);
-      else if (numbers.hasLost()) throw new Lost();
+      const before = recorded.get(position);
+      requireMade(waiting, call, before);
+      if (before === undefined && numbers.hasLost()) throw new Lost();
       const outcome = before?.outcome ?? (await live(calls, call, said, perform, before !== undefined));
       return resultOf(ledger, options.runId, call, outcome);
     };
     return underWay(name, () => waiting.busy(work)).finally(() => numbers.ended(position));
   };
   const effect = (name: string, said: EffectOptions, perform: Perform<unknown>): Promise<unknown> =>
-    numbers.call(() => effectAt(numbers.take(), name, said, perform));
+    numbers.call(() => {
+      const position = numbers.take();
+      const before = isClosed ? undefined : recorded.get(position);
+      const value = inlineOf(before);
+      if (value === undefined) return effectAt(position, name, said, perform);
+      // At once: when a run goes on, thousands of these come one after the other.
+      requireMade(waiting, callOf(position, name, said, options.paidAmbiguous), before);
+      waiting.moved();
+      return Promise.resolve(inlineValue(name, value));
+    });
   const turns = createTurns({
     checkpoints: options.checkpoints,
     redactor: ledger.redactor,
@@ -234,6 +243,19 @@ const callOf = (
   key: said.key ?? null,
   input: said.input === undefined ? null : digestOf(said.input),
 });
+
+/** That it may be made, here and now; where it was made before, that it is the same. */
+const requireMade = (waiting: Waits, call: EffectCall, before: RecordedEffect | undefined): void => {
+  requirePolicy(call);
+  waiting.requireHere();
+  if (before !== undefined) requireSameCall(before.call, call);
+};
+
+/** What stands in its event, of one that is done. */
+const inlineOf = (before: RecordedEffect | undefined): InlineValue | undefined =>
+  before?.outcome?.kind === "done" && before.outcome.value.kind === "inline"
+    ? before.outcome.value
+    : undefined;
 
 /** Not settled in an earlier life: it happens now, unless it may have happened then. */
 const live = async (

@@ -46,20 +46,31 @@ export const failedWith = ({ text }: Redactor, error: unknown, happened: boolean
   happened,
 });
 
-/** A limit holds for what is read too, whoever wrote it: the largest there is, for a setting may have been higher before. */
+export type InlineValue = Extract<EffectValue, { kind: "inline" }>;
+
+/** Of a result that stands in its event: no file is asked. */
+export const inlineValue = (name: string, { json }: InlineValue): unknown => {
+  requireShort(name, Buffer.byteLength(json));
+  return JSON.parse(json);
+};
+
 export const readValue = async (
   store: Store,
   { runId, name }: NamedValue,
   value: EffectValue,
 ): Promise<unknown> => {
-  const bytes = value.kind === "inline" ? Buffer.byteLength(value.json) : value.bytes;
-  if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes, limit.EFFECT_VALUE_BYTES);
-  if (value.kind === "inline") return JSON.parse(value.json);
+  if (value.kind === "inline") return inlineValue(name, value);
+  requireShort(name, value.bytes);
   const blob = await store.getBlob(value.hash, runId);
   if (blob !== undefined) return JSON.parse(Buffer.from(blob).toString("utf8"));
   throw new LedgerError("blob_corrupt", `The result of effect "${name}" is not there (blob ${value.hash}).`, {
     hint: "Restore the ledger from a backup.",
   });
+};
+
+/** A limit holds for what is read too, whoever wrote it: the largest there is, for a setting may have been higher before. */
+const requireShort = (name: string, bytes: number): void => {
+  if (bytes > limit.EFFECT_VALUE_BYTES) throw tooLarge(name, bytes, limit.EFFECT_VALUE_BYTES);
 };
 
 const tooLarge = (name: string, bytes: number, most: number): LedgerError =>

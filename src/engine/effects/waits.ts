@@ -12,6 +12,8 @@ type Outcome = NonNullable<RecordedEffect["outcome"]>;
 export interface Waits {
   /** A call that goes on: as long as one does, nobody leaves. */
   busy<T>(work: () => Promise<T>): Promise<T>;
+  /** A call that was over at once. */
+  moved(): void;
   /** Resolves when it is over, if that comes while the life goes on. */
   until(wait: WaitCall): Promise<Outcome>;
   /** Nobody waits for it any more; it rejects with `reason`, when there is one, and stays as it is otherwise. */
@@ -95,12 +97,7 @@ export const createWaits = (options: WaitsOptions): Waits => {
   };
 
   const settle = async (run: Run): Promise<boolean> => {
-    const waited = [...pending.values()];
-    const settled = await Promise.all(waited.map(({ wait }) => outcomeOf(ledger, of, run, wait)));
-    const over = waited.flatMap((one, index) => {
-      const outcome = settled[index];
-      return outcome === undefined || !pending.has(one.wait.position) ? [] : [{ one, outcome }];
-    });
+    const over = await overIn(ledger, of, run, pending);
     for (const { one, outcome } of over) {
       pending.delete(one.wait.position);
       one.resolve(outcome);
@@ -141,6 +138,11 @@ export const createWaits = (options: WaitsOptions): Waits => {
       });
   };
 
+  const moved = (): void => {
+    moves += 1;
+    if (working === 0 && pending.size > 0) look();
+  };
+
   return {
     busy: async (work) => {
       working += 1;
@@ -149,10 +151,10 @@ export const createWaits = (options: WaitsOptions): Waits => {
         return await work();
       } finally {
         working -= 1;
-        moves += 1;
-        if (working === 0 && pending.size > 0) look();
+        moved();
       }
     },
+    moved,
     until: (wait) =>
       new Promise((resolve, reject) => {
         moves += 1;
@@ -176,6 +178,20 @@ const stepOf = (run: Run, { stepId, candidate, attempt }: AttemptName): WorkedSt
   const step = findStep(run, stepId);
   const worked = step === undefined ? undefined : workedStep(step, candidate);
   return worked?.attempt === attempt && worked.state.status === "in_progress" ? worked : undefined;
+};
+
+const overIn = async (
+  ledger: Ledger,
+  of: AttemptName,
+  run: Run,
+  pending: ReadonlyMap<number, Pending>,
+): Promise<readonly { readonly one: Pending; readonly outcome: Outcome }[]> => {
+  const waited = [...pending.values()];
+  const settled = await Promise.all(waited.map(({ wait }) => outcomeOf(ledger, of, run, wait)));
+  return waited.flatMap((one, index) => {
+    const outcome = settled[index];
+    return outcome === undefined || !pending.has(one.wait.position) ? [] : [{ one, outcome }];
+  });
 };
 
 /** Undefined while it is open, and of an attempt that has ended, whose agent is about to be told so. */

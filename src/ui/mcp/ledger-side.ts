@@ -1,3 +1,4 @@
+import { basename, isAbsolute, relative } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import {
   answerQuestion,
@@ -46,7 +47,7 @@ export const serveLedger = async (side: Side): Promise<void> => {
     if ("dropped" in said) return unheard.get(said.dropped)?.abort();
     const gone = new AbortController();
     unheard.set(said.id, gone);
-    const answering = answer(ledger.open, said, side.output, gone.signal);
+    const answering = answer(ledger.open, said, side, gone.signal);
     underWay.add(answering);
     void answering.finally(() => {
       underWay.delete(answering);
@@ -76,7 +77,7 @@ const opening = ({ projectDir, env, toolAgents }: Side, interrupted: AbortSignal
 const answer = async (
   open: () => Promise<RunLedger>,
   asked: Asked,
-  output: Writable,
+  { output, projectDir }: Side,
   gone: AbortSignal,
 ): Promise<void> => {
   let line = (told: unknown): string => JSON.stringify(told);
@@ -97,7 +98,7 @@ const answer = async (
     const value = await answerTo(app, asked, { onOpened, gone });
     say({ id, ...opened, value });
   } catch (error) {
-    say({ id, ...opened, error: told(error) });
+    say({ id, ...opened, error: told(error, projectDir) });
   } finally {
     clearImmediate(soon);
   }
@@ -132,7 +133,21 @@ const callerOf = (app: RunLedger, bearer: OfTools, question: ClientQuestion): Pr
     ? app.openCredential(bearer.credential, credentialUseFor(question))
     : app.issue(bearer);
 
-const told = (error: unknown): ToldError =>
+const told = (error: unknown, projectDir: string): ToldError =>
   isLedgerError(error)
-    ? error.toJSON()
+    ? withoutPlace(error.toJSON(), projectDir)
     : { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
+
+/** Where on this machine an archive lies is nothing for whoever asks from elsewhere: below the project, or its name alone. */
+const withoutPlace = (error: ToldError, projectDir: string): ToldError => {
+  const { hint, details } = error;
+  const archive = details?.archive;
+  if (typeof archive !== "string") return error;
+  const below = relative(projectDir, archive);
+  const name = below.startsWith("..") || isAbsolute(below) ? basename(archive) : below;
+  return {
+    ...error,
+    ...(hint === undefined ? {} : { hint: hint.replaceAll(archive, name) }),
+    details: { ...details, archive: name },
+  };
+};

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { gateFaces } from "../../../src/engine/gate/faces.js";
+import { listIntents } from "../../../src/engine/gate/listing.js";
 import type { RunLedger } from "../../../src/index.js";
 import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
 
@@ -69,4 +70,49 @@ it("an intent in doubt is listed also when its run is over, for whoever may see 
   expect(await ids()).toEqual([intentId]);
   await ada.report({ intentId, status: "failed" });
   expect(await ids()).toEqual([]);
+});
+
+it("of the runs that are over only those in doubt are read again for a list, and those that are new", async () => {
+  const app = await (await gatedProject()).open();
+  const agent = app.gate(agentOf(app));
+  const ada = app.gate(personOf(app));
+  const ended = async (status: "succeeded" | "unknown") => {
+    const runId = await started(app);
+    const { intentId, contentHash } = await agent.propose({ ...asked, runId, policy: "ask-first" });
+    await ada.approve({ intentId, contentHash });
+    const { executionToken } = await agent.execute({ intentId });
+    await agent.report({ intentId, executionToken: executionToken ?? "", status });
+    await app.trackedRuns(agentOf(app)).failRun({ runId });
+    return { runId, intentId };
+  };
+  const loads: string[] = [];
+  const load = (runId: string) => {
+    loads.push(runId);
+    return app.ledger.load(runId);
+  };
+  const positions: number[] = [];
+  const feedOf: RunLedger["ledger"]["store"]["feedOf"] = (types, after, limit) => {
+    positions.push(after);
+    return app.ledger.store.feedOf(types, after, limit);
+  };
+  const store = { ...app.ledger.store, feedOf };
+  const listed = async () => {
+    loads.length = 0;
+    const found = await listIntents({ ...app.ledger, store, load }, personOf(app), { opens: undefined });
+    return found.map(({ intentId }) => intentId);
+  };
+  const [settled, doubt] = [await ended("succeeded"), await ended("unknown")];
+  expect(await listed()).toEqual([doubt.intentId]);
+  expect(loads).toEqual([doubt.runId, settled.runId]);
+  expect(await listed()).toEqual([doubt.intentId]);
+  expect(loads).toEqual([doubt.runId]);
+  const later = await ended("unknown");
+  expect(await listed()).toEqual([later.intentId, doubt.intentId]);
+  expect(loads).toEqual([later.runId, doubt.runId]);
+  expect(positions.at(0)).toBe(0);
+  expect(positions.slice(1).every((after) => after > 0)).toBe(true);
+  await ada.report({ intentId: doubt.intentId, status: "failed" });
+  expect(await listed()).toEqual([later.intentId]);
+  expect(await listed()).toEqual([later.intentId]);
+  expect(loads).toEqual([later.runId]);
 });

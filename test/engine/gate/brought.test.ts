@@ -100,7 +100,8 @@ describe("a bundle that names the ledger it arrives at", () => {
       return { intentId, runId, executionToken: executionToken ?? "" };
     });
     const { runId, intentId, executionToken } = had;
-    clock.aheadMs = 7_200_000;
+    // Limits of policies count its intent for a day.
+    clock.aheadMs = 25 * 3_600_000;
     const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
     await twin.gate(agentOf(twin)).report({ intentId, executionToken, status: "failed", error: "not sent" });
     await expect(importInto(app, await bundleOf(twin, runId))).rejects.toMatchObject({

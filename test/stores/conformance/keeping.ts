@@ -210,12 +210,12 @@ export const words = ({ store }: Suite): void => {
 export const sdkKeyTexts = ({ store }: Suite): void => {
   it("keeps the text of each key, and changes it only where it is as it was", async () => {
     expect(await store().sdkKey("b")).toBeUndefined();
-    expect(await store().putSdkKey("b", "one", null)).toBe(true);
-    expect(await store().putSdkKey("a", "two", null)).toBe(true);
-    expect(await store().putSdkKey("b", "three", null)).toBe(false);
-    expect(await store().putSdkKey("b", "four", "two")).toBe(false);
-    expect(await store().putSdkKey("c", "five", "one")).toBe(false);
-    expect(await store().putSdkKey("b", "six", "one")).toBe(true);
+    expect(await store().swapSdkKey("b", undefined, "one")).toBe(true);
+    expect(await store().swapSdkKey("a", undefined, "two")).toBe(true);
+    expect(await store().swapSdkKey("b", undefined, "three")).toBe(false);
+    expect(await store().swapSdkKey("b", "two", "four")).toBe(false);
+    expect(await store().swapSdkKey("c", "one", "five")).toBe(false);
+    expect(await store().swapSdkKey("b", "one", "six")).toBe(true);
     expect([await store().sdkKey("a"), await store().sdkKey("b")]).toEqual(["two", "six"]);
     expect(await store().sdkKeyIds()).toEqual(["a", "b"]);
     expect(await store().markedSchedules()).toEqual([]);

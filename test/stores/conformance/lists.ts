@@ -37,6 +37,16 @@ export const lists = ({ store, another, itNeeding }: Suite): void => {
     expect(await ids({ sessionKey: "session-1", statuses: ["running"] })).toEqual(["a"]);
   });
 
+  it("finds a run where its last append has put it, if that moved it by one thing alone", async () => {
+    await store().append(batchOf("a", 1, { projection: { ...projection, status: "paused" } }));
+    expect(await ids({ statuses: ["paused"] })).toEqual(["a", "c"]);
+    await store().append(
+      batchOf("a", 2, { projection: { ...projection, status: "paused", sessionKey: "session-2" } }),
+    );
+    expect(await ids({ sessionKey: "session-2" })).toEqual(["b", "a"]);
+    expect((await store().runRow("a"))?.sessionKey).toBe("session-2");
+  });
+
   it("goes on after a run of an earlier answer", async () => {
     expect(await ids({ limit: 2 })).toEqual(["b", "d"]);
     expect(await ids({ limit: 2, afterRunId: "d" })).toEqual(["a", "c"]);

@@ -167,14 +167,11 @@ describe("what V8 compiled of the command line", () => {
 });
 
 describe("the bundled library", () => {
-  /** As a host starts: opens the ledger of the desk's project, and ends. */
-  const opened = async (env: Readonly<Record<string, string>>): Promise<Typed> => {
+  /** A host's program, in the desk's project. */
+  const hosted = async (lines: string, env: Readonly<Record<string, string>> = {}): Promise<Typed> => {
     const host = join(desk.place, "host.mjs");
-    await writeFile(
-      host,
-      `import { openRunLedger } from ${JSON.stringify(pathToFileURL(built.library).href)};
-      await (await openRunLedger()).close();`,
-    );
+    const library = pathToFileURL(built.library).href;
+    await writeFile(host, `import { openRunLedger } from ${JSON.stringify(library)};\n${lines}`);
     const options = { cwd: desk.repo, env: { ...desk.env, ...env, ...SHARED_FOLDER } };
     return new Promise((done) =>
       execFile(process.execPath, [host], options, (error, out, err) =>
@@ -183,14 +180,31 @@ describe("the bundled library", () => {
     );
   };
 
-  it("opens a ledger without what only work needs, and leaves the host its own zod", async () => {
-    const files = filesOf(await coverageOf(opened));
+  it("opens a ledger without what only work needs, from few files", async () => {
+    const files = filesOf(await coverageOf((env) => hosted("await (await openRunLedger()).close();", env)));
     const loaded = await packagesOf(files);
     for (const late of ["execa", "simple-git", "picomatch", "croner", "ink", "react", "commander"])
       expect(loaded).not.toContain(late);
-    const outside = [...new Set(files.flatMap(packagesIn))].sort();
-    expect(outside.filter((name) => !NATIVE.includes(name))).toEqual(["zod"]);
+    const outside = [...new Set(files.flatMap(packagesIn))];
+    expect(outside.filter((name) => !NATIVE.includes(name))).toEqual([]);
     expect(outside).toContain("better-sqlite3");
+  });
+
+  it("gives a host schemas that its own zod takes for its own", async () => {
+    const told = await hosted(`import * as z from ${JSON.stringify(import.meta.resolve("zod"))};
+      const app = await openRunLedger();
+      const tools = app.toolsFor(app.issue({ name: "maker", role: "executor", sessionKey: "s" }));
+      for (const { name, input } of Object.values(tools)) {
+        const more = z.object({ ...input.shape, more: z.string() });
+        const all = [input, more, input.extend({ more: z.string() }), z.array(input)];
+        const properties = all.map((one) => z.toJSONSchema(one.element ?? one, { io: "input" }).properties);
+        const refused = all.map((one) => one.safeParse(5).error instanceof z.ZodError && !z.safeParse(one, 5).success);
+        const known = input instanceof z.ZodObject && "more" in properties[1] && "run_id" in properties[3];
+        if (!known || refused.includes(false)) throw new Error(name);
+      }
+      console.log(Object.keys(tools).length > 0);
+      await app.close();`);
+    expect(told).toMatchObject({ code: 0, out: "true\n" });
   });
 });
 
@@ -202,7 +216,7 @@ const NATIVE = ["better-sqlite3", "bindings", "file-uri-to-path"];
 
 describe.each([
   ["command line", () => built.bin, ["zod", "yaml", "commander", "drizzle-orm"]],
-  ["library", () => built.library, ["yaml", "drizzle-orm", "@noble/ciphers"]],
+  ["library", () => built.library, ["zod", "yaml", "drizzle-orm", "@noble/ciphers"]],
 ] as const)("the bundle of the %s", (_what, entry, packages) => {
   it("holds no path of the machine that made it", async () => {
     const told = (await bundledFiles(entry())).filter(({ text }) =>

@@ -327,7 +327,9 @@ describe("A ledger", () => {
       status: "fail",
       fix: expect.stringContaining("receipt rotate --lost"),
     });
-    const { keyId } = await desk.json("receipt", "rotate", "--lost");
+    const rotated = await desk.json("receipt", "rotate", "--lost");
+    expect(rotated).toMatchObject({ formerKeyId: name.slice(0, -4), formerLost: true });
+    const { keyId } = rotated;
     expect((await desk.type("receipt", "keys")).out).toMatch(new RegExp(`${name.slice(0, -4)}.*, lost`));
     const keys = file("keys.json", (await desk.type("receipt", "keys", "--json")).out);
     expect(JSON.parse(await shown(desk, later)).signatures[0].keyid).toBe(keyId);

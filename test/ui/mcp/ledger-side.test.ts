@@ -112,3 +112,19 @@ it("lists the run of whoever is bound to one, however many came behind it", asyn
   expect(runs).toHaveLength(50);
   expect(runs.map(({ run_id }) => run_id)).not.toContain(runId);
 });
+
+it("names the archive of a run that was taken out, and not where on this machine it lies", async () => {
+  const app = await shop.open({}, () => new Date(Date.now() + 2 * 3_600_000).toISOString());
+  const { runId } = await app.gate(app.issue(ada)).startRun({ agentId: "ada", intentSummary: "Look" });
+  await app.gate(app.issue(ada)).completeRun({ runId });
+  const later = await shop.open({}, () => new Date(Date.now() + 4 * 3_600_000).toISOString());
+  const [pruned] = (await later.prune({ keep: 0 })).runs;
+  const [answer] = await answersTo([tool("run_read", { run_id: runId })]);
+  expect(answer?.error).toMatchObject({ code: "run_not_found" });
+  const name = String((answer?.error as { details?: { archive?: unknown } } | undefined)?.details?.archive);
+  expect(pruned?.archive?.endsWith(name)).toBe(true);
+  expect((answer?.error as { hint?: string } | undefined)?.hint).toBe(
+    `Bring it back: runledger import ${name}`,
+  );
+  expect(JSON.stringify(answer)).not.toContain(shop.place);
+});

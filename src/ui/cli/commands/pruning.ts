@@ -1,5 +1,6 @@
 import {
   type Collecting,
+  counted,
   formatSize,
   LedgerError,
   type Pruned,
@@ -69,7 +70,7 @@ const printRuns = (output: Output, { runs }: Pruned, dryRun: boolean): Promise<v
       { text: formatSize(bytes), right: true },
       goal,
     ]),
-    empty: "There is nothing to remove.",
+    empty: "There is nothing to remove; runs that wait, run, or ended within the hour stay.",
   });
 
 const freed = (pruned: Pruned, dryRun: boolean): string => {
@@ -100,8 +101,8 @@ export const collectGarbage = async (
   await printTable(output, {
     rows: [
       ["pieces of output", `${blobs} (${formatSize(blobBytes)})`],
-      ["workspaces", `of ${workspaces.length} finished runs`],
-      ["logs", `of ${logs.length} removed runs`],
+      ["workspaces", `of ${counted(workspaces.length, "finished run")}`],
+      ["logs", `of ${counted(logs.length, "removed run")}`],
       ["kept set-ups", `${setups} (${formatSize(setupBytes)})`],
       ["thinned checkpoints", `${checkpoints} (${formatSize(checkpointBytes)})`],
       ...(drafts === 0 ? [] : [["unfinished bundles", String(drafts)]]),

@@ -115,7 +115,8 @@ export const rotateSigningKey = async (
   else {
     printLine(output, rotated.keyId);
     say(output, `It took the place of ${rotated.formerKeyId}; receipts signed with that one stay good.`);
-    if (rotated.lost) say(output, "That one is lost and could not vouch for it: nothing but your word does.");
+    if (rotated.formerLost)
+      say(output, "That one is lost and could not vouch for it: nothing but your word does.");
     say(output, "Tell those who check them: runledger receipt keys");
   }
   return EXIT.done;

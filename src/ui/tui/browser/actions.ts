@@ -10,6 +10,7 @@ import {
 } from "../../../index.js";
 import { resultIn } from "../../cli/effect-words.js";
 import { type Ask, nothing, reason, withReason } from "./asked.js";
+import { settleBegun } from "./begun-action.js";
 import { setBudget } from "./budget-action.js";
 import type { Values } from "./dialog.js";
 import { answerIntent, settleIntent, withdrawIntent } from "./intent-actions.js";
@@ -120,8 +121,9 @@ const policy =
 /** What is asked first; the next one when it is answered. */
 const decide: Ask = ({ runId, step, intent }, desk) => {
   if (intent !== undefined) return settleIntent(intent, desk);
-  const [asked] = step === undefined ? [] : askedEffectsOf(step);
-  if (step === undefined || asked === undefined) return nothing("Nobody asks here what became of an effect.");
+  if (step === undefined) return settleBegun({ runId }, desk);
+  const [asked] = askedEffectsOf(step);
+  if (asked === undefined) return nothing("Nobody asks here what became of an effect.");
   const stepId = step.spec.id;
   const { attempt } = step;
   const { position, key } = asked.open.call;

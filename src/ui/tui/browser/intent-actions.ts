@@ -16,22 +16,24 @@ const SHOWN_CHARS = 120;
 const canAnswer = ({ status }: IntentView, deny: boolean): boolean =>
   status === "pending_approval" || (deny && status === "approved");
 
-/** Nobody knows whether it happened: a person may find out, and say so. */
-const isInDoubt = ({ status }: IntentView): boolean => status === "unknown";
+/** Nobody knows whether it happened, or whoever fetched the order has had its time: a person may find out, and say so. */
+const isInDoubt = ({ status, execution }: IntentView, now: number): boolean =>
+  status === "unknown" ||
+  (status === "ordered" && execution !== null && Date.parse(execution.expiresAt) <= now);
 
 /** What a person can say to it now. */
-export const answersTo = (intent: IntentView | undefined): readonly CommandName[] => {
+export const answersTo = (intent: IntentView | undefined, now: number): readonly CommandName[] => {
   if (intent === undefined) return [];
   return [
     ...(canAnswer(intent, false) ? (["approve"] as const) : []),
     ...(canAnswer(intent, true) ? (["deny"] as const) : []),
-    ...(isInDoubt(intent) ? (["decide"] as const) : []),
+    ...(isInDoubt(intent, now) ? (["decide"] as const) : []),
   ];
 };
 
 /** Beside the answers, where nothing but intents is shown: elsewhere the key is one for runs. */
-export const ordersTo = (intent: IntentView | undefined): readonly CommandName[] => [
-  ...answersTo(intent),
+export const ordersTo = (intent: IntentView | undefined, now: number): readonly CommandName[] => [
+  ...answersTo(intent, now),
   ...(intent !== undefined && canAnswer(intent, true) ? (["withdraw"] as const) : []),
 ];
 
@@ -111,7 +113,8 @@ export const withdrawIntent: Ask = ({ intent }, desk) => {
 /** What became of one that nobody knows of: the word of a person who found out. */
 export const settleIntent = (intent: IntentView, desk: Desk): Asked => {
   const { intentId, destination } = intent;
-  if (!isInDoubt(intent)) return nothing(`Nobody asks what became of intent ${numberOf(intent)}.`);
+  if (!isInDoubt(intent, desk.now()))
+    return nothing(`Nobody asks what became of intent ${numberOf(intent)}.`);
   const twin = ({ outcome = "", result = "", error = "" }: Values): string =>
     `runledger intents report ${quoted(intentId)} ${outcome}${result === "" ? "" : ` --result ${quoted(result)}`}${error === "" ? "" : ` --error ${quoted(error)}`}`;
   return {

@@ -36,7 +36,7 @@ export const intentPage = (desk: Desk, intentId: string): Page => {
             span(" "),
             ...line,
           ]),
-    hints: () => [...ordersTo(shown?.intent), "search", "journal", "help", "back"],
+    hints: () => [...ordersTo(shown?.intent, desk.now()), "search", "journal", "help", "back"],
     type: search.type,
     typing: search.shown,
     command: (name, key, size) => {

@@ -40,7 +40,7 @@ export const intentsPage = (desk: Desk, runId: string): Page => {
     draw: (size) => (state.readAt === null ? [] : drawIntents(state, view, size, desk.now())),
     hints: () => [
       ...(chosen() === undefined ? [] : (["open"] as const)),
-      ...ordersTo(chosen()),
+      ...ordersTo(chosen(), desk.now()),
       "journal",
       "help",
       "back",

@@ -21,6 +21,7 @@ export const actionsFor = (view: RunView | undefined, step: Step | undefined): r
     ...(step !== undefined && status === "paused" && askedEffectsOf(step).length > 0
       ? (["decide"] as const)
       : []),
+    ...((run.tracked?.begun ?? []).length > 0 ? (["decide"] as const) : []),
     ...(isStoppedByBudget(run) ? (["budget"] as const) : []),
     ...(run.tracked === null ? driving(view) : []),
     ...(over ? [] : (["cancel"] as const)),

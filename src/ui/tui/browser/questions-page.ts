@@ -93,7 +93,7 @@ export const questionsPage = (desk: Desk): Page => {
     draw: (size) => (state.isRead ? drawQuestions(state, size, desk.now()) : []),
     hints: () => [
       ...(chosen() === undefined ? [] : (["open"] as const)),
-      ...answersTo(chosen()?.intent),
+      ...answersTo(chosen()?.intent, desk.now()),
       ...actionsFor(chosen()?.view, chosen()?.step ?? undefined),
       "journal",
       "help",

@@ -23,6 +23,15 @@ it("A run that its client records is a page of its facts, and offers no driving"
   await screen.shows(/client +enricher: events 1, side effects 1/);
   await screen.shows(/in doubt +order-7, begun at event 3/);
   expect(await screen.text()).not.toMatch(/\bresume\b.*\bcancel\b/);
+  await screen.shows(/u decide/);
+  await screen.press("u");
+  await screen.shows(/order-7 \(payment\) was begun at event 3/);
+  await screen.shows(`runledger runs answer ${runId} order-7 happened`);
+  await screen.press("n", "enter", ..."refused", "enter");
+  await screen.shows(/✔ runledger runs answer .* order-7 not-happened --reason refused/);
+  expect((await runs.getRun({ runId })).run).toMatchObject({ begunSideEffects: [], blockedSideEffects: 0 });
+  await screen.press("u");
+  await screen.shows(/Nobody asks here what became of an effect/);
   await screen.press("ctrl+c");
   await app.close();
 });

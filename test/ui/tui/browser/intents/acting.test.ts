@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ORDER_TTL_MS } from "../../../../../src/core/limits.js";
 import type { IntentView, RunLedger } from "../../../../../src/index.js";
 import { agentOf, personOf } from "../../../../helpers/gated.js";
 import { type GatedScreen, openGated, RUN, SIZES } from "../../../../helpers/gated-browsing.js";
@@ -106,6 +107,24 @@ describe("an intent in the browser", () => {
     });
     await screen.press("u");
     await screen.shows(/Nobody asks what became of intent/);
+    await screen.press("ctrl+c");
+  });
+
+  it("whose order has run out is settled by a person too, and not before", async () => {
+    const gate = app.gate(agentOf(app));
+    const one = await propose({ policy: "crm-low-risk", recordCount: 3, idempotencyKey: "batch-late" });
+    await gate.execute({ intentId: one.intentId });
+    const screen = await open({ columns: 120, rows: 30 });
+    await screen.press("I", "enter");
+    await screen.shows(new RegExp(one.intentId));
+    await screen.press("u");
+    await screen.shows(/Nobody asks what became of intent/);
+    gated.clock.move(ORDER_TTL_MS);
+    await screen.press("escape", "u");
+    await screen.shows("Ask salesforce.import whether it has what was to be sent.");
+    await screen.press("enter", "enter", "enter");
+    await screen.shows(/✔ runledger intents report .* succeeded/);
+    expect(await now(one)).toMatchObject({ status: "succeeded", report: { by: { name: "ada" } } });
     await screen.press("ctrl+c");
   });
 
