@@ -21,8 +21,9 @@ export const examineAll = async (parts: {
   readonly toolWaitMs: number;
 }): Promise<readonly Finding[]> => {
   const { settings, env, dataDir, ledger, pev, project, findings, toolWaitMs, signingKeys } = parts;
-  const [doctor, probe, leftovers, locks] = await Promise.all([
+  const [doctor, doubts, probe, leftovers, locks] = await Promise.all([
     import("./engine/doctor.js"),
+    import("./engine/doubt-findings.js"),
     import("./pev/probe.js"),
     import("./pev/leftovers.js"),
     import("./pev/stale-lock.js"),
@@ -45,7 +46,7 @@ export const examineAll = async (parts: {
     probes: { repository: () => probe.probeRepository(project), journals: () => probeJournals(ledger) },
     anchored: () => ledger.store.anchored(),
     signingKeys,
-    named: findings,
+    named: async () => [...(await findings()), ...(await doubts.doubtFindings(ledger))],
     sparse: () => probe.probeSparse(project),
     uncached: () => probe.probeCache(project),
     included: () => probe.probeIncluded(project),

@@ -7,6 +7,7 @@ import { ownVersion, receiptFiles } from "./receipting.js";
 import { rootKeyFile, sealing } from "./sealing.js";
 import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject } from "./settings/project.js";
+import { ARCHIVE_FOLDER, readArchive } from "./stores/archive.js";
 import { CHECKPOINTS_FOLDER, encryptedCheckpoints, fileCheckpoints } from "./stores/checkpoints.js";
 import type { FileVersion } from "./stores/file-version.js";
 import { auditStore, lookAtStore, versionOfStore } from "./stores/open.js";
@@ -55,6 +56,7 @@ export const verifyAt = async (
         file: encryptedCheckpoints(fileCheckpoints(join(dataDir, CHECKPOINTS_FOLDER)), store.seals),
         key: async () => store.seals.tokenKeyIfAny(),
         receipts: { ...receiptFiles(store, dataDir), version: ownVersion() },
+        archived: (archive) => readArchive(join(dataDir, ARCHIVE_FOLDER), archive),
       },
     });
   } finally {

@@ -69,7 +69,7 @@ import { loadSettings } from "./settings/load.js";
 import { dataFolder, findProject, SETTINGS_FILE } from "./settings/project.js";
 import type { Settings } from "./settings/schema.js";
 import { redactorFor } from "./settings/secrets.js";
-import { openArchive } from "./stores/archive.js";
+import { ARCHIVE_FOLDER, openArchive } from "./stores/archive.js";
 import {
   CHECKPOINTS_FOLDER,
   encryptedCheckpoints,
@@ -199,7 +199,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const receipting = openReceipting({ ledger, dataDir, env });
   const examined = { settings, env, dataDir, ledger, pev, project, signingKeys: receipting.keys };
   const beside = openBeside({ host, settings, projectDir, environment: env, project, redactor });
-  const archive = openArchive(join(dataDir, "archive"));
+  const archive = openArchive(join(dataDir, ARCHIVE_FOLDER));
   const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
   const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {

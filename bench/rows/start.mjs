@@ -75,7 +75,7 @@ async function* rowsIn(place) {
         floor: () => node([bare, join(home, "ledger.db")]),
         goal: 11,
         aim: { max: 1.8 },
-        bound: "compiling and running zod, yaml and drizzle (docs/adr/0012)",
+        bound: "running the modules, zod above all, and taking back what V8 compiled (docs/adr/0060)",
       });
   }
 }

@@ -1,4 +1,5 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { inDoubt } from "../core/in-doubt.js";
 import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
@@ -186,6 +187,8 @@ const warnOf: NonNullable<Pruning["onStays"]> = (runId, why) =>
 const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean> => {
   const run = await ledger.load(runId);
   if (nextActions(run).length > 0) return false;
+  // Nobody could say any more whether it happened, and its key would stay taken for ever.
+  if (inDoubt(run, ledger.store.ledgerId).length > 0) return false;
   const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
   return parent === undefined || parent.status === "completed" || parent.status === "failed";
 };

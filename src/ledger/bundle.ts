@@ -126,6 +126,8 @@ export type ReadBundle = {
   readonly header: BundleHeader;
   readonly run: Run;
   readonly rows: readonly NewEventRow[];
+  /** What its receipt is about; undefined where it does not end. */
+  readonly witness: Witness | undefined;
   readonly commits: BundledCommits | undefined;
   /** Signed by the ledger that the header names, as far as the keys that came with it tell. */
   readonly receipt: BroughtReceipt | undefined;
@@ -172,7 +174,7 @@ export const readBundle = async (
     : undefined;
   const rest = await lines.next();
   if (rest.done !== true) throw invalid(rest.value.number, "nothing is expected here");
-  return { header, rows, run, commits, receipt, cipher };
+  return { header, rows, run, witness, commits, receipt, cipher };
 };
 
 const receiptOf = (

@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { removeAbandoned, unfinishedIn } from "./blobs.js";
+
+/** In the ledger's folder. */
+export const ARCHIVE_FOLDER = "archive";
 
 /** Where runs go before they are removed: a compressed bundle each, whole and on the disk before its name is there. */
 export interface Archive {
@@ -37,6 +40,20 @@ export const openArchive = (folder: string): Archive => ({
     return file;
   },
 });
+
+/** The bundle in it, whole or until it cannot be read. A ledger that was moved has its archives beside it, wherever they were made. */
+export async function* readArchive(folder: string, archive: string): AsyncGenerator<Uint8Array> {
+  const beside = join(folder, basename(archive));
+  const isBeside = await access(beside).then(
+    () => true,
+    () => false,
+  );
+  const unpacked = createGunzip();
+  // Whatever goes wrong on the way is told by whoever reads at the end.
+  const piped = pipeline(createReadStream(isBeside ? beside : archive), unpacked).catch(() => {});
+  yield* unpacked;
+  await piped;
+}
 
 const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, "r");

@@ -14,6 +14,7 @@ export const auditOn = (sqlite: Database.Database, store: Store, anchor: string 
     anchored,
     faultsInFile: async (limit) => read(() => faultsInFile(sqlite, limit)),
     keys: async (query) => read(() => keysOf(sqlite, query)),
+    removals: async (query) => read(() => removalsOf(sqlite, query)),
     tally: async () => read(() => tallyOf(sqlite)),
     orphans: async (limit) => read(() => orphansIn(sqlite, limit)),
     close: () => store.close(),
@@ -44,6 +45,17 @@ const keysOf = (
        ORDER BY scope, key LIMIT @limit`,
     )
     .all({ scope: after?.scope ?? "", key: after?.key ?? "", runId: runId ?? null, limit }) as KeptKey[];
+
+const removalsOf = (
+  sqlite: Database.Database,
+  { afterRunId = "", limit }: Parameters<Audit["removals"]>[0],
+): Awaited<ReturnType<Audit["removals"]>> =>
+  sqlite
+    .prepare(
+      `SELECT run_id AS runId, last_seq AS lastSeq, last_hash AS lastHash, removed_at AS removedAt, archive
+       FROM removals WHERE run_id > @afterRunId ORDER BY run_id LIMIT @limit`,
+    )
+    .all({ afterRunId, limit }) as Awaited<ReturnType<Audit["removals"]>>;
 
 const orphansIn = (sqlite: Database.Database, limit: number): readonly Orphan[] => {
   const orphans: Orphan[] = [];

@@ -176,6 +176,11 @@ export interface Audit {
     readonly after?: Pick<KeptKey, "scope" | "key">;
     readonly limit: number;
   }): Promise<readonly KeptKey[]>;
+  /** Runs that were taken out, in the order of their ids. */
+  removals(query: {
+    readonly afterRunId?: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly (Removal & { readonly runId: string })[]>;
   tally(): Promise<Tally>;
   /** Rows of runs that are not there, at most `limit`. */
   orphans(limit: number): Promise<readonly Orphan[]>;

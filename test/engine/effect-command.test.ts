@@ -71,7 +71,7 @@ describe("runledger effect", () => {
       tell() { echo "$1 $?" >> $PLACE/said; }
       runledger effect --key k -- sh -c 'exit 7'; tell failed
       runledger effect --key k -- sh -c 'exit 0'; tell done
-      runledger effect --key l -- no-such-program; tell missing
+      runledger effect --key l -- no-such-program 2>> $PLACE/said; tell missing
       runledger effect --key m --class idempotent -- sh -c 'kill -9 $$'; tell killed
       runledger effect --key m --class idempotent --json -- sh -c 'echo again' >> $PLACE/said
       runledger effect --key o --on-ambiguous skip -- sh -c 'exit 137'; tell beneath
@@ -80,7 +80,9 @@ describe("runledger effect", () => {
       RUNLEDGER_SOCKET=/nowhere runledger effect --key n -- touch $PLACE/never 2>> $PLACE/said; tell gone`);
     expect(await type("run", "plan.json")).toMatchObject({ code: 0 });
     expect(linesIn("said")).toEqual([
-      ...["failed 7", "done 0", "missing 127", "killed 137"],
+      ...["failed 7", "done 0"],
+      "no-such-program: It could not be started: spawn no-such-program ENOENT",
+      ...["missing 127", "killed 137"],
       '{"schemaVersion":1,"key":"m","status":"done","replayed":false,"exitCode":0,"stdout":"again\\n","truncated":false}',
       ...["beneath 137", "skipped 0"],
       expect.stringContaining(

@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 import type { EffectOutcome } from "../../src/core/effects.js";
 import type { Flaw } from "../../src/ledger/verify/flaws.js";
 import { type Verification, type VerifyOptions, verifyLedger } from "../../src/ledger/verify/verify.js";
+import { ARCHIVE_FOLDER, readArchive } from "../../src/stores/archive.js";
 import { fileCheckpoints } from "../../src/stores/checkpoints.js";
 import { auditStore, openStore } from "../../src/stores/open.js";
 import { fileReceipts } from "../../src/stores/receipts.js";
@@ -65,6 +66,7 @@ export const sourcesIn = (
     keys: fileSigningKeys(join(folder, "receipts", "keys"), store),
     version: "",
   },
+  archived: (archive) => readArchive(join(folder, ARCHIVE_FOLDER), archive),
 });
 
 export const verified = async (folder: string, runId?: string): Promise<Verification> => {

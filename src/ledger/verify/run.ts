@@ -25,6 +25,7 @@ import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
 import { requireIntentKeys } from "./intent-keys.js";
 import { checkLineage, withChildren } from "./lineage.js";
+import { checkOrigin, withArrival } from "./origin.js";
 import { checkReceipt, type ReceiptSources } from "./receipts.js";
 
 export type RunChecked = {
@@ -71,6 +72,7 @@ type Progress = {
   keyed: ReturnType<typeof withKeys>;
   signed: SignedEvent[];
   children: ReturnType<typeof withChildren>;
+  arrival: ReturnType<typeof withArrival>;
   follower: ReturnType<typeof followRun>;
   receipts: number;
 };
@@ -87,6 +89,7 @@ export const checkRun = async (
     ...{ cipher, seq: 0, hash: GENESIS_HASH, position: 0, first: undefined, last: undefined, run: undefined },
     ...{ lastPosition, isFolded: !isUnread(cipher), blobs: 0 },
     ...{ keyed: withKeys(), signed: [], children: withChildren(), follower: followRun(), receipts: 0 },
+    ...{ arrival: withArrival() },
   };
   const snapshot = isUnread(cipher) ? undefined : await store.readSnapshot(runId);
   for (;;) {
@@ -102,6 +105,7 @@ export const checkRun = async (
     add("snapshot", `It is of event ${snapshot.seq}, which there is not.`, { runId, seq: at.seq });
   if (at.isFolded && at.run !== undefined) {
     await checkMirror(store, at.run, add);
+    await checkOrigin(store, at.run, at.arrival, add);
     await requireKeys(store, at.run, at.keyed.open, add);
     await requireIntentKeys(store, at.run, add);
     await checkCheckpoints(store, at.run, at.signed, { sources, add });
@@ -200,6 +204,7 @@ const fold = (event: StoredEvent, at: Progress, add: Add): void => {
   try {
     at.run = evolve(at.run, event);
     at.follower.take(event, at.run);
+    at.arrival.take(event, at.run);
   } catch {
     add("event", "It cannot follow what happened before it.", { runId: event.runId, seq: event.seq });
     at.isFolded = false;

@@ -4,6 +4,7 @@ import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
 import { publishedKeys, type ReceiptSources } from "./receipts.js";
+import { checkRemovals, type RemovalSources } from "./removals.js";
 import { checkRun, type Unread } from "./run.js";
 
 /** What was looked at, and all that is wrong with it. */
@@ -40,7 +41,7 @@ export type VerifyOptions = {
   readonly runId?: string;
   readonly signal: AbortSignal;
   /** Where checkpoints and receipts lie beside the database, and the keys that their signatures are checked with. */
-  readonly sources: CheckpointSources & { readonly receipts: ReceiptSources };
+  readonly sources: CheckpointSources & RemovalSources & { readonly receipts: ReceiptSources };
 };
 
 const PAGE = 100;
@@ -86,6 +87,7 @@ export const verifyLedger = async (
         add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });
       newer = firstPosition ?? newer;
     }
+    if (!isAlone) await checkRemovals(audit, { sources, signed, add, signal });
     seen.keys = await checkKeys(audit, runId, { add, signal });
   } catch (error) {
     // Pages of the file that cannot be read end the check; what was found until then is told.

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
+import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
 
 const HOUR_MS = 3_600_000;
 const PLAIN = "runLedger: { workspaceIsolation: false }\n";
@@ -64,4 +64,33 @@ it.each([
   expect(again.status).toBe(trial.outcome === "denied" ? "pending_approval" : "skipped");
   expect(again.runId).not.toBe(runId);
   expect(await agent.propose(asked)).toMatchObject({ intentId: again.intentId });
+});
+
+it("a run in which nobody has said whether something happened is not pruned, and named, until a person has", async () => {
+  const { open, clock } = await gatedProject(PLAIN);
+  const app = await open();
+  const agent = app.gate(agentOf(app));
+  const ada = app.gate(personOf(app));
+  const asked = { destination: "salesforce.import", payload: "Ada", policy: "crm-low-risk", recordCount: 1 };
+  const { runId, intentId } = await agent.propose(asked);
+  await agent.execute({ intentId });
+  await agent.failRun({ runId });
+  const recording = (await agent.startRun({ agentId: "importer", intentSummary: "Pay" })).runId;
+  const payment = { sideEffectClass: "payment", sideEffectKey: "pay-1" } as const;
+  await agent.recordEvent({ runId: recording, eventType: "tool_call_started", ...payment });
+  await agent.completeRun({ runId: recording });
+  clock.aheadMs = 48 * HOUR_MS;
+  const pruned = async () => (await app.prune({ keep: 0 })).runs.map((run) => run.runId).sort();
+  const named = async () => (await app.examine()).find(({ check }) => check === "in doubt")?.message;
+  expect(await pruned()).toEqual([]);
+  expect(await named()).toContain(`${runId} (${intentId})`);
+  expect(await named()).toContain(`${recording} (pay-1)`);
+  await ada.report({ intentId, status: "failed" });
+  const told = { eventType: "tool_call_finished", ...payment, happened: false } as const;
+  await app
+    .gate(app.issue({ name: "ada", role: "human", sessionKey: SESSION }))
+    .recordEvent({ runId: recording, ...told });
+  expect(await named()).toBeUndefined();
+  clock.aheadMs = 96 * HOUR_MS;
+  expect(await pruned()).toEqual([runId, recording].sort());
 });

@@ -1,4 +1,7 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Readable } from "node:stream";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Command, type RunLedger, verifyAt } from "../../../src/index.js";
 import { makeSample, onePlan, orchestrator, person, type Sample } from "../../helpers/project.js";
@@ -69,6 +72,40 @@ describe("A run that its client records", () => {
     expect(await runs.verifyRun({ runId })).toMatchObject({ valid: true });
   });
 
+  it("is told by verify where somebody says that it was imported, so that its keys would not be missed", async () => {
+    const there = await opened();
+    const from = await paid(there, "order-9");
+    const lines: Uint8Array[] = [];
+    for await (const line of there.exportRun(from.runId)) lines.push(Buffer.from(line));
+    const app = await opened("");
+    const here = shops.at(-1);
+    const policy = `require_approval: never\n`;
+    await mkdir(join(here?.repo ?? "", "gate-policies"));
+    await writeFile(join(here?.repo ?? "", "gate-policies", "lax.yaml"), policy);
+    const open = await paid(app, "order-1");
+    const ended = await paid(app, "order-2");
+    const asked = { runId: ended.runId, payload: { text: "x" }, destination: "d", policy: "lax" };
+    await app.gate(orchestrator(app)).propose({ ...asked, idempotencyKey: "k" });
+    await ended.runs.completeRun({ runId: ended.runId });
+    await app.importRun(person(app), Readable.from(lines));
+    await app.trackedRuns(person(app)).resumeRun({ runId: from.runId });
+    const flawsNow = async () =>
+      (await verifyAt({ projectDir: here?.repo ?? "", env: here?.env ?? {} })).flaws.filter(
+        ({ kind }) => kind !== "receipt",
+      );
+    expect(await flawsNow()).toEqual([]);
+    const db = new Database(join(here?.place ?? "", "data", "ledger.db"));
+    for (const { runId } of [open, ended])
+      db.prepare("INSERT INTO origins VALUES (?, ?, ?)").run(runId, "0".repeat(32), new Date().toISOString());
+    db.close();
+    expect((await flawsNow()).map(({ runId, message }) => [runId, message])).toEqual(
+      [ended.runId, open.runId].map((runId) => [
+        runId,
+        "It is said to have been imported, and was made here.",
+      ]),
+    );
+  });
+
   it("leaves its keys behind when it is erased or pruned", async () => {
     const app = await opened("durable: { encryption: true }\nrunLedger: { maxRunHistory: 0 }\n");
     const erased = await paid(app, "order-1");
@@ -88,6 +125,47 @@ describe("A run that its client records", () => {
     }
     for (const runId of [next.runId, child.runId])
       expect(await next.runs.verifyRun({ runId })).toMatchObject({ valid: true });
+  });
+
+  it("is told by verify where it was taken out and its archive is not what it was", async () => {
+    const app = await opened("runLedger: { maxRunHistory: 0 }\n");
+    const [shop] = shops;
+    const flawsNow = async () =>
+      (await verifyAt({ projectDir: shop?.repo ?? "", env: shop?.env ?? {} })).flaws.map(
+        ({ runId, message }) => [runId, message],
+      );
+    const [first, second] = [await paid(app, "order-1"), await paid(app, "order-2")];
+    for (const { runs, runId } of [first, second]) await runs.completeRun({ runId });
+    const inTwoHours = () => new Date(Date.now() + 7_200_000).toISOString();
+    const { runs } = (await (await shop?.open({}, inTwoHours))?.prune({ keep: 0 })) ?? { runs: [] };
+    const archiveOf = (runId: string) => runs.find((run) => run.runId === runId)?.archive ?? "";
+    expect(await flawsNow()).toEqual([]);
+    // Its keys are those of another run, which ended elsewhere.
+    const own = await readFile(archiveOf(first.runId));
+    await copyFile(archiveOf(second.runId), archiveOf(first.runId));
+    expect(await flawsNow()).toEqual([
+      [first.runId, "Its archive ends at another event than it did when it was taken out."],
+    ]);
+    await writeFile(archiveOf(first.runId), own.subarray(0, 200));
+    expect(await flawsNow()).toEqual([[first.runId, "Its archive cannot be read (Z_BUF_ERROR)."]]);
+    await rm(archiveOf(first.runId));
+    expect(await flawsNow()).toEqual([[first.runId, "Its archive is gone."]]);
+    await writeFile(archiveOf(first.runId), own);
+    const receiptOf = (runId: string) => join(shop?.place ?? "", "data", "receipts", `${runId}.json`);
+    await copyFile(receiptOf(second.runId), receiptOf(first.runId));
+    expect(await flawsNow()).toEqual([[first.runId, "Its receipt is about another journal."]]);
+    await rm(receiptOf(first.runId));
+    const db = new Database(join(shop?.place ?? "", "data", "ledger.db"));
+    db.exec("DELETE FROM keys WHERE key = 'order-1'");
+    expect(await flawsNow()).toEqual([
+      [first.runId, "The business key of its effect is not kept: it could happen again."],
+    ]);
+    db.exec(`UPDATE removals SET archive = NULL WHERE run_id = '${second.runId}'`);
+    db.close();
+    expect(await flawsNow()).toContainEqual([
+      second.runId,
+      "It was taken out without an archive, and was not erased.",
+    ]);
   });
 
   it("keeps a key blocked for those who go on from it, also when it is erased or pruned", async () => {

@@ -206,7 +206,7 @@ describe("prune and gc", () => {
   });
 
   it("say what would go, let it go, and bring it back", async () => {
-    expect((await desk.type("prune", "--keep", "0")).err).toContain("There is nothing to remove.");
+    expect((await desk.type("prune", "--keep", "0")).err).toContain("There is nothing to remove;");
     hoursLater(2);
     const before = (await desk.json("list", "--limit", "50")).runs as unknown[];
     const would = (await desk.json("prune", "--keep", "0", "--dry-run")).runs as { runId: string }[];
@@ -215,7 +215,7 @@ describe("prune and gc", () => {
     const told = await desk.type("prune", "--older-than", "1h", "--dry-run");
     expect(told.out).toMatch(new RegExp(`${done} +yes +age +[\\d.]+ KiB +`));
     expect(told.err).toMatch(/^It would free about [\d.]+ KiB of events and 0 B of output \(0 pieces\)\.$/m);
-    expect((await desk.type("prune", "--max-bytes", "1GiB")).err).toContain("There is nothing to remove.");
+    expect((await desk.type("prune", "--max-bytes", "1GiB")).err).toContain("There is nothing to remove;");
     for (const wrong of [
       ["--older-than", "old"],
       ["--max-bytes", "much"],

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { CAST, type Desk, openDesk, shapeOf, shop } from "../../helpers/cli.js";
@@ -14,6 +14,17 @@ afterEach(async () => {
 });
 
 describe("init", () => {
+  it("says where it may not write, and why", async () => {
+    const desk = await open({ "README.md": "# New\n" });
+    await symlink(join(desk.repo, "gone", "runledger.yaml"), join(desk.repo, "runledger.yaml"));
+    expect(await desk.type("init")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /error \[settings_invalid\]: .*runledger\.yaml cannot be written \(E[A-Z]+\)\.\n.*hint/s,
+      ),
+    });
+  });
+
   it("writes a settings file that holds, and leaves one that is there alone", async () => {
     const desk = await open({ "README.md": "# New\n" });
     const first = await desk.type("init");

@@ -82,7 +82,7 @@ type Surroundings = {
 };
 
 const runCommand = (
-  { out, json }: Output,
+  { out, err, json }: Output,
   program: string,
   args: readonly string[],
   { cwd, env, signal }: Surroundings,
@@ -102,7 +102,9 @@ const runCommand = (
     child.on("error", ({ message }) => {
       // One that runs and cannot be stopped says so too; its end is waited for.
       if (child.pid !== undefined) return;
-      resolve([{ status: "failed", error: `It could not be started: ${message}` }, NOT_FOUND]);
+      const error = `It could not be started: ${message}`;
+      err.write(`${program}: ${error}\n`);
+      resolve([{ status: "failed", error }, NOT_FOUND]);
     });
     child.once("close", (code, by) => {
       if (code === null)

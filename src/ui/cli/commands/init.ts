@@ -1,6 +1,6 @@
 import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findProject, openRunLedger } from "../../../index.js";
+import { findProject, LedgerError, openRunLedger } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -52,6 +52,15 @@ const schemaLine = async (projectDir: string): Promise<string> =>
     () => "",
   );
 
+const unwritable =
+  (file: string) =>
+  (cause: NodeJS.ErrnoException): never => {
+    throw new LedgerError("settings_invalid", `${file} cannot be written (${cause.code}).`, {
+      hint: "Whose folder is it, and does something else already have this name?",
+      cause,
+    });
+  };
+
 // A settings file to start from, and the ledger's folder; what exists already is left alone.
 export const initProject = async (bench: Bench): Promise<number> => {
   const { output, terminal } = bench;
@@ -61,7 +70,8 @@ export const initProject = async (bench: Bench): Promise<number> => {
     () => true,
     () => false,
   );
-  if (!existed) await writeFile(file, (await schemaLine(projectDir)) + SAMPLE, { flag: "wx" });
+  if (!existed)
+    await writeFile(file, (await schemaLine(projectDir)) + SAMPLE, { flag: "wx" }).catch(unwritable(file));
   const app = await openRunLedger({ projectDir, env: terminal.env });
   await app.close();
   if (output.json) printJson(output, { file, created: !existed, data: app.dataDir });

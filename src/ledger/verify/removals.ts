@@ -1,0 +1,100 @@
+import { isLedgerError } from "../../core/errors.js";
+import { leftKeysScope } from "../../core/left-scope.js";
+import type { Audit, PublishedKey, Removal, Store } from "../../stores/store.js";
+import { type ReadBundle, readBundle } from "../bundle.js";
+import { fromRows, GENESIS_HASH } from "../journal.js";
+import { requireKeys, withKeys } from "./effect-keys.js";
+import type { Add } from "./flaws.js";
+import { requireIntentKeys } from "./intent-keys.js";
+import { checkReceipt, type ReceiptSources } from "./receipts.js";
+import { runCipherOf } from "./run.js";
+
+export type RemovalSources = {
+  /** The bundle in an archive; reading it throws what the file system, or unpacking it, throws. */
+  readonly archived: (archive: string) => AsyncIterable<Uint8Array>;
+};
+
+type Checking = {
+  readonly sources: RemovalSources;
+  readonly signed: Pick<ReceiptSources, "kept" | "version"> & { readonly trusted: readonly PublishedKey[] };
+  readonly add: Add;
+  readonly signal: AbortSignal;
+};
+
+type Removed = Removal & { readonly runId: string };
+
+const PAGE = 100;
+
+/** A run that was taken out is whole in its archive, or nobody can say any more that it is not missing. */
+export const checkRemovals = async (audit: Audit, checking: Checking): Promise<void> => {
+  for (let afterRunId: string | undefined; ; ) {
+    const page = await audit.removals({ afterRunId, limit: PAGE });
+    for (const removed of page) {
+      checking.signal.throwIfAborted();
+      await checkRemoval(audit.store, removed, checking);
+    }
+    afterRunId = page.at(-1)?.runId;
+    if (page.length < PAGE) return;
+  }
+};
+
+const checkRemoval = async (store: Store, removed: Removed, checking: Checking): Promise<void> => {
+  const { runId, lastSeq, lastHash, archive } = removed;
+  const { add, signed } = checking;
+  // Nobody can read it any more, wherever it lies.
+  if (runCipherOf(store.seals, runId) === "erased") return;
+  if (archive === null)
+    return add("chain", "It was taken out without an archive, and was not erased.", { runId });
+  const found = await archivedIn(store, archive, checking);
+  if (typeof found === "string") return add("chain", found, { runId });
+  if (found === null) return;
+  const { header, witness } = found;
+  if (header.runId !== runId || header.events !== lastSeq || header.lastHash !== lastHash)
+    return add("chain", "Its archive ends at another event than it did when it was taken out.", {
+      runId,
+      seq: lastSeq,
+    });
+  const from = asArchived(store, found);
+  await checkReceipt(from, runId, witness, { ...signed, add });
+  await requireKeysOf(from, found, add);
+};
+
+/** They stayed when the run went, and without them it would all happen again. */
+const requireKeysOf = async (store: Store, { run, rows, cipher }: ReadBundle, add: Add): Promise<void> => {
+  const keyed = withKeys();
+  const stored = rows.map((row) => ({ ...row, runId: run.runId, position: row.seq }));
+  for (const event of fromRows(stored, GENESIS_HASH, cipher)) keyed.take(event);
+  // One that had come here under this ledger's own id has left the keys that it had not taken here.
+  const left = leftKeysScope(run.runId);
+  for (const [place, { key }] of keyed.open)
+    if ((await store.findKey(left, key)) !== undefined) keyed.open.delete(place);
+  await requireKeys(store, run, keyed.open, add);
+  await requireIntentKeys(store, run, add);
+};
+
+/** Where a run came from stands in its archive alone, once it was taken out. */
+const asArchived = (store: Store, { header: { ledgerId, exportedAt } }: ReadBundle): Store => ({
+  ...store,
+  originOf: async () => (ledgerId === store.ledgerId ? undefined : { ledgerId, importedAt: exportedAt }),
+});
+
+/** A sentence for what does not hold; null where its key is not here, so that nobody can tell. */
+const archivedIn = async (
+  { seals }: Store,
+  archive: string,
+  { sources, signed }: Checking,
+): Promise<ReadBundle | string | null> => {
+  try {
+    return await readBundle(sources.archived(archive), {
+      putBlob: async () => {},
+      cipherFor: seals.forArrival,
+      version: signed.version,
+    });
+  } catch (error) {
+    if (isLedgerError(error, "key_unavailable")) return null;
+    if (isLedgerError(error)) return `Its archive is not as it was written: ${error.message}`;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return code === "ENOENT" ? "Its archive is gone." : `Its archive cannot be read (${code}).`;
+  }
+};
