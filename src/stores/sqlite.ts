@@ -139,12 +139,8 @@ const storeOn = (
   const { sqlite, db } = connection;
   const reads = readStatements(db);
   const { call, stop, orStop } = gate();
-  const { drain: drainLeases, ...leases } = leaseCalls({
-    sqlite,
-    statements: onFirstUse(() => leaseStatements(db)),
-    requireRun: (runId) => requireRun(reads, runId),
-    call,
-  });
+  const statements = onFirstUse(() => leaseStatements(db));
+  const leases = leaseCalls(sqlite, { statements, requireRun: (runId) => requireRun(reads, runId), call });
   const keeping = onFirstUse(() => housekeepingStatements(db));
   const ledgerId = requireLedgerId(reads);
   const vault = openVault(connection, ledgerId, sealing);
@@ -182,7 +178,7 @@ const storeOn = (
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     ...askedSeldom(sqlite, call),
-    ...leases,
+    ...leases.calls,
     readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {
       call(() =>
@@ -202,7 +198,7 @@ const storeOn = (
     ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
       appends.drain();
-      drainLeases();
+      leases.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
       sqlite.close();
       anchor?.close();
