@@ -169,7 +169,7 @@ describe("a standing approval", () => {
     expect(await found()).toEqual([]);
     expect(await journals()).toMatchObject({ status: "ok" });
     const kept = (await store.sdkKey(key.id)) ?? "";
-    await store.putSdkKey(key.id, kept.replace('"name":"m"', '"name":"n"'), kept);
+    await store.swapSdkKey(key.id, kept, kept.replace('"name":"m"', '"name":"n"'));
     const said = (await store.word("mandates")) ?? "";
     const altered = said.replace('"bob"', '"eve"');
     await store.swapWord("mandates", said, altered);
