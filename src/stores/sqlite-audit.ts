@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import { anchorState } from "./sqlite-anchor.js";
+import { loadDriver, openFile } from "./sqlite-driver.js";
 import { inOurWords } from "./sqlite-errors.js";
+import { migrate } from "./sqlite-migrate.js";
 import { tallyOf } from "./sqlite-tally.js";
 import type { Audit, KeptKey, Orphan, Store } from "./store.js";
 
@@ -13,6 +15,7 @@ export const auditOn = (sqlite: Database.Database, store: Store, anchor: string 
     store,
     anchored,
     faultsInFile: async (limit) => read(() => faultsInFile(sqlite, limit)),
+    faultsInSchema: () => faultsInSchema(sqlite),
     keys: async (query) => read(() => keysOf(sqlite, query)),
     removals: async (query) => read(() => removalsOf(sqlite, query)),
     tally: async () => read(() => tallyOf(sqlite)),
@@ -32,6 +35,32 @@ const read = <T>(work: () => T): T => {
 const faultsInFile = (sqlite: Database.Database, limit: number): readonly string[] => {
   const said = sqlite.prepare(`PRAGMA integrity_check(${limit})`).pluck().all() as string[];
   return said.filter((sentence) => sentence !== "ok");
+};
+
+/** What keeps rows from being changed, or being there twice, could be taken off; tables of another shape no statement of ours would fit. */
+const faultsInSchema = async (sqlite: Database.Database): Promise<readonly string[]> => {
+  const made = openFile(await loadDriver(), ":memory:", {});
+  try {
+    await migrate(made);
+    const [expected, found] = [guardsIn(made), guardsIn(sqlite)];
+    const missing = [...expected].flatMap(([name, sql]) =>
+      found.get(name) === sql ? [] : [`Its ${name} is ${found.has(name) ? "another one" : "gone"}.`],
+    );
+    const more = [...found.keys()].filter((name) => name.startsWith("trigger") && !expected.has(name));
+    return [...missing, ...more.map((name) => `Its ${name} is none of ours.`)];
+  } finally {
+    made.close();
+  }
+};
+
+/** By type and name; those that a table brings along have no text of their own. */
+const guardsIn = (sqlite: Database.Database): ReadonlyMap<string, string | null> => {
+  const rows = sqlite
+    .prepare(
+      "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'index') ORDER BY type, name",
+    )
+    .all() as readonly { readonly type: string; readonly name: string; readonly sql: string | null }[];
+  return new Map(rows.map(({ type, name, sql }) => [`${type} ${name}`, sql]));
 };
 
 const keysOf = (

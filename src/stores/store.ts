@@ -170,6 +170,8 @@ export interface Audit {
   readonly anchored: AnchorState;
   /** What the database itself finds wrong in its file, at most `limit` sentences. */
   faultsInFile(limit: number): Promise<readonly string[]>;
+  /** A sentence for each trigger and index that the migrations make and that is not so in the file, and for each trigger more. */
+  faultsInSchema(): Promise<readonly string[]>;
   /** In the order of scope and key. Of one run only, or all. */
   keys(query: {
     readonly runId?: string;

@@ -89,9 +89,13 @@ export const behindTheBack = <T>(folder: string, work: (db: Database.Database) =
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("synchronous = OFF");
-    for (const trigger of ["events_never_change", "events_never_go", "events_only_append"])
-      db.exec(`DROP TRIGGER IF EXISTS ${trigger}`);
-    return work(db);
+    const triggers = db
+      .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+      .all() as readonly { readonly name: string; readonly sql: string }[];
+    for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
+    const done = work(db);
+    for (const { sql } of triggers) db.exec(sql);
+    return done;
   } finally {
     db.close();
   }

@@ -1,5 +1,6 @@
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { sha256 } from "../../src/core/canonical.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
@@ -99,6 +100,21 @@ describe("What was done to the journal behind its back is told with its place:",
     expect(await told(folder)).toEqual([
       "chain null null: 8 events are gone that were not removed with their run, the first at position 1.",
       'key run_1 4: Key "order-1" leads to a run that never was.',
+    ]);
+  });
+
+  test("a trigger or an index taken off, which would let rows be changed, or be there twice", async () => {
+    const folder = await temporaryFolder();
+    await storied(folder);
+    const db = new Database(join(folder, "ledger.db"));
+    db.exec("DROP TRIGGER events_never_go; DROP INDEX events_run_seq; DROP INDEX runs_run_id_unique");
+    db.exec("CREATE TRIGGER quiet AFTER INSERT ON keys BEGIN DELETE FROM keys; END");
+    db.close();
+    expect(await told(folder)).toEqual([
+      "file null null: Its index events_run_seq is gone.",
+      "file null null: Its index runs_run_id_unique is gone.",
+      "file null null: Its trigger events_never_go is gone.",
+      "file null null: Its trigger quiet is none of ours.",
     ]);
   });
 

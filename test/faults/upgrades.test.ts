@@ -28,6 +28,9 @@ const looked = (file: string) => {
   }
 };
 
+/** The one of version 2 has a run that its store took out by itself: no version of `prune` did that without an archive. */
+const TAKEN_OUT_BARE = "It was taken out without an archive, and was not erased.";
+
 test("There is a ledger of every version but one that is still being written", () => {
   expect(RELEASED.at(-1)).toBeGreaterThanOrEqual(SCHEMA_VERSION - 1);
 });
@@ -47,12 +50,14 @@ test.each(RELEASED)(
     expect(looked(file).rows).toEqual(before);
     // Blobs lie in files of their own, which were not kept of these.
     const flaws = await flawsIn(place);
-    expect(flaws.filter(({ kind }) => kind !== "blob")).toEqual([]);
+    const beyondBlobs = flaws.filter(({ kind }) => kind !== "blob").map(({ message }) => message);
+    expect(beyondBlobs).toEqual(version === 2 ? [TAKEN_OUT_BARE] : []);
     await tellStory(place);
     const after = looked(file).rows;
     expect(after.slice(0, before.length)).toEqual(before);
     for (const { runId, seq } of STORY) expect(after.join("\n")).toContain(` ${runId} ${seq} `);
-    expect(await flawsIn(place)).toEqual([]);
+    const left = (await flawsIn(place)).map(({ message }) => message);
+    expect(left).toEqual(version === 2 ? [TAKEN_OUT_BARE] : []);
     figure("upgrades", 1, 0, `a ledger of schema ${version}`);
   },
 );

@@ -7,6 +7,7 @@ import { openChildren } from "../../src/core/children.js";
 import type { EffectOutcome } from "../../src/core/effects.js";
 import { endChild, endOrphan, tellParent } from "../../src/engine/children.js";
 import { unnamedBlobs } from "../../src/ledger/housekeeping.js";
+import { probeJournals } from "../../src/ledger/quarantine.js";
 import { verifyLedger } from "../../src/ledger/verify/verify.js";
 import { auditStore, lookAtStore, openStore } from "../../src/stores/open.js";
 import { behindTheBack, sourcesIn } from "../faults/damaged.js";
@@ -501,4 +502,15 @@ test("A store in memory seals too, and a root key from outside leaves no file", 
   expect(store.seals.tokenKey()).toHaveLength(32);
   expect(await readdir(folder)).toEqual([]);
   await store.close();
+});
+
+test("doctor says that the root key is gone, where runs are sealed under it", async () => {
+  const folder = await temporaryFolder();
+  const { store, ledger } = await storied(folder);
+  expect(await probeJournals(ledger)).toBe("Every journal that was read could be read.");
+  await store.close();
+  await rename(join(folder, "ledger.key"), join(folder, "elsewhere"));
+  await expect(probeJournals((await openedSealed(folder)).ledger)).rejects.toMatchObject({
+    code: "key_unavailable",
+  });
 });

@@ -18,7 +18,11 @@ afterEach(async () => {
 
 const spoil = (data: string, statement: string): void => {
   const db = new Database(join(data, "ledger.db"));
-  db.exec(`DROP TRIGGER events_never_change; ${statement}`);
+  const trigger = db
+    .prepare("SELECT sql FROM sqlite_schema WHERE name = 'events_never_change'")
+    .pluck()
+    .get();
+  db.exec(`DROP TRIGGER events_never_change; ${statement}; ${String(trigger)}`);
   db.close();
 };
 
