@@ -318,6 +318,8 @@ const collectGarbage = async (
   await checkpoints.removeLeft(left);
   for (const blob of blobs) await store.removeBlob(blob);
   for (const runId of workspaces) await disposeWorkspaces(project, runId);
+  // Whoever collects is told what is gone, and not what is about to go.
+  if (workspaces.length > 0) await project.disposal.settle();
   for (const runId of logs) await removeLogs(logFolder, runId);
   for (const draft of drafts) await removeDraft(project.places, draft);
   for (const { path } of setups) await removeFolder(path);
