@@ -305,6 +305,21 @@ describe("setSetting refuses and leaves the file as it was", () => {
     expect(await readdir(dirname(file))).toEqual(["runledger.yaml"]);
   });
 
+  it.each([
+    ["61 * * * *", 'minute, hour, day of the month, month and day of the week, such as "0 9 * * 1-5" ('],
+    ["0 0 30 2 *", "a day that comes, unlike the 30th of February."],
+  ])("a schedule that would never begin anything: %s", async (cron, expected) => {
+    const yaml = 'maxParallelSteps: 4\nschedules: { x: { cron: "@hourly", plan: p.yaml } }\n';
+    const file = await fileWith(yaml);
+    const edit = { key: "schedules.x.cron", value: cron };
+    const { message } = await refusalOf(setSetting({ file, ...edit }));
+    const found = `schedules.x.cron: found "${cron}", expected ${expected}`;
+    expect(message).toContain(`1 defect in the settings: schedules.x.cron = "${cron}": ${found}`);
+    expect(await readFile(file, "utf8")).toBe(yaml);
+    const { rows } = (await openSettingsDraft({ projectDir: dirname(file), env: {} })).preview([edit]);
+    expect(rows.find(({ key }) => key === edit.key)?.defects).toHaveLength(1);
+  });
+
   it("what else is wrong in the file, by its line", async () => {
     const yaml = "leaseTtl: 5s\nprotect: 5\n";
     const file = await fileWith(yaml);
