@@ -80,7 +80,7 @@ const outside: Record<string, readonly string[]> = {
   "drizzle-orm": ["src/stores/"],
   yaml: ["src/settings/", "src/ui/cli/"],
   commander: ["src/ui/cli/"],
-  croner: ["src/engine/schedules/timing.ts"],
+  croner: ["src/engine/schedules/timing.ts", "src/settings/due.ts"],
   ink: ["src/ui/tui/"],
   react: ["src/ui/tui/"],
   "@ai-sdk": ["src/engine/agents/llm/"],

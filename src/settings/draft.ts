@@ -7,7 +7,16 @@ import { isKeyOf } from "./agent-keys.js";
 import { changed, replaceFile, type SettingEdit } from "./edit.js";
 import { namedGroups } from "./groups.js";
 import { ANY_NAME, type SettingKey, settingKeys } from "./keys.js";
-import { fileLayer, judgeLayers, type Layer, mergeLayers, originOf, refusal, writerOf } from "./layers.js";
+import {
+  fileLayer,
+  type Judged,
+  judgeLayers,
+  type Layer,
+  mergeLayers,
+  originOf,
+  refusal,
+  writerOf,
+} from "./layers.js";
 import { inheritedFrom, readPlaces, type SettingsPlaces } from "./load.js";
 import { keepOldText, type Moved, migrated, refuseOthers } from "./migrate.js";
 import { dataFolder, type Env } from "./project.js";
@@ -53,6 +62,7 @@ export const openSettingsDraft = async (input: {
   const { projectDir, env, target = "project" } = input;
   const places = await readPlaces(projectDir, env);
   const { file } = placeOf(places, target);
+  const judge = await judgeOfDrafts();
   return {
     target,
     file,
@@ -60,12 +70,12 @@ export const openSettingsDraft = async (input: {
       const { layer } = changedIn(places, target, []);
       return originOf(key.split("."), [layer]) !== undefined;
     },
-    preview: (changes) => previewOf(places, target, changes),
+    preview: (changes) => previewOf(places, target, changes, judge),
     // What others wrote into the file since it was read stays.
     save: async (changes) => {
       const now = await readPlaces(projectDir, env);
       const after = changedIn(now, target, changes);
-      requireFit(now, target, after);
+      requireFit(now, target, after, judge);
       await replaceFile(file, after.text);
     },
   };
@@ -126,6 +136,17 @@ const changedIn = (
   return changed(text ?? "", { file, origin: `${target} ${file}`, changes });
 };
 
+type Judge = (layers: readonly Layer[]) => Pick<Judged, "flaws" | "contradictions">;
+
+/** Stricter than loading is, and loaded when somebody edits: few commands need to read cron expressions. */
+const judgeOfDrafts = async (): Promise<Judge> => {
+  const { neverDue } = await import("./due.js");
+  return (layers) => {
+    const { flaws, contradictions } = judgeLayers(layers);
+    return { flaws: [...flaws, ...neverDue(mergeLayers(layers), flaws)], contradictions };
+  };
+};
+
 /** All files, with the changed one in its place. */
 const filesWith = (places: SettingsPlaces, target: SettingsTarget, own: Layer): readonly Layer[] => {
   const user = target === "user" ? own : fileOf(places.user, "user");
@@ -137,17 +158,22 @@ const fileOf = (place: SettingsPlaces["user"], origin: SettingsTarget): Layer | 
   place?.text === undefined ? undefined : fileLayer(place.text, place.file, `${origin} ${place.file}`);
 
 /** Throws unless the file fits with what lies below it, with all files, and with the environment above them. */
-const requireFit = (places: SettingsPlaces, target: SettingsTarget, { layer: own }: After): void => {
+const requireFit = (
+  places: SettingsPlaces,
+  target: SettingsTarget,
+  { layer: own }: After,
+  judge: Judge = judgeLayers,
+): void => {
   const files = filesWith(places, target, own);
   for (const stack of [files.slice(0, files.indexOf(own) + 1), files, [...files, ...places.env]]) {
-    const flaws = flawsOfOwn(stack, own);
+    const flaws = flawsOfOwn(judge, stack, own);
     if (flaws.length > 0) throw refusal(flaws, stack);
   }
 };
 
 /** What another place says wrong is told when it is loaded, and must not keep anyone from mending this one. */
-const flawsOfOwn = (stack: readonly Layer[], own: Layer): readonly Flaw[] => {
-  const { flaws, contradictions } = judgeLayers(stack);
+const flawsOfOwn = (judge: Judge, stack: readonly Layer[], own: Layer): readonly Flaw[] => {
+  const { flaws, contradictions } = judge(stack);
   return [...flaws.filter(({ at }) => writerOf(at, stack) === own), ...contradictions];
 };
 
@@ -155,6 +181,7 @@ const previewOf = (
   places: SettingsPlaces,
   target: SettingsTarget,
   changes: readonly SettingEdit[],
+  judge: Judge,
 ): SettingsPreview => {
   const problems = changes.map((change) => refusedBy(() => changedIn(places, target, [change])));
   const unread = new Map(changes.flatMap(({ key }, at) => (problems[at] === undefined ? [] : [[key, at]])));
@@ -164,7 +191,7 @@ const previewOf = (
   const after = changedIn(places, target, readable);
   const all = stack(after.layer);
   const now = mergeLayers(all);
-  const flaws = flawsNow(all);
+  const flaws = flawsNow(all, judge);
   const rows = keysIn(now).map((about): SettingRow => {
     const keys = about.key.split(".");
     const at = unread.get(about.key);
@@ -180,7 +207,7 @@ const previewOf = (
       defects: at === undefined ? flawsAt(flaws, about.key) : [problems[at] ?? ""],
     };
   });
-  const refused = refusedBy(() => requireFit(places, target, after));
+  const refused = refusedBy(() => requireFit(places, target, after, judge));
   const told = problems.filter((problem) => problem !== undefined);
   return { rows, defects: refused === undefined ? told : [...told, refused] };
 };
@@ -197,8 +224,8 @@ const refusedBy = (attempt: () => unknown): string | undefined => {
 
 type ToldFlaw = { readonly key: string; readonly line: string };
 
-const flawsNow = (layers: readonly Layer[]): readonly ToldFlaw[] => {
-  const judged = judgeLayers(layers);
+const flawsNow = (layers: readonly Layer[], judge: Judge): readonly ToldFlaw[] => {
+  const judged = judge(layers);
   const flaws = [...judged.flaws, ...judged.contradictions];
   return toDefects(flaws, "settings").map(({ found, expected }, index) => ({
     key: flaws[index]?.at.map(String).join(".") ?? "",

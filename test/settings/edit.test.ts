@@ -101,6 +101,48 @@ workspace:
     expect(await readFile(file, "utf8")).toContain("# all\n");
   });
 
+  const ENDING = `leaseTtl:   5s      # soon
+retention:
+  maxBytes: 1GiB                 # of all
+#  completedFor: 7d              # and those
+#  failedFor: 30d
+`;
+
+  it("leaves what ends the file behind its section, when others come and go", async () => {
+    const file = await fileWith(ENDING);
+    const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+    await draft.save([{ key: "budget.attempts", value: "9" }]);
+    await draft.save([{ key: "agentTimeout", value: "5m" }]);
+    const grown = `${ENDING}\nbudget:\n  attempts: 9\n`;
+    expect(await readFile(file, "utf8")).toBe(`${grown}agentTimeout: 5m\n`);
+    await draft.save([{ key: "agentTimeout", value: undefined }]);
+    expect(await readFile(file, "utf8")).toBe(grown);
+    await draft.save([{ key: "budget.attempts", value: undefined }]);
+    expect(await readFile(file, "utf8")).toBe(ENDING);
+    await draft.save([
+      { key: "retention.maxBytes", value: "2GiB" },
+      { key: "agentTimeout", value: "5m" },
+    ]);
+    const text = await readFile(file, "utf8");
+    expect(text.match(/# {2}failedFor: 30d/g)).toHaveLength(1);
+    expect(text).toMatch(/30d\n\nagentTimeout: 5m\n$/);
+    expect(await afterSetting(`budget:\n  # usd: 5\n${ENDING}`, "budget.attempts", "9")).toContain(
+      `${ENDING}\nbudget:\n`,
+    );
+    expect(await afterSetting(`budget:\n  # usd: 5\n${ENDING}`, "budget.attempts", "9")).not.toMatch(
+      /failedFor[\s\S]*failedFor/,
+    );
+  });
+
+  it("takes only the comment right above a key away with it", async () => {
+    const text =
+      "leaseTtl:  5s   # soon\n# example\n\n# about\nmaxParallelSteps: 4\n\n# next\nprotect: [ a ]\n";
+    const file = await fileWith(text);
+    const draft = await openSettingsDraft({ projectDir: dirname(file), env: {} });
+    await draft.save([{ key: "maxParallelSteps", value: undefined }]);
+    expect(await readFile(file, "utf8")).toBe(text.replace("# about\nmaxParallelSteps: 4\n\n", ""));
+  });
+
   it("keeps the blanks inside of brackets also where something beside them was touched", async () => {
     const text = await afterSetting(LAID_OUT, "agents.coder.timeout", "5m");
     expect(text).toContain("  coder: { kind: command, run: [a, -b], env: [ X ], timeout: 5m } # aligned\n");
@@ -261,6 +303,21 @@ describe("setSetting refuses and leaves the file as it was", () => {
     expect(error.message).toMatch(message);
     expect(await readFile(file, "utf8")).toBe(COMMENTED);
     expect(await readdir(dirname(file))).toEqual(["runledger.yaml"]);
+  });
+
+  it.each([
+    ["61 * * * *", 'minute, hour, day of the month, month and day of the week, such as "0 9 * * 1-5" ('],
+    ["0 0 30 2 *", "a day that comes, unlike the 30th of February."],
+  ])("a schedule that would never begin anything: %s", async (cron, expected) => {
+    const yaml = 'maxParallelSteps: 4\nschedules: { x: { cron: "@hourly", plan: p.yaml } }\n';
+    const file = await fileWith(yaml);
+    const edit = { key: "schedules.x.cron", value: cron };
+    const { message } = await refusalOf(setSetting({ file, ...edit }));
+    const found = `schedules.x.cron: found "${cron}", expected ${expected}`;
+    expect(message).toContain(`1 defect in the settings: schedules.x.cron = "${cron}": ${found}`);
+    expect(await readFile(file, "utf8")).toBe(yaml);
+    const { rows } = (await openSettingsDraft({ projectDir: dirname(file), env: {} })).preview([edit]);
+    expect(rows.find(({ key }) => key === edit.key)?.defects).toHaveLength(1);
   });
 
   it("what else is wrong in the file, by its line", async () => {
