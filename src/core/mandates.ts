@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Intent } from "./intents.js";
+import { type Intent, runOfIntent } from "./intents.js";
 import * as limit from "./limits.js";
 import { foldedName, isSamePerson } from "./names.js";
 
@@ -79,6 +79,26 @@ export const delegationFor = (
 /** Uses that still count. By a clock that was put back none is forgotten. */
 export const countedUses = ({ uses }: Standing, at: string): Standing["uses"] =>
   uses.filter((use) => Date.parse(use.at) > Date.parse(at) - DAY_MS);
+
+/**
+ * What is left of uses when the run of their intents is erased: that they were, within the day, and that the day's money is spent,
+ * which says nothing of theirs. Undefined where nothing changes.
+ */
+export const withoutValuesOf = (
+  mandates: readonly Mandate[],
+  runId: string,
+  at: string,
+): readonly Mandate[] | undefined => {
+  const isOf = ({ intentId }: Use): boolean => runOfIntent(intentId) === runId;
+  if (!mandates.some((one) => one.kind === "standing" && one.uses.some(isOf))) return undefined;
+  return mandates.map((one) => {
+    if (one.kind !== "standing") return one;
+    const valueUsd = one.perDayUsd ?? 0;
+    return { ...one, uses: countedUses(one, at).map((use) => (isOf(use) ? { ...use, valueUsd } : use)) };
+  });
+};
+
+type Use = Standing["uses"][number];
 
 /** Whether it covers the intent within its limits, and was given before that was asked for; a use that was noted for this very intent is no second one. */
 export const covers = (one: Standing, intent: Intent, at: string): boolean => {

@@ -53,8 +53,14 @@ export const nameProblem = (
   if (isReservedName(name)) return `"${name}" is reserved for the orchestrator.`;
   if (isTerminalName(name)) return `"${name}" is how whoever answers at the terminal is called.`;
   // Ended ones count: what they proposed may still wait for its answer.
-  const other = others.find((one) => foldedName(one.name) === foldedName(name) && one.kind !== kind);
-  return other && `"${name}" is the name of an ${other.kind} already, and nobody is both.`;
+  const same = others.filter((one) => foldedName(one.name) === foldedName(name));
+  const other = same.find((one) => one.kind !== kind);
+  if (other !== undefined) return `"${name}" is the name of an ${other.kind} already, and nobody is both.`;
+  // A standing approval is for both spellings, and limits of policies count each for itself.
+  const spelled = same.find((one) => one.name !== name)?.name;
+  return same.some((one) => one.name === name) || spelled === undefined
+    ? undefined
+    : `"${name}" is another spelling of "${spelled}", and would be somebody else.`;
 };
 
 /** `rl_sk_`, which key it is, and its secret: 32 bytes in base64url. */

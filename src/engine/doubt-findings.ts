@@ -24,7 +24,7 @@ export const doubtFindings = async (ledger: Ledger): Promise<readonly Finding[]>
   const named = found.slice(0, RUNS_NAMED).join("; ") + (found.length > RUNS_NAMED ? "; …" : "");
   const message = `${found.length} finished ${found.length === 1 ? "run stays" : "runs stay"}, however old: nobody has said whether this happened: ${named}.`;
   return [
-    warn("in doubt", message, "Say it: runledger intents report, runs answer or effects decide; then prune."),
+    warn("in doubt", message, "Say it: runledger intents report, runs answer or decide; then it may go."),
   ];
 };
 

@@ -2,6 +2,7 @@ import type { Caller } from "../core/commands.js";
 import { requireRole, runNotSealed } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { FINISHED } from "../ledger/housekeeping.js";
+import { forgetUsesOf } from "../ledger/mandates.js";
 import { absent } from "../ledger/removal.js";
 import { dropRun } from "../pev/objects.js";
 import { tidyStore } from "../pev/transfer.js";
@@ -48,6 +49,7 @@ export const eraseRun = async (
     at: now(),
     ...(left === undefined ? {} : { left }),
   });
+  await forgetUsesOf(store, runId, now());
   await store.removeBlobsOf(runId);
   await checkpoints.forget(runId);
   await receipts.forget(runId);

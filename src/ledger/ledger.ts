@@ -22,7 +22,7 @@ import type {
 import type { Credentials } from "./credentials.js";
 import { outsideFacts } from "./facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
-import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
+import { businessKeysOf, isTakenFor, keyOf, requireFitKeys } from "./keys.js";
 import { knownRuns } from "./known.js";
 import { createObservers, type Observer, untilChanged } from "./observers.js";
 import { projectionAfter, projectionOf } from "./projection.js";
@@ -39,6 +39,8 @@ export type SubmitOptions = {
   readonly epoch?: number;
   /** With a run that a host drives: the host's own name for it, kept in the same append. */
   readonly mirror?: NewMirror;
+  /** Keeps what the events name beside the journal: done when something was decided and is about to be appended, never for a refusal. */
+  readonly keep?: () => Promise<unknown>;
 };
 
 export type Submitted = { readonly run: Run; readonly events: readonly StoredEvent[] };
@@ -143,6 +145,7 @@ export const openLedger = (options: {
     // A key is used up also by a command that changes nothing: another command may not come under its name later.
     if (decision.events.length === 0 && submitOptions.idempotencyKey === undefined)
       return { run: decision.run, events: [] };
+    if (decision.events.length > 0) await submitOptions.keep?.();
     const events = await unlessOvertaken(command, before, () =>
       append(store, runId, before, { ...decision, counted }, command, caller, submitOptions),
     );
@@ -156,6 +159,7 @@ export const openLedger = (options: {
   const submit: Ledger["submit"] = async (runId, input, unchecked, submitOptions = {}) => {
     const caller = credentials.check(unchecked);
     const command = withoutSecrets(redactor, parsed(input), { caller, ...submitOptions });
+    requireFitKeys(command);
     if (isCreating(command)) requireRunId(runId);
     const once = async (memory: Known | undefined): Promise<Submitted | undefined> => {
       const earlier = await answered(store, runId, command, caller, submitOptions);

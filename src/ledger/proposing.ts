@@ -8,7 +8,7 @@ import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import { isTerminal, type Run } from "../core/run.js";
-import { sessionScope } from "./keys.js";
+import { requireFitKey, sessionScope } from "./keys.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
@@ -25,6 +25,8 @@ export const proposeTo = async (
   keyed: Keyed = {},
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
+  // Before it gets a run of its own.
+  requireFitKey(asked.destination, asked.idempotencyKey ?? asked.idempotency_key ?? null);
   const propose = (runId: string) => proposeIn({ ledger, duties, caller, keyed }, runId, asked);
   if (asked.runId !== undefined) return propose(asked.runId);
   for (let former: string | null = null; ; ) {
@@ -58,10 +60,10 @@ const proposeIn = async (
   requireNoSecret(ledger, bytes, text);
   const content = contentOf(asked, bytes);
   await freeExpired(ledger, duties, content);
-  // Nothing is kept for what is refused: a run that is over answers what it was asked before, and takes no more.
-  if (!isTerminal(before)) await ledger.store.putBlob(bytes, runId);
   const command = { type: "propose_intent", content, text } as const;
-  const { run, events } = await ledger.submit(runId, command, caller, keyed);
+  // Nothing is kept for what is refused.
+  const keep = () => ledger.store.putBlob(bytes, runId);
+  const { run, events } = await ledger.submit(runId, command, caller, { ...keyed, keep });
   const made = events.find(({ type }) => type === "intent_proposed");
   const intent = answerOf(run, content, made?.seq);
   const after = await duties.approveBeforehand(runId, intent);

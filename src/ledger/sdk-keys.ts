@@ -14,6 +14,7 @@ import {
   sdkKeyText,
   stateOfSdkKey,
 } from "../core/sdk-key.js";
+import type { Store } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import type { NoteRefusal } from "./refusals.js";
 
@@ -61,10 +62,7 @@ type Row = { readonly kept: Kept; readonly text: string; readonly state: ListedS
 
 export const sdkKeys = (ledger: Ledger, tokenKey: () => Uint8Array, note: NoteRefusal): SdkKeys => {
   const { store } = ledger;
-  const sealOf = ({ key, secretHash }: Omit<Kept, "seal">): string =>
-    createHmac("sha256", createHmac("sha256", tokenKey()).update(PURPOSE).digest())
-      .update(canonicalJson({ ledger: store.ledgerId, key, secretHash }))
-      .digest("base64url");
+  const sealOf = (kept: Omit<Kept, "seal">): string => sealUnder(tokenKey(), store.ledgerId, kept);
   const textOf = (key: SdkKey, secretHash: string): string =>
     canonicalJson({ key, secretHash, seal: sealOf({ key, secretHash }) } satisfies Kept);
   const holds = (kept: Kept): boolean => isSame(sealOf(kept), kept.seal);
@@ -124,6 +122,23 @@ export const sdkKeys = (ledger: Ledger, tokenKey: () => Uint8Array, note: NoteRe
       }
     },
   };
+};
+
+const sealUnder = (tokenKey: Uint8Array, ledger: string, { key, secretHash }: Omit<Kept, "seal">): string =>
+  createHmac("sha256", createHmac("sha256", tokenKey).update(PURPOSE).digest())
+    .update(canonicalJson({ ledger, key, secretHash }))
+    .digest("base64url");
+
+/** Ids of those that are not as this ledger wrote them, and open nothing. Asks for the key that they are sealed with. */
+export const alteredSdkKeys = async (store: Store): Promise<readonly string[]> => {
+  const altered: string[] = [];
+  for (const id of await store.sdkKeyIds()) {
+    const kept = keptIn(await store.sdkKey(id));
+    const isOurs =
+      kept?.key.id === id && isSame(sealUnder(store.seals.tokenKey(), store.ledgerId, kept), kept.seal);
+    if (!isOurs) altered.push(id);
+  }
+  return altered;
 };
 
 const callerOf = ({ kind, name, sessionKey }: SdkKey): Caller => ({

@@ -5,14 +5,14 @@ import type { leaseStatements } from "./sqlite-leases.js";
 import type { ClaimRequest, Lease, Store } from "./store.js";
 
 type Parts = {
-  readonly sqlite: Database.Database;
   readonly statements: () => ReturnType<typeof leaseStatements>;
   /** Throws `run_not_found`. */
   readonly requireRun: (runId: string) => unknown;
   readonly call: <T>(work: () => T) => T;
 };
 
-export type LeaseCalls = Pick<Store, "claim" | "renew" | "release" | "leaseOf"> & {
+export type LeaseCalls = {
+  readonly calls: Pick<Store, "claim" | "renew" | "release" | "leaseOf">;
   /** Commits everything that waits, now. */
   readonly drain: () => void;
 };
@@ -20,7 +20,10 @@ export type LeaseCalls = Pick<Store, "claim" | "renew" | "release" | "leaseOf"> 
 type Work = () => Lease | undefined;
 
 /** Hundreds of runs begin, beat and end at the same moment: what is asked of their leases in one turn shares one sync. */
-export const leaseCalls = ({ sqlite, statements, requireRun, call }: Parts): LeaseCalls => {
+export const leaseCalls = (
+  sqlite: Database.Database,
+  { statements, requireRun, call }: Parts,
+): LeaseCalls => {
   const attempt = (work: Work): Outcome<Lease | undefined> => {
     try {
       return { done: work() };
@@ -40,7 +43,7 @@ export const leaseCalls = ({ sqlite, statements, requireRun, call }: Parts): Lea
     const broken = { brokenOwner: breaking?.owner ?? null, brokenEpoch: breaking?.epoch ?? null };
     return statements().claim.all({ runId, owner, ttlMs, ...broken })[0];
   };
-  return {
+  const calls: LeaseCalls["calls"] = {
     claim: async (request) => call(() => add(() => claim(request))),
     renew: async (lease, ttlMs) => call(() => add(() => statements().renew.all({ ...lease, ttlMs })[0])),
     release: async (lease) => {
@@ -52,6 +55,6 @@ export const leaseCalls = ({ sqlite, statements, requireRun, call }: Parts): Lea
       );
     },
     leaseOf: async (runId) => call(() => statements().current.get({ runId })),
-    drain,
   };
+  return { calls, drain };
 };

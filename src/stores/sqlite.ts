@@ -116,30 +116,10 @@ type AnchorUsed = { readonly file: string | null; readonly on: (of: AnchorOf) =>
 
 const NO_ANCHOR: AnchorHeld = { anchor: null, madeAnew: false };
 
-const storeOn = (
-  connection: SqliteConnection,
-  blobs: Blobs,
-  { file, on }: AnchorUsed,
-  sealing: SealOptions,
-): Store => {
-  const { sqlite, db } = connection;
-  const reads = readStatements(db);
-  const { call, stop, orStop } = gate();
-  const { drain: drainLeases, ...leases } = leaseCalls({
-    sqlite,
-    statements: onFirstUse(() => leaseStatements(db)),
-    requireRun: (runId) => requireRun(reads, runId),
-    call,
-  });
-  const keeping = onFirstUse(() => housekeepingStatements(db));
-  const ledgerId = requireLedgerId(reads);
-  const vault = openVault(connection, ledgerId, sealing);
-  addGoalFunction(sqlite, vault);
-  const commit = onFirstUse(() =>
-    groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }, vault.keep),
-  );
-  const { anchor, madeAnew } = on({ ledgerId, file });
-  const hold = (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
+/** What is committed is held by the anchor, if there is one. */
+const holding =
+  (anchor: AnchorHeld["anchor"], ledgerId: string, stop: (error: LedgerError) => void) =>
+  (newest: Pick<EventRow, "position" | "hash"> | undefined): void => {
     if (newest === undefined || anchor === null) return;
     try {
       anchor.hold({ ledgerId, position: newest.position, hash: newest.hash });
@@ -149,6 +129,27 @@ const storeOn = (
       throw error;
     }
   };
+
+const storeOn = (
+  connection: SqliteConnection,
+  blobs: Blobs,
+  { file, on }: AnchorUsed,
+  sealing: SealOptions,
+): Store => {
+  const { sqlite, db } = connection;
+  const reads = readStatements(db);
+  const { call, stop, orStop } = gate();
+  const statements = onFirstUse(() => leaseStatements(db));
+  const leases = leaseCalls(sqlite, { statements, requireRun: (runId) => requireRun(reads, runId), call });
+  const keeping = onFirstUse(() => housekeepingStatements(db));
+  const ledgerId = requireLedgerId(reads);
+  const vault = openVault(connection, ledgerId, sealing);
+  addGoalFunction(sqlite, vault);
+  const commit = onFirstUse(() =>
+    groupCommitter(sqlite, { ...reads, ...appendStatements(connection) }, vault.keep),
+  );
+  const { anchor, madeAnew } = on({ ledgerId, file });
+  const hold = holding(anchor, ledgerId, stop);
   const remove = onFirstUse(() => remover(sqlite, reads, keeping(), () => hold(newestEvent(sqlite))));
   const committed = (group: readonly AppendBatch[]): readonly Outcome<readonly EventRow[]>[] =>
     call(() => {
@@ -177,7 +178,7 @@ const storeOn = (
     end: async (runId) => call(() => reads.end.get({ runId })),
     findKey: async (scope, key) => call(() => reads.key.get({ scope, key })),
     ...askedSeldom(sqlite, call),
-    ...leases,
+    ...leases.calls,
     readSnapshot: async (runId) => call(() => snapshotOf(vault, runId, reads.snapshot.get({ runId }))),
     quarantine: async (runId, found) => {
       call(() =>
@@ -197,7 +198,7 @@ const storeOn = (
     ...blobsOf(blobs, vault, { call, orStop }),
     close: async () => {
       appends.drain();
-      drainLeases();
+      leases.drain();
       stop(new LedgerError("store_unavailable", "The store is closed."));
       sqlite.close();
       anchor?.close();

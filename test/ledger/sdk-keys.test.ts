@@ -256,3 +256,10 @@ describe("a limit of a key", () => {
     expect(isWithin(patterns, name)).toBe(is);
   });
 });
+
+it("one agent has one spelling: what is given to it holds for both, and limits would count each for itself", async () => {
+  const { make } = await opened();
+  await make({ name: "importer" });
+  await expectRefused(make({ name: "IMPORTER" }), "invalid_input", "another spelling");
+  expect((await make({ name: "importer" })).key.name).toBe("importer");
+});

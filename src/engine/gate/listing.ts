@@ -21,7 +21,7 @@ export const listIntents = async (
     statuses,
     limit = INTENTS_LISTED_MAX,
     opens = () => true,
-  }: IntentsAsked & { readonly opens: Opens | undefined },
+  }: IntentsAsked & { readonly opens?: Opens | undefined },
 ): Promise<readonly IntentView[]> => {
   const views: IntentView[] = [];
   const take = async (intents: readonly Intent[]): Promise<void> => {

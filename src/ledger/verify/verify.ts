@@ -1,5 +1,6 @@
 import { isLedgerError } from "../../core/errors.js";
 import type { AnchorState, Audit, RunRow, Seals } from "../../stores/store.js";
+import { alteredWords } from "../altered-words.js";
 import type { CheckpointSources } from "./checkpoints.js";
 import { type Add, collectFlaws, type Flaw } from "./flaws.js";
 import { checkKeys } from "./keys.js";
@@ -118,6 +119,7 @@ const SAID = 20;
 
 const checkWhole = async (audit: Audit, add: Add): Promise<{ readonly lastPosition: number }> => {
   for (const sentence of await audit.faultsInFile(SAID)) add("file", sentence);
+  for (const sentence of await alteredWords(audit.store)) add("file", sentence);
   const tally = await audit.tally();
   const { lastPosition, events, removed, firstFree } = tally;
   const gone = lastPosition - events - removed;

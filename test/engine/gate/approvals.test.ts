@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { RunLedger } from "../../../src/index.js";
+import { type RunLedger, verifyAt } from "../../../src/index.js";
 import { agentOf, gatedProject, openRun, personOf } from "../../helpers/gated.js";
 
 const HOUR_MS = 3_600_000;
@@ -157,6 +157,29 @@ describe("a standing approval", () => {
     await app.ledger.store.swapWord("mandates", text, text.replace('"perDay":1', '"perDay":9'));
     expect(await propose()).toMatchObject({ status: "pending_approval" });
     expect(await app.mandates()).toEqual([]);
+  });
+
+  it("altered in the file is named by verify and doctor, and stays for them to see", async () => {
+    const { app, folder } = await scene();
+    const { store } = app.ledger;
+    await app.delegate(personOf(app), { to: "bob", lifetimeMs: DAY_MS });
+    const { key } = await app.createSdkKey(personOf(app), { kind: "agent", name: "m", sessionKey: "sdk:m" });
+    const found = async () => (await verifyAt({ projectDir: folder })).flaws.map(({ message }) => message);
+    const journals = async () => (await app.examine()).find(({ check }) => check === "journals");
+    expect(await found()).toEqual([]);
+    expect(await journals()).toMatchObject({ status: "ok" });
+    const kept = (await store.sdkKey(key.id)) ?? "";
+    await store.swapSdkKey(key.id, kept, kept.replace('"name":"m"', '"name":"n"'));
+    const said = (await store.word("mandates")) ?? "";
+    const altered = said.replace('"bob"', '"eve"');
+    await store.swapWord("mandates", said, altered);
+    const mandates = "The delegations and standing approvals are not as this ledger wrote them.";
+    expect(await found()).toEqual([mandates, `SDK key ${key.id} is not as this ledger wrote it.`]);
+    expect(await journals()).toMatchObject({ status: "fail", message: mandates });
+    await expect(app.delegate(personOf(app), { to: "dan", lifetimeMs: DAY_MS })).rejects.toMatchObject({
+      code: "journal_tampered",
+    });
+    expect(await store.word("mandates")).toBe(altered);
   });
 });
 

@@ -72,6 +72,56 @@ it("an intent in doubt is listed also when its run is over, for whoever may see 
   expect(await ids()).toEqual([]);
 });
 
+it("what is refused leaves no payload beside the journal, and what is written down does", async () => {
+  const app = await (await gatedProject()).open();
+  const runId = await started(app);
+  const agent = app.gate(agentOf(app));
+  const terms = { ...asked, runId, policy: "ask-first", idempotencyKey: "lead-1" };
+  await agent.propose(terms);
+  const kept = (await app.ledger.store.listBlobs()).length;
+  expect(kept).toBe(1);
+  const refused = [
+    [terms, "idempotency_key_reused"],
+    [{ ...terms, idempotencyKey: "lead-2", runId: "run_none" }, "run_not_found"],
+  ] as const;
+  for (const [call, code] of refused)
+    await expect(agent.propose({ ...call, payload: `other\n${code}` })).rejects.toMatchObject({ code });
+  await agent.propose(terms);
+  expect(await app.ledger.store.listBlobs()).toHaveLength(kept);
+  await agent.propose({ ...terms, idempotencyKey: "lead-3", payload: "another" });
+  expect(await app.ledger.store.listBlobs()).toHaveLength(kept + 1);
+});
+
+it.each(["half \ud800", "a\u0000b", "line\nbreak"])("no key of a store holds %j", async (unfit) => {
+  const app = await (await gatedProject()).open();
+  const runId = await started(app);
+  const before = await app.ledger.store.position();
+  const agent = app.gate(agentOf(app));
+  const terms = { ...asked, policy: "ask-first", idempotencyKey: "lead-1" };
+  const done = { runId, eventType: "tool_call_finished", sideEffectClass: "payment" } as const;
+  const code = "invalid_input";
+  await expect(agent.propose({ ...terms, destination: unfit })).rejects.toMatchObject({ code });
+  await expect(agent.propose({ ...terms, idempotencyKey: unfit })).rejects.toMatchObject({ code });
+  await expect(agent.recordEvent({ ...done, sideEffectKey: unfit })).rejects.toMatchObject({ code });
+  const noted = { type: "write_note", key: "k", value: "v" } as const;
+  await expect(
+    app.ledger.submit(runId, noted, personOf(app), { idempotencyKey: unfit }),
+  ).rejects.toMatchObject({ code });
+  expect(await app.ledger.store.position()).toBe(before);
+});
+
+it("no two destinations have one key: one with a colon in it has none", async () => {
+  const app = await (await gatedProject()).open();
+  const agent = app.gate(agentOf(app));
+  const terms = { ...asked, policy: "ask-first" };
+  const refused = agent.propose({ ...terms, destination: "bank:eu", idempotencyKey: "pay-1" });
+  await expect(refused).rejects.toMatchObject({ code: "invalid_input" });
+  const status = "pending_approval";
+  expect(await agent.propose({ ...terms, destination: "bank:eu" })).toMatchObject({ status });
+  const other = await agent.propose({ ...terms, destination: "bank", idempotencyKey: "eu:pay-1" });
+  expect(other).toMatchObject({ status, sideEffectKey: "bank:eu:pay-1" });
+});
+
 it("of the runs that are over only those in doubt are read again for a list, and those that are new", async () => {
   const app = await (await gatedProject()).open();
   const agent = app.gate(agentOf(app));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type RunLedger, verifyAt } from "../../../src/index.js";
+import { LedgerError, type RunLedger, verifyAt } from "../../../src/index.js";
 import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
 
 const PAYMENT = { destination: "bank", payload: { text: "100 to Bob" }, idempotencyKey: "pay-1" };
@@ -96,20 +96,23 @@ describe("a bundle that names the ledger it arrives at", () => {
         policy: "crm-low-risk",
       });
       const { executionToken } = await agent.execute({ intentId });
-      await leadOf(first).failRun({ runId, message: "lost" });
-      return { intentId, runId, executionToken: executionToken ?? "" };
+      await agent.report({ intentId, executionToken: executionToken ?? "", status: "succeeded" });
+      await leadOf(first).completeRun({ runId });
+      return { intentId, runId, seq: (await first.ledger.load(runId)).seq };
     });
-    const { runId, intentId, executionToken } = had;
+    const { runId, intentId } = had;
     // Limits of policies count its intent for a day.
     clock.aheadMs = 25 * 3_600_000;
     const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
-    await twin.gate(agentOf(twin)).report({ intentId, executionToken, status: "failed", error: "not sent" });
+    const error = new LedgerError("access_denied", "No.");
+    await twin.noteRefusal({ error, tool: "execute", by: agentOf(twin, "other"), runId });
+    expect((await twin.ledger.load(runId)).seq).toBe(had.seq + 1);
     await expect(importInto(app, await bundleOf(twin, runId))).rejects.toMatchObject({
       code: "bundle_invalid",
     });
     await importInto(app, gunzipSync(await readFile(archive ?? "")).toString());
     expect((await app.view(runId)).origin).toBeNull();
-    expect(await app.gate(agentOf(app)).getIntent({ intentId })).toMatchObject({ status: "ordered" });
+    expect(await app.gate(agentOf(app)).getIntent({ intentId })).toMatchObject({ status: "succeeded" });
     expect((await app.receipt(runId)).runId).toBe(runId);
   });
 });

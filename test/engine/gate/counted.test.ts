@@ -94,3 +94,22 @@ it("a run in which nobody has said whether something happened is not pruned, and
   clock.aheadMs = 96 * HOUR_MS;
   expect(await pruned()).toEqual([runId, recording].sort());
 });
+
+it("an erased run leaves nothing of what its intents were worth, and the day's money counts as spent", async () => {
+  const { open, clock } = await gatedProject(SEALED);
+  const app = await open();
+  const lifetimeMs = 3 * 24 * HOUR_MS;
+  await app.approveStanding(personOf(app), { agent: "importer", lifetimeMs, perDayUsd: 9_000 });
+  const agent = app.gate(agentOf(app));
+  const asked = { destination: "bank", payload: "pay", policy: "ask-first", valueUsd: 4_242.42 };
+  const { runId, status } = await agent.propose(asked);
+  expect(status).toBe("approved");
+  await agent.completeRun({ runId });
+  const told = async () => (await app.ledger.store.word("mandates")) ?? "";
+  expect(await told()).toContain("4242.42");
+  await app.erase(personOf(app), runId);
+  expect(await told()).not.toContain("4242.42");
+  expect((await agent.propose({ ...asked, valueUsd: 1 })).status).toBe("pending_approval");
+  clock.aheadMs = 25 * HOUR_MS;
+  expect((await agent.propose(asked)).status).toBe("approved");
+});

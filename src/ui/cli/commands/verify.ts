@@ -50,10 +50,9 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     ...(checkpoints === 0 ? [] : [counted(checkpoints, "checkpoint")]),
     ...(receipts === 0 ? [] : [counted(receipts, "receipt")]),
   ].join(", ");
-  printLine(
-    output,
-    `${read}: ${flawsInAll === 0 ? "all as it was written." : `${flawsInAll} not as written.`}`,
-  );
+  const isLocked = found.unread.some(({ because }) => because === "locked");
+  const good = isLocked ? "as it was written, as far as it can be opened." : "all as it was written.";
+  printLine(output, `${read}: ${flawsInAll === 0 ? good : `${flawsInAll} not as written.`}`);
   say(output, ANCHORS[found.anchor.state](found.anchor));
   sayPassedOver(output, found);
   for (const because of ["locked", "erased"] as const) sayUnread(output, found, because);
