@@ -82,11 +82,11 @@ export type ExecuteCall = Readonly<z.input<typeof ExecuteCall>>;
 
 /**
  * failed: it is known that nothing happened. unknown: nobody can tell. By whoever has the order's token; without one, by a person who
- * found out.
+ * found out. Null is what `execute` answers where nothing is to be done: it is refused, for there is nothing to report.
  */
 export const ReportCall = closed({
   intentId,
-  executionToken: textOf(limit.ORDER_TOKEN_CHARS).optional(),
+  executionToken: textOf(limit.ORDER_TOKEN_CHARS).nullish(),
   status: ReportOutcome,
   result: z.json().optional(),
   error: textUpTo(limit.REASON_CHARS).optional(),

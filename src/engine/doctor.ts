@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
 import type { AnchorState, SigningKeys } from "../stores/store.js";
 import { resolveProgram } from "./agents/command.js";
-import type { ModelSetting } from "./agents/llm/model.js";
+import type { ModelSetting } from "./agents/llm/model-setting.js";
 import { anchorFinding } from "./anchor-finding.js";
 import {
   type Finding,

@@ -12,7 +12,7 @@ import type { Agent, AgentTask } from "./agents/agent.js";
 import { commandAgent } from "./agents/command.js";
 import { functionAgent } from "./agents/function.js";
 import { llmAgent } from "./agents/llm/llm.js";
-import type { ModelSetting } from "./agents/llm/model.js";
+import type { ModelSetting } from "./agents/llm/model-setting.js";
 import type { PresetName } from "./agents/subprocess/presets.js";
 import { subprocessAgent } from "./agents/subprocess/subprocess.js";
 import { type FunctionAgents, functionOf } from "./agents/versions.js";

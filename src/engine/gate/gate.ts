@@ -140,6 +140,7 @@ const gateOf = (local: Local, caller: Caller, { callKey, opens }: CallOptions): 
         result = null,
         error = "",
       } = readCall("the report", ReportCall, call);
+      if (executionToken === null) throw withoutOrder(intentId);
       const runId = runNamed(intentId);
       const said = {
         type: "report_intent",
@@ -159,6 +160,12 @@ const gateOf = (local: Local, caller: Caller, { callKey, opens }: CallOptions): 
       listIntents(ledger, caller, { ...readCall("the question", ListIntentsCall, call), opens }),
   };
 };
+
+const withoutOrder = (intentId: string): LedgerError =>
+  new LedgerError("execution_refused", `There was no order to execute "${intentId}": its token is null.`, {
+    hint: "execute answers no token where nothing is to be done; its status and message say why. A person who found out leaves executionToken out.",
+    details: { intentId },
+  });
 
 const runNamed = (intentId: string): string => {
   const runId = runOfIntent(intentId);

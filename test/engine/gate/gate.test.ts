@@ -253,7 +253,12 @@ describe("an order", () => {
         code: "execution_refused",
       },
     );
-    const token = again.executionToken ?? "";
+    await expect(agent.report({ ...said, executionToken: null })).rejects.toMatchObject({
+      code: "execution_refused",
+      message: expect.stringContaining("its token is null"),
+    });
+    // Whatever execute answers can be reported with, as it came.
+    const { executionToken: token } = again;
     expect(await agent.report({ ...said, executionToken: token })).toMatchObject({
       status: "succeeded",
       executed: true,

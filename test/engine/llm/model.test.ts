@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRedactor } from "../../../src/core/redact.js";
-import { askModel, type ModelSetting, openModel } from "../../../src/engine/agents/llm/model.js";
+import { askModel, openModel } from "../../../src/engine/agents/llm/model.js";
+import type { ModelSetting } from "../../../src/engine/agents/llm/model-setting.js";
 import { pauseAsked } from "../../../src/engine/agents/llm/pauses.js";
 import { modelServer, type Scripted } from "../../helpers/model-server.js";
 import { NO_SECRETS } from "../../helpers/no-secrets.js";

@@ -57,7 +57,7 @@ describe("an agent elsewhere", () => {
     });
     const done = await gate.report({
       intentId: intent.intentId,
-      executionToken: order.executionToken ?? "",
+      executionToken: order.executionToken,
       status: "succeeded",
       result: { imported: 847 },
     });
@@ -68,6 +68,12 @@ describe("an agent elsewhere", () => {
     expect(await gate.execute({ intentId: intent.intentId })).toMatchObject({
       ...{ status: "succeeded", executed: true, payload: null, executionToken: null },
       result: { imported: 847 },
+    });
+    await expect(
+      gate.report({ intentId: intent.intentId, executionToken: null, status: "succeeded" }),
+    ).rejects.toMatchObject({
+      code: "execution_refused",
+      message: expect.stringContaining("its token is null"),
     });
   });
 

@@ -1,6 +1,7 @@
 import type { LanguageModelV3, LanguageModelV3Content, LanguageModelV3Message } from "@ai-sdk/provider";
 import type { EffectContext } from "../../effects/context.js";
-import { type Answer, askModel, type ModelSetting, mostOf, spentFor } from "./model.js";
+import { type Answer, askModel, mostOf, spentFor } from "./model.js";
+import type { ModelSetting } from "./model-setting.js";
 import type { ToolDescription, ToolSetting } from "./toolbox.js";
 
 /** Of a conversation, what one question of it takes. */

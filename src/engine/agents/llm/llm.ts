@@ -5,7 +5,7 @@ import type { AttemptOfStep } from "../../logs.js";
 import type { Agent, AgentOutcome, AgentTask, AttemptEffects } from "../agent.js";
 import { openAgentLog } from "../agent-log.js";
 import { cutOff } from "../function.js";
-import type { ModelSetting } from "./model.js";
+import type { ModelSetting } from "./model-setting.js";
 import type { Planning } from "./planning.js";
 import type { ShellOptions } from "./shell.js";
 

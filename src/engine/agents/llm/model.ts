@@ -7,22 +7,10 @@ import type {
 } from "@ai-sdk/provider";
 import { LedgerError } from "../../../core/errors.js";
 import type { Redactor } from "../../../core/redact.js";
-import { costOf, type Price } from "../../../core/spent.js";
+import { costOf } from "../../../core/spent.js";
 import type { SpentTokens } from "../../effects/spending.js";
+import type { ModelSetting } from "./model-setting.js";
 import { pauseAsked } from "./pauses.js";
-
-export type ModelSetting = {
-  readonly provider: "openai-compatible" | "anthropic" | "openai";
-  readonly model: string;
-  readonly baseUrl: string | null;
-  readonly apiKeyEnv: string | null;
-  readonly outputTokens: number | null;
-  /** What it takes at once, its answer included; null: nobody says. */
-  readonly contextTokens: number | null;
-  readonly callTimeoutMs: number;
-  /** Null: what its calls cost is not known. */
-  readonly price: Price | null;
-};
 
 /** Tokens as the provider counts them; null where it does not say. */
 export type Usage = {

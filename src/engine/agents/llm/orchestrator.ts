@@ -15,7 +15,8 @@ import type { Redactor } from "../../../core/redact.js";
 import { hasPolicyRequest, isTerminal, type Run, type Step } from "../../../core/run.js";
 import type { AttemptEffects } from "../agent.js";
 import { type AskingParts, parsed, Stuck, userSays } from "./asking.js";
-import { type ModelSetting, openModel } from "./model.js";
+import { openModel } from "./model.js";
+import type { ModelSetting } from "./model-setting.js";
 import { compactingOf, openTalk } from "./talk.js";
 
 /** A model that answers policy requests. */

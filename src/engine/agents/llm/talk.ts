@@ -1,7 +1,8 @@
 import type { LanguageModelV3Message } from "@ai-sdk/provider";
 import { type AskingParts, ask, asSaid, Stuck, textOf, userSays } from "./asking.js";
 import { COMPACTIONS } from "./compactions.js";
-import type { Answer, ModelSetting } from "./model.js";
+import type { Answer } from "./model.js";
+import type { ModelSetting } from "./model-setting.js";
 import type { ToolDescription } from "./toolbox.js";
 import {
   type Cut,
