@@ -1,11 +1,13 @@
 // Every row, one after the other, in one run: ratios to a floor or a peer measured beside it.
 // Usage: npm run bench [-- NAME ...]   RUNLEDGER_BENCH_REPETITIONS=3 for a quick look, RUNLEDGER_BENCH_JSON=FILE to keep them
+//        RUNLEDGER_BENCH_SYNC_MS=1 for a disk that syncs so much slower, ours and the floors' alike
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { printGoals } from "./goals.mjs";
 import { print } from "./measure.mjs";
+import { slowSync } from "./slow-sync.mjs";
 
 const asked = process.argv.slice(2);
 const names = (await readdir(new URL("rows", import.meta.url)))
@@ -19,12 +21,14 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const syncMs = process.env.RUNLEDGER_BENCH_SYNC_MS;
+const env = { ...process.env, ...(syncMs === undefined ? {} : slowSync(syncMs)) };
 const all = [];
 const failed = [];
 for (const name of names.filter((one) => asked.length === 0 || asked.includes(one))) {
   console.log(`\n${name}`);
   // A process of its own: starting a program takes longer the more memory the starter has, ours and the floor's alike.
-  const child = fork(fileURLToPath(new URL("fixtures/rows-of.mjs", import.meta.url)), [name]);
+  const child = fork(fileURLToPath(new URL("fixtures/rows-of.mjs", import.meta.url)), [name], { env });
   child.on("message", (row) => {
     all.push(row);
     print(row);

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -40,6 +40,24 @@ const forTerminalsOnly = {
   },
 };
 
+/** Ink waits while it is being loaded, which only a module can: the script is called with the way to load it. */
+const withScreensOutside = {
+  name: "with-screens-outside",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\/tui\/kit\/load-screen\.ts$/ }, () => ({
+      contents: "export const loadScreen = loadScreenOutside;",
+    }));
+  },
+};
+
+/** What is installed starts from what V8 has compiled before. */
+const startingKept = {
+  name: "starting-kept",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\.\/start\.js$/ }, () => ({ path: join(root, "src/ui/cli/kept-start.ts") }));
+  },
+};
+
 /** Packages whose code is in the bundle: each must be named with its licence in what we publish. */
 const packagesIn = (inputs) =>
   [...new Set(inputs.map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]))]
@@ -56,33 +74,41 @@ const licenceOf = async (path) => {
   return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n");
 };
 
+const CHUNKS = "chunks";
+
 /** Native parts are found beside their own files; packages of models are those that the user has installed, or none. */
 const OUTSIDE = ["better-sqlite3", "@ai-sdk/*", "ai"];
 
-/** What both have in common. */
-const bundled = async ({ entries, folder, external, of, ...more }) => {
+/** What all have in common. */
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  target: "node20.19",
+  // The texts are kept whole in a file of their own.
+  legalComments: "none",
+  metafile: true,
+};
+
+/** `contained`: what is in the folder beside the entries, by the paths of its sources. */
+const bundled = async ({ entries, folder, of, contained = [], ...more }) => {
   await rm(folder, { recursive: true, force: true });
   const { metafile } = await build({
-    absWorkingDir: root,
+    ...COMMON,
     entryPoints: entries,
     outdir: folder,
-    chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
+    chunkNames: `${CHUNKS}/[name]-[hash]`,
     splitting: true,
     format: "esm",
-    platform: "node",
-    target: "node20.19",
-    external: [...OUTSIDE, ...external],
+    external: OUTSIDE,
     // Packages in the older module format call for Node's own modules at run time.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);',
     },
-    // The texts are kept whole in a file of their own.
-    legalComments: "none",
-    metafile: true,
     ...more,
   });
-  const licences = await Promise.all(packagesIn(Object.keys(metafile.inputs)).map(licenceOf));
+  const paths = [...Object.keys(metafile.inputs), ...contained];
+  const licences = await Promise.all(packagesIn(paths).map(licenceOf));
   await writeFile(
     join(folder, "THIRD-PARTY.txt"),
     `${of} contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
@@ -90,22 +116,43 @@ const bundled = async ({ entries, folder, external, of, ...more }) => {
 };
 
 const cli = join(dist, "cli");
+
+/** Everything but screens, as one script that src/ui/cli/kept-start.ts runs: a function of what the script gets from there. */
+const program = await build({
+  ...COMMON,
+  entryPoints: { program: "src/ui/cli/start.ts" },
+  outdir: cli,
+  entryNames: "[name]-[hash]",
+  outExtension: { ".js": ".cjs" },
+  format: "cjs",
+  external: OUTSIDE,
+  banner: { js: "(function (module, require, moduleUrl, loadScreenOutside) {" },
+  footer: { js: "})" },
+  define: { "import.meta.url": "moduleUrl" },
+  // A script cannot import a module; all that it asks for from outside can be required.
+  supported: { "dynamic-import": false },
+  plugins: [withoutSubprograms, withScreensOutside],
+  write: false,
+});
+const [script] = program.outputFiles;
 await bundled({
   of: "The command line",
   entries: ["src/ui/cli/main.ts"],
   folder: cli,
-  external: [],
-  plugins: [withoutSubprograms, forTerminalsOnly],
-  // React checks itself at every step otherwise.
-  define: { "process.env.NODE_ENV": '"production"' },
+  contained: Object.keys(program.metafile.inputs),
+  plugins: [startingKept, withoutSubprograms, forTerminalsOnly],
+  define: {
+    // React checks itself at every step otherwise.
+    "process.env.NODE_ENV": '"production"',
+    PROGRAM_FILE: JSON.stringify(relative(join(cli, CHUNKS), script.path)),
+  },
   jsx: "automatic",
 });
-// A host's zod is the zod of our tools' schemas, and its AI SDK the one that our tools are for.
+await writeFile(script.path, script.contents);
 await bundled({
   of: "The library",
   entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },
   folder: join(dist, "library"),
-  external: ["zod"],
 });
 
 // Whoever checks receipts needs no more than this one file, wherever it is copied to.

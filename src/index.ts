@@ -29,6 +29,7 @@ export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { TrackedReason } from "./core/checkpoints.js";
 export type { Caller, Command } from "./core/commands.js";
+export { counted, times } from "./core/counted.js";
 export { cutShort } from "./core/cut.js";
 export { requirePlanWanted } from "./core/decide/lifecycle.js";
 export { exactDuration, formatDuration, parseDuration } from "./core/duration.js";

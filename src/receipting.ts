@@ -107,7 +107,12 @@ const sign = (faces: Receipts, runId: string): Promise<void> =>
     () => undefined,
   );
 
-export const ownVersion = (): string => packageVersion("runledger", fileURLToPath(import.meta.url));
+/** Told by every receipt; a package that is installed anew meanwhile is that of the next process. */
+export const ownVersion = (): string => {
+  version ??= packageVersion("runledger", fileURLToPath(import.meta.url));
+  return version;
+};
+let version: string | undefined;
 
 const versionsIn =
   (env: Readonly<Record<string, string | undefined>>) =>

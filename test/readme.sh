@@ -127,11 +127,11 @@ mkdir "$place/crm-ask" && cd "$place/crm-ask"
 git init -q -b main && git -c user.name=A -c user.email=a@localhost commit -qm "Empty" --allow-empty
 mkdir gate-policies && cp "$root"/examples/gate-policies/*.yaml gate-policies/
 printf 'name\nAda\nBo\n' > leads.csv
-RUNLEDGER_KEY=$(runledger sdk-key create enrichment-agent --destination salesforce.import --policy crm-low-risk)
+RUNLEDGER_SDK_KEY=$(runledger sdk-key create enrichment-agent --destination salesforce.import --policy crm-low-risk)
 mkfifo ../url ../said
 node "$root/dist/cli/main.js" serve --port 0 > ../url & server=$!
 exec {from_server}< ../url && read -r url <&"$from_server"
-RUNLEDGER_KEY=$RUNLEDGER_KEY RUNLEDGER_URL=${url%/mcp} node "$place/host/ask.mjs" > ../said & asking=$!
+RUNLEDGER_SDK_KEY=$RUNLEDGER_SDK_KEY RUNLEDGER_URL=${url%/mcp} node "$place/host/ask.mjs" > ../said & asking=$!
 exec {from_asking}< ../said && read -r said <&"$from_asking"
 [ "$said" = "proposed: pending_approval" ]
 runledger intents list | grep -q 'salesforce.import'

@@ -1,3 +1,4 @@
+import { changedRun } from "./copies.js";
 import { afterCandidate } from "./race.js";
 import type { Run, Step, StepState } from "./run.js";
 
@@ -12,20 +13,16 @@ export const withWorked = (
     candidate === undefined ? change(step) : afterCandidate(step, candidate, at, change),
   );
 
-export const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => ({
-  ...run,
-  steps: changedAt(run.steps, (step) => step.spec.id === stepId, change),
-});
+export const withStep = (run: Run, stepId: string, change: (step: Step) => Step): Run => {
+  const { seq, updatedAt } = run;
+  return changedRun(run, { steps: changedAt(run.steps, stepId, change), seq, updatedAt });
+};
 
 /** The first that is meant, changed: of a plan of thousands every event changes one. */
-const changedAt = <T>(
-  list: readonly T[],
-  isMeant: (one: T) => boolean,
-  change: (one: T) => T,
-): readonly T[] => {
-  const index = list.findIndex(isMeant);
-  const one = list[index];
-  return one === undefined ? list : list.with(index, change(one));
+const changedAt = (steps: readonly Step[], stepId: string, change: (step: Step) => Step): readonly Step[] => {
+  const index = steps.findIndex((step) => step.spec.id === stepId);
+  const step = steps[index];
+  return step === undefined ? steps : steps.with(index, change(step));
 };
 
 export const withState = (run: Run, stepId: string, change: (state: StepState) => StepState): Run =>

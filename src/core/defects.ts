@@ -162,7 +162,7 @@ const flawsOfUnion = (issue: z.core.$ZodIssueInvalidUnion, value: unknown): Flaw
   const inner = issue.errors.map((issues) => flawsOf(issues, value));
   const meant = inner.find((flaws) => flaws.some((flaw) => flaw.at.length > 0));
   if (meant !== undefined) return meant.map((flaw) => ({ ...flaw, at: [...at, ...flaw.at] }));
-  const expected = inner.flatMap((flaws) => flaws.map((flaw) => flaw.expected)).join(" or ");
+  const expected = [...new Set(inner.flatMap((flaws) => flaws.map((flaw) => flaw.expected)))].join(" or ");
   return [{ at, found: describeFound(value), expected }];
 };
 

@@ -130,11 +130,13 @@ const counted = (
   seq: number,
   { open = effects.open, waits = effects.waits }: Partial<Pick<Effects, "open" | "waits">>,
 ): Effects => ({
-  ...effects,
-  open,
-  waits,
+  // Written out: what is added behind a spread object costs a microsecond each.
   recorded: effects.recorded + (isNew ? 1 : 0),
   firstSeq: isNew ? (effects.firstSeq ?? seq) : effects.firstSeq,
+  open,
+  waits,
+  suspended: effects.suspended,
+  checkpoint: effects.checkpoint,
 });
 
 export const effectIntended = (

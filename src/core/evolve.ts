@@ -1,6 +1,7 @@
 import { askedAgain } from "./asked-again.js";
 import { budgetSet, budgetWarned, isOwn, noBudget, withAttempt, withPause } from "./budget.js";
 import { withState, withStep, withWorked } from "./changed-steps.js";
+import { changedRun, withEffects } from "./copies.js";
 import { type EffectEvent, effectsAfter } from "./effect-events.js";
 import { noEffects } from "./effects.js";
 import type { EventOf, EventType, JournalEvent } from "./events.js";
@@ -25,7 +26,7 @@ export const evolve = (run: Run | undefined, event: JournalEvent): Run => {
   if (before === undefined) throw new Error(`event ${event.seq} of ${event.runId} comes before run_created`);
   const evolver = evolvers[event.type] as (run: Run, event: JournalEvent) => Run;
   const after = withTracking(evolver(before, event), event);
-  return { ...after, seq: event.seq, updatedAt: changedAt(before, event) };
+  return changedRun(after, { steps: after.steps, seq: event.seq, updatedAt: changedAt(before, event) });
 };
 
 /** Who is refused at a run that is over has not changed it: noise makes it no newer, and keeps it no longer. */
@@ -80,10 +81,7 @@ const created = (event: EventOf<"run_created">): Run => ({
 
 /** What becomes of the effects and waits of the step, or of one candidate's. */
 const ofEffects = (run: Run, event: JournalEvent & EffectEvent): Run =>
-  withWorked(run, event.payload, event.at, (step) => ({
-    ...step,
-    effects: effectsAfter(event, step.effects),
-  }));
+  withWorked(run, event.payload, event.at, (step) => withEffects(step, effectsAfter(event, step.effects)));
 
 const evolvers: Evolvers = {
   ...trackingEvolvers,

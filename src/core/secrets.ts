@@ -47,12 +47,17 @@ export const secretsIn = (known: KnownVariables): SortedVariables => {
 const isSecret = (name: string, value: string, known: KnownVariables): boolean => {
   if (known.except.includes(name)) return false;
   if (known.names.includes(name)) return true;
+  if (OUR_SECRETS.test(name)) return true;
   if (name.startsWith("RUNLEDGER_") || isPath(value, known)) return false;
   if (SECRET_NAMES.test(name)) return !/^(true|false|enabled|disabled)$/i.test(value);
   // An address is secret when it has a password in it, or a name that says so.
   if (known.passed.includes(name)) return passwordIn(value) !== undefined || !isOrdinary(name, value);
   return false;
 };
+
+/** Of our own variables; all others say where, how much and whether. */
+const OUR_SECRETS =
+  /^RUNLEDGER_(KEY|NEW_KEY|SDK_KEY|CREDENTIAL|HOOK_SECRET|(PROMISE|EXECUTION|SOCKET)_TOKEN)$/;
 
 const SECRET_NAMES =
   /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|WEBHOOK|API_?KEY|(^|_)(KEY|KEYS|PASS|PAT|AUTH|DSN)(_|$)|_PWD$/i;

@@ -39,10 +39,15 @@ export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string):
   // However often somebody wakes it in between.
   let tick = AbortSignal.timeout(LOOK_MS);
   const wake = (): void => watch.abort();
-  const forget = ledger.observe(whenMoved(family, wake));
+  const observer = whenMoved(family, wake);
+  /** How to stop hearing of each that came to work here. */
+  const heard = new Map<string, () => void>();
   try {
     for (let due: readonly string[] = [rootId]; ; ) {
-      for (const runId of due) launch(family, drive, runId, wake);
+      for (const runId of due) {
+        if (!heard.has(runId)) heard.set(runId, ledger.observe(observer, runId));
+        launch(family, drive, runId, wake);
+      }
       // Who has ended during the look may have been seen at work.
       if (family.going.size === 0 && !watch.signal.aborted) break;
       const isTime = (await passed(untilLookMs(ledger, family), watch.signal)) || tick.aborted;
@@ -54,7 +59,7 @@ export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string):
       due = await dueIn(ledger, family, isTime || family.going.size === 0 ? everybody(family) : family.moved);
     }
   } finally {
-    forget();
+    for (const forget of heard.values()) forget();
     // Who hears of a failure closes the ledger: by then nobody is at work any more.
     await Promise.all(family.going.values());
   }

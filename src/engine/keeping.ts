@@ -201,6 +201,8 @@ const importRun = async (
   const { version } = options.receipts;
   const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, version, keep });
   const known = await sameRun(ledger, bundle);
+  const isBack = known === undefined && (await isOwnComingBack(ledger, bundle));
+  if (known === undefined && !isBack) refuseOwnIntents(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
   const { ledgerId } = bundle.header;
@@ -210,9 +212,8 @@ const importRun = async (
   };
   // It may have been killed between the two.
   if (known !== undefined) return { run: known, arrived: false, commits, receipt: await takeReceipt() };
-  const elsewhere = ledgerId !== ledger.store.ledgerId;
   const { run, rows } = onArrival(options, caller, bundle);
-  const origin = elsewhere ? { ledgerId, importedAt: options.now() } : null;
+  const origin = isBack ? null : { ledgerId, importedAt: options.now() };
   const adopted = await ledger.adopt({ run, rows, origin, cipher: bundle.cipher });
   // Until it was here, whoever cleaned up took its refs for those of a run that was refused.
   if (commits === "here" && git !== undefined && project.store !== null)
@@ -241,6 +242,27 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
   throw new LedgerError("run_exists", `There is a run "${runId}" here already, with another history.`, {
     hint: "One of the two was changed; `runledger journal` shows the one that is here.",
   });
+};
+
+/** Whether this ledger took out this very run. A bundle is anybody's word, also that it is of this ledger: nothing in it is signed. */
+const isOwnComingBack = async ({ store }: Ledger, { header, run }: ReadBundle): Promise<boolean> => {
+  const removal = await store.removalOf(run.runId);
+  const isAsItWent = removal?.lastSeq === header.events && removal.lastHash === header.lastHash;
+  return isAsItWent && header.ledgerId === store.ledgerId;
+};
+
+/** Whatever such a bundle says of this ledger's policy and people would count here, and the keys of its intents were never taken. */
+const refuseOwnIntents = ({ store }: Ledger, { run }: ReadBundle): void => {
+  const own = run.intents.find(({ ledgerId }) => ledgerId === store.ledgerId);
+  if (own === undefined) return;
+  throw new LedgerError(
+    "bundle_invalid",
+    `Intent "${own.intentId}" of the bundle says that this ledger decided on it, and this ledger knows nothing of it.`,
+    {
+      hint: "Nothing was taken in. A ledger of its own can read it: import it with RunLedger in another project.",
+      details: { intentId: own.intentId },
+    },
+  );
 };
 
 const onArrival = (

@@ -2,6 +2,7 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
+import { COUNTED_FOR_MS } from "../ledger/gate-facts.js";
 import {
   blobShares,
   bytesOf,
@@ -162,6 +163,7 @@ const removeRuns = async (
       // Nobody can read what an erased one says of itself; it was finished, and nothing may be due for it.
       if (row.seal === "erased" ? row.runnable : !(await isFree(parts, runId))) continue;
       if (row.seal !== "erased" && !(await canComeBack(parts, runId))) continue;
+      if (await isCounted(parts, runId)) continue;
       const bytes = await store.bytesOf(runId);
       const { checkpointBytes } = await parts.checkpoints.spaceOf(runId);
       const archive = dryRun ? null : await archiveAndRemove(parts, row);
@@ -187,6 +189,10 @@ const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean>
   const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
   return parent === undefined || parent.status === "completed" || parent.status === "failed";
 };
+
+/** Limits of policies count what was proposed in the events that are here: without them an agent could go on as if it had not. */
+const isCounted = ({ ledger, now }: PruningParts, runId: string): Promise<boolean> =>
+  ledger.store.letThroughSince(runId, new Date(Date.parse(now()) - COUNTED_FOR_MS).toISOString());
 
 // An archive is all that will be left. Of a run whose commits are not here, an earlier one may be all that has them.
 const canComeBack = async ({ ledger, project }: PruningParts, runId: string): Promise<boolean> =>

@@ -16,7 +16,8 @@ import type { Known } from "./snapshot.js";
 import { toldBefore } from "./told-before.js";
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+/** The longest time that a limit of a policy looks back. */
+export const COUNTED_FOR_MS = 24 * HOUR_MS;
 
 type KnownOf = (runId: string) => Promise<Known | undefined>;
 
@@ -40,7 +41,7 @@ export const proposalFacts = async (
   known: KnownOf,
   { runId, agent, at }: { readonly runId: string; readonly agent: string; readonly at: string },
 ): Promise<{ readonly gate: GateContext; readonly counted: ProposalCount }> => {
-  const since = { hour: before(at, HOUR_MS), day: before(at, DAY_MS) };
+  const since = { hour: before(at, HOUR_MS), day: before(at, COUNTED_FOR_MS) };
   const found = await store.countProposals(agent, since);
   const [proposalsLastHour, proposalsLastDay] = found;
   const held = await holderOf(store, sideEffectKey(content), known, { runId, at });

@@ -18,8 +18,9 @@ export const knownRuns = (store: Store) => {
     if ((cache.get(runId)?.run.seq ?? 0) > known.run.seq) return;
     cache.delete(runId);
     cache.set(runId, known);
+    if (cache.size <= CACHED_RUNS) return;
     const [oldest] = cache.keys();
-    if (cache.size > CACHED_RUNS && oldest !== undefined) cache.delete(oldest);
+    if (oldest !== undefined) cache.delete(oldest);
   };
   const known = async (runId: string): Promise<Known | undefined> => {
     const start = cache.get(runId);

@@ -8,6 +8,7 @@ import type { StoredEvent } from "../core/events.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
+import { usualRecord } from "../core/usual-record.js";
 import type {
   AppendBatch,
   ListQuery,
@@ -23,7 +24,7 @@ import { outsideFacts } from "./facts.js";
 import { asAppended, fromRow, GENESIS_HASH, toRows } from "./journal.js";
 import { businessKeysOf, isTakenFor, keyOf } from "./keys.js";
 import { knownRuns } from "./known.js";
-import { type Observer, tellAll, untilChanged } from "./observers.js";
+import { createObservers, type Observer, untilChanged } from "./observers.js";
 import { projectionAfter, projectionOf } from "./projection.js";
 import { readEvents, readFeed } from "./reading.js";
 import { absent } from "./removal.js";
@@ -83,8 +84,11 @@ export interface Ledger {
   /** Events of all runs by global position. */
   feed(afterPosition: number, limit: number): Promise<readonly StoredEvent[]>;
   list(query: ListQuery): Promise<readonly RunRow[]>;
-  /** Called after each append of this process, in order. Answers with the way to stop it. */
-  observe(observer: Observer): () => void;
+  /**
+   * Called after each append of this process, in order; with `runId` after those to that run, and when a child of it is born.
+   * Answers with the way to stop it.
+   */
+  observe(observer: Observer, runId?: string): () => void;
   /**
    * Resolves when the run has a seq above `afterSeq`, whoever wrote it, or after `timeoutMs`. Events of this process that do not
    * matter to whoever waits are slept through.
@@ -114,7 +118,7 @@ export const openLedger = (options: {
 }): Ledger => {
   const { store, rules, credentials, now, redactor } = options;
   const { known, remember, remembered } = knownRuns(store);
-  const observers = new Set<Observer>();
+  const observers = createObservers();
   const queues = new Map<string, Promise<unknown>>();
 
   /**
@@ -145,7 +149,7 @@ export const openLedger = (options: {
     if (events === undefined) return undefined;
     if (events.length === 0) return { run: decision.run, events };
     remember(runId, { run: decision.run, hash: events.at(-1)?.hash ?? GENESIS_HASH });
-    tellAll(observers, events, decision.run);
+    observers.tell(events, decision.run);
     return { run: decision.run, events };
   };
 
@@ -187,21 +191,20 @@ export const openLedger = (options: {
     adopt: async (arrived) => {
       const { run, hash, events } = await take(store, arrived);
       remember(run.runId, { run, hash });
-      tellAll(observers, events, run);
+      observers.tell(events, run);
       return run;
     },
     feed: (afterPosition, count) => readFeed(store, afterPosition, count),
     list: (query) => store.list(query),
-    observe: (observer) => {
-      observers.add(observer);
-      return () => void observers.delete(observer);
-    },
+    observe: observers.add,
     changed: (runId, afterSeq, timeoutMs, signal, matters) =>
       untilChanged(store, observers, { runId, afterSeq, timeoutMs, signal, matters }),
   };
 };
 
 const parsed = (input: Command): Command => {
+  const usual = usualRecord(input);
+  if (usual !== undefined) return usual;
   const result = Command.safeParse(input);
   if (result.success) return result.data;
   throw misfit("the command", result.error.issues, input);
@@ -349,15 +352,21 @@ const mirrorOf = ({ projection, hostId, createdAt }: Source): NewMirror => ({
   createdAt,
 });
 
-const answered = async (
+const answered = (
   store: Store,
   runId: string,
   command: Command,
   caller: Caller,
   { idempotencyKey }: SubmitOptions,
+): ReturnType<typeof answeredUnder> | undefined =>
+  idempotencyKey === undefined
+    ? undefined
+    : answeredUnder(store, keyOf(runId, command, caller, idempotencyKey));
+
+const answeredUnder = async (
+  store: Store,
+  { scope, key, digest }: ReturnType<typeof keyOf>,
 ): Promise<{ runId: string; events: readonly StoredEvent[] } | undefined> => {
-  if (idempotencyKey === undefined) return undefined;
-  const { scope, key, digest } = keyOf(runId, command, caller, idempotencyKey);
   const row = await store.findKey(scope, key);
   if (row === undefined) return undefined;
   if (isTakenFor(store, row, digest) === false)

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
 import { hostname } from "node:os";
 
 /** A process id alone is reused by the system; together with the start it names one process for ever. */
@@ -38,10 +38,13 @@ export const processIdentity = (pid: number): ProcessIdentity | undefined => {
 };
 
 const selfIdentity = (): ProcessIdentity => {
-  const identity = processIdentity(process.pid);
-  if (identity === undefined) throw new Error(`The start time of process ${process.pid} cannot be read.`);
-  return identity;
+  self ??= processIdentity(process.pid);
+  if (self === undefined) throw new Error(`The start time of process ${process.pid} cannot be read.`);
+  return self;
 };
+/** Asked for with everything that we make; it stays the same for as long as we live, and so does our namespace. */
+let self: ProcessIdentity | undefined;
+let namespace: string | undefined;
 
 /** The namespace the machine itself boots with, a constant of the kernel. */
 const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
@@ -49,7 +52,7 @@ const INITIAL_PID_NAMESPACE = "pid:[4026531836]";
 /** Inside another process namespace the same numbers mean other processes, so it counts as another host. */
 const host = (): string => {
   if (process.platform !== "linux") return hostname();
-  const namespace = readlinkSync("/proc/self/ns/pid");
+  namespace ??= readlinkSync("/proc/self/ns/pid");
   return namespace === INITIAL_PID_NAMESPACE ? hostname() : `${hostname()}/${namespace.replace(/\D/g, "")}`;
 };
 
@@ -70,13 +73,22 @@ export const procStat = (pid: number): ProcStat | undefined => {
   };
 };
 
+/** A sweep reads one of every process there is: of a file without a size Node would make room for 64 KB each time. */
 const readProcStat = (pid: number): string | undefined => {
   try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1");
+    const file = openSync(`/proc/${pid}/stat`, "r");
+    try {
+      return STAT_LINE.toString("latin1", 0, readSync(file, STAT_LINE, 0, STAT_LINE.length, 0));
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return undefined;
   }
 };
+
+/** 52 numbers of at most 20 digits, and a name of 64 bytes at most. */
+const STAT_LINE = Buffer.alloc(2_048);
 
 const identityFromPs = (pid: number): ProcessIdentity | undefined => {
   // Where /proc tells it, no command should wait for this module.

@@ -126,7 +126,8 @@ export const createPev = (options: PevOptions): Pev => {
       { type: "record_verdict", stepId, ...named(step), verdict, round },
       holding,
     );
-    await discardWorkOf(project, recorded, stepId, holding);
+    // Of a run that is completed everything goes.
+    if (recorded.state.status !== "completed") await discardWorkOf(project, recorded, stepId, holding);
     return tidied(project, recorded);
   };
 
@@ -144,7 +145,8 @@ export const createPev = (options: PevOptions): Pev => {
     project,
     ...beginningOf(project),
     openWorkspace: openingWorkspaces(project, reclaim, copying),
-    capture: (run, step) => copying(() => captureStep(project, run, step)),
+    capture: async (run, step) =>
+      run.workspaceIsolation ? copying(() => captureStep(project, run, step)) : NOTHING_CAPTURED,
     reclaim,
     stopProcesses: async (runId) => (await takeover()).stopProcessesOf(project, runId),
     ...upkeep,
@@ -250,7 +252,8 @@ const openingWorkspaces = (
   };
   return (run, step, signal) => {
     const key = [run.runId, step.spec.id, step.candidate].join(" ");
-    const opening = openings.get(key) ?? copying(() => open(run, step, signal));
+    const begin = () => open(run, step, signal);
+    const opening = openings.get(key) ?? (run.workspaceIsolation ? copying(begin) : begin());
     openings.set(key, opening);
     return opening.finally(() => openings.delete(key));
   };
@@ -296,10 +299,12 @@ const requireTopLevel = async (folder: string): Promise<void> => {
   );
 };
 
+/** Without workspace isolation agents work in the project's own folder. */
+const NOTHING_CAPTURED: Capture = { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+
 const captureStep = async (project: Project, run: Run, step: WorkedStep): Promise<Capture> => {
   const { store } = project;
-  if (!run.workspaceIsolation || store === null)
-    return { base: null, tree: null, commit: null, patch: null, filesChanged: null };
+  if (store === null) return NOTHING_CAPTURED;
   const { captureTree } = await import("./capture.js");
   const { commitTree, keep, patchBetween } = await import("./objects.js");
   const { requireStepWorkspace } = await workspaces();

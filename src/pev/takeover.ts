@@ -13,7 +13,7 @@ export const stopProcessesOf = async ({ places, workspaceRoot }: Project, runId:
   await reclaim({
     places: {
       ...places,
-      list: async () => (await places.list()).filter((place) => place.runId === runId && isInTheWay(place)),
+      list: async () => (await places.list({ runId })).filter(isInTheWay),
     },
     roots: [await openPrivateRoot(), workspaceRoot],
     isOwnerDead: () => true,

@@ -30,7 +30,8 @@ export const openStepWorkspace = async (
   step: WorkedStep,
   signal: AbortSignal,
 ): Promise<StepWorkspace> => {
-  const existing = await findWorkspace(project, run.runId, step);
+  const left = await workspacesOf(project, run.runId, step);
+  const existing = wholeOf(left);
   const starting = step.state.status === "pending";
   const collided = starting && !step.fresh ? conflictOf(step) : null;
   if (existing !== undefined && !(starting && (step.fresh || collided !== null))) {
@@ -38,7 +39,7 @@ export const openStepWorkspace = async (
     return workspaceAt(project, run, existing);
   }
   // What a crash left half-made goes too.
-  await disposeWorkspaces(project, run.runId, step);
+  for (const one of left) await project.disposal.later(one);
   return make(project, run, step, collided, signal);
 };
 
@@ -48,7 +49,7 @@ export const requireStepWorkspace = async (
   run: Run,
   step: WorkedStep,
 ): Promise<{ folder: string; base: string; laid: LaidNote }> => {
-  const existing = await findWorkspace(project, run.runId, step);
+  const existing = wholeOf(await workspacesOf(project, run.runId, step));
   if (existing !== undefined && existing.base !== null) {
     const { path, base } = existing;
     return { folder: workOf(path), base, laid: await laidIn(path) };
@@ -69,7 +70,8 @@ const workspaceAt = (project: Project, run: Run, { path, base }: Home): StepWork
   base,
 });
 
-// Registered first, marked as whole last: what a crash left half-made is not mistaken for a workspace.
+// Registered first, marked as whole last: what a crash left half-made is not mistaken for a workspace. One without a clone is
+// whole as soon as it is there.
 const make = async (
   project: Project,
   run: Run,
@@ -80,12 +82,14 @@ const make = async (
   const { places, workspaceRoot } = project;
   const id = randomUUID();
   const path = join(workspaceRoot, id);
-  const stepId = step.spec.id;
-  await places.register({ id, kind: "workspace", path, runId: run.runId, stepId, ...named(step) });
+  const of = { runId: run.runId, stepId: step.spec.id, ...named(step) };
+  const isWhole = run.workspaceIsolation ? {} : { base: WITHOUT_BASE };
+  await places.register({ id, kind: "workspace", path, ...of, ...isWhole });
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    const base = run.workspaceIsolation ? await clone(project, run, step, path, collided, signal) : null;
-    await places.update(id, { base: base ?? WITHOUT_BASE });
+    if (!run.workspaceIsolation) return workspaceAt(project, run, { id, path, base: null });
+    const base = await clone(project, run, step, path, collided, signal);
+    await places.update(id, { base });
     return workspaceAt(project, run, { id, path, base });
   } catch (error) {
     await project.disposal.later({ id, path });
@@ -93,7 +97,7 @@ const make = async (
   }
 };
 
-/** Marks a workspace as whole that has no commit to name. */
+/** Of a workspace that has no commit to name. */
 const WITHOUT_BASE = "none";
 
 const clone = async (
@@ -124,12 +128,10 @@ const clone = async (
 const conflictOf = ({ feedback }: WorkedStep): Verdict | null =>
   feedback?.kind === "verdict" && feedback.verdict.reason === "conflict" ? feedback.verdict : null;
 
-const findWorkspace = async (
-  project: Project,
-  runId: string,
-  step: WorkedStep,
-): Promise<Home | undefined> => {
-  for (const { id, path, base } of await workspacesOf(project, runId, step)) {
+type Left = { readonly id: string; readonly path: string; readonly base?: string | undefined };
+
+const wholeOf = (left: readonly Left[]): Home | undefined => {
+  for (const { id, path, base } of left) {
     if (base === undefined) continue;
     const whole = { id, path, base: base === WITHOUT_BASE ? null : base };
     if (existsSync(whole.base === null ? path : workOf(path))) return whole;
@@ -138,10 +140,9 @@ const findWorkspace = async (
 };
 
 const workspacesOf = async ({ places }: Project, runId: string, step?: WorkedStep) =>
-  (await places.list(step === undefined ? undefined : { runId, stepId: step.spec.id })).flatMap((place) =>
+  (await places.list(step === undefined ? { runId } : { runId, stepId: step.spec.id })).flatMap((place) =>
     place.kind === "workspace" &&
     place.path !== null &&
-    place.runId === runId &&
     (step === undefined || place.candidate === step.candidate)
       ? [{ ...place, path: place.path }]
       : [],

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { sha256 } from "../core/canonical.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { waitOfRequest } from "../core/gate-routes.js";
 import type { GateCalls } from "../engine/gate/faces.js";
@@ -95,8 +96,11 @@ export class Gate implements GateCalls {
     return this.#call("cancel", call);
   }
 
-  execute(call: Asked<"execute">): Answered<"execute"> {
-    return this.#call("execute", call);
+  /** Throws `intent_changed` where what came is not what was approved. */
+  async execute(call: Asked<"execute">): Answered<"execute"> {
+    const order = await this.#call("execute", call);
+    requireAsApproved(order);
+    return order;
   }
 
   report(call: Asked<"report">): Answered<"report"> {
@@ -151,3 +155,18 @@ export class Gate implements GateCalls {
     return this.#send(method, input as Readonly<Record<string, unknown>>) as Answered<M>;
   }
 }
+
+/** Whatever is between here and the ledger may have changed it. */
+const requireAsApproved = ({ intentId, payload }: Awaited<Answered<"execute">>): void => {
+  if (payload === null) return;
+  const { text, base64, digest } = payload;
+  if (sha256(text ?? Buffer.from(base64 ?? "", "base64")) === digest) return;
+  throw new LedgerError(
+    "intent_changed",
+    `What came of intent "${intentId}" on its way is not what was approved.`,
+    {
+      hint: "Execute nothing: a person says of the intent that it did not happen. Then look at what is between here and the ledger.",
+      details: { intentId },
+    },
+  );
+};

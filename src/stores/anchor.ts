@@ -34,11 +34,14 @@ const FORMAT = "rl1";
 
 export const openAnchor = (file: string): Anchor => {
   const place = inOurWords(file, () => openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600));
+  // One for all records: it is written before the next one is made.
+  const record = Buffer.alloc(RECORD_BYTES);
   let isOpen = true;
   return {
     hold: (anchored) => {
       const at = (anchored.position % RECORDS) * RECORD_BYTES;
-      inOurWords(file, () => writeSync(place, recordOf(anchored), 0, RECORD_BYTES, at));
+      record.write(recordOf(anchored), "latin1");
+      inOurWords(file, () => writeSync(place, record, 0, RECORD_BYTES, at));
     },
     close: () => {
       if (isOpen) closeSync(place);
@@ -63,9 +66,9 @@ export const readAnchor = (file: string): AnchorRead | undefined => {
   return { newest, damaged };
 };
 
-const recordOf = ({ ledgerId, position, hash }: Anchored): Buffer => {
+const recordOf = ({ ledgerId, position, hash }: Anchored): string => {
   const said = `${FORMAT} ${ledgerId.padEnd(32)} ${String(position).padStart(16)} ${hash.padEnd(64)}`;
-  return Buffer.from(`${said} ${sumOf(said)}\n`, "latin1");
+  return `${said} ${sumOf(said)}\n`;
 };
 
 const parsed = (record: Buffer): Anchored | undefined => {

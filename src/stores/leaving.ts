@@ -9,6 +9,8 @@ export type LeftBehind = {
 export interface LeftBehindStore {
   /** Also of a run that left nothing but the keys that it took itself. */
   leftBehind(runId: string): Promise<LeftBehind>;
+  /** Whether an agent was let through with an intent in it after `since`, which limits count by its events. */
+  letThroughSince(runId: string, since: string): Promise<boolean>;
 }
 
 /** What is left of a run that was taken out. */

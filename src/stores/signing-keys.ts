@@ -29,7 +29,8 @@ export const fileSigningKeys = (
   folder: string,
   { ledgerId, appended }: Pick<Store, "ledgerId" | "appended">,
 ): SigningKeys => {
-  const published = () => readPublished(folder, ledgerId);
+  const wrongIn = checkedOnce(ledgerId);
+  const published = () => readPublished(folder, wrongIn);
   const add = async (before: readonly PublishedKey[], from: string, lost = false): Promise<string> => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const former = before.at(-1);
@@ -160,7 +161,22 @@ const requireLost = async (folder: string, keyId: string): Promise<void> => {
 
 const retirementFile = (folder: string, number: number): string => join(folder, `${number}.retired.json`);
 
-const readPublished = async (folder: string, ledgerId: string): Promise<readonly PublishedKey[]> => {
+/** What is wrong with these keys, or nothing: records that were found good are not checked again until they say something else. */
+const checkedOnce = (ledgerId: string) => {
+  let good = "";
+  return (keys: readonly PublishedKey[]): string | undefined => {
+    const said = JSON.stringify(keys);
+    if (said === good) return undefined;
+    const wrong = isPublishedKeys(keys) ? wrongKeyIn(ledgerId, keys) : "A record of a signing key is none.";
+    if (wrong === undefined) good = said;
+    return wrong;
+  };
+};
+
+const readPublished = async (
+  folder: string,
+  wrongIn: ReturnType<typeof checkedOnce>,
+): Promise<readonly PublishedKey[]> => {
   const records: (KeyRecord & { readonly end: Retirement | undefined })[] = [];
   for (;;) {
     const number = records.length + 1;
@@ -179,7 +195,7 @@ const readPublished = async (folder: string, ledgerId: string): Promise<readonly
       ...{ signature, formerSignature, lost: next?.formerLost === true },
     });
   }
-  const wrong = isPublishedKeys(keys) ? wrongKeyIn(ledgerId, keys) : "A record of a signing key is none.";
+  const wrong = wrongIn(keys);
   if (wrong === undefined) return keys;
   throw new LedgerError("key_unavailable", wrong, {
     hint: "Restore the folder receipts/keys of the ledger from a backup.",

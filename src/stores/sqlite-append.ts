@@ -5,7 +5,7 @@ import { INTENT_SCOPE } from "../core/intents.js";
 import type { Outcome } from "./group-commit.js";
 import { isStoreFailure } from "./sqlite-errors.js";
 import type { appendStatements, Head, readStatements } from "./sqlite-statements.js";
-import type { AppendBatch, EventRow, NewMirror, ProposalCount, RunCipher, RunProjection } from "./store.js";
+import type { AppendBatch, EventRow, NewMirror, ProposalCount, RunCipher } from "./store.js";
 
 /** Keeps the key of a sealed run, in the transaction that brings its first events; null for a plain one. */
 type KeepKey = (runId: string, cipher: RunCipher | null) => void;
@@ -74,27 +74,45 @@ const appendBatch = (statements: Statements, batch: AppendBatch): readonly Event
   for (const freed of batch.freed ?? []) statements.freeKey.run({ ...freed, runId: batch.runId });
   refuseUsedKey(statements, batch.key);
   refuseTakenAct(statements, batch.businessKey);
-  refuseLostLease(statements, batch);
-  if (batch.counted) refuseOvercount(statements, batch.runId, batch.counted);
-  const head = statements.head(batch.runId);
-  if (head === undefined) admit(statements, batch);
-  saveRun(statements, batch, head, lastOf(batch, head));
   const { runId } = batch;
+  const isAhead = advance(statements, batch);
+  const head = isAhead ? undefined : statements.head(runId);
+  if (!isAhead) refuseLostLease(batch, head);
+  if (batch.counted) refuseOvercount(statements, runId, batch.counted);
+  if (!isAhead) saveRun(statements, batch, head);
+  saveKeys(statements, batch);
   const rows = batch.events.map((event) => {
     const { seq, type, version, at, actor, sessionKey, attempt, payload, prevHash, hash } = event;
-    const same = { runId, seq, type, version, at, sessionKey, attempt, payload, prevHash, hash };
-    const { name: actorName, role: actorRole } = actor;
-    const { lastInsertRowid } = statements.insertEvent.run({ actorName, actorRole, ...same });
-    return { position: Number(lastInsertRowid), actor, ...same };
+    const { lastInsertRowid } = statements.insertEvent.run([
+      runId,
+      seq,
+      type,
+      version,
+      at,
+      actor.name,
+      actor.role,
+      sessionKey,
+      attempt,
+      payload,
+      prevHash,
+      hash,
+    ]);
+    const position = Number(lastInsertRowid);
+    return { position, runId, seq, type, version, at, actor, sessionKey, attempt, payload, prevHash, hash };
   });
   if (batch.snapshot) statements.saveSnapshot.run({ ...batch.snapshot, runId });
-  if (batch.mirror) insertMirror(statements, batch.mirror, runId, lastOf(batch, head).at);
+  if (batch.mirror) insertMirror(statements, batch.mirror, runId, batch.events.at(-1)?.at);
   if (batch.origin) statements.insertOrigin.run({ ...batch.origin, runId });
   return rows;
 };
 
 /** Nothing is known of the host's table yet, so it starts out pending. */
-const insertMirror = (statements: Statements, mirror: NewMirror, runId: string, at: string): void => {
+const insertMirror = (
+  statements: Statements,
+  mirror: NewMirror,
+  runId: string,
+  at: string = mirror.createdAt,
+): void => {
   const { projection, hostId } = mirror;
   const taken = statements.mirrored.values({ projection, hostId });
   if (taken !== undefined)
@@ -153,8 +171,8 @@ const refuseOvercount = (
   });
 };
 
-const refuseLostLease = (statements: Statements, { runId, epoch }: AppendBatch): void => {
-  if (epoch === undefined || statements.isCurrentEpoch(runId, epoch)) return;
+const refuseLostLease = ({ runId, epoch }: AppendBatch, head: Head | undefined): void => {
+  if (epoch === undefined || head?.epoch === epoch) return;
   throw new LedgerError(
     "lease_lost",
     `Epoch ${epoch} of the lease on run "${runId}" is not the current one.`,
@@ -194,7 +212,7 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
       details: { runId, actual: head.seq, expected: expectedSeq },
     });
   }
-  const gap = events.findIndex(({ seq }, index) => seq !== expectedSeq + 1 + index);
+  const gap = gapIn(batch);
   if (gap !== -1) {
     throw new LedgerError(
       "invalid_input",
@@ -204,18 +222,51 @@ const lastOf = (batch: AppendBatch, head: Head | undefined): Last => {
   return last;
 };
 
-const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined, last: Last): void => {
-  const { runId, expectedSeq, events, projection, updatedAt = last.at, key, businessKey } = batch;
+const saveRun = (statements: Statements, batch: AppendBatch, head: Head | undefined): void => {
+  if (head === undefined) admit(statements, batch);
+  const last = lastOf(batch, head);
+  const { runId, events, projection, updatedAt = last.at } = batch;
   const row = { runId, lastSeq: last.seq, lastHash: last.hash, updatedAt, ...projection };
   if (head === undefined) statements.insertRun.run({ ...row, createdAt: events[0]?.at ?? last.at });
-  else if (indexesStay(projection, head)) statements.updateRunBesideIndexes.run(row);
   else statements.updateRun.run(row);
-  for (const taken of [key, businessKey])
-    if (taken) statements.insertKey.run({ ...taken, runId, firstSeq: expectedSeq + 1, lastSeq: last.seq });
 };
 
-const indexesStay = (next: RunProjection, head: Head): boolean =>
-  head.status === next.status &&
-  head.sessionKey === next.sessionKey &&
-  head.runnable === next.runnable &&
-  head.wakeAt === next.wakeAt;
+/**
+ * Nearly every append goes on where its run stands, and moves it in no list: then nothing is asked first. False where it is another
+ * one, and for whatever is to be refused; nothing is changed then.
+ */
+const advance = (statements: Statements, batch: AppendBatch): boolean => {
+  const { runId, expectedSeq, events, projection, epoch = null } = batch;
+  const last = events.at(-1);
+  if (last === undefined || expectedSeq === 0 || gapIn(batch) !== -1) return false;
+  const { updatedAt = last.at } = batch;
+  const { status, goal, sessionKey, stepsTotal, stepsCompleted, blocker, runnable, wakeAt } = projection;
+  const { changes } = statements.advanceRun.run([
+    last.seq,
+    last.hash,
+    updatedAt,
+    goal,
+    stepsTotal,
+    stepsCompleted,
+    blocker,
+    runId,
+    expectedSeq,
+    status,
+    sessionKey,
+    runnable ? 1 : 0,
+    wakeAt,
+    epoch,
+    epoch,
+  ]);
+  return changes === 1;
+};
+
+const gapIn = ({ events, expectedSeq }: AppendBatch): number =>
+  events.findIndex(({ seq }, index) => seq !== expectedSeq + 1 + index);
+
+const saveKeys = (statements: Statements, batch: AppendBatch): void => {
+  const { runId, expectedSeq, events, key, businessKey } = batch;
+  const seqs = { firstSeq: expectedSeq + 1, lastSeq: expectedSeq + events.length };
+  if (key) statements.insertKey.run({ ...key, runId, ...seqs });
+  if (businessKey) statements.insertKey.run({ ...businessKey, runId, ...seqs });
+};

@@ -7,7 +7,12 @@ import type { LeftBehind, LeftBehindStore } from "./leaving.js";
 /** Each question passes the gate of the store. */
 export const leftBehindOf = (sqlite: Database.Database, call: <T>(work: () => T) => T): LeftBehindStore => ({
   leftBehind: async (runId) => call(() => read(sqlite, runId)),
+  letThroughSince: async (runId, since) =>
+    call(() => sqlite.prepare(LET_THROUGH).get({ runId, since }) !== undefined),
 });
+
+const LET_THROUGH = `SELECT 1 FROM events
+  WHERE run_id = @runId AND type = 'policy_checked' AND at > @since LIMIT 1`;
 
 const read = (sqlite: Database.Database, runId: string): LeftBehind => {
   const rows = sqlite

@@ -28,27 +28,21 @@ import {
   runs,
   snapshots,
 } from "./schema-sqlite.js";
-import { compiled } from "./sqlite-compiled.js";
+import { compiled, inOrder } from "./sqlite-compiled.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { live } from "./sqlite-leases.js";
 import { proposalCounter } from "./sqlite-proposals.js";
-import type { EventRow, RunProjection } from "./store.js";
+import type { EventRow } from "./store.js";
 
 /** What an append needs. It is the hot path, so the driver runs these without drizzle; see sqlite-compiled.ts. */
 export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
-  const head = compiled(sqlite, db.select(headColumns).from(runs).where(ofRun));
-  const lease = compiled(
+  const head = inOrder(
     sqlite,
-    db
-      .select({ epoch: leases.epoch })
-      .from(leases)
-      .where(
-        and(eq(leases.runId, given("runId")), eq(leases.epoch, given("epoch")), isNotNull(leases.owner)),
-      ),
+    db.select(headColumns).from(runs).leftJoin(leases, eq(leases.runId, runs.runId)).where(ofRun),
+    ["runId"],
   );
   return {
-    head: (runId: string): Head | undefined => headOf(head.values({ runId }) as HeadValues | undefined),
-    isCurrentEpoch: (runId: string, epoch: number): boolean => lease.values({ runId, epoch }) !== undefined,
+    head: (runId: string): Head | undefined => headOf(head.values([runId]) as HeadValues | undefined),
     insertRun: compiled(sqlite, db.insert(runs).values(allGiven(runs, "created"))),
     updateRun: compiled(
       sqlite,
@@ -57,15 +51,25 @@ export const appendStatements = ({ sqlite, db }: SqliteConnection) => {
         .set(allSet(runs, ...FIXED))
         .where(ofRun),
     ),
-    /** Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write. */
-    updateRunBesideIndexes: compiled(
+    /**
+     * Takes a run further that is where it is expected to be and is held by whoever speaks, in one statement; changes nothing
+     * otherwise. Leaves out what the indexes are made of: most appends change none of it, and each index is one more page to write.
+     */
+    advanceRun: inOrder(
       sqlite,
       db
         .update(runs)
-        .set(allSet(runs, ...FIXED, "status", "sessionKey", "runnable", "wakeAt"))
-        .where(ofRun),
+        .set(allSet(runs, ...FIXED, ...INDEXED))
+        .where(and(ofRun, isAsExpected)),
+      [
+        ...["lastSeq", "lastHash", "updatedAt", "goal", "stepsTotal", "stepsCompleted", "blocker", "runId"],
+        ...["expectedSeq", ...INDEXED, "epoch", "epoch"],
+      ],
     ),
-    insertEvent: compiled(sqlite, db.insert(events).values(allGiven(events, "position"))),
+    insertEvent: inOrder(sqlite, db.insert(events).values(allGiven(events, "position")), [
+      ...["runId", "seq", "type", "version", "at", "actorName", "actorRole", "sessionKey", "attempt"],
+      ...["payload", "prevHash", "hash"],
+    ]),
     insertKey: compiled(sqlite, db.insert(keys).values(allGiven(keys))),
     freeKey: compiled(sqlite, db.delete(keys).where(and(ofKey(), eq(keys.runId, given("runId"))))),
     countProposals: proposalCounter(sqlite),
@@ -94,10 +98,8 @@ export type Head = {
   readonly seq: number;
   readonly hash: string;
   readonly at: string;
-  readonly status: RunProjection["status"];
-  readonly sessionKey: string;
-  readonly runnable: boolean;
-  readonly wakeAt: number | null;
+  /** Of the lease that holds it; null where nobody does. */
+  readonly epoch: number | null;
 };
 
 /** What SQLite keeps of a row beside its text, in the table and in the index on run and seq. */
@@ -260,36 +262,33 @@ const whenAsked = <Makers extends Readonly<Record<string, () => unknown>>>(maker
 /** What a run keeps from its first event on. */
 const FIXED = ["created", "runId", "createdAt"] as const;
 
+/** What indexes of lists are made of. */
+const INDEXED = ["status", "sessionKey", "runnable", "wakeAt"] as const;
+
 /** In the order of `HeadValues`. */
 const headColumns = {
   seq: runs.lastSeq,
   hash: runs.lastHash,
   at: runs.updatedAt,
-  status: runs.status,
-  sessionKey: runs.sessionKey,
-  runnable: runs.runnable,
-  wakeAt: runs.wakeAt,
+  owner: leases.owner,
+  epoch: leases.epoch,
 };
 
-type HeadValues = [
-  seq: number,
-  hash: string,
-  at: string,
-  status: Head["status"],
-  sessionKey: string,
-  runnable: 0 | 1,
-  wakeAt: number | null,
-];
+type HeadValues = [seq: number, hash: string, at: string, owner: string | null, epoch: number | null];
 
 const headOf = (values: HeadValues | undefined): Head | undefined => {
   if (values === undefined) return undefined;
-  const [seq, hash, at, status, sessionKey, runnable, wakeAt] = values;
-  return { seq, hash, at, status, sessionKey, runnable: runnable === 1, wakeAt };
+  const [seq, hash, at, owner, epoch] = values;
+  return { seq, hash, at, epoch: owner === null ? null : epoch };
 };
 
 const given = (name: string): Placeholder => sql.placeholder(name);
 const ofKey = () => and(eq(keys.scope, given("scope")), eq(keys.key, given("key")));
 const ofRun = eq(runs.runId, given("runId"));
+const isAsExpected = sql`${runs.lastSeq} = ${given("expectedSeq")} AND ${runs.status} = ${given("status")}
+  AND ${runs.sessionKey} = ${given("sessionKey")} AND ${runs.runnable} = ${given("runnable")} AND ${runs.wakeAt} IS ${given("wakeAt")}
+  AND (${given("epoch")} IS NULL OR EXISTS (SELECT 1 FROM ${leases}
+    WHERE ${leases.runId} = ${runs.runId} AND ${leases.epoch} = ${given("epoch")} AND ${leases.owner} IS NOT NULL))`;
 
 const { created: _order, ...runColumns } = getTableColumns(runs);
 /** A left join without a partner gives null. */

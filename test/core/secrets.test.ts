@@ -22,12 +22,22 @@ describe("a variable is secret", () => {
     "MYSQL_PWD",
     "SSH_KEY",
     "APIKEY",
+    "RUNLEDGER_KEY",
+    "RUNLEDGER_SDK_KEY",
+    "RUNLEDGER_PROMISE_TOKEN",
   ])("by its name: %s", (name) => expect(namesOf({ [name]: "hunter22" })).toEqual([`${name}=hunter22`]));
 
-  it.each(["PATH", "PWD", "KEYBOARD", "MONKEYS", "COMPASS", "AUTHOR", "GPG_TTY", "RUNLEDGER_SET_TOKEN"])(
-    "not by a name like %s",
-    (name) => expect(namesOf({ [name]: "hunter22" })).toEqual([]),
-  );
+  it.each([
+    "PATH",
+    "PWD",
+    "KEYBOARD",
+    "MONKEYS",
+    "COMPASS",
+    "AUTHOR",
+    "GPG_TTY",
+    "RUNLEDGER_SET_TOKEN",
+    "RUNLEDGER_EFFECT_KEY",
+  ])("not by a name like %s", (name) => expect(namesOf({ [name]: "hunter22" })).toEqual([]));
 
   it("when the settings pass it on, unless it is something ordinary", () => {
     const ordinary = {

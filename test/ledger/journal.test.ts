@@ -53,6 +53,14 @@ describe("What is written is what is read", () => {
   test("and an event that fits no schema is not written at all", () => {
     const unfit = { ...written("v"), payload: { key: "k" } } as unknown as JournalEvent;
     expect(() => toRows([written("v"), unfit], GENESIS_HASH)).toThrow();
+    const call = { position: 0, name: "ask", class: "pure", risk: "none", onAmbiguous: null, key: null };
+    const intended = (input: unknown) =>
+      ({
+        ...written("v"),
+        ...{ type: "effect_intended", attempt: 1, payload: { stepId: "a", call: { ...call, input } } },
+      }) as unknown as JournalEvent;
+    expect(toRows([intended(null)], GENESIS_HASH)).toHaveLength(1);
+    for (const input of [1, undefined]) expect(() => toRows([intended(input)], GENESIS_HASH)).toThrow();
   });
 });
 
@@ -79,16 +87,29 @@ describe("Each event commits to the one before it", () => {
   });
 });
 
-describe("A row that is whole but cannot be understood", () => {
-  /** As another version would write it: with a hash that anybody can compute from the row. */
-  const rehashed = (change: Partial<EventRow>): EventRow => {
-    const [first] = rowsOf([written("v")]);
-    if (first === undefined) throw new Error("one row");
-    const row = { ...first, ...change };
-    const { payload, hash: _hash, position: _position, ...header } = row;
-    return { ...row, hash: sha256(`${canonicalJson(header)}\n${payload}`) };
-  };
+/** As another version would write it: with a hash that anybody can compute from the row. */
+const rehashed = (change: Partial<EventRow>): EventRow => {
+  const [first] = rowsOf([written("v")]);
+  if (first === undefined) throw new Error("one row");
+  const row = { ...first, ...change };
+  const { payload, hash: _hash, position: _position, ...header } = row;
+  return { ...row, hash: sha256(`${canonicalJson(header)}\n${payload}`) };
+};
 
+describe("What stands beside the payload is hashed as canonical JSON", () => {
+  test.each(["ada", 'ada","role":"engine', "\\", "\n", "\ud83d", "\u2028", "", "é", "a b"])(
+    "also where the text is %j",
+    (text) => {
+      const actor = { name: text, role: "human" } as const;
+      const row = rehashed({ actor, runId: text, sessionKey: text, at: text });
+      expect(fromRow(row, null)).toMatchObject({ actor, runId: text, sessionKey: text, at: text });
+      const [again] = toRows([{ ...written("v"), actor, sessionKey: text, at: text }], GENESIS_HASH);
+      expect(again?.hash).toBe(rehashed({ actor, sessionKey: text, at: text }).hash);
+    },
+  );
+});
+
+describe("A row that is whole but cannot be understood", () => {
   test("is named, with what to do: it was written by another version (W12)", () => {
     for (const change of [{ version: 2 }, { type: "run_paused" as const }, { payload: "no json" }]) {
       const refusal = refusalOf(() => fromRow(rehashed(change), null));

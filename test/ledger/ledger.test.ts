@@ -339,6 +339,25 @@ describe("Observers", () => {
     expect(told).toHaveLength(9);
   });
 
+  test("of one run are told of that run alone, and of the births of its children", async () => {
+    const { ledger, tell, engine } = await openedIn(":memory:");
+    await tell("run_1", create(plan));
+    const told: string[] = [];
+    const stop = ledger.observe((events, { runId }) => {
+      told.push(...events.map(({ type }) => `${runId} ${type}`));
+    }, "run_1");
+    const parent = { runId: "run_1", seq: 2, stepId: "a", attempt: 1, position: 0, depth: 1 };
+    const born = create(plan, { child: { parent, sessionKey: cast.SESSION } });
+    await tell("run_2", create(plan));
+    await tell("run_3", born, engine);
+    for (const runId of ["run_2", "run_3", "run_1"]) await tell(runId, cast.note("k", "v"));
+    const heard = ["run_3 run_created", "run_3 plan_attached", "run_1 note_written"];
+    expect(told).toEqual(heard);
+    stop();
+    await tell("run_1", cast.pause());
+    expect(told).toEqual(heard);
+  });
+
   test.each([
     [
       "throws",

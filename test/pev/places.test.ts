@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { openPlaces } from "../../src/pev/places.js";
+import { openPlaces, type Place } from "../../src/pev/places.js";
 import { removeTemp, tempFolder } from "./room-fixtures.js";
 
 const folder = tempFolder();
@@ -57,6 +57,25 @@ describe("places", () => {
       [],
       expect.objectContaining({ length: 3 }),
     ]);
+  });
+
+  it("of one run are found without reading those of others, also those that older versions marked by their step", async () => {
+    const places = await openPlaces(join(folder, "six"));
+    const register = (runId: string, stepId?: string) =>
+      places.register({ kind: "room", path: "/tmp/x", runId, ...(stepId ? { stepId } : {}) });
+    const mine = [await register("run-1", "a"), await register("run-1", "b"), await register("run-1")];
+    const other = await register("run-2", "a");
+    // Were it read, it would be believed.
+    const name = readdirSync(join(folder, "six")).find((one) => one.includes(other.id)) ?? "";
+    writeFileSync(join(folder, "six", name), JSON.stringify({ ...other, runId: "run-1" }));
+    const old = { ...other, id: randomUUID(), runId: "run-1", stepId: "c" };
+    writeFileSync(join(folder, "six", `${"0a".repeat(8)}.${old.id}.json`), JSON.stringify(old));
+    const byId = (places: readonly Place[]) => places.map(({ id }) => id).sort();
+    expect(byId(await places.list({ runId: "run-1" }))).toEqual(byId([...mine, old]));
+    expect(await places.list({ runId: "run-1", stepId: "c" })).toEqual([old]);
+    await places.update(old.id, { kind: "discarded" });
+    await places.remove(old.id);
+    expect(byId(await places.list({ runId: "run-1" }))).toEqual(byId(mine));
   });
 
   it("that cannot be looked at are not taken for gone: that would throw away the work in them", async () => {

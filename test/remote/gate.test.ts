@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { expect, it } from "vitest";
+import { sha256 } from "../../src/core/canonical.js";
 import { Gate, type GateOptions } from "../../src/index.js";
 import { onLoopback } from "../helpers/on-loopback.js";
 
@@ -54,4 +55,18 @@ it("bears a server that is away as long as its patience, and then says so, whate
   const waiting = hasty.gate.waitForDecision({ ...call, waitMs: 20_000 });
   await expect(waiting).rejects.toMatchObject({ code: "worker_unreachable" });
   expect(hasty.waits).toHaveLength(1);
+});
+
+it("gives nobody an order whose payload is not the one that was approved", async () => {
+  const order = (text: string | null, base64: string | null) => {
+    const payload = { type: "text", bytes: 5, digest: sha256("hello"), text, base64 };
+    return [200, { intentId: call.intentId, payload, executionToken: "t" }] as const;
+  };
+  const asApproved = [order("hello", null), order(null, Buffer.from("hello").toString("base64"))];
+  const changed = [order("[redacted:WORD]", null), order(null, "AAAA"), order(null, null)];
+  const { gate } = await answering(...asApproved, ...changed, [200, { status: "succeeded", payload: null }]);
+  for (const _ of asApproved) expect(await gate.execute(call)).toMatchObject({ executionToken: "t" });
+  for (const _ of changed)
+    await expect(gate.execute(call)).rejects.toMatchObject({ code: "intent_changed", details: call });
+  expect(await gate.execute(call)).toMatchObject({ status: "succeeded" });
 });

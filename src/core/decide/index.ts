@@ -183,11 +183,12 @@ const stamped = (
   { caller, at }: DecideContext,
   runId: string,
 ): readonly JournalEvent[] =>
+  // What is spread comes last, or V8 adds each member behind it by a slow way; no body names a run or a place in it.
   bodies.map((body, index) => ({
+    runId,
+    seq: (run?.seq ?? 0) + index + 1,
     at,
     actor: { name: caller.name, role: caller.role },
     sessionKey: caller.sessionKey,
     ...body,
-    runId,
-    seq: (run?.seq ?? 0) + index + 1,
   }));

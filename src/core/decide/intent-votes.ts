@@ -182,6 +182,7 @@ export const requireItsOwn = (
   throw new LedgerError(
     "access_denied",
     `Intent "${intentId}" was proposed by "${by.name}"; "${name}" may not ${act} it.`,
+    { hint: `"${by.name}" may, and a person.` },
   );
 };
 

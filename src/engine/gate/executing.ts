@@ -5,6 +5,7 @@ import type { StoredEvent } from "../../core/events.js";
 import type { ExecutionView } from "../../core/gate-calls.js";
 import {
   type Intent,
+  type IntentContent,
   isOrderOver,
   orderTokenHash,
   type ReportOutcome,
@@ -164,20 +165,47 @@ const jsonOf = (value: () => unknown): string | undefined => {
 export const isLost = (intent: Intent, at: string): boolean =>
   intent.status === "ordered" && !intent.content.idempotent && isOrderOver(intent, at);
 
+/** Answers pass the redactor: under the order's token a worker would do what nobody approved. Throws `execution_refused`. */
+export const requireTellable = (
+  { redactor }: Pick<Ledger, "redactor">,
+  { intentId, content }: Intent,
+  bytes: Uint8Array,
+): void => {
+  const told = whatIsDone(content, bytes);
+  if (redactor.json(told) === JSON.stringify(told)) return;
+  throw new LedgerError(
+    "execution_refused",
+    `What intent "${intentId}" is about holds what is a secret by now, or looks like one, so it cannot be told as it was approved. Nothing was ordered.`,
+    {
+      hint: "Cancel it, and propose it anew without the secret. If it is none: secrets.except.",
+      details: { intentId },
+    },
+  );
+};
+
+const whatIsDone = (content: IntentContent, bytes: Uint8Array) => {
+  const { destination, action, payload } = content;
+  const text = textOf(bytes);
+  const base64 = text === null ? Buffer.from(bytes).toString("base64") : null;
+  return {
+    destination,
+    action,
+    sideEffectKey: sideEffectKey(content),
+    payload: { ...payload, text, base64 },
+  };
+};
+
 export const orderOf = (
   { intent, token, isAgain }: Fetched,
   runId: string,
   bytes: Uint8Array,
 ): ExecutionView => {
   const { intentId, content, order } = intent;
-  const { destination, action, payload, idempotent } = content;
-  const text = textOf(bytes);
-  const inDoubt = isAgain && !idempotent;
+  const inDoubt = isAgain && !content.idempotent;
   return {
     executionId: order?.executionId ?? null,
     ...{ intentId, runId, status: intent.status, message: inDoubt ? AGAIN : ONCE, executed: false, inDoubt },
-    ...{ attempt: order?.attempt ?? null, destination, action, sideEffectKey: sideEffectKey(content) },
-    payload: { ...payload, text, base64: text === null ? Buffer.from(bytes).toString("base64") : null },
+    ...{ attempt: order?.attempt ?? null, ...whatIsDone(content, bytes) },
     ...{ executionToken: token, orderedAt: order?.at ?? null, expiresAt: order?.expiresAt ?? null },
     result: null,
   };

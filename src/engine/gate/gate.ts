@@ -22,8 +22,16 @@ import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
-import { type Execute, fetchOrder, isLost, orderOf, payloadOf, performed } from "./executing.js";
-import { listIntents } from "./listing.js";
+import {
+  type Execute,
+  fetchOrder,
+  isLost,
+  orderOf,
+  payloadOf,
+  performed,
+  requireTellable,
+} from "./executing.js";
+import { listIntents, type Opens } from "./listing.js";
 import { type PayloadGiven, readPayload } from "./payload.js";
 
 /** An intent as its proposer gives it: the payload as it is at hand, and, in process, who does it. */
@@ -58,6 +66,8 @@ export type CallOptions = {
   readonly callKey?: string;
   /** Aborted, nobody waits for its answer any more. */
   readonly gone?: AbortSignal;
+  /** Whoever calls sees no others in a list. */
+  readonly opens?: Opens;
 };
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
@@ -82,7 +92,7 @@ export const createGate = (parts: Parts): GateOf => {
   return (caller, options = {}) => gateOf(local, parts.ledger.check(caller), options);
 };
 
-const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate => {
+const gateOf = (local: Local, caller: Caller, { callKey, opens }: CallOptions): Gate => {
   const { ledger, duties } = local;
   const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
   const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
@@ -146,7 +156,7 @@ const gateOf = (local: Local, caller: Caller, { callKey }: CallOptions): Gate =>
     getIntent,
     verify: getIntent,
     listIntents: async (call = {}) =>
-      listIntents(ledger, caller, readCall("the question", ListIntentsCall, call)),
+      listIntents(ledger, caller, { ...readCall("the question", ListIntentsCall, call), opens }),
   };
 };
 
@@ -205,6 +215,7 @@ const ordered = async (local: Local & Asking, intentId: string): Promise<Executi
   const { run, intent } = await found(local, caller, intentId);
   if (isOver(intent)) return endedExecution(await shownOf(ledger, intent), { inDoubt: false });
   const bytes = await payloadOf(ledger, run.runId, intent);
+  requireTellable(ledger, intent, bytes);
   const fetched = await fetchOrder(local, run.runId, intentId, { toDoAtOnce: false });
   if (fetched !== undefined) return orderOf(fetched, run.runId, bytes);
   const { intent: after } = await found(local, caller, intentId);

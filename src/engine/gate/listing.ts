@@ -1,7 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { requireSession } from "../../core/decide/guards.js";
 import { INTENTS_LISTED_MAX, type IntentsAsked, type IntentView } from "../../core/gate-calls.js";
-import { type Intent, isExpired, isOwnIntent } from "../../core/intents.js";
+import { type Intent, type IntentContent, isExpired, isOwnIntent } from "../../core/intents.js";
 import { isTerminal, type Run } from "../../core/run.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import { shownOf } from "../../ledger/shown-intent.js";
@@ -9,16 +9,25 @@ import { shownOf } from "../../ledger/shown-intent.js";
 /** So many runs at a time. */
 const PAGE = 100;
 
+/** Whether whoever asks may see an intent. */
+export type Opens = (intent: Pick<IntentContent, "destination" | "policy">) => boolean;
+
 /** Of one run, or of all that are not over, the newest run first; then what is in doubt in those that are. */
 export const listIntents = async (
   ledger: Ledger,
   caller: Caller,
-  { runId, statuses, limit = INTENTS_LISTED_MAX }: IntentsAsked,
+  {
+    runId,
+    statuses,
+    limit = INTENTS_LISTED_MAX,
+    opens = () => true,
+  }: IntentsAsked & { readonly opens: Opens | undefined },
 ): Promise<readonly IntentView[]> => {
   const views: IntentView[] = [];
   const take = async (intents: readonly Intent[]): Promise<void> => {
     for (const intent of intents.toReversed()) {
       if (views.length >= limit) return;
+      if (!opens(intent.content)) continue;
       const status = isExpired(intent, ledger.now()) ? "expired" : intent.status;
       if (statuses === undefined || statuses.includes(status)) views.push(await shownOf(ledger, intent));
     }

@@ -45,7 +45,7 @@ export const checkReceipt = async (
   if (found === undefined) return false;
   const origin = await store.originOf(runId);
   const wrong =
-    origin === undefined
+    origin === undefined || origin.ledgerId === store.ledgerId
       ? wrongInOwn(found, witness, { ledgerId: store.ledgerId, trusted, version })
       : wrongInBrought(found, witness, { ledgerId: origin.ledgerId, version });
   if (wrong !== undefined) add("receipt", wrong, { runId, ...(witness && { seq: witness.end.seq }) });

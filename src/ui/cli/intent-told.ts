@@ -1,4 +1,5 @@
 import type { IntentView } from "../../index.js";
+import { times } from "../../index.js";
 import { agoOf, statusCell, timeOf } from "./describe.js";
 import { textIn } from "./intent-payload.js";
 import { type Output, printLine, safe } from "./output.js";
@@ -90,7 +91,7 @@ const executedFacts = ({ execution, report, first, result }: IntentView): readon
 ];
 
 const orderWords = ({ executionId, attempt, by, expiresAt }: NonNullable<IntentView["execution"]>): string =>
-  `${executionId}, fetched ${attempt} time(s), last by ${by.name}, until ${timeOf(expiresAt)}`;
+  `${executionId}, fetched ${times(attempt)}, last by ${by.name}, until ${timeOf(expiresAt)}`;
 
 /** Its lines stand behind a bar, so that none of them is taken for one of ours. Undefined is one that is not kept any more. */
 export const printPayload = (

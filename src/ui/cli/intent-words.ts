@@ -1,4 +1,5 @@
 import type { StoredEvent } from "../../index.js";
+import { times } from "../../index.js";
 import type { EventTold } from "./event-words.js";
 
 const TYPES = [
@@ -51,7 +52,7 @@ export const intentTold = (event: IntentEvent): EventTold => {
     case "intent_cancelled":
       return line("grey", "–", `cancelled: ${event.payload.reason}`);
     case "execution_ordered":
-      return line("blue", "▶", `${event.actor.name} executes it (fetched ${event.payload.attempt} time(s))`);
+      return line("blue", "▶", `${event.actor.name} executes it (fetched ${times(event.payload.attempt)})`);
     case "intent_reported":
       return reportTold(event, line);
     case "intent_skipped":

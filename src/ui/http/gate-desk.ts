@@ -22,6 +22,7 @@ export type GateQuestion = {
 
 type Desk = Pick<RunLedger, "openSdkKey" | "noteRefusal" | "gate">;
 type Gate = ReturnType<RunLedger["gate"]>;
+type Opens = NonNullable<NonNullable<Parameters<RunLedger["gate"]>[1]>["opens"]>;
 
 /** Who a key is of. */
 export const answerWho = async (app: Desk, sdkKey: string): Promise<Facts> =>
@@ -42,7 +43,8 @@ export const answerGate = async (
     requireKind(opened, method);
     requireName(opened, question);
     requireItsWord(opened, question);
-    const gate = app.gate(opened.caller, { callKey: question.callKey, gone });
+    const opens: Opens = ({ destination, policy }) => isOpen(opened.key, destination, policy);
+    const gate = app.gate(opened.caller, { callKey: question.callKey, gone, opens });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
     // A key that was revoked while this waited is told nothing.
@@ -88,7 +90,7 @@ const requireItsWord = ({ key }: OpenedSdkKey, { method, input }: GateQuestion):
   });
 };
 
-/** What a proposal names itself, and of an intent that is there what it was proposed with. */
+/** What a proposal names itself, of an intent that is there what it was proposed with, and of a side effect whose it would be. */
 const requireWithin = async (
   { key }: OpenedSdkKey,
   { method, input }: GateQuestion,
@@ -96,23 +98,30 @@ const requireWithin = async (
 ): Promise<void> => {
   if (key.destinations === null && key.policies === null) return;
   if (method === "propose") return requireOpen(key, textOf(input.destination), textOf(input.policy));
+  if (method === "recordEvent") return requireOpenKey(key, textOf(input.sideEffectKey));
   if (typeof input.intentId !== "string") return;
   const { destination, policy } = await gate.getIntent({ intentId: input.intentId });
   requireOpen(key, destination, policy.id);
 };
 
+/** Recorded, it would keep for good whoever may propose it from doing it. A name may hold colons, so any part before one counts. */
+const requireOpenKey = (key: OpenedSdkKey["key"], sideEffectKey: string | null): void => {
+  const parts = sideEffectKey?.split(":") ?? [];
+  const names = parts.slice(1).map((_, end) => parts.slice(0, end + 1).join(":"));
+  if (names.length === 0 || names.some((name) => isWithin(key.destinations, name))) return;
+  throw notOpened();
+};
+
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
 const requireOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): void => {
-  if (isOpen(key, destination, policy)) return;
-  throw new LedgerError(
-    "access_denied",
-    "This SDK key does not open that destination, or not under that policy.",
-    {
-      hint: "`runledger sdk-key list` tells what it opens.",
-    },
-  );
+  if (!isOpen(key, destination, policy)) throw notOpened();
 };
+
+const notOpened = (): LedgerError =>
+  new LedgerError("access_denied", "This SDK key does not open that destination, or not under that policy.", {
+    hint: "`runledger sdk-key list` tells what it opens.",
+  });
 
 const isOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): boolean =>
   isWithin(key.destinations, destination) && isWithin(key.policies, policy);
@@ -139,10 +148,9 @@ const requireNothing = (input: Facts): void => {
   });
 };
 
-/** Lists and sets as JSON knows them. Of a list, what the key opens. */
+/** Lists and sets as JSON knows them. Of policies, those that the key opens. */
 const onTheLine = (answer: object, { key }: OpenedSdkKey): Facts => {
-  if (Array.isArray(answer))
-    return { intents: answer.filter(({ destination, policy }) => isOpen(key, destination, policy.id)) };
+  if (Array.isArray(answer)) return { intents: answer };
   if ("policies" in answer && Array.isArray(answer.policies))
     return { ...answer, policies: answer.policies.filter(({ name }) => isWithin(key.policies, name)) };
   return Object.fromEntries(

@@ -15,15 +15,27 @@ export type Address = { readonly host: string; readonly port: number };
 
 /** More clients at once than work on one project; each holds a file open. */
 const CONNECTIONS_MAX = 256;
+/** Whoever takes longer than this to say what they want takes a place from those who work: milliseconds. */
+const HEADERS_MS = 5_000;
+/** The same for the whole of a request, of 12 MB over a slow line at the most. */
+const REQUEST_MS = 60_000;
+/** How often it is looked who takes longer. */
+const LOOK_MS = 1_000;
 /** An answer that is written needs no longer to be sent; who reads slower than that finds it by asking again. */
 const FLUSH_MS = 1_000;
+
+const PATIENCE = {
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  connectionsCheckingInterval: LOOK_MS,
+};
 
 /** Throws `address_unavailable` where nobody can listen. */
 export const listen = async (
   fetch: (request: Request) => Response | Promise<Response>,
   address: Address,
 ): Promise<Listening> => {
-  const server = createAdaptorServer({ fetch }) as Server;
+  const server = createAdaptorServer({ fetch, serverOptions: PATIENCE }) as Server;
   server.maxConnections = CONNECTIONS_MAX;
   await listening(server, address);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));

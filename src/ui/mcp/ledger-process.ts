@@ -13,10 +13,11 @@ import {
   type Told,
   type ToldError,
 } from "./line.js";
+import { requireTellable } from "./tellable.js";
 
 /** Whoever asks here is answered, whatever becomes of the process that works on it. */
 export interface LedgerProcess {
-  /** Throws what the ledger refused, and `worker_unreachable` when its process ended again and again. */
+  /** Throws what the ledger refused, `invalid_input` for what cannot be told on, and `worker_unreachable` when its process ended again and again. */
   ask(as: Bearer, question: Question, asking?: Asking): Promise<Readonly<Record<string, unknown>>>;
   /** Nobody asks any more: the process finishes what it was asked, unheard, and ends. */
   close(): void;
@@ -133,6 +134,7 @@ export const ledgerProcess = (options: ProcessOptions): LedgerProcess => {
     ask: (as, question, { opened, gone } = {}) =>
       new Promise((resolve, reject) => {
         if (over) return reject(ending());
+        requireTellable(question);
         lastId += 1;
         const id = lastId;
         const one: Open = { as, question, opened, since: options.passing(), resolve, reject, lives: 0 };

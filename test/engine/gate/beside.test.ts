@@ -98,7 +98,7 @@ it("of the runs that are over only those in doubt are read again for a list, and
   const store = { ...app.ledger.store, feedOf };
   const listed = async () => {
     loads.length = 0;
-    const found = await listIntents({ ...app.ledger, store, load }, personOf(app), {});
+    const found = await listIntents({ ...app.ledger, store, load }, personOf(app), { opens: undefined });
     return found.map(({ intentId }) => intentId);
   };
   const [settled, doubt] = [await ended("succeeded"), await ended("unknown")];

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -31,19 +31,28 @@ const typeBundled = (
     );
   });
 
-/** Files of which a process loaded code. */
-const filesLoaded = async (
+type Covered = {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { count: number }[];
+  }[];
+};
+
+/** Files of which a process loaded code, and the functions in them. */
+const coverageOf = async (
   run: (env: Readonly<Record<string, string>>) => Promise<Typed>,
-): Promise<readonly string[]> => {
+): Promise<readonly Covered[]> => {
   const folder = await mkdtemp(join(desk.place, "loaded-"));
   expect(await run({ NODE_V8_COVERAGE: folder })).toMatchObject({ code: 0 });
   const [report = ""] = await readdir(folder);
-  const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as {
-    result: { url: string }[];
-  };
+  const { result } = JSON.parse(await readFile(join(folder, report), "utf8")) as { result: Covered[] };
   await rm(folder, { recursive: true });
-  return result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
+  return result.filter(({ url }) => url.startsWith("file:"));
 };
+
+const filesOf = (covered: readonly Covered[]): readonly string[] =>
+  covered.map(({ url }) => fileURLToPath(url));
 
 /** Packages of which code is loaded: those that stay outside by their path, those in chunks by the bundler's marks. */
 const packagesOf = async (files: readonly string[]): Promise<readonly string[]> => {
@@ -51,10 +60,13 @@ const packagesOf = async (files: readonly string[]): Promise<readonly string[]> 
   return [...new Set([...files, ...texts].flatMap(packagesIn))].sort();
 };
 
-const packagesLoaded = async (...argv: readonly string[]): Promise<readonly string[]> => {
-  const files = await filesLoaded((env) => typeBundled(desk, argv, env));
-  expect(files.some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
-  return packagesOf(files);
+/** Packages of which code ran: in the script each module is a function that has the path of its source for a name. */
+const packagesRun = async (...argv: readonly string[]): Promise<readonly string[]> => {
+  const covered = await coverageOf((env) => typeBundled(desk, argv, env));
+  expect(filesOf(covered).some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  const run = covered.flatMap(({ functions }) => functions).filter(({ ranges }) => ranges[0]?.count !== 0);
+  const names = run.map(({ functionName }) => functionName);
+  return [...new Set([...filesOf(covered), ...names].flatMap(packagesIn))].sort();
 };
 
 const packagesIn = (text: string): readonly string[] =>
@@ -84,12 +96,12 @@ describe("the bundled command line", () => {
     [["--help"], ["commander"]],
     [["run", "--help"], ["commander"]],
   ])("answers %j without the store, the schemas or git", async (argv, packages) => {
-    expect(await packagesLoaded(...argv)).toEqual(packages);
+    expect(await packagesRun(...argv)).toEqual(packages);
   });
 
   it("reads a ledger without what only a run needs", async () => {
     await desk.type("init");
-    const loaded = await packagesLoaded("list");
+    const loaded = await packagesRun("list");
     expect(loaded).toContain("better-sqlite3");
     expect(loaded).toContain("zod");
     for (const late of [
@@ -100,15 +112,66 @@ describe("the bundled command line", () => {
   });
 });
 
+describe("what V8 compiled of the command line", () => {
+  let at: Desk;
+  beforeAll(async () => {
+    at = await openDesk(shop);
+    await at.type("init");
+  });
+  afterAll(() => at.dispose());
+
+  const folder = (): string => join(built.bin, "..");
+  const kept = async (): Promise<readonly string[]> =>
+    (await readdir(folder())).filter((name) => name.includes(".kept"));
+  const forget = async (): Promise<void> => {
+    for (const name of await kept()) await rm(join(folder(), name), { recursive: true });
+  };
+  const keptFile = async (): Promise<string> => {
+    const [name = "", ...others] = await kept();
+    expect(others).toEqual([]);
+    return join(folder(), name);
+  };
+
+  it("is kept beside it by the first command that opens a ledger, for all that come after", async () => {
+    await forget();
+    await typeBundled(at, ["--help"]);
+    expect(await kept()).toEqual([]);
+    const first = await typeBundled(at, ["list"]);
+    const made = await stat(await keptFile());
+    expect(await typeBundled(at, ["list"])).toEqual(first);
+    // Whoever cannot use it makes it anew.
+    expect(await stat(await keptFile())).toMatchObject({ ino: made.ino, mtimeMs: made.mtimeMs });
+  });
+
+  it("is made anew when a single byte of it changed, and never run", async () => {
+    const whole = await typeBundled(at, ["list"]);
+    const file = await keptFile();
+    const bytes = await readFile(file);
+    const middle = bytes.length >> 1;
+    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    const { ino } = await stat(file);
+    expect(await typeBundled(at, ["list"])).toEqual(whole);
+    expect((await stat(await keptFile())).ino).not.toBe(ino);
+  });
+
+  it("is done without where it cannot be kept", async () => {
+    const whole = await typeBundled(at, ["list"]);
+    const file = await keptFile();
+    await rm(file);
+    await mkdir(file);
+    expect(await typeBundled(at, ["list"])).toEqual(whole);
+    expect(await keptFile()).toBe(file);
+    await forget();
+  });
+});
+
 describe("the bundled library", () => {
-  /** As a host starts: opens the ledger of the desk's project, and ends. */
-  const opened = async (env: Readonly<Record<string, string>>): Promise<Typed> => {
+  /** A host's program, in the desk's project. */
+  const hosted = async (lines: string, env: Readonly<Record<string, string>> = {}): Promise<Typed> => {
     const host = join(desk.place, "host.mjs");
-    await writeFile(
-      host,
-      `import { openRunLedger } from ${JSON.stringify(pathToFileURL(built.library).href)};
-      await (await openRunLedger()).close();`,
-    );
+    const library = pathToFileURL(built.library).href;
+    await writeFile(host, `import { openRunLedger } from ${JSON.stringify(library)};\n${lines}`);
     const options = { cwd: desk.repo, env: { ...desk.env, ...env, ...SHARED_FOLDER } };
     return new Promise((done) =>
       execFile(process.execPath, [host], options, (error, out, err) =>
@@ -117,14 +180,31 @@ describe("the bundled library", () => {
     );
   };
 
-  it("opens a ledger without what only work needs, and leaves the host its own zod", async () => {
-    const files = await filesLoaded(opened);
+  it("opens a ledger without what only work needs, from few files", async () => {
+    const files = filesOf(await coverageOf((env) => hosted("await (await openRunLedger()).close();", env)));
     const loaded = await packagesOf(files);
     for (const late of ["execa", "simple-git", "picomatch", "croner", "ink", "react", "commander"])
       expect(loaded).not.toContain(late);
-    const outside = [...new Set(files.flatMap(packagesIn))].sort();
-    expect(outside.filter((name) => !NATIVE.includes(name))).toEqual(["zod"]);
+    const outside = [...new Set(files.flatMap(packagesIn))];
+    expect(outside.filter((name) => !NATIVE.includes(name))).toEqual([]);
     expect(outside).toContain("better-sqlite3");
+  });
+
+  it("gives a host schemas that its own zod takes for its own", async () => {
+    const told = await hosted(`import * as z from ${JSON.stringify(import.meta.resolve("zod"))};
+      const app = await openRunLedger();
+      const tools = app.toolsFor(app.issue({ name: "maker", role: "executor", sessionKey: "s" }));
+      for (const { name, input } of Object.values(tools)) {
+        const more = z.object({ ...input.shape, more: z.string() });
+        const all = [input, more, input.extend({ more: z.string() }), z.array(input)];
+        const properties = all.map((one) => z.toJSONSchema(one.element ?? one, { io: "input" }).properties);
+        const refused = all.map((one) => one.safeParse(5).error instanceof z.ZodError && !z.safeParse(one, 5).success);
+        const known = input instanceof z.ZodObject && "more" in properties[1] && "run_id" in properties[3];
+        if (!known || refused.includes(false)) throw new Error(name);
+      }
+      console.log(Object.keys(tools).length > 0);
+      await app.close();`);
+    expect(told).toMatchObject({ code: 0, out: "true\n" });
   });
 });
 
@@ -136,7 +216,7 @@ const NATIVE = ["better-sqlite3", "bindings", "file-uri-to-path"];
 
 describe.each([
   ["command line", () => built.bin, ["zod", "yaml", "commander", "drizzle-orm"]],
-  ["library", () => built.library, ["yaml", "drizzle-orm", "@noble/ciphers"]],
+  ["library", () => built.library, ["zod", "yaml", "drizzle-orm", "@noble/ciphers"]],
 ] as const)("the bundle of the %s", (_what, entry, packages) => {
   it("holds no path of the machine that made it", async () => {
     const told = (await bundledFiles(entry())).filter(({ text }) =>
@@ -149,7 +229,7 @@ describe.each([
     const files = await bundledFiles(entry());
     const licences = files.find(({ path }) => path.endsWith("/THIRD-PARTY.txt"))?.text ?? "";
     const contained = new Set(
-      files.filter(({ path }) => path.endsWith(".js")).flatMap((f) => packagesIn(f.text)),
+      files.filter(({ path }) => /\.c?js$/.test(path)).flatMap((f) => packagesIn(f.text)),
     );
     expect([...contained]).toEqual(expect.arrayContaining([...packages]));
     const parts = licences.split(`\n${"-".repeat(80)}\n`);

@@ -356,6 +356,60 @@ describe("a key", () => {
     expect((await narrow.listIntents({ runId })).map(({ intentId }) => intentId)).toEqual([allowed.intentId]);
     expect((await narrow.execute({ intentId: allowed.intentId })).executionToken).not.toBeNull();
   });
+
+  it("with limits records no side effect of another destination, which nobody could propose any more", async () => {
+    const [whole, other] = [await at.gateOf("importer"), await at.gateOf("other")];
+    const narrow = await at.gateOf("importer", { destinations: ["hubspot.import", "crm.*"] });
+    const runId = await started(whole);
+    const record = (sideEffectKey: string) => {
+      const done = { eventType: "tool_call_finished", sideEffectClass: "external_mutation" } as const;
+      return narrow.recordEvent({ runId, ...done, sideEffectKey });
+    };
+    for (const key of [
+      "salesforce.import:k",
+      "hubspot.import.eu:k",
+      ":k",
+      "salesforce.import:hubspot.import:k",
+    ])
+      expect(await refusalOf(record(key))).toBe("access_denied");
+    const asked = leads(await started(other, "other"), { idempotencyKey: "k" });
+    expect(await other.propose(asked)).toMatchObject({ status: "approved" });
+    for (const key of ["hubspot.import:k", "crm.leads:eu:k", "hubspot.import:eu:k", "order-17"])
+      expect(await record(key)).toMatchObject({ status: "recorded" });
+  });
+
+  it("of a session that several share opens each other's runs, and of the other's intents what is there to see", async () => {
+    const [one, two] = [
+      await at.gateOf("one", { sessionKey: "team" }),
+      await at.gateOf("two", { sessionKey: "team" }),
+    ];
+    const start = (gate: Gate, agentId: string) =>
+      gate.startRun({ agentId, intentSummary: "Import", idempotencyKey: "start-1" });
+    const { runId } = await start(two, "two");
+    const { intentId } = await two.propose(leads(runId));
+    expect((await one.listIntents()).map((intent) => intent.intentId)).toEqual([intentId]);
+    for (const ask of [() => one.execute({ intentId }), () => one.cancel({ intentId, reason: "no" })])
+      expect(await refusalOf(ask())).toBe("access_denied");
+    expect(await refusalOf(start(one, "one"))).toBe("idempotency_key_reused");
+    expect((await start(two, "two")).runId).toBe(runId);
+    expect(await one.recordEvent({ runId, eventType: "plan_locked" })).toMatchObject({ status: "recorded" });
+    expect(await one.failRun({ runId })).toMatchObject({ runId });
+  });
+
+  it("with limits is told as many of its own intents as it asks for, however many of others there are", async () => {
+    const whole = await at.gateOf("importer");
+    const desk = await at.gateOf("desk", {
+      kind: "approver",
+      destinations: ["hubspot.*"],
+      policies: ["as*"],
+    });
+    const runId = await started(whole);
+    const { intentId } = await whole.propose(leads(runId, { destination: "hubspot.import", policy: "asks" }));
+    await whole.propose(leads(runId, { destination: "hubspot.import" }));
+    for (let more = 0; more < 2; more += 1) await whole.propose(leads(runId, { policy: "asks" }));
+    for (const asked of [{ limit: 1 }, {}, { runId, limit: 1 }])
+      expect((await desk.listIntents(asked)).map((one) => one.intentId)).toEqual([intentId]);
+  });
 });
 
 describe("a request", () => {

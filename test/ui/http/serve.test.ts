@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -224,6 +225,18 @@ describe("serve", () => {
     await eventually("it has told of it", () => server.err().includes("31mred"));
     expect(server.err()).toContain("·31mred");
     expect(server.err()).not.toContain("\u009b");
+  });
+
+  it("hangs up on who does not come to the point, and its place is free", async () => {
+    const { url } = await serve("--port", "0");
+    const dawdler = connect(Number(url.port), "127.0.0.1");
+    dawdler.write("GET /v1/key HTTP/1.1\r\nHost: localhost\r\n");
+    let said = "";
+    dawdler.on("data", (piece: Buffer) => {
+      said += piece;
+    });
+    await once(dawdler, "close");
+    expect(said).toMatch(/^HTTP\/1.1 408 /);
   });
 
   it("ends with the reason where it cannot listen, and where the ledger does not open", async () => {

@@ -106,3 +106,27 @@ it("A call that nobody waits for any more is told to the process, and refused he
   await expect(dropped).rejects.toMatchObject({ code: "worker_unreachable" });
   expect(await heard).toEqual({ dropped: 1 });
 });
+
+describe("what would not arrive as it was sent", () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = 1;
+    for (let level = 0; level < levels; level += 1) value = [value];
+    return value;
+  };
+
+  it.each([
+    ["nested deeper than", nested(40_000)],
+    ["too large", JSON.parse("[1e400]")],
+    ["__proto__", JSON.parse('{"a":{"__proto__":{"b":1}}}')],
+  ])("is refused and asked of nobody, and what is asked goes on: %s", async (why, value) => {
+    const { ledger, remarks } = processThat("say({ id: asked.id, value: asked.question.input });");
+    const ask = (input: unknown) =>
+      ledger.ask(nobody, { kind: "tool", name: "run_note", input } as Parameters<typeof ledger.ask>[1]);
+    await expect(ask({ value })).rejects.toMatchObject({
+      code: "invalid_input",
+      message: expect.stringContaining(why),
+    });
+    expect(await ask({ value: nested(90) })).toEqual({ value: nested(90) });
+    expect(remarks).toEqual([]);
+  });
+});

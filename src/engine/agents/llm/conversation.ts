@@ -1,4 +1,5 @@
 import type { LanguageModelV3Message, LanguageModelV3ToolCall } from "@ai-sdk/provider";
+import { times } from "../../../core/counted.js";
 import type { AgentTask } from "../agent.js";
 import { type AskingParts, parsed, Stuck, textOf, userSays } from "./asking.js";
 import { SYSTEM, taskText } from "./prompt.js";
@@ -87,8 +88,6 @@ const wordsOf = ({ content, finish }: Said): string => {
   if (words === "") throw new Stuck("The model ended without a word.");
   return words;
 };
-
-const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
 
 const GO_ON = "Your answer was cut off at its longest. Go on, in smaller steps.";
 

@@ -1,5 +1,6 @@
 import {
   type Collecting,
+  counted,
   formatSize,
   LedgerError,
   type Pruned,
@@ -100,8 +101,8 @@ export const collectGarbage = async (
   await printTable(output, {
     rows: [
       ["pieces of output", `${blobs} (${formatSize(blobBytes)})`],
-      ["workspaces", `of ${workspaces.length} finished runs`],
-      ["logs", `of ${logs.length} removed runs`],
+      ["workspaces", `of ${counted(workspaces.length, "finished run")}`],
+      ["logs", `of ${counted(logs.length, "removed run")}`],
       ["kept set-ups", `${setups} (${formatSize(setupBytes)})`],
       ["thinned checkpoints", `${checkpoints} (${formatSize(checkpointBytes)})`],
       ...(drafts === 0 ? [] : [["unfinished bundles", String(drafts)]]),

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import {
   type Caller,
+  counted,
   createRollout,
   type Drift,
   LedgerError,
@@ -236,8 +237,6 @@ const tellReplayed = (output: Output, { truth, checked, repaired, explained, fai
 };
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 export const rolloutAdvance = (app: RunLedger, bench: Bench): Promise<number> =>
   withTable(app, async (rollout) => {

@@ -1,5 +1,6 @@
 import {
   type Caller,
+  counted,
   type Integrity,
   type ResumeContext,
   type RunLedger,
@@ -105,7 +106,7 @@ export const verifyTracked = async ({ directory, terminal, output }: Bench, id: 
     printSide(output, "Ledger Integrity", found.ledgerIntegrity);
     printSide(output, "Checkpoint Integrity", found.checkpointIntegrity);
     printSide(output, "Lineage Continuity", found.lineageContinuity);
-    say(output, `${found.events} events, ${found.checkpoints} checkpoints.`);
+    say(output, `${counted(found.events, "event")}, ${counted(found.checkpoints, "checkpoint")}.`);
   }
   return found.valid ? EXIT.done : EXIT.failed;
 };

@@ -1,4 +1,4 @@
-import { type Flaw, type Verification, verifyAt } from "../../../index.js";
+import { counted, type Flaw, type Verification, verifyAt } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -75,8 +75,8 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
 };
 
 const UNREAD: Readonly<Record<Verification["unread"][number]["because"], string>> = {
-  locked: "their key is not here, so only the chain was checked",
-  erased: "their key was destroyed, so only the chain was checked",
+  locked: "key is not here, so only the chain was checked",
+  erased: "key was destroyed, so only the chain was checked",
 };
 
 const sayUnread = (output: Output, { unread }: Verification, because: keyof typeof UNREAD): void => {
@@ -84,7 +84,7 @@ const sayUnread = (output: Output, { unread }: Verification, because: keyof type
   const [first] = runs;
   if (first === undefined) return;
   const more = runs.length > 1 ? ` and ${runs.length - 1} more` : "";
-  say(output, `Of ${first.runId}${more}: ${UNREAD[because]}.`);
+  say(output, `Of ${first.runId}${more}: ${runs.length === 1 ? "its" : "their"} ${UNREAD[because]}.`);
 };
 
 /** No flaw of what is there now, and nothing that may be forgotten. */
@@ -107,5 +107,3 @@ const ANCHORS: { readonly [S in Anchor["state"]]: (anchor: Anchor) => string } =
       ? `The anchor holds, at position ${position}.`
       : `The anchor holds, at position ${position}; ${later} came after it.`,
 };
-
-const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -1,4 +1,6 @@
-import { useInput } from "ink";
+import { Writable } from "node:stream";
+import type { ReadStream, WriteStream } from "node:tty";
+import { type Instance, render, useInput } from "ink";
 import { type ReactNode, useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "react";
 import type { Frames } from "./frames.js";
 import { type Key, keysOf } from "./keys.js";
@@ -27,11 +29,22 @@ type Props = {
 
 const PASTE = { begins: "[200~", ends: "[201~" } as const;
 
+/** Keys come from `input`. */
+export const mountScreen = (props: Props, input: ReadStream): Pick<Instance, "unmount"> =>
+  render(
+    <Screen {...props} />,
+    // In its debug mode Ink writes at once and nothing of its own about the cursor, and what it writes goes nowhere.
+    { stdin: input, stdout: nowhere(), debug: true, exitOnCtrlC: false, patchConsole: false },
+  );
+
+const nowhere = (): WriteStream =>
+  new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as WriteStream;
+
 /**
  * Ink keeps the screen alive and reads its keys; the lines go past it. It would lay out and style each cell by itself, which takes
  * 40 ms for a large terminal, and remember every text it ever measured.
  */
-export const Screen = ({ show, palette, frames, onChange, onError }: Props): ReactNode => {
+const Screen = ({ show, palette, frames, onChange, onError }: Props): ReactNode => {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => onChange(redraw), [onChange]);
   useInput(usePress(show, onError));

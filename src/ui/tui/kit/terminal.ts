@@ -1,11 +1,9 @@
-import { Writable } from "node:stream";
-import type { WriteStream } from "node:tty";
-import { render } from "ink";
 import { LedgerError } from "../../../index.js";
 import type { Tty } from "../../cli/program.js";
 import { framesOn } from "./frames.js";
 import { keepAside } from "./keep-aside.js";
-import { Screen, type Show } from "./screen.js";
+import { loadScreen } from "./load-screen.js";
+import type { mountScreen, Show } from "./screen.js";
 import type { Palette } from "./theme.js";
 
 export type ShowOptions = {
@@ -41,8 +39,9 @@ export const requireTty = (open: (() => Tty | undefined) | undefined, plain: str
 };
 
 // Whatever ends it, the terminal is left as it was found: the end of the show, an error in it, a signal, an exit or a crash elsewhere.
-export const showScreen = (options: ShowOptions, open: (stage: Stage) => Show): Promise<void> =>
-  new Promise((resolve, reject) => {
+export const showScreen = async (options: ShowOptions, open: (stage: Stage) => Show): Promise<void> => {
+  const { mountScreen: mount } = await loadScreen();
+  await new Promise<void>((resolve, reject) => {
     const { tty, interrupted } = options;
     const listeners = new Set<() => void>();
     const redraw = (): void => {
@@ -63,6 +62,7 @@ export const showScreen = (options: ShowOptions, open: (stage: Stage) => Show): 
     interrupted.addEventListener("abort", stop);
     process.on("SIGHUP", stop);
     const leave = takeOver(options, show, {
+      mount,
       redraw,
       onChange: (changed) => {
         listeners.add(changed);
@@ -73,8 +73,10 @@ export const showScreen = (options: ShowOptions, open: (stage: Stage) => Show): 
     });
     if (interrupted.aborted) stop();
   });
+};
 
 type Parts = {
+  readonly mount: typeof mountScreen;
   readonly redraw: () => void;
   readonly onChange: (changed: () => void) => () => void;
   readonly onError: (error: unknown) => void;
@@ -131,19 +133,7 @@ const takeOver = ({ tty, palette, altScreen }: ShowOptions, show: Show, parts: P
     typing: () => show.typing(),
     stop: () => show.stop(),
   };
-  const ink = render(
-    <Screen
-      show={onScreen}
-      palette={palette}
-      frames={frames}
-      onChange={parts.onChange}
-      onError={parts.onError}
-    />,
-    // In its debug mode Ink writes at once and nothing of its own about the cursor, and what it writes goes nowhere.
-    { stdin: input, stdout: nowhere(), debug: true, exitOnCtrlC: false, patchConsole: false },
-  );
+  const { onChange, onError } = parts;
+  const ink = parts.mount({ show: onScreen, palette, frames, onChange, onError }, input);
   return leave;
 };
-
-const nowhere = (): WriteStream =>
-  new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as WriteStream;

@@ -1,0 +1,77 @@
+// How an installed command line starts: the program is one script, and what V8 compiled of it is kept beside it for the next process
+// (docs/adr/0060). build/bundle.mjs puts this in the place of start.ts, which runs as it is from the sources.
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { cachedDataVersionTag } from "node:v8";
+import { Script } from "node:vm";
+import { crc32 } from "node:zlib";
+import { loadScreen } from "../tui/kit/load-screen.js";
+import type * as Program from "./start.js";
+
+/** From here to the program, whose name has a hash of what it says: what is kept of another version is never taken for it. */
+declare const PROGRAM_FILE: string;
+
+/** V8 forgets the code of a start when a life is long, and would keep it for nobody. */
+const SHORT_LIFE_MS = 10_000;
+
+/** Of a CRC-32, behind the code. */
+const CHECKSUM_BYTES = 4;
+
+export const start: typeof Program.start = async (words) => {
+  const url = new URL(PROGRAM_FILE, import.meta.url);
+  const file = fileURLToPath(url);
+  const keptFile = `${file}.${process.arch}-${cachedDataVersionTag()}.kept`;
+  const cachedData = keptIn(keptFile);
+  // Each character of it is one byte: the bundler writes all others as escapes.
+  const script = new Script(readFileSync(file, "latin1"), {
+    filename: url.href,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  const outside = createRequire(url);
+  let hasOpenedLedger = false;
+  const require = (id: string): unknown => {
+    hasOpenedLedger ||= id === "better-sqlite3";
+    return outside(id);
+  };
+  const module = { exports: {} as typeof Program };
+  script.runInThisContext()(module, require, url.href, loadScreen);
+  await module.exports.start(words);
+  // Whoever asks for help runs little of the program, and would leave little for those who open a ledger.
+  const isWorthKeeping = hasOpenedLedger && performance.now() < SHORT_LIFE_MS;
+  if (isWorthKeeping && script.cachedDataRejected !== false) keep(keptFile, script);
+};
+
+/** What was kept, unless a failing disk changed it: V8 would run whatever is there. */
+const keptIn = (file: string): Buffer | undefined => {
+  try {
+    const bytes = readFileSync(file);
+    const end = bytes.length - CHECKSUM_BYTES;
+    const code = bytes.subarray(0, end);
+    return crc32(code) === bytes.readUInt32LE(end) ? code : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Whole or not at all. Where we may not write beside the program, each process compiles it again. */
+const keep = (file: string, script: Script): void => {
+  const draft = `${file}.${process.pid}`;
+  let opened: number;
+  try {
+    opened = openSync(draft, "wx", 0o644);
+  } catch {
+    return;
+  }
+  try {
+    const code = script.createCachedData();
+    const checksum = Buffer.alloc(CHECKSUM_BYTES);
+    checksum.writeUInt32LE(crc32(code));
+    writeFileSync(opened, Buffer.concat([code, checksum]));
+    renameSync(draft, file);
+  } catch {
+    rmSync(draft, { force: true });
+  } finally {
+    closeSync(opened);
+  }
+};

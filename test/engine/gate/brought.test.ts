@@ -1,0 +1,115 @@
+import { cp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { type RunLedger, verifyAt } from "../../../src/index.js";
+import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
+
+const PAYMENT = { destination: "bank", payload: { text: "100 to Bob" }, idempotencyKey: "pay-1" };
+const JOB = { agentId: "importer", intentSummary: "Import" };
+const FOREIGN = "0".repeat(32);
+
+/** A ledger, and one elsewhere that goes by its id: whoever writes bundles writes what they like. */
+const twins = async <T>(before: (app: RunLedger) => Promise<T>) => {
+  const [project, other] = [await gatedProject(), await gatedProject()];
+  const [app, former] = [await project.open(), await other.open()];
+  const had = await before(app);
+  await former.close();
+  await rm(former.dataDir, { recursive: true });
+  await cp(app.dataDir, former.dataDir, { recursive: true });
+  const twin = await other.open();
+  expect(twin.ledger.store.ledgerId).toBe(app.ledger.store.ledgerId);
+  return { ...project, app, twin, had };
+};
+
+const leadOf = (app: RunLedger) =>
+  app.trackedRuns(app.issue({ name: "lead", role: "orchestrator", sessionKey: SESSION }));
+
+const bundleOf = async (app: RunLedger, runId: string): Promise<string> => {
+  let text = "";
+  for await (const line of app.exportRun(runId)) text += line;
+  return text;
+};
+
+const importInto = (app: RunLedger, bundle: string) =>
+  app.importRun(personOf(app), Readable.from([Buffer.from(bundle)]));
+
+describe("a bundle that names the ledger it arrives at", () => {
+  it("brings no intent that this ledger is to have allowed, whatever its header says", async () => {
+    const { app, twin } = await twins(async () => undefined);
+    const asked = await twin.gate(agentOf(twin)).propose({ ...PAYMENT, policy: "ask-first" });
+    await twin.gate(personOf(twin)).approve({ intentId: asked.intentId, contentHash: asked.contentHash });
+    const own = await app.gate(agentOf(app)).propose({ ...PAYMENT, policy: "ask-first" });
+    const bundle = await bundleOf(twin, asked.runId);
+    const { ledgerId } = app.ledger.store;
+    for (const said of [bundle, bundle.replace(`"ledgerId":"${ledgerId}"`, `"ledgerId":"${FOREIGN}"`)])
+      await expect(importInto(app, said)).rejects.toMatchObject({
+        code: "bundle_invalid",
+        details: { intentId: asked.intentId },
+      });
+    await expect(app.gate(agentOf(app)).execute({ intentId: asked.intentId })).rejects.toMatchObject({
+      code: "intent_not_found",
+    });
+    expect(await app.gate(agentOf(app)).getIntent({ intentId: own.intentId })).toMatchObject({
+      status: "pending_approval",
+    });
+    // Elsewhere it is history.
+    const elsewhere = await (await gatedProject()).open();
+    expect(await importInto(elsewhere, bundle)).toMatchObject({ arrived: true });
+    await leadOf(elsewhere).resumeRun({ runId: asked.runId });
+    await expect(
+      elsewhere.gate(agentOf(elsewhere)).execute({ intentId: asked.intentId }),
+    ).rejects.toMatchObject({ code: "intent_not_approved" });
+  });
+
+  it("is one that came from elsewhere where this ledger never took it out: nobody here signs its end", async () => {
+    const { app, twin, folder } = await twins(async (first) => {
+      const { runId } = await leadOf(first).startRun(JOB);
+      await leadOf(first).completeRun({ runId });
+      await first.receipt(runId);
+    });
+    const { runId } = await leadOf(twin).startRun(JOB);
+    const begun = await bundleOf(twin, runId);
+    const { runId: ended } = await leadOf(twin).startRun(JOB);
+    await leadOf(twin).completeRun({ runId: ended });
+    await twin.receipt(ended);
+    await importInto(app, begun);
+    const { ledgerId } = app.ledger.store;
+    expect((await app.view(runId)).origin).toMatchObject({ ledgerId });
+    await leadOf(app).resumeRun({ runId });
+    await leadOf(app).completeRun({ runId });
+    await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
+    // One that came signed with this ledger's key is as good as that.
+    expect(await importInto(app, await bundleOf(twin, ended))).toMatchObject({ receipt: { ledgerId } });
+    const env = { ...process.env, XDG_DATA_HOME: join(folder, "data") };
+    expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [], receipts: 2 });
+  });
+
+  it("is its own where this ledger took out this very run, and not one with more to tell", async () => {
+    const { app, twin, clock, had } = await twins(async (first) => {
+      const agent = first.gate(agentOf(first));
+      const { intentId, runId } = await agent.propose({
+        ...PAYMENT,
+        destination: "salesforce.import",
+        recordCount: 1,
+        policy: "crm-low-risk",
+      });
+      const { executionToken } = await agent.execute({ intentId });
+      await leadOf(first).failRun({ runId, message: "lost" });
+      return { intentId, runId, executionToken: executionToken ?? "" };
+    });
+    const { runId, intentId, executionToken } = had;
+    // Limits of policies count its intent for a day.
+    clock.aheadMs = 25 * 3_600_000;
+    const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
+    await twin.gate(agentOf(twin)).report({ intentId, executionToken, status: "failed", error: "not sent" });
+    await expect(importInto(app, await bundleOf(twin, runId))).rejects.toMatchObject({
+      code: "bundle_invalid",
+    });
+    await importInto(app, gunzipSync(await readFile(archive ?? "")).toString());
+    expect((await app.view(runId)).origin).toBeNull();
+    expect(await app.gate(agentOf(app)).getIntent({ intentId })).toMatchObject({ status: "ordered" });
+    expect((await app.receipt(runId)).runId).toBe(runId);
+  });
+});
