@@ -193,7 +193,8 @@ export const look = async (
     },
     palette === undefined ? {} : { palette },
   );
-  if (made.browser === undefined) throw new Error("nothing is shown");
+  // What draws is loaded first.
   await terminal.shows(/\S[\s\S]*\n.*\S/);
+  if (made.browser === undefined) throw new Error("nothing is shown");
   return { ...terminal, browser: made.browser, ended };
 };

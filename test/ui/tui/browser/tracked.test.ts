@@ -35,3 +35,18 @@ it("A run that its client records is a page of its facts, and offers no driving"
   await screen.press("ctrl+c");
   await app.close();
 });
+
+it("A run that is over says on its page which key signed for it", async () => {
+  const app = await shop.open();
+  const runs = app.trackedRuns(orchestrator(app));
+  const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads once" });
+  const screen = await look({ app }, { columns: 120, rows: 30 }, { runId });
+  await screen.shows(/Enrich leads once/);
+  expect(await screen.text()).not.toMatch(/signed with key/);
+  await runs.completeRun({ runId });
+  const { keyId } = await app.receipt(runId);
+  await screen.press("r");
+  await screen.shows(`signed with key ${keyId.slice(0, 16)}…: runledger receipt show`);
+  await screen.press("ctrl+c");
+  await app.close();
+});
