@@ -156,8 +156,8 @@ export const defects: readonly Defect[] = [
   of(
     "nothing is redacted",
     "src/core/redact.ts",
-    "  const scan = scanner(literalSearch(forms));\n",
-    "  const scan = scanner(literalSearch(forms.slice(1e9)));\n",
+    "  const scan = scanner(literalSearch(forms), cutSearch(forms));\n",
+    "  const scan = scanner(literalSearch(forms.slice(1e9)), cutSearch(forms.slice(1e9)));\n",
     "says the secret",
     "notes the secret",
   ),
