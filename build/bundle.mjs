@@ -117,6 +117,12 @@ const bundled = async ({ entries, folder, of, contained = [], ...more }) => {
 
 const cli = join(dist, "cli");
 
+/** It is read a byte for each character, and the bundler leaves what stands in regular expressions and comments as it is. */
+const inAscii = (text) => {
+  if (/\\[\u0080-\uffff]/.test(text)) throw new Error("A character beyond ASCII stands behind a backslash.");
+  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+};
+
 /** Everything but screens, as one script that src/ui/cli/kept-start.ts runs: a function of what the script gets from there. */
 const program = await build({
   ...COMMON,
@@ -148,7 +154,7 @@ await bundled({
   },
   jsx: "automatic",
 });
-await writeFile(script.path, script.contents);
+await writeFile(script.path, inAscii(script.text));
 await bundled({
   of: "The library",
   entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },

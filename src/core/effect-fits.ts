@@ -6,6 +6,9 @@ import * as limit from "./limits.js";
 type Read = { readonly type: string; readonly version: number; readonly attempt: number | null };
 type EffectBody = Extract<EventBody, { type: "effect_intended" | "effect_settled" }>;
 
+/** Another one would be brought up to date by the schema's way, and this one with it. */
+const VERSION: EffectBody["version"] = 1;
+
 /**
  * Whether this is an event of an effect as its schema has it, told by looking alone: ten thousand of them are read back before
  * an agent goes on, and zod takes a copy of each object. False says nothing: the rarer shapes are left to the schema, as is
@@ -13,7 +16,7 @@ type EffectBody = Extract<EventBody, { type: "effect_intended" | "effect_settled
  */
 export const isEffectEvent = (body: Read & { readonly payload: unknown }): body is EffectBody => {
   const { type, version, attempt, payload } = body;
-  if (version !== 1 || !isCount(attempt)) return false;
+  if (version !== VERSION || !isCount(attempt)) return false;
   if (!isObject(payload) || typeof payload.stepId !== "string") return false;
   if (type === "effect_settled") return isEnd(payload);
   return type === "effect_intended" && isCall(payload.call) && sizeOf(payload) === 2;

@@ -1,5 +1,6 @@
 // How an installed command line starts: the program is one script, and what V8 compiled of it is kept beside it for the next process
 // (docs/adr/0060). build/bundle.mjs puts this in the place of start.ts, which runs as it is from the sources.
+import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -21,9 +22,9 @@ const CHECKSUM_BYTES = 4;
 export const start: typeof Program.start = async (words) => {
   const url = new URL(PROGRAM_FILE, import.meta.url);
   const file = fileURLToPath(url);
-  const keptFile = `${file}.${process.arch}-${cachedDataVersionTag()}.kept`;
+  const keptFile = `${file}.${process.arch}-${process.version}-${cachedDataVersionTag()}.kept`;
   const cachedData = keptIn(keptFile);
-  // Each character of it is one byte: the bundler writes all others as escapes.
+  // Each character of it is one byte: the build writes all others as escapes.
   const script = new Script(readFileSync(file, "latin1"), {
     filename: url.href,
     ...(cachedData === undefined ? {} : { cachedData }),
@@ -56,7 +57,7 @@ const keptIn = (file: string): Buffer | undefined => {
 
 /** Whole or not at all. Where we may not write beside the program, each process compiles it again. */
 const keep = (file: string, script: Script): void => {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomUUID()}`;
   let opened: number;
   try {
     opened = openSync(draft, "wx", 0o644);

@@ -112,6 +112,23 @@ describe("the bundled command line", () => {
   });
 });
 
+describe("the program", () => {
+  it("knows every letter, though it is read a byte for each", async () => {
+    const files = (await bundledFiles(built.bin)).filter(({ path }) => path.endsWith(".cjs"));
+    expect(files).toHaveLength(1);
+    expect(files[0]?.text).toMatch(/^\p{ASCII}*$/u);
+    const at = await openDesk(shop);
+    await mkdir(join(at.repo, "gate-policies"));
+    const policy = "id: letters\ndestinations: [m]\nrequire_approval: never\nblock_if_terms: [delete]\n";
+    const intent = "{ destination: m, payload: { text: please d€l€te it } }";
+    const cases = `cases: [{ name: euros, intent: ${intent}, expect: { outcome: blocked } }]\n`;
+    await writeFile(join(at.repo, "gate-policies", "letters.yaml"), policy);
+    await writeFile(join(at.repo, "gate-policies", "letters.cases.yaml"), cases);
+    expect(await typeBundled(at, ["gate-policy", "test"])).toMatchObject({ code: 0 });
+    await at.dispose();
+  });
+});
+
 describe("what V8 compiled of the command line", () => {
   let at: Desk;
   beforeAll(async () => {
