@@ -2,13 +2,14 @@ import type { Effects } from "./effects.js";
 import type { Run, Step } from "./run.js";
 
 // Every event makes these anew. Each member is written out, because V8 takes microseconds to spread an object of so many; one that
-// is forgotten here does not compile.
+// is forgotten here does not compile, be it one that may be left out.
+type Whole<T> = { [K in keyof Required<T>]: T[K] };
 
 /** The run with other steps, or further on. */
 export const changedRun = (
   run: Run,
   { steps, seq, updatedAt }: Pick<Run, "steps" | "seq" | "updatedAt">,
-): Run => ({
+): Whole<Run> => ({
   runId: run.runId,
   seq,
   goal: run.goal,
@@ -48,7 +49,7 @@ export const changedRun = (
 });
 
 /** The step with other effects. */
-export const withEffects = (step: Step, effects: Effects): Step => ({
+export const withEffects = (step: Step, effects: Effects): Whole<Step> => ({
   spec: step.spec,
   attempt: step.attempt,
   retryCount: step.retryCount,
