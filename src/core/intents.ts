@@ -164,7 +164,10 @@ export const intentIdOf = (runId: string, seq: number): string => `${runId}.${se
 export const runOfIntent = (intentId: string): string | undefined => /^(.+)\.[1-9]\d*$/.exec(intentId)?.[1];
 
 /** `DESTINATION:KEY`, under which it happens once; null where none was given. */
-export const sideEffectKey = ({ destination, idempotencyKey }: IntentContent): string | null =>
+export const sideEffectKey = ({
+  destination,
+  idempotencyKey,
+}: Pick<IntentContent, "destination" | "idempotencyKey">): string | null =>
   idempotencyKey === null ? null : `${destination}:${idempotencyKey}`;
 
 /** What a key was taken for. */

@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000;
 /** The longest time that a limit of a policy looks back. */
 export const COUNTED_FOR_MS = 24 * HOUR_MS;
 
-type KnownOf = (runId: string) => Promise<Known | undefined>;
+type KnownOf = (runId: string) => Promise<Pick<Known, "run"> | undefined>;
 
 export const noFacts = ({ ledgerId }: Store): GateContext => ({
   ledgerId,
@@ -51,7 +51,8 @@ export const proposalFacts = async (
 
 const before = (at: string, ms: number): string => new Date(Date.parse(at) - ms).toISOString();
 
-const holderOf = async (
+/** Who has a key already, as a proposal in that run is told. */
+export const holderOf = async (
   store: Store,
   key: string | null,
   known: KnownOf,

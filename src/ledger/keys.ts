@@ -2,11 +2,11 @@ import { digestOf } from "../core/canonical.js";
 import type { Caller, Command, CommandOf } from "../core/commands.js";
 import { isCreating } from "../core/decide/index.js";
 import { keyFreedBy, keyTakenBy } from "../core/decide/tracked.js";
-import { quoted } from "../core/defects.js";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { effectDigest } from "../core/effects.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import type { JournalEvent } from "../core/events.js";
+import { requireVisible } from "../core/fit-keys.js";
 import { INTENT_SCOPE, isGoverned } from "../core/intents.js";
 import { openAfterEnd } from "../core/left-effects.js";
 import * as limit from "../core/limits.js";
@@ -24,7 +24,6 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
       `An idempotency key has 1 to ${limit.IDEMPOTENCY_KEY_CHARS} characters, not ${key.length}.`,
       { hint: "Give a short name of the one call, such as a job's id." },
     );
-  requireVisible(key);
   return {
     scope: isCreating(command) ? sessionScope(caller.sessionKey) : runId,
     key,
@@ -32,39 +31,10 @@ export const keyOf = (runId: string, command: Command, caller: Caller, key: stri
   };
 };
 
-/** Half a character becomes another one in some stores, so that two keys would be one there; a control character nobody sees. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
-
-/** What becomes a key in a store comes back from it as it went. Throws `invalid_input`. */
+/** What a program calls an effect that it begins: of one that has its key already it learns before. Throws `invalid_input`. */
 export const requireFitKeys = (command: Command): void => {
-  if (command.type === "propose_intent")
-    requireFitKey(command.content.destination, command.content.idempotencyKey);
-  // What became of something that was begun can always be said, also under a key of before.
-  if (command.type === "record_event" && command.event.happened === undefined)
-    requireVisible(command.event.sideEffectKey);
   if (command.type !== "record_effects") return;
   for (const entry of command.entries) if (entry.kind === "intended") requireVisible(entry.call.key);
-};
-
-/** With its key a destination makes one name, in which the first colon divides the two. */
-export const requireFitKey = (destination: string, key: string | null): void => {
-  requireVisible(destination);
-  requireVisible(key);
-  if (key === null || !destination.includes(":")) return;
-  throw new LedgerError("invalid_input", `The destination ${quoted(destination)} has a colon, and a key.`, {
-    hint: "Name it without one, such as crm.import: its key in the ledger is DESTINATION:KEY.",
-  });
-};
-
-const requireVisible = (key: string | null): void => {
-  if (key === null || !UNFIT.test(key)) return;
-  throw new LedgerError(
-    "invalid_input",
-    `The key or name ${quoted(key)} is not made of visible characters.`,
-    {
-      hint: "Leave out control characters and half surrogate pairs.",
-    },
-  );
 };
 
 /** What an append of effects takes, and what it gives back because it is not known to have happened. */

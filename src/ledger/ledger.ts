@@ -5,6 +5,7 @@ import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { StoredEvent } from "../core/events.js";
+import { requireVisible } from "../core/fit-keys.js";
 import type { Redactor } from "../core/redact.js";
 import type { Source } from "../core/reported.js";
 import type { Run } from "../core/run.js";
@@ -356,16 +357,19 @@ const mirrorOf = ({ projection, hostId, createdAt }: Source): NewMirror => ({
   createdAt,
 });
 
-const answered = (
+const answered = async (
   store: Store,
   runId: string,
   command: Command,
   caller: Caller,
   { idempotencyKey }: SubmitOptions,
-): ReturnType<typeof answeredUnder> | undefined =>
-  idempotencyKey === undefined
-    ? undefined
-    : answeredUnder(store, keyOf(runId, command, caller, idempotencyKey));
+): ReturnType<typeof answeredUnder> => {
+  if (idempotencyKey === undefined) return undefined;
+  const earlier = await answeredUnder(store, keyOf(runId, command, caller, idempotencyKey));
+  // One of before is answered, however it looks.
+  if (earlier === undefined) requireVisible(idempotencyKey);
+  return earlier;
+};
 
 const answeredUnder = async (
   store: Store,

@@ -3,12 +3,14 @@ import type { Caller } from "../core/commands.js";
 import { requireSession } from "../core/decide/guards.js";
 import { requireIntent } from "../core/decide/intents.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { isFitName, requireFitName } from "../core/fit-keys.js";
 import { type IntentAsked, ProposeCall, readCall } from "../core/gate-calls.js";
 import { INTENT_SCOPE, type Intent, type IntentContent, isOverdue, sideEffectKey } from "../core/intents.js";
 import * as limit from "../core/limits.js";
 import { bytesOf, textOf } from "../core/payload.js";
 import { isTerminal, type Run } from "../core/run.js";
-import { requireFitKey, sessionScope } from "./keys.js";
+import { holderOf } from "./gate-facts.js";
+import { sessionScope } from "./keys.js";
 import type { Ledger, SubmitOptions } from "./ledger.js";
 import { newRunId } from "./run-id.js";
 import { approvedBeforehand } from "./standing.js";
@@ -25,10 +27,10 @@ export const proposeTo = async (
   keyed: Keyed = {},
 ): Promise<Intent> => {
   const asked = readCall("the intent", ProposeCall, call);
-  // Before it gets a run of its own.
-  requireFitKey(asked.destination, asked.idempotencyKey ?? asked.idempotency_key ?? null);
   const propose = (runId: string) => proposeIn({ ledger, duties, caller, keyed }, runId, asked);
   if (asked.runId !== undefined) return propose(asked.runId);
+  // Before it gets one.
+  await requireFit(ledger, duties, asked);
   for (let former: string | null = null; ; ) {
     const runId = await runFor(ledger, caller, asked, keyed, former);
     try {
@@ -39,6 +41,18 @@ export const proposeTo = async (
       former = runId;
     }
   }
+};
+
+const requireFit = async (ledger: Ledger, duties: GateDuties, asked: IntentAsked): Promise<void> => {
+  const idempotencyKey = asked.idempotencyKey ?? asked.idempotency_key ?? null;
+  const named = { destination: asked.destination, idempotencyKey };
+  if (isFitName(named)) return;
+  await freeExpired(ledger, duties, named);
+  const known = async (runId: string) =>
+    (await ledger.store.runRow(runId)) === undefined ? undefined : { run: await ledger.load(runId) };
+  // A run that is not there yet: what others brought here is nothing to it.
+  const at = { runId: newRunId(), at: ledger.now() };
+  requireFitName(named, await holderOf(ledger.store, sideEffectKey(named), known, at));
 };
 
 type Proposing = {
@@ -141,7 +155,11 @@ const contentOf = (asked: IntentAsked, bytes: Uint8Array): IntentContent => {
 };
 
 /** One that nobody answered in time gives its key back when somebody asks for it. */
-const freeExpired = async (ledger: Ledger, { expire }: GateDuties, content: IntentContent): Promise<void> => {
+const freeExpired = async (
+  ledger: Ledger,
+  { expire }: GateDuties,
+  content: Parameters<typeof sideEffectKey>[0],
+): Promise<void> => {
   const key = sideEffectKey(content);
   const row = key === null ? undefined : await ledger.store.findKey(INTENT_SCOPE, key);
   if (row === undefined || (await ledger.store.runRow(row.runId))?.seal === "erased") return;

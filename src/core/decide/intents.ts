@@ -4,6 +4,7 @@ import { presentAttempt } from "../credential.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody } from "../events.js";
+import { requireFitName } from "../fit-keys.js";
 import type { GateContext, GateRules, PolicyAnswer } from "../gate-context.js";
 import { refusedPolicy } from "../gate-policy/decide.js";
 import type { IntentFacts } from "../gate-policy/facts.js";
@@ -43,6 +44,7 @@ export const proposeIntent: Decider<"propose_intent"> = (command, run, context) 
   const { content } = command;
   requireSamePayload(command);
   const { held } = sideEffectKey(content) === null ? { held: null } : gate;
+  requireFitName(content, held);
   if (held !== null && isAnswered(run, command, held)) return alreadyDone;
   requireLive(run);
   requireRoom(run);

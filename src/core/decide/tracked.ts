@@ -2,6 +2,7 @@ import type { CommandOf } from "../commands.js";
 import { quoted } from "../defects.js";
 import { LedgerError } from "../errors.js";
 import type { EventBody, Role } from "../events.js";
+import { requireVisible } from "../fit-keys.js";
 import { isGoverned, isIdempotentUnder, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
@@ -98,6 +99,9 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   // What is begun can always be ended: there are never more ends than beginnings.
   if (!isEndOfBegun(run, command.event)) requireRoom(run, "Clients", context.rules);
   requireKey(eventType, sideEffectClass, sideEffectKey);
+  // What became of something that was begun can always be said, also under a key of before, and who has that is told.
+  const isNew = context.facts?.taken === undefined && !isEndOfBegun(run, command.event);
+  if (isNew && happened === undefined) requireVisible(sideEffectKey);
   if (happened !== undefined) requireBegun(run, command.event, context);
   if (isBeginning(eventType)) requireCapable(tracked, sideEffectClass);
   const skipped = skippedFor(run, command, context);

@@ -1,8 +1,12 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
+import type { DecideContext } from "../../../src/core/decide/guards.js";
+import { decide } from "../../../src/core/decide/index.js";
+import type { GateContext } from "../../../src/core/gate-context.js";
 import { gateFaces } from "../../../src/engine/gate/faces.js";
 import { listIntents } from "../../../src/engine/gate/listing.js";
 import type { RunLedger } from "../../../src/index.js";
+import { noFacts } from "../../../src/ledger/gate-facts.js";
 import { agentOf, gatedProject, personOf } from "../../helpers/gated.js";
 
 const asked = { destination: "crm.import", payload: "name\nAda\n" };
@@ -120,6 +124,80 @@ it("no two destinations have one key: one with a colon in it has none", async ()
   expect(await agent.propose({ ...terms, destination: "bank:eu" })).toMatchObject({ status });
   const other = await agent.propose({ ...terms, destination: "bank", idempotencyKey: "eu:pay-1" });
   expect(other).toMatchObject({ status, sideEffectKey: "bank:eu:pay-1" });
+});
+
+it("what is held under a destination with a colon is answered, and not sent to another name where it would happen twice", async () => {
+  const app = await (await gatedProject()).open();
+  const agent = app.gate(agentOf(app));
+  const runId = await started(app);
+  const done = { runId, eventType: "tool_call_finished", sideEffectClass: "payment" } as const;
+  await agent.recordEvent({ ...done, sideEffectKey: "bank:eu:pay-1" });
+  const terms = { ...asked, policy: "ask-first", destination: "bank:eu", idempotencyKey: "pay-1" };
+  expect(await agent.propose(terms)).toMatchObject({ status: "skipped" });
+  expect(await agent.propose({ ...terms, runId })).toMatchObject({ status: "skipped" });
+  // That of another destination is no answer to it.
+  await agent.propose({ ...terms, destination: "bank", idempotencyKey: "eu:pay-2" });
+  const before = await app.ledger.store.position();
+  const other = { ...terms, idempotencyKey: "pay-2" };
+  for (const call of [other, { ...other, runId }])
+    await expect(agent.propose(call)).rejects.toMatchObject({ code: "invalid_input" });
+  expect(await app.ledger.store.position()).toBe(before);
+});
+
+it.each([
+  ["bank:eu", "pay-1"],
+  ["bank", "pay\u0001"],
+])(
+  "an intent of before under %j and %j is found again, and nothing new begins so",
+  async (destination, idempotencyKey) => {
+    const app = await (await gatedProject()).open();
+    const agent = app.gate(agentOf(app));
+    const runId = await started(app);
+    const { intentId } = await agent.propose({ ...asked, runId, policy: "ask-first", idempotencyKey: "x" });
+    const run = await app.ledger.load(runId);
+    const [fit] = run.intents;
+    if (fit === undefined) throw new Error("nothing was proposed");
+    // As a ledger holds it whose program let such a name through.
+    const content = { ...fit.content, destination, idempotencyKey };
+    const intent = { ...fit, content };
+    const of = { ...run, intents: [intent] };
+    const { rules, now } = app.ledger;
+    const decided = (held: GateContext["held"]) => {
+      const gate = { ...noFacts(app.ledger.store), held };
+      const context = { caller: agentOf(app), at: now(), rules, gate };
+      return decide({ type: "propose_intent", content, text: asked.payload }, of, context, runId);
+    };
+    expect(decided({ runId, seq: intent.seq, intent }).events).toEqual([]);
+    expect(() => decided(null)).toThrow(expect.objectContaining({ code: "invalid_input" }));
+    expect(intentId).toBe(intent.intentId);
+  },
+);
+
+it("what was recorded under a key of before is told, and what was begun under it has its end", async () => {
+  const app = await (await gatedProject()).open();
+  const runId = await started(app);
+  await app.gate(agentOf(app)).recordEvent({
+    ...{ runId, eventType: "tool_call_started", sideEffectClass: "payment" },
+    sideEffectKey: "k",
+  });
+  const run = await app.ledger.load(runId);
+  if (run.tracked === null) throw new Error("it is not tracked");
+  const key = "k\u0001";
+  const of = {
+    ...run,
+    tracked: { ...run.tracked, begun: run.tracked.begun.map((one) => ({ ...one, key })) },
+  };
+  const decided = (eventType: "tool_call_started" | "tool_call_finished", facts: DecideContext["facts"]) => {
+    const said = { eventType, actorId: "importer", stepName: null, payload: null, artifact: null } as const;
+    const hashes = { inputHash: null, outputHash: null } as const;
+    const event = { ...said, ...hashes, sideEffectClass: "payment", sideEffectKey: key } as const;
+    const context = { caller: agentOf(app), at: app.ledger.now(), rules: app.ledger.rules, facts };
+    return decide({ type: "record_event", event }, of, context, runId).events[0]?.payload;
+  };
+  const taken = { runId, seq: 3 };
+  expect(decided("tool_call_finished", { taken })).toMatchObject({ skipped: null });
+  expect(decided("tool_call_started", { taken })).toMatchObject({ skipped: taken });
+  expect(() => decided("tool_call_started", {})).toThrow(expect.objectContaining({ code: "invalid_input" }));
 });
 
 it("of the runs that are over only those in doubt are read again for a list, and those that are new", async () => {
