@@ -6,8 +6,17 @@ export type Form = { readonly text: string; readonly name: string };
 /** Where something secret stands, and what is said instead. */
 export type Span = { readonly start: number; readonly end: number; readonly name: string };
 
-/** Fewer letters tell nothing of a secret, and stand beside a mark by chance. */
+/** So much of a part is looked for first. */
 const PART_CHARS = 4;
+/** So many letters are none by chance; a short value is told by half of it. Fewer are words of every day: "test…", "…2024". */
+const TELLING_CHARS = 8;
+/** How an address begins tells nothing of it, also percent-encoded. */
+const SCHEME = /^[a-z][a-z0-9+.-]*(?::|%3a)(?:\/|%2f){2}/i;
+
+const leastOf = (text: string): number => {
+  const begins = SCHEME.exec(text)?.[0].length ?? 0;
+  return begins + Math.min(TELLING_CHARS, Math.ceil((text.length - begins) / 2));
+};
 
 /** The mark as text has it, and as bytes that are read one character each. */
 const BYTES = Buffer.from(CUT_MARK).toString("latin1");
@@ -19,8 +28,9 @@ const MARKS = [CUT_MARK, BYTES];
  */
 export const cutSearch = (forms: readonly Form[]): ((text: string) => readonly Span[]) => {
   if (forms.length === 0) return () => [];
-  const heads = grouped(forms, (text) => text.slice(0, PART_CHARS));
-  const tails = grouped(forms, (text) => text.slice(-PART_CHARS));
+  const known = forms.map((form) => ({ ...form, least: leastOf(form.text) }));
+  const heads = grouped(known, (text) => text.slice(0, PART_CHARS));
+  const tails = grouped(known, (text) => text.slice(-PART_CHARS));
   return (text) =>
     MARKS.filter((mark) => text.includes(mark)).flatMap((mark) => [
       ...beginnings(text, mark, heads),
@@ -44,10 +54,12 @@ export const hasMark = (text: string): boolean => MARKS.some((mark) => text.incl
 export const openMark = (bytes: string): number =>
   [2, 1].find((count) => bytes.endsWith(BYTES.slice(0, count))) ?? 0;
 
-type Group = { readonly longest: number; readonly forms: readonly Form[] };
+/** With the letters that a part has at least. */
+type Known = Form & { readonly least: number };
+type Group = { readonly longest: number; readonly forms: readonly Known[] };
 type Groups = { readonly any: RegExp; readonly of: ReadonlyMap<string, Group> };
 
-const grouped = (forms: readonly Form[], partOf: (text: string) => string): Groups => {
+const grouped = (forms: readonly Known[], partOf: (text: string) => string): Groups => {
   const of = new Map<string, Group>();
   for (const form of forms) {
     const part = partOf(form.text);
@@ -65,7 +77,7 @@ const beginnings = (text: string, mark: string, { any, of }: Groups): readonly S
     if (end === -1) break;
     if (end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find((form) => form.text.startsWith(part));
+    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.startsWith(part));
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;
@@ -79,7 +91,7 @@ const ends = (text: string, mark: string, { any, of }: Groups): readonly Span[] 
     const [start, end] = [marked + mark.length, index + PART_CHARS];
     if (marked === -1 || start > index || end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find((form) => form.text.endsWith(part));
+    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.endsWith(part));
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;

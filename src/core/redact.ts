@@ -6,18 +6,23 @@ import { TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.j
  * Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place, also in that of one that was cut off
  * (`cutShort`) before anybody who knows it saw the text.
  */
-export interface Redactor {
+export interface Redactor extends Words {
+  /** The same for whole secrets alone, where another text in its place is another order: nobody here put a mark into that. */
+  readonly whole: Words;
+  /** Redacts bytes as they come, also what is cut in two by the end of a chunk. */
+  stream(): RedactingStream;
+  /** Names of the known values in these bytes; what is only shaped like a token has none. */
+  valuesIn(bytes: Buffer): string[];
+}
+
+type Words = {
   /** A text without them; the same string when it held none. */
   text(text: string): string;
   /** A value of JSON with all of its strings redacted; the same value when they held none. */
   deep<T>(value: T): T;
   /** The same as JSON, in one line; a value without secrets is looked through once, and not text by text. */
   json(value: unknown): string;
-  /** Redacts bytes as they come, also what is cut in two by the end of a chunk. */
-  stream(): RedactingStream;
-  /** Names of the known values in these bytes; what is only shaped like a token has none. */
-  valuesIn(bytes: Buffer): string[];
-}
+};
 
 export type RedactingStream = {
   /** What can be said by now; the rest waits for what comes next. */
@@ -32,20 +37,27 @@ export const createRedactor = (secrets: readonly Secret[]): Redactor => {
   const forms = formsOf(secrets);
   const scan = scanner(literalSearch(forms), cutSearch(forms));
   const shortest = Math.min(TOKEN_CHARS_MIN, ...forms.map((form) => form.text.length));
+  return {
+    ...wordsOf((text) => scan(text, "", "ends").spans, shortest),
+    whole: wordsOf((text) => scan(text, "", "ends", "whole").spans, shortest),
+    stream: () => openStream(scan),
+    valuesIn: valueSearch(forms),
+  };
+};
+
+const wordsOf = (spansIn: (text: string) => readonly Span[], shortest: number): Words => {
   // Names, kinds and numbers, of which an event is full, have no room for any of it.
   const text = (given: string): string =>
-    given.length < shortest && !hasMark(given) ? given : replaced(given, scan(given, "", "ends").spans);
+    given.length < shortest && !hasMark(given) ? given : replaced(given, spansIn(given));
   return {
     text,
     deep: (value) => deepWith(text, value),
     json: (value) => {
-      const whole = JSON.stringify(value);
+      const line = JSON.stringify(value);
       // Without a backslash each text stands there as it is, and nothing before or behind it that belongs to a token.
-      const isClean = !whole.includes("\\") && scan(whole, "", "ends").spans.length === 0;
-      return isClean ? whole : JSON.stringify(deepWith(text, value));
+      const isClean = !line.includes("\\") && spansIn(line).length === 0;
+      return isClean ? line : JSON.stringify(deepWith(text, value));
     },
-    stream: () => openStream(scan),
-    valuesIn: valueSearch(forms),
   };
 };
 
@@ -56,19 +68,24 @@ type Scanned = {
   readonly open: number;
 };
 /** `before` is the character in front of the text. One that ends here has nothing open, and nobody looks for it. */
-type Scan = (text: string, before: string, then: "goes on" | "ends") => Scanned;
+type Scan = (
+  text: string,
+  before: string,
+  then: "goes on" | "ends",
+  what?: "whole" | "cut off too",
+) => Scanned;
 
 type Finding = { readonly found: Span[]; open: number };
 type Search = (text: string, finding: Finding) => void;
 
 const scanner =
   (literals: Search, cuts: ReturnType<typeof cutSearch>): Scan =>
-  (text, before, then) => {
+  (text, before, then, what = "cut off too") => {
     const plain = withoutColours(text);
     const finding: Finding = { found: [], open: then === "ends" ? 0 : plain.text.length };
     literals(plain.text, finding);
-    findShapes(plain.text, before, finding);
-    finding.found.push(...cuts(plain.text));
+    findShapes(plain.text, before, { finding, markFrom: what === "whole" ? noMark : marksIn(plain.text) });
+    if (what !== "whole") finding.found.push(...cuts(plain.text));
     const open = finding.open === plain.text.length ? text.length : plain.at(finding.open);
     const spans = finding.found.map(({ start, end, name }) => ({
       start: plain.at(start),
@@ -268,8 +285,13 @@ const BEHIND: ReadonlyMap<string, RegExp> = new Map(
   TOKEN_SHAPES.map(({ chars }) => [chars, new RegExp(`[${chars}]`)]),
 );
 
-const findShapes = (text: string, before: string, finding: Finding): void => {
-  const markFrom = marksIn(text);
+const noMark: ReturnType<typeof marksIn> = () => undefined;
+
+const findShapes = (
+  text: string,
+  before: string,
+  { finding, markFrom }: { readonly finding: Finding; readonly markFrom: ReturnType<typeof marksIn> },
+): void => {
   ANY_START.lastIndex = 0;
   for (let hit = ANY_START.exec(text); hit !== null; hit = ANY_START.exec(text)) {
     const { index: start } = hit;
@@ -278,7 +300,7 @@ const findShapes = (text: string, before: string, finding: Finding): void => {
     ANY_START.lastIndex = start + 1;
     if (BEHIND.get(shape.chars)?.test(start === 0 ? before : (text[start - 1] ?? ""))) continue;
     const marked = markFrom(start) ?? start;
-    const isCut = isCutToken(shape.open, text.slice(start, marked), hit[0]);
+    const isCut = isCutToken(shape.cut ?? shape.open, text.slice(start, marked), hit[0]);
     const end = endOf(shape.whole, text, start) ?? (isCut ? marked : undefined);
     if (end !== undefined) finding.found.push({ start, end, name: shape.name });
     if (start < finding.open && endOf(shape.open, text, start) !== undefined)
@@ -292,13 +314,13 @@ const findShapes = (text: string, before: string, finding: Finding): void => {
 };
 
 /** A beginning with so many letters behind it is none by chance. */
-const CUT_TOKEN_CHARS = 8;
+const CUT_TOKEN_CHARS = 16;
 
 /** What stands in front of a mark may be the beginning of a token. */
-const isCutToken = (open: RegExp, part: string, begun: string): boolean =>
+const isCutToken = (cut: RegExp, part: string, begun: string): boolean =>
   part.length >= begun.length + CUT_TOKEN_CHARS &&
   part.length <= TOKEN_CHARS_MAX &&
-  endOf(open, part, 0) !== undefined;
+  endOf(cut, part, 0) !== undefined;
 
 const endOf = (expression: RegExp, text: string, start: number): number | undefined => {
   expression.lastIndex = start;

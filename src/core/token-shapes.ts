@@ -15,6 +15,8 @@ export type TokenShape = {
   readonly whole: RegExp;
   /** What could become a whole one with what is printed next; a beginning and its letters when not given. */
   readonly open?: RegExp;
+  /** What may be the beginning of one that was cut off there, where a whole one has other letters than `open` lets through. */
+  readonly cut?: RegExp;
 };
 
 /** No whole one is shorter: an AWS key is the shortest. */
@@ -28,6 +30,11 @@ const keyBlock = "(?:[A-Za-z0-9+/=\\s\\\\:,]|-(?!----))";
 /** Prose goes on in words; what follows a title is a line end, or the key itself where somebody took the line ends out. */
 const keyLine = "(?=[ \\t]*(?:[\\r\\n]|\\\\[rn])| ?[A-Za-z0-9+/]{16})";
 const keyTitle = "[A-Z0-9 ]{0,40}";
+// Also as JSON prints it, with `\n` for line ends.
+const privateKey = new RegExp(
+  `-----BEGIN ${keyTitle}PRIVATE KEY(?: BLOCK)?-----${keyLine}${keyBlock}{16,16000}(?:-----END ${keyTitle}-----)?`,
+  "y",
+);
 
 export const TOKEN_SHAPES: readonly TokenShape[] = [
   {
@@ -50,12 +57,19 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     whole: /rl_sk_[0-9a-f]{16}_[A-Za-z0-9_-]{43}/y,
   },
   { name: "gitlab_token", starts: ["glpat-"], chars: DOTTED, whole: /glpat-[A-Za-z0-9_.-]{20,300}/y },
-  { name: "npm_token", starts: ["npm_"], chars: WORD, whole: /npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])/y },
+  {
+    name: "npm_token",
+    starts: ["npm_"],
+    chars: WORD,
+    whole: /npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])/y,
+    cut: /npm_[A-Za-z0-9]{0,36}$/y,
+  },
   {
     name: "aws_access_key",
     starts: ["AKIA", "ASIA"],
     chars: WORD,
     whole: /A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9_])/y,
+    cut: /A[KS]IA[A-Z2-7]{0,16}$/y,
   },
   {
     name: "google_api_key",
@@ -76,6 +90,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     chars: DASHED,
     whole:
       /sk-(?:(?=[A-Za-z0-9_-]*[A-Z])(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{32,300}|(?:[a-z]{2,8}-v1-)?[0-9a-f]{32,64}(?![A-Za-z0-9_-]))/y,
+    cut: /sk-(?:(?=[A-Za-z0-9_-]*[A-Z])(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{0,300}|(?:[a-z]{2,8}-v1-)?[0-9a-f]{0,64})$/y,
   },
   {
     name: "stripe_key",
@@ -100,11 +115,8 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     name: "private_key",
     starts: ["-----BEGIN "],
     chars: WORD,
-    // Also as JSON prints it, with `\n` for line ends.
-    whole: new RegExp(
-      `-----BEGIN ${keyTitle}PRIVATE KEY(?: BLOCK)?-----${keyLine}${keyBlock}{16,16000}(?:-----END ${keyTitle}-----)?`,
-      "y",
-    ),
+    whole: privateKey,
+    cut: privateKey,
     open: new RegExp(`-----BEGIN ${keyTitle}-{0,5}${keyBlock}{0,16000}(?:-----[A-Z0-9 ]{0,50}-{0,4})?$`, "y"),
   },
 ];

@@ -129,7 +129,7 @@ const goneUnder = async ({ store }: Ledger, caller: Caller, key: string): Promis
 /** Of what is no text the journal's gate sees nothing, and text is kept beside the journal before that is asked. */
 const requireNoSecret = ({ redactor }: Ledger, bytes: Uint8Array, text: string | null): void => {
   const letters = text ?? Buffer.from(bytes).toString("latin1");
-  if (redactor.text(letters) === letters) return;
+  if (redactor.whole.text(letters) === letters) return;
   throw new LedgerError("invalid_input", "The payload holds a secret, and would be stored.", {
     hint: "Take it out; whoever executes the intent has secrets of its own. If it is none: secrets.except.",
   });

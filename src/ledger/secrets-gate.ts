@@ -21,7 +21,7 @@ export const withoutSecrets = (
 };
 
 const requireNone = (redactor: Redactor, what: string, text: string): void => {
-  const told = redactor.text(text);
+  const told = redactor.whole.text(text);
   if (told !== text) throw holdsSecret(what, told);
 };
 
@@ -61,8 +61,9 @@ const PROOF = "token";
 
 const redacted = (redactor: Redactor, value: unknown, at: string, isWords: boolean): unknown => {
   if (typeof value === "string") {
-    const text = redactor.text(value);
-    if (text === value || isWords) return text;
+    if (isWords) return redactor.text(value);
+    const text = redactor.whole.text(value);
+    if (text === value) return text;
     throw holdsSecret(at, text);
   }
   if (isWords) return redactor.deep(value);

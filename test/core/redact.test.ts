@@ -104,10 +104,10 @@ describe("a value that was cut off before anybody looked for it", () => {
           for (const text of [cut, JSON.stringify(cut), JSON.stringify(JSON.stringify(cut))]) {
             const told = [one.text(text), streamed(one, text, [64]), streamed(one, text, [1])];
             if (kept === 0) expect(told).toEqual([text, text, text]);
-            if (kept >= 4)
+            if (kept >= 8)
               for (const each of told) expect(each).not.toContain(form.slice(1, kept).slice(0, 4));
           }
-          if (kept >= 4)
+          if (kept >= 8)
             expect(one.json({ cut })).toContain(`[redacted:LONG]${kept < form.length ? "…" : ""}`);
         },
       ),
@@ -115,16 +115,60 @@ describe("a value that was cut off before anybody looked for it", () => {
   });
 
   it("is redacted behind a mark too, where the end of a text is shown", () => {
-    for (let from = 1; from <= LONG.length - 4; from += 1)
+    for (let from = 1; from <= LONG.length - 8; from += 1)
       expect(one.text(`it was …${LONG.slice(from)}: no`)).toBe("it was …[redacted:LONG]: no");
   });
 
   it("is known for a well-known token by what is left of it", () => {
     const token = `ghp_${letters(36)}`;
     expect(redactor.text(`"${token.slice(0, 20)}…"`)).toBe('"[redacted:github_token]…"');
-    expect(redactor.text("ghp_… and Bearer tokens… and the end…")).toBe(
-      "ghp_… and Bearer tokens… and the end…",
+    for (const [name, part] of [
+      ["api_key", `sk-proj-${letters(60)}`.slice(0, 30)],
+      ["npm_token", `npm_${letters(36)}`.slice(0, 20)],
+      ["bearer_token", `Bearer ${letters(40)}`.slice(0, 30)],
+      ["json_web_token", jwt.slice(0, 40)],
+      ["private_key", key.slice(0, 60)],
+    ])
+      expect(redactor.text(`(${part}…)`)).toBe(`([redacted:${name}]…)`);
+  });
+
+  const everyday = createRedactor([
+    { name: "HOOK_URL", value: "https://hooks.example/services/T000/B000/abcdefghijkl" },
+    { name: "DB_PASSWORD", value: "production-2024!" },
+    { name: "API_TOKEN", value: "test-token-for-local" },
+    { name: "CARD_KEY", value: "abcdefghijkl4242" },
+  ]);
+
+  it.each([
+    "see https://… for details, or https%3A%2F%2F… or HTTPS://hooks…",
+    "running test… and deploying to prod…, card ends …4242, copyright …2024!",
+    "ghp_… and Bearer tokens… and the end… and bearer of bad news…",
+    "npm_config_registry… npm_package_version_of_the_whole… AKIA_is_a_name_of_something… ghs_something…",
+    "sk-learn-something-with-many-words… glpat-tokens-are… -----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG…",
+    "-----BEGIN PRIVATE KEY----- is how such a thing begins…",
+  ])("is no word of every day beside a mark: %s", (text) => {
+    expect(everyday.text(text)).toBe(text);
+    expect(streamed(everyday, text, [3])).toBe(text);
+  });
+
+  it("is told by eight letters, behind what every address begins with", () => {
+    expect(everyday.text("https://hooks.exa… production… …-local …ion-2024!")).toBe(
+      "[redacted:HOOK_URL]… [redacted:DB_PASSWORD]… …-local …[redacted:DB_PASSWORD]",
     );
+    expect(createRedactor([{ name: "PIN", value: "aB3dE6gH" }]).text("aB3dE… aB3…")).toBe(
+      "[redacted:PIN]… aB3…",
+    );
+  });
+
+  it("is not looked for where whole ones alone are asked for", () => {
+    const { whole } = everyday;
+    const text = `production… …ion-2024! ghp_${letters(30)}… production-2024! ghp_${letters(36)}…`;
+    const told = `production… …ion-2024! ghp_${letters(30)}… [redacted:DB_PASSWORD] [redacted:github_token]…`;
+    expect([whole.text(text), whole.deep([text]), whole.json({ text })]).toEqual([
+      told,
+      [told],
+      JSON.stringify({ text: told }),
+    ]);
   });
 });
 

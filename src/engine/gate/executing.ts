@@ -172,7 +172,7 @@ export const requireTellable = (
   bytes: Uint8Array,
 ): void => {
   const told = whatIsDone(content, bytes);
-  if (redactor.json(told) === JSON.stringify(told)) return;
+  if (redactor.whole.json(told) === JSON.stringify(told)) return;
   throw new LedgerError(
     "execution_refused",
     `What intent "${intentId}" is about holds what is a secret by now, or looks like one, so it cannot be told as it was approved. Nothing was ordered.`,

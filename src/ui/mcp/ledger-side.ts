@@ -96,6 +96,7 @@ const answer = async (
       soon = setImmediate(() => say({ id, opened: true }));
     };
     const value = await answerTo(app, asked, { onOpened, gone });
+    if (isOrder(asked)) line = app.ledger.redactor.whole.json;
     say({ id, ...opened, value });
   } catch (error) {
     say({ id, ...opened, error: told(error, projectDir) });
@@ -103,6 +104,9 @@ const answer = async (
     clearImmediate(soon);
   }
 };
+
+/** Told to the letter, or it is another one: what is cut off in it was approved like that. */
+const isOrder = ({ question }: Asked): boolean => question.kind === "gate" && question.method === "execute";
 
 const answerTo = async (
   app: RunLedger,

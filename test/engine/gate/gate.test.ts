@@ -172,6 +172,14 @@ it("that is refused leaves nothing behind: its payload holds a secret, or its ru
   expect(await app.ledger.store.listBlobs()).toEqual([]);
 });
 
+it("is proposed and ordered to the letter when it quotes what was cut off elsewhere: no whole secret is in it", async () => {
+  const { terms, agent } = await scene();
+  const text = `Who printed ghp_${"a1B2".repeat(5)}… here?`;
+  const asked = { ...terms, policy: "crm-low-risk", action: `ghp_${"a1B2".repeat(4)}…` };
+  const { intentId } = await agent.propose({ ...asked, payload: { text } });
+  expect(await agent.execute({ intentId })).toMatchObject({ action: asked.action, payload: { text } });
+});
+
 it("without a run goes on in another one when its own is over, and in the same one whenever it is asked again", async () => {
   const { terms, agent } = await scene();
   const { runId: _, ...asked } = { ...terms, policy: "crm-low-risk" };

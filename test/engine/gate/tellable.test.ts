@@ -27,7 +27,8 @@ it("an order that could not be told as it was approved is none: what it is about
     await approved(app, { action: WORD }),
     await approved(app, { idempotencyKey: WORD }),
   ];
-  const fine = await approved(app, { payload: { text: 'A "quoted" \\ line\n' } });
+  const quoted = `A "quoted" \\ line\nof ${WORD.slice(0, 12)}…`;
+  const fine = await approved(app, { payload: { text: quoted }, scope: `${WORD.slice(0, 12)}…` });
   const refused = async (from: RunLedger, intentId: string) => {
     await expect(from.gate(agentOf(from)).execute({ intentId })).rejects.toMatchObject({
       code: "execution_refused",
@@ -43,7 +44,9 @@ it("an order that could not be told as it was approved is none: what it is about
   await writeFile(join(project.folder, "runledger.yaml"), `${SETTINGS}secrets: { names: [ORDINARY_WORD] }\n`);
   const later = await project.open();
   for (const intentId of intents) await refused(later, intentId);
+  // Who wrote the mark cut it off, and everybody saw it like that.
+  await expect(approved(later, { payload: { text: `so ${quoted}` } })).resolves.toBeDefined();
   expect(await later.gate(agentOf(later)).execute({ intentId: fine })).toMatchObject({
-    payload: { text: 'A "quoted" \\ line\n' },
+    payload: { text: quoted },
   });
 });

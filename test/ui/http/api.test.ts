@@ -314,6 +314,13 @@ describe("a key", () => {
     expect(await refusalOf(desk.report({ intentId, status: "succeeded" }))).toBe("intent_not_pending");
   });
 
+  it("is told an order to the letter, also what somebody cut off in it", async () => {
+    const gate = await at.gateOf("importer");
+    const text = `Who printed ghp_${"a1B2".repeat(5)}… here?`;
+    const { intentId } = await gate.propose(leads(await started(gate), { payload: { text } }));
+    expect(await gate.execute({ intentId })).toMatchObject({ payload: { text } });
+  });
+
   it("opens nothing of other agents' runs and intents, whatever it calls itself", async () => {
     const [gate, other] = [await at.gateOf("importer"), await at.gateOf("other")];
     const runId = await started(gate);
