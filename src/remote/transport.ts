@@ -29,14 +29,19 @@ export const transport = (options: TransportOptions): Send => {
   return async (method, input) => {
     const request = requestOf(base, options.apiKey, method, input);
     const until = performance.now() + (options.patienceMs ?? PATIENCE_MS);
+    let isLast = false;
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       const tried = await once(request, options.timeoutMs ?? TIMEOUT_MS);
       if (!(tried instanceof Lost)) return answerIn(tried);
-      const untilThen = Math.max(pauseMs, tried.retryAfterMs);
-      if (performance.now() + untilThen > until) throw tried.asError(base);
+      const leftMs = until - performance.now();
+      const isTooLate = tried.retryAfterMs === 0 ? pauseMs > leftMs : leftMs <= 0;
+      if (isLast || isTooLate) throw tried.asError(base);
+      // Whoever wants a longer pause than there is patience may be back before: it is asked once more at the end.
+      isLast = tried.retryAfterMs >= leftMs;
       // Clients that were cut off together come back one by one, and none before it may.
       const ownPauseMs = pauseMs * (0.5 + Math.random() / 2);
-      await new Promise((resolve) => setTimeout(resolve, Math.max(ownPauseMs, tried.retryAfterMs)));
+      const nextMs = Math.min(Math.max(ownPauseMs, tried.retryAfterMs), leftMs);
+      await new Promise((resolve) => setTimeout(resolve, nextMs));
     }
   };
 };

@@ -1173,6 +1173,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
     formerLost: z
       .boolean()
       .describe("the private half of the former key was gone, so it does not vouch for this one"),
+    lost: z.boolean().describe("the same under its former name"),
   }),
   keys: { kind: "text", why: "it is only a group of commands" },
   "keys show": oneOf({

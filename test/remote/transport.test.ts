@@ -118,22 +118,25 @@ describe("a call", () => {
     expect(seen).toHaveLength(1);
   });
 
-  it.each([
-    ["a proxy that lets through no more", 429, {}],
-    ["a proxy that has no server", 503, {}],
-    ["the server itself", 503, { error: { code: "worker_unreachable", message: "No." } }],
-  ])(
-    "is not sent again before %s wants it, and given up when that is too late",
-    async (_who, status, body) => {
-      const { endpoint, seen } = await answering((response) => {
-        response.writeHead(status, { "retry-after": "9" }).end(JSON.stringify(body));
-      });
-      // Without that word it would be sent about ten times.
-      const send = transport({ endpoint, apiKey: KEY, patienceMs: 5_000 });
-      expect((await refusalOf(send("startRun", startRun))).code).toBe("worker_unreachable");
-      expect(seen).toHaveLength(1);
-    },
-  );
+  it("is sent once more at the end of its time where a longer pause is asked for, and then given up", async () => {
+    const said: readonly [number, object][] = [
+      [429, {}],
+      [503, {}],
+      [503, { error: { code: "worker_unreachable", message: "No." } }],
+    ];
+    const patient = ({ endpoint }: { readonly endpoint: string }) =>
+      transport({ endpoint, apiKey: KEY, patienceMs: 500 })("startRun", startRun);
+    const all = said.map(async ([status, body]) => {
+      const away: Answer = (response) =>
+        void response.writeHead(status, { "retry-after": "30" }).end(JSON.stringify(body));
+      const [gone, back] = [await answering(away), await answering(away, json(200, { runId: "run_1" }))];
+      const answers = await Promise.all([refusalOf(patient(gone)), patient(back)]);
+      expect(answers).toEqual([expect.objectContaining({ code: "worker_unreachable" }), { runId: "run_1" }]);
+      // Without that word it would be sent about five times.
+      expect([gone.seen.length, back.seen.length]).toEqual([2, 2]);
+    });
+    await Promise.all(all);
+  });
 
   it("is sent again where the server said when, and that is in time", async () => {
     const busy: Answer = (response) => void response.writeHead(429, { "retry-after": "0" }).end();

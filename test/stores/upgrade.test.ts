@@ -1,4 +1,4 @@
-import { cp } from "node:fs/promises";
+import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -22,6 +22,12 @@ const [V2_FAILED, V2_FORK, V2_GONE] = [
 
 /** Made by the program of schema version 3: a completed run, one with an open effect, and a paused one. */
 const V3 = join(import.meta.dirname, "../fixtures/ledgers/v3.db");
+
+// What SQLite leaves beside a file that was opened in place is no part of it, and lies there for whoever opens it next.
+test("Ledgers of former versions lie there as they were made, each a file of its own", async () => {
+  const names = await readdir(join(V1, ".."));
+  expect(names.filter((name) => !/^v\d+\.db$/.test(name))).toEqual([]);
+});
 
 const oldLedger = async (file = V1): Promise<string> => {
   const folder = await temporaryFolder();

@@ -328,7 +328,7 @@ describe("A ledger", () => {
       fix: expect.stringContaining("receipt rotate --lost"),
     });
     const rotated = await desk.json("receipt", "rotate", "--lost");
-    expect(rotated).toMatchObject({ formerKeyId: name.slice(0, -4), formerLost: true });
+    expect(rotated).toMatchObject({ formerKeyId: name.slice(0, -4), formerLost: true, lost: true });
     const { keyId } = rotated;
     expect((await desk.type("receipt", "keys")).out).toMatch(new RegExp(`${name.slice(0, -4)}.*, lost`));
     const keys = file("keys.json", (await desk.type("receipt", "keys", "--json")).out);

@@ -200,6 +200,33 @@ describe("a call that was lost on its way", () => {
     expect(types.filter((one) => one === "event_recorded")).toHaveLength(2);
   });
 
+  it("meets what the first one did, where the call takes no key", async () => {
+    const apiKey = await at.keyOf("importer");
+    const run = { agentId: "importer", intentSummary: "Import" };
+    const { runId } = (await post("/v1/runs", apiKey, "k", run)).body;
+    const twice = async (path: string, body: object) => {
+      const asked = () => post(`/v1/runs/${runId}${path}`, apiKey, "k", body);
+      return [await asked(), await asked()];
+    };
+    for (const path of ["/checkpoints", "/resume"])
+      expect(await twice(path, {})).toMatchObject([{ status: 200 }, { status: 200 }]);
+    const handoffs = await twice("/handoffs", { toActor: "b", summary: "Go on" });
+    const [one, other] = handoffs.map(({ body }) => body.handoffId);
+    expect(one).not.toBe(other);
+    expect(await twice(`/handoffs/${one}/complete`, {})).toMatchObject([
+      { status: 200 },
+      { status: 400, body: { error: { code: "invalid_input" } } },
+    ]);
+    expect(await twice("/complete", {})).toMatchObject([{ status: 200 }, { status: 200 }]);
+    const types = (await app.ledger.events(String(runId), 0, 99)).map(({ type }) => type);
+    for (const [type, times] of [
+      ["tracking_resumed", 2],
+      ["handoff_opened", 2],
+      ["run_completed", 1],
+    ])
+      expect([type, types.filter((each) => each === type).length]).toEqual([type, times]);
+  });
+
   it("is refused where another call comes under its key", async () => {
     const apiKey = await at.keyOf("importer");
     await post("/v1/runs", apiKey, "k", { agentId: "importer", intentSummary: "Import" });

@@ -111,7 +111,8 @@ export const rotateSigningKey = async (
   rotating: { readonly lost: boolean },
 ): Promise<number> => {
   const rotated = await app.rotateSigningKey(caller, rotating);
-  if (output.json) printJson(output, rotated);
+  // `lost` is what version 1 of the answer called it first, and no field of a version goes.
+  if (output.json) printJson(output, { ...rotated, lost: rotated.formerLost });
   else {
     printLine(output, rotated.keyId);
     say(output, `It took the place of ${rotated.formerKeyId}; receipts signed with that one stay good.`);

@@ -152,7 +152,7 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
 
   cli
     .command("prune")
-    .description("archive and remove the oldest finished runs; none that ended within the hour")
+    .description("archive and remove the oldest finished runs that nothing holds back")
     .option(
       "--keep <n>",
       "keep so many of them, 0: none (default: runLedger.maxRunHistory, there 0: all)",

@@ -112,7 +112,7 @@ export const keepPages: Pages = {
   },
   prune: {
     about:
-      "Archives finished runs beyond a number, an age or a size as bundles in the ledger's folder, the oldest first, reads each archive back, and only then removes the run. Output that no other run names goes with them, once it has not been touched for two days, and the database's file becomes smaller. Without an option the settings say the limits; with one, only what is given counts. Runs that wait, run, or ended within the hour stay; so do those whose commits are not here, and those in which nobody has said whether something happened.",
+      "Archives finished runs beyond a number, an age or a size as bundles in the ledger's folder, the oldest first, reads each archive back, and only then removes the run. Output that no other run names goes with them, once it has not been touched for two days, and the database's file becomes smaller. Without an option the settings say the limits; with one, only what is given counts. Runs that wait, run, or ended within the hour stay. So do those whose commits are not here, those in which nobody has said whether something happened, and for 24 hours those in which an agent was let through with an intent, which limits of policies count.",
     examples: [
       ["runledger prune --dry-run", "which would go, and how much that would free"],
       ["runledger prune --keep 20", "keep the newest twenty"],
