@@ -1,5 +1,5 @@
 import { isLedgerError } from "../core/errors.js";
-import { inDoubt } from "../core/in-doubt.js";
+import { doubtsOf } from "../ledger/doubts.js";
 import { FINISHED } from "../ledger/housekeeping.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { RunRow } from "../stores/store.js";
@@ -35,7 +35,7 @@ const isReadForDoubt = ({ status, quarantine, seal }: RunRow): boolean =>
 
 const doubtsIn = async (ledger: Ledger, runId: string, unreadable: string[]): Promise<readonly string[]> => {
   try {
-    return inDoubt(await ledger.load(runId), ledger.store.ledgerId);
+    return await doubtsOf(ledger.store, await ledger.load(runId));
   } catch (error) {
     if (!isLedgerError(error) || error.kind !== "corrupt") throw error;
     unreadable.push(runId);

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import Database from "better-sqlite3";
 import { expect, it, vi } from "vitest";
 import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
@@ -94,6 +95,33 @@ it("a run in which nobody has said whether something happened is not pruned, and
   expect(await named()).toBeUndefined();
   clock.aheadMs = 96 * HOUR_MS;
   expect(await pruned()).toEqual([runId, recording].sort());
+});
+
+it("a copy of another ledger's run is pruned whatever is in doubt there, but not what was begun here since", async () => {
+  const [there, here] = [await gatedProject(PLAIN), await gatedProject(PLAIN)];
+  const [former, app] = [await there.open(), await here.open()];
+  const begin = { eventType: "tool_call_started", sideEffectClass: "payment" } as const;
+  const theirs = former.gate(agentOf(former));
+  const runIds = await Promise.all(
+    ["one", "other"].map((intentSummary) => theirs.startRun({ agentId: "importer", intentSummary })),
+  );
+  for (const { runId } of runIds) {
+    await theirs.recordEvent({ runId, ...begin, sideEffectKey: `there-${runId}` });
+    const chunks = former.exportRun(runId);
+    await app.importRun(
+      personOf(app),
+      Readable.from(chunks).map((line: string) => Buffer.from(line)),
+    );
+  }
+  const [{ runId: left } = { runId: "" }, { runId: goneOn } = { runId: "" }] = runIds;
+  const ours = app.gate(agentOf(app));
+  for (const runId of [left, goneOn]) await ours.resumeRun({ runId });
+  await ours.recordEvent({ runId: goneOn, ...begin, sideEffectKey: "pay-1" });
+  for (const runId of [left, goneOn]) await ours.failRun({ runId });
+  here.clock.aheadMs = 48 * HOUR_MS;
+  const named = (await app.examine()).filter(({ check }) => check === "in doubt");
+  expect(named).toMatchObject([{ message: expect.stringContaining(`: ${goneOn} (pay-1).`) }]);
+  expect((await app.prune({ keep: 0 })).runs.map((run) => run.runId)).toEqual([left]);
 });
 
 it("a damaged journal of a run that is over keeps nobody from being told all the rest, and runs at work are not read", async () => {
