@@ -1,8 +1,8 @@
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import { inDoubt } from "../core/in-doubt.js";
 import { nextActions } from "../core/next.js";
 import { readBundle } from "../ledger/bundle.js";
 import type { CheckpointManager } from "../ledger/checkpoints/checkpoints.js";
+import { doubtsOf } from "../ledger/doubts.js";
 import { COUNTED_FOR_MS } from "../ledger/gate-facts.js";
 import {
   blobShares,
@@ -188,7 +188,7 @@ const isFree = async ({ ledger }: PruningParts, runId: string): Promise<boolean>
   const run = await ledger.load(runId);
   if (nextActions(run).length > 0) return false;
   // Nobody could say any more whether it happened, and its key would stay taken for ever.
-  if (inDoubt(run, ledger.store.ledgerId).length > 0) return false;
+  if ((await doubtsOf(ledger.store, run)).length > 0) return false;
   const parent = run.parent === null ? undefined : await ledger.store.runRow(run.parent.runId);
   return parent === undefined || parent.status === "completed" || parent.status === "failed";
 };

@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { Readable } from "node:stream";
+import Database from "better-sqlite3";
+import { expect, it, vi } from "vitest";
 import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
 
 const HOUR_MS = 3_600_000;
@@ -93,6 +95,66 @@ it("a run in which nobody has said whether something happened is not pruned, and
   expect(await named()).toBeUndefined();
   clock.aheadMs = 96 * HOUR_MS;
   expect(await pruned()).toEqual([runId, recording].sort());
+});
+
+it("a copy of another ledger's run is pruned whatever is in doubt there, but not what was begun here since", async () => {
+  const [there, here] = [await gatedProject(PLAIN), await gatedProject(PLAIN)];
+  const [former, app] = [await there.open(), await here.open()];
+  const begin = { eventType: "tool_call_started", sideEffectClass: "payment" } as const;
+  const theirs = former.gate(agentOf(former));
+  const runIds = await Promise.all(
+    ["one", "other"].map((intentSummary) => theirs.startRun({ agentId: "importer", intentSummary })),
+  );
+  for (const { runId } of runIds) {
+    await theirs.recordEvent({ runId, ...begin, sideEffectKey: `there-${runId}` });
+    const chunks = former.exportRun(runId);
+    await app.importRun(
+      personOf(app),
+      Readable.from(chunks).map((line: string) => Buffer.from(line)),
+    );
+  }
+  const [{ runId: left } = { runId: "" }, { runId: goneOn } = { runId: "" }] = runIds;
+  const ours = app.gate(agentOf(app));
+  for (const runId of [left, goneOn]) await ours.resumeRun({ runId });
+  await ours.recordEvent({ runId: goneOn, ...begin, sideEffectKey: "pay-1" });
+  for (const runId of [left, goneOn]) await ours.failRun({ runId });
+  here.clock.aheadMs = 48 * HOUR_MS;
+  const named = (await app.examine()).filter(({ check }) => check === "in doubt");
+  expect(named).toMatchObject([{ message: expect.stringContaining(`: ${goneOn} (pay-1).`) }]);
+  expect((await app.prune({ keep: 0 })).runs.map((run) => run.runId)).toEqual([left]);
+});
+
+it("a damaged journal of a run that is over keeps nobody from being told all the rest, and runs at work are not read", async () => {
+  const { open } = await gatedProject(PLAIN);
+  const app = await open();
+  const agent = app.gate(agentOf(app));
+  const begun = async (goal: string) => {
+    const { runId } = await agent.startRun({ agentId: "importer", intentSummary: goal });
+    const payment = { sideEffectClass: "payment", sideEffectKey: goal } as const;
+    await agent.recordEvent({ runId, eventType: "tool_call_started", ...payment });
+    return runId;
+  };
+  const [atWork, damaged, whole] = [await begun("pay-0"), await begun("pay-1"), await begun("pay-2")];
+  for (const runId of [damaged, whole]) await agent.completeRun({ runId });
+  const { dataDir } = app;
+  await app.close();
+  const sqlite = new Database(join(dataDir, "ledger.db"));
+  const triggers = sqlite.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").pluck().all();
+  for (const name of triggers) sqlite.exec(`DROP TRIGGER ${name}`);
+  sqlite
+    .prepare("UPDATE events SET payload = replace(payload, 'pay-1', 'pay-9') WHERE run_id = ?")
+    .run(damaged);
+  sqlite.exec("DELETE FROM snapshots");
+  sqlite.close();
+  const later = await open();
+  const loads = vi.spyOn(later.ledger, "load");
+  const found = await later.examine();
+  expect(found.filter(({ check }) => check === "in doubt")).toMatchObject([
+    { status: "fail", message: expect.stringContaining(damaged) },
+    { status: "warn", message: expect.stringContaining(`${whole} (pay-2)`) },
+  ]);
+  expect(found.map(({ check }) => check)).toEqual(expect.arrayContaining(["node", "journals", "privacy"]));
+  expect(loads.mock.calls.flat()).not.toContain(atWork);
 });
 
 it("an erased run leaves nothing of what its intents were worth, and the day's money counts as spent", async () => {
