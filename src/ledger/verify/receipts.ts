@@ -1,7 +1,12 @@
 import { sha256 } from "../../core/canonical.js";
 import { isLedgerError } from "../../core/errors.js";
 import { isPublishedKeys, wrongKeyIn } from "../../core/receipts/key-chain.js";
-import { type Statements, statementBytes, statementsOf } from "../../core/receipts/statement.js";
+import {
+  STATEMENT_NUMBER,
+  type Statements,
+  statementBytes,
+  statementsOf,
+} from "../../core/receipts/statement.js";
 import { type Envelope, RECEIPT_TYPE, TEST_RESULT_TYPE, verifyReceipt } from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
 import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
@@ -112,8 +117,8 @@ export const wrongInReceipt = (
     return "Its receipt names another run, key or digest than those it is of.";
   const { version, ledgerId } = by;
   const { position } = journal;
-  const said =
-    versions.runledger === version ? statementsOf(witness, { ledgerId, versions, position }) : undefined;
+  const isMadeAlike = versions.runledger === version && versions.statement === STATEMENT_NUMBER;
+  const said = isMadeAlike ? statementsOf(witness, { ledgerId, versions, position }) : undefined;
   if (said !== undefined && !says(envelope, said.run))
     return "Its receipt says something else than its journal.";
   return wrongInResults(found.testResults, said?.testResults, witness, by);
@@ -124,7 +129,7 @@ const digestIn = ({ payload }: Envelope): string => sha256(Buffer.from(payload, 
 const says = ({ payload }: Envelope, statement: Parameters<typeof statementBytes>[0]): boolean =>
   statementBytes(statement).toString("base64") === payload;
 
-/** Of another version only that they are signed, and about this journal: how many it would make, it alone knows. */
+/** Where statements were made in another way only that they are signed, and about this journal: how many it would make, it alone knows. */
 const wrongInResults = (
   results: readonly Envelope[],
   said: Statements["testResults"] | undefined,
