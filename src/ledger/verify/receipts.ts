@@ -57,6 +57,20 @@ export const checkReceipt = async (
   return true;
 };
 
+/** Whether a receipt that this ledger signed says that the run ended at this event. One that was brought came with the keys it is checked with. */
+export const vouchesFor = async (
+  { ledgerId }: Pick<Store, "ledgerId">,
+  { runId, lastHash }: { readonly runId: string; readonly lastHash: string },
+  { kept, trusted }: Pick<ReceiptSources, "kept"> & Pick<By, "trusted">,
+): Promise<boolean> => {
+  const found = await readable(kept, runId, () => {});
+  if (found === undefined || found.signer !== undefined) return false;
+  const checked = verifyReceipt(JSON.stringify(found.envelope) ?? "", trusted);
+  if (!checked.verified || checked.statement.predicateType !== RECEIPT_TYPE) return false;
+  const { run, journal } = checked.statement.predicate;
+  return run.id === runId && journal.origin === ledgerId && journal.root === lastHash;
+};
+
 const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<KeptReceipt | undefined> => {
   try {
     const found = await readReceipt(kept, runId);

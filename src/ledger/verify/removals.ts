@@ -6,7 +6,7 @@ import { fromRows, GENESIS_HASH } from "../journal.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
 import { requireIntentKeys } from "./intent-keys.js";
-import { checkReceipt, type ReceiptSources } from "./receipts.js";
+import { checkReceipt, type ReceiptSources, vouchesFor } from "./receipts.js";
 import { runCipherOf } from "./run.js";
 
 export type RemovalSources = {
@@ -18,6 +18,8 @@ type Checking = {
   readonly sources: RemovalSources;
   readonly signed: Pick<ReceiptSources, "kept" | "version"> & { readonly trusted: readonly PublishedKey[] };
   readonly add: Add;
+  /** Told of a run of which nothing is left but its signed receipt. */
+  readonly passOver: (runId: string) => void;
   readonly signal: AbortSignal;
 };
 
@@ -46,6 +48,8 @@ const checkRemoval = async (store: Store, removed: Removed, checking: Checking):
   if (archive === null)
     return add("chain", "It was taken out without an archive, and was not erased.", { runId });
   const found = await archivedIn(store, archive, checking);
+  // Archives may be thrown away, and this ledger's own signature says that the run ended as it is said to have.
+  if (found === GONE && (await vouchesFor(store, removed, signed))) return checking.passOver(runId);
   if (typeof found === "string") return add("chain", found, { runId });
   if (found === null) return;
   const { header, witness } = found;
@@ -78,6 +82,8 @@ const asArchived = (store: Store, { header: { ledgerId, exportedAt } }: ReadBund
   originOf: async () => (ledgerId === store.ledgerId ? undefined : { ledgerId, importedAt: exportedAt }),
 });
 
+const GONE = "Its archive is gone.";
+
 /** A sentence for what does not hold; null where its key is not here, so that nobody can tell. */
 const archivedIn = async (
   { seals }: Store,
@@ -95,6 +101,6 @@ const archivedIn = async (
     if (isLedgerError(error)) return `Its archive is not as it was written: ${error.message}`;
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return code === "ENOENT" ? "Its archive is gone." : `Its archive cannot be read (${code}).`;
+    return code === "ENOENT" ? GONE : `Its archive cannot be read (${code}).`;
   }
 };
