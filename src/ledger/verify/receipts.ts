@@ -7,7 +7,13 @@ import {
   statementBytes,
   statementsOf,
 } from "../../core/receipts/statement.js";
-import { type Envelope, RECEIPT_TYPE, TEST_RESULT_TYPE, verifyReceipt } from "../../core/receipts/verify.js";
+import {
+  type Envelope,
+  RECEIPT_TYPE,
+  type RunReceipt,
+  TEST_RESULT_TYPE,
+  verifyReceipt,
+} from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
 import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
 import { type KeptReceipt, readReceipt, type SignedReceipt } from "../receipts.js";
@@ -57,18 +63,20 @@ export const checkReceipt = async (
   return true;
 };
 
-/** Whether a receipt that this ledger signed says that the run ended at this event. One that was brought came with the keys it is checked with. */
-export const vouchesFor = async (
+/** What is told by a receipt that this ledger signed, of a run that ended at this event. One that was brought came with the keys it is checked with. */
+export const receiptFor = async (
   { ledgerId }: Pick<Store, "ledgerId">,
   { runId, lastHash }: { readonly runId: string; readonly lastHash: string },
   { kept, trusted }: Pick<ReceiptSources, "kept"> & Pick<By, "trusted">,
-): Promise<boolean> => {
+): Promise<RunReceipt | undefined> => {
   const found = await readable(kept, runId, () => {});
-  if (found === undefined || found.signer !== undefined) return false;
+  if (found === undefined || found.signer !== undefined) return undefined;
   const checked = verifyReceipt(JSON.stringify(found.envelope) ?? "", trusted);
-  if (!checked.verified || checked.statement.predicateType !== RECEIPT_TYPE) return false;
-  const { run, journal } = checked.statement.predicate;
-  return run.id === runId && journal.origin === ledgerId && journal.root === lastHash;
+  if (!checked.verified || checked.statement.predicateType !== RECEIPT_TYPE) return undefined;
+  const { predicate } = checked.statement;
+  const { run, journal } = predicate;
+  const isOfIt = run.id === runId && journal.origin === ledgerId && journal.root === lastHash;
+  return isOfIt ? predicate : undefined;
 };
 
 const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<KeptReceipt | undefined> => {

@@ -163,6 +163,12 @@ describe("A run that its client records", () => {
     expect(await flawsNow()).toEqual([
       [first.runId, "The business key of its effect is not kept: it could happen again."],
     ]);
+    await rm(archiveOf(second.runId));
+    db.exec("DELETE FROM keys WHERE key = 'order-2'");
+    expect(await flawsNow()).toContainEqual([
+      second.runId,
+      "The business key of its effect is not kept: it could happen again.",
+    ]);
     db.exec(`UPDATE removals SET archive = NULL WHERE run_id = '${second.runId}'`);
     db.close();
     expect(await flawsNow()).toContainEqual([
