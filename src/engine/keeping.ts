@@ -202,7 +202,7 @@ const importRun = async (
   const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, version, keep });
   const known = await sameRun(ledger, bundle);
   const isBack = known === undefined && (await isOwnComingBack(ledger, bundle));
-  if (known === undefined && !isBack) refuseOwnIntents(ledger, bundle);
+  if (known === undefined && !isBack) await refuseOwnIntents(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
   const { ledgerId } = bundle.header;
@@ -252,12 +252,17 @@ const isOwnComingBack = async ({ store }: Ledger, { header, run }: ReadBundle): 
 };
 
 /** Whatever such a bundle says of this ledger's policy and people would count here, and the keys of its intents were never taken. */
-const refuseOwnIntents = ({ store }: Ledger, { run }: ReadBundle): void => {
+const refuseOwnIntents = async ({ store }: Ledger, { run }: ReadBundle): Promise<void> => {
   const own = run.intents.find(({ ledgerId }) => ledgerId === store.ledgerId);
   if (own === undefined) return;
+  const removal = await store.removalOf(run.runId);
+  const because =
+    removal === undefined
+      ? "this ledger knows nothing of it"
+      : `its run is not as it went from here, where it ended at event ${removal.lastSeq}`;
   throw new LedgerError(
     "bundle_invalid",
-    `Intent "${own.intentId}" of the bundle says that this ledger decided on it, and this ledger knows nothing of it.`,
+    `Intent "${own.intentId}" of the bundle says that this ledger decided on it, and ${because}.`,
     {
       hint: "Nothing was taken in. A ledger of its own can read it: import it with RunLedger in another project.",
       details: { intentId: own.intentId },

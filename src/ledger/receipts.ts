@@ -3,7 +3,12 @@ import type { Caller } from "../core/commands.js";
 import { requireRole } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
 import { evolve } from "../core/evolve.js";
-import { type Statements, statementBytes, statementsOf } from "../core/receipts/statement.js";
+import {
+  STATEMENT_NUMBER,
+  type Statements,
+  statementBytes,
+  statementsOf,
+} from "../core/receipts/statement.js";
 import { type Envelope, PAYLOAD_TYPE, preAuthenticated, type RunReceipt } from "../core/receipts/verify.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
@@ -88,8 +93,8 @@ export const createReceipts = ({ ledger, kept, keys, versions }: ReceiptParts): 
     if (witness === undefined) throw new Error(`run ${runId} is listed as finished, and no event ends it`);
     const { ledgerId } = ledger.store;
     const { position } = witness.end;
-    const by = { ledgerId, position, versions: await versions(usedBy(witness)) };
-    const statements = statementsOf(witness, by);
+    const told = { ...(await versions(usedBy(witness))), statement: STATEMENT_NUMBER };
+    const statements = statementsOf(witness, { ledgerId, position, versions: told });
     const signed = { runId, ...(await signedBy(keys, statements, ledger.now())) };
     await putFirst(kept, signed);
     return (await readReceipt(kept, runId)) ?? signed;

@@ -1099,8 +1099,10 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
       .describe("the first thousand; with one the exit code is 1"),
     flawsInAll: count,
     unread: z
-      .array(z.strictObject({ runId, because: z.enum(["locked", "erased"]) }))
-      .describe("sealed runs of which only the chain could be checked; the first thousand"),
+      .array(z.strictObject({ runId, because: z.enum(["locked", "erased", "gone"]) }))
+      .describe(
+        "runs of which only the chain could be checked, or, gone with their archive, the signed receipt; the first thousand",
+      ),
     unreadInAll: count,
   }),
   export: oneOf({

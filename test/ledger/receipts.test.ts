@@ -2,6 +2,7 @@ import { sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { sha256 } from "../../src/core/canonical.js";
 import type { Caller } from "../../src/core/commands.js";
 import {
   type Envelope,
@@ -11,14 +12,15 @@ import {
   trustedKeysIn,
   verifyReceipt,
 } from "../../src/core/receipts/verify.js";
-import type { Receipts } from "../../src/ledger/receipts.js";
+import { type Receipts, witnessIn } from "../../src/ledger/receipts.js";
+import { wrongInReceipt } from "../../src/ledger/verify/receipts.js";
 import { openStore } from "../../src/stores/open.js";
 import * as cast from "../helpers/cast.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
 import * as gates from "../helpers/gates.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 import { NO_SECRETS } from "../helpers/no-secrets.js";
-import { receiptsIn, tryReceipts } from "../helpers/receipt-trials.js";
+import { receiptsIn, tryReceipts, VERSIONS } from "../helpers/receipt-trials.js";
 import { finishedRuns } from "../helpers/receipts.js";
 
 const statementOf = async (receipts: Receipts, runId: string): Promise<ReceiptStatement> => {
@@ -164,6 +166,39 @@ describe("A receipt", () => {
     const [other] = await skipped("run_2", opened.engine);
     expect(other).toMatchObject({ outcome: "skipped" });
     expect(other).not.toHaveProperty("saidBy");
+  });
+
+  it("of before says what was told then and stays good; one that says how it was made is held to it", async () => {
+    const folder = await temporaryFolder();
+    const opened = await openedIn(folder);
+    await opened.tell("run_1", create(planOf([stepSpec("a")])));
+    await opened.tell("run_1", cast.start("a"));
+    await opened.tell("run_1", cast.intend("a", { name: "pay", class: "guarded" }));
+    await opened.tell("run_1", cast.decideEffect("a", "skip"), cast.person);
+    await opened.tell("run_1", cast.settle("a", { kind: "skipped" }, { name: "pay", class: "guarded" }));
+    await opened.tell("run_1", cast.cancel());
+    const receipts = receiptsIn(opened, folder);
+    const [good, trusted] = [await receipts.receipt("run_1"), await receipts.signingKeys()];
+    const key = await readFile(join(folder, "receipts", "keys", `${good.keyId}.key`), "utf8");
+    const witness = await witnessIn(opened.ledger, "run_1");
+    const by = { ledgerId: opened.ledger.store.ledgerId, trusted, version: VERSIONS.runledger };
+    const { predicate, ...around } = await statementOf(receipts, "run_1");
+    const [effect] = predicate.effects.listed;
+    const { saidBy: _, ...before } = effect ?? {};
+    const wrongWith = (versions: object): string | undefined => {
+      const said = {
+        ...around,
+        predicate: { ...predicate, effects: { listed: [before], more: 0 }, versions },
+      };
+      const bytes = Buffer.from(JSON.stringify(said));
+      const sig = sign(null, preAuthenticated(PAYLOAD_TYPE, bytes), key).toString("base64");
+      const signatures = [{ keyid: good.keyId, sig }];
+      const envelope = { ...good.envelope, payload: bytes.toString("base64"), signatures };
+      return wrongInReceipt({ ...good, envelope, digest: sha256(bytes) }, witness, by);
+    };
+    expect(wrongInReceipt(good, witness, by)).toBeUndefined();
+    expect(wrongWith(VERSIONS)).toBeUndefined();
+    expect(wrongWith(predicate.versions)).toBe("Its receipt says something else than its journal.");
   });
 
   it("tells what needed leave and who gave it, bound to what they saw, without the payload", async () => {

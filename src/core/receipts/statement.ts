@@ -15,6 +15,12 @@ import {
 } from "./verify.js";
 import type { Witness } from "./witness.js";
 
+/**
+ * Raised with whatever makes another statement of the same journal: what was signed before says what was made then, and is no
+ * longer compared with what is made now. Those without a number were made before effects skipped by a person named that one.
+ */
+export const STATEMENT_NUMBER = 1;
+
 /** What a journal does not say of itself. */
 export type SignedBy = {
   readonly ledgerId: string;

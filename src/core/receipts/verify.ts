@@ -349,8 +349,11 @@ const receipt = record({
    * one stands among all events of its ledger.
    */
   journal: record({ origin: text, first: count, last: count, root: text, position: optional(count) }),
-  /** Of whoever signed. */
-  versions: record({ runledger: text, node: text, git: orNull(text), sandbox: orNull(text) }),
+  /** Of whoever signed; `statement` is the number of what it makes of a journal, which the first ones did not say. */
+  versions: record({
+    ...{ runledger: text, node: text, git: orNull(text), sandbox: orNull(text) },
+    statement: optional(count),
+  }),
   claims: record({
     notChecked: list(record({ code: text, stepId: orNull(text), sentence: text })),
   }),

@@ -1,8 +1,19 @@
 import { sha256 } from "../../core/canonical.js";
 import { isLedgerError } from "../../core/errors.js";
 import { isPublishedKeys, wrongKeyIn } from "../../core/receipts/key-chain.js";
-import { type Statements, statementBytes, statementsOf } from "../../core/receipts/statement.js";
-import { type Envelope, RECEIPT_TYPE, TEST_RESULT_TYPE, verifyReceipt } from "../../core/receipts/verify.js";
+import {
+  STATEMENT_NUMBER,
+  type Statements,
+  statementBytes,
+  statementsOf,
+} from "../../core/receipts/statement.js";
+import {
+  type Envelope,
+  RECEIPT_TYPE,
+  type RunReceipt,
+  TEST_RESULT_TYPE,
+  verifyReceipt,
+} from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
 import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
 import { type KeptReceipt, readReceipt, type SignedReceipt } from "../receipts.js";
@@ -50,6 +61,22 @@ export const checkReceipt = async (
       : wrongInBrought(found, witness, { ledgerId: origin.ledgerId, version });
   if (wrong !== undefined) add("receipt", wrong, { runId, ...(witness && { seq: witness.end.seq }) });
   return true;
+};
+
+/** What is told by a receipt that this ledger signed, of a run that ended at this event. One that was brought came with the keys it is checked with. */
+export const receiptFor = async (
+  { ledgerId }: Pick<Store, "ledgerId">,
+  { runId, lastHash }: { readonly runId: string; readonly lastHash: string },
+  { kept, trusted }: Pick<ReceiptSources, "kept"> & Pick<By, "trusted">,
+): Promise<RunReceipt | undefined> => {
+  const found = await readable(kept, runId, () => {});
+  if (found === undefined || found.signer !== undefined) return undefined;
+  const checked = verifyReceipt(JSON.stringify(found.envelope) ?? "", trusted);
+  if (!checked.verified || checked.statement.predicateType !== RECEIPT_TYPE) return undefined;
+  const { predicate } = checked.statement;
+  const { run, journal } = predicate;
+  const isOfIt = run.id === runId && journal.origin === ledgerId && journal.root === lastHash;
+  return isOfIt ? predicate : undefined;
 };
 
 const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<KeptReceipt | undefined> => {
@@ -112,8 +139,8 @@ export const wrongInReceipt = (
     return "Its receipt names another run, key or digest than those it is of.";
   const { version, ledgerId } = by;
   const { position } = journal;
-  const said =
-    versions.runledger === version ? statementsOf(witness, { ledgerId, versions, position }) : undefined;
+  const isMadeAlike = versions.runledger === version && versions.statement === STATEMENT_NUMBER;
+  const said = isMadeAlike ? statementsOf(witness, { ledgerId, versions, position }) : undefined;
   if (said !== undefined && !says(envelope, said.run))
     return "Its receipt says something else than its journal.";
   return wrongInResults(found.testResults, said?.testResults, witness, by);
@@ -124,7 +151,7 @@ const digestIn = ({ payload }: Envelope): string => sha256(Buffer.from(payload, 
 const says = ({ payload }: Envelope, statement: Parameters<typeof statementBytes>[0]): boolean =>
   statementBytes(statement).toString("base64") === payload;
 
-/** Of another version only that they are signed, and about this journal: how many it would make, it alone knows. */
+/** Where statements were made in another way only that they are signed, and about this journal: how many it would make, it alone knows. */
 const wrongInResults = (
   results: readonly Envelope[],
   said: Statements["testResults"] | undefined,

@@ -1,12 +1,15 @@
+import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
+import { INTENT_SCOPE } from "../../core/intents.js";
 import { leftKeysScope } from "../../core/left-scope.js";
+import type { RunReceipt } from "../../core/receipts/verify.js";
 import type { Audit, PublishedKey, Removal, Store } from "../../stores/store.js";
 import { type ReadBundle, readBundle } from "../bundle.js";
 import { fromRows, GENESIS_HASH } from "../journal.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
 import { requireIntentKeys } from "./intent-keys.js";
-import { checkReceipt, type ReceiptSources } from "./receipts.js";
+import { checkReceipt, type ReceiptSources, receiptFor } from "./receipts.js";
 import { runCipherOf } from "./run.js";
 
 export type RemovalSources = {
@@ -18,6 +21,8 @@ type Checking = {
   readonly sources: RemovalSources;
   readonly signed: Pick<ReceiptSources, "kept" | "version"> & { readonly trusted: readonly PublishedKey[] };
   readonly add: Add;
+  /** Told of a run of which nothing is left but its signed receipt. */
+  readonly passOver: (runId: string) => void;
   readonly signal: AbortSignal;
 };
 
@@ -46,6 +51,12 @@ const checkRemoval = async (store: Store, removed: Removed, checking: Checking):
   if (archive === null)
     return add("chain", "It was taken out without an archive, and was not erased.", { runId });
   const found = await archivedIn(store, archive, checking);
+  // Archives may be thrown away, and this ledger's own signature says that the run ended as it is said to have.
+  const receipt = found === GONE ? await receiptFor(store, removed, signed) : undefined;
+  if (receipt !== undefined) {
+    checking.passOver(runId);
+    return requireKeysTold(store, receipt, add);
+  }
   if (typeof found === "string") return add("chain", found, { runId });
   if (found === null) return;
   const { header, witness } = found;
@@ -72,11 +83,35 @@ const requireKeysOf = async (store: Store, { run, rows, cipher }: ReadBundle, ad
   await requireIntentKeys(store, run, add);
 };
 
+/** Of a run of which only the receipt is left: somebody who takes the archive away does not free what was done. */
+const requireKeysTold = async (
+  store: Store,
+  { run, effects, intents }: RunReceipt,
+  add: Add,
+): Promise<void> => {
+  const { id: runId } = run;
+  const isKept = async (scopes: readonly string[], key: string): Promise<boolean> =>
+    (await Promise.all(scopes.map((scope) => store.findKey(scope, key)))).some((row) => row !== undefined);
+  const ofIntents = new Set(intents.listed.map(({ destination, key }) => `${destination}:${key}`));
+  const scopes = [EFFECT_SCOPE, INTENT_SCOPE, leftKeysScope(runId)];
+  for (const { seq, key, outcome } of effects.listed) {
+    // Under the key of an intent it is as free as that one is.
+    if (outcome !== "done" || key === null || ofIntents.has(key) || intents.more > 0) continue;
+    if (!(await isKept(scopes, key)))
+      add("key", "The business key of its effect is not kept: it could happen again.", { runId, seq });
+  }
+  for (const { seq, destination, key, status } of intents.listed)
+    if (status === "succeeded" && key !== null && !(await isKept([INTENT_SCOPE], `${destination}:${key}`)))
+      add("key", "The key of its intent is not kept: it could happen again.", { runId, seq });
+};
+
 /** Where a run came from stands in its archive alone, once it was taken out. */
 const asArchived = (store: Store, { header: { ledgerId, exportedAt } }: ReadBundle): Store => ({
   ...store,
   originOf: async () => (ledgerId === store.ledgerId ? undefined : { ledgerId, importedAt: exportedAt }),
 });
+
+const GONE = "Its archive is gone.";
 
 /** A sentence for what does not hold; null where its key is not here, so that nobody can tell. */
 const archivedIn = async (
@@ -95,6 +130,6 @@ const archivedIn = async (
     if (isLedgerError(error)) return `Its archive is not as it was written: ${error.message}`;
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return code === "ENOENT" ? "Its archive is gone." : `Its archive cannot be read (${code}).`;
+    return code === "ENOENT" ? GONE : `Its archive cannot be read (${code}).`;
   }
 };

@@ -24,8 +24,8 @@ export type Verification = {
   /** The first thousand. */
   readonly flaws: readonly Flaw[];
   readonly flawsInAll: number;
-  /** Runs of which nothing but the chain could be checked; the first thousand. */
-  readonly unread: readonly { readonly runId: string; readonly because: Unread }[];
+  /** Runs of which nothing but the chain could be checked, or, where the archive is gone, the receipt; the first thousand. */
+  readonly unread: readonly { readonly runId: string; readonly because: Unread | "gone" }[];
   readonly unreadInAll: number;
 };
 
@@ -58,6 +58,10 @@ export const verifyLedger = async (
   const seen = { runs: 0, events: 0, snapshots: 0, keys: 0, blobs: 0, checkpoints: 0, receipts: 0 };
   const unread: Verification["unread"][number][] = [];
   let unreadInAll = 0;
+  const passOver = ({ runId, because }: Verification["unread"][number]): void => {
+    unreadInAll += 1;
+    if (unread.length < UNREAD_LISTED) unread.push({ runId, because });
+  };
   const passedOver: PassedOverFound[] = [];
   const anchor = checkAnchor(audit, add);
   try {
@@ -80,15 +84,15 @@ export const verifyLedger = async (
         for (const { id, why } of broken)
           if (passedOver.length < PASSED_OVER_LISTED)
             passedOver.push({ runId: row.runId, seq, checkpoint: id, why });
-      if (because !== null) {
-        unreadInAll += 1;
-        if (unread.length < UNREAD_LISTED) unread.push({ runId: row.runId, because });
-      }
+      if (because !== null) passOver({ runId: row.runId, because });
       if (firstPosition !== null && firstPosition >= newer)
         add("list", "It is listed as older than a run that began before it.", { runId: row.runId, seq: 1 });
       newer = firstPosition ?? newer;
     }
-    if (!isAlone) await checkRemovals(audit, { sources, signed, add, signal });
+    if (!isAlone) {
+      const gone = (of: string): void => passOver({ runId: of, because: "gone" });
+      await checkRemovals(audit, { sources, signed, add, passOver: gone, signal });
+    }
     seen.keys = await checkKeys(audit, runId, { add, signal });
   } catch (error) {
     // Pages of the file that cannot be read end the check; what was found until then is told.

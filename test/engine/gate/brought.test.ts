@@ -109,6 +109,9 @@ describe("a bundle that names the ledger it arrives at", () => {
     expect((await twin.ledger.load(runId)).seq).toBe(had.seq + 1);
     await expect(importInto(app, await bundleOf(twin, runId))).rejects.toMatchObject({
       code: "bundle_invalid",
+      message: expect.stringMatching(
+        `its run is not as it went from here, where it ended at event ${had.seq}.$`,
+      ),
     });
     await importInto(app, gunzipSync(await readFile(archive ?? "")).toString());
     expect((await app.view(runId)).origin).toBeNull();

@@ -149,16 +149,25 @@ describe("A run that its client records", () => {
     await writeFile(archiveOf(first.runId), own.subarray(0, 200));
     expect(await flawsNow()).toEqual([[first.runId, "Its archive cannot be read (Z_BUF_ERROR)."]]);
     await rm(archiveOf(first.runId));
-    expect(await flawsNow()).toEqual([[first.runId, "Its archive is gone."]]);
-    await writeFile(archiveOf(first.runId), own);
+    // Its receipt, signed here, says where it ended.
+    const { unread, flaws } = await verifyAt({ projectDir: shop?.repo ?? "", env: shop?.env ?? {} });
+    expect({ unread, flaws }).toEqual({ unread: [{ runId: first.runId, because: "gone" }], flaws: [] });
     const receiptOf = (runId: string) => join(shop?.place ?? "", "data", "receipts", `${runId}.json`);
     await copyFile(receiptOf(second.runId), receiptOf(first.runId));
+    expect(await flawsNow()).toEqual([[first.runId, "Its archive is gone."]]);
+    await writeFile(archiveOf(first.runId), own);
     expect(await flawsNow()).toEqual([[first.runId, "Its receipt is about another journal."]]);
     await rm(receiptOf(first.runId));
     const db = new Database(join(shop?.place ?? "", "data", "ledger.db"));
     db.exec("DELETE FROM keys WHERE key = 'order-1'");
     expect(await flawsNow()).toEqual([
       [first.runId, "The business key of its effect is not kept: it could happen again."],
+    ]);
+    await rm(archiveOf(second.runId));
+    db.exec("DELETE FROM keys WHERE key = 'order-2'");
+    expect(await flawsNow()).toContainEqual([
+      second.runId,
+      "The business key of its effect is not kept: it could happen again.",
     ]);
     db.exec(`UPDATE removals SET archive = NULL WHERE run_id = '${second.runId}'`);
     db.close();

@@ -50,12 +50,17 @@ const report = async (output: Output, found: Verification): Promise<void> => {
     ...(checkpoints === 0 ? [] : [counted(checkpoints, "checkpoint")]),
     ...(receipts === 0 ? [] : [counted(receipts, "receipt")]),
   ].join(", ");
-  const isLocked = found.unread.some(({ because }) => because === "locked");
-  const good = isLocked ? "as it was written, as far as it can be opened." : "all as it was written.";
+  const good = goodOf(found);
   printLine(output, `${read}: ${flawsInAll === 0 ? good : `${flawsInAll} not as written.`}`);
   say(output, ANCHORS[found.anchor.state](found.anchor));
   sayPassedOver(output, found);
-  for (const because of ["locked", "erased"] as const) sayUnread(output, found, because);
+  for (const because of ["locked", "erased", "gone"] as const) sayUnread(output, found, because);
+};
+
+const goodOf = ({ unread }: Verification): string => {
+  const isAny = (what: keyof typeof UNREAD) => unread.some(({ because }) => because === what);
+  if (isAny("locked")) return "as it was written, as far as it can be opened.";
+  return isAny("gone") ? "as it was written, as far as it is here." : "all as it was written.";
 };
 
 const WORDS: { readonly [K in Flaw["kind"]]: string } = {
@@ -76,6 +81,7 @@ const WORDS: { readonly [K in Flaw["kind"]]: string } = {
 const UNREAD: Readonly<Record<Verification["unread"][number]["because"], string>> = {
   locked: "key is not here, so only the chain was checked",
   erased: "key was destroyed, so only the chain was checked",
+  gone: "archive is gone, so only the signed receipt was checked",
 };
 
 const sayUnread = (output: Output, { unread }: Verification, because: keyof typeof UNREAD): void => {
