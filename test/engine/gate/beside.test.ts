@@ -187,7 +187,10 @@ it("what was recorded under a key of before is told, and what was begun under it
     ...run,
     tracked: { ...run.tracked, begun: run.tracked.begun.map((one) => ({ ...one, key })) },
   };
-  const decided = (eventType: "tool_call_started" | "tool_call_finished", facts: DecideContext["facts"]) => {
+  const decided = (
+    eventType: "tool_call_started" | "tool_call_finished",
+    facts: NonNullable<DecideContext["facts"]>,
+  ) => {
     const said = { eventType, actorId: "importer", stepName: null, payload: null, artifact: null } as const;
     const hashes = { inputHash: null, outputHash: null } as const;
     const event = { ...said, ...hashes, sideEffectClass: "payment", sideEffectKey: key } as const;
