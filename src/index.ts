@@ -91,11 +91,12 @@ export {
 } from "./core/run.js";
 export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
-export type {
-  ClientEventType,
-  SideEffectClass,
-  TrackedEventType,
-  TrackedStatus,
+export {
+  type ClientEventType,
+  isBeginning,
+  type SideEffectClass,
+  type TrackedEventType,
+  type TrackedStatus,
 } from "./core/tracked.js";
 export type {
   CompletedHandoff,

@@ -75,7 +75,7 @@ const progress: readonly ClientEventType[] = [
 export const isProgress = (type: ClientEventType): boolean => progress.includes(type);
 
 /** Of a call of a tool, and of a delegation, its end is told too. */
-export const isBeginning = (eventType: ClientEventType): boolean =>
+export const isBeginning = (eventType: string): boolean =>
   eventType === "tool_call_started" || eventType === "delegation_started";
 
 /** Something that a run made, or used: where it is, and what was in it. */

@@ -1,6 +1,7 @@
 import {
   type GateMethod,
   gateRoutes,
+  isBeginning,
   isWithin,
   LedgerError,
   type OpenedSdkKey,
@@ -98,18 +99,25 @@ const requireWithin = async (
 ): Promise<void> => {
   if (key.destinations === null && key.policies === null) return;
   if (method === "propose") return requireOpen(key, textOf(input.destination), textOf(input.policy));
-  if (method === "recordEvent") return requireOpenKey(key, textOf(input.sideEffectKey));
+  if (method === "recordEvent") return requireOpenKey(key, input, gate);
   if (typeof input.intentId !== "string") return;
   const { destination, policy } = await gate.getIntent({ intentId: input.intentId });
   requireOpen(key, destination, policy.id);
 };
 
 /** Recorded, it would keep for good whoever may propose it from doing it. A name may hold colons, so any part before one counts. */
-const requireOpenKey = (key: OpenedSdkKey["key"], sideEffectKey: string | null): void => {
-  const parts = sideEffectKey?.split(":") ?? [];
+const requireOpenKey = async (key: OpenedSdkKey["key"], input: Facts, gate: Gate): Promise<void> => {
+  const parts = textOf(input.sideEffectKey)?.split(":") ?? [];
   const names = parts.slice(1).map((_, end) => parts.slice(0, end + 1).join(":"));
   if (names.length === 0 || names.some((name) => isWithin(key.destinations, name))) return;
-  throw notOpened();
+  if (!(await isEndOfBegun(input, gate))) throw notOpened();
+};
+
+/** It takes no key that is free: unsaid, what was begun would stay in doubt for good. */
+const isEndOfBegun = async (input: Facts, gate: Gate): Promise<boolean> => {
+  const [runId, eventType, sideEffectKey] = [input.runId, input.eventType, input.sideEffectKey].map(textOf);
+  if (!runId || !eventType || !sideEffectKey || isBeginning(eventType)) return false;
+  return (await gate.getRun({ runId })).run.begunSideEffects.includes(sideEffectKey);
 };
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);

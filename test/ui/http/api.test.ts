@@ -418,6 +418,29 @@ describe("a key", () => {
       expect(await record(key)).toMatchObject({ status: "recorded" });
   });
 
+  it("with limits ends what its run has begun, whatever key that has, and begins nothing so", async () => {
+    const whole = await at.gateOf("importer");
+    const narrow = await at.gateOf("importer", { destinations: ["hubspot.import"] });
+    const runId = await started(whole);
+    const act = { runId, sideEffectClass: "payment" } as const;
+    for (const happened of [false, undefined]) {
+      const said = { ...act, sideEffectKey: "invoice:2024-1" };
+      const end = {
+        ...said,
+        eventType: "tool_call_finished",
+        ...(happened === false && { happened }),
+      } as const;
+      const begin = { ...said, eventType: "tool_call_started" } as const;
+      for (const early of [begin, end])
+        expect(await refusalOf(narrow.recordEvent(early))).toBe("access_denied");
+      await whole.recordEvent(begin);
+      expect(await refusalOf(narrow.recordEvent(begin))).toBe("access_denied");
+      expect(await narrow.recordEvent(end)).toMatchObject({ status: "recorded" });
+      expect((await whole.getRun({ runId })).run.begunSideEffects).toEqual([]);
+      expect(await refusalOf(narrow.recordEvent(end))).toBe("access_denied");
+    }
+  });
+
   it("of a session that several share opens each other's runs, and of the other's intents what is there to see", async () => {
     const [one, two] = [
       await at.gateOf("one", { sessionKey: "team" }),
