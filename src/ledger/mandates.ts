@@ -69,6 +69,7 @@ export const forgetUsesOf = async (store: Store, runId: string, at: string): Pro
     if (!isLedgerError(error, "key_unavailable") && !isLedgerError(error, "journal_tampered")) throw error;
   }
 };
+
 const mandatesAltered = (): LedgerError =>
   new LedgerError(
     "journal_tampered",

@@ -42,7 +42,7 @@ const faultsInSchema = async (sqlite: Database.Database): Promise<readonly strin
   const made = openFile(await loadDriver(), ":memory:", {});
   try {
     await migrate(made);
-    const [expected, found] = [guardsIn(made), guardsIn(sqlite)];
+    const [expected, found] = [guardsIn(made), read(() => guardsIn(sqlite))];
     const missing = [...expected].flatMap(([name, sql]) =>
       found.get(name) === sql ? [] : [`Its ${name} is ${found.has(name) ? "another one" : "gone"}.`],
     );

@@ -8,6 +8,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openStore } from "../../src/stores/open.js";
 import { groupCommitter } from "../../src/stores/sqlite-append.js";
+import { auditOn } from "../../src/stores/sqlite-audit.js";
 import { connect } from "../../src/stores/sqlite-connection.js";
 import { inOurWords } from "../../src/stores/sqlite-errors.js";
 import { holdersOfDue, listRuns } from "../../src/stores/sqlite-lists.js";
@@ -308,6 +309,26 @@ describe("a ledger in a folder", () => {
     expect(commit([batchOf("a", 0)])).toMatchObject([{ done: [{ position: 1 }] }]);
     sqlite.close();
   });
+});
+
+it("a schema that is damaged while it is checked is told in our words", async () => {
+  const folder = await newFolder();
+  const file = join(folder, "ledger.db");
+  const store = await openStore(folder);
+  await store.close();
+  const sqlite = new Database(file);
+  const audit = auditOn(sqlite, store, null);
+  expect(await audit.faultsInSchema()).toEqual([]);
+  // What it has read it would not read again.
+  sqlite.pragma("shrink_memory");
+  const bytes = await readFile(file);
+  await writeFile(file, bytes.fill(0xff, sqlite.pragma("page_size", { simple: true }) as number));
+  await expect(audit.faultsInSchema()).rejects.toMatchObject({
+    name: "LedgerError",
+    details: { sqlite: "SQLITE_CORRUPT" },
+  });
+  sqlite.close();
+  await rm(folder, { recursive: true });
 });
 
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "runledger-store-"));
