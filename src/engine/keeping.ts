@@ -201,8 +201,8 @@ const importRun = async (
   const { version } = options.receipts;
   const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, version, keep });
   const known = await sameRun(ledger, bundle);
-  const isBack = known === undefined && (await isOwnComingBack(ledger, bundle));
-  if (known === undefined && !isBack) await refuseOwnIntents(ledger, bundle);
+  const went = known === undefined ? await wentFrom(ledger, bundle) : undefined;
+  if (known === undefined && went === undefined) await refuseOwnIntents(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
   const { ledgerId } = bundle.header;
@@ -213,7 +213,7 @@ const importRun = async (
   // It may have been killed between the two.
   if (known !== undefined) return { run: known, arrived: false, commits, receipt: await takeReceipt() };
   const { run, rows } = onArrival(options, caller, bundle);
-  const origin = isBack ? null : { ledgerId, importedAt: options.now() };
+  const origin = went === "own" ? null : { ledgerId, importedAt: options.now() };
   const adopted = await ledger.adopt({ run, rows, origin, cipher: bundle.cipher });
   // Until it was here, whoever cleaned up took its refs for those of a run that was refused.
   if (commits === "here" && git !== undefined && project.store !== null)
@@ -244,11 +244,19 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
   });
 };
 
-/** Whether this ledger took out this very run. A bundle is anybody's word, also that it is of this ledger: nothing in it is signed. */
-const isOwnComingBack = async ({ store }: Ledger, { header, run }: ReadBundle): Promise<boolean> => {
+/**
+ * As what this ledger took out this very run: its own, or one that had come here; undefined where it did not. A bundle is anybody's
+ * word, also that it is of this ledger: nothing in it is signed. So the way through an archive makes no run our own that was not.
+ */
+const wentFrom = async (
+  { store }: Ledger,
+  { header, run }: ReadBundle,
+): Promise<"own" | "come" | undefined> => {
   const removal = await store.removalOf(run.runId);
-  const isAsItWent = removal?.lastSeq === header.events && removal.lastHash === header.lastHash;
-  return isAsItWent && header.ledgerId === store.ledgerId;
+  if (removal?.lastSeq !== header.events || removal.lastHash !== header.lastHash) return undefined;
+  const left = await store.leftOrigin(run.runId);
+  if (header.ledgerId !== (left?.ledgerId ?? store.ledgerId)) return undefined;
+  return left === undefined ? "own" : "come";
 };
 
 /** Whatever such a bundle says of this ledger's policy and people would count here, and the keys of its intents were never taken. */

@@ -13,6 +13,7 @@ import {
   unnamedBlobs,
 } from "../ledger/housekeeping.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { leavingOrigin } from "../ledger/left-origin.js";
 import type { KeptReceipts } from "../ledger/receipts.js";
 import { dropRun } from "../pev/objects.js";
 import type { Project } from "../pev/project.js";
@@ -208,10 +209,12 @@ const archiveAndRemove = async (parts: PruningParts, row: RunRow): Promise<strin
   const file = row.seal === "erased" ? null : await archived(parts, row);
   // One that was erased has left it before.
   const left = file === null ? {} : { left: await leftBehind(checkpoints, await ledger.load(runId)) };
+  const cameFrom = file === null ? undefined : await leavingOrigin(ledger.store, row);
+  const come = cameFrom === undefined ? {} : { cameFrom };
   // Without its journal nobody could make it any more.
   if (file !== null) await receipts.ensure(runId);
   await checkpoints.forget(runId);
-  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file, ...left });
+  await ledger.store.remove(runId, { lastHash, removedAt: now(), archive: file, ...left, ...come });
   if (project.store !== null) await dropRun(project.store, runId);
   await disposeWorkspaces(project, runId);
   await removeLogs(logFolder, runId);

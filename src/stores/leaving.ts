@@ -6,7 +6,16 @@ export type LeftBehind = {
   readonly from: string | null;
 };
 
+/** Where a run that was taken out had come from. */
+export type LeftOrigin = {
+  readonly ledgerId: string;
+  /** Made from the ledger's key, so that nobody who has but the file says this of a run; empty where nothing depends on it. */
+  readonly seal: string;
+};
+
 export interface LeftBehindStore {
+  /** Undefined for one that was made here, and for what a RunLedger of before took out. */
+  leftOrigin(runId: string): Promise<LeftOrigin | undefined>;
   /** Also of a run that left nothing but the keys that it took itself. */
   leftBehind(runId: string): Promise<LeftBehind>;
   /** Whether an agent was let through with an intent in it after `since`, which limits count by its events. */
@@ -22,7 +31,12 @@ export type Removal = {
   readonly archive: string | null;
 };
 
-export type Removing = { readonly lastHash: string; readonly left?: LeftBehind } & Omit<Removal, "lastSeq">;
+export type Removing = {
+  readonly lastHash: string;
+  readonly left?: LeftBehind;
+  /** Left out for a run that was made here. */
+  readonly cameFrom?: LeftOrigin;
+} & Omit<Removal, "lastSeq">;
 
 export type Erasing = {
   /** Null for one that was taken out. */

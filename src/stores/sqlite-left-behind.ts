@@ -1,18 +1,22 @@
 import type Database from "better-sqlite3";
 import { EFFECT_SCOPE } from "../core/effect-scope.js";
 import { INTENT_SCOPE } from "../core/intents.js";
-import { leftFromScope, leftKeysScope } from "../core/left-scope.js";
-import type { LeftBehind, LeftBehindStore } from "./leaving.js";
+import { leftFromScope, leftKeysScope, leftOriginScope } from "../core/left-scope.js";
+import type { LeftBehind, LeftBehindStore, LeftOrigin } from "./leaving.js";
 
 /** Each question passes the gate of the store. */
 export const leftBehindOf = (sqlite: Database.Database, call: <T>(work: () => T) => T): LeftBehindStore => ({
   leftBehind: async (runId) => call(() => read(sqlite, runId)),
+  leftOrigin: async (runId) =>
+    call(() => sqlite.prepare<[string], LeftOrigin>(ORIGIN).get(leftOriginScope(runId))),
   letThroughSince: async (runId, since) =>
     call(() => sqlite.prepare(LET_THROUGH).get({ runId, since }) !== undefined),
 });
 
 const LET_THROUGH = `SELECT 1 FROM events
   WHERE run_id = @runId AND type = 'policy_checked' AND at > @since LIMIT 1`;
+
+const ORIGIN = "SELECT key AS ledgerId, digest AS seal FROM keys WHERE scope = ?";
 
 const read = (sqlite: Database.Database, runId: string): LeftBehind => {
   const rows = sqlite
@@ -54,4 +58,20 @@ export const leave = (
        VALUES (@from, @key, @runId, '', @lastSeq, @lastSeq)`,
     )
     .run({ runId, from: of.from, key: from, lastSeq });
+};
+
+/** Within the same transaction. */
+export const leaveOrigin = (
+  sqlite: Database.Database,
+  { runId, lastSeq }: { readonly runId: string; readonly lastSeq: number },
+  { ledgerId, seal }: LeftOrigin,
+): void => {
+  const scope = leftOriginScope(runId);
+  sqlite.prepare("DELETE FROM keys WHERE scope = ?").run(scope);
+  sqlite
+    .prepare(
+      `INSERT INTO keys (scope, key, run_id, digest, first_seq, last_seq)
+       VALUES (@scope, @ledgerId, @runId, @seal, @lastSeq, @lastSeq)`,
+    )
+    .run({ scope, ledgerId, runId, seal, lastSeq });
 };

@@ -19,7 +19,7 @@ import { countedIn } from "./sqlite-counted.js";
 import { erase } from "./sqlite-erase.js";
 import { inOurWords, mustStop } from "./sqlite-errors.js";
 import { leaseStatements } from "./sqlite-leases.js";
-import { leave, leftBehindOf } from "./sqlite-left-behind.js";
+import { leave, leaveOrigin, leftBehindOf } from "./sqlite-left-behind.js";
 import { countRuns, listRuns } from "./sqlite-lists.js";
 import { countMirrors, explanationOf, listMirrors, mirrorOf, mirrorStatements } from "./sqlite-mirrors.js";
 import { proposalCounter } from "./sqlite-proposals.js";
@@ -359,7 +359,7 @@ const remover = (
   { insertRemoval, leftovers }: ReturnType<typeof housekeepingStatements>,
   anchorNewest: () => void,
 ) =>
-  sqlite.transaction((runId: string, { left, ...removal }: Removing): void => {
+  sqlite.transaction((runId: string, { left, cameFrom, ...removal }: Removing): void => {
     const row = reads.run.get({ runId });
     if (row === undefined) throw new LedgerError("run_not_found", `There is no run "${runId}".`);
     if (row.lastHash !== removal.lastHash)
@@ -370,6 +370,7 @@ const remover = (
     countRemoved(sqlite, row.lastSeq);
     for (const statement of leftovers) statement.run({ runId });
     if (left !== undefined) leave(sqlite, { runId, lastSeq: row.lastSeq }, left);
+    if (cameFrom !== undefined) leaveOrigin(sqlite, { runId, lastSeq: row.lastSeq }, cameFrom);
   }).immediate;
 
 const requireRun = (reads: Reads, runId: string): { readonly created: number } => {

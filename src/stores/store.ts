@@ -7,7 +7,7 @@ import type { ListQuery, RunQuery } from "./queries.js";
 import type { RunCipher, SealState, Seals } from "./seals.js";
 
 export type { CheckpointName, CheckpointStore } from "./checkpoint-store.js";
-export type { Erasing, LeftBehind, Removal, Removing } from "./leaving.js";
+export type { Erasing, LeftBehind, LeftOrigin, Removal, Removing } from "./leaving.js";
 export type { DueQuery, ListQuery, RunQuery } from "./queries.js";
 export type { PublishedKey, ReceiptStore, RotatedSigningKey, SigningKeys } from "./receipt-store.js";
 export type { BareRunKey, Rotated, RunCipher, SealFacts, SealState, Seals } from "./seals.js";

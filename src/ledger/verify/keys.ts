@@ -1,6 +1,6 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { INTENT_SCOPE } from "../../core/intents.js";
-import { leftFromScope, leftKeysScope } from "../../core/left-scope.js";
+import { leftFromScope, leftKeysScope, leftOriginScope } from "../../core/left-scope.js";
 import type { Audit, KeptKey, RunRow, Store } from "../../stores/store.js";
 import { OWN_SESSIONS } from "../credentials.js";
 import { sessionScope } from "../keys.js";
@@ -49,8 +49,8 @@ const wrongIn = async (store: Store, row: KeptKey, run: RunRow): Promise<string 
   if (!within) return "events that there are not";
   if (scope === EFFECT_SCOPE) return wrongEffect(store, row);
   if (scope === INTENT_SCOPE) return wrongIntent(store, row);
-  // What an erased run left: nobody can compare it with what the run said.
-  if (scope === leftKeysScope(runId) || scope === leftFromScope(runId)) return undefined;
+  // What a run left that was erased, or taken out before it came back: nobody can compare it with what the run said.
+  if ([leftKeysScope, leftFromScope, leftOriginScope].some((left) => scope === left(runId))) return undefined;
   if (scope === runId || (scope === sessionScope(run.sessionKey) && firstSeq === 1)) return undefined;
   return (await isOfMaker(store, row)) ? undefined : "a run that it does not belong to";
 };

@@ -1,11 +1,14 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
+
 import { INTENT_SCOPE } from "../../core/intents.js";
 import { leftKeysScope } from "../../core/left-scope.js";
 import type { RunReceipt } from "../../core/receipts/verify.js";
+
 import type { Audit, PublishedKey, Removal, Store } from "../../stores/store.js";
 import { type ReadBundle, readBundle } from "../bundle.js";
 import { fromRows, GENESIS_HASH } from "../journal.js";
+import { hadComeAsOurs } from "../left-origin.js";
 import { requireKeys, withKeys } from "./effect-keys.js";
 import type { Add } from "./flaws.js";
 import { requireIntentKeys } from "./intent-keys.js";
@@ -65,7 +68,7 @@ const checkRemoval = async (store: Store, removed: Removed, checking: Checking):
       runId,
       seq: lastSeq,
     });
-  const from = asArchived(store, found);
+  const from = await asArchived(store, found);
   await checkReceipt(from, runId, witness, { ...signed, add });
   await requireKeysOf(from, found, add);
 };
@@ -75,10 +78,6 @@ const requireKeysOf = async (store: Store, { run, rows, cipher }: ReadBundle, ad
   const keyed = withKeys();
   const stored = rows.map((row) => ({ ...row, runId: run.runId, position: row.seq }));
   for (const event of fromRows(stored, GENESIS_HASH, cipher)) keyed.take(event);
-  // One that had come here under this ledger's own id has left the keys that it had not taken here.
-  const left = leftKeysScope(run.runId);
-  for (const [place, { key }] of keyed.open)
-    if ((await store.findKey(left, key)) !== undefined) keyed.open.delete(place);
   await requireKeys(store, run, keyed.open, add);
   await requireIntentKeys(store, run, add);
 };
@@ -105,11 +104,12 @@ const requireKeysTold = async (
       add("key", "The key of its intent is not kept: it could happen again.", { runId, seq });
 };
 
-/** Where a run came from stands in its archive alone, once it was taken out. */
-const asArchived = (store: Store, { header: { ledgerId, exportedAt } }: ReadBundle): Store => ({
-  ...store,
-  originOf: async () => (ledgerId === store.ledgerId ? undefined : { ledgerId, importedAt: exportedAt }),
-});
+/** Once it was taken out, only its archive says where a run came from; that one had come under our own id, only a sealed row. */
+const asArchived = async (store: Store, { header }: ReadBundle): Promise<Store> => {
+  const { ledgerId, exportedAt } = header;
+  const isOwn = ledgerId === store.ledgerId && !(await hadComeAsOurs(store, header));
+  return { ...store, originOf: async () => (isOwn ? undefined : { ledgerId, importedAt: exportedAt }) };
+};
 
 const GONE = "Its archive is gone.";
 

@@ -118,4 +118,49 @@ describe("a bundle that names the ledger it arrives at", () => {
     expect(await app.gate(agentOf(app)).getIntent({ intentId })).toMatchObject({ status: "succeeded" });
     expect((await app.receipt(runId)).runId).toBe(runId);
   });
+
+  it("stays one that came from elsewhere when it is taken out and comes back", async () => {
+    const { app, twin, folder, clock } = await twins(async () => undefined);
+    const { runId } = await leadOf(twin).startRun(JOB);
+    const paid = { sideEffectClass: "payment", sideEffectKey: "pay-1" } as const;
+    await leadOf(twin).recordEvent({ runId, ...paid, eventType: "tool_call_finished" });
+    await importInto(app, await bundleOf(twin, runId));
+    await leadOf(app).resumeRun({ runId });
+    const own = { ...PAYMENT, idempotencyKey: "pay-2", runId, policy: "ask-first" };
+    const { intentId } = await app.gate(agentOf(app)).propose(own);
+    await app.gate(personOf(app)).reject({ intentId, reason: "no" });
+    await leadOf(app).completeRun({ runId });
+    const { ledgerId } = app.ledger.store;
+    const env = { ...process.env, XDG_DATA_HOME: join(folder, "data") };
+    const now = { aheadDays: 0 };
+    // What is told of it must not depend on how often it went.
+    for (const _ of ["once", "twice"]) {
+      clock.aheadMs = ++now.aheadDays * 25 * 3_600_000;
+      const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
+      expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [] });
+      const bundle = gunzipSync(await readFile(archive ?? "")).toString();
+      const said = bundle.replace(`"ledgerId":"${ledgerId}"`, `"ledgerId":"${FOREIGN}"`);
+      await expect(importInto(app, said)).rejects.toMatchObject({ code: "bundle_invalid" });
+      expect(await importInto(app, bundle)).toMatchObject({ arrived: true });
+      expect((await app.view(runId)).origin).toMatchObject({ ledgerId });
+      await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
+      expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [] });
+    }
+  });
+
+  it("is another ledger's also where it was gone on with here, taken out, and then names this one", async () => {
+    const { app, clock } = await twins(async () => undefined);
+    const there = await (await gatedProject()).open();
+    const { runId } = await leadOf(there).startRun(JOB);
+    await importInto(app, await bundleOf(there, runId));
+    await leadOf(app).resumeRun({ runId });
+    await leadOf(app).completeRun({ runId });
+    clock.aheadMs = 25 * 3_600_000;
+    const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
+    const bundle = gunzipSync(await readFile(archive ?? "")).toString();
+    const own = `"ledgerId":"${app.ledger.store.ledgerId}"`;
+    await importInto(app, bundle.replace(`"ledgerId":"${there.ledger.store.ledgerId}"`, own));
+    expect((await app.view(runId)).origin).not.toBeNull();
+    await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
+  });
 });

@@ -159,10 +159,16 @@ describe("A run that its client records", () => {
     expect(await flawsNow()).toEqual([[first.runId, "Its receipt is about another journal."]]);
     await rm(receiptOf(first.runId));
     const db = new Database(join(shop?.place ?? "", "data", "ledger.db"));
+    const freed = [[first.runId, "The business key of its effect is not kept: it could happen again."]];
+    // As if it were one that had come from elsewhere, which has left the keys that it had not taken here.
+    db.exec("UPDATE keys SET scope = 'left:' || run_id WHERE key = 'order-1'");
+    expect(await flawsNow()).toEqual(freed);
+    const { ledgerId } = app.ledger.store;
+    const came = `INSERT INTO keys VALUES ('left_origin:' || ?, '${ledgerId}', ?, 'x', 1, 1)`;
+    db.prepare(came).run(first.runId, first.runId);
+    expect(await flawsNow()).toEqual(freed);
     db.exec("DELETE FROM keys WHERE key = 'order-1'");
-    expect(await flawsNow()).toEqual([
-      [first.runId, "The business key of its effect is not kept: it could happen again."],
-    ]);
+    expect(await flawsNow()).toEqual(freed);
     await rm(archiveOf(second.runId));
     db.exec("DELETE FROM keys WHERE key = 'order-2'");
     expect(await flawsNow()).toContainEqual([
