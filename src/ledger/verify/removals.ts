@@ -1,10 +1,8 @@
 import { EFFECT_SCOPE } from "../../core/effect-scope.js";
 import { isLedgerError } from "../../core/errors.js";
-
 import { INTENT_SCOPE } from "../../core/intents.js";
 import { leftKeysScope } from "../../core/left-scope.js";
 import type { RunReceipt } from "../../core/receipts/verify.js";
-
 import type { Audit, PublishedKey, Removal, Store } from "../../stores/store.js";
 import { type ReadBundle, readBundle } from "../bundle.js";
 import { fromRows, GENESIS_HASH } from "../journal.js";
