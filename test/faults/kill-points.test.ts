@@ -117,6 +117,8 @@ describe.skipIf(noStrace !== undefined)(
         const fixture = join(import.meta.dirname, `../fixtures/ledgers/${version}.db`);
         await cp(fixture, join(template, "ledger", "ledger.db"));
         const scene = await sceneOf(template, "open");
+        // That one's store took a run out by itself, as no version of `prune` did.
+        expect(scene.expected.flaws).toEqual(version === "v2" ? [expect.stringContaining("archive")] : []);
         const blows = sliceOf(scene.blows, sweepSize(scene.blows.length, 3)).map((blow) => [blow]);
         expect(await sweep(`kills while ${version} is upgraded`, scene, blows)).toBe(blows.length);
       },
