@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { because } from "../core/because.js";
 import { type ErrorCode, errorKinds, LedgerError } from "../core/errors.js";
 import { type GateMethod, gateRoutes, namedIn } from "../core/gate-routes.js";
@@ -41,7 +42,7 @@ export const transport = (options: TransportOptions): Send => {
       // Clients that were cut off together come back one by one, and none before it may.
       const ownPauseMs = pauseMs * (0.5 + Math.random() / 2);
       const nextMs = Math.min(Math.max(ownPauseMs, tried.retryAfterMs), leftMs);
-      await new Promise((resolve) => setTimeout(resolve, nextMs));
+      await delay(nextMs);
     }
   };
 };

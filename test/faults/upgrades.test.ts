@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { SCHEMA_VERSION } from "../../src/stores/schema-sqlite.js";
 import { figure } from "../helpers/figures.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
-import { flawsIn } from "./lab/outcome.js";
+import { flawsIn, TAKEN_OUT_BARE } from "./lab/outcome.js";
 import { STORY } from "./lab/story.js";
 import { openTeller, tellStory } from "./lab/telling.js";
 
@@ -27,9 +27,6 @@ const looked = (file: string) => {
     db.close();
   }
 };
-
-/** The one of version 2 has a run that its store took out by itself: no version of `prune` did that without an archive. */
-const TAKEN_OUT_BARE = "It was taken out without an archive, and was not erased.";
 
 test("There is a ledger of every version but one that is still being written", () => {
   expect(RELEASED.at(-1)).toBeGreaterThanOrEqual(SCHEMA_VERSION - 1);
