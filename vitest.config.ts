@@ -38,18 +38,19 @@ const SLOW = [
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/settings/screens.test.ts",
   "test/ui/tui/**/{acting,terminal,tmux}.test.ts",
-  "test/scenarios/{cheats-judges,failure-scenes,gate-story,goal,held-out,honest-agents,planted-git,real-projects,secrets,toolchains}.test.ts",
+  "test/scenarios/{cheats-judges,failure-scenes,gate-story,goal,held-out,honest-agents,planted-git,secrets,toolchains}.test.ts",
   "test/validators/test_pass.test.ts",
   "test/validators/tests/*.test.ts",
   "test/validators/toolchains/*.test.ts",
 ];
 /**
- * Kills, loads, attacks, bad input by the thousand: a seeded slice with the slow tests, all of it with `npm run test:full`.
+ * Kills, loads, attacks, bad input by the thousand, projects of others: a slice with the slow tests, all of it with `npm run test:full`.
  * Clients of others too: they wait there for a judge of minutes.
  */
 const SWEEPS = [
   "test/clients/*.test.ts",
   "test/faults/{children,effects,failed-writes,kill-points,killed-turns,long-run,power-loss}.test.ts",
+  "test/scenarios/real-projects.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",
   "test/ui/cli/printing.test.ts",

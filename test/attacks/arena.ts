@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
+import { giveGoSeed } from "../helpers/go-seed.js";
 import { makeSample, onePlan, person, type Sample, SESSION } from "../helpers/project.js";
 import type { Level, Scene } from "./attack.js";
 import { settingsOf } from "./levels.js";
@@ -64,6 +65,7 @@ export const openArena = async ({ project, settings = {}, level }: ArenaOptions)
   const neighbour = await openNeighbour(place, known);
   let current: AgentFunction = () => "";
   const app = await sample.open({ [CODER]: (...given) => current(...given) });
+  await giveGoSeed(app, files);
   const inside: Arena["inside"] = (doing) => at(homeIn(place), doing);
   const run: Arena["run"] = (work, step, plan = {}) =>
     inside(async () => {

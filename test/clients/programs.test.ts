@@ -37,10 +37,10 @@ const CARRYING: readonly ClientName[] = isWhole ? CLIENTS : ["codex", "claude", 
 /** The quickest of them. */
 const QUICKEST: readonly ClientName[] = isWhole ? CLIENTS : ["claude"];
 const LOSSES: readonly [ClientName, string, string][] = [
-  ["opencode", "the server", "mcp"],
-  ["codex", "the ledger's process", "__ledger"],
-  ["opencode", "the ledger's process", "__ledger"],
   ["codex", "the server", "mcp"],
+  ["codex", "the ledger's process", "__ledger"],
+  ["opencode", "the server", "mcp"],
+  ["opencode", "the ledger's process", "__ledger"],
   ["claude", "the server", "mcp"],
   ["gemini", "the server", "mcp"],
 ];

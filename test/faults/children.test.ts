@@ -61,7 +61,7 @@ describe(`kill -9 of a worker that drives a run and its child (seed ${sweepSeed}
       const cases: Case[] = [];
       for (const scenario of scenarios)
         for (const kill of await killsOf(scenario)) cases.push({ scenario, kill });
-      const struck = sliceOf(cases, sweepSize(cases.length, 24));
+      const struck = sliceOf(cases, sweepSize(cases.length, 12));
       const faults: string[] = [];
       let kills = 0;
       await inLanes(struck, async (one) => {

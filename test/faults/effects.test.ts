@@ -143,9 +143,9 @@ describe(`kill -9 of a worker whose agent does effects (seed ${sweepSeed})`, () 
     "at every write and on both sides of every call: each happens once for its key, or it is asked about",
     async () => {
       const cases: Case[] = [];
-      for (const scenario of sliceOf(scenarios, sweepSize(scenarios.length, 6)))
+      for (const scenario of sliceOf(scenarios, sweepSize(scenarios.length, 4)))
         for (const kill of await killsOf(scenario)) cases.push({ scenario, kill });
-      const struck = sliceOf(cases, sweepSize(cases.length, 24));
+      const struck = sliceOf(cases, sweepSize(cases.length, 12));
       const faults: string[] = [];
       let kills = 0;
       await inLanes(struck, async (one) => {

@@ -26,7 +26,7 @@ const cases = [
   ...places.slice(4, 8).map((one) => ({ ...one, store: "file" })),
 ];
 
-it.each(sliceOf(cases, sweepSize(cases.length, 6)))(
+it.each(sliceOf(cases, sweepSize(cases.length, 4)))(
   "turn $turn $place, killed, with checkpoints in $store",
   async ({ turn, place, store }) => {
     const shop = await sample({ "a.txt": "1\n", "runledger.yaml": `durable: { checkpoints: ${store} }\n` });

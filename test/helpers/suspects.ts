@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import type { AgentFunction, Run, RunLedger } from "../../src/index.js";
+import { giveGoSeed } from "./go-seed.js";
 import { fingerprint, makeSample, onePlan, person, type Sample, SESSION } from "./project.js";
 
 /** What an agent under suspicion can lay its hands on. */
@@ -46,6 +47,7 @@ export const openSuspects = async (files: Readonly<Record<string, string>>): Pro
   const sample = await makeSample(files);
   let current: AgentFunction = () => "";
   const app = await sample.open({ coder: (...given) => current(...given) });
+  await giveGoSeed(app, files);
   const before = await fingerprint(sample.repo);
   const lair = join(sample.place, "lair");
   await mkdir(lair);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SelftestReport } from "../../src/index.js";
+import { giveGoSeed } from "../helpers/go-seed.js";
 import { makeSample, onePlan, type Sample } from "../helpers/project.js";
 import { has, type ToolchainSample, toolchainSamples } from "../helpers/toolchain-samples.js";
 
@@ -39,6 +40,7 @@ const reported = async (
   sample.commit("done");
   sample.git("checkout", "--quiet", "main");
   const app = await sample.open();
+  await giveGoSeed(app, files);
   return app.selftest(onePlan(step), { solutions: ["done"] });
 };
 

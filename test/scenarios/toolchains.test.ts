@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { giveGoSeed } from "../helpers/go-seed.js";
 import { makeSample, person, type Sample, SESSION } from "../helpers/project.js";
 import { has, toolchainSamples } from "../helpers/toolchain-samples.js";
 
@@ -43,6 +44,7 @@ describe.each(toolchainSamples)("a real $name project", ({ name, programs, files
           return "really done";
         },
       });
+      await giveGoSeed(app, files);
       const run = await app.createRun(person(app), { plan, sessionKey: SESSION, originalRequest: name });
       const { run: driven } = await app.drive(run.runId);
       expect(driven.state).toMatchObject({ status: "completed" });

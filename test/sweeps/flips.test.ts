@@ -4,7 +4,7 @@ import { figure } from "../helpers/figures.js";
 import { temporaryFolder } from "../helpers/ledgers.js";
 import { SWEEP_MS, sweepSize } from "../helpers/sweep.js";
 
-const FLIPS = sweepSize(20_000, 1_500);
+const FLIPS = sweepSize(20_000, 800);
 
 it(
   `of ${FLIPS} flipped bits in events, runs, snapshots and keys each is found, and its place named`,

@@ -164,7 +164,7 @@ it(
     const struck = new Set<string>();
     let kills = 0;
     const faults: string[] = [];
-    for (const at of sliceOf(every, sweepSize(acts, 12))) {
+    for (const at of sliceOf(every, sweepSize(acts, 9))) {
       const trial = await openTrial();
       const mark = join(trial.place, "mark");
       await prune(trial, { at, how: at % 2 === 0 ? "before" : "within", mark });

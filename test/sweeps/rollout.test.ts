@@ -23,7 +23,7 @@ describe("A host at work sees no difference while the ledger is rolled out under
     for (const seed of wholeSweeps ? [sweepSeed, sweepSeed + 1, sweepSeed + 2] : [sweepSeed])
       test(`with its table ${kind}, seed ${seed}`, { timeout: SWEEP_MS }, async () => {
         const world = await newWorld(await tables[kind]?.());
-        const operationsDone = sweepSize(10_000, 3_000);
+        const operationsDone = sweepSize(10_000, 1_500);
         const { done, stages } = await work({
           seed,
           operations: operationsDone,

@@ -98,7 +98,7 @@ describe(`a worker that is killed while it begins what was due (seed ${sweepSeed
       ).flat();
       const faults: string[] = [];
       let kills = 0;
-      const struck = sliceOf(blows, sweepSize(blows.length, 8));
+      const struck = sliceOf(blows, sweepSize(blows.length, 5));
       for (const blow of struck) {
         const trial = await awayFor();
         try {

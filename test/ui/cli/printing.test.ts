@@ -23,7 +23,7 @@ const LONG = new Set(["demo"]);
 const commands = Object.keys(scenes);
 const quick = commands.filter((path) => !LONG.has(path));
 /** Each takes its turn at every kind of end; which ones in an ordinary run, the seed says. */
-const turns = sliceOf(quick, sweepSize(quick.length, 24));
+const turns = sliceOf(quick, sweepSize(quick.length, 10));
 
 const linesOf = (path: string): readonly (readonly string[])[] =>
   (scenes[path]?.lines ?? []).map((line) => [...path.split(" "), ...line(stage)]);
@@ -81,7 +81,7 @@ describe("colours of", () => {
 });
 
 describe("--quiet", () => {
-  it.each(sliceOf(commands, sweepSize(commands.length, 32)))(
+  it.each(sliceOf(commands, sweepSize(commands.length, 12)))(
     "lets %s say data and errors, nothing else",
     async (path) => {
       for (const { code, out, err } of await typed(path, {}, "--quiet")) {
