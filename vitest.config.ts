@@ -26,7 +26,7 @@ const SLOW = [
   "test/engine/tracked/{attacks,kept,killed}.test.ts",
   "test/engine/gate/{brought,killed,tellable}.test.ts",
   "test/engine/llm/{agent,compacting,crash,ledger,planning}.test.ts",
-  "test/pev/{capture,checkout,rooms-ahead,sandbox,secret-files,selftest,selftest-languages,setup-cache,sparse,worktree-include}.test.ts",
+  "test/pev/{capture,checkout,rooms-ahead,sandbox,secret-files,selftest,setup-cache,sparse,worktree-include}.test.ts",
   "test/pev/walls/{verdicts,walls}.test.ts",
   "test/rollout/{kills,markdown-board,mirrored-runs,workload}.test.ts",
   "test/settings/{consumers,json-schema}.test.ts",
@@ -50,6 +50,7 @@ const SLOW = [
 const SWEEPS = [
   "test/clients/*.test.ts",
   "test/faults/{children,effects,failed-writes,kill-points,killed-turns,long-run,power-loss}.test.ts",
+  "test/pev/selftest-languages.test.ts",
   "test/scenarios/real-projects.test.ts",
   "test/sweeps/**/*.test.ts",
   "test/attacks/**/*.test.ts",

@@ -234,7 +234,11 @@ describe("the register", () => {
     await sh("echo up; exec sleep 1000", {
       signal: stop.signal,
       onOutput: async () => {
-        while (seen[0]?.pid === undefined) seen = await places.list();
+        // The register answers without waiting for anything, which would keep this process from writing into it.
+        while (seen[0]?.pid === undefined) {
+          seen = await places.list();
+          await new Promise(setImmediate);
+        }
         stop.abort();
       },
     });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { SelftestReport } from "../../src/index.js";
 import { giveGoSeed } from "../helpers/go-seed.js";
 import { makeSample, onePlan, type Sample } from "../helpers/project.js";
+import { wholeSweeps } from "../helpers/sweep.js";
 import { has, type ToolchainSample, toolchainSamples } from "../helpers/toolchain-samples.js";
 
 const samples: Sample[] = [];
@@ -44,6 +45,9 @@ const reported = async (
   return app.selftest(onePlan(step), { solutions: ["done"] });
 };
 
+/** What a judge lets pass hangs on its report; the slowest compilers add minutes to that, which the whole suite has. */
+const QUICK = new Set(["node", "python", "rust"]);
+
 /** Compilers on a busy machine. */
 const LONG_MS = 900_000;
 
@@ -67,6 +71,7 @@ describe.each([...toolchainSamples, JAVA])("tests in $name", (project) => {
     LONG_MS,
   );
 
+  if (!wholeSweeps && !QUICK.has(project.name)) return;
   it.skipIf(missing !== undefined)(
     `are gamed by whoever may change them${skipped}`,
     async () => {

@@ -10,7 +10,7 @@ import { watchDisk } from "../../../src/pev/walls/disk-use.js";
 import { openWalls, type Walls } from "../../../src/pev/walls/walls.js";
 import { WIDE, wideWalls } from "../../helpers/walls.js";
 import { openCalls } from "../calls.js";
-import { eventually, isAlive, PATH_ONLY, removeTemp } from "../room-fixtures.js";
+import { isAlive, PATH_ONLY, removeTemp } from "../room-fixtures.js";
 
 const { folder, room, places, run: call } = await openCalls();
 
@@ -288,9 +288,7 @@ describe.skipIf(gap !== null)(`the group of a call (${gap ?? "control groups"})`
 });
 
 const eventuallyPlace = async (): Promise<Place> => {
-  for (;;) {
-    const [place] = await places.list();
-    if (place?.pid !== undefined) return place;
-    await eventually(() => true);
-  }
+  await expect.poll(async () => (await places.list())[0]?.pid, { timeout: 20_000 }).toBeDefined();
+  const [place] = await places.list();
+  return place ?? expect.unreachable("a program of a thousand seconds has ended");
 };
