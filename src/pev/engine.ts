@@ -14,6 +14,7 @@ import { coneOf } from "./cone.js";
 import { once } from "./once.js";
 import type { Project } from "./project.js";
 import { inTurns } from "./turns.js";
+import { underEither } from "./under-either.js";
 import type { StepWorkspace } from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
@@ -165,7 +166,7 @@ const settling = (by: Settling): Pev["settle"] => {
     const until = performance.now() + timeoutMs;
     for (;;) {
       const run = await ledger.load(runId);
-      const action = nextActions(run).find(({ kind }) => kind === "verify" || kind === "verify_criterion");
+      const action = nextActions(run).find((one) => one.kind === "verify" || one.kind === "verify_criterion");
       const leftMs = Math.ceil(until - performance.now());
       if (action === undefined || isTerminal(run) || leftMs <= 0 || interrupted.aborted) return run;
       const lease = await holdLease(ledger.store, runId, SETTLE_LEASE_MS);
@@ -174,16 +175,17 @@ const settling = (by: Settling): Pev["settle"] => {
         continue;
       }
       const leave = by.attend(runId);
+      const { epoch, lost } = lease;
       try {
-        const holding = { epoch: lease.epoch, signal: AbortSignal.any([lease.lost, interrupted]) };
         if (lease.takenFrom !== null) {
           await (await takeover()).stopProcessesOf(project, runId);
-          await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
-            epoch: lease.epoch,
-          });
+          await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch });
         }
-        if (action.kind === "verify") await by.verify(runId, action, holding);
-        if (action.kind === "verify_criterion") await by.verifyCriterion(runId, action.index, holding);
+        await underEither([lost, interrupted], (signal) =>
+          action.kind === "verify"
+            ? by.verify(runId, action, { epoch, signal })
+            : by.verifyCriterion(runId, action.index, { epoch, signal }),
+        );
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
