@@ -53,7 +53,7 @@ type Question = {
 type QuestionsView = {
   readonly questions: readonly Question[];
   readonly place: Place;
-  /** Runs that wait beyond those that were looked at. */
+  /** Runs that wait beyond those that were looked at, and those of which nobody here can read what they ask. */
   readonly more: number;
 };
 
@@ -134,9 +134,9 @@ const pageOf = (desk: Desk, { view, step, intent }: Question): Page => {
 const readQuestions = async (desk: Desk, state: State, rows: number): Promise<State> => {
   const waiting = await desk.app.list({ ...WAITING, limit: RUNS_MAX });
   const known = new Map<string, { readonly seq: number; readonly questions: readonly Question[] }>();
-  for (const { runId, lastSeq, quarantine } of waiting) {
+  const readable = waiting.filter(({ quarantine, seal }) => quarantine === null && seal !== "locked");
+  for (const { runId, lastSeq } of readable) {
     const before = state.known.get(runId);
-    if (quarantine !== null) continue;
     if (before?.seq === lastSeq) known.set(runId, before);
     else known.set(runId, { seq: lastSeq, questions: await askedIn(desk, runId) });
   }
@@ -145,7 +145,7 @@ const readQuestions = async (desk: Desk, state: State, rows: number): Promise<St
   const at = questions.findIndex((question) => idOf(question) === state.chosenId);
   const place = seen({ ...state.place, at: at === -1 ? state.place.at : at }, questions.length, rows);
   const chosenId = idOf(questions[place.at]);
-  return { questions, place, more: all - waiting.length, chosenId, known, isRead: true };
+  return { questions, place, more: all - readable.length, chosenId, known, isRead: true };
 };
 
 const idOf = (question: Question | undefined): string | null =>
@@ -272,7 +272,7 @@ const drawQuestions = (
         EMPTY,
       ]
     : [];
-  if (questions.length === 0) return [...head, [span(" Nothing waits for you.", "dim")]];
+  if (questions.length === 0) return [...head, [span(more > 0 ? UNREAD : " Nothing waits for you.", "dim")]];
   const rows = listRows(size, ABOVE);
   return [
     ...head,
@@ -282,6 +282,8 @@ const drawQuestions = (
     }),
   ];
 };
+
+const UNREAD = " What they ask cannot be read here: runledger doctor says why.";
 
 const ROOM = { id: 40, goal: 110 } as const;
 
