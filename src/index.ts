@@ -47,7 +47,7 @@ export { type GateMethod, type GateRoute, gateRoutes, namedIn, waitOfRequest } f
 export { type Intent, type IntentStatus, intentStatuses, isOpenIntent, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { ID_CHARS, PLAN_TEXT_CHARS } from "./core/limits.js";
-export { isSamePerson } from "./core/names.js";
+export { isSamePerson, type TerminalName } from "./core/names.js";
 export { openWaits } from "./core/next.js";
 export { readPlan } from "./core/plan.js";
 export { planJsonSchema } from "./core/plan-schema.js";
