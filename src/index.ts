@@ -46,7 +46,7 @@ export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.
 export { type GateMethod, type GateRoute, gateRoutes, namedIn, waitOfRequest } from "./core/gate-routes.js";
 export { type Intent, type IntentStatus, intentStatuses, isOpenIntent, runOfIntent } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
-export { PLAN_TEXT_CHARS } from "./core/limits.js";
+export { ID_CHARS, PLAN_TEXT_CHARS } from "./core/limits.js";
 export { isSamePerson, type TerminalName } from "./core/names.js";
 export { openWaits } from "./core/next.js";
 export { readPlan } from "./core/plan.js";
@@ -121,6 +121,7 @@ export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
+export { isId } from "./core/wire.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export { compactionsIn } from "./engine/agents/llm/compactions.js";
@@ -258,7 +259,7 @@ export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
-export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { aboutFile, planInText, readPlanFile, readTextFile } from "./settings/plan-file.js";
 export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
 export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";

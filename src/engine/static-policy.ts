@@ -13,9 +13,12 @@ export const staticPolicy = (step: Step): { decision: PolicyAction; reason: stri
       }
     : {
         decision: { action: "escalate" },
-        reason: `Step "${spec.id}" was refused after ${retryCount} ${retryCount === 1 ? "retry" : "retries"}: ${said}`,
+        reason: `Step "${spec.id}" was refused${afterRetries(retryCount)}: ${said}`,
       };
 };
+
+const afterRetries = (count: number): string =>
+  count === 0 ? "" : ` after ${count} ${count === 1 ? "retry" : "retries"}`;
 
 /** A reason is a sentence; what was said in full stands in the event that it answers. */
 const SAID_CHARS = 1_000;

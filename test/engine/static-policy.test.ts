@@ -37,7 +37,7 @@ describe("without an orchestrator", () => {
   it("a person is asked when the retries are used up, or when there are none", () => {
     expect(decided(0, ...refused)).toMatchObject({
       decision: { action: "escalate" },
-      reason: 'Step "a" was refused after 0 retries: 1 test failed.',
+      reason: 'Step "a" was refused: 1 test failed.',
     });
     expect(decided(1, ...refused, again, ...refused)).toMatchObject({
       decision: { action: "escalate" },

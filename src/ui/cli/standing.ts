@@ -1,6 +1,7 @@
 import type { ListedRun, RunView } from "../../index.js";
-import { agoOf, statusMark } from "./describe.js";
+import { statusMark } from "./describe.js";
 import type { Output } from "./output.js";
+import { agoOf } from "./time-cells.js";
 
 /** A status, or the word for why nobody is at work on what is due. */
 export const standingWord = (status: string, { interrupted, waiting }: Undriven): string => {

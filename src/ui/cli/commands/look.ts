@@ -25,13 +25,11 @@ import {
 import { compactionsOf, compactionWords } from "../compactions.js";
 import {
   agentWords,
-  agoOf,
   eventTold,
   isolationTold,
   lastWord,
   statusCell,
   testsTold,
-  timeOf,
   verdictLine,
   violationsTold,
 } from "../describe.js";
@@ -43,6 +41,7 @@ import { brief, type Output, paint, printJson, printLine, safe } from "../output
 import { receiptWords } from "../receipt-words.js";
 import { headline, standingWord } from "../standing.js";
 import { type Cell, printRow, printTable } from "../table.js";
+import { agoCell, agoOf, eventTimeCell } from "../time-cells.js";
 import { trackedWords } from "../tracked-words.js";
 import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
@@ -75,8 +74,9 @@ export const listRuns = async (
       { text: row.runId, id: true },
       statusCell(row.quarantine ? "quarantined" : standingWord(row.status, row)),
       `${row.stepsCompleted}/${row.stepsTotal}`,
-      agoOf(row.updatedAt),
-      [row.goal, row.blocker ?? awaited(row) ?? setAside(row)].filter(Boolean).join(" — "),
+      agoCell(row.updatedAt),
+      // Of a run that cannot be opened here both are the same word.
+      [...new Set([row.goal, row.blocker ?? awaited(row) ?? setAside(row)])].filter(Boolean).join(" — "),
     ]),
     empty: emptyList(options),
   });
@@ -136,7 +136,10 @@ export const showRun = async (
     );
   }
   const { run, waiting } = view;
-  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
+  printLine(
+    output,
+    `${paint(output, "bold", brief(run.goal, output.columns ?? Number.POSITIVE_INFINITY))}\n${headline(output, view)}`,
+  );
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   printLine(output, "");
@@ -324,7 +327,7 @@ const printEvent = async (output: Output, event: StoredEvent): Promise<void> => 
     return;
   }
   const seq: Cell = { text: String(event.seq), right: true };
-  const time: Cell = { text: timeOf(event.at), style: "grey" };
+  const time = eventTimeCell(event.at);
   await printRow(output, [seq, time, event.type, event.actor.name, eventWords(event)], JOURNAL_WIDTHS);
 };
 

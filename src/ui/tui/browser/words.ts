@@ -122,7 +122,11 @@ export const eventMark = (event: StoredEvent): Span => {
   return span(mark, TONES[style]);
 };
 export const eventText = (event: StoredEvent): string =>
-  told(event.type === "run_created" ? event.payload.goal : eventTold(event).text);
+  told(event.type === "run_created" ? event.payload.goal : withoutRun(event.runId, eventTold(event).text));
+
+/** Where one run is looked at its intents need no more than their number. */
+const withoutRun = (runId: string, text: string): string =>
+  text.startsWith(`${runId}.`) ? `intent ${text.slice(runId.length + 1)}` : text;
 
 /** 10,000 */
 export const counted = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
