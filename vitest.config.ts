@@ -16,6 +16,19 @@ const closingLine: Reporter = {
   },
 };
 
+/** A test that never lets go of its process outlives every time limit of its own: whoever ends the whole is told which file it was. */
+const whoRunsStill = (): Reporter => {
+  const running = new Set<string>();
+  process.once("SIGTERM", () => {
+    console.log(`Ended from outside. Not done: ${[...running].sort().join(", ")}`);
+    process.exit(143);
+  });
+  return {
+    onTestModuleStart: ({ relativeModuleId }) => void running.add(relativeModuleId),
+    onTestModuleEnd: ({ relativeModuleId }) => void running.delete(relativeModuleId),
+  };
+};
+
 /**
  * Validators against every cheat, whole projects of other languages, runs driven to their ends, processes killed and raced, bombs of every kind, real shells and
  * terminals, every command at every kind of output, every setting: minutes, so they run apart (`npm run test:slow`).
@@ -66,7 +79,7 @@ export default defineConfig({
     include: full ? [...SWEEPS, ...IN_BOTH] : slow ? [...SLOW, ...SWEEPS] : ["test/**/*.test.ts"],
     // Some tests have programs of others beside them.
     exclude: ["**/node_modules/**", ...(full || slow ? [] : [...SLOW, ...SWEEPS])],
-    reporters: ["default", closingLine],
+    reporters: ["default", closingLine, whoRunsStill()],
     // The first Go room fills a cache, which takes half a minute on a busy machine.
     testTimeout: slow ? 180_000 : 60_000,
     hookTimeout: 60_000,

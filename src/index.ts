@@ -55,7 +55,7 @@ export {
 } from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { PLAN_TEXT_CHARS } from "./core/limits.js";
-export { isSamePerson } from "./core/names.js";
+export { isSamePerson, type TerminalName } from "./core/names.js";
 export { openWaits } from "./core/next.js";
 export { readPlan } from "./core/plan.js";
 export { planJsonSchema } from "./core/plan-schema.js";

@@ -64,7 +64,10 @@ const upToDate = async (
   if (end === undefined) return undefined;
   // Another process may have erased what is remembered here.
   const cipher = store.seals.of(runId);
-  return end.lastHash === start.hash ? start : withTail(store, runId, cipher, start);
+  if (end.lastHash === start.hash && end.lastSeq === start.run.seq) return start;
+  const current = await withTail(store, runId, cipher, start);
+  // Its list row tells of more than there is: read as if nothing were remembered, it is found to be damaged, or taken out meanwhile.
+  return current !== undefined && current.run.seq < end.lastSeq ? wholeRun(store, runId) : current;
 };
 
 const withTail = async (

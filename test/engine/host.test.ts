@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openRunLedger } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, eventsOf, eventually, resume, say, stateOf, typesOf } from "../helpers/driving.js";
@@ -30,6 +30,8 @@ const tell = (value) => appendFileSync(process.env.WITNESS, JSON.stringify(value
       .map((line) => JSON.parse(line));
   return { app, told, runId: await began(app, PLAN), [Symbol.asyncDispose]: () => app.close() };
 };
+
+const inline = (value: unknown) => ({ kind: "inline", json: JSON.stringify(value) }) as const;
 
 describe("the host of a program's step", () => {
   it("lets an effect happen once for its key, in this run and in another", async () => {
@@ -140,6 +142,30 @@ describe("the host of a program's step", () => {
     await driven;
     expect(await shop.told()).toEqual([{ type: "ended", status: "done", value: 7, replayed: true }]);
     expect(await typesOf(app, runId)).not.toContain("step_interrupted");
+  });
+
+  it("gives it also where the person has answered just before it is asked about once more", async () => {
+    await using shop = await projectOf(`
+    (await begin({ key: "k", risk: "money" })).hangUp();
+    for (;;) {
+      const { answer } = await begin({ key: "k", risk: "money" });
+      if (answer.error?.code === "effect_ambiguous") continue;
+      tell(answer);
+      break;
+    }`);
+    const { app, runId } = shop;
+    const submit = app.ledger.submit.bind(app.ledger);
+    let asked = 0;
+    vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
+      const isQuestion = command.type === "decide_effect" && caller.role === "engine";
+      if (isQuestion) asked += 1;
+      if (isQuestion && asked === 2)
+        await submit(of, { ...command, decision: "done", reason: "it did", value: inline(7) }, person(app));
+      return submit(of, command, caller, ...more);
+    });
+    await app.drive(runId);
+    expect(asked).toBe(2);
+    expect(await shop.told()).toEqual([{ type: "ended", status: "done", value: 7, replayed: true }]);
   });
 
   it("asks before the next attempt when a time limit cut one off", async () => {

@@ -108,16 +108,21 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   };
   const answered = async (call: EffectCall): Promise<EffectOutcome | undefined> =>
     learned(call, await findKnown(options.ledger, call));
+  const reenter = async (call: EffectCall, atMost?: AtMost): Promise<EffectOutcome | undefined> => {
+    const ended = (await told(call)) ?? (await learned(call, await endedElsewhere(options.ledger, of, call)));
+    if (ended !== undefined) return ended;
+    if (call.class !== "guarded" || (await decisionOn(call, true)) === "rerun")
+      return (await isKeyFree(options.ledger, call)) ? begin(call, atMost) : undefined;
+    settle(call, { kind: "skipped" });
+    return { kind: "skipped" };
+  };
   const enter: Calls["enter"] = async (call, isOpen, atMost) => {
-    if (isOpen) {
-      const ended =
-        (await told(call)) ?? (await learned(call, await endedElsewhere(options.ledger, of, call)));
-      if (ended !== undefined) return ended;
-      if (call.class !== "guarded" || (await decisionOn(call, true)) === "rerun")
-        return (await isKeyFree(options.ledger, call)) ? begin(call, atMost) : undefined;
-      settle(call, { kind: "skipped" });
-      return { kind: "skipped" };
-    }
+    if (isOpen)
+      return reenter(call, atMost).catch((error: unknown) => {
+        // A person has answered between our look and our word.
+        if (!isLedgerError(error, "effect_not_open")) throw error;
+        return reenter(call, atMost);
+      });
     const known = await answered(call);
     if (known !== undefined) return known;
     if (options.before.classes.includes(call.class)) {

@@ -109,6 +109,30 @@ describe("export and import", () => {
     }
   });
 
+  it("say one thing of a run whose first commit is not here, and what brings it", async () => {
+    const id = await run([step("a", "maker")], "--no-drive");
+    const lost = await run([step("a", "maker")], "--no-drive");
+    const [file, second] = [join(desk.place, "elsewhere.jsonl"), join(desk.place, "lost.jsonl")];
+    await desk.type("export", id, "-o", file);
+    await desk.type("export", lost, "-o", second);
+    const other = await openDesk({ ...shop, "only-here.txt": "x\n" });
+    try {
+      const { err } = await other.type("import", file);
+      expect(err).toMatch(/can be read, not resumed or applied.*git fetch/);
+      expect(err).not.toMatch(/Go on here/);
+      expect((await other.type("apply", id)).err).toMatch(
+        /^error \[no_commits\]: The commits of run .* are not here/,
+      );
+      await other.type("import", second);
+      expect((await other.type("resume", lost)).err).toMatch(/The commits of run .* are not here/);
+      other.git("fetch", "--quiet", desk.repo, "main");
+      expect((await other.type("import", file)).err).toMatch(/It is paused. Go on here: runledger resume/);
+      expect((await other.type("resume", id)).code).toBe(0);
+    } finally {
+      await other.dispose();
+    }
+  });
+
   /** Types an export into a reader that is told of each piece, and says when it has taken it. */
   const exportInto = (
     reader: (piece: Buffer, taken: (error?: Error) => void) => void,

@@ -50,6 +50,8 @@ const openTerminal = async (env: Readonly<Record<string, string | undefined>>) =
     "-i",
   ];
   await tmux("new-session", "-d", "-x", "100", "-y", "40", "-c", desk.repo, ...shell);
+  // What is typed before the shell asks is echoed where it does not belong.
+  await expect.poll(() => tmux("capture-pane", "-p"), { timeout: 30_000 }).toMatch(/^\$\s*$/);
   return {
     press: (...keys: string[]) => tmux("send-keys", ...keys),
     screen: () => tmux("capture-pane", "-p", "-J"),

@@ -42,6 +42,8 @@ const openTerminal = async (name: string, columns: number, rows: number) => {
   const shell = ["env", "-i", "PS1=$ ", "TERM=screen-256color", "CI=1", ...variables, "sh", "-i"];
   const size = ["-x", String(columns), "-y", String(rows)];
   await tmux("new-session", "-d", ...size, "-c", desk.repo, ...shell);
+  // What is typed before the shell asks is echoed where it does not belong.
+  await expect.poll(() => tmux("capture-pane", "-p"), { timeout: 30_000 }).toMatch(/^\$\s*$/);
   const screen = () => tmux("capture-pane", "-p");
   return {
     press: async (...keys: string[]) => {

@@ -100,14 +100,14 @@ export const importRun = async (
   const { runId, state } = run;
   if (output.json) printJson(output, { runId, status: state.status, arrived, commits, receipt });
   else printLine(output, runId);
-  if (!arrived) say(output, "It was here already; nothing changed.");
+  if (!arrived) say(output, "It was here already; its journal stays as it is.");
   if (receipt !== null) say(output, `Its receipt came with it, signed by ledger ${receipt.ledgerId}.`);
   if (commits === "missing")
     say(
       output,
-      "This project does not have the commit it began from: it can be read, not resumed or applied.",
+      "This project does not have the commit it began from: it can be read, not resumed or applied. Once that commit is here (git fetch), import the bundle again.",
     );
-  if (arrived && state.status === "paused")
+  else if (state.status === "paused" && (arrived || commits === "here"))
     say(output, `It is paused. Go on here: runledger resume ${runId}`);
   return EXIT.done;
 };

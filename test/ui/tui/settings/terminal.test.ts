@@ -23,6 +23,8 @@ const openTerminal = async () => {
   const shell = ["env", "-i", "PS1=$ ", "TERM=screen-256color"];
   shell.push(...names.map((name) => `${name}=${desk.env[name]}`), "sh", "-i");
   await tmux("new-session", "-d", "-x", "90", "-y", "24", "-c", desk.repo, ...shell);
+  // What is typed before the shell asks is echoed where it does not belong.
+  await expect.poll(() => tmux("capture-pane", "-p"), { timeout: 30_000 }).toMatch(/^\$\s*$/);
   return {
     press: (...keys: string[]) => tmux("send-keys", ...keys),
     shows: (what: RegExp) =>
