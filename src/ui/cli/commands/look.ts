@@ -15,11 +15,13 @@ import {
   type RunView,
   type Step,
   type StoredEvent,
+  stepWord,
   type Usage,
   usageOfRun,
   usageOfStep,
   type Verdict,
   type WorkedStep,
+  workedStep,
   workedSteps,
 } from "../../../index.js";
 import { compactionsOf, compactionWords } from "../compactions.js";
@@ -39,7 +41,7 @@ import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { receiptWords } from "../receipt-words.js";
-import { headline, standingWord } from "../standing.js";
+import { headline } from "../standing.js";
 import { type Cell, printRow, printTable } from "../table.js";
 import { agoCell, agoOf, eventTimeCell } from "../time-cells.js";
 import { trackedWords } from "../tracked-words.js";
@@ -72,7 +74,7 @@ export const listRuns = async (
     head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
     rows: rows.map((row) => [
       { text: row.runId, id: true },
-      statusCell(row.quarantine ? "quarantined" : standingWord(row.status, row)),
+      statusCell(row.stateWord),
       `${row.stepsCompleted}/${row.stepsTotal}`,
       agoCell(row.updatedAt),
       // Of a run that cannot be opened here both are the same word.
@@ -147,13 +149,14 @@ export const showRun = async (
     head: ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
     rows: run.steps.map((step) => [
       step.spec.id,
-      statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
+      statusCell(stepWord(step, view)),
       agentWords(step),
       step.report === null ? step.spec.validator.type : "none: reported",
       step.attempt === 0 ? "-" : String(step.attempt),
       lastWord(step),
     ]),
-    empty: "It has no steps yet.",
+    empty:
+      run.tracked === null ? "It has no steps yet." : "It has no steps: its client records what it does.",
   });
   const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
   const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
@@ -187,6 +190,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = (view: RunView): readonly (readonly Cell[])[] => [
+  ...view.run.steps.filter(({ attempt }) => attempt > 0).flatMap((step) => candidateRows(step, view)),
   ...recordedFacts(view),
   ...receiptRow(view),
   ...trackedWords(view.run).map(([kind, words]) => [kind, words]),
@@ -198,7 +202,6 @@ const receiptRow = (view: RunView): readonly (readonly Cell[])[] => {
 };
 
 const recordedFacts = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
-  ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
@@ -251,10 +254,10 @@ const usageRows = (run: Run, usage: Usage): readonly (readonly Cell[])[] => {
 const refusalsWords = (count: number): string =>
   `${count} ${count === 1 ? "call of a tool" : "calls of tools"} by whoever may not: journal --type access_refused`;
 
-const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
-  candidates.map((one) => [
+const candidateRows = (step: Step, view: RunView): readonly (readonly Cell[])[] =>
+  step.candidates.map((one) => [
     "candidate",
-    statusCell(one.state.status, `${spec.id} ${one.candidate}`),
+    statusCell(stepWord(workedStep(step, one.candidate), view), `${step.spec.id} ${one.candidate}`),
     `${one.agent}: ${candidateWords(one)}`,
   ]);
 
