@@ -13,10 +13,13 @@ const TELLING_CHARS = 8;
 /** How an address begins tells nothing of it, also percent-encoded. */
 const SCHEME = /^[a-z][a-z0-9+.-]*(?::|%3a)(?:\/|%2f){2}/i;
 
-const leastOf = (text: string): number => {
+/** Letters that tell a beginning, and letters that tell an end: that one has no scheme in it. */
+const leastOf = (text: string): Least => {
   const begins = SCHEME.exec(text)?.[0].length ?? 0;
-  return begins + Math.min(TELLING_CHARS, Math.ceil((text.length - begins) / 2));
+  return { head: begins + telling(text.length - begins), tail: telling(text.length) };
 };
+
+const telling = (chars: number): number => Math.min(TELLING_CHARS, Math.ceil(chars / 2));
 
 /** The mark as text has it, and as bytes that are read one character each. */
 const BYTES = Buffer.from(CUT_MARK).toString("latin1");
@@ -54,8 +57,9 @@ export const hasMark = (text: string): boolean => MARKS.some((mark) => text.incl
 export const openMark = (bytes: string): number =>
   [2, 1].find((count) => bytes.endsWith(BYTES.slice(0, count))) ?? 0;
 
-/** With the letters that a part has at least. */
-type Known = Form & { readonly least: number };
+/** So many letters a part has at least, in front of a mark and behind one. */
+type Least = { readonly head: number; readonly tail: number };
+type Known = Form & { readonly least: Least };
 type Group = { readonly longest: number; readonly forms: readonly Known[] };
 type Groups = { readonly any: RegExp; readonly of: ReadonlyMap<string, Group> };
 
@@ -77,7 +81,9 @@ const beginnings = (text: string, mark: string, { any, of }: Groups): readonly S
     if (end === -1) break;
     if (end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.startsWith(part));
+    const cut = group.forms.find(
+      ({ text: form, least }) => part.length >= least.head && form.startsWith(part),
+    );
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;
@@ -91,7 +97,7 @@ const ends = (text: string, mark: string, { any, of }: Groups): readonly Span[] 
     const [start, end] = [marked + mark.length, index + PART_CHARS];
     if (marked === -1 || start > index || end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.endsWith(part));
+    const cut = group.forms.find(({ text: form, least }) => part.length >= least.tail && form.endsWith(part));
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;

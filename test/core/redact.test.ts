@@ -119,6 +119,19 @@ describe("a value that was cut off before anybody looked for it", () => {
       expect(one.text(`it was …${LONG.slice(from)}: no`)).toBe("it was …[redacted:LONG]: no");
   });
 
+  it("is an address by eight letters of its end too: there it has no scheme", () => {
+    const addresses = createRedactor([
+      { name: "DATABASE_URL", value: "postgresql://user:pa55wd@db/app" },
+      { name: "REDIS_URL", value: "redis://:s3cr3t7@db:6379" },
+    ]);
+    expect(addresses.text("…r:pa55wd@db/app …s3cr3t7@db:6379 …d@db/app and …@db/app")).toBe(
+      "…[redacted:DATABASE_URL] …[redacted:REDIS_URL] …[redacted:DATABASE_URL] and …@db/app",
+    );
+    expect(addresses.text("postgresql://user:pa5… postgresql://us…")).toBe(
+      "[redacted:DATABASE_URL]… postgresql://us…",
+    );
+  });
+
   it("is known for a well-known token by what is left of it", () => {
     const token = `ghp_${letters(36)}`;
     expect(redactor.text(`"${token.slice(0, 20)}…"`)).toBe('"[redacted:github_token]…"');

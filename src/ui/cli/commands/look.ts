@@ -15,23 +15,23 @@ import {
   type RunView,
   type Step,
   type StoredEvent,
+  stepWord,
   type Usage,
   usageOfRun,
   usageOfStep,
   type Verdict,
   type WorkedStep,
+  workedStep,
   workedSteps,
 } from "../../../index.js";
 import { compactionsOf, compactionWords } from "../compactions.js";
 import {
   agentWords,
-  agoOf,
   eventTold,
   isolationTold,
   lastWord,
   statusCell,
   testsTold,
-  timeOf,
   verdictLine,
   violationsTold,
 } from "../describe.js";
@@ -41,8 +41,9 @@ import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { receiptWords } from "../receipt-words.js";
-import { headline, standingWord } from "../standing.js";
+import { headline } from "../standing.js";
 import { type Cell, printRow, printTable } from "../table.js";
+import { agoCell, agoOf, eventTimeCell } from "../time-cells.js";
 import { trackedWords } from "../tracked-words.js";
 import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
@@ -73,10 +74,11 @@ export const listRuns = async (
     head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
     rows: rows.map((row) => [
       { text: row.runId, id: true },
-      statusCell(row.quarantine ? "quarantined" : standingWord(row.status, row)),
+      statusCell(row.stateWord),
       `${row.stepsCompleted}/${row.stepsTotal}`,
-      agoOf(row.updatedAt),
-      [row.goal, row.blocker ?? awaited(row) ?? setAside(row)].filter(Boolean).join(" — "),
+      agoCell(row.updatedAt),
+      // Of a run that cannot be opened here both are the same word.
+      [...new Set([row.goal, row.blocker ?? awaited(row) ?? setAside(row)])].filter(Boolean).join(" — "),
     ]),
     empty: emptyList(options),
   });
@@ -136,7 +138,10 @@ export const showRun = async (
     );
   }
   const { run, waiting } = view;
-  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
+  printLine(
+    output,
+    `${paint(output, "bold", brief(run.goal, output.columns ?? Number.POSITIVE_INFINITY))}\n${headline(output, view)}`,
+  );
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   printLine(output, "");
@@ -144,13 +149,14 @@ export const showRun = async (
     head: ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
     rows: run.steps.map((step) => [
       step.spec.id,
-      statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
+      statusCell(stepWord(step, view)),
       agentWords(step),
       step.report === null ? step.spec.validator.type : "none: reported",
       step.attempt === 0 ? "-" : String(step.attempt),
       lastWord(step),
     ]),
-    empty: "It has no steps yet.",
+    empty:
+      run.tracked === null ? "It has no steps yet." : "It has no steps: its client records what it does.",
   });
   const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
   const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
@@ -184,6 +190,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = (view: RunView): readonly (readonly Cell[])[] => [
+  ...view.run.steps.filter(({ attempt }) => attempt > 0).flatMap((step) => candidateRows(step, view)),
   ...recordedFacts(view),
   ...receiptRow(view),
   ...trackedWords(view.run).map(([kind, words]) => [kind, words]),
@@ -195,7 +202,6 @@ const receiptRow = (view: RunView): readonly (readonly Cell[])[] => {
 };
 
 const recordedFacts = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
-  ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
@@ -248,10 +254,10 @@ const usageRows = (run: Run, usage: Usage): readonly (readonly Cell[])[] => {
 const refusalsWords = (count: number): string =>
   `${count} ${count === 1 ? "call of a tool" : "calls of tools"} by whoever may not: journal --type access_refused`;
 
-const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
-  candidates.map((one) => [
+const candidateRows = (step: Step, view: RunView): readonly (readonly Cell[])[] =>
+  step.candidates.map((one) => [
     "candidate",
-    statusCell(one.state.status, `${spec.id} ${one.candidate}`),
+    statusCell(stepWord(workedStep(step, one.candidate), view), `${step.spec.id} ${one.candidate}`),
     `${one.agent}: ${candidateWords(one)}`,
   ]);
 
@@ -324,7 +330,7 @@ const printEvent = async (output: Output, event: StoredEvent): Promise<void> => 
     return;
   }
   const seq: Cell = { text: String(event.seq), right: true };
-  const time: Cell = { text: timeOf(event.at), style: "grey" };
+  const time = eventTimeCell(event.at);
   await printRow(output, [seq, time, event.type, event.actor.name, eventWords(event)], JOURNAL_WIDTHS);
 };
 
