@@ -10,7 +10,7 @@ import {
 } from "./cut-secrets.js";
 import { type Form, formsOf } from "./secret-forms.js";
 import type { Secret } from "./secrets.js";
-import { TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
+import { CUT_TOKEN_CHARS, TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
 
 /**
  * Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place, also in that of one that was cut off
@@ -243,7 +243,8 @@ const groupedByHead = (forms: readonly Form[]): ReadonlyMap<string, readonly For
 
 /** Nobody waits longer for the end of what may be a token; no real one is longer. */
 const TOKEN_CHARS_MAX = 16_384;
-const STARTS: ReadonlyMap<string, TokenShape & { readonly open: RegExp }> = new Map(
+type Shape = TokenShape & { readonly open: RegExp };
+const STARTS: ReadonlyMap<string, Shape> = new Map(
   TOKEN_SHAPES.flatMap((shape) => {
     const begins = shape.starts.map(escaped).join("|");
     const open = shape.open ?? new RegExp(`(?:${begins})[${shape.chars}]{0,${TOKEN_CHARS_MAX}}$`, "y");
@@ -272,7 +273,7 @@ const findShapes = (
     ANY_START.lastIndex = start + 1;
     if (BEHIND.get(shape.chars)?.test(start === 0 ? before.slice(-1) : (text[start - 1] ?? ""))) continue;
     const marked = markFrom(start) ?? start;
-    const isCut = isCutToken(shape.cut ?? shape.open, text.slice(start, marked), hit[0]);
+    const isCut = isCutToken(shape, text.slice(start, marked), hit[0]);
     const end = endOf(shape.whole, text, start) ?? (isCut ? marked : undefined);
     if (end !== undefined) finding.found.push({ start, end, name: shape.name });
     if (start < finding.open && endOf(shape.open, text, start) !== undefined)
@@ -285,14 +286,11 @@ const findShapes = (
   }
 };
 
-/** A beginning with so many letters behind it is none by chance. */
-const CUT_TOKEN_CHARS = 16;
-
 /** What stands in front of a mark may be the beginning of a token. */
-const isCutToken = (cut: RegExp, part: string, begun: string): boolean =>
-  part.length >= begun.length + CUT_TOKEN_CHARS &&
+const isCutToken = ({ cut, open, cutChars = CUT_TOKEN_CHARS }: Shape, part: string, begun: string): boolean =>
+  part.length >= begun.length + cutChars &&
   part.length <= TOKEN_CHARS_MAX &&
-  endOf(cut, part, 0) !== undefined;
+  endOf(cut ?? open, part, 0) !== undefined;
 
 const endOf = (expression: RegExp, text: string, start: number): number | undefined => {
   expression.lastIndex = start;

@@ -157,6 +157,8 @@ describe("a value that was cut off before anybody looked for it", () => {
     for (const [name, part] of [
       ["api_key", `sk-proj-${letters(60)}`.slice(0, 30)],
       ["npm_token", `npm_${letters(36)}`.slice(0, 20)],
+      ["aws_access_key", `AKIA${letters(16, "ABCDEFGH234567")}`.slice(0, 19)],
+      ["aws_access_key", `ASIA${letters(16, "ABCDEFGH234567")}`.slice(0, 12)],
       ["bearer_token", `Bearer ${letters(40)}`.slice(0, 30)],
       ["json_web_token", jwt.slice(0, 40)],
       ["private_key", key.slice(0, 60)],
@@ -176,6 +178,7 @@ describe("a value that was cut off before anybody looked for it", () => {
     "running test… and deploying to prod…, card ends …4242, copyright …2024!",
     "ghp_… and Bearer tokens… and the end… and bearer of bad news…",
     "npm_config_registry… npm_package_version_of_the_whole… AKIA_is_a_name_of_something… ghs_something…",
+    "AKIAlowercaseword… ASIA… AKIA234567A… MALAKIABCDEFGHI…",
     "sk-learn-something-with-many-words… glpat-tokens-are… -----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG…",
     "-----BEGIN PRIVATE KEY----- is how such a thing begins…",
   ])("is no word of every day beside a mark: %s", (text) => {
