@@ -162,6 +162,7 @@ export const tellAll = async ({ app, tell }: Story): Promise<void> => {
     RUNS.interrupted,
     create(cast.planOf(steps(["one"], ["two", "one"])), "Move the database"),
     ...worked("one"),
+    cast.start("two"),
   );
   await tell(
     10,

@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { exportRun } from "../../../src/ui/cli/commands/housekeeping.js";
@@ -103,6 +103,17 @@ describe("export and import", () => {
       const arrived = await other.json("import", packed);
       expect(arrived).toMatchObject({ runId: done, status: "completed", arrived: true });
       expect(await other.json("import", plain)).toMatchObject({ arrived: false });
+      // However small the pieces are in which it comes, it is known whether it is compressed.
+      for (const file of [plain, packed]) {
+        const bytes = await readFile(file);
+        const input = Readable.from([bytes.subarray(0, 1), bytes.subarray(1)]);
+        const piped = await other.typeWith({ input }, "import", "-");
+        expect([piped.code, piped.out, piped.err]).toEqual([
+          0,
+          `${done}\n`,
+          expect.stringContaining("was here already"),
+        ]);
+      }
       expect((await other.type("show", done)).out).toMatch(/imported +from ledger [0-9a-f]{32}/);
     } finally {
       await other.dispose();

@@ -1,5 +1,6 @@
 import {
   askedEffectsOf,
+  attemptEnd,
   awaitsApproval,
   effectDoubt,
   hasPolicyRequest,
@@ -180,7 +181,7 @@ const ofIntent = (view: RunView, intent: IntentView): Question => {
 const stepsAsk = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
-    isActive(run) && awaitsApproval(step) && step.state.status === "verify_pending"
+    run.source === null && awaitsApproval(step) && step.state.status === "verify_pending"
       ? [
           {
             kind: "approval",
@@ -215,8 +216,10 @@ const stepsAsk = (view: RunView): readonly Question[] => {
     const sentence = refusedBecause(step);
     return sentence === null ? [] : [{ kind: "decision", view, step, since, sentence }];
   });
-  const asked = [...doubts, ...refused];
-  return asked.length > 0 ? asked : [{ kind: "paused", view, step: null, since, sentence: message }];
+  const asked = [...approvals, ...doubts, ...refused];
+  return doubts.length + refused.length > 0
+    ? asked
+    : [...asked, { kind: "paused", view, step: null, since, sentence: message }];
 };
 
 const promisesOf = (view: RunView): readonly Question[] =>
@@ -249,7 +252,8 @@ const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",
   effect: "in doubt",
   promise: "promise",
-  decision: "refused",
+  // Of a step it says how its last attempt ended.
+  decision: "asks you",
   paused: "paused",
   plan: "plan?",
   agent: "no agent",
@@ -294,12 +298,12 @@ const questionLine = (
 ): Line => {
   const { run } = view;
   const state = shownAs(
-    kind === "approval" || kind === "effect" ? "asks" : kind === "decision" ? "failed" : "paused",
+    kind === "approval" || kind === "effect" ? "asks you" : kind === "decision" ? "failed" : "paused",
   );
   const left: Line = [
     span(" "),
     marked(state),
-    span(` ${pad(KINDS[kind], 9)}`, state.tone),
+    span(` ${pad(kind === "decision" && step !== null ? attemptEnd(step) : KINDS[kind], 11)}`, state.tone),
     span(padStart(age(since, now), 4), "dim"),
     span("  "),
     ...(columns >= ROOM.id ? [span(shortId(run.runId), "dim"), span("  ")] : []),

@@ -32,6 +32,7 @@ type Query = {
   readonly statuses?: readonly RunStatus[];
   readonly waiting?: boolean;
   readonly claimable?: boolean;
+  readonly planned?: boolean;
 };
 
 const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
@@ -40,7 +41,9 @@ const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
 const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
-  { name: "running", query: { statuses: ["running"] } },
+  { name: "running", query: { statuses: ["running"], planned: true } },
+  // A client records them, and nobody here knows whether it is at work.
+  { name: "active", query: { statuses: ["running"], planned: false } },
   // Whether somebody is missing or a client comes by itself is said in each row.
   { name: "undriven", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
