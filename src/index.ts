@@ -25,6 +25,7 @@ export { type Prompt, promptsOf } from "../tools/prompts.js";
 export type { Refusal } from "../tools/refusal.js";
 export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
+export { attemptEnd } from "./core/attempt-end.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { TrackedReason } from "./core/checkpoints.js";
@@ -44,7 +45,14 @@ export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
 export { policyRemarks } from "./core/gate-policy/remarks.js";
 export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
 export { type GateMethod, type GateRoute, gateRoutes, namedIn, waitOfRequest } from "./core/gate-routes.js";
-export { type Intent, type IntentStatus, intentStatuses, isOpenIntent, runOfIntent } from "./core/intents.js";
+export {
+  type Intent,
+  type IntentStatus,
+  intentStatuses,
+  isOpenIntent,
+  isOwnIntent,
+  runOfIntent,
+} from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
 export { ID_CHARS, PLAN_TEXT_CHARS } from "./core/limits.js";
 export { isSamePerson, type TerminalName } from "./core/names.js";
@@ -91,6 +99,7 @@ export {
 } from "./core/run.js";
 export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
+export { type Attended, type StateWord, type StepWord, stepWord } from "./core/state-word.js";
 export {
   type ClientEventType,
   isBeginning,

@@ -1,3 +1,4 @@
+import { attemptEnd } from "../core/attempt-end.js";
 import type { PolicyAction } from "../core/events.js";
 import { refusalWords } from "../core/race.js";
 import type { Step } from "../core/run.js";
@@ -13,7 +14,7 @@ export const staticPolicy = (step: Step): { decision: PolicyAction; reason: stri
       }
     : {
         decision: { action: "escalate" },
-        reason: `Step "${spec.id}" was refused${afterRetries(retryCount)}: ${said}`,
+        reason: `Step "${spec.id}" was ${attemptEnd(step)}${afterRetries(retryCount)}${said === "" ? "." : `: ${said}`}`,
       };
 };
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { fold } from "../core/evolve.js";
 import type { RunCipher, Store } from "../stores/store.js";
 import { fromRows, GENESIS_HASH, tampered } from "./journal.js";
@@ -86,5 +87,7 @@ const withTail = async (
     if (run === undefined || hash === undefined) return current;
     current = { run, hash };
     if (rows.length < READ_BATCH) return current;
+    // Leases of runs beside it beat on, however long its journal is.
+    await nextTurn();
   }
 };

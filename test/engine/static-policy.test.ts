@@ -3,6 +3,7 @@ import { findStep } from "../../src/core/run.js";
 import { staticPolicy } from "../../src/engine/static-policy.js";
 import {
   create,
+  error,
   fail,
   interrupt,
   planOf,
@@ -43,6 +44,14 @@ describe("without an orchestrator", () => {
       decision: { action: "escalate" },
       reason: 'Step "a" was refused after 1 retry: 1 test failed.',
     });
+  });
+
+  it("what nobody has judged is not told as refused", () => {
+    expect(decided(0, start("a"), interrupt("a")).reason).toBe(
+      'Step "a" was interrupted: the agent exited with code 1',
+    );
+    const errors = [error("a"), error("a"), error("a")];
+    expect(decided(0, start("a"), propose("a"), ...errors).reason).toBe('Step "a" was not judged.');
   });
 
   it("a verdict that says very much still makes a reason that the journal takes", () => {

@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
+import { createDeliveries } from "../../src/engine/notify/deliveries.js";
 import { createCheckpoints } from "../../src/ledger/checkpoints/checkpoints.js";
 import { unnamedBlobs } from "../../src/ledger/housekeeping.js";
+import { READ_BATCH } from "../../src/ledger/known.js";
+import { wholeHistory } from "../../src/ledger/reading.js";
 import { memoryCheckpoints } from "../../src/stores/checkpoints.js";
 import type { Store } from "../../src/stores/store.js";
 import { behindTheBack } from "../faults/damaged.js";
 import { create, note, orchestrator, planOf, stepSpec } from "../helpers/cast.js";
-import { openedIn, temporaryFolder } from "../helpers/ledgers.js";
+import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 /** A store answers without waiting for anything: who asks it in a loop must not keep this process from all else. */
 
@@ -90,5 +93,22 @@ test("whoever reads the whole journal for what it names lets others have their t
   const others = counting();
   expect(await unnamedBlobs(long, Date.now())).toHaveLength(1);
   expect(others.turns()).toBeGreaterThanOrEqual(pages - 1);
+  others.stop();
+});
+
+test("whoever reads a long journal, or comes to tell people of it, lets others have their turn behind each page", async () => {
+  const { ledger, store, tell } = await openedIn(":memory:");
+  await tell("run_1", create(plan));
+  for (let written = 0; written < 4 * READ_BATCH; written += 1) await tell("run_1", note("k", `${written}`));
+  const others = counting();
+  await openedOn({ ...store, readSnapshot: async () => undefined }).ledger.load("run_1");
+  expect(others.turns()).toBeGreaterThanOrEqual(4);
+  const loaded = others.turns();
+  expect(await wholeHistory(store, "run_1")).toHaveLength(4 * READ_BATCH + 2);
+  expect(others.turns() - loaded).toBeGreaterThanOrEqual(4);
+  const read = others.turns();
+  const target = { name: "t", events: [], settingsMs: 0, timeoutMs: 1, tell: () => expect.unreachable() };
+  await createDeliveries(ledger).pass([target], 0, new AbortController().signal);
+  expect(others.turns() - read).toBeGreaterThanOrEqual(2);
   others.stop();
 });
