@@ -91,12 +91,11 @@ export {
 } from "./core/run.js";
 export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
-export {
-  type ClientEventType,
-  isBeginning,
-  type SideEffectClass,
-  type TrackedEventType,
-  type TrackedStatus,
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
 } from "./core/tracked.js";
 export type {
   CompletedHandoff,
