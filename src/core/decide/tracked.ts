@@ -7,11 +7,11 @@ import { isGoverned, isIdempotentUnder, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
+  answersFor,
   type BegunEffect,
   type FirstRecorded,
   isBeginning,
   isReplayable,
-  isSameWorker,
   type Lineage,
   type Tracked,
 } from "../tracked.js";
@@ -142,8 +142,8 @@ const requireBegun = (run: Run, said: SaidOfEvent, context: DecideContext): void
 /** That nothing happened one worker knows of what it began itself, and a person of all that was begun. */
 const requireOwnBeginning = (run: Run, said: SaidOfEvent, context: DecideContext): void => {
   const begun = beginningsUnder(run, said.sideEffectKey);
-  if (begun.some((one) => answersFor(one, said, context))) return;
-  const [by] = begun.map((one) => one.by?.actorId ?? "");
+  if (begun.some((one) => isAnsweredBy(one, said, context))) return;
+  const [by] = begun.map((one) => one.by.actorId);
   throw new LedgerError(
     "effect_not_open",
     `What is begun under ${quoted(said.sideEffectKey ?? "")} was begun by ${quoted(by ?? "")}, and may be under way.`,
@@ -154,10 +154,10 @@ const requireOwnBeginning = (run: Run, said: SaidOfEvent, context: DecideContext
 };
 
 const isBegunByOthers = (run: Run, said: SaidOfEvent, context: DecideContext): boolean =>
-  beginningsUnder(run, said.sideEffectKey).some((one) => !answersFor(one, said, context));
+  beginningsUnder(run, said.sideEffectKey).some((one) => !isAnsweredBy(one, said, context));
 
-const answersFor = ({ by }: BegunEffect, { actorId }: SaidOfEvent, { caller }: DecideContext): boolean =>
-  caller.role === "human" || by === null || isSameWorker(by, { name: caller.name, actorId });
+const isAnsweredBy = (one: BegunEffect, { actorId }: SaidOfEvent, { caller }: DecideContext): boolean =>
+  caller.role === "human" || answersFor(one, { name: caller.name, actorId });
 
 const isDoneUnderIntent = (run: Run, { sideEffectClass, sideEffectKey: key }: SaidOfEvent): boolean =>
   key !== null && !isReplayable(sideEffectClass) && isGoverned(run, key);

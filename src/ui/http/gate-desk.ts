@@ -113,10 +113,14 @@ const requireOpenKey = async (key: OpenedSdkKey["key"], input: Facts, gate: Gate
   if (!(await isEndOfBegun(input, gate))) throw notOpened();
 };
 
-/** It takes no key that is free: unsaid, what was begun would stay in doubt for good. */
+/**
+ * It takes no key that is free: unsaid, what was begun would stay in doubt for good. It gives none back either (`happened: false`), for
+ * whoever may do it would do it again: that is said by who began it, under a key of that destination, or by a person.
+ */
 const isEndOfBegun = async (input: Facts, gate: Gate): Promise<boolean> => {
   const [runId, eventType, sideEffectKey] = [input.runId, input.eventType, input.sideEffectKey].map(textOf);
   if (!runId || !eventType || !sideEffectKey || isBeginning(eventType)) return false;
+  if (input.happened === false) return false;
   return (await gate.getRun({ runId })).run.begunSideEffects.includes(sideEffectKey);
 };
 
