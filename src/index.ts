@@ -100,12 +100,11 @@ export {
 export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
 export { type Attended, type StateWord, type StepWord, stepWord } from "./core/state-word.js";
-export {
-  type ClientEventType,
-  isBeginning,
-  type SideEffectClass,
-  type TrackedEventType,
-  type TrackedStatus,
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
 } from "./core/tracked.js";
 export type {
   CompletedHandoff,

@@ -59,6 +59,8 @@ export type DecideContext = {
   /** Of commands about intents. */
   readonly gate?: GateContext;
   readonly facts?: OutsideFacts;
+  /** Of what a client records: the SDK key does not open that destination, so it only says that what is begun is done. */
+  readonly endsOnly?: true;
 };
 
 /** What a rule must know that is not in its run, as the ledger found it. The store holds it to that in the same transaction. */

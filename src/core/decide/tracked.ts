@@ -96,6 +96,7 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   const { happened } = command.event;
   const tracked = happened === undefined ? requireRecorder(run, context) : requireTeller(run, context);
   const { eventType, sideEffectClass, sideEffectKey } = command.event;
+  if (context.endsOnly === true) requireDoneOfBegun(run, command.event);
   // What is begun can always be ended: there are never more ends than beginnings.
   if (!isEndOfBegun(run, command.event)) requireRoom(run, "Clients", context.rules);
   requireKey(eventType, sideEffectClass, sideEffectKey);
@@ -124,6 +125,19 @@ const requireTeller = (run: Run, context: DecideContext): Tracked => {
   if (context.caller.role !== "human") return requireRecorder(run, context);
   requireSession(run, context.caller);
   return requireTracked(run);
+};
+
+/**
+ * It takes no key that is free: unsaid, what was begun would stay in doubt for good. It gives none back either (`happened: false`), for
+ * whoever may do it would do it again: that is said by who began it, with a key of that destination, or by a person.
+ */
+const requireDoneOfBegun = (run: Run, said: SaidOfEvent): void => {
+  if (isEndOfBegun(run, said) && said.happened !== false) return;
+  throw new LedgerError(
+    "access_denied",
+    `This SDK key does not open the destination of ${quoted(said.sideEffectKey ?? "")}: of what its run has begun it says that it is done.`,
+    { hint: "`runledger sdk-key list` tells what it opens." },
+  );
 };
 
 const requireBegun = (run: Run, said: SaidOfEvent, context: DecideContext): void => {

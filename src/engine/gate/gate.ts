@@ -22,6 +22,7 @@ import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
+import type { OpensKeys } from "../tracked/recording.js";
 import {
   type Execute,
   fetchOrder,
@@ -68,7 +69,7 @@ export type CallOptions = {
   readonly gone?: AbortSignal;
   /** Whoever calls sees no others in a list. */
   readonly opens?: Opens;
-};
+} & OpensKeys;
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 

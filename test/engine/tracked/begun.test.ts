@@ -197,6 +197,34 @@ describe("A side effect that was begun", () => {
     expect(await begin(second)).toMatchObject({ status: "recorded" });
   });
 
+  it("is said to be done, and nothing more, by whoever may not do it, and that is answered again", async () => {
+    const { app, started, begin, end, holds } = await scene();
+    const [first, second] = [await started(), await started()];
+    const narrow = app.gate(agentOf(app), { opensKey: (key) => key !== KEY });
+    const said = { runId: first, eventType: "tool_call_finished", ...importing } as const;
+    const requireRefused = async (): Promise<void> => {
+      for (const other of [
+        { ...said, eventType: "tool_call_started" } as const,
+        { ...said, happened: false },
+        { ...said, sideEffectClass: "payment" } as const,
+      ])
+        await expect(narrow.recordEvent(other)).rejects.toMatchObject({ code: "access_denied" });
+    };
+    await requireRefused();
+    await expect(end(first, undefined, narrow)).rejects.toMatchObject({ code: "access_denied" });
+    await begin(first);
+    await requireRefused();
+    expect(await begin(second)).toMatchObject({ status: "skipped" });
+    const done = await narrow.recordEvent({ ...said, idempotencyKey: "end" });
+    expect(done).toMatchObject({ status: "recorded" });
+    expect(await narrow.recordEvent({ ...said, idempotencyKey: "end" })).toEqual(done);
+    await expect(end(first, undefined, narrow)).rejects.toMatchObject({ code: "access_denied" });
+    expect(await narrow.recordEvent({ ...said, sideEffectKey: "crm.import:batch-2" })).toMatchObject({
+      status: "recorded",
+    });
+    await holds(first, second);
+  });
+
   it("in a journal of before has no key that its ended intent gave back, and is done though begun twice", async () => {
     const { app, started, begin, end, asked, gate } = await scene();
     const runId = await started();

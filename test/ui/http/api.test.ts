@@ -439,6 +439,21 @@ describe("a key", () => {
     expect(await refusalOf(narrow.recordEvent(done))).toBe("access_denied");
   });
 
+  it("with limits is answered again when the end that it recorded is sent again, and only what is new is refused and noted", async () => {
+    const whole = await at.gateOf("importer");
+    const narrow = await at.gateOf("importer", { destinations: ["hubspot.import"] });
+    const runId = await started(whole);
+    const said = { runId, sideEffectClass: "payment", sideEffectKey: "salesforce.import:k-7" } as const;
+    await whole.recordEvent({ ...said, eventType: "tool_call_started" });
+    const done = { ...said, eventType: "tool_call_finished", idempotencyKey: "end-1" } as const;
+    const first = await narrow.recordEvent(done);
+    expect(first).toMatchObject({ status: "recorded" });
+    expect(await narrow.recordEvent(done)).toEqual(first);
+    expect(await refusalOf(narrow.recordEvent({ ...done, idempotencyKey: "end-2" }))).toBe("access_denied");
+    const refused = (await app.ledger.events(runId, 0, 99)).filter(({ type }) => type === "access_refused");
+    expect(refused).toHaveLength(1);
+  });
+
   it("of a session that several share opens each other's runs, and of the other's intents what is there to see", async () => {
     const [one, two] = [
       await at.gateOf("one", { sessionKey: "team" }),
