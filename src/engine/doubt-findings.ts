@@ -13,7 +13,7 @@ const RUNS_NAMED = 5;
 
 /** Runs that are over and stay until a person has said whether something in them happened, and those that cannot be read. */
 export const doubtFindings = async (ledger: Ledger): Promise<readonly Finding[]> => {
-  const [found, unreadable]: [string[], string[]] = [[], []];
+  const [found, unreadable, failed]: [string[], string[], Finding[]] = [[], [], []];
   try {
     for (const runId of await runsThatBegan(ledger)) {
       const row = await ledger.store.runRow(runId);
@@ -24,9 +24,10 @@ export const doubtFindings = async (ledger: Ledger): Promise<readonly Finding[]>
     }
   } catch (error) {
     if (!isLedgerError(error)) throw error;
-    return [fail("in doubt", error.message, error.hint ?? VERIFY)];
+    // What was found until then is true all the same.
+    failed.push(fail("in doubt", error.message, error.hint ?? VERIFY));
   }
-  return [...unreadableFinding(unreadable), ...inDoubtFinding(found)];
+  return [...failed, ...unreadableFinding(unreadable), ...inDoubtFinding(found)];
 };
 
 /** Nothing is in doubt as long as a run is not over; one set aside is named with the journals, and the others nobody can open. */

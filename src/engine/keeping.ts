@@ -245,7 +245,7 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
 };
 
 /**
- * As what this ledger took out this very run: its own, or one that had come here; undefined where it took out none of that name. A
+ * As what this ledger took out this very run: its own, or one that had come here; undefined where nothing here tells whose it was. A
  * bundle is anybody's word, also of whose run it is: nothing in it is signed. So the way through an archive makes no run our own
  * that was not, and none another ledger's. Throws `run_exists`.
  */

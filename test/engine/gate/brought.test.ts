@@ -190,6 +190,10 @@ describe("a bundle that names the ledger it arrives at", () => {
     await expect(importInto(app, bundle.replace(theirs ?? "", ours ?? ""))).rejects.toMatchObject({
       code: "run_exists",
     });
+    // Ledgers of before noted no origin, and what they took out comes back as well.
+    const db = new Database(join(app.dataDir, "ledger.db"));
+    expect(db.prepare("DELETE FROM keys WHERE scope LIKE 'left_origin:%'").run().changes).toBe(1);
+    db.close();
     await importInto(app, bundle);
     expect((await app.view(runId)).origin).toMatchObject({ ledgerId: there.ledger.store.ledgerId });
     await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
