@@ -1,7 +1,5 @@
 import { CUT_MARK } from "./cut.js";
-
-/** A value in one of the ways in which it is written, and whose it is. */
-export type Form = { readonly text: string; readonly name: string };
+import type { Form } from "./secret-forms.js";
 
 /** Where something secret stands, and what is said instead. */
 export type Span = { readonly start: number; readonly end: number; readonly name: string };
@@ -13,29 +11,69 @@ const TELLING_CHARS = 8;
 /** How an address begins tells nothing of it, also percent-encoded. */
 const SCHEME = /^[a-z][a-z0-9+.-]*(?::|%3a)(?:\/|%2f){2}/i;
 
-const leastOf = (text: string): number => {
+/** Letters that tell a beginning, and letters that tell an end: that one has no scheme in it. */
+const leastOf = (text: string): Least => {
   const begins = SCHEME.exec(text)?.[0].length ?? 0;
-  return begins + Math.min(TELLING_CHARS, Math.ceil((text.length - begins) / 2));
+  return { head: begins + telling(text.length - begins), tail: telling(text.length) };
 };
+
+const telling = (chars: number): number => Math.min(TELLING_CHARS, Math.ceil(chars / 2));
 
 /** The mark as text has it, and as bytes that are read one character each. */
 const BYTES = Buffer.from(CUT_MARK).toString("latin1");
 const MARKS = [CUT_MARK, BYTES];
 
+/** `before` is what was said in front of the text (`lastSaid`); places are counted from where the text begins. */
+export type CutSearch = {
+  readonly spansIn: (text: string, before: string) => readonly Span[];
+  /** Where the end of a value begins that goes on behind this text, perhaps; the length of the text when there is none. */
+  readonly openIn: (text: string, before: string) => number;
+};
+
 /**
  * Finds what is left of values that were cut off: a beginning in front of a mark, and an end behind one. Texts without a mark, which
  * are nearly all, are not looked through.
  */
-export const cutSearch = (forms: readonly Form[]): ((text: string) => readonly Span[]) => {
-  if (forms.length === 0) return () => [];
+export const cutSearch = (forms: readonly Form[]): CutSearch => {
+  if (forms.length === 0) return { spansIn: () => [], openIn: ({ length }) => length };
   const known = forms.map((form) => ({ ...form, least: leastOf(form.text) }));
   const heads = grouped(known, (text) => text.slice(0, PART_CHARS));
   const tails = grouped(known, (text) => text.slice(-PART_CHARS));
-  return (text) =>
-    MARKS.filter((mark) => text.includes(mark)).flatMap((mark) => [
-      ...beginnings(text, mark, heads),
-      ...ends(text, mark, tails),
-    ]);
+  const longest = Math.max(...forms.map(({ text }) => text.length));
+  return {
+    spansIn: (text, before) => {
+      const all = behindMark(text, before);
+      const said = all.length - text.length;
+      return MARKS.filter((mark) => all.includes(mark))
+        .flatMap((mark) => [...beginnings(all, mark, heads), ...ends(all, mark, tails)])
+        .filter(({ end }) => end > said)
+        .map(({ start, end, name }) => ({ start: Math.max(0, start - said), end: end - said, name }));
+    },
+    openIn: (text, before) => {
+      const last = behindMark(text, before).slice(-(longest + BYTES.length));
+      const at = last.lastIndexOf(BYTES);
+      const part = at === -1 ? "" : last.slice(at + BYTES.length);
+      const isOpen = part.trim() !== "" && forms.some((form) => goesOn(form.text, part));
+      return isOpen ? Math.max(0, text.length - part.length) : text.length;
+    },
+  };
+};
+
+const behindMark = (text: string, before: string): string => (hasMark(before) ? before + text : text);
+
+const goesOn = (form: string, part: string): boolean => {
+  const at = form.indexOf(part);
+  return at !== -1 && at + part.length < form.length;
+};
+
+/**
+ * What a stream remembers of bytes that it has said: the last one, and a mark behind which nothing stands that can be seen. That one
+ * does not wait for what comes next, for many a line of progress ends in it.
+ */
+export const lastSaid = (bytes: string): string => {
+  const at = bytes.lastIndexOf(BYTES);
+  const isLast = at !== -1 && bytes.slice(at + BYTES.length).trim() === "";
+  return isLast ? bytes.slice(at) : bytes.slice(-1);
 };
 
 /** Where the next mark stands, in text or in bytes; asked from the front to the back. Undefined behind the last one. */
@@ -54,8 +92,9 @@ export const hasMark = (text: string): boolean => MARKS.some((mark) => text.incl
 export const openMark = (bytes: string): number =>
   [2, 1].find((count) => bytes.endsWith(BYTES.slice(0, count))) ?? 0;
 
-/** With the letters that a part has at least. */
-type Known = Form & { readonly least: number };
+/** So many letters a part has at least, in front of a mark and behind one. */
+type Least = { readonly head: number; readonly tail: number };
+type Known = Form & { readonly least: Least };
 type Group = { readonly longest: number; readonly forms: readonly Known[] };
 type Groups = { readonly any: RegExp; readonly of: ReadonlyMap<string, Group> };
 
@@ -77,7 +116,9 @@ const beginnings = (text: string, mark: string, { any, of }: Groups): readonly S
     if (end === -1) break;
     if (end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.startsWith(part));
+    const cut = group.forms.find(
+      ({ text: form, least }) => part.length >= least.head && form.startsWith(part),
+    );
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;
@@ -91,7 +132,7 @@ const ends = (text: string, mark: string, { any, of }: Groups): readonly Span[] 
     const [start, end] = [marked + mark.length, index + PART_CHARS];
     if (marked === -1 || start > index || end - start > group.longest) continue;
     const part = text.slice(start, end);
-    const cut = group.forms.find(({ text: form, least }) => part.length >= least && form.endsWith(part));
+    const cut = group.forms.find(({ text: form, least }) => part.length >= least.tail && form.endsWith(part));
     if (cut !== undefined) found.push({ start, end, name: cut.name });
   }
   return found;

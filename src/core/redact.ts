@@ -1,6 +1,16 @@
-import { cutSearch, escaped, type Form, hasMark, marksIn, openMark, type Span } from "./cut-secrets.js";
+import {
+  type CutSearch,
+  cutSearch,
+  escaped,
+  hasMark,
+  lastSaid,
+  marksIn,
+  openMark,
+  type Span,
+} from "./cut-secrets.js";
+import { type Form, formsOf } from "./secret-forms.js";
 import type { Secret } from "./secrets.js";
-import { TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
+import { CUT_TOKEN_CHARS, TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
 
 /**
  * Takes secrets out of what is stored and printed; `[redacted:NAME]` stands in their place, also in that of one that was cut off
@@ -67,7 +77,7 @@ type Scanned = {
   /** Where something begins that the text is too short to tell; its length when there is no such thing. */
   readonly open: number;
 };
-/** `before` is the character in front of the text. One that ends here has nothing open, and nobody looks for it. */
+/** `before` is what was said in front of the text, without colours. A text that ends here has nothing open, and nobody looks for it. */
 type Scan = (
   text: string,
   before: string,
@@ -79,13 +89,14 @@ type Finding = { readonly found: Span[]; open: number };
 type Search = (text: string, finding: Finding) => void;
 
 const scanner =
-  (literals: Search, cuts: ReturnType<typeof cutSearch>): Scan =>
+  (literals: Search, cuts: CutSearch): Scan =>
   (text, before, then, what = "cut off too") => {
     const plain = withoutColours(text);
     const finding: Finding = { found: [], open: then === "ends" ? 0 : plain.text.length };
     literals(plain.text, finding);
     findShapes(plain.text, before, { finding, markFrom: what === "whole" ? noMark : marksIn(plain.text) });
-    if (what !== "whole") finding.found.push(...cuts(plain.text));
+    if (what !== "whole") finding.found.push(...cuts.spansIn(plain.text, before));
+    if (then === "goes on") finding.open = Math.min(finding.open, cuts.openIn(plain.text, before));
     const open = finding.open === plain.text.length ? text.length : plain.at(finding.open);
     const spans = finding.found.map(({ start, end, name }) => ({
       start: plain.at(start),
@@ -230,48 +241,10 @@ const groupedByHead = (forms: readonly Form[]): ReadonlyMap<string, readonly For
   return byHead;
 };
 
-/** A value as programs print it. Bytes are read one character each, so text beyond ASCII has two forms. */
-const formsOf = (secrets: readonly Secret[]): readonly Form[] => {
-  const forms = new Map<string, Form>();
-  for (const { name, value } of secrets) {
-    const bytes = Buffer.from(value, "utf8");
-    const whole = bytes.toString("utf8");
-    const inJson = JSON.stringify(whole).slice(1, -1);
-    // What a refusal quotes is JSON, and so is the line that the refusal is told in.
-    const written = [whole, inJson, JSON.stringify(inJson).slice(1, -1)];
-    const texts = [
-      ...written,
-      ...written.map((text) => Buffer.from(text, "utf8").toString("latin1")),
-      ...uriForms(whole),
-      ...base64Forms(bytes),
-      bytes.toString("hex"),
-      bytes.toString("hex").toUpperCase(),
-    ];
-    for (const text of texts) if (!forms.has(text)) forms.set(text, { text, name });
-  }
-  return [...forms.values()];
-};
-
-/** Encoders differ in what they leave as it is: the slash, a few signs, the blank. */
-const uriForms = (value: string): readonly string[] => {
-  const usual = encodeURIComponent(value);
-  const strict = usual.replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  const kept = [usual, strict, usual.replaceAll("%2F", "/"), encodeURI(value)];
-  const forms = kept.flatMap((text) => [text, text.replaceAll("%20", "+")]);
-  return forms.flatMap((text) => [text, text.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())]);
-};
-
-/** Inside of something longer (`user:password`) it is written in one of three ways; those letters that depend on it alone. */
-const base64Forms = (bytes: Buffer): readonly string[] =>
-  [0, 1, 2].flatMap((offset) => {
-    const all = Buffer.concat([Buffer.alloc(offset), bytes]);
-    const letters = [Math.ceil((offset * 8) / 6), Math.floor((all.length * 8) / 6)] as const;
-    return [all.toString("base64").slice(...letters), all.toString("base64url").slice(...letters)];
-  });
-
 /** Nobody waits longer for the end of what may be a token; no real one is longer. */
 const TOKEN_CHARS_MAX = 16_384;
-const STARTS: ReadonlyMap<string, TokenShape & { readonly open: RegExp }> = new Map(
+type Shape = TokenShape & { readonly open: RegExp };
+const STARTS: ReadonlyMap<string, Shape> = new Map(
   TOKEN_SHAPES.flatMap((shape) => {
     const begins = shape.starts.map(escaped).join("|");
     const open = shape.open ?? new RegExp(`(?:${begins})[${shape.chars}]{0,${TOKEN_CHARS_MAX}}$`, "y");
@@ -298,9 +271,9 @@ const findShapes = (
     const shape = STARTS.get(hit[0]);
     if (shape === undefined) throw new Error("every start belongs to a shape");
     ANY_START.lastIndex = start + 1;
-    if (BEHIND.get(shape.chars)?.test(start === 0 ? before : (text[start - 1] ?? ""))) continue;
+    if (BEHIND.get(shape.chars)?.test(start === 0 ? before.slice(-1) : (text[start - 1] ?? ""))) continue;
     const marked = markFrom(start) ?? start;
-    const isCut = isCutToken(shape.cut ?? shape.open, text.slice(start, marked), hit[0]);
+    const isCut = isCutToken(shape, text.slice(start, marked), hit[0]);
     const end = endOf(shape.whole, text, start) ?? (isCut ? marked : undefined);
     if (end !== undefined) finding.found.push({ start, end, name: shape.name });
     if (start < finding.open && endOf(shape.open, text, start) !== undefined)
@@ -313,14 +286,11 @@ const findShapes = (
   }
 };
 
-/** A beginning with so many letters behind it is none by chance. */
-const CUT_TOKEN_CHARS = 16;
-
 /** What stands in front of a mark may be the beginning of a token. */
-const isCutToken = (cut: RegExp, part: string, begun: string): boolean =>
-  part.length >= begun.length + CUT_TOKEN_CHARS &&
+const isCutToken = ({ cut, open, cutChars = CUT_TOKEN_CHARS }: Shape, part: string, begun: string): boolean =>
+  part.length >= begun.length + cutChars &&
   part.length <= TOKEN_CHARS_MAX &&
-  endOf(cut, part, 0) !== undefined;
+  endOf(cut ?? open, part, 0) !== undefined;
 
 const endOf = (expression: RegExp, text: string, start: number): number | undefined => {
   expression.lastIndex = start;
@@ -332,14 +302,20 @@ const GROWTH = 8;
 /** Below this it is looked at every time: nobody who watches waits for the rest of a line. */
 const LOOKED_AT_EACH_TIME = 1_024;
 
+/** So much of what was said is looked through for a mark, with the colours and line ends behind it. */
+const SAID_CHARS = 256;
+
 const openStream = (scan: Scan): RedactingStream => {
   let waiting = "";
   let looked = 0;
   let before = "";
   const said = (text: string): Buffer => Buffer.from(text, "latin1");
+  const remember = (text: string): void => {
+    before = lastSaid(withoutColours((before + text.slice(-SAID_CHARS)).slice(-SAID_CHARS)).text);
+  };
   const take = (upTo: number, spans: readonly Span[]): Buffer => {
     const told = replaced(waiting.slice(0, upTo), spans);
-    before = upTo === 0 ? before : (waiting[upTo - 1] ?? "");
+    remember(waiting.slice(0, upTo));
     waiting = waiting.slice(upTo);
     looked = waiting.length;
     return said(told);
@@ -355,7 +331,7 @@ const openStream = (scan: Scan): RedactingStream => {
       const complete = spans.filter(({ end }) => end <= upTo);
       // The usual case: nothing is secret, nothing waits, and the bytes go through as they came.
       if (upTo === chunk.length && upTo === waiting.length && complete.length === 0) {
-        before = waiting.at(-1) ?? before;
+        remember(waiting);
         waiting = "";
         looked = 0;
         return chunk;

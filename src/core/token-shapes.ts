@@ -17,7 +17,12 @@ export type TokenShape = {
   readonly open?: RegExp;
   /** What may be the beginning of one that was cut off there, where a whole one has other letters than `open` lets through. */
   readonly cut?: RegExp;
+  /** So many letters behind the beginning tell one that was cut off, where a whole one has too few for `CUT_TOKEN_CHARS`. */
+  readonly cutChars?: number;
 };
+
+/** A beginning with so many letters behind it is none by chance. */
+export const CUT_TOKEN_CHARS = 16;
 
 /** No whole one is shorter: an AWS key is the shortest. */
 export const TOKEN_CHARS_MIN = 20;
@@ -70,6 +75,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     chars: WORD,
     whole: /A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9_])/y,
     cut: /A[KS]IA[A-Z2-7]{0,16}$/y,
+    cutChars: 8,
   },
   {
     name: "google_api_key",

@@ -119,12 +119,46 @@ describe("a value that was cut off before anybody looked for it", () => {
       expect(one.text(`it was …${LONG.slice(from)}: no`)).toBe("it was …[redacted:LONG]: no");
   });
 
+  it("is redacted behind a mark wherever a chunk ends, also with colours and line ends between the two", () => {
+    for (const form of forms)
+      for (const text of [`it was …${form.slice(-11)}: no`, `it was …\u001b[2m${form.slice(-30)}\u001b[0m`]) {
+        const told = one.text(text);
+        expect(told).toContain("[redacted:LONG]");
+        for (let cut = 1; cut < Buffer.byteLength(text); cut += 1)
+          expect(streamed(one, text, [cut, 1_000])).toBe(told);
+        expect(streamed(one, text, [1])).toBe(told);
+      }
+    const lines = createRedactor([{ name: "LINES", value: "aB3dE6gH\n9jK2mN5p" }]);
+    expect(streamed(lines, "so …\n9jK2mN5p", [7, 1_000])).toBe("so …\n[redacted:LINES]");
+  });
+
+  it("does not wait behind a mark for what is no end of one", () => {
+    const stream = one.stream();
+    for (const line of ["compiling…", " (3/4)", "\u001b[2mcompiling…\u001b[0m", "\n", "linking…\n", "ok"])
+      expect(stream.push(Buffer.from(line)).toString()).toBe(line);
+  });
+
+  it("is an address by eight letters of its end too: there it has no scheme", () => {
+    const addresses = createRedactor([
+      { name: "DATABASE_URL", value: "postgresql://user:pa55wd@db/app" },
+      { name: "REDIS_URL", value: "redis://:s3cr3t7@db:6379" },
+    ]);
+    expect(addresses.text("…r:pa55wd@db/app …s3cr3t7@db:6379 …d@db/app and …@db/app")).toBe(
+      "…[redacted:DATABASE_URL] …[redacted:REDIS_URL] …[redacted:DATABASE_URL] and …@db/app",
+    );
+    expect(addresses.text("postgresql://user:pa5… postgresql://us…")).toBe(
+      "[redacted:DATABASE_URL]… postgresql://us…",
+    );
+  });
+
   it("is known for a well-known token by what is left of it", () => {
     const token = `ghp_${letters(36)}`;
     expect(redactor.text(`"${token.slice(0, 20)}…"`)).toBe('"[redacted:github_token]…"');
     for (const [name, part] of [
       ["api_key", `sk-proj-${letters(60)}`.slice(0, 30)],
       ["npm_token", `npm_${letters(36)}`.slice(0, 20)],
+      ["aws_access_key", `AKIA${letters(16, "ABCDEFGH234567")}`.slice(0, 19)],
+      ["aws_access_key", `ASIA${letters(16, "ABCDEFGH234567")}`.slice(0, 12)],
       ["bearer_token", `Bearer ${letters(40)}`.slice(0, 30)],
       ["json_web_token", jwt.slice(0, 40)],
       ["private_key", key.slice(0, 60)],
@@ -144,6 +178,7 @@ describe("a value that was cut off before anybody looked for it", () => {
     "running test… and deploying to prod…, card ends …4242, copyright …2024!",
     "ghp_… and Bearer tokens… and the end… and bearer of bad news…",
     "npm_config_registry… npm_package_version_of_the_whole… AKIA_is_a_name_of_something… ghs_something…",
+    "AKIAlowercaseword… ASIA… AKIA234567A… MALAKIABCDEFGHI…",
     "sk-learn-something-with-many-words… glpat-tokens-are… -----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG…",
     "-----BEGIN PRIVATE KEY----- is how such a thing begins…",
   ])("is no word of every day beside a mark: %s", (text) => {
@@ -200,6 +235,12 @@ describe("a well-known token", () => {
     }
   });
 
+  it("is redacted where a chunk ends behind the colour in front of it", () => {
+    const text = `see \u001b[32mghp_${letters(36)}\u001b[0m`;
+    for (let cut = 1; cut < text.length; cut += 1)
+      expect(streamed(redactor, text, [cut, 1_000])).toBe("see \u001b[32m[redacted:github_token]\u001b[0m");
+  });
+
   it("is redacted in a header", () => {
     expect(redactor.text(`authorization: Bearer ${letters(40)}\r\n`)).toBe(
       "authorization: [redacted:bearer_token]\r\n",
@@ -247,6 +288,9 @@ describe("what is not secret", () => {
     const bytes = fc.uint8Array({ maxLength: 300 });
     const words = fc.constantFrom(
       "abcdefgh",
+      "…",
+      "fgh12345678",
+      "-more",
       "ghp_",
       "eyJ",
       "bearer ",

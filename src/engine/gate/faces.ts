@@ -1,6 +1,7 @@
 import type { Caller } from "../../core/commands.js";
 import { type IntentView, type ListedPolicies, readCall, WaitCall } from "../../core/gate-calls.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { underEither } from "../../pev/under-either.js";
 import type { OpensKeys } from "../tracked/recording.js";
 import type { TrackedRuns } from "../tracked/tracked.js";
 import type { CallOptions, Gate, GateOf } from "./gate.js";
@@ -46,8 +47,10 @@ export const gateFaces = ({
       ...runs,
       waitForDecision: async (call) => {
         const { intentId, waitMs } = readCall("the question", WaitCall, call);
-        const over = options.gone === undefined ? interrupted : AbortSignal.any([interrupted, options.gone]);
-        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over);
+        const ends = options.gone === undefined ? [interrupted] : [interrupted, options.gone];
+        return underEither(ends, (over) =>
+          untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over),
+        );
       },
       listPolicies: async () => policies(),
     };

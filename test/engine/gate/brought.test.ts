@@ -2,6 +2,7 @@ import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { LedgerError, type RunLedger, verifyAt } from "../../../src/index.js";
 import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
@@ -146,6 +147,32 @@ describe("a bundle that names the ledger it arrives at", () => {
       await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
       expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [] });
     }
+  });
+
+  it("left its keys behind where its archive is gone too, which is missed only for those that it had left", async () => {
+    const { app, twin, folder, clock } = await twins(async (first) => {
+      const { runId } = await leadOf(first).startRun(JOB);
+      await leadOf(first).completeRun({ runId });
+      await first.receipt(runId);
+    });
+    const { runId } = await leadOf(twin).startRun(JOB);
+    const paid = { sideEffectClass: "payment", sideEffectKey: "pay-1" } as const;
+    await leadOf(twin).recordEvent({ runId, ...paid, eventType: "tool_call_finished" });
+    await leadOf(twin).completeRun({ runId });
+    await twin.receipt(runId);
+    await importInto(app, await bundleOf(twin, runId));
+    clock.aheadMs = 25 * 3_600_000;
+    for (const { archive } of (await app.prune({ keep: 0 })).runs) await rm(archive ?? "");
+    const env = { ...process.env, XDG_DATA_HOME: join(folder, "data") };
+    expect(await verifyAt({ projectDir: folder, env })).toMatchObject({
+      flaws: [],
+      unread: expect.arrayContaining([{ runId, because: "gone" }]),
+    });
+    const db = new Database(join(app.dataDir, "ledger.db"));
+    expect(db.prepare("DELETE FROM keys WHERE key = 'pay-1'").run().changes).toBe(1);
+    db.close();
+    const { flaws } = await verifyAt({ projectDir: folder, env });
+    expect(flaws.map(({ kind, runId: of }) => [kind, of])).toEqual([["key", runId]]);
   });
 
   it("is another ledger's also where it was gone on with here, taken out, and then names this one", async () => {
