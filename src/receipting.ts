@@ -62,6 +62,10 @@ export const openReceipting = (parts: {
         const found = await readReceipt(kept, runId);
         return found === undefined ? null : { keyId: found.keyId, digest: found.digest };
       },
+      signerOf: async (runId) => {
+        const { signerIn } = await import("./ledger/receipts.js");
+        return signerIn(kept, runId, ledger.store.ledgerId);
+      },
       ensure: async (runId) => {
         if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
       },

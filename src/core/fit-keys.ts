@@ -7,16 +7,21 @@ import type { IntentContent } from "./intents.js";
 
 type Named = Pick<IntentContent, "destination" | "idempotencyKey">;
 
-/** Half a character becomes another one in some stores, so that two keys would be one there; a control character nobody sees. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
+/**
+ * Half a character becomes another one in some stores, so that two keys would be one there. Nobody sees a control character, and an
+ * approver would read another name than the one that counts: marks that hide or turn text, line ends of Unicode, empty Hangul letters.
+ */
+const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u;
 
 /** Throws `invalid_input`. */
 export const requireVisible = (key: string | null): void => {
-  if (key === null || !UNFIT.test(key)) return;
+  const unfit = key === null ? null : UNFIT.exec(key);
+  if (key === null || unfit === null) return;
+  const point = unfit[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
   throw new LedgerError(
     "invalid_input",
-    `The key or name ${quoted(key)} is not made of visible characters.`,
-    { hint: "Leave out control characters and half surrogate pairs." },
+    `The key or name ${quoted(key)} is not made of visible characters: there is U+${point} in it.`,
+    { hint: "Leave out control characters, marks that nobody sees, and half surrogate pairs." },
   );
 };
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { expect, it } from "vitest";
 import type { DecideContext } from "../../../src/core/decide/guards.js";
 import { decide } from "../../../src/core/decide/index.js";
+import { requireVisible } from "../../../src/core/fit-keys.js";
 import type { GateContext } from "../../../src/core/gate-context.js";
 import { gateFaces } from "../../../src/engine/gate/faces.js";
 import { listIntents } from "../../../src/engine/gate/listing.js";
@@ -96,7 +97,16 @@ it("what is refused leaves no payload beside the journal, and what is written do
   expect(await app.ledger.store.listBlobs()).toHaveLength(kept + 1);
 });
 
-it.each(["half \ud800", "a\u0000b", "line\nbreak"])("no key of a store holds %j", async (unfit) => {
+it.each([
+  "half \ud800",
+  "a\u0000b",
+  "line\nbreak",
+  "pay\u200b-1",
+  "pay\u202e1-",
+  "pay\u2028-1",
+  "\ufeffpay",
+  "pay\u3164",
+])("no key of a store holds %j", async (unfit) => {
   const app = await (await gatedProject()).open();
   const runId = await started(app);
   const before = await app.ledger.store.position();
@@ -112,6 +122,13 @@ it.each(["half \ud800", "a\u0000b", "line\nbreak"])("no key of a store holds %j"
     app.ledger.submit(runId, noted, personOf(app), { idempotencyKey: unfit }),
   ).rejects.toMatchObject({ code });
   expect(await app.ledger.store.position()).toBe(before);
+});
+
+it("a refused key is told by the character in it that nobody sees", () => {
+  expect(() => requireVisible("pay\u200b-1")).toThrow(
+    "is not made of visible characters: there is U+200B in it.",
+  );
+  expect(() => requireVisible("café ❤️ 支払い")).not.toThrow();
 });
 
 it("no two destinations have one key: one with a colon in it has none", async () => {
@@ -153,6 +170,7 @@ it("what is held under a destination with a colon is answered, and not sent to a
 it.each([
   ["bank:eu", "pay-1"],
   ["bank", "pay\u0001"],
+  ["bank", "pay\u200b"],
 ])(
   "an intent of before under %j and %j is found again, and nothing new begins so",
   async (destination, idempotencyKey) => {

@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/core/canonical.js";
 import { PAYLOAD_TYPE, preAuthenticated } from "../../../src/core/receipts/verify.js";
-import { type RunLedger, verifyAt } from "../../../src/index.js";
+import { LedgerError, type RunLedger, verifyAt } from "../../../src/index.js";
 import { agentOf, type Gated, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
 
 const SETTINGS = "runLedger: { workspaceIsolation: false }\ndurable: { encryption: false }\n";
@@ -95,5 +95,35 @@ describe("a run that was taken out, and whose archive is gone", () => {
     const { flaws } = await verified(gated);
     const stillMissed = missed.filter(([seq]) => seq !== underDenied);
     expect(new Set(flaws.map(String))).toEqual(new Set(stillMissed.map(String)));
+  });
+
+  it("is no flaw where its receipt holds, whatever was appended behind its end", async () => {
+    const gated = await gatedProject(SETTINGS);
+    const app = await gated.open();
+    const [lead, agent] = [leadOf(app), app.gate(agentOf(app))];
+    const run = async () => (await lead.startRun({ agentId: "importer", intentSummary: "Pay" })).runId;
+    const [waiting, refused, other] = [await run(), await run(), await run()];
+    const ask = { destination: "bank", payload: { text: "x" }, policy: "ask-first", runId: waiting };
+    await agent.propose(ask);
+    const { seq: paid } = await lead.recordEvent({ runId: waiting, ...PAID, sideEffectKey: "order-1" });
+    for (const runId of [waiting, refused, other]) await lead.completeRun({ runId });
+    const error = new LedgerError("access_denied", "No.");
+    await app.noteRefusal({ error, tool: "execute", by: agentOf(app, "stray"), runId: refused });
+    const lastTypes = async (runId: string) =>
+      (await app.ledger.events(runId, 0, 100)).slice(-2).map(({ type }) => type);
+    expect(await lastTypes(waiting)).toEqual(["run_completed", "intent_cancelled"]);
+    expect(await lastTypes(refused)).toEqual(["run_completed", "access_refused"]);
+    await throwAway(gated, app);
+    const gone = [waiting, refused, other].map((runId) => ({ runId, because: "gone" }));
+    expect(await verified(gated)).toEqual({ flaws: [], unread: expect.arrayContaining(gone) });
+    const db = new Database(join(app.dataDir, "ledger.db"));
+    db.prepare("DELETE FROM keys WHERE key = 'order-1'").run();
+    expect((await verified(gated)).flaws).toEqual([[paid, OF_EFFECT]]);
+    // One that is said to have ended at another event, or before the end that is signed, is missed.
+    db.prepare("UPDATE removals SET last_hash = ? WHERE run_id = ?").run("0".repeat(64), other);
+    db.prepare("UPDATE removals SET last_seq = 1 WHERE run_id = ?").run(refused);
+    db.close();
+    const missed = (await verified(gated)).flaws.filter(([seq]) => seq !== paid);
+    expect(missed.map(([, message]) => message)).toEqual(["Its archive is gone.", "Its archive is gone."]);
   });
 });

@@ -195,12 +195,14 @@ describe("whoever makes a mistake", () => {
 
 describe("a ledger whose key is not here", () => {
   it("lists what it cannot open, and says so once", async () => {
-    const { desk, run, place } = stage;
+    const { desk, place } = stage;
+    const env = { RUNLEDGER_SET_durable__encryption: "true" };
+    const stuck = (await desk.typeWith({ env }, "run", place("stuck.json"))).out.trim();
     const key = place("data/ledger.key");
     await rename(key, `${key}.away`);
     try {
       const { out } = await desk.type("list");
-      expect(out.split("\n").find((line) => line.startsWith(run("sealed")))).toMatch(/ago {2}\(locked\)$/);
+      expect(out.split("\n").find((line) => line.startsWith(stuck))).toMatch(/ago {2}\(locked\)$/);
     } finally {
       await rename(`${key}.away`, key);
     }

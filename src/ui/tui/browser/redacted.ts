@@ -1,4 +1,4 @@
-import type { Run, RunLedger } from "../../../index.js";
+import type { Run, RunLedger, Step } from "../../../index.js";
 import type { Dialog } from "./dialog.js";
 
 /**
@@ -14,7 +14,8 @@ export const redacted = (app: RunLedger): RunLedger => {
     const stream = redactor.stream();
     return Buffer.concat([stream.push(Buffer.from(bytes)), stream.end()]);
   };
-  const runOf = onceForEach(deep<Run>);
+  const stepOf = onceForEach(deep<Step>);
+  const runOf = onceForEach<Run>(({ steps, ...beside }) => ({ ...deep(beside), steps: steps.map(stepOf) }));
   return {
     ...app,
     view: async (runId) => {
@@ -48,7 +49,7 @@ export const redacted = (app: RunLedger): RunLedger => {
   };
 };
 
-/** A run stays the same object as long as nothing happens to it, and is looked at several times a second. */
+/** A run, and each step of it, stays the same object as long as nothing happens to it, and is looked at whenever anything does. */
 const onceForEach = <T extends object>(change: (value: T) => T): ((value: T) => T) => {
   const changed = new WeakMap<T, T>();
   return (value) => {
