@@ -33,7 +33,7 @@ export const requireFitName = (
   { destination, idempotencyKey: key }: Named,
   held: GateContext["held"],
 ): void => {
-  // `a:b` with `c` and `a` with `b:c` are one key: which of them has it, its intent says.
+  // `a:b` with `c` and `a` with `b:c` are one key: which of them has it, its intent says. Where nobody can read that any more it is skipped, and told so.
   if (held !== null && (held.intent === null || held.intent.content.destination === destination)) return;
   requireVisible(destination);
   requireVisible(key);

@@ -31,6 +31,12 @@ export const intentMessage = (intent: Intent, at: string): string => {
     case "cancelled":
       return `It was cancelled${because(endReason)} It was NOT executed, and will not be.`;
     case "skipped":
+      if (isAmbiguous(intent))
+        return "Its key is taken, and nobody can say any more for which destination: this one has a colon, so its name with the key may read like that of another. It was NOT executed, and will not be.";
       return "Another intent has the same key, so this one was NOT executed, and will not be: what came of that one is its answer.";
   }
 };
+
+/** What has its key is no intent that can be read: `a:b` with `c` and `a` with `b:c` are one name (`fit-keys.ts`). */
+const isAmbiguous = ({ first, content }: Intent): boolean =>
+  first?.status === null && content.destination.includes(":");

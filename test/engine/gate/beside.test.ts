@@ -150,7 +150,13 @@ it("what is held under a destination with a colon is answered, and not sent to a
   const done = { runId, eventType: "tool_call_finished", sideEffectClass: "payment" } as const;
   await agent.recordEvent({ ...done, sideEffectKey: "bank:eu:pay-1" });
   const terms = { ...asked, policy: "ask-first", destination: "bank:eu", idempotencyKey: "pay-1" };
-  expect(await agent.propose(terms)).toMatchObject({ status: "skipped" });
+  const message = expect.stringContaining("nobody can say any more for which destination");
+  expect(await agent.propose(terms)).toMatchObject({ status: "skipped", message });
+  const plain = { ...terms, destination: "bank", idempotencyKey: "eu:pay-1" };
+  expect(await agent.propose(plain)).toMatchObject({
+    status: "skipped",
+    message: expect.stringContaining("Another intent"),
+  });
   expect(await agent.propose({ ...terms, runId })).toMatchObject({ status: "skipped" });
   // That of another destination is no answer to it.
   await agent.propose({ ...terms, destination: "bank", idempotencyKey: "eu:pay-2" });

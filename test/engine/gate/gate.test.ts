@@ -212,6 +212,22 @@ it("without a run goes on in another one when its own is over, and in the same o
   expect(calls).toHaveLength(1);
 });
 
+it("that starts its run takes the call's key in that run where it has one of its own, and else in the session", async () => {
+  const { app, terms } = await scene();
+  const under = (callKey: string) => app.gate(agentOf(app), { callKey });
+  const { destination, payload } = terms;
+  const asked = { destination, payload, policy: "ask-first" };
+  const { runId } = await under("k").propose({ ...asked, idempotencyKey: "a" });
+  expect((await under("k").propose({ ...asked, idempotencyKey: "b" })).runId).not.toBe(runId);
+  await under("free").propose(asked);
+  for (const reused of [
+    under("k").propose({ ...asked, runId, idempotencyKey: "c" }),
+    under("free").propose({ ...asked, recordCount: 1 }),
+    under("free").propose({ ...asked, destination: "crm.import" }),
+  ])
+    await expect(reused).rejects.toMatchObject({ code: "idempotency_key_reused" });
+});
+
 describe("two processes that have the function of one intent", () => {
   it.each([
     ["", {}],
